@@ -1,0 +1,1 @@
+"""What a firmware build consumes: the model, its manifest, a golden pair, C sources."""

@@ -1,0 +1,99 @@
+"""model.c and model.h: the model as an aligned constant array that any C11 compiler takes."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+from edgekit import __version__
+from edgekit.files import sha256_of_file
+from edgekit.graph import Port
+
+ALIGNMENT = 16
+_TEMPLATES = Path(__file__).with_name("templates")
+_PER_LINE = 16
+
+
+@dataclass(frozen=True)
+class PortSource:
+    """An input or output as C constants."""
+
+    port: Port
+    scale: float | None = None
+    zero_point: int | None = None
+
+
+def c_sources(
+    model: Path, name: str, target: str, inputs: Sequence[PortSource], outputs: Sequence[PortSource]
+) -> tuple[str, str]:
+    """The texts of model.c and model.h for a model file; the symbols start with `name`."""
+    prefix = c_identifier(name)
+    content = model.read_bytes()
+    ports = [(f"{prefix}_{kind}_{number}", each) for kind, group in (("input", inputs), ("output", outputs)) for number, each in enumerate(group)]
+    values = {
+        "version": __version__,
+        "target": target,
+        "prefix": prefix,
+        "GUARD": f"{prefix.upper()}_MODEL_H",
+        "format": "ONNX",
+        "alignment": str(ALIGNMENT),
+        "length": str(len(content)),
+        "sha256": sha256_of_file(model),
+        "bytes": _hex_lines(content),
+    }
+    declared = "".join(_declaration(symbol, each) for symbol, each in ports)
+    defined = "".join(_definition(symbol, each) for symbol, each in ports)
+    source = Template((_TEMPLATES / "model.c.in").read_text()).substitute(values, ports=defined)
+    header = Template((_TEMPLATES / "model.h.in").read_text()).substitute(values, ports=declared)
+    return source, header
+
+
+def c_identifier(name: str) -> str:
+    """A name that C takes: other characters become underscores, a leading digit gets one before it."""
+    safe = re.sub(r"\W", "_", name, flags=re.ASCII).lower() or "edge"
+    return f"_{safe}"[1 if not safe[0].isdigit() else 0 :]
+
+
+def _declaration(symbol: str, each: PortSource) -> str:
+    rank = max(len(each.port.shape), 1)
+    text = f"/* {_comment(each.port)}; -1 is a free axis. */\n"
+    text += f"extern const char {symbol}_name[];\nextern const size_t {symbol}_rank;\n"
+    text += f"extern const int64_t {symbol}_shape[{rank}];\n"
+    if each.scale is not None:
+        text += f"extern const float {symbol}_scale;\nextern const int32_t {symbol}_zero_point;\n"
+    return text + "\n"
+
+
+def _definition(symbol: str, each: PortSource) -> str:
+    sizes = ", ".join(str(size if isinstance(size, int) else -1) for size in each.port.shape) or "1"
+    rank = max(len(each.port.shape), 1)
+    text = f"const char {symbol}_name[] = {_c_string(each.port.name)};\n"
+    text += f"const size_t {symbol}_rank = {len(each.port.shape)}u;\n"
+    text += f"const int64_t {symbol}_shape[{rank}] = {{{sizes}}};\n"
+    if each.scale is not None:
+        text += f"const float {symbol}_scale = {_c_float(each.scale)};\n"
+        text += f"const int32_t {symbol}_zero_point = {each.zero_point or 0};\n"
+    return text + "\n"
+
+
+def _comment(port: Port) -> str:
+    told = f"{port.name}: {port.dtype}, {' x '.join(str(size) for size in port.shape) or 'scalar'}"
+    return told.replace("*/", "* /").replace("/*", "/ *")
+
+
+def _c_string(text: str) -> str:
+    """A C string literal of UTF-8 bytes; whatever is not plain is escaped in octal, three digits, so that no digit
+    after it is taken in, and no trigraph can appear."""
+    plain = {*range(0x20, 0x7F)} - {ord('"'), ord("\\"), ord("?")}
+    return '"' + "".join(chr(byte) if byte in plain else f"\\{byte:03o}" for byte in text.encode()) + '"'
+
+
+def _c_float(value: float) -> str:
+    told = f"{value:.9g}"
+    return f"{told}f" if any(mark in told for mark in ".e") else f"{told}.0f"
+
+
+def _hex_lines(content: bytes) -> str:
+    lines = (content[start : start + _PER_LINE] for start in range(0, len(content), _PER_LINE))
+    return "\n".join("    " + " ".join(f"0x{byte:02x}," for byte in line) for line in lines)

@@ -1,0 +1,101 @@
+"""dist/<target>/: written beside, then put in place at once."""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+from onnx import ModelProto, numpy_helper
+
+from edgekit.bundle.csource import PortSource, c_sources
+from edgekit.bundle.manifest import Lineage, manifest, safe_file_name
+from edgekit.errors import storage_errors
+from edgekit.files import write_json
+from edgekit.graph import Port, inspected, load_model
+from edgekit.project import Project
+from edgekit.target import Target
+from edgekit.verify import Verdict
+
+
+def packed(
+    project: Project,
+    target: Target,
+    recipe: str,
+    model: Path,
+    golden: Path,
+    lineage: Sequence[Lineage],
+    verdict: Verdict,
+    reference_value: float,
+    assumed: Sequence[str],
+) -> Path:
+    """Write the bundle of a target and return its folder; an older one is replaced whole."""
+    dist = project.dist_folder
+    with storage_errors(dist):
+        dist.mkdir(parents=True, exist_ok=True)
+        project.cache_folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(project.cache_folder.parent / "dist.lock"), tempfile.TemporaryDirectory(dir=dist, prefix=".") as temporary:
+            folder = Path(temporary) / target.id
+            folder.mkdir()
+            shutil.copyfile(model, folder / "model.onnx")
+            found = inspected(model)
+            scales = port_scales(load_model(model))
+            inputs = [(port, scales.get(port.name, {})) for port in found.inputs]
+            outputs = [(port, scales.get(port.name, {})) for port in found.outputs]
+            source, header = c_sources(model, project.name, target.name, _sources(inputs), _sources(outputs))
+            (folder / "model.c").write_text(source)
+            (folder / "model.h").write_text(header)
+            pair = _golden_files(golden, folder, found.inputs, found.outputs)
+            told = manifest(
+                project, target, recipe, lineage, verdict, reference_value, inputs, outputs, assumed, folder, pair
+            )
+            write_json(folder / "manifest.json", told)
+            final = dist / target.id
+            if final.exists():
+                final.rename(Path(temporary) / "old")
+            folder.rename(final)
+    return final
+
+
+def port_scales(model: ModelProto) -> dict[str, dict[str, Any]]:
+    """For inputs that enter a QuantizeLinear, and outputs that leave a DequantizeLinear: scale, zero point, integer
+    type. real = scale * (integer - zero_point)."""
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    found: dict[str, dict[str, Any]] = {}
+    for node in model.graph.node:
+        if node.op_type not in ("QuantizeLinear", "DequantizeLinear") or len(node.input) < 3:
+            continue
+        name = node.input[0] if node.op_type == "QuantizeLinear" else node.output[0]
+        if node.input[1] not in constants or node.input[2] not in constants:
+            continue
+        scale = numpy_helper.to_array(constants[node.input[1]])
+        zero = numpy_helper.to_array(constants[node.input[2]])
+        if scale.size == 1 and name not in found:
+            found[name] = {
+                "scale": float(scale.reshape(())),
+                "zero_point": int(zero.reshape(())),
+                "integer_type": str(zero.dtype),
+            }
+    return found
+
+
+def _sources(ports: Sequence[tuple[Port, dict[str, Any]]]) -> list[PortSource]:
+    return [PortSource(port, scales.get("scale"), scales.get("zero_point")) for port, scales in ports]
+
+
+def _golden_files(golden: Path, folder: Path, inputs: Sequence[Port], outputs: Sequence[Port]) -> dict[str, Any]:
+    """The golden pair as raw little-endian files, and how to read them."""
+    told: dict[str, Any] = {"inputs": [], "outputs": []}
+    with np.load(golden) as pair:
+        for kind, ports in (("input", inputs), ("output", outputs)):
+            for number, port in enumerate(ports):
+                array = pair[f"{kind}_{number}"]
+                name = f"golden_{kind}_{number}_{safe_file_name(port.name)}.bin"
+                little = array.astype(array.dtype.newbyteorder("<"))
+                (folder / name).write_bytes(np.ascontiguousarray(little).tobytes())
+                told[f"{kind}s"].append(
+                    {"file": name, "name": port.name, "dtype": str(array.dtype), "shape": list(array.shape)}
+                )
+    return told

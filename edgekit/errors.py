@@ -1,0 +1,112 @@
+"""Every error that edgekit raises on purpose.
+
+    EdgekitError
+    |-- InputError               exit 2: the project, a file or an option is wrong
+    |   |-- ProjectError           edgekit.toml
+    |   |-- TargetError            a target's TOML, or an unknown target
+    |   |-- RecipeError            a recipe, a step's name or options
+    |   |-- PlanError              steps that cannot follow one another
+    |   |-- EntryPointError        a function of the user's: missing, raising, wrong type
+    |   |-- DataError              a dataset: empty, NaN, labels out of range, wrong shape
+    |   `-- ModelError             a model or weights file that cannot be used
+    `-- ToolError                exit 3: something that edgekit leans on failed
+        |-- StepError              a step failed in the middle, or broke its contract
+        |-- EmulatorError          no emulator, or it cannot be set up
+        |-- RunError               a run on a target crashed, hung or ran out of memory
+        `-- StorageError           disk full, or a path that cannot be written
+
+Exit 1 is no error: a gate or a budget said no, and the report says which.
+"""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+
+
+class EdgekitError(Exception):
+    """What is wrong (`message`, one line) and what to do about it (`hint`, one line)."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InputError(EdgekitError):
+    pass
+
+
+class ProjectError(InputError):
+    pass
+
+
+class TargetError(InputError):
+    pass
+
+
+class RecipeError(InputError):
+    pass
+
+
+class PlanError(InputError):
+    pass
+
+
+class EntryPointError(InputError):
+    pass
+
+
+class DataError(InputError):
+    pass
+
+
+class ModelError(InputError):
+    pass
+
+
+class ToolError(EdgekitError):
+    exit_code = 3
+
+
+class StepError(ToolError):
+    pass
+
+
+class EmulatorError(ToolError):
+    pass
+
+
+class RunError(ToolError):
+    pass
+
+
+class StorageError(ToolError):
+    pass
+
+
+def did_you_mean(word: str, known: list[str]) -> str:
+    """The hint for an unknown word: its nearest known neighbour, else the known words."""
+    near = get_close_matches(word, known, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean '{near[0]}'?"
+    return f"known: {', '.join(sorted(known))}" if known else ""
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn a full disk or a path that refuses writes, met while writing below `path`, into a StorageError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageError(
+                f"the disk is full: {path} could not be written",
+                "free some space (edgekit cache prune) and run again: finished steps are kept",
+            ) from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise StorageError(f"{path} cannot be written: {error.strerror}", "check its owner and mode") from error
+        raise

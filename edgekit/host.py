@@ -1,0 +1,57 @@
+"""What this machine is: its architecture, the instruction sets that decide which kernels run, its CPU part."""
+
+import platform
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+# Flags of /proc/cpuinfo under the names that targets use.
+_ISA_OF_FLAG = {
+    "avx2": "avx2",
+    "avx512f": "avx512",
+    "avx512_vnni": "vnni",
+    "avx_vnni": "vnni",
+    "asimd": "neon",
+    "asimddp": "dotprod",
+    "i8mm": "i8mm",
+}
+
+# A model's integer kernels are chosen by these: where they differ, a figure taken here is not the target's.
+DECISIVE_ISA = frozenset({"avx2", "vnni", "dotprod", "i8mm"})
+
+
+@dataclass(frozen=True)
+class Host:
+    arch: str
+    isa: frozenset[str]
+    cpu_part: str
+    """ARM's part number, such as 0xd08; empty on x86."""
+    cpu_name: str
+
+
+@cache
+def this_host() -> Host:
+    """The machine that edgekit runs on."""
+    try:
+        cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        cpuinfo = ""
+    return host_of(normalized_arch(platform.machine()), cpuinfo)
+
+
+def host_of(arch: str, cpuinfo: str) -> Host:
+    """A host as its /proc/cpuinfo describes it."""
+
+    def field(name: str) -> str:
+        found = re.search(rf"^{name}\s*:\s*(.*)$", cpuinfo, re.MULTILINE)
+        return found.group(1).strip() if found else ""
+
+    flags = (field("flags") or field("Features")).split()
+    isa = frozenset(_ISA_OF_FLAG[flag] for flag in flags if flag in _ISA_OF_FLAG)
+    return Host(arch, isa, field("CPU part"), field("model name") or platform.processor() or arch)
+
+
+def normalized_arch(machine: str) -> str:
+    """`platform.machine()` under the names that targets use."""
+    return {"amd64": "x86_64", "arm64": "aarch64"}.get(machine.lower(), machine.lower())

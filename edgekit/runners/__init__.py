@@ -1,0 +1,1 @@
+"""Where a measurement runs, one place a file."""

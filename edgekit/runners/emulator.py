@@ -1,0 +1,269 @@
+"""Emulator: qemu and a root file system for a target's CPU, prepared once, without root, in the user's cache."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+from filelock import FileLock
+
+from edgekit.errors import EmulatorError, storage_errors
+from edgekit.files import folder_bytes, sha256_of_json, write_bytes, write_json
+from edgekit.host import this_host
+from edgekit.progress import Progress
+from edgekit.target import CpuInfo, Target
+
+_QEMU_PACKAGE = "qemu-user-static"
+_ROOT_PACKAGES = ("python3-minimal", "libpython3-stdlib", "libstdc++6")
+_DEBIAN_ARCH = {"aarch64": "arm64", "x86_64": "amd64"}
+_NUMPY = "numpy<2.5"
+_MARK = "ready.json"
+
+CONTAINER_HINT = "use the container instead: docker build -f docker/edgekit.Dockerfile (README, 'Without the emulator')"
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """A prepared emulator. Paths are this machine's."""
+
+    qemu: Path
+    version: str
+    """Such as qemu 7.2.22."""
+    cpu: str
+    root: Path | None
+    """The guest's root file system; None where the guest shares the host's, both being of one architecture."""
+    site: Path
+    """Where the guest finds numpy and the runtime."""
+    guest_python: Path
+
+    def command(self) -> list[str]:
+        """The command line up to the guest's program."""
+        root = ["-L", str(self.root)] if self.root else []
+        return [str(self.qemu), "-cpu", self.cpu, *root]
+
+    def python(self) -> list[str]:
+        return [str(self.guest_python), "-S"]
+
+    def environment(self) -> dict[str, str]:
+        home = {"PYTHONHOME": str(self.root / "usr")} if self.root else {}
+        return {**home, "PYTHONPATH": str(self.site), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def emulators_folder() -> Path:
+    """Where emulators are kept: $EDGEKIT_EMULATORS, else below the user's cache directory."""
+    given = os.environ.get("EDGEKIT_EMULATORS")
+    return Path(given) if given else platformdirs.user_cache_path("edgekit") / "emulators"
+
+
+def can_emulate(target: Target) -> bool:
+    """Whether an emulator exists for the target's CPU at all."""
+    return bool(target.cpu)
+
+
+def prepared_emulator(target: Target) -> Emulator:
+    """The emulator that `prepare` left for a target. Raises EmulatorError where there is none."""
+    if not can_emulate(target):
+        raise EmulatorError(
+            f"no emulator runs the instruction sets of {target.id}", f"measure on a machine that is one: {target.name}"
+        )
+    qemu = _qemu_path(target.arch)
+    base = _base_folder(target)
+    if qemu is None or not (base / _MARK).is_file():
+        raise EmulatorError(f"the emulator for {target.id} is not set up", f"edgekit setup {target.id}")
+    if _shares_host(target):
+        return Emulator(qemu, _qemu_version(qemu), target.cpu, None, base / "site", _host_python())
+    assert target.cpuinfo is not None
+    root = _root_with_cpu(base, target.cpuinfo, target.cores or 1)
+    return Emulator(qemu, _qemu_version(qemu), target.cpu, root, root / "opt" / "site", _guest_python(root))
+
+
+def prepare(target: Target, progress: Progress) -> Emulator:
+    """Set up what a target's emulator lacks; nothing is done twice. Needs no root; writes below `emulators_folder()`.
+
+    Raises EmulatorError where the host cannot: no apt and no qemu, no network, no wheel for the pinned runtime.
+    """
+    if not can_emulate(target):
+        raise EmulatorError(
+            f"no emulator runs the instruction sets of {target.id}", f"measure on a machine that is one: {target.name}"
+        )
+    if not sys.platform.startswith("linux"):
+        raise EmulatorError(f"user-mode emulation needs Linux, and this is {sys.platform}", CONTAINER_HINT)
+    folder = emulators_folder()
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "setup.lock"):
+        if _qemu_path(target.arch) is None:
+            progress.note(f"downloading {_QEMU_PACKAGE} (Debian) to {folder / 'qemu'}")
+            _fetch_qemu(folder)
+        base = _base_folder(target)
+        if not (base / _MARK).is_file():
+            _fetch_base(target, base, progress)
+        shutil.rmtree(folder / "apt", ignore_errors=True)
+    return prepared_emulator(target)
+
+
+def emulators_bytes() -> int:
+    """The bytes of everything that `prepare` has downloaded."""
+    return folder_bytes(emulators_folder())
+
+
+def _shares_host(target: Target) -> bool:
+    return target.arch == this_host().arch
+
+
+def _base_folder(target: Target) -> Path:
+    return emulators_folder() / f"{target.arch}-{target.runtime.name}-{target.runtime.version}"
+
+
+def _host_python() -> Path:
+    return Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+
+
+def _guest_python(root: Path) -> Path:
+    found = sorted(path for path in (root / "usr" / "bin").glob("python3.*") if re.fullmatch(r"python3\.\d+", path.name))
+    if not found:
+        raise EmulatorError(f"there is no Python in {root}", f"remove {root.parent} and run edgekit setup again")
+    return found[-1]
+
+
+def _qemu_path(arch: str) -> Path | None:
+    ours = emulators_folder() / "qemu" / f"qemu-{arch}-static"
+    if ours.is_file():
+        return ours
+    found = shutil.which(f"qemu-{arch}-static") or shutil.which(f"qemu-{arch}")
+    return Path(found) if found else None
+
+
+def _qemu_version(qemu: Path) -> str:
+    told = subprocess.run([str(qemu), "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"version (\d+\.\d+\.\d+)", told)
+    return f"qemu {found.group(1)}" if found else "qemu"
+
+
+def _fetch_qemu(folder: Path) -> None:
+    staging = folder / "qemu.partial"
+    shutil.rmtree(staging, ignore_errors=True)
+    for package in _download((_QEMU_PACKAGE,), _DEBIAN_ARCH[this_host().arch], folder / "apt"):
+        if package.name.startswith(_QEMU_PACKAGE):
+            _unpack(package, staging / "unpacked")
+    chosen = staging / "qemu"
+    chosen.mkdir(parents=True)
+    for arch in _DEBIAN_ARCH:
+        (staging / "unpacked" / "usr" / "bin" / f"qemu-{arch}-static").rename(chosen / f"qemu-{arch}-static")
+    chosen.rename(folder / "qemu")
+    shutil.rmtree(staging, ignore_errors=True)
+
+
+def _fetch_base(target: Target, base: Path, progress: Progress) -> None:
+    """The part of an emulator that targets share: a root file system (where the host's own does not serve) and the
+    runtime's wheel."""
+    staging = base.with_name(f"{base.name}.partial")
+    shutil.rmtree(staging, ignore_errors=True)
+    if _shares_host(target):
+        site, version = staging / "site", f"{sys.version_info.major}{sys.version_info.minor}"
+    else:
+        progress.note(f"downloading Python for {target.arch} (Debian) to {base}")
+        root = staging / "root"
+        for package in _download(_ROOT_PACKAGES, _DEBIAN_ARCH[target.arch], emulators_folder() / "apt"):
+            _unpack(package, root)
+        site, version = root / "opt" / "site", _guest_python(root).name.removeprefix("python").replace(".", "")
+    progress.note(f"downloading {target.runtime.name} {target.runtime.version} for {target.arch} (PyPI) to {base}")
+    _install_wheels(target, site, version)
+    write_json(staging / _MARK, {"runtime": target.runtime.model_dump(), "arch": target.arch})
+    shutil.rmtree(base, ignore_errors=True)
+    staging.rename(base)
+
+
+def _install_wheels(target: Target, site: Path, python: str) -> None:
+    platforms = [f"manylinux_2_{glibc}_{target.arch}" for glibc in (28, 27, 17)] + [f"manylinux2014_{target.arch}"]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(site), "--only-binary=:all:"]
+    command += [part for each in platforms for part in ("--platform", each)]
+    command += ["--python-version", python, "--implementation", "cp"]
+    _run([*command, f"{target.runtime.name}=={target.runtime.version}", _NUMPY], "pip", CONTAINER_HINT)
+
+
+def _download(packages: Sequence[str], arch: str, state: Path) -> list[Path]:
+    """The .deb files of packages and of all they need, through an apt state of its own: the system's is not touched."""
+    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
+        raise EmulatorError("this distribution has no apt, from which the emulator is set up", CONTAINER_HINT)
+    own = state / arch
+    archives = own / "cache" / "archives"
+    for folder in (own / "state" / "lists" / "partial", archives / "partial"):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_bytes(own / "status", b"")
+    options = {
+        "APT::Architecture": arch,
+        "APT::Architectures": arch,
+        "APT::Sandbox::User": "",
+        "Dir::State": str(own / "state"),
+        "Dir::State::status": str(own / "status"),
+        "Dir::Cache": str(own / "cache"),
+        "Debug::NoLocking": "1",
+        "APT::Keep-Downloaded-Packages": "1",
+        "DPkg::Post-Invoke": "",
+        "APT::Update::Post-Invoke": "",
+    }
+    apt = ["apt-get", "-qq", *(part for key, value in options.items() for part in ("-o", f"{key}={value}"))]
+    _run([*apt, "update"], "apt-get update", CONTAINER_HINT)
+    before = set(archives.glob("*.deb"))
+    for path in before:
+        path.unlink()
+    _run([*apt, "install", "--yes", "--no-install-recommends", "--download-only", *packages], "apt-get", CONTAINER_HINT)
+    return sorted(archives.glob("*.deb"))
+
+
+def _unpack(package: Path, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    _run(["dpkg-deb", "-x", str(package), str(folder)], "dpkg-deb", "remove the emulators' folder and set up again")
+
+
+def _run(command: Sequence[str], name: str, hint: str) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired as error:
+        raise EmulatorError(f"{name} did not finish within 15 minutes", "check the network and run setup again") from error
+    if done.returncode:
+        told = [line for line in (done.stderr or done.stdout).strip().splitlines() if line.strip()]
+        if any("No space left" in line for line in told):
+            raise EmulatorError(f"the disk is full: {name} could not write", "free about 400 MB and run setup again")
+        raise EmulatorError(f"{name} failed: {told[-1] if told else 'no message'}", hint)
+
+
+def _root_with_cpu(base: Path, cpu: CpuInfo, cores: int) -> Path:
+    """A view of the shared root in which /proc/cpuinfo is the target's.
+
+    The runtime reads that file to choose its kernels; the host's own, of another architecture, crashes it.
+    """
+    text = cpuinfo_text(cpu, cores)
+    view = base / f"cpu-{sha256_of_json(text)[:12]}"
+    if (view / _MARK).is_file():
+        return view
+    system = view / "sys" / "devices" / "system" / "cpu"
+    write_bytes(view / "proc" / "cpuinfo", text.encode())
+    for name in ("possible", "present", "online"):
+        write_bytes(system / name, f"0-{cores - 1}\n".encode() if cores > 1 else b"0\n")
+    for entry in sorted((base / "root").iterdir()):
+        link = view / entry.name
+        if entry.name not in ("proc", "sys") and not link.is_symlink():
+            link.symlink_to(entry.resolve() if entry.is_symlink() else entry)
+    write_json(view / _MARK, {"cpuinfo": cpu.model_dump(mode="json")})
+    return view
+
+
+def cpuinfo_text(cpu: CpuInfo, cores: int) -> str:
+    """/proc/cpuinfo of an ARM machine with so many cores of one kind."""
+    block = (
+        "BogoMIPS\t: 108.00\n"
+        f"Features\t: {' '.join(cpu.features)}\n"
+        f"CPU implementer\t: {cpu.implementer}\n"
+        "CPU architecture: 8\n"
+        f"CPU variant\t: {cpu.variant}\n"
+        f"CPU part\t: {cpu.part}\n"
+        f"CPU revision\t: {cpu.revision}\n\n"
+    )
+    return "".join(f"processor\t: {number}\n{block}" for number in range(cores))

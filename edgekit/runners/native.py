@@ -1,0 +1,32 @@
+"""native: this machine."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from edgekit.host import this_host
+from edgekit.runners.runner import WORKER, Job, Result, run_worker
+from edgekit.traits import Fidelity
+
+
+class NativeRunner:
+    """Runs the worker in a process of its own, so that its memory is its own too."""
+
+    fidelity = Fidelity.NATIVE
+
+    def identity(self) -> str:
+        return f"native, {this_host().cpu_name}"
+
+    def run(self, job: Job) -> Result:
+        with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+            done = run_worker([sys.executable, str(WORKER)], os.environ, job, Path(folder), this_host().cpu_name)
+        peak = done.report["peak_memory"]
+        return Result(
+            outputs=done.outputs,
+            memory_bytes=peak,
+            memory_model_bytes=max(peak - done.report["resident_before"], 0),
+            fidelity=self.fidelity,
+            runtime=done.report["runtime"],
+            latencies_ms=done.report.get("latencies_ms", ()),
+        )

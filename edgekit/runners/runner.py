@@ -1,0 +1,164 @@
+"""Runner: a place where a model file runs, and what comes back from it."""
+
+import json
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from edgekit.errors import RunError
+from edgekit.traits import Fidelity
+
+WORKER = Path(__file__).parent.parent / "bench" / "worker.py"
+
+
+@dataclass(frozen=True)
+class Job:
+    models: Sequence[Path]
+    """Files that take the same inputs; timed in turns."""
+    inputs: tuple[np.ndarray, ...]
+    """Samples along the first axis; the model sees one at a time, or as many as its fixed batch axis wants."""
+    threads: int = 1
+    seconds: float = 0.0
+    """Of timing for each model; 0 times nothing."""
+    timeout_s: float = 300.0
+
+
+@dataclass(frozen=True)
+class Result:
+    outputs: Sequence[tuple[np.ndarray, ...]]
+    """For each model, one array for each output over all samples."""
+    memory_bytes: int | None
+    """Peak resident memory of the process that ran: interpreter, runtime and model. None where it cannot be told."""
+    memory_model_bytes: int | None
+    """What of it came after the runtime was imported; None where that cannot be told apart."""
+    fidelity: Fidelity
+    runtime: str
+    latencies_ms: Sequence[Sequence[float]] = field(default=())
+    """Every timed run of each model; empty under emulation, whose wall time is no latency."""
+
+
+class Runner(Protocol):
+    fidelity: Fidelity
+
+    def identity(self) -> str:
+        """What it runs on, in words: part of the key under which results are kept."""
+
+    def run(self, job: Job) -> Result:
+        """Run a job. Raises RunError when the process crashes, hangs or runs out of memory."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a worker's process left."""
+
+    report: dict[str, Any]
+    outputs: list[tuple[np.ndarray, ...]]
+    sampled_memory: int
+
+
+def run_worker(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    job: Job,
+    folder: Path,
+    cpu: str,
+    memory_of: Callable[[int], int] = lambda pid: 0,
+) -> Finished:
+    """Start `command FOLDER`, wait for it, and read what it left.
+
+    `memory_of` maps a process id to its memory in bytes; it is sampled while the worker runs and once more at the end,
+    while its sessions are alive. Raises RunError naming the fault and `cpu`.
+    """
+    for number, model in enumerate(job.models):
+        (folder / f"model_{number}.onnx").write_bytes(model.read_bytes())
+    np.savez(folder / "inputs.npz", *job.inputs)
+    told = {
+        "models": [f"model_{number}.onnx" for number in range(len(job.models))],
+        "inputs": "inputs.npz",
+        "threads": job.threads,
+        "seconds": job.seconds,
+    }
+    (folder / "job.json").write_text(json.dumps(told))
+    with (folder / "stderr").open("wb") as stderr:
+        process = subprocess.Popen(
+            [*command, str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=dict(environment),
+            start_new_session=True,
+        )
+        watch = _Watch(process, memory_of, job.timeout_s)
+        watch.start()
+        assert process.stdout is not None and process.stdin is not None
+        finished = any(line == b"done\n" for line in process.stdout)
+        watch.sample()
+        try:
+            process.stdin.write(b"\n")
+            process.stdin.close()
+        except OSError:  # it died before it could be told to end
+            pass
+        code = process.wait()
+        process.stdout.close()
+        watch.stop()
+    if not finished:
+        words = (folder / "stderr").read_text(errors="replace").strip().splitlines()
+        raise RunError(*_fault(code, words, cpu, job, watch.expired))
+    outputs = []
+    for number in range(len(job.models)):
+        with np.load(folder / f"outputs_{number}.npz") as stored:
+            outputs.append(tuple(stored[f"arr_{i}"] for i in range(len(stored.files))))
+    return Finished(json.loads((folder / "result.json").read_text()), outputs, watch.peak)
+
+
+class _Watch(threading.Thread):
+    """Samples a process's memory until it ends, and kills it when its time is over."""
+
+    def __init__(self, process: subprocess.Popen[bytes], memory_of: Callable[[int], int], timeout_s: float) -> None:
+        super().__init__(daemon=True)
+        self.process = process
+        self.memory_of = memory_of
+        self.deadline = time.monotonic() + timeout_s
+        self.peak = 0
+        self.expired = False
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        while not self._ended.wait(0.05):
+            if time.monotonic() > self.deadline:
+                self.expired = True
+                self.process.kill()
+                return
+            self.sample()
+
+    def sample(self) -> None:
+        self.peak = max(self.peak, self.memory_of(self.process.pid))
+
+    def stop(self) -> None:
+        self._ended.set()
+        self.join()
+
+
+def _fault(code: int, words: list[str], cpu: str, job: Job, expired: bool) -> tuple[str, str]:
+    """What is wrong and what to do, from how a worker's process ended."""
+    if expired:
+        return f"the model did not finish on {cpu} within {job.timeout_s:.0f} s", "raise the limit, or look for a loop"
+    number = -code if code < 0 else code - 128 if code > 128 else 0
+    if number == signal.SIGILL:
+        return (
+            f"the runtime died of SIGILL on {cpu}: it used an instruction that this CPU does not have",
+            "pin another version of the runtime in the target's [runtime]",
+        )
+    last = words[-1] if words else "no message"
+    if number == signal.SIGKILL or "bad_alloc" in last or "MemoryError" in last:
+        return f"the model ran out of memory on {cpu}", "make the model smaller, or choose a target with more memory"
+    if number:
+        return f"the runtime died of {signal.Signals(number).name} on {cpu}", "run again with --debug; report it if it repeats"
+    return f"the model failed on {cpu}: {last}", "look at the model with: edgekit inspect"

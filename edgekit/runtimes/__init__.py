@@ -1,0 +1,1 @@
+"""Load a model file and run it, one runtime a file."""

@@ -1,0 +1,70 @@
+"""ONNX Runtime on this machine."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekit.errors import ModelError
+
+# ONNX Runtime ships telemetry; a tool for other people's models switches it off.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+
+def session(path: Path, *, threads: int = 0, optimize: bool = True) -> Any:
+    """An InferenceSession on the CPU. `threads` 0 takes all cores. Raises ModelError for a file it cannot load."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4
+    if not optimize:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the runtime's exceptions share no base class
+        told = str(error).strip().splitlines()
+        raise ModelError(
+            f"ONNX Runtime cannot load {path.name}: {told[0] if told else type(error).__name__}",
+            "check the file with: edgekit inspect",
+        ) from error
+
+
+def session_outputs(running: Any, inputs: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+    """The outputs of one run; `inputs` in the model's order. Raises ModelError when they do not fit."""
+    names = [each.name for each in running.get_inputs()]
+    if len(names) != len(inputs):
+        raise ModelError(f"the model takes {len(names)} inputs, the data has {len(inputs)}", "make both agree")
+    try:
+        return tuple(np.asarray(each) for each in running.run(None, dict(zip(names, inputs, strict=True))))
+    except Exception as error:
+        told = str(error).strip().splitlines()
+        raise ModelError(f"the model does not take these inputs: {told[0]}", "check shapes and types: edgekit inspect") from error
+
+
+def host_outputs(path: Path, inputs: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+    """The outputs of a model file for one batch, on this machine."""
+    return session_outputs(session(path), inputs)
+
+
+def optimize_offline(source: Path, path: Path, *, keep_int8_activations: bool) -> None:
+    """Write `source` as ONNX Runtime would rewrite it on loading, short of the layouts that tie it to one CPU.
+
+    On x86 the optimizer turns int8 activations into uint8, which ARM's kernels do not want, unless told to keep them.
+    Raises ModelError for a file it cannot load.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.optimized_model_filepath = str(path)
+    if keep_int8_activations:
+        options.add_session_config_entry("session.qdqisint8allowed", "1")
+    try:
+        onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        told = str(error).strip().splitlines()
+        raise ModelError(f"ONNX Runtime cannot optimize {source.name}: {told[0]}", "check it with: edgekit inspect") from error

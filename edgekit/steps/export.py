@@ -1,0 +1,117 @@
+"""export: a PyTorch module to one ONNX file with a dynamic batch axis, checked against the module."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgekit.artifact import Artifact
+from edgekit.errors import ModelError, StepError
+from edgekit.step import Context, Contract, Outcome, Step
+from edgekit.traits import Data, Format, Role, Trait, facts
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from edgekit.training.datasets import Batch
+
+_TOLERANCE = 1e-4
+"""Largest difference from the module's output, relative to the largest output, that float rounding explains."""
+
+_SAMPLES = 64
+
+
+@dataclass(frozen=True)
+class Export(Step):
+    """Export with torch.onnx, then compare with the module on evaluation inputs at two batch sizes."""
+
+    contract = Contract(
+        requires=facts(Format.TORCH, Trait.FLOAT),
+        provides=facts(Format.ONNX, Trait.PORTABLE),
+        preserves=facts(Trait.FLOAT, Trait.CONVERGED),
+        data=frozenset({Data.EVALUATION}),
+        packages=("torch", "onnx", "onnxscript"),
+    )
+
+    def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
+        from edgekit.graph import described, strip_annotations
+        from edgekit.training.datasets import Batch, Split
+        from edgekit.training.modules import saved_module
+
+        project = context.project
+        module = saved_module(project, model)
+        samples = next(Split(project, Data.EVALUATION).batches(limit=_SAMPLES))
+        path = context.folder / "model.onnx"
+        inputs = project.model.inputs or _forward_names(module, len(samples.inputs))
+        _export(module, samples, inputs, project.model.outputs, path)
+        strip_annotations(path)
+        one = Batch(tuple(each[:1] for each in samples.inputs), None)
+        worst = max(_difference(module, path, batch) for batch in (samples, one))
+        if worst > _TOLERANCE:
+            raise StepError(
+                f"the exported model differs from the module by {worst:.1e} of its largest output",
+                "look for behaviour that changes with the batch or with training mode in forward",
+            )
+        return Outcome(path, {**described(path), "parity": worst, "parity_samples": len(samples)})
+
+
+def _export(module: "nn.Module", batch: "Batch", inputs: Sequence[str], outputs: Sequence[str], path: Path) -> None:
+    import logging
+    import warnings
+
+    import torch
+
+    from edgekit.training.modules import outputs_of
+
+    given = outputs_of(module, batch, "the model")
+    if outputs and len(outputs) != len(given):
+        raise ModelError(f"the model has {len(given)} outputs, edgekit.toml names {len(outputs)}", "correct [model] outputs")
+    if len(inputs) != len(batch.inputs):
+        raise ModelError(f"the data has {len(batch.inputs)} inputs, edgekit.toml names {len(inputs)}", "correct [model] inputs")
+    names = list(outputs) or (["output"] if len(given) == 1 else [f"output_{i}" for i in range(len(given))])
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            torch.onnx.export(
+                module,
+                tuple(each[:2].repeat(2, *[1] * (each.ndim - 1))[:2] for each in batch.inputs),
+                str(path),
+                input_names=list(inputs),
+                output_names=names,
+                dynamic_shapes=tuple({0: torch.export.Dim("batch")} for _ in batch.inputs),
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+            )
+        except Exception as error:
+            told = [line for line in str(error).splitlines() if line.strip()]
+            raise ModelError(
+                f"torch.onnx cannot export the model: {told[0] if told else type(error).__name__}",
+                "make forward free of Python branches on tensor values and of fixed batch sizes; --debug shows the whole report",
+            ) from error
+
+
+def _forward_names(module: "nn.Module", count: int) -> list[str]:
+    """The names of forward's first parameters; numbered where it takes *args."""
+    import inspect
+
+    names = [
+        name
+        for name, parameter in inspect.signature(module.forward).parameters.items()
+        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+    ]
+    return names[:count] if len(names) >= count else [f"input_{i}" for i in range(count)]
+
+
+def _difference(module: "nn.Module", path: Path, batch: "Batch") -> float:
+    """The largest difference between module and file, relative to the module's largest output."""
+    import torch
+
+    from edgekit.parity import relative_difference
+    from edgekit.runtimes.ort import host_outputs
+    from edgekit.training.modules import outputs_of
+
+    with torch.no_grad():
+        expected: tuple[Any, ...] = tuple(each.numpy() for each in outputs_of(module, batch, "the model"))
+    return relative_difference(expected, host_outputs(path, tuple(each.numpy() for each in batch.inputs)))

@@ -1,0 +1,101 @@
+"""fuse: ONNX Runtime's own optimization, done once here instead of at every start on the device."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edgekit.artifact import Artifact
+from edgekit.errors import StepError
+from edgekit.step import Context, Contract, Outcome, Step
+from edgekit.traits import Format, Role, Trait, facts
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+
+@dataclass(frozen=True)
+class Fuse(Step):
+    """Fuse operators into the runtime's kernels for the target; always last. Inner names are shortened: in a model of
+    a few kilobytes they weigh as much as a layer."""
+
+    short_names: bool = True
+
+    contract = Contract(
+        requires=facts(Format.ONNX, Trait.PORTABLE),
+        provides=facts(),
+        preserves=facts(Format.ONNX, Trait.FLOAT, Trait.INTEGER, Trait.FOLDED, Trait.CONVERGED),
+        target=frozenset({"arch"}),
+        packages=("onnx", "onnxruntime"),
+    )
+
+    def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
+        from edgekit.graph import activation_types, described, load_model, operator_kinds, save_model, strip_annotations
+        from edgekit.parity import relative_difference
+        from edgekit.runtimes.ort import host_outputs, optimize_offline
+        from edgekit.sample import random_inputs
+
+        path = context.folder / "model.onnx"
+        optimize_offline(model.path, path, keep_int8_activations=context.target.arch == "aarch64")
+        strip_annotations(path)
+        before, fused = activation_types(load_model(model.path)), load_model(path)
+        after = activation_types(fused)
+        if not after <= before:
+            raise StepError(
+                f"fusing changed the activations from {', '.join(sorted(before))} to {', '.join(sorted(after))}, "
+                "which the target's kernels are not chosen for",
+                "leave fuse out of the recipe: the device's runtime fuses when it loads the model",
+            )
+        if self.short_names:
+            save_model(with_short_names(fused), path)
+        integer, floating = operator_kinds(load_model(path))
+        inputs = random_inputs(model.path)
+        return Outcome(
+            path,
+            {
+                **described(path),
+                "activations": sorted(after),
+                "integer_operators": integer,
+                "float_operators": floating,
+                "difference": relative_difference(host_outputs(model.path, inputs), host_outputs(path, inputs)),
+            },
+        )
+
+
+def with_short_names(model: "ModelProto") -> "ModelProto":
+    """The model with inner tensors named by number and nodes unnamed; inputs, outputs and dynamic axes keep theirs.
+
+    Models with control flow come back as they are: their inner graphs refer to outer names.
+    """
+    graph = model.graph
+    if any(attribute.HasField("g") or attribute.graphs for node in graph.node for attribute in node.attribute):
+        return model
+    names: dict[str, str] = {"": ""}
+    names.update({each.name: each.name for each in (*graph.input, *graph.output)})
+
+    def short(name: str) -> str:
+        while name not in names:
+            candidate = _base36(len(names))
+            names[name] = f"{candidate}_" if candidate in names.values() else candidate
+        return names[name]
+
+    for tensor in graph.initializer:
+        tensor.name = short(tensor.name)
+    for node in graph.node:
+        node.ClearField("name")
+        node.input[:] = [short(name) for name in node.input]
+        node.output[:] = [short(name) for name in node.output]
+    for value in graph.value_info:
+        value.name = short(value.name)
+    return model
+
+
+def _base36(number: int) -> str:
+    digits = "0123456789abcdefghijklmnopqrstuvwxyz"
+    told = ""
+    while True:
+        number, rest = divmod(number, 36)
+        told = digits[rest] + told
+        if not number:
+            return told
+
+

@@ -1,0 +1,36 @@
+"""load: take the trained weights that the project declares, instead of training."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from edgekit.artifact import Artifact
+from edgekit.errors import ProjectError
+from edgekit.step import Context, Contract, Outcome, Step
+from edgekit.traits import Format, Role, Trait, facts
+
+
+@dataclass(frozen=True)
+class Load(Step):
+    """Load `teacher_weights` or `student_weights` into the entry point's module. No pickle is executed."""
+
+    contract = Contract(
+        requires=facts(Format.TORCH, Trait.FLOAT),
+        provides=facts(Trait.CONVERGED),
+        preserves=facts(Format.TORCH, Trait.FLOAT),
+        packages=("torch",),
+    )
+
+    def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
+        from edgekit.training.modules import load_weights, parameter_count, save_module, saved_module
+
+        weights = context.project.weights_file(context.role)
+        if weights is None:
+            raise ProjectError(
+                f"the recipe loads the {context.role}, and edgekit.toml names no weights",
+                f'add {context.role}_weights = "file.safetensors" to [model], or use the step train',
+            )
+        module = saved_module(context.project, model)
+        load_weights(module, weights)
+        path = context.folder / "model.safetensors"
+        save_module(module, context.project, context.role, path)
+        return Outcome(path, {"weights": weights.name, "parameters": parameter_count(module)})

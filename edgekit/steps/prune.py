@@ -1,0 +1,128 @@
+"""prune: take whole channels out of a module, then fine-tune what is left."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from edgekit.artifact import Artifact
+from edgekit.errors import StepError
+from edgekit.step import Context, Contract, Outcome, Step
+from edgekit.traits import Data, Format, Role, Trait, facts
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from edgekit.training.datasets import Batch
+
+
+@dataclass(frozen=True)
+class Prune(Step):
+    """Structured pruning by group magnitude along the dependency graph (Fang et al., DepGraph, arXiv 2301.12900)."""
+
+    ratio: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    """The share of channels to take, of the whole module; layers keep a multiple of the target's channel_multiple."""
+    epochs: Annotated[int, Field(ge=1)] = 30
+    learning_rate: Annotated[float, Field(gt=0)] = 0.005
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+
+    contract = Contract(
+        requires=facts(Format.TORCH, Trait.FLOAT, Trait.CONVERGED),
+        provides=facts(Trait.CONVERGED),
+        preserves=facts(Format.TORCH, Trait.FLOAT),
+        data=frozenset({Data.TRAIN}),
+        target=frozenset({"channel_multiple"}),
+        packages=("torch", "torch-pruning"),
+    )
+
+    def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
+        import torch_pruning
+
+        from edgekit.training.datasets import Split
+        from edgekit.training.loop import Schedule, fit
+        from edgekit.training.losses import task_loss
+        from edgekit.training.modules import save_module, saved_module
+
+        project = context.project
+        module = saved_module(project, model)
+        split = Split(project, Data.TRAIN)
+        example = split.example()
+        macs_before, parameters_before = torch_pruning.utils.count_ops_and_params(module, example.inputs)
+        self._cut(module, example, context.target.channel_multiple)
+        macs, parameters = torch_pruning.utils.count_ops_and_params(module, example.inputs)
+        if parameters >= parameters_before:
+            raise StepError(
+                f"prune found nothing to take at ratio {self.ratio} with channels in multiples of "
+                f"{context.target.channel_multiple}",
+                "raise the ratio, or leave the step out: the student is small already",
+            )
+        told = fit(
+            module,
+            split,
+            task_loss(project),
+            Schedule(self.epochs, self.learning_rate, self.weight_decay),
+            context.checkpoints / "epoch.pt",
+            context.progress,
+            "fine-tuning the pruned student",
+        )
+        path = context.folder / "model.safetensors"
+        save_module(module, project, context.role, path)
+        return Outcome(
+            path,
+            {
+                **told,
+                "parameters_before": int(parameters_before),
+                "parameters": int(parameters),
+                "macs_before": int(macs_before),
+                "macs": int(macs),
+            },
+        )
+
+    def _cut(self, module: "nn.Module", example: "Batch", channel_multiple: int) -> None:
+        """Remove the channels of least group magnitude from `module`, in place."""
+        import torch_pruning
+
+        for parameter in module.parameters():
+            parameter.requires_grad_(True)
+        pruner = torch_pruning.pruner.BasePruner(
+            module,
+            example.inputs,
+            importance=torch_pruning.importance.GroupMagnitudeImportance(p=2),
+            global_pruning=False,
+            pruning_ratio=self.ratio,
+            round_to=channel_multiple,
+            ignored_layers=_output_layers(module, example),
+        )
+        pruner.step()
+
+
+def _output_layers(module: "nn.Module", example: "Batch") -> list[Any]:
+    """The layers whose channels are the module's outputs, or that cannot lose one: found by trying on a copy."""
+    import torch
+    import torch_pruning
+    from torch import nn
+
+    from edgekit.training.modules import deep_copy, outputs_of
+
+    def shapes(each: nn.Module) -> list[torch.Size]:
+        with torch.no_grad():
+            return [output.shape for output in outputs_of(each, example, "the model")]
+
+    expected = shapes(module)
+    kept = []
+    for name, layer in module.named_modules():
+        if not isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear | nn.ConvTranspose2d):
+            continue
+        trial = deep_copy(module)
+        root = trial.get_submodule(name)
+        try:
+            graph = torch_pruning.DependencyGraph().build_dependency(trial, example.inputs)
+            prune = graph.get_pruner_of_module(root).prune_out_channels
+            graph.get_pruning_group(root, prune, idxs=[0]).prune()
+            if shapes(trial) == expected:
+                continue
+        except Exception:  # whatever goes wrong on the copy, the layer is not safe to cut
+            pass
+        kept.append(layer)
+    return kept

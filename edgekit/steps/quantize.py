@@ -1,0 +1,121 @@
+"""quantize: static INT8 in QDQ form by ONNX Runtime, calibrated on the project's calibration split."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from edgekit.artifact import Artifact
+from edgekit.errors import StepError
+from edgekit.step import Context, Contract, Outcome, Step
+from edgekit.traits import Data, Format, Role, Trait, facts
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from edgekit.progress import Progress
+    from edgekit.target import Quantization
+
+
+@dataclass(frozen=True)
+class Quantize(Step):
+    """Weights and activations to 8-bit integers with the target's scheme (Jacob et al., arXiv 1712.05877)."""
+
+    activation: Literal["target", "int8", "uint8"] = "target"
+    weight: Literal["target", "int8", "uint8"] = "target"
+    per_channel: Literal["target", "yes", "no"] = "target"
+    calibration: Literal["minmax", "percentile", "entropy"] = "minmax"
+
+    contract = Contract(
+        requires=facts(Format.ONNX, Trait.FLOAT, Trait.SHAPED, Trait.FOLDED, Trait.PORTABLE),
+        provides=facts(Trait.INTEGER),
+        preserves=facts(Format.ONNX, Trait.SHAPED, Trait.FOLDED, Trait.PORTABLE, Trait.CONVERGED),
+        data=frozenset({Data.CALIBRATION}),
+        target=frozenset({"quantization"}),
+        packages=("onnx", "onnxruntime"),
+    )
+
+    def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
+        from edgekit.graph import described, load_model, save_model, strip_annotations, with_shapes
+        from edgekit.training.datasets import Split
+
+        project = context.project
+        defaults: Quantization = context.target.quantization
+        scheme = {
+            "activation": defaults.activation if self.activation == "target" else self.activation,
+            "weight": defaults.weight if self.weight == "target" else self.weight,
+            "per_channel": defaults.per_channel if self.per_channel == "target" else self.per_channel == "yes",
+            "symmetric_activation": defaults.symmetric_activation,
+            "reduce_range": defaults.reduce_range,
+        }
+        split = Split(project, Data.CALIBRATION)
+        limit = project.data.calibration_samples
+        batches = (tuple(each.numpy() for each in batch.inputs) for batch in split.batches(limit=limit))
+        path = context.folder / "model.onnx"
+        samples = _quantize_static(model.path, path, _Watched(batches, limit, context.progress), scheme, self.calibration)
+        strip_annotations(path)
+        save_model(with_shapes(load_model(path)), path)
+        return Outcome(path, {**described(path), **scheme, "calibration": self.calibration, "calibration_samples": samples})
+
+
+class _Watched:
+    """Calibration batches that report how far they are."""
+
+    def __init__(self, batches: Iterator[tuple["np.ndarray", ...]], total: int, progress: "Progress") -> None:
+        self.batches = batches
+        self.total = total
+        self.progress = progress
+        self.samples = 0
+
+    def __next__(self) -> tuple["np.ndarray", ...]:
+        batch = next(self.batches)
+        self.samples += len(batch[0])
+        self.progress.advanced("calibrating", self.samples, self.total, "samples")
+        return batch
+
+
+def _quantize_static(source: Path, path: Path, batches: _Watched, scheme: Mapping[str, Any], method: str) -> int:
+    """Write the QDQ model and return the number of samples that calibrated it."""
+    import logging
+
+    from edgekit.graph import inspected
+    from edgekit.runtimes import ort  # noqa: F401  (switches telemetry off before the next import)
+
+    from onnxruntime.quantization import (  # isort: skip
+        CalibrationDataReader,
+        CalibrationMethod,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
+
+    names = [each.name for each in inspected(source).inputs]
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
+        def get_next(self) -> dict[str, Any] | None:
+            batch = next(batches, None)
+            return None if batch is None else dict(zip(names, batch, strict=True))
+
+    kinds = {"int8": QuantType.QInt8, "uint8": QuantType.QUInt8}
+    methods = {
+        "minmax": CalibrationMethod.MinMax,
+        "percentile": CalibrationMethod.Percentile,
+        "entropy": CalibrationMethod.Entropy,
+    }
+    logging.getLogger().setLevel(logging.ERROR)
+    try:
+        quantize_static(
+            str(source),
+            str(path),
+            Reader(),
+            quant_format=QuantFormat.QDQ,
+            per_channel=scheme["per_channel"],
+            reduce_range=scheme["reduce_range"],
+            activation_type=kinds[scheme["activation"]],
+            weight_type=kinds[scheme["weight"]],
+            calibrate_method=methods[method],
+            extra_options={"ActivationSymmetric": scheme["symmetric_activation"], "WeightSymmetric": True},
+        )
+    except Exception as error:
+        raise StepError(f"ONNX Runtime could not quantize the model: {error}", "try another calibration, or --debug") from error
+    return batches.samples

@@ -1,0 +1,106 @@
+"""simplify: the smallest equal graph that onnxsim or onnxslim finds, with shapes inferred and batch norms folded."""
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgekit.artifact import Artifact
+from edgekit.errors import StepError
+from edgekit.step import Context, Contract, Outcome, Step
+from edgekit.traits import Format, Role, Trait, facts
+
+_TOLERANCE = 1e-4
+_TIMEOUT_S = 600
+
+# Each runs in a process of its own: onnxsim can crash the one that it runs in (its issues 187, 231, 360, 426).
+_SIMPLIFIERS = {
+    "onnxsim": """
+import onnx, onnxsim, sys
+model, sound = onnxsim.simplify(onnx.load(sys.argv[1]))
+assert sound
+onnx.save(model, sys.argv[2])
+""",
+    "onnxslim": """
+import onnx, onnxslim, sys
+onnx.save(onnxslim.slim(onnx.load(sys.argv[1])), sys.argv[2])
+""",
+}
+
+
+@dataclass(frozen=True)
+class Simplify(Step):
+    """Run onnxsim and onnxslim and keep the one with the fewest nodes among those whose outputs are equal."""
+
+    contract = Contract(
+        requires=facts(Format.ONNX, Trait.FLOAT, Trait.PORTABLE),
+        provides=facts(Trait.SHAPED, Trait.FOLDED),
+        preserves=facts(Format.ONNX, Trait.FLOAT, Trait.PORTABLE, Trait.CONVERGED),
+        packages=("onnx", "onnxsim", "onnxslim"),
+    )
+
+    def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
+        from edgekit.graph import described, load_model, observed_facts, save_model, strip_annotations, with_shapes
+        from edgekit.sample import random_inputs
+
+        inputs = random_inputs(model.path, batch=2)
+        tried: dict[str, Any] = {}
+        sound: list[tuple[int, int, str, Path]] = []
+        for name in _SIMPLIFIERS:
+            path = context.folder / f"{name}.onnx"
+            tried[name] = verdict = _attempt(name, model.path, path, inputs)
+            if verdict["status"] == "equal":
+                strip_annotations(path)
+                sound.append((verdict["nodes"], path.stat().st_size, name, path))
+        if not sound:
+            raise StepError(
+                "neither onnxsim nor onnxslim gave an equal graph: "
+                + "; ".join(f"{name}: {each['status']}" for name, each in tried.items()),
+                "leave simplify out of the recipe, or look at the model with: edgekit inspect",
+            )
+        _, _, chosen, best = min(sound)
+        proto = with_shapes(load_model(best))
+        path = context.folder / "model.onnx"
+        save_model(proto, path)
+        for _, _, _, candidate in sound:
+            candidate.unlink()
+        missing = self.contract.provides - observed_facts(proto)
+        if missing:
+            raise StepError(
+                f"{chosen} left the graph without: {', '.join(sorted(missing))}",
+                "look at the operators with: edgekit inspect",
+            )
+        return Outcome(path, {**described(path), "chosen": chosen, "tried": tried, "nodes_before": _nodes(model.path)})
+
+
+def _attempt(name: str, source: Path, path: Path, inputs: tuple[Any, ...]) -> dict[str, Any]:
+    """Run one simplifier and say what came of it: equal (with nodes and bytes), differs, crashed, failed, timed out."""
+    from edgekit.errors import ModelError
+    from edgekit.parity import relative_difference
+    from edgekit.runtimes.ort import host_outputs
+
+    command = [sys.executable, "-c", _SIMPLIFIERS[name], str(source.resolve()), str(path)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired:
+        return {"status": "timed out"}
+    if done.returncode < 0:
+        return {"status": f"crashed with signal {-done.returncode}"}
+    if done.returncode or not path.is_file():
+        told = done.stderr.strip().splitlines()
+        return {"status": f"failed: {told[-1] if told else 'no message'}"}
+    try:
+        apart = relative_difference(host_outputs(source, inputs), host_outputs(path, inputs))
+    except ModelError as error:
+        return {"status": f"gave a broken file: {error.message}"}
+    if apart > _TOLERANCE:
+        return {"status": f"differs by {apart:.1e}"}
+    return {"status": "equal", "nodes": _nodes(path), "parity": apart}
+
+
+def _nodes(path: Path) -> int:
+    from edgekit.graph import load_model
+
+    return len(load_model(path).graph.node)

@@ -1,0 +1,49 @@
+"""train: fit a role's module to the training split."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from edgekit.artifact import Artifact
+from edgekit.step import Context, Contract, Outcome, Step
+from edgekit.traits import Data, Format, Role, Trait, facts
+
+
+@dataclass(frozen=True)
+class Train(Step):
+    """Train the entry point's module from its initial weights with the task's loss."""
+
+    epochs: Annotated[int, Field(ge=1)] = 60
+    learning_rate: Annotated[float, Field(gt=0)] = 0.01
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+
+    contract = Contract(
+        requires=facts(Format.TORCH, Trait.FLOAT),
+        provides=facts(Trait.CONVERGED),
+        preserves=facts(Format.TORCH, Trait.FLOAT),
+        data=frozenset({Data.TRAIN}),
+        packages=("torch",),
+    )
+
+    def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
+        from edgekit.training.datasets import Split
+        from edgekit.training.loop import Schedule, fit
+        from edgekit.training.losses import task_loss
+        from edgekit.training.modules import parameter_count, save_module, saved_module
+
+        project = context.project
+        module = saved_module(project, model)
+        told = fit(
+            module,
+            Split(project, Data.TRAIN),
+            task_loss(project),
+            Schedule(self.epochs, self.learning_rate, self.weight_decay),
+            context.checkpoints / "epoch.pt",
+            context.progress,
+            f"training the {context.role}",
+        )
+        path = context.folder / "model.safetensors"
+        save_module(module, project, context.role, path)
+        return Outcome(path, {**told, "parameters": parameter_count(module)})

@@ -1,0 +1,118 @@
+"""targets/*.toml -> Target: everything that the build, the planner and the emulator know of a device."""
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from edgekit.errors import TargetError, did_you_mean
+from edgekit.host import DECISIVE_ISA, Host
+from edgekit.toml import read_toml, validated
+
+Isa = Literal["neon", "dotprod", "i8mm", "avx2", "avx512", "vnni"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Runtime(_Record):
+    """The runtime that the device carries; its version is what the emulator installs."""
+
+    name: Literal["onnxruntime"]
+    version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
+
+
+class Quantization(_Record):
+    """The integer scheme that the target's kernels are fast and exact with."""
+
+    activation: Literal["int8", "uint8"]
+    weight: Literal["int8", "uint8"]
+    per_channel: bool
+    symmetric_activation: bool = False
+    reduce_range: bool = False
+    """7-bit weights: without VNNI, x86 saturates when it adds pairs of 8-bit products."""
+
+
+class CpuInfo(_Record):
+    """What /proc/cpuinfo of an ARM board says; the emulator shows the same to the runtime."""
+
+    implementer: str
+    variant: str
+    part: str
+    revision: int
+    features: tuple[str, ...]
+
+
+class Container(_Record):
+    platform: str
+    memory_bytes: Annotated[int, Field(gt=0)]
+
+
+class Budgets(_Record):
+    """Limits that a build is judged by; an absent one is not judged."""
+
+    max_bytes: Annotated[int, Field(gt=0)] | None = None
+    max_drop: Annotated[float, Field(ge=0)] | None = None
+    """How far the metric may fall below the reference's: points (1.0 = 1 %) for accuracy, else the metric's own unit."""
+    min_metric: float | None = None
+    max_latency_ms: Annotated[float, Field(gt=0)] | None = None
+    max_memory_bytes: Annotated[int, Field(gt=0)] | None = None
+
+
+class Target(_Record):
+    id: str
+    name: str
+    arch: Literal["aarch64", "x86_64"]
+    cpu: str
+    """The CPU model's name as qemu-user takes it; empty where qemu cannot emulate it."""
+    isa: frozenset[Isa]
+    clock_hz: Annotated[int, Field(gt=0)] | None = None
+    cores: Annotated[int, Field(gt=0)] | None = None
+    ram_bytes: Annotated[int, Field(gt=0)] | None = None
+    channel_multiple: Annotated[int, Field(ge=1, le=64)]
+    runtime: Runtime
+    quantization: Quantization
+    cpuinfo: CpuInfo | None = None
+    container: Container | None = None
+    budgets: Budgets = Budgets()
+
+    def is_this(self, host: Host) -> bool:
+        """Whether a figure taken on `host` is this target's own: same architecture, same deciding instruction sets,
+        and on ARM the same core."""
+        if host.arch != self.arch or host.isa & DECISIVE_ISA != self.isa & DECISIVE_ISA:
+            return False
+        return self.cpuinfo is None or host.cpu_part == self.cpuinfo.part
+
+
+@cache
+def shipped_folder() -> Path:
+    """Where the targets that come with edgekit lie: inside the wheel, or at the top of a checkout."""
+    installed = Path(__file__).with_name("_targets")
+    return installed if installed.is_dir() else Path(__file__).parent.parent / "targets"
+
+
+def load_target(path: Path) -> Target:
+    """The target that a TOML file describes; its id is the file's stem. Raises TargetError."""
+    record: Target = validated(Target, {**read_toml(path, TargetError), "id": path.stem}, str(path), TargetError)
+    if record.arch == "aarch64" and record.cpuinfo is None:
+        raise TargetError(f"{path}: 'cpuinfo' is missing", "an ARM target needs it: the emulator shows it to the runtime")
+    return record
+
+
+def target_files(folders: Iterable[Path] = ()) -> dict[str, Path]:
+    """Every known target's file by id; those in `folders` (a project's own) win over the shipped ones."""
+    places = (shipped_folder(), *folders)
+    return {path.stem: path for place in places for path in sorted(place.glob("*.toml"))}
+
+
+def find_target(name: str, folders: Iterable[Path] = ()) -> Target:
+    """The target with this id, or in this file. Raises TargetError, with the nearest id as a hint."""
+    if name.endswith(".toml"):
+        return load_target(Path(name))
+    known = target_files(folders)
+    if name not in known:
+        raise TargetError(f"no target '{name}'", did_you_mean(name, list(known)))
+    return load_target(known[name])

@@ -1,0 +1,43 @@
+"""The metric of a module or a file over a project's evaluation split."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from edgekit.metric import joined, metric_value
+from edgekit.project import Project
+from edgekit.runtimes.ort import session, session_outputs
+from edgekit.training.datasets import Split, joined_targets
+from edgekit.training.modules import device_of_training, outputs_of
+from edgekit.traits import Data
+
+
+def module_metric(module: nn.Module, project: Project) -> float:
+    """The project's metric, the module evaluated batch by batch. Leaves the module on the CPU."""
+    device = device_of_training()
+    module.to(device).eval()
+    outputs, targets = [], []
+    split = Split(project, Data.EVALUATION)
+    with torch.no_grad():
+        for batch in split.batches():
+            given = outputs_of(module, batch.on(device), split.entry)
+            outputs.append(tuple(each.cpu().numpy() for each in given))
+            targets.append(batch.target)
+    module.cpu()
+    return metric_value(project, joined(outputs), joined_targets(targets))
+
+
+def file_metric(path: Path, project: Project) -> float:
+    """The project's metric of an ONNX file run by ONNX Runtime on this machine."""
+    running = session(path)
+    first = running.get_inputs()[0].shape
+    fixed = first[0] if first and isinstance(first[0], int) else 0
+    outputs, targets = [], []
+    for batch in Split(project, Data.EVALUATION).batches():
+        arrays = tuple(each.numpy() for each in batch.inputs)
+        size = fixed or len(batch)
+        for start in range(0, len(batch), size):
+            outputs.append(session_outputs(running, tuple(each[start : start + size] for each in arrays)))
+        targets.append(batch.target)
+    return metric_value(project, joined(outputs), joined_targets(targets))

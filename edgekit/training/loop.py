@@ -1,0 +1,122 @@
+"""The training loop: seeded by epoch, checkpointed by epoch, so that an interrupted run ends in the same weights."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from edgekit.errors import DataError
+from edgekit.files import write_bytes
+from edgekit.progress import Progress
+from edgekit.training.datasets import Batch, Split
+from edgekit.training.modules import device_of_training, outputs_of, seed_everything
+
+Loss = Callable[[tuple[Tensor, ...], Batch], Tensor]
+"""(the module's outputs, the batch) -> a scalar."""
+
+_WARM_UP = 0.15
+
+
+@dataclass(frozen=True)
+class Schedule:
+    epochs: int
+    learning_rate: float
+    """The peak: reached after 15 % of the steps, then a cosine down to zero."""
+    weight_decay: float
+
+
+def fit(
+    module: nn.Module, split: Split, loss: Loss, schedule: Schedule, checkpoint: Path, progress: Progress, what: str
+) -> dict[str, Any]:
+    """Train `module` in place with AdamW (Loshchilov and Hutter, arXiv 1711.05101) and leave it on the CPU, in eval mode.
+
+    After each epoch the state goes to `checkpoint`; where that file exists, training goes on from it. Returns what a
+    manifest wants to know: the epochs, the last loss, the device, and the training accuracy where targets are labels.
+    Raises DataError when the loss is not finite.
+    """
+    device = device_of_training()
+    module.to(device).train()
+    optimizer = torch.optim.AdamW(module.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay)
+    start, told = _resumed(module, optimizer, checkpoint, device)
+    length = split.batches_an_epoch()
+    for epoch in range(start, schedule.epochs):
+        seed_everything(split.seed, epoch + 1)
+        module.train()
+        tally = _Tally()
+        for position, batch in enumerate(split.batches(epoch)):
+            done = (epoch + (position / length if length else 0.0)) / schedule.epochs
+            for group in optimizer.param_groups:
+                group["lr"] = schedule.learning_rate * _one_cycle(done)
+            tally.add(_stepped(module, batch.on(device), loss, optimizer, split, epoch), batch)
+        told = tally.told()
+        _save(module, optimizer, checkpoint, epoch + 1, told)
+        progress.advanced(what, epoch + 1, schedule.epochs, ", ".join(f"{key} {value:.4g}" for key, value in told.items()))
+    module.cpu().eval()
+    return {"epochs": schedule.epochs, "device": device.type, **told}
+
+
+def _stepped(
+    module: nn.Module, batch: Batch, loss: Loss, optimizer: torch.optim.Optimizer, split: Split, epoch: int
+) -> tuple[float, Tensor]:
+    outputs = outputs_of(module, batch, split.entry)
+    value = loss(outputs, batch)
+    if not torch.isfinite(value):
+        raise DataError(f"the loss became {value.item()} in epoch {epoch + 1}", "lower learning_rate, or look at the data")
+    optimizer.zero_grad()
+    value.backward()
+    optimizer.step()
+    return value.item(), outputs[0].detach()
+
+
+class _Tally:
+    """Loss and accuracy over one epoch."""
+
+    def __init__(self) -> None:
+        self.loss = 0.0
+        self.right = 0
+        self.labelled = 0
+        self.samples = 0
+
+    def add(self, result: tuple[float, Tensor], batch: Batch) -> None:
+        value, first = result
+        self.loss += value * len(batch)
+        self.samples += len(batch)
+        if isinstance(batch.target, Tensor) and batch.target.ndim == 1 and first.ndim == 2 and not batch.target.is_floating_point():
+            self.right += int((first.argmax(1).cpu() == batch.target.cpu()).sum())
+            self.labelled += len(batch)
+
+    def told(self) -> dict[str, float]:
+        told = {"loss": self.loss / max(self.samples, 1)}
+        if self.labelled:
+            told["accuracy"] = 100 * self.right / self.labelled
+        return told
+
+
+def _one_cycle(done: float) -> float:
+    """The share of the peak learning rate after `done` of the training, both 0 to 1."""
+    if done < _WARM_UP:
+        return max(done / _WARM_UP, 0.04)
+    return 0.5 * (1 + math.cos(math.pi * (done - _WARM_UP) / (1 - _WARM_UP)))
+
+
+def _save(module: nn.Module, optimizer: torch.optim.Optimizer, path: Path, epochs: int, told: dict[str, float]) -> None:
+    state = {"epochs": epochs, "module": module.state_dict(), "optimizer": optimizer.state_dict(), "told": told}
+    buffer = BytesIO()
+    torch.save(state, buffer)
+    write_bytes(path, buffer.getvalue())
+
+
+def _resumed(
+    module: nn.Module, optimizer: torch.optim.Optimizer, path: Path, device: torch.device
+) -> tuple[int, dict[str, float]]:
+    if not path.is_file():
+        return 0, {}
+    state = torch.load(path, map_location=device, weights_only=True)
+    module.load_state_dict(state["module"])
+    optimizer.load_state_dict(state["optimizer"])
+    return int(state["epochs"]), dict(state["told"])

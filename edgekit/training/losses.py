@@ -1,0 +1,71 @@
+"""Losses: the task's own, and Hinton's for distillation."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from edgekit.entrypoints import entry_function
+from edgekit.errors import DataError
+from edgekit.project import Project
+from edgekit.training.datasets import Batch
+from edgekit.training.loop import Loss
+from edgekit.training.modules import outputs_of
+
+
+def task_loss(project: Project) -> Loss:
+    """The project's own `loss(outputs, targets)`, else cross entropy over the first output."""
+    if project.loss is None:
+        return lambda outputs, batch: cross_entropy(outputs[0], batch.target)
+    own = entry_function(project.root, project.loss)
+
+    def loss(outputs: tuple[Tensor, ...], batch: Batch) -> Tensor:
+        value: Tensor = own(outputs[0] if len(outputs) == 1 else outputs, batch.target)
+        return value
+
+    return loss
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross entropy of logits (batch, classes) and labels (batch,). Raises DataError for labels that cannot be."""
+    if not isinstance(labels, Tensor) or labels.is_floating_point() or labels.ndim != 1 or logits.ndim != 2:
+        raise DataError(
+            f"classification takes logits (batch, classes) and integer labels (batch,); it got {tuple(logits.shape)} "
+            f"and {getattr(labels, 'dtype', type(labels).__name__)} {tuple(getattr(labels, 'shape', ()))}",
+            'for another task name a loss and a metric: loss = "module:function", metric = "module:function"',
+        )
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= logits.shape[1]:
+        raise DataError(
+            f"a label is {low if low < 0 else high}, and the model has {logits.shape[1]} classes",
+            f"labels must lie in 0 to {logits.shape[1] - 1}",
+        )
+    return F.cross_entropy(logits, labels)
+
+
+def distillation_loss(task: Loss, teacher: nn.Module, teacher_entry: str, temperature: float, alpha: float) -> Loss:
+    """`alpha` of the soft loss and 1 - `alpha` of the task's.
+
+    For two-dimensional outputs (logits) the soft loss is T^2 KL(teacher || student) at temperature T (Hinton, Vinyals,
+    Dean, arXiv 1503.02531, section 2); for any other output it is the mean squared difference, averaged over outputs.
+    """
+
+    def loss(outputs: tuple[Tensor, ...], batch: Batch) -> Tensor:
+        with torch.no_grad():
+            taught = outputs_of(teacher, batch, teacher_entry)
+        soft = [_soft(mine, theirs, temperature) for mine, theirs in zip(outputs, taught, strict=True)]
+        return alpha * torch.stack(soft).mean() + (1 - alpha) * task(outputs, batch)
+
+    return loss
+
+
+def _soft(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    if student.shape != teacher.shape:
+        raise DataError(
+            f"the student's output is {tuple(student.shape)} and the teacher's {tuple(teacher.shape)}",
+            "give both the same outputs",
+        )
+    if student.ndim != 2:
+        return F.mse_loss(student, teacher)
+    log_student = F.log_softmax(student / temperature, 1)
+    log_teacher = F.log_softmax(teacher / temperature, 1)
+    return F.kl_div(log_student, log_teacher, log_target=True, reduction="batchmean") * temperature**2

@@ -1,0 +1,158 @@
+"""Modules: built by the project's entry point, given weights, saved as .safetensors with the shapes that pruning left."""
+
+import copy
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from edgekit.artifact import Artifact
+from edgekit.entrypoints import blamed, entry_function
+from edgekit.errors import EntryPointError, ModelError
+from edgekit.files import write_bytes
+from edgekit.project import Project
+from edgekit.training.datasets import Batch
+from edgekit.traits import Role
+
+_SHAPES = "edgekit.shapes"
+
+
+def seed_everything(seed: int, epoch: int = 0) -> None:
+    """Seed every generator that a training loop or a dataset may draw from."""
+    value = (seed * 1_000_003 + epoch) % 2**32
+    random.seed(value)
+    np.random.seed(value)
+    torch.manual_seed(value)
+
+
+def device_of_training() -> torch.device:
+    """CUDA where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def untrained_module(project: Project, role: Role) -> nn.Module:
+    """What the entry point of a role returns, seeded. Raises EntryPointError when it is no nn.Module."""
+    entry = project.model_entry(role)
+    if entry is None:
+        raise EntryPointError(f"edgekit.toml names no {role}", f'add {role} = "model:{role}" to [model]')
+    seed_everything(project.seed)
+    module = entry_function(project.root, entry)()
+    if not isinstance(module, nn.Module):
+        raise EntryPointError(
+            f"'{entry}' returned a {type(module).__name__}, not a torch.nn.Module", "return the module itself"
+        )
+    return module.cpu().eval()
+
+
+def saved_module(project: Project, artifact: Artifact) -> nn.Module:
+    """The module of a torch artifact: the entry point's, in the artifact's shapes, with its weights, in eval mode."""
+    module = untrained_module(project, artifact.role)
+    if artifact.path.suffix != ".safetensors":
+        return module
+    with safe_open(str(artifact.path), "pt") as file:
+        _reshape(module, json.loads((file.metadata() or {}).get(_SHAPES, "{}")), {k: file.get_tensor(k) for k in file.keys()})
+    return module.eval()
+
+
+def save_module(module: nn.Module, project: Project, role: Role, path: Path) -> None:
+    """Write a module's state, and the integer attributes in which its submodules differ from the entry point's
+    (channels, features, groups), so that `saved_module` can build it again without unpickling anything."""
+    fresh = dict(untrained_module(project, role).named_modules())
+    shapes = {
+        name: changed
+        for name, each in module.named_modules()
+        if (changed := {k: v for k, v in _sizes(each).items() if _sizes(fresh[name]).get(k) != v})
+    }
+    state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in module.state_dict().items()}
+    write_bytes(path, save(state, {_SHAPES: json.dumps(shapes)}))
+
+
+def load_weights(module: nn.Module, path: Path) -> None:
+    """Load a .safetensors file, or a state dict saved by torch, into a module. Nothing in the file is executed.
+
+    Raises ModelError for a file that is neither, that holds more than tensors, or that does not fit the module.
+    """
+    state = _safetensors(path) if path.suffix == ".safetensors" else _state_dict(path)
+    own = module.state_dict()
+    wrong = sorted((own.keys() ^ state.keys()) | {k for k in own.keys() & state.keys() if own[k].shape != state[k].shape})
+    if wrong:
+        raise ModelError(
+            f"{path.name} does not fit the module: {len(wrong)} tensors differ, first '{wrong[0]}'",
+            "save the weights of the same architecture: torch.save(module.state_dict(), ...)",
+        )
+    module.load_state_dict(state)
+
+
+def parameter_count(module: nn.Module) -> int:
+    """The number of parameters."""
+    return sum(each.numel() for each in module.parameters())
+
+
+def outputs_of(module: nn.Module, batch: Batch, entry: str) -> tuple[Tensor, ...]:
+    """The module's outputs for a batch, as a tuple. Raises ModelError when the shapes do not fit."""
+    try:
+        given = module(*batch.inputs)
+    except (RuntimeError, TypeError) as error:
+        shapes = ", ".join(str(tuple(each.shape)) for each in batch.inputs)
+        raise ModelError(
+            f"'{entry}' does not take inputs of shape {shapes}: {str(error).splitlines()[0]}",
+            "make the model and the data agree on the input's shape",
+        ) from error
+    outputs = tuple(given.values()) if isinstance(given, dict) else given if isinstance(given, tuple | list) else (given,)
+    if not all(isinstance(each, Tensor) for each in outputs):
+        raise ModelError(f"'{entry}' does not return tensors", "return a tensor or a tuple of tensors from forward")
+    return tuple(outputs)
+
+
+def deep_copy(module: nn.Module) -> nn.Module:
+    """An independent copy of a module."""
+    with blamed("copying the module"):
+        return copy.deepcopy(module)
+
+
+def _sizes(module: nn.Module) -> dict[str, int | list[int]]:
+    """The public integer attributes of one module, and lists or tuples of integers."""
+    return {
+        key: list(value) if isinstance(value, tuple | list) else value
+        for key, value in vars(module).items()
+        if not key.startswith("_")
+        and (type(value) is int or (isinstance(value, tuple | list) and value and all(type(v) is int for v in value)))
+    }
+
+
+def _reshape(module: nn.Module, shapes: dict[str, dict[str, Any]], state: dict[str, Tensor]) -> None:
+    for name, each in module.named_modules():
+        for key, value in shapes.get(name, {}).items():
+            setattr(each, key, tuple(value) if isinstance(getattr(each, key), tuple) else value)
+        prefix = f"{name}." if name else ""
+        for key, parameter in each.named_parameters(recurse=False):
+            setattr(each, key, nn.Parameter(state[prefix + key], parameter.requires_grad))
+        for key, _ in each.named_buffers(recurse=False):
+            if prefix + key in state:
+                setattr(each, key, state[prefix + key])
+
+
+def _safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(str(path))
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path} is no readable .safetensors file: {error}", "save the weights again") from error
+
+
+def _state_dict(path: Path) -> dict[str, Tensor]:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise ModelError(
+            f"{path} was refused: it holds more than plain tensors, or is damaged",
+            "save the weights with safetensors.torch.save_file(module.state_dict(), ...); never load a pickle that you do not trust",
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise ModelError(f"{path} holds no state dict", "save module.state_dict(), not the module or a checkpoint")
+    return state

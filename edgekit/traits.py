@@ -1,0 +1,69 @@
+"""What can be true of a model on its way through a plan.
+
+Absence is a positive trait (FLOAT, not "no integers"), so a contract never needs a list of what is forbidden.
+"""
+
+from enum import StrEnum
+
+
+class Format(StrEnum):
+    TORCH = "torch"
+    """A PyTorch module: the project's entry point plus weights in a .safetensors file."""
+    ONNX = "onnx"
+    """One .onnx file with its weights inside."""
+
+
+class Trait(StrEnum):
+    FLOAT = "float"
+    """Weights and activations are stored as floating point numbers."""
+    INTEGER = "integer"
+    """At least one weight is stored as an integer, between QuantizeLinear and DequantizeLinear or fused with them."""
+    CONVERGED = "converged"
+    """Training of these weights, in this shape, ran to its end."""
+    SHAPED = "shaped"
+    """The shape of every tensor between the operators is known, but for the batch axis."""
+    FOLDED = "folded"
+    """No batch normalization is left beside a convolution."""
+    PORTABLE = "portable"
+    """Standard ONNX operators only: any CPU and runtime can take the file."""
+
+
+Fact = Format | Trait
+Facts = frozenset[Fact]
+
+
+def facts(*members: Fact) -> Facts:
+    """A set of facts."""
+    return frozenset(members)
+
+
+class Role(StrEnum):
+    """Which of a plan's models a step works on."""
+
+    TEACHER = "teacher"
+    STUDENT = "student"
+    REFERENCE = "reference"
+    """The uncompressed model as fp32 ONNX: what sizes and accuracies are compared with."""
+
+
+class Data(StrEnum):
+    """The splits of a project's data."""
+
+    TRAIN = "train"
+    CALIBRATION = "calibration"
+    EVALUATION = "evaluation"
+
+
+class Fidelity(StrEnum):
+    """How a figure was obtained. Figures of different fidelity never share a column or a ratio."""
+
+    DEVICE = "device"
+    """On a real board of the target."""
+    NATIVE = "native"
+    """On this machine."""
+    EMULATED = "emulated"
+    """Under emulation of the target's CPU; never wall time."""
+    PREDICTED = "predicted"
+    """By a model, with its error bar."""
+    STATIC = "static"
+    """Counted in the file: the same on every machine."""

@@ -1,0 +1,311 @@
+"""The gates: what must hold of a model before anyone embeds it, and whether it could be checked here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgekit.bench.measurement import Measurement
+from edgekit.errors import EdgekitError, EmulatorError, RunError
+from edgekit.project import Project
+from edgekit.target import Budgets, Target
+from edgekit.traits import Fidelity
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from edgekit.runners.runner import Result, Runner
+
+FLOAT_TOLERANCE = 1e-4
+"""Of the largest output: what another order of float additions explains."""
+INTEGER_TOLERANCE = 1e-2
+"""Of the largest output, where the size of one integer step cannot be read from the file."""
+_SAMPLES = 1024
+_EMULATED_MACS = 3_000_000_000
+"""As many as an emulated core does in about half a minute."""
+_TIMING_SECONDS = 1.5
+
+
+class Status(StrEnum):
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_RUN = "not_run"
+    """It could not be checked here. Never counts as passed."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    name: str
+    status: Status
+    detail: str
+
+    def to_json(self) -> dict[str, str]:
+        return {"name": self.name, "status": self.status.value, "detail": self.detail}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model file that takes part in a verdict, with its metric on this machine."""
+
+    name: str
+    path: Path
+    metric: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    gates: tuple[Gate, ...]
+    measurements: tuple[Measurement, ...]
+    value: float
+    """The deployed model's metric: on the target's instruction set where the whole split was run there."""
+    value_fidelity: Fidelity
+
+    @property
+    def passed(self) -> bool:
+        return all(gate.status is not Status.FAILED for gate in self.gates)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "gates": [gate.to_json() for gate in self.gates],
+            "measurements": [each.to_json() for each in self.measurements],
+            "value": self.value,
+            "value_fidelity": self.value_fidelity,
+        }
+
+
+def verdict_from_json(told: dict[str, Any]) -> Verdict:
+    """The inverse of `Verdict.to_json`."""
+    return Verdict(
+        tuple(Gate(each["name"], Status(each["status"]), each["detail"]) for each in told["gates"]),
+        tuple(Measurement(**{**each, "fidelity": Fidelity(each["fidelity"])}) for each in told["measurements"]),
+        told["value"],
+        Fidelity(told["value_fidelity"]),
+    )
+
+
+def verified(
+    project: Project,
+    target: Target,
+    deployed: Candidate,
+    float_student: Candidate,
+    reference: Candidate,
+    runner: "Runner | EmulatorError",
+    golden: Path,
+) -> Verdict:
+    """Run the deployed model where the target's instruction set is, and judge it.
+
+    `runner` may be the reason why there is none: the gates that need it are then not run. Writes the first evaluation
+    sample and its outputs to `golden`, as .npz with arrays input_N and output_N.
+    """
+    from edgekit.metric import metric_value, unit_of
+    from edgekit.training.datasets import Split
+    from edgekit.traits import Data
+
+    inputs, labels, complete = _samples(Split(project, Data.EVALUATION), deployed.path)
+    expected = _host_outputs(deployed.path, inputs)
+    result = _attempt(runner, deployed, float_student, inputs)
+    value, fidelity = deployed.metric, Fidelity.NATIVE
+    measured: Sequence[np.ndarray] = expected
+    if not isinstance(result, EdgekitError):
+        measured = result.outputs[0]
+        if complete and _shapes(measured) == _shapes(expected):
+            value, fidelity = metric_value(project, tuple(measured), labels), result.fidelity
+    _write_golden(golden, inputs, measured)
+    unit = unit_of(project)
+    measurements = [
+        Measurement(deployed.name, "metric", value, unit, fidelity, f"{len(inputs[0])} samples" if complete else ""),
+        Measurement(float_student.name, "metric", float_student.metric, unit, Fidelity.NATIVE),
+        Measurement(reference.name, "metric", reference.metric, unit, Fidelity.NATIVE),
+        *(each for one in (deployed, float_student, reference) for each in static_measurements(one.name, one.path)),
+        *_run_measurements(result, deployed, float_student),
+    ]
+    budgets = merged(target.budgets, project.budgets)
+    gates = [_parity_gate(deployed.path, expected, result, len(inputs[0]))]
+    gates += _metric_gates(budgets, value, reference.metric, unit)
+    gates += _budget_gates(budgets, target, deployed, measurements, result)
+    return Verdict(tuple(gates), tuple(measurements), value, fidelity)
+
+
+def merged(target: Budgets, project: Budgets) -> Budgets:
+    """The project's budgets over the target's defaults."""
+    told = {key: value for key, value in project.model_dump().items() if value is not None}
+    return target.model_copy(update=told)
+
+
+def static_measurements(name: str, path: Path) -> list[Measurement]:
+    """What can be counted in a file: bytes, parameters, multiply-accumulates for one sample."""
+    from edgekit.graph import inspected
+
+    found = inspected(path)
+    told = [
+        Measurement(name, "file_size", path.stat().st_size, "bytes", Fidelity.STATIC),
+        Measurement(name, "parameters", found.parameters, "count", Fidelity.STATIC),
+    ]
+    if found.macs is not None:
+        told.append(Measurement(name, "macs", found.macs, "count", Fidelity.STATIC))
+    return told
+
+
+def latency_measurements(name: str, latencies_ms: Sequence[float], fidelity: Fidelity, detail: str) -> list[Measurement]:
+    """p50, p90 and p99 of single runs, in milliseconds."""
+    import numpy as np
+
+    return [
+        Measurement(name, f"latency_p{rank}", float(np.percentile(latencies_ms, rank)), "ms", fidelity, detail)
+        for rank in (50, 90, 99)
+    ]
+
+
+def tolerance_of(path: Path, expected: Sequence["np.ndarray"]) -> tuple[float, str]:
+    """How far, in the output's unit, two runs of a file may lie apart on two CPUs, and why."""
+    import numpy as np
+
+    from edgekit.graph import load_model, observed_facts, output_step
+    from edgekit.traits import Trait
+
+    model = load_model(path)
+    steps = output_step(model)
+    if steps:
+        return max(steps.values()), "one integer step"
+    largest = max((float(np.abs(each).max(initial=0.0)) for each in expected), default=0.0)
+    share = INTEGER_TOLERANCE if Trait.INTEGER in observed_facts(model) else FLOAT_TOLERANCE
+    return share * largest, f"{share:g} of the largest output"
+
+
+def largest_difference(expected: Sequence["np.ndarray"], given: Sequence["np.ndarray"]) -> float:
+    """The largest absolute difference over all outputs; infinity where shapes differ or numbers became NaN."""
+    import numpy as np
+
+    if _shapes(expected) != _shapes(given):
+        return float("inf")
+    worst = 0.0
+    for left, right in zip(expected, given, strict=True):
+        apart = np.abs(left.astype(np.float64) - right.astype(np.float64))
+        apart[np.isnan(left) & np.isnan(right)] = 0.0
+        worst = max(worst, float("inf") if np.isnan(apart).any() else float(apart.max(initial=0.0)))
+    return worst
+
+
+def _samples(split: Any, path: Path) -> tuple[tuple["np.ndarray", ...], Any, bool]:
+    """As many evaluation samples as an emulated CPU gets through, their targets, and whether these are all."""
+    from edgekit.graph import inspected
+
+    found = inspected(path)
+    first = found.inputs[0].shape
+    fixed = first[0] if first and isinstance(first[0], int) else 1
+    count = max(8, min(_SAMPLES, _EMULATED_MACS // max(found.macs or 1_000_000, 1)))
+    inputs, labels = split.arrays(limit=count // fixed * fixed + fixed)
+    complete = len(inputs[0]) <= count and len(inputs[0]) % fixed == 0
+    kept = min(len(inputs[0]), count) // fixed * fixed
+    return tuple(each[:kept] for each in inputs), labels, complete
+
+
+def _host_outputs(path: Path, inputs: tuple["np.ndarray", ...]) -> tuple["np.ndarray", ...]:
+    """The outputs on this machine, by the same loop as on the target."""
+    from edgekit.runners.native import NativeRunner
+    from edgekit.runners.runner import Job
+
+    return tuple(NativeRunner().run(Job([path], inputs)).outputs[0])
+
+
+def _attempt(
+    runner: "Runner | EmulatorError", deployed: Candidate, float_student: Candidate, inputs: tuple["np.ndarray", ...]
+) -> "Result | EdgekitError":
+    from edgekit.runners.runner import Job
+
+    if isinstance(runner, EdgekitError):
+        return runner
+    native = runner.fidelity is Fidelity.NATIVE
+    models = [deployed.path, float_student.path] if native and float_student.path != deployed.path else [deployed.path]
+    try:
+        return runner.run(Job(models, inputs, seconds=_TIMING_SECONDS if native else 0.0))
+    except RunError as error:
+        return error
+
+
+def _run_measurements(result: "Result | EdgekitError", deployed: Candidate, float_student: Candidate) -> list[Measurement]:
+    if isinstance(result, EdgekitError):
+        return []
+    told = []
+    if result.memory_bytes is not None and len(result.outputs) == 1:
+        detail = f"{result.runtime} with its Python process"
+        told.append(Measurement(deployed.name, "memory_peak", result.memory_bytes, "bytes", result.fidelity, detail))
+    for candidate, latencies in zip((deployed, float_student), result.latencies_ms, strict=False):
+        told += latency_measurements(candidate.name, latencies, result.fidelity, "1 thread, batch 1")
+    return told
+
+
+def _parity_gate(path: Path, expected: Sequence["np.ndarray"], result: "Result | EdgekitError", samples: int) -> Gate:
+    if isinstance(result, RunError):
+        return Gate("parity", Status.FAILED, result.message)
+    if isinstance(result, EdgekitError):
+        return Gate("parity", Status.NOT_RUN, f"{result.message}; {result.hint}")
+    allowed, why = tolerance_of(path, expected)
+    apart = largest_difference(expected, result.outputs[0])
+    status = Status.PASSED if apart <= allowed else Status.FAILED
+    where = "here" if result.fidelity is Fidelity.NATIVE else f"{result.fidelity} against here"
+    return Gate("parity", status, f"{samples} samples {where}: differ by {apart:.3g}, allowed {allowed:.3g} ({why})")
+
+
+def _metric_gates(budgets: Budgets, value: float, reference: float, unit: str) -> list[Gate]:
+    gates = []
+    if budgets.max_drop is not None:
+        drop = reference - value
+        status = Status.PASSED if drop <= budgets.max_drop + 1e-9 else Status.FAILED
+        gates.append(
+            Gate("drop", status, f"{value:.2f} {unit} against {reference:.2f}: {drop:+.2f} lost, allowed {budgets.max_drop:g}")
+        )
+    if budgets.min_metric is not None:
+        status = Status.PASSED if value >= budgets.min_metric else Status.FAILED
+        gates.append(Gate("metric", status, f"{value:.2f} {unit}, at least {budgets.min_metric:g}"))
+    return gates
+
+
+def _budget_gates(
+    budgets: Budgets,
+    target: Target,
+    deployed: Candidate,
+    measurements: Sequence[Measurement],
+    result: "Result | EdgekitError",
+) -> list[Gate]:
+    figures = {each.name: each for each in measurements if each.model == deployed.name}
+    gates = []
+    if budgets.max_bytes is not None:
+        size = int(figures["file_size"].value)
+        status = Status.PASSED if size <= budgets.max_bytes else Status.FAILED
+        gates.append(Gate("size", status, f"{size:,} bytes, at most {budgets.max_bytes:,}"))
+    memory_limit = budgets.max_memory_bytes or target.ram_bytes
+    if memory_limit is not None:
+        why = "the budget" if budgets.max_memory_bytes else "the target's RAM"
+        memory = figures.get("memory_peak")
+        if memory is None:
+            gates.append(Gate("memory", Status.NOT_RUN, _why_not(result, "memory was not measured")))
+        else:
+            status = Status.PASSED if memory.value <= memory_limit else Status.FAILED
+            told = f"{memory.value / 1e6:.1f} MB ({memory.fidelity}) of {memory_limit / 1e6:.0f} MB, {why}"
+            gates.append(Gate("memory", status, told))
+    if budgets.max_latency_ms is not None:
+        latency = figures.get("latency_p50")
+        if latency is None:
+            gates.append(Gate("latency", Status.NOT_RUN, _why_not(result, "wall time under emulation is no latency")))
+        else:
+            status = Status.PASSED if latency.value <= budgets.max_latency_ms else Status.FAILED
+            gates.append(Gate("latency", status, f"p50 {latency.value:.3g} ms, at most {budgets.max_latency_ms:g} ms"))
+    return gates
+
+
+def _why_not(result: "Result | EdgekitError", otherwise: str) -> str:
+    return f"{result.message}; {result.hint}" if isinstance(result, EdgekitError) else otherwise
+
+
+def _shapes(arrays: Sequence["np.ndarray"]) -> list[tuple[int, ...]]:
+    return [each.shape for each in arrays]
+
+
+def _write_golden(path: Path, inputs: Sequence["np.ndarray"], outputs: Sequence["np.ndarray"]) -> None:
+    import numpy as np
+
+    pair = {f"input_{i}": each[:1] for i, each in enumerate(inputs)}
+    pair.update({f"output_{i}": each[:1] for i, each in enumerate(outputs)})
+    np.savez(path, **pair)
