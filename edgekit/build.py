@@ -10,7 +10,7 @@ from typing import Any
 from edgekit.artifact import Artifact
 from edgekit.bundle.manifest import Lineage
 from edgekit.cache import Cache, Entry
-from edgekit.errors import EdgekitError, EmulatorError, StepError, storage_errors
+from edgekit.errors import EdgekitError, EmulatorError, StepError, TargetError, storage_errors
 from edgekit.files import sha256_of_file, sha256_of_json
 from edgekit.plan import ENTRY, Plan, PlannedStep, plan_of
 from edgekit.progress import Progress
@@ -20,9 +20,9 @@ from edgekit.runners.choice import runner_for
 from edgekit.runners.runner import Runner
 from edgekit.sources import code_version
 from edgekit.step import Context, TargetView
-from edgekit.target import Target
+from edgekit.target import Target, find_target
 from edgekit.traits import Data, Facts, Format, Role, Trait
-from edgekit.verify import Candidate, Verdict, verdict_from_json, verified
+from edgekit.verify import Candidate, Candidates, Status, Verdict, verdict_from_json, verified
 
 _OBSERVABLE = frozenset({Format.ONNX, Trait.FLOAT, Trait.INTEGER, Trait.PORTABLE, Trait.FOLDED, Trait.SHAPED})
 
@@ -50,6 +50,8 @@ class TargetBuild:
     model_bytes: int
     float_bytes: int
     reference_bytes: int
+    value: float
+    """The deployed model's metric on this machine, as are the next two."""
     float_value: float
     reference_value: float
     verdict: Verdict
@@ -63,9 +65,18 @@ class Build:
     assumed: tuple[str, ...]
     """Data that the project does not declare: hashed once, and not looked at since."""
 
-    @property
-    def passed(self) -> bool:
-        return all(each.verdict.passed for each in self.targets)
+    def passes(self, *, strict: bool) -> bool:
+        """Whether no gate failed; `strict` asks that each could run, too."""
+        wrong = {Status.FAILED, Status.NOT_RUN} if strict else {Status.FAILED}
+        return not any(gate.status in wrong for each in self.targets for gate in each.verdict.gates)
+
+
+def chosen_targets(project: Project, names: Sequence[str]) -> list[Target]:
+    """The targets named, else the project's own choice, each once. Raises TargetError."""
+    wanted = dict.fromkeys(names or project.targets)
+    if not wanted:
+        raise TargetError("no target is named", 'edgekit build --target ID, or targets = ["ID"] in edgekit.toml')
+    return [find_target(name, (project.targets_folder,)) for name in wanted]
 
 
 def build(project: Project, targets: Sequence[Target], progress: Progress) -> Build:
@@ -99,7 +110,10 @@ class _Data:
     def _identity(self, split: Data) -> list[Any]:
         entry = self.project.data_entry(split)
         sources = self.project.entry_digest(entry)
-        settings = [self.project.data.batch_size, self.project.data.calibration_samples if split is Data.CALIBRATION else 0]
+        settings = [
+            self.project.data.batch_size,
+            self.project.data.calibration_samples if split is Data.CALIBRATION else 0,
+        ]
         if self._declared is not None:
             return [sources, self._declared, settings]
         return [sources, self._content(entry, sources), settings]
@@ -117,7 +131,9 @@ class _Data:
                 content = Split(self.project, split).content_digest()
                 self.cache.workspace(key)
                 found = self.cache.put(key, {"kind": "data", "entry": entry, "digest": content})
-        told = f"{entry}: hashed {found.record['created']}, assumed unchanged since; declare data_files to have it watched"
+        told = (
+            f"{entry}: hashed {found.record['created']}, assumed unchanged since; declare data_files to have it watched"
+        )
         if told not in self.assumed:
             self.assumed.append(told)
         return str(found.record["digest"])
@@ -138,10 +154,12 @@ class _Driver:
             runs.append(self._step_run(plan, planned, runs))
         deployed, reference = runs[plan.deployed], runs[plan.reference]
         float_student = runs[plan.float_student]
-        candidates = [
-            Candidate(name, run.artifact.path, self._metric(run.artifact))
-            for name, run in (("deployed", deployed), ("float student", float_student), ("reference", reference))
-        ]
+        candidates = Candidates(
+            *(
+                Candidate(name, run.artifact.path, self._metric(run.artifact))
+                for name, run in (("deployed", deployed), ("float student", float_student), ("reference", reference))
+            )
+        )
         entry, verdict = self._verdict(plan, candidates)
         bundle = packed(
             self.project,
@@ -151,7 +169,8 @@ class _Driver:
             entry.folder / "golden.npz",
             [_lineage(run) for run in runs],
             verdict,
-            candidates[2].metric,
+            candidates.deployed.metric,
+            candidates.reference.metric,
             self.data.assumed,
         )
         sizes = [run.artifact.path.stat().st_size for run in (deployed, float_student, reference)]
@@ -162,8 +181,9 @@ class _Driver:
             model_bytes=sizes[0],
             float_bytes=sizes[1],
             reference_bytes=sizes[2],
-            float_value=candidates[1].metric,
-            reference_value=candidates[2].metric,
+            value=candidates.deployed.metric,
+            float_value=candidates.float_student.metric,
+            reference_value=candidates.reference.metric,
             verdict=verdict,
             steps=tuple(runs),
         )
@@ -238,7 +258,9 @@ class _Driver:
                 "options": planned.step.options(),
                 "model": model.digest,
                 "joined": {role: each.digest for role, each in joined.items()},
-                "entries": [project.entry_digest(project.model_entry(each.role) or "") for each in (model, *joined.values())]
+                "entries": [
+                    project.entry_digest(project.model_entry(each.role) or "") for each in (model, *joined.values())
+                ]
                 if from_torch
                 else [],
                 "names": [project.model.inputs, project.model.outputs] if from_torch else [],
@@ -263,7 +285,9 @@ class _Driver:
             {
                 "metric": [project.metric, project.entry_digest(project.metric) if ":" in project.metric else ""],
                 "model": artifact.digest,
-                "entry": project.entry_digest(project.model_entry(artifact.role) or "") if artifact.format is Format.TORCH else "",
+                "entry": project.entry_digest(project.model_entry(artifact.role) or "")
+                if artifact.format is Format.TORCH
+                else "",
                 "data": self.data.digest(Data.EVALUATION),
                 "code": code_version("edgekit.training.evaluation"),
                 "packages": {name: _version(name) for name in ("torch", "onnxruntime")},
@@ -283,7 +307,7 @@ class _Driver:
                 entry = self.cache.put(key, {"kind": "metric", "value": value})
         return float(entry.record["value"])
 
-    def _verdict(self, plan: Plan, candidates: Sequence[Candidate]) -> tuple[Entry, Verdict]:
+    def _verdict(self, plan: Plan, candidates: Candidates) -> tuple[Entry, Verdict]:
         """The gates' verdict on a target; kept until the models, the data, the budgets or the emulator change."""
         runner: Runner | EmulatorError
         try:
@@ -291,12 +315,13 @@ class _Driver:
             identity = runner.identity()
         except EmulatorError as error:
             runner, identity = error, f"none: {error.message}"
+        models = (candidates.deployed, candidates.float_student, candidates.reference)
         key = sha256_of_json(
             {
-                "verdict": [sha256_of_file(each.path) for each in candidates],
+                "verdict": [sha256_of_file(each.path) for each in models],
                 "target": plan.target.model_dump(mode="json"),
                 "budgets": self.project.budgets.model_dump(),
-                "metric": [self.project.metric, *(each.metric for each in candidates)],
+                "metric": [self.project.metric, *(each.metric for each in models)],
                 "data": self.data.digest(Data.EVALUATION),
                 "runner": identity,
                 "code": code_version("edgekit.verify"),
@@ -308,7 +333,7 @@ class _Driver:
             with self.cache.locked(key, lambda: self.progress.note("waiting for another build that verifies")):
                 self.progress.note(f"verifying on {identity}")
                 output, _ = self.cache.workspace(key)
-                verdict = verified(self.project, plan.target, *candidates, runner, output / "golden.npz")
+                verdict = verified(self.project, plan.target, candidates, runner, output / "golden.npz")
                 entry = self.cache.put(key, {"kind": "verdict", **verdict.to_json()})
         return entry, verdict_from_json(entry.record)
 

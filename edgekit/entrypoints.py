@@ -38,7 +38,9 @@ def entry_function(root: Path, entry: str) -> Callable[..., Any]:
     function = getattr(module, function_name, None)
     if function is None:
         functions = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
-        raise EntryPointError(f"'{module_name}' has no function '{function_name}'", did_you_mean(function_name, functions))
+        raise EntryPointError(
+            f"'{module_name}' has no function '{function_name}'", did_you_mean(function_name, functions)
+        )
     if not callable(function):
         raise EntryPointError(
             f"'{entry}' is a {type(function).__name__}, not a function", "name a function that returns the object"

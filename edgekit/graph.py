@@ -32,6 +32,26 @@ _INTEGER_OPERATORS = {
 }  # fmt: skip
 
 
+# The runtime's own operators: the standard one that gives the same shape, and which inputs it takes.
+_STANDARD = {
+    "FusedConv": ("Conv", (0, 1)),
+    "FusedGemm": ("Gemm", (0, 1)),
+    "FusedMatMul": ("MatMul", (0, 1)),
+    "MatMulIntegerToFloat": ("MatMul", (0, 1)),
+    "DynamicQuantizeMatMul": ("MatMul", (0, 1)),
+    "QGemm": ("Gemm", (0, 3)),
+    "QLinearAdd": ("Add", (0, 3)),
+    "QLinearMul": ("Mul", (0, 3)),
+    "QLinearSigmoid": ("Sigmoid", (0,)),
+    "QLinearLeakyRelu": ("LeakyRelu", (0,)),
+    "QLinearSoftmax": ("Softmax", (0,)),
+    "QLinearGlobalAveragePool": ("GlobalAveragePool", (0,)),
+    "QLinearAveragePool": ("AveragePool", (0,)),
+    "QuantizeLinear": ("QuantizeLinear", (0, 1, 2)),
+    "DequantizeLinear": ("DequantizeLinear", (0, 1, 2)),
+}
+
+
 @dataclass(frozen=True)
 class Port:
     """One input or output of a model."""
@@ -72,7 +92,9 @@ def load_model(path: Path) -> ModelProto:
     try:
         model = onnx.load(str(path))
     except Exception as error:  # protobuf's DecodeError, onnx's external-data errors, memory
-        raise ModelError(f"{path} is no readable ONNX model: it is truncated, damaged or of another format", "export it again") from error
+        raise ModelError(
+            f"{path} is no readable ONNX model: it is truncated, damaged or of another format", "export it again"
+        ) from error
     if not model.graph.node and not model.graph.output:
         raise ModelError(f"{path} is no ONNX model: it holds no graph", "name an .onnx file")
     try:
@@ -80,7 +102,9 @@ def load_model(path: Path) -> ModelProto:
         if all(each.domain in ("", "ai.onnx", "ai.onnx.ml") for each in model.opset_import):
             onnx.checker.check_model(model)
     except Exception as error:
-        raise ModelError(f"{path} is not a valid ONNX model: {str(error).strip().splitlines()[0]}", "export it again") from error
+        raise ModelError(
+            f"{path} is not a valid ONNX model: {str(error).strip().splitlines()[0]}", "export it again"
+        ) from error
     return model
 
 
@@ -267,7 +291,17 @@ def _weights(graph: GraphProto) -> list[TensorProto]:
             position = _WEIGHT_INPUT.get(node.op_type)
             bias = {"QLinearConv": 8, "QGemm": 6}.get(node.op_type)
             helpers.update(name for i, name in enumerate(node.input) if i not in (position, bias))
-        elif node.op_type in ("Reshape", "Slice", "Unsqueeze", "Squeeze", "Pad", "Resize", "Expand", "Tile", "ReduceMean"):
+        elif node.op_type in (
+            "Reshape",
+            "Slice",
+            "Unsqueeze",
+            "Squeeze",
+            "Pad",
+            "Resize",
+            "Expand",
+            "Tile",
+            "ReduceMean",
+        ):
             helpers.update(node.input[1:])
     stored = _FLOATS | _INTEGERS | {TensorProto.INT32}
     return [tensor for tensor in graph.initializer if tensor.data_type in stored and tensor.name not in helpers]
@@ -280,7 +314,10 @@ def _shapes(graph: GraphProto) -> dict[str, tuple[int, ...]]:
         tensor = value.type.tensor_type
         if not tensor.HasField("shape"):
             continue
-        sizes = tuple(d.dim_value if d.HasField("dim_value") else 1 if axis == 0 else -1 for axis, d in enumerate(tensor.shape.dim))
+        sizes = tuple(
+            d.dim_value if d.HasField("dim_value") else 1 if axis == 0 else -1
+            for axis, d in enumerate(tensor.shape.dim)
+        )
         if -1 not in sizes:
             known[value.name] = sizes
     return known
@@ -288,11 +325,8 @@ def _shapes(graph: GraphProto) -> dict[str, tuple[int, ...]]:
 
 def _macs(model: ModelProto) -> int | None:
     """Multiply-accumulates of the convolutions and matrix products for one sample."""
-    try:
-        graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
-    except Exception:  # a fused operator of another domain may stop inference: use the shapes in the file
-        graph = model.graph
-    known = _shapes(graph)
+    graph = model.graph
+    known = {**_shapes(graph), **_shapes(_inferred(model).graph)}
     total = 0
     for node in graph.node:
         position = _WEIGHT_INPUT.get(node.op_type)
@@ -304,6 +338,23 @@ def _macs(model: ModelProto) -> int | None:
             return None
         total += _macs_of(node, weight, prod(output))
     return total
+
+
+def _inferred(model: ModelProto) -> ModelProto:
+    """A copy with inferred shapes, in which the runtime's own operators stand as the standard ones that shape inference
+    knows: their outputs have the same shapes. It is good for nothing else."""
+    copy = ModelProto()
+    copy.CopyFrom(model)
+    for node in copy.graph.node:
+        if node.op_type in _STANDARD and node.domain not in ("", "ai.onnx"):
+            node.op_type, positions = _STANDARD[node.op_type]
+            inputs = [node.input[position] for position in positions if position < len(node.input)]
+            node.input[:] = inputs
+            node.domain = ""
+    try:
+        return onnx.shape_inference.infer_shapes(copy, data_prop=True)
+    except Exception:  # an unknown operator may stop inference: what the file says must do
+        return model
 
 
 def _macs_of(node: NodeProto, weight: tuple[int, ...], outputs: int) -> int:

@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from edgekit.arrays import Array, Arrays
 from edgekit.entrypoints import blamed, entry_function
 from edgekit.errors import DataError, EntryPointError, ProjectError
 from edgekit.project import Project
-
-Arrays = tuple[np.ndarray, ...]
 
 
 def metric_value(project: Project, outputs: Arrays, targets: Any) -> float:
@@ -41,7 +40,7 @@ def joined(parts: Sequence[Arrays]) -> Arrays:
     return tuple(np.concatenate([part[i] for part in parts]) for i in range(len(parts[0])))
 
 
-def _accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
+def _accuracy(logits: Array, labels: Array) -> float:
     if logits.ndim != 2 or not isinstance(labels, np.ndarray) or labels.ndim != 1:
         raise DataError(
             f"accuracy takes logits (batch, classes) and labels (batch,); the first output is {logits.shape}",
@@ -49,6 +48,7 @@ def _accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
         )
     if labels.min() < 0 or labels.max() >= logits.shape[1]:
         raise DataError(
-            f"a label of the evaluation split lies outside 0 to {logits.shape[1] - 1}", "correct the labels or the model"
+            f"a label of the evaluation split lies outside 0 to {logits.shape[1] - 1}",
+            "correct the labels or the model",
         )
     return 100.0 * float((logits.argmax(1) == labels).mean())

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from edgekit.arrays import Array
 
-def relative_difference(expected: Sequence[np.ndarray], given: Sequence[np.ndarray]) -> float:
+
+def relative_difference(expected: Sequence[Array], given: Sequence[Array]) -> float:
     """The largest absolute difference, relative to the largest absolute value of the same output; infinity where the
     shapes differ or a NaN stands against a number."""
     worst = 0.0

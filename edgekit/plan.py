@@ -69,7 +69,9 @@ def plan_of(recipe: Recipe, target: Target, project: Project) -> Plan:
         walk.add(each.step, each.role, f"step {number} {each.step.name()}")
     deployed = walk.last.get(Role.STUDENT)
     if deployed is None or Format.ONNX not in walk.steps[deployed].facts:
-        raise PlanError(f"recipe '{recipe.name}' ends without an ONNX file for the student", 'add [[steps]] use = "export"')
+        raise PlanError(
+            f"recipe '{recipe.name}' ends without an ONNX file for the student", 'add [[steps]] use = "export"'
+        )
     float_student = max(
         (each.index for each in walk.steps if each.role is Role.STUDENT and {Format.ONNX, Trait.FLOAT} <= each.facts),
         default=deployed,
@@ -77,7 +79,7 @@ def plan_of(recipe: Recipe, target: Target, project: Project) -> Plan:
     walk.branch_reference()
     for name in _REFERENCE_STEPS:
         walk.add(Step.registry[name](), Role.REFERENCE, f"the reference's {name}")
-    return Plan(recipe.name, target, tuple(walk.steps), deployed, float_student, walk.last[Role.REFERENCE])
+    return Plan(recipe.name, target, tuple(walk.steps), deployed, float_student, len(walk.steps) - 1)
 
 
 class _Walk:
@@ -105,7 +107,7 @@ class _Walk:
         self.last[role] = len(self.steps) - 1
 
     def branch_reference(self) -> None:
-        """Start the reference's branch at the last float module of the teacher, else at the student's first trained one."""
+        """Start the reference's branch at the teacher's last float module, else at the student's first trained one."""
         trained = [each for each in self.steps if {Format.TORCH, Trait.FLOAT, Trait.CONVERGED} <= each.facts]
         teachers = [each.index for each in trained if each.role is Role.TEACHER]
         students = [each.index for each in trained if each.role is Role.STUDENT]
@@ -113,7 +115,9 @@ class _Walk:
 
     def _check(self, role: Role, needed: Facts, label: str) -> None:
         if role not in self.last:
-            raise PlanError(f"{label} needs a {role}, and edgekit.toml names none", f'add {role} = "model:{role}" to [model]')
+            raise PlanError(
+                f"{label} needs a {role}, and edgekit.toml names none", f'add {role} = "model:{role}" to [model]'
+            )
         missing = sorted(needed - self.facts_of(role))
         if missing:
             raise PlanError(*self._told(role, missing[0], label))
@@ -129,7 +133,9 @@ class _Walk:
             index = parent
         needs = f"{label} works on {_MEANING[missing]}"
         if took is not None:
-            made = next((_MEANING[fact] for fact in sorted(took.step.contract.provides) if fact in _MEANING), "something else")
+            made = next(
+                (_MEANING[fact] for fact in sorted(took.step.contract.provides) if fact in _MEANING), "something else"
+            )
             culprit = f"step {took.index + 1} {took.step.name()}"
             return f"{needs}, which {culprit} turned into {made}", f"move it before {culprit}"
         hint = f"put {' or '.join(providers)} before it" if providers else "no step provides that"

@@ -8,7 +8,9 @@ class Progress(Protocol):
 
     def step_started(self, target: str, number: int, total: int, name: str) -> None: ...
 
-    def step_finished(self, target: str, number: int, total: int, name: str, *, cached: bool, seconds: float) -> None: ...
+    def step_finished(
+        self, target: str, number: int, total: int, name: str, *, cached: bool, seconds: float
+    ) -> None: ...
 
     def advanced(self, what: str, done: int, total: int, detail: str = "") -> None:
         """`done` of `total` units (epochs, batches) of `what`; `detail` is such as loss and accuracy."""

@@ -86,7 +86,9 @@ class Project(_Table):
         for pattern in self.data.data_files:
             found = [path for path in sorted(self.root.glob(pattern)) if path.is_file()]
             if not found:
-                raise DataError(f"data_files: '{pattern}' matches no file in {self.root}", "correct the path or pattern")
+                raise DataError(
+                    f"data_files: '{pattern}' matches no file in {self.root}", "correct the path or pattern"
+                )
             digests.update({str(path.relative_to(self.root)): sha256_of_file(path) for path in found})
         return sha256_of_json(digests)
 
@@ -117,8 +119,12 @@ def load_project(folder: Path) -> Project:
         raise ProjectError(f"{path}: unknown key 'root'", "remove it: the root is the folder of edgekit.toml")
     project: Project = validated(Project, {**tables, "root": folder.resolve()}, str(path), ProjectError)
     if project.recipe and project.steps:
-        raise ProjectError(f"{path} has both 'recipe' and [[steps]]", "keep one: a recipe's name, or the steps themselves")
+        raise ProjectError(
+            f"{path} has both 'recipe' and [[steps]]", "keep one: a recipe's name, or the steps themselves"
+        )
     for name in (project.model.teacher_weights, project.model.student_weights):
         if name and not (folder / name).is_file():
-            raise ProjectError(f"{path}: the weights file '{name}' does not exist", "correct the path, or train instead")
+            raise ProjectError(
+                f"{path}: the weights file '{name}' does not exist", "correct the path, or train instead"
+            )
     return project

@@ -54,7 +54,7 @@ def find_recipe(name: str, root: Path) -> Recipe:
 
 def _parsed(name: str, tables: Sequence[Mapping[str, Any]], where: str) -> Recipe:
     steps_room.load_all()
-    if not tables or not all(isinstance(table, Mapping) for table in tables):
+    if not isinstance(tables, list | tuple) or not tables or not all(isinstance(table, Mapping) for table in tables):
         raise RecipeError(f"{where} has no [[steps]]", 'add at least [[steps]] use = "export"')
     return Recipe(name, tuple(_step(table, f"{where}, step {number}") for number, table in enumerate(tables, start=1)))
 
@@ -62,7 +62,7 @@ def _parsed(name: str, tables: Sequence[Mapping[str, Any]], where: str) -> Recip
 def _step(table: Mapping[str, Any], where: str) -> RecipeStep:
     options = {key: value for key, value in table.items() if key not in ("use", "role")}
     if "use" not in table:
-        raise RecipeError(f"{where}: 'use' is missing", "name the step: use = \"export\"")
+        raise RecipeError(f"{where}: 'use' is missing", 'name the step: use = "export"')
     role = table.get("role", Role.STUDENT)
     if role not in (Role.TEACHER, Role.STUDENT):
         raise RecipeError(f"{where}: no role '{role}'", did_you_mean(str(role), [Role.TEACHER, Role.STUDENT]))

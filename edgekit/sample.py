@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from edgekit.arrays import Arrays
 from edgekit.errors import ModelError
 from edgekit.graph import batch_of_one, inspected
 
 
-def random_inputs(path: Path, batch: int = 1, shapes: Mapping[str, int] | None = None, seed: int = 0) -> tuple[np.ndarray, ...]:
+def random_inputs(path: Path, batch: int = 1, shapes: Mapping[str, int] | None = None, seed: int = 0) -> Arrays:
     """One array for each input: floats from a standard normal distribution, integers 0 and 1, booleans.
 
     A dynamic first axis gets `batch`. Raises ModelError for other dynamic axes that `shapes` does not name.
@@ -22,6 +23,13 @@ def random_inputs(path: Path, batch: int = 1, shapes: Mapping[str, int] | None =
             shape = (batch, *shape[1:])
         dtype = np.dtype(port.dtype) if port.dtype != "unknown" else None
         if dtype is None or dtype.kind not in "fiub":
-            raise ModelError(f"input '{port.name}' has type {port.dtype}, for which no input can be made up", "use a tensor of numbers")
-        made.append(random.standard_normal(shape).astype(dtype) if dtype.kind == "f" else random.integers(0, 2, shape).astype(dtype))
+            raise ModelError(
+                f"input '{port.name}' has type {port.dtype}, for which no input can be made up",
+                "use a tensor of numbers",
+            )
+        made.append(
+            random.standard_normal(shape).astype(dtype)
+            if dtype.kind == "f"
+            else random.integers(0, 2, shape).astype(dtype)
+        )
     return tuple(made)

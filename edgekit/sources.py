@@ -17,7 +17,8 @@ def imported_files(root: Path, module: str) -> tuple[Path, ...]:
     start = _files_of(root, module)
     if not start:
         raise EntryPointError(
-            f"there is no module '{module}' in {root}", f"create {module.replace('.', '/')}.py or correct the entry point"
+            f"there is no module '{module}' in {root}",
+            f"create {module.replace('.', '/')}.py or correct the entry point",
         )
     found: set[Path] = set()
     waiting = list(start)

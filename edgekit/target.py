@@ -56,7 +56,7 @@ class Budgets(_Record):
 
     max_bytes: Annotated[int, Field(gt=0)] | None = None
     max_drop: Annotated[float, Field(ge=0)] | None = None
-    """How far the metric may fall below the reference's: points (1.0 = 1 %) for accuracy, else the metric's own unit."""
+    """How far the metric may fall below the reference's: points (1.0 is 1 %) for accuracy, else in its own unit."""
     min_metric: float | None = None
     max_latency_ms: Annotated[float, Field(gt=0)] | None = None
     max_memory_bytes: Annotated[int, Field(gt=0)] | None = None
@@ -98,7 +98,9 @@ def load_target(path: Path) -> Target:
     """The target that a TOML file describes; its id is the file's stem. Raises TargetError."""
     record: Target = validated(Target, {**read_toml(path, TargetError), "id": path.stem}, str(path), TargetError)
     if record.arch == "aarch64" and record.cpuinfo is None:
-        raise TargetError(f"{path}: 'cpuinfo' is missing", "an ARM target needs it: the emulator shows it to the runtime")
+        raise TargetError(
+            f"{path}: 'cpuinfo' is missing", "an ARM target needs it: the emulator shows it to the runtime"
+        )
     return record
 
 

@@ -13,8 +13,7 @@ from edgekit.target import Budgets, Target
 from edgekit.traits import Fidelity
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from edgekit.arrays import Array, Arrays
     from edgekit.runners.runner import Result, Runner
 
 FLOAT_TOLERANCE = 1e-4
@@ -54,12 +53,18 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Candidates:
+    """The models of a verdict."""
+
+    deployed: Candidate
+    float_student: Candidate
+    reference: Candidate
+
+
+@dataclass(frozen=True)
 class Verdict:
     gates: tuple[Gate, ...]
     measurements: tuple[Measurement, ...]
-    value: float
-    """The deployed model's metric: on the target's instruction set where the whole split was run there."""
-    value_fidelity: Fidelity
 
     @property
     def passed(self) -> bool:
@@ -69,8 +74,6 @@ class Verdict:
         return {
             "gates": [gate.to_json() for gate in self.gates],
             "measurements": [each.to_json() for each in self.measurements],
-            "value": self.value,
-            "value_fidelity": self.value_fidelity,
         }
 
 
@@ -79,17 +82,13 @@ def verdict_from_json(told: dict[str, Any]) -> Verdict:
     return Verdict(
         tuple(Gate(each["name"], Status(each["status"]), each["detail"]) for each in told["gates"]),
         tuple(Measurement(**{**each, "fidelity": Fidelity(each["fidelity"])}) for each in told["measurements"]),
-        told["value"],
-        Fidelity(told["value_fidelity"]),
     )
 
 
 def verified(
     project: Project,
     target: Target,
-    deployed: Candidate,
-    float_student: Candidate,
-    reference: Candidate,
+    candidates: "Candidates",
     runner: "Runner | EmulatorError",
     golden: Path,
 ) -> Verdict:
@@ -102,29 +101,33 @@ def verified(
     from edgekit.training.datasets import Split
     from edgekit.traits import Data
 
+    deployed, float_student, reference = candidates.deployed, candidates.float_student, candidates.reference
+    unit = unit_of(project)
+    measurements = [
+        measurement
+        for one in (deployed, float_student, reference)
+        for measurement in (
+            Measurement(one.name, "metric", one.metric, unit, Fidelity.NATIVE),
+            *static_measurements(one.name, one.path),
+        )
+    ]
     inputs, labels, complete = _samples(Split(project, Data.EVALUATION), deployed.path)
     expected = _host_outputs(deployed.path, inputs)
     result = _attempt(runner, deployed, float_student, inputs)
-    value, fidelity = deployed.metric, Fidelity.NATIVE
-    measured: Sequence[np.ndarray] = expected
-    if not isinstance(result, EdgekitError):
-        measured = result.outputs[0]
-        if complete and _shapes(measured) == _shapes(expected):
-            value, fidelity = metric_value(project, tuple(measured), labels), result.fidelity
-    _write_golden(golden, inputs, measured)
-    unit = unit_of(project)
-    measurements = [
-        Measurement(deployed.name, "metric", value, unit, fidelity, f"{len(inputs[0])} samples" if complete else ""),
-        Measurement(float_student.name, "metric", float_student.metric, unit, Fidelity.NATIVE),
-        Measurement(reference.name, "metric", reference.metric, unit, Fidelity.NATIVE),
-        *(each for one in (deployed, float_student, reference) for each in static_measurements(one.name, one.path)),
-        *_run_measurements(result, deployed, float_student),
-    ]
+    if isinstance(result, EdgekitError):
+        _write_golden(golden, inputs, expected)
+    else:
+        given = tuple(result.outputs[0])
+        _write_golden(golden, inputs, given)
+        measurements += _run_measurements(result, deployed, float_student)
+        if complete and result.fidelity is not Fidelity.NATIVE and _shapes(given) == _shapes(expected):
+            value = metric_value(project, given, labels)
+            measurements.append(Measurement(deployed.name, "metric", value, unit, result.fidelity, "the whole split"))
     budgets = merged(target.budgets, project.budgets)
-    gates = [_parity_gate(deployed.path, expected, result, len(inputs[0]))]
-    gates += _metric_gates(budgets, value, reference.metric, unit)
+    gates = [parity_gate(deployed.path, expected, result, len(inputs[0]))]
+    gates += _metric_gates(budgets, deployed.metric, reference.metric, unit)
     gates += _budget_gates(budgets, target, deployed, measurements, result)
-    return Verdict(tuple(gates), tuple(measurements), value, fidelity)
+    return Verdict(tuple(gates), tuple(measurements))
 
 
 def merged(target: Budgets, project: Budgets) -> Budgets:
@@ -147,7 +150,9 @@ def static_measurements(name: str, path: Path) -> list[Measurement]:
     return told
 
 
-def latency_measurements(name: str, latencies_ms: Sequence[float], fidelity: Fidelity, detail: str) -> list[Measurement]:
+def latency_measurements(
+    name: str, latencies_ms: Sequence[float], fidelity: Fidelity, detail: str
+) -> list[Measurement]:
     """p50, p90 and p99 of single runs, in milliseconds."""
     import numpy as np
 
@@ -157,7 +162,7 @@ def latency_measurements(name: str, latencies_ms: Sequence[float], fidelity: Fid
     ]
 
 
-def tolerance_of(path: Path, expected: Sequence["np.ndarray"]) -> tuple[float, str]:
+def tolerance_of(path: Path, expected: Sequence["Array"]) -> tuple[float, str]:
     """How far, in the output's unit, two runs of a file may lie apart on two CPUs, and why."""
     import numpy as np
 
@@ -173,7 +178,7 @@ def tolerance_of(path: Path, expected: Sequence["np.ndarray"]) -> tuple[float, s
     return share * largest, f"{share:g} of the largest output"
 
 
-def largest_difference(expected: Sequence["np.ndarray"], given: Sequence["np.ndarray"]) -> float:
+def largest_difference(expected: Sequence["Array"], given: Sequence["Array"]) -> float:
     """The largest absolute difference over all outputs; infinity where shapes differ or numbers became NaN."""
     import numpy as np
 
@@ -187,7 +192,7 @@ def largest_difference(expected: Sequence["np.ndarray"], given: Sequence["np.nda
     return worst
 
 
-def _samples(split: Any, path: Path) -> tuple[tuple["np.ndarray", ...], Any, bool]:
+def _samples(split: Any, path: Path) -> tuple["Arrays", Any, bool]:
     """As many evaluation samples as an emulated CPU gets through, their targets, and whether these are all."""
     from edgekit.graph import inspected
 
@@ -201,7 +206,7 @@ def _samples(split: Any, path: Path) -> tuple[tuple["np.ndarray", ...], Any, boo
     return tuple(each[:kept] for each in inputs), labels, complete
 
 
-def _host_outputs(path: Path, inputs: tuple["np.ndarray", ...]) -> tuple["np.ndarray", ...]:
+def _host_outputs(path: Path, inputs: "Arrays") -> "Arrays":
     """The outputs on this machine, by the same loop as on the target."""
     from edgekit.runners.native import NativeRunner
     from edgekit.runners.runner import Job
@@ -210,7 +215,7 @@ def _host_outputs(path: Path, inputs: tuple["np.ndarray", ...]) -> tuple["np.nda
 
 
 def _attempt(
-    runner: "Runner | EmulatorError", deployed: Candidate, float_student: Candidate, inputs: tuple["np.ndarray", ...]
+    runner: "Runner | EmulatorError", deployed: Candidate, float_student: Candidate, inputs: "Arrays"
 ) -> "Result | EdgekitError":
     from edgekit.runners.runner import Job
 
@@ -224,9 +229,7 @@ def _attempt(
         return error
 
 
-def _run_measurements(result: "Result | EdgekitError", deployed: Candidate, float_student: Candidate) -> list[Measurement]:
-    if isinstance(result, EdgekitError):
-        return []
+def _run_measurements(result: "Result", deployed: Candidate, float_student: Candidate) -> list[Measurement]:
     told = []
     if result.memory_bytes is not None and len(result.outputs) == 1:
         detail = f"{result.runtime} with its Python process"
@@ -236,7 +239,8 @@ def _run_measurements(result: "Result | EdgekitError", deployed: Candidate, floa
     return told
 
 
-def _parity_gate(path: Path, expected: Sequence["np.ndarray"], result: "Result | EdgekitError", samples: int) -> Gate:
+def parity_gate(path: Path, expected: Sequence["Array"], result: "Result | EdgekitError", samples: int) -> Gate:
+    """Whether a run on a target gave what this machine gives: failed where it crashed, not run where there was none."""
     if isinstance(result, RunError):
         return Gate("parity", Status.FAILED, result.message)
     if isinstance(result, EdgekitError):
@@ -254,7 +258,11 @@ def _metric_gates(budgets: Budgets, value: float, reference: float, unit: str) -
         drop = reference - value
         status = Status.PASSED if drop <= budgets.max_drop + 1e-9 else Status.FAILED
         gates.append(
-            Gate("drop", status, f"{value:.2f} {unit} against {reference:.2f}: {drop:+.2f} lost, allowed {budgets.max_drop:g}")
+            Gate(
+                "drop",
+                status,
+                f"{value:.2f} {unit} against {reference:.2f}: {drop:+.2f} lost, allowed {budgets.max_drop:g}",
+            )
         )
     if budgets.min_metric is not None:
         status = Status.PASSED if value >= budgets.min_metric else Status.FAILED
@@ -278,13 +286,9 @@ def _budget_gates(
     memory_limit = budgets.max_memory_bytes or target.ram_bytes
     if memory_limit is not None:
         why = "the budget" if budgets.max_memory_bytes else "the target's RAM"
-        memory = figures.get("memory_peak")
-        if memory is None:
-            gates.append(Gate("memory", Status.NOT_RUN, _why_not(result, "memory was not measured")))
-        else:
-            status = Status.PASSED if memory.value <= memory_limit else Status.FAILED
-            told = f"{memory.value / 1e6:.1f} MB ({memory.fidelity}) of {memory_limit / 1e6:.0f} MB, {why}"
-            gates.append(Gate("memory", status, told))
+        gates.append(
+            memory_gate(memory_limit, why, [each for each in measurements if each.model == deployed.name], result)
+        )
     if budgets.max_latency_ms is not None:
         latency = figures.get("latency_p50")
         if latency is None:
@@ -295,15 +299,24 @@ def _budget_gates(
     return gates
 
 
+def memory_gate(limit: int, why: str, measurements: Sequence[Measurement], result: "Result | EdgekitError") -> Gate:
+    """Whether the peak memory among `measurements` lies within `limit` bytes."""
+    memory = next((each for each in measurements if each.name == "memory_peak"), None)
+    if memory is None:
+        return Gate("memory", Status.NOT_RUN, _why_not(result, "the emulator cannot tell the guest's memory apart"))
+    status = Status.PASSED if memory.value <= limit else Status.FAILED
+    return Gate("memory", status, f"{memory.value / 1e6:.1f} MB ({memory.fidelity}) of {limit / 1e6:.0f} MB, {why}")
+
+
 def _why_not(result: "Result | EdgekitError", otherwise: str) -> str:
     return f"{result.message}; {result.hint}" if isinstance(result, EdgekitError) else otherwise
 
 
-def _shapes(arrays: Sequence["np.ndarray"]) -> list[tuple[int, ...]]:
+def _shapes(arrays: Sequence["Array"]) -> list[tuple[int, ...]]:
     return [each.shape for each in arrays]
 
 
-def _write_golden(path: Path, inputs: Sequence["np.ndarray"], outputs: Sequence["np.ndarray"]) -> None:
+def _write_golden(path: Path, inputs: Sequence["Array"], outputs: Sequence["Array"]) -> None:
     import numpy as np
 
     pair = {f"input_{i}": each[:1] for i, each in enumerate(inputs)}

@@ -30,7 +30,11 @@ def c_sources(
     """The texts of model.c and model.h for a model file; the symbols start with `name`."""
     prefix = c_identifier(name)
     content = model.read_bytes()
-    ports = [(f"{prefix}_{kind}_{number}", each) for kind, group in (("input", inputs), ("output", outputs)) for number, each in enumerate(group)]
+    ports = [
+        (f"{prefix}_{kind}_{number}", each)
+        for kind, group in (("input", inputs), ("output", outputs))
+        for number, each in enumerate(group)
+    ]
     values = {
         "version": __version__,
         "target": target,

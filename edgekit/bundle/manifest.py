@@ -13,6 +13,7 @@ from edgekit.files import sha256_of_file
 from edgekit.graph import Port
 from edgekit.project import Project
 from edgekit.target import Target
+from edgekit.traits import Fidelity
 from edgekit.verify import Verdict
 
 SCHEMA = 1
@@ -39,6 +40,7 @@ def manifest(
     recipe: str,
     lineage: Sequence[Lineage],
     verdict: Verdict,
+    value: float,
     reference_value: float,
     inputs: Sequence[tuple[Port, dict[str, Any]]],
     outputs: Sequence[tuple[Port, dict[str, Any]]],
@@ -59,9 +61,9 @@ def manifest(
         "preprocessing": project.preprocessing,
         "metric": {
             "name": project.metric,
-            "value": verdict.value,
-            "fidelity": verdict.value_fidelity,
+            "value": value,
             "reference_value": reference_value,
+            "fidelity": Fidelity.NATIVE,
         },
         "gates": [gate.to_json() for gate in verdict.gates],
         "measurements": [each.to_json() for each in verdict.measurements],

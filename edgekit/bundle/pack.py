@@ -28,6 +28,7 @@ def packed(
     golden: Path,
     lineage: Sequence[Lineage],
     verdict: Verdict,
+    value: float,
     reference_value: float,
     assumed: Sequence[str],
 ) -> Path:
@@ -36,7 +37,10 @@ def packed(
     with storage_errors(dist):
         dist.mkdir(parents=True, exist_ok=True)
         project.cache_folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(project.cache_folder.parent / "dist.lock"), tempfile.TemporaryDirectory(dir=dist, prefix=".") as temporary:
+        with (
+            FileLock(project.cache_folder.parent / "dist.lock"),
+            tempfile.TemporaryDirectory(dir=dist, prefix=".") as temporary,
+        ):
             folder = Path(temporary) / target.id
             folder.mkdir()
             shutil.copyfile(model, folder / "model.onnx")
@@ -49,7 +53,18 @@ def packed(
             (folder / "model.h").write_text(header)
             pair = _golden_files(golden, folder, found.inputs, found.outputs)
             told = manifest(
-                project, target, recipe, lineage, verdict, reference_value, inputs, outputs, assumed, folder, pair
+                project,
+                target,
+                recipe,
+                lineage,
+                verdict,
+                value,
+                reference_value,
+                inputs,
+                outputs,
+                assumed,
+                folder,
+                pair,
             )
             write_json(folder / "manifest.json", told)
             final = dist / target.id

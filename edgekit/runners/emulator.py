@@ -125,7 +125,9 @@ def _host_python() -> Path:
 
 
 def _guest_python(root: Path) -> Path:
-    found = sorted(path for path in (root / "usr" / "bin").glob("python3.*") if re.fullmatch(r"python3\.\d+", path.name))
+    found = sorted(
+        path for path in (root / "usr" / "bin").glob("python3.*") if re.fullmatch(r"python3\.\d+", path.name)
+    )
     if not found:
         raise EmulatorError(f"there is no Python in {root}", f"remove {root.parent} and run edgekit setup again")
     return found[-1]
@@ -224,9 +226,13 @@ def _unpack(package: Path, folder: Path) -> None:
 
 def _run(command: Sequence[str], name: str, hint: str) -> None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=900, check=False, stdin=subprocess.DEVNULL
+        )
     except subprocess.TimeoutExpired as error:
-        raise EmulatorError(f"{name} did not finish within 15 minutes", "check the network and run setup again") from error
+        raise EmulatorError(
+            f"{name} did not finish within 15 minutes", "check the network and run setup again"
+        ) from error
     if done.returncode:
         told = [line for line in (done.stderr or done.stdout).strip().splitlines() if line.strip()]
         if any("No space left" in line for line in told):

@@ -1,4 +1,4 @@
-"""qemu: user-mode emulation of the target's CPU model. Outputs are exact and memory is the guest's; time means nothing."""
+"""qemu: user-mode emulation of the target's CPU model. Outputs are exact, memory is the guest's, time means nothing."""
 
 import os
 import re
@@ -27,7 +27,9 @@ class QemuRunner:
         self.guest_bytes = (target.ram_bytes or _GUEST_BYTES) // _PAGE * _PAGE
 
     def identity(self) -> str:
-        return f"{self.emulator.version} -cpu {self.target.cpu}, {self.target.runtime.name} {self.target.runtime.version}"
+        return (
+            f"{self.emulator.version} -cpu {self.target.cpu}, {self.target.runtime.name} {self.target.runtime.version}"
+        )
 
     def run(self, job: Job) -> Result:
         # An x86 guest wants its vsyscall page above any range that could be reserved for it.

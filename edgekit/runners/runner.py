@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from edgekit.arrays import Arrays
 from edgekit.errors import RunError
 from edgekit.traits import Fidelity
 
@@ -22,7 +23,7 @@ WORKER = Path(__file__).parent.parent / "bench" / "worker.py"
 class Job:
     models: Sequence[Path]
     """Files that take the same inputs; timed in turns."""
-    inputs: tuple[np.ndarray, ...]
+    inputs: Arrays
     """Samples along the first axis; the model sees one at a time, or as many as its fixed batch axis wants."""
     threads: int = 1
     seconds: float = 0.0
@@ -32,7 +33,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Result:
-    outputs: Sequence[tuple[np.ndarray, ...]]
+    outputs: Sequence[Arrays]
     """For each model, one array for each output over all samples."""
     memory_bytes: int | None
     """Peak resident memory of the process that ran: interpreter, runtime and model. None where it cannot be told."""
@@ -59,7 +60,7 @@ class Finished:
     """What a worker's process left."""
 
     report: dict[str, Any]
-    outputs: list[tuple[np.ndarray, ...]]
+    outputs: list[Arrays]
     sampled_memory: int
 
 
@@ -69,7 +70,7 @@ def run_worker(
     job: Job,
     folder: Path,
     cpu: str,
-    memory_of: Callable[[int], int] = lambda pid: 0,
+    memory_of: Callable[[int], int] | None = None,
 ) -> Finished:
     """Start `command FOLDER`, wait for it, and read what it left.
 
@@ -121,7 +122,9 @@ def run_worker(
 class _Watch(threading.Thread):
     """Samples a process's memory until it ends, and kills it when its time is over."""
 
-    def __init__(self, process: subprocess.Popen[bytes], memory_of: Callable[[int], int], timeout_s: float) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], memory_of: Callable[[int], int] | None, timeout_s: float
+    ) -> None:
         super().__init__(daemon=True)
         self.process = process
         self.memory_of = memory_of
@@ -139,7 +142,8 @@ class _Watch(threading.Thread):
             self.sample()
 
     def sample(self) -> None:
-        self.peak = max(self.peak, self.memory_of(self.process.pid))
+        if self.memory_of:
+            self.peak = max(self.peak, self.memory_of(self.process.pid))
 
     def stop(self) -> None:
         self._ended.set()
@@ -160,5 +164,8 @@ def _fault(code: int, words: list[str], cpu: str, job: Job, expired: bool) -> tu
     if number == signal.SIGKILL or "bad_alloc" in last or "MemoryError" in last:
         return f"the model ran out of memory on {cpu}", "make the model smaller, or choose a target with more memory"
     if number:
-        return f"the runtime died of {signal.Signals(number).name} on {cpu}", "run again with --debug; report it if it repeats"
+        return (
+            f"the runtime died of {signal.Signals(number).name} on {cpu}",
+            "run again with --debug; report it if it repeats",
+        )
     return f"the model failed on {cpu}: {last}", "look at the model with: edgekit inspect"

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from edgekit.arrays import Array, Arrays
 from edgekit.errors import ModelError
 
 # ONNX Runtime ships telemetry; a tool for other people's models switches it off.
@@ -32,7 +33,7 @@ def session(path: Path, *, threads: int = 0, optimize: bool = True) -> Any:
         ) from error
 
 
-def session_outputs(running: Any, inputs: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+def session_outputs(running: Any, inputs: Sequence[Array]) -> Arrays:
     """The outputs of one run; `inputs` in the model's order. Raises ModelError when they do not fit."""
     names = [each.name for each in running.get_inputs()]
     if len(names) != len(inputs):
@@ -41,10 +42,12 @@ def session_outputs(running: Any, inputs: Sequence[np.ndarray]) -> tuple[np.ndar
         return tuple(np.asarray(each) for each in running.run(None, dict(zip(names, inputs, strict=True))))
     except Exception as error:
         told = str(error).strip().splitlines()
-        raise ModelError(f"the model does not take these inputs: {told[0]}", "check shapes and types: edgekit inspect") from error
+        raise ModelError(
+            f"the model does not take these inputs: {told[0]}", "check shapes and types: edgekit inspect"
+        ) from error
 
 
-def host_outputs(path: Path, inputs: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+def host_outputs(path: Path, inputs: Sequence[Array]) -> Arrays:
     """The outputs of a model file for one batch, on this machine."""
     return session_outputs(session(path), inputs)
 
@@ -67,4 +70,6 @@ def optimize_offline(source: Path, path: Path, *, keep_int8_activations: bool) -
         onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         told = str(error).strip().splitlines()
-        raise ModelError(f"ONNX Runtime cannot optimize {source.name}: {told[0]}", "check it with: edgekit inspect") from error
+        raise ModelError(
+            f"ONNX Runtime cannot optimize {source.name}: {told[0]}", "check it with: edgekit inspect"
+        ) from error

@@ -40,9 +40,7 @@ class Distill(Step):
         project = context.project
         teacher = saved_module(project, joined[Role.TEACHER]).to(device_of_training())
         module = saved_module(project, model)
-        loss = distillation_loss(
-            task_loss(project), teacher, project.model.teacher or "", self.temperature, self.alpha
-        )
+        loss = distillation_loss(task_loss(project), teacher, project.model.teacher or "", self.temperature, self.alpha)
         told = fit(
             module,
             Split(project, Data.TRAIN),

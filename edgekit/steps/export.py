@@ -65,9 +65,13 @@ def _export(module: "nn.Module", batch: "Batch", inputs: Sequence[str], outputs:
 
     given = outputs_of(module, batch, "the model")
     if outputs and len(outputs) != len(given):
-        raise ModelError(f"the model has {len(given)} outputs, edgekit.toml names {len(outputs)}", "correct [model] outputs")
+        raise ModelError(
+            f"the model has {len(given)} outputs, edgekit.toml names {len(outputs)}", "correct [model] outputs"
+        )
     if len(inputs) != len(batch.inputs):
-        raise ModelError(f"the data has {len(batch.inputs)} inputs, edgekit.toml names {len(inputs)}", "correct [model] inputs")
+        raise ModelError(
+            f"the data has {len(batch.inputs)} inputs, edgekit.toml names {len(inputs)}", "correct [model] inputs"
+        )
     names = list(outputs) or (["output"] if len(given) == 1 else [f"output_{i}" for i in range(len(given))])
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
@@ -88,7 +92,7 @@ def _export(module: "nn.Module", batch: "Batch", inputs: Sequence[str], outputs:
             told = [line for line in str(error).splitlines() if line.strip()]
             raise ModelError(
                 f"torch.onnx cannot export the model: {told[0] if told else type(error).__name__}",
-                "make forward free of Python branches on tensor values and of fixed batch sizes; --debug shows the whole report",
+                "keep Python branches on tensor values and fixed batch sizes out of forward; --debug shows the report",
             ) from error
 
 

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fuse(Step):
-    """Fuse operators into the runtime's kernels for the target; always last. Inner names are shortened: in a model of
-    a few kilobytes they weigh as much as a layer."""
+    """Fuse operators into the runtime's kernels for the target; always last."""
 
-    short_names: bool = True
+    slim: bool = True
+    """Shorten inner names and drop inner shapes: in a model of a few kilobytes they weigh as much as a layer."""
 
     contract = Contract(
         requires=facts(Format.ONNX, Trait.PORTABLE),
@@ -45,8 +45,8 @@ class Fuse(Step):
                 "which the target's kernels are not chosen for",
                 "leave fuse out of the recipe: the device's runtime fuses when it loads the model",
             )
-        if self.short_names:
-            save_model(with_short_names(fused), path)
+        if self.slim:
+            save_model(slimmed(fused), path)
         integer, floating = operator_kinds(load_model(path))
         inputs = random_inputs(model.path)
         return Outcome(
@@ -61,8 +61,9 @@ class Fuse(Step):
         )
 
 
-def with_short_names(model: "ModelProto") -> "ModelProto":
-    """The model with inner tensors named by number and nodes unnamed; inputs, outputs and dynamic axes keep theirs.
+def slimmed(model: "ModelProto") -> "ModelProto":
+    """The model without unused domains and inner shapes, inner tensors named by number and nodes unnamed; inputs,
+    outputs and dynamic axes keep their names.
 
     Models with control flow come back as they are: their inner graphs refer to outer names.
     """
@@ -84,8 +85,11 @@ def with_short_names(model: "ModelProto") -> "ModelProto":
         node.ClearField("name")
         node.input[:] = [short(name) for name in node.input]
         node.output[:] = [short(name) for name in node.output]
-    for value in graph.value_info:
-        value.name = short(value.name)
+    del graph.value_info[:]
+    used = {node.domain for node in graph.node} | {""}
+    domains = [each for each in model.opset_import if each.domain in used]
+    del model.opset_import[:]
+    model.opset_import.extend(domains)
     return model
 
 
@@ -97,5 +101,3 @@ def _base36(number: int) -> str:
         told = digits[rest] + told
         if not number:
             return told
-
-

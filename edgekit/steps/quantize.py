@@ -11,8 +11,7 @@ from edgekit.step import Context, Contract, Outcome, Step
 from edgekit.traits import Data, Format, Role, Trait, facts
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from edgekit.arrays import Arrays
     from edgekit.progress import Progress
     from edgekit.target import Quantization
 
@@ -52,22 +51,26 @@ class Quantize(Step):
         limit = project.data.calibration_samples
         batches = (tuple(each.numpy() for each in batch.inputs) for batch in split.batches(limit=limit))
         path = context.folder / "model.onnx"
-        samples = _quantize_static(model.path, path, _Watched(batches, limit, context.progress), scheme, self.calibration)
+        samples = _quantize_static(
+            model.path, path, _Watched(batches, limit, context.progress), scheme, self.calibration
+        )
         strip_annotations(path)
         save_model(with_shapes(load_model(path)), path)
-        return Outcome(path, {**described(path), **scheme, "calibration": self.calibration, "calibration_samples": samples})
+        return Outcome(
+            path, {**described(path), **scheme, "calibration": self.calibration, "calibration_samples": samples}
+        )
 
 
 class _Watched:
     """Calibration batches that report how far they are."""
 
-    def __init__(self, batches: Iterator[tuple["np.ndarray", ...]], total: int, progress: "Progress") -> None:
+    def __init__(self, batches: Iterator["Arrays"], total: int, progress: "Progress") -> None:
         self.batches = batches
         self.total = total
         self.progress = progress
         self.samples = 0
 
-    def __next__(self) -> tuple["np.ndarray", ...]:
+    def __next__(self) -> "Arrays":
         batch = next(self.batches)
         self.samples += len(batch[0])
         self.progress.advanced("calibrating", self.samples, self.total, "samples")
@@ -117,5 +120,7 @@ def _quantize_static(source: Path, path: Path, batches: _Watched, scheme: Mappin
             extra_options={"ActivationSymmetric": scheme["symmetric_activation"], "WeightSymmetric": True},
         )
     except Exception as error:
-        raise StepError(f"ONNX Runtime could not quantize the model: {error}", "try another calibration, or --debug") from error
+        raise StepError(
+            f"ONNX Runtime could not quantize the model: {error}", "try another calibration, or --debug"
+        ) from error
     return batches.samples

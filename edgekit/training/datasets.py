@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
+from edgekit.arrays import Arrays
 from edgekit.entrypoints import blamed, entry_function
 from edgekit.errors import DataError, EntryPointError
 from edgekit.project import Project
@@ -81,7 +82,7 @@ class Split:
         """The first sample, as a batch of one."""
         return next(iter(self.batches(limit=1)))
 
-    def arrays(self, limit: int | None = None) -> tuple[tuple[np.ndarray, ...], Any]:
+    def arrays(self, limit: int | None = None) -> tuple[Arrays, Any]:
         """The inputs as one array each, and the targets, of the first `limit` samples."""
         parts = list(self.batches(limit=limit))
         inputs = tuple(np.concatenate([part.inputs[i].numpy() for part in parts]) for i in range(len(parts[0].inputs)))

@@ -33,7 +33,7 @@ class Schedule:
 def fit(
     module: nn.Module, split: Split, loss: Loss, schedule: Schedule, checkpoint: Path, progress: Progress, what: str
 ) -> dict[str, Any]:
-    """Train `module` in place with AdamW (Loshchilov and Hutter, arXiv 1711.05101) and leave it on the CPU, in eval mode.
+    """Train `module` in place with AdamW (Loshchilov and Hutter, arXiv 1711.05101) and leave it on the CPU for use.
 
     After each epoch the state goes to `checkpoint`; where that file exists, training goes on from it. Returns what a
     manifest wants to know: the epochs, the last loss, the device, and the training accuracy where targets are labels.
@@ -55,7 +55,9 @@ def fit(
             tally.add(_stepped(module, batch.on(device), loss, optimizer, split, epoch), batch)
         told = tally.told()
         _save(module, optimizer, checkpoint, epoch + 1, told)
-        progress.advanced(what, epoch + 1, schedule.epochs, ", ".join(f"{key} {value:.4g}" for key, value in told.items()))
+        progress.advanced(
+            what, epoch + 1, schedule.epochs, ", ".join(f"{key} {value:.4g}" for key, value in told.items())
+        )
     module.cpu().eval()
     return {"epochs": schedule.epochs, "device": device.type, **told}
 
@@ -66,9 +68,11 @@ def _stepped(
     outputs = outputs_of(module, batch, split.entry)
     value = loss(outputs, batch)
     if not torch.isfinite(value):
-        raise DataError(f"the loss became {value.item()} in epoch {epoch + 1}", "lower learning_rate, or look at the data")
+        raise DataError(
+            f"the loss became {value.item()} in epoch {epoch + 1}", "lower learning_rate, or look at the data"
+        )
     optimizer.zero_grad()
-    value.backward()
+    value.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     return value.item(), outputs[0].detach()
 
@@ -86,7 +90,12 @@ class _Tally:
         value, first = result
         self.loss += value * len(batch)
         self.samples += len(batch)
-        if isinstance(batch.target, Tensor) and batch.target.ndim == 1 and first.ndim == 2 and not batch.target.is_floating_point():
+        if (
+            isinstance(batch.target, Tensor)
+            and batch.target.ndim == 1
+            and first.ndim == 2
+            and not batch.target.is_floating_point()
+        ):
             self.right += int((first.argmax(1).cpu() == batch.target.cpu()).sum())
             self.labelled += len(batch)
 

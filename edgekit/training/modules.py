@@ -1,4 +1,4 @@
-"""Modules: built by the project's entry point, given weights, saved as .safetensors with the shapes that pruning left."""
+"""Modules: built by the project's entry point, given weights, saved as .safetensors with the shapes pruning left."""
 
 import copy
 import json
@@ -56,7 +56,8 @@ def saved_module(project: Project, artifact: Artifact) -> nn.Module:
     if artifact.path.suffix != ".safetensors":
         return module
     with safe_open(str(artifact.path), "pt") as file:
-        _reshape(module, json.loads((file.metadata() or {}).get(_SHAPES, "{}")), {k: file.get_tensor(k) for k in file.keys()})
+        shapes = json.loads((file.metadata() or {}).get(_SHAPES, "{}"))
+        _reshape(module, shapes, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
     return module.eval()
 
 
@@ -80,7 +81,9 @@ def load_weights(module: nn.Module, path: Path) -> None:
     """
     state = _safetensors(path) if path.suffix == ".safetensors" else _state_dict(path)
     own = module.state_dict()
-    wrong = sorted((own.keys() ^ state.keys()) | {k for k in own.keys() & state.keys() if own[k].shape != state[k].shape})
+    wrong = sorted(
+        (own.keys() ^ state.keys()) | {k for k in own.keys() & state.keys() if own[k].shape != state[k].shape}
+    )
     if wrong:
         raise ModelError(
             f"{path.name} does not fit the module: {len(wrong)} tensors differ, first '{wrong[0]}'",
@@ -104,7 +107,9 @@ def outputs_of(module: nn.Module, batch: Batch, entry: str) -> tuple[Tensor, ...
             f"'{entry}' does not take inputs of shape {shapes}: {str(error).splitlines()[0]}",
             "make the model and the data agree on the input's shape",
         ) from error
-    outputs = tuple(given.values()) if isinstance(given, dict) else given if isinstance(given, tuple | list) else (given,)
+    outputs = (
+        tuple(given.values()) if isinstance(given, dict) else given if isinstance(given, tuple | list) else (given,)
+    )
     if not all(isinstance(each, Tensor) for each in outputs):
         raise ModelError(f"'{entry}' does not return tensors", "return a tensor or a tuple of tensors from forward")
     return tuple(outputs)
@@ -151,7 +156,7 @@ def _state_dict(path: Path) -> dict[str, Tensor]:
     except Exception as error:
         raise ModelError(
             f"{path} was refused: it holds more than plain tensors, or is damaged",
-            "save the weights with safetensors.torch.save_file(module.state_dict(), ...); never load a pickle that you do not trust",
+            "save the weights with safetensors.torch.save_file, whose files run no code on loading",
         ) from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ModelError(f"{path} holds no state dict", "save module.state_dict(), not the module or a checkpoint")

@@ -1,5 +1,5 @@
-"""The 1,797 digits of 8x8 pixels that come with scikit-learn, split as its own example does: the first half to train,
-the second half, which other people wrote, held back."""
+"""The 1,797 digits that come with scikit-learn, enlarged to 16x16 pixels and split as its own example does: the first
+half to train, the second half, which other people wrote, held back."""
 
 import torch
 import torch.nn.functional as F
@@ -26,9 +26,10 @@ def evaluation() -> Dataset[tuple[Tensor, ...]]:
 
 
 def digits(start: int, stop: int | None) -> TensorDataset:
-    """Images (1, 8, 8) from 0 to 1 with their labels."""
+    """Images (1, 16, 16) from 0 to 1, twice the stored size, with their labels."""
     stored = load_digits()
     images = torch.tensor(stored.images[start:stop], dtype=torch.float32)[:, None] / 16
+    images = F.interpolate(images, scale_factor=2, mode="bilinear", align_corners=False)
     return TensorDataset(images, torch.tensor(stored.target[start:stop]))
 
 
@@ -37,13 +38,13 @@ def augmented(samples: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
     images = torch.stack([image for image, _ in samples])
     labels = torch.stack([label for _, label in samples])
     count = len(images)
-    angle = 0.35 * (torch.rand(count) - 0.5)
-    scale = 1 + 0.2 * (torch.rand(count) - 0.5)
-    shear = 0.4 * (torch.rand(count) - 0.5)
+    angle = 0.5 * (torch.rand(count) - 0.5)
+    scale = 1 + 0.3 * (torch.rand(count) - 0.5)
+    shear = 0.6 * (torch.rand(count) - 0.5)
     maps = torch.zeros(count, 2, 3)
     maps[:, 0, 0] = maps[:, 1, 1] = torch.cos(angle) * scale
     maps[:, 0, 1] = shear - torch.sin(angle) * scale
     maps[:, 1, 0] = torch.sin(angle) * scale
-    maps[:, :, 2] = 0.25 * (torch.rand(count, 2) - 0.5)
+    maps[:, :, 2] = 0.35 * (torch.rand(count, 2) - 0.5)
     grid = F.affine_grid(maps, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, align_corners=False), labels

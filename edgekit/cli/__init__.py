@@ -1,0 +1,1 @@
+"""One file a command: parse, one library call, print, exit code. No logic."""

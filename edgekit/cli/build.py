@@ -1,0 +1,36 @@
+"""edgekit build"""
+
+from pathlib import Path
+
+import click
+
+
+@click.command("build", short_help="Distil, prune, quantize, fuse, verify and pack for one or more targets.")
+@click.option(
+    "--target",
+    "-t",
+    "targets",
+    multiple=True,
+    metavar="ID",
+    help="A target's id or TOML file; may be given several times.",
+)
+@click.option(
+    "--project", "-C", "folder", type=click.Path(path_type=Path), default=Path(), help="The folder of edgekit.toml."
+)
+@click.option("--strict", is_flag=True, help="A gate that could not run fails the build too.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress; the report only.")
+def command(targets: tuple[str, ...], folder: Path, strict: bool, as_json: bool, quiet: bool) -> int:
+    """Build the project in this folder for its targets and leave dist/TARGET/ for each."""
+    from edgekit.build import build, chosen_targets
+    from edgekit.cli.console import print_tables, watcher
+    from edgekit.project import load_project
+    from edgekit.report.builds import build_json, build_report
+
+    project = load_project(folder)
+    built = build(project, chosen_targets(project, targets), watcher(quiet=quiet or as_json))
+    if as_json:
+        click.echo(build_json(built))
+    else:
+        print_tables(*build_report(built))
+    return 0 if built.passes(strict=strict) else 1

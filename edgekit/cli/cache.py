@@ -1,0 +1,45 @@
+"""edgekit cache"""
+
+from pathlib import Path
+
+import click
+
+
+@click.group("cache", short_help="The size of the project's cache; prune it.", invoke_without_command=True)
+@click.option(
+    "--project", "-C", "folder", type=click.Path(path_type=Path), default=Path(), help="The folder of edgekit.toml."
+)
+@click.pass_context
+def command(ctx: click.Context, folder: Path) -> int | None:
+    """What the steps left in this project's .edgekit/cache, and what the emulators take."""
+    ctx.obj = folder
+    return ctx.invoke(size) if ctx.invoked_subcommand is None else None
+
+
+@command.command("size")
+@click.pass_obj
+def size(folder: Path) -> int:
+    """How much is stored."""
+    from edgekit.cache import Cache
+    from edgekit.project import load_project
+    from edgekit.runners.emulator import emulators_bytes, emulators_folder
+
+    store = Cache(load_project(folder).cache_folder)
+    used = store.usage()
+    click.echo(f"steps: {used.entries} entries, {used.bytes / 1e6:.1f} MB in {store.folder}")
+    click.echo(f"unfinished: {used.unfinished_bytes / 1e6:.1f} MB")
+    click.echo(f"emulators: {emulators_bytes() / 1e6:.1f} MB in {emulators_folder()}")
+    return 0
+
+
+@command.command("prune")
+@click.option("--days", type=click.FloatRange(0), default=0.0, show_default=True, help="Keep what is younger.")
+@click.pass_obj
+def prune(folder: Path, days: float) -> int:
+    """Remove entries and unfinished work; what a running build holds is left alone."""
+    from edgekit.cache import Cache
+    from edgekit.project import load_project
+
+    freed = Cache(load_project(folder).cache_folder).prune(days)
+    click.echo(f"freed {freed / 1e6:.1f} MB")
+    return 0

@@ -1,0 +1,19 @@
+"""edgekit doctor"""
+
+import click
+
+
+@click.command("doctor", short_help="What is installed, what is missing, and how to get it.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
+def command(as_json: bool) -> int:
+    """Check the packages and the emulators; a missing piece is told with what it would give."""
+    from edgekit.cli.console import print_tables
+    from edgekit.doctor import checkups
+    from edgekit.report.checkups import checkups_json, checkups_report
+
+    found = checkups()
+    if as_json:
+        click.echo(checkups_json(found))
+    else:
+        print_tables(checkups_report(found))
+    return 0

@@ -1,0 +1,18 @@
+"""edgekit init"""
+
+from pathlib import Path
+
+import click
+
+
+@click.command("init", short_help="Make a new project, ready to build.")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+def command(folder: Path) -> int:
+    """Make a project in DIR: a teacher, a student, the digits that come with scikit-learn, and an edgekit.toml whose
+    comments explain each key."""
+    from edgekit.template import new_project
+
+    for path in new_project(folder):
+        click.echo(f"wrote {path}")
+    click.echo(f"next: cd {folder} && edgekit build --target rpi4")
+    return 0

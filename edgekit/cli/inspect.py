@@ -1,0 +1,22 @@
+"""edgekit inspect"""
+
+from pathlib import Path
+
+import click
+
+
+@click.command("inspect", short_help="What is in a model file.")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
+def command(model: Path, as_json: bool) -> int:
+    """Inputs, outputs, opset, operators, types, parameters, MACs of MODEL.onnx, and what of it is quantized."""
+    from edgekit.cli.console import print_tables
+    from edgekit.graph import inspected
+    from edgekit.report.inspections import inspection_json, inspection_report
+
+    found = inspected(model)
+    if as_json:
+        click.echo(inspection_json(model, found))
+    else:
+        print_tables(*inspection_report(model, found))
+    return 0

@@ -1,0 +1,64 @@
+"""The command line: commands are imported when they are called, and errors end in two lines and an exit code."""
+
+import sys
+from importlib import import_module
+
+import click
+
+from edgekit import __version__
+from edgekit.errors import EdgekitError
+
+_COMMANDS = ("init", "build", "bench", "inspect", "targets", "setup", "doctor", "cache")
+_INTERRUPTED = 130
+_UNEXPECTED = 3
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            from edgekit.errors import did_you_mean
+
+            ctx.fail(f"No command '{cmd_name}': {did_you_mean(cmd_name, list(_COMMANDS))}")
+        command: click.Command = import_module(f"edgekit.cli.{cmd_name}").command
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="edgekit")
+@click.option("--debug", is_flag=True, help="Show the whole traceback of an error; may stand after the command too.")
+def edgekit(debug: bool) -> None:
+    """From a PyTorch model to what a device's firmware build embeds."""
+
+
+def main() -> None:
+    """Run the command line and leave with 0 (fine), 1 (a gate or budget failed), 2 (usage or input) or 3 (a tool
+    failed)."""
+    arguments = [each for each in sys.argv[1:] if each != "--debug"]
+    debug = len(arguments) < len(sys.argv) - 1
+    try:
+        sys.exit(edgekit.main(arguments, prog_name="edgekit", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted: finished steps and epochs are kept, run again to go on", err=True)
+        sys.exit(_INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except EdgekitError as error:
+        if debug:
+            raise
+        click.echo(f"error: {error.message}", err=True)
+        if error.hint:
+            click.echo(f"hint: {error.hint}", err=True)
+        sys.exit(error.exit_code)
+    except Exception as error:
+        if debug:
+            raise
+        click.echo(f"error: unexpected {type(error).__name__}: {str(error).strip() or 'no message'}", err=True)
+        click.echo("hint: run again with --debug and report the traceback", err=True)
+        sys.exit(_UNEXPECTED)

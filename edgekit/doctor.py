@@ -1,0 +1,84 @@
+"""What is installed here, what each missing piece would give, and how to get it."""
+
+import shutil
+import sys
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from edgekit.errors import EmulatorError
+from edgekit.host import this_host
+from edgekit.runners.emulator import CONTAINER_HINT, prepared_emulator
+from edgekit.target import Target, load_target, target_files
+
+
+@dataclass(frozen=True)
+class Checkup:
+    name: str
+    found: str
+    """The version, or empty where it is missing."""
+    gives: str
+    remedy: str
+    """How to get it; empty where it is there."""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+_PACKAGES = (
+    ("onnxruntime", "running, quantizing and fusing ONNX models", "pip install edgekit"),
+    ("onnxsim", "one of the two simplifiers", "pip install edgekit"),
+    ("onnxslim", "the other simplifier", "pip install edgekit"),
+    ("torch", "training, distilling, exporting", "pip install 'edgekit[training]', torch's CPU build first (README)"),
+    ("onnxscript", "exporting from torch", "pip install 'edgekit[training]'"),
+    ("torch-pruning", "the step prune", "pip install 'edgekit[training]'"),
+    ("safetensors", "weights without pickles", "pip install 'edgekit[training]'"),
+    ("neural-compressor", "Intel Neural Compressor's quantizer", "pip install 'edgekit[inc]'"),
+    ("tflite-runtime", "running .tflite files", "pip install 'edgekit[tflite]' (Python 3.11, Linux)"),
+)
+
+
+def checkups() -> list[Checkup]:
+    """This machine's packages, then each target's way to figures."""
+    python = f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
+    found = [Checkup("python", python, "", "")]
+    for name, gives, remedy in _PACKAGES:
+        installed = _version(name)
+        found.append(Checkup(name, installed, gives, "" if installed else remedy))
+    found.append(_cuda())
+    found += [_target_checkup(load_target(path)) for path in target_files().values()]
+    return found
+
+
+def _cuda() -> Checkup:
+    gives = "faster training"
+    if not _version("torch"):
+        return Checkup("cuda", "", gives, "needs torch first")
+    import torch
+
+    name = torch.cuda.get_device_name(0) if torch.cuda.is_available() else ""
+    return Checkup("cuda", name, gives, "" if name else "an NVIDIA GPU and torch's CUDA build; the CPU serves too")
+
+
+def _target_checkup(target: Target) -> Checkup:
+    gives = "parity, memory and the target's own crashes"
+    if target.is_this(this_host()):
+        return Checkup(f"target {target.id}", "this machine", f"{gives}, latency", "")
+    try:
+        return Checkup(f"target {target.id}", f"{prepared_emulator(target).version}", gives, "")
+    except EmulatorError as error:
+        return Checkup(f"target {target.id}", "", gives, _emulator_remedy(target, error))
+
+
+def _emulator_remedy(target: Target, error: EmulatorError) -> str:
+    if not target.cpu:
+        return error.hint
+    can_set_up = sys.platform.startswith("linux") and shutil.which("apt-get") and shutil.which("dpkg-deb")
+    return f"edgekit setup {target.id}" if can_set_up else CONTAINER_HINT
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""

@@ -1,0 +1,41 @@
+"""What `edgekit bench` prints."""
+
+import json
+
+from rich.console import RenderableType
+from rich.markup import escape
+
+from edgekit.bench.measure import Bench
+from edgekit.report.tables import MARKS, table, with_unit
+
+SCHEMA = 1
+
+
+def bench_report(found: Bench) -> list[RenderableType]:
+    """One row a figure, each with how it was obtained; below, what could not be measured and why."""
+    where = f" for {found.target.id}" if found.target else ""
+    rows = table(
+        f"{found.model.name}{where}, on {found.place}", "figure", "value", "fidelity", "how", numeric=frozenset({1})
+    )
+    for one in found.measurements:
+        rows.add_row(one.name, with_unit(one.value, one.unit), one.fidelity, escape(one.detail))
+    shown: list[RenderableType] = [rows]
+    if found.gates:
+        gates = table("", "gate", "status", "detail")
+        for gate in found.gates:
+            gates.add_row(gate.name, MARKS[gate.status], escape(gate.detail))
+        shown.append(gates)
+    return shown
+
+
+def bench_json(found: Bench) -> str:
+    """The same as one JSON object; README documents it."""
+    told = {
+        "schema": SCHEMA,
+        "model": str(found.model),
+        "target": found.target.id if found.target else None,
+        "place": found.place,
+        "measurements": [one.to_json() for one in found.measurements],
+        "gates": [gate.to_json() for gate in found.gates],
+    }
+    return json.dumps(told, indent=2)

@@ -1,0 +1,129 @@
+"""What `edgekit build` prints."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import RenderableType
+from rich.markup import escape
+
+from edgekit.build import Build, TargetBuild
+from edgekit.report.tables import MARKS, table, with_unit
+from edgekit.traits import Fidelity, Role
+
+SCHEMA = 1
+
+
+def build_report(built: Build) -> list[RenderableType]:
+    """For each target: the steps, the models side by side, the gates, and where the bundle lies."""
+    found: list[RenderableType] = []
+    for each in built.targets:
+        unit = next(one.unit for one in each.verdict.measurements if one.name == "metric")
+        found += [_steps(built, each, unit), _models(each, unit), _gates(each), _closing(each)]
+    found += [f"[yellow]assumed:[/] {escape(text)}" for text in built.assumed]
+    return found
+
+
+def build_json(built: Build) -> str:
+    """The same as one JSON object, for machines; README documents it."""
+    told: dict[str, Any] = {
+        "schema": SCHEMA,
+        "project": built.project.name,
+        "seed": built.project.seed,
+        "passed": built.passes(strict=False),
+        "targets": [_target_json(built, each) for each in built.targets],
+        "assumed_unchanged": list(built.assumed),
+    }
+    return json.dumps(told, indent=2)
+
+
+def _target_json(built: Build, each: TargetBuild) -> dict[str, Any]:
+    return {
+        "target": each.target.id,
+        "recipe": each.recipe,
+        "model": str(each.bundle / "model.onnx"),
+        "manifest": str(each.bundle / "manifest.json"),
+        "bytes": each.model_bytes,
+        "float_bytes": each.float_bytes,
+        "reference_bytes": each.reference_bytes,
+        "metric": built.project.metric,
+        "value": each.value,
+        "float_value": each.float_value,
+        "reference_value": each.reference_value,
+        "metric_fidelity": Fidelity.NATIVE,
+        "passed": each.verdict.passed,
+        "gates": [gate.to_json() for gate in each.verdict.gates],
+        "measurements": [one.to_json() for one in each.verdict.measurements],
+        "steps": [
+            {"name": run.name, "role": run.role, "cached": run.cached, "seconds": round(run.seconds, 3)}
+            for run in each.steps
+        ],
+    }
+
+
+def _steps(built: Build, each: TargetBuild, unit: str) -> RenderableType:
+    title = f"{built.project.name} for {each.target.id} ({each.target.name}), seed {built.project.seed}"
+    rows = table(
+        title, "step", "model", f"{unit} (native)", "parameters", "file", "time", numeric=frozenset({2, 3, 4, 5})
+    )
+    for number, run in enumerate(each.steps, start=1):
+        notes = run.artifact.notes
+        rows.add_row(
+            f"{number} {run.name}",
+            run.role,
+            f"{run.metric:.2f}" if run.metric is not None else "",
+            f"{notes['parameters']:,}" if "parameters" in notes else "",
+            f"{notes['bytes']:,} B" if "bytes" in notes else "",
+            "cached" if run.cached else f"{run.seconds:.1f} s",
+        )
+    return rows
+
+
+def _models(each: TargetBuild, unit: str) -> RenderableType:
+    """One column a figure and fidelity: figures obtained in different ways are not put under one heading."""
+    measured = each.verdict.measurements
+    models = list(dict.fromkeys(one.model for one in measured))
+    shown = [
+        ("metric", unit),
+        ("file_size", "size"),
+        ("macs", "MACs"),
+        ("latency_p50", "p50"),
+        ("memory_peak", "memory"),
+    ]
+    columns = [
+        (name, label, fidelity)
+        for name, label in shown
+        for fidelity in Fidelity
+        if any(one.name == name and one.fidelity is fidelity for one in measured)
+    ]
+    headings = [f"{label}\n({fidelity})" for _, label, fidelity in columns]
+    rows = table("", "model", *headings, "smaller\n(static)", numeric=frozenset(range(1, len(columns) + 2)))
+    sizes = {one.model: one.value for one in measured if one.name == "file_size"}
+    for model in sorted(models, key=["reference", "float student", "deployed"].index):
+        figures = {(one.name, one.fidelity): one for one in measured if one.model == model}
+        cells = [
+            with_unit(one.value, one.unit) if (one := figures.get((name, fidelity))) else ""
+            for name, _, fidelity in columns
+        ]
+        rows.add_row(_told(model, each), *cells, f"{sizes['reference'] / sizes[model]:.1f} x")
+    return rows
+
+
+def _told(model: str, each: TargetBuild) -> str:
+    if model != "reference":
+        return model
+    has_teacher = any(run.role is Role.TEACHER for run in each.steps)
+    return "teacher, fp32" if has_teacher else "uncompressed"
+
+
+def _gates(each: TargetBuild) -> RenderableType:
+    rows = table("", "gate", "status", "detail")
+    for gate in each.verdict.gates:
+        rows.add_row(gate.name, MARKS[gate.status], escape(gate.detail))
+    return rows
+
+
+def _closing(each: TargetBuild) -> str:
+    cached: Sequence[bool] = [run.cached for run in each.steps]
+    steps = "every step came from the cache" if all(cached) else f"{sum(cached)} of {len(cached)} steps from the cache"
+    return f"bundle: {escape(str(each.bundle))}\n{steps}\n"

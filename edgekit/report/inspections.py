@@ -1,0 +1,46 @@
+"""What `edgekit inspect` prints."""
+
+import json
+from pathlib import Path
+
+from rich.console import RenderableType
+from rich.markup import escape
+
+from edgekit.graph import Inspection, Port
+from edgekit.report.tables import table
+
+SCHEMA = 1
+
+
+def inspection_report(path: Path, found: Inspection) -> list[RenderableType]:
+    """Ports, then the file's figures, then the operators by count."""
+    ports = table(str(path), "port", "name", "type", "shape")
+    for kind, group in (("input", found.inputs), ("output", found.outputs)):
+        for port in group:
+            ports.add_row(kind, escape(port.name), port.dtype, _shape(port))
+    figures = table("", "figure (static)", "value")
+    figures.add_row("file size", f"{path.stat().st_size:,} B")
+    figures.add_row("opset", ", ".join(f"{domain} {number}" for domain, number in found.opset.items()))
+    figures.add_row("parameters", f"{found.parameters:,}")
+    figures.add_row(
+        "MACs, one sample", "unknown: a shape is not in the file" if found.macs is None else f"{found.macs:,}"
+    )
+    figures.add_row(
+        "weights by type", ", ".join(f"{count:,} {kind}" for kind, count in found.weight_types.items()) or "none"
+    )
+    figures.add_row("operators on integers", str(found.integer_operators))
+    figures.add_row("operators on floats", str(found.float_operators))
+    figures.add_row("what holds", ", ".join(found.traits))
+    operators = table("", "operator", "count", numeric=frozenset({1}))
+    for name, count in found.operators.items():
+        operators.add_row(name, str(count))
+    return [ports, figures, operators]
+
+
+def inspection_json(path: Path, found: Inspection) -> str:
+    """The same as one JSON object."""
+    return json.dumps({"schema": SCHEMA, "model": str(path), "bytes": path.stat().st_size, **found.to_json()}, indent=2)
+
+
+def _shape(port: Port) -> str:
+    return " x ".join(str(size) for size in port.shape) or "scalar"

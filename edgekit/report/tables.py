@@ -1,0 +1,27 @@
+"""The shapes that all reports share."""
+
+from rich import box
+from rich.table import Table
+
+MARKS = {"passed": "[green]passed[/]", "failed": "[bold red]FAILED[/]", "not_run": "[yellow]not run[/]"}
+
+
+def table(title: str, *columns: str, numeric: frozenset[int] = frozenset()) -> Table:
+    """An empty table that fits 80 columns; `numeric` columns are aligned to the right."""
+    made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, title_style="bold")
+    for number, name in enumerate(columns):
+        made.add_column(name, justify="right" if number in numeric else "left", overflow="fold")
+    return made
+
+
+def with_unit(value: float, unit: str) -> str:
+    """A figure as a person reads it."""
+    if unit == "bytes":
+        return f"{value:,.0f} B" if value < 1_000_000 else f"{value / 1e6:.1f} MB"
+    if unit == "ms":
+        return f"{value:.3g} ms" if value < 1000 else f"{value:,.0f} ms"
+    if unit == "count":
+        return f"{value:,.0f}"
+    if unit == "%":
+        return f"{value:.2f} %"
+    return f"{value:.4g} {unit}"

@@ -1,0 +1,64 @@
+"""What `edgekit targets` prints."""
+
+import json
+from collections.abc import Sequence
+
+from rich.console import RenderableType
+from rich.markup import escape
+
+from edgekit.host import this_host
+from edgekit.report.tables import table
+from edgekit.target import Target
+
+SCHEMA = 1
+
+
+def targets_report(targets: Sequence[Target]) -> RenderableType:
+    """One row a target."""
+    rows = table("", "target", "name", "CPU", "RAM", "INT8", "figures here", numeric=frozenset({3}))
+    for each in targets:
+        ram = f"{each.ram_bytes / 2**20:,.0f} MB" if each.ram_bytes else ""
+        scheme = f"{_short(each.quantization.activation)}{_short(each.quantization.weight)}"
+        rows.add_row(each.id, each.name, each.cpu.split(",")[0] or each.arch, ram, scheme, _figures(each))
+    return rows
+
+
+def targets_json(targets: Sequence[Target]) -> str:
+    """The same as one JSON object."""
+    told = [{"figures": _figures(each), **each.model_dump(mode="json")} for each in targets]
+    return json.dumps({"schema": SCHEMA, "targets": told}, indent=2)
+
+
+def target_report(target: Target) -> RenderableType:
+    """Every field of one target."""
+    rows = table(f"{target.id}: {target.name}", "field", "value")
+    for name, value in target.model_dump(mode="json").items():
+        if isinstance(value, dict):
+            for inner, part in value.items():
+                if part is not None:
+                    rows.add_row(f"{name}.{inner}", escape(_told(part)))
+        elif value is not None:
+            rows.add_row(name, escape(_told(value)))
+    return rows
+
+
+def target_json(target: Target) -> str:
+    """The same as one JSON object."""
+    return json.dumps({"schema": SCHEMA, **target.model_dump(mode="json")}, indent=2)
+
+
+def _short(kind: str) -> str:
+    return {"int8": "S8", "uint8": "U8"}[kind]
+
+
+def _figures(target: Target) -> str:
+    """By which fidelity the target can be measured on this machine."""
+    if target.is_this(this_host()):
+        return "native"
+    return "emulated" if target.cpu else "none"
+
+
+def _told(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(str(each) for each in sorted(value))
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

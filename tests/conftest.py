@@ -1,0 +1,117 @@
+"""A tiny real project, and models made of a few nodes."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from edgekit.build import Build, build
+from edgekit.progress import Silent
+from edgekit.project import Project, load_project
+from edgekit.target import find_target
+
+TINY = Path(__file__).parent / "tiny"
+
+MakeProject = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def _own_modules() -> Iterator[None]:
+    """Each test imports its project's modules anew: they are all called model and data."""
+    yield
+    for name in ("model", "data"):
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def make_project(tmp_path: Path) -> MakeProject:
+    """A copy of the tiny project, with lines of its edgekit.toml replaced: make_project({"seed = 0": "seed = 1"})."""
+
+    def make(replaced: dict[str, str] | None = None, name: str = "tiny") -> Path:
+        folder = tmp_path / name
+        shutil.copytree(TINY, folder, ignore=shutil.ignore_patterns("__pycache__"))
+        text = (folder / "edgekit.toml").read_text()
+        for old, new in (replaced or {}).items():
+            assert old in text, f"{old!r} is not in the tiny project's edgekit.toml"
+            text = text.replace(old, new)
+        (folder / "edgekit.toml").write_text(text)
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def tiny(make_project: MakeProject) -> Project:
+    return load_project(make_project())
+
+
+@pytest.fixture(scope="session")
+def built_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny project after a build for rpi4 and x86-vnni; not to be written to."""
+    folder = tmp_path_factory.mktemp("built") / "tiny"
+    shutil.copytree(TINY, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def built(built_folder: Path) -> Build:
+    return build(load_project(built_folder), [find_target("rpi4"), find_target("x86-vnni")], Silent())
+
+
+@pytest.fixture
+def run_edgekit() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The command line in a process of its own, 80 columns wide."""
+
+    def run(*arguments: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "edgekit", *map(str, arguments)],
+            cwd=cwd,
+            env={**os.environ, "COLUMNS": "80", **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def conv_model(tmp_path: Path) -> Path:
+    """Conv 3->4, batch norm, ReLU, global average pool, a matrix product to 5 outputs; opset 17, dynamic batch."""
+    random = np.random.default_rng(0)
+
+    def constant(name: str, *shape: int) -> onnx.TensorProto:
+        return numpy_helper.from_array(random.standard_normal(shape).astype(np.float32), name)
+
+    variance = numpy_helper.from_array(random.uniform(0.5, 1.5, 4).astype(np.float32), "variance")
+    graph = helper.make_graph(
+        [
+            helper.make_node("Conv", ["x", "kernel"], ["c"], pads=[1, 1, 1, 1]),
+            helper.make_node("BatchNormalization", ["c", "gamma", "beta", "mean", "variance"], ["n"]),
+            helper.make_node("Relu", ["n"], ["r"]),
+            helper.make_node("GlobalAveragePool", ["r"], ["p"]),
+            helper.make_node("Flatten", ["p"], ["f"]),
+            helper.make_node("Gemm", ["f", "weight", "bias"], ["y"]),
+        ],
+        "conv",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 3, 6, 6])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 5])],
+        [
+            constant("kernel", 4, 3, 3, 3),
+            *(constant(name, 4) for name in ("gamma", "beta", "mean")),
+            variance,
+            constant("weight", 4, 5),
+            constant("bias", 5),
+        ],
+    )
+    path = tmp_path / "conv.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    return path

@@ -1,0 +1,57 @@
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgekit import errors
+from edgekit.errors import EdgekitError, StorageError, did_you_mean, storage_errors
+
+
+def test_the_docstring_draws_every_error_of_the_tree() -> None:
+    kinds = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, EdgekitError)]
+    assert len(kinds) > 10
+    assert all(each.__name__ in (errors.__doc__ or "") for each in kinds)
+
+
+def test_a_near_word_is_proposed_and_else_the_known_ones() -> None:
+    assert did_you_mean("rpi44", ["rpi4", "x86-avx2"]) == "did you mean 'rpi4'?"
+    assert did_you_mean("zzz", ["b", "a"]) == "known: a, b"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS])
+def test_a_disk_that_takes_nothing_is_a_storage_error(number: int) -> None:
+    with pytest.raises(StorageError) as raised, storage_errors(Path("place")):
+        raise OSError(number, os.strerror(number))
+    assert "place" in raised.value.message
+    assert raised.value.hint
+
+
+def test_another_fault_of_the_system_is_left_alone() -> None:
+    with pytest.raises(OSError, match="no such"), storage_errors(Path("place")):
+        raise OSError(errno.ENOENT, "no such")
+
+
+def test_a_full_disk_is_told_where_it_really_is_full(tmp_path: Path) -> None:
+    """A file system of 64 KB in a mount namespace of its own: needs no root where user namespaces are allowed."""
+    script = f"""
+from pathlib import Path
+from edgekit.errors import StorageError
+from edgekit.files import write_bytes
+place = Path({str(tmp_path)!r})
+write_bytes(place / "small", b"x" * 1000)
+try:
+    write_bytes(place / "large", b"x" * 1_000_000)
+except StorageError as error:
+    print(error.message, sorted(path.name for path in place.iterdir()))
+"""
+    (tmp_path.parent / "script.py").write_text(script)
+    mount = f"mount -t tmpfs -o size=64k none {tmp_path} && exec {sys.executable} {tmp_path.parent / 'script.py'}"
+    command = ["unshare", "--map-root-user", "--mount", "sh", "-c", mount]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "unshare" in done.stderr or "mount:" in done.stderr:
+        pytest.skip(f"no mount namespace here: {done.stderr.strip()}")
+    assert "the disk is full" in done.stdout, done.stderr
+    assert "['small']" in done.stdout

@@ -1,0 +1,23 @@
+from edgekit.host import host_of, normalized_arch, this_host
+
+X86 = "processor : 0\nmodel name\t: Some CPU\nflags\t\t: fpu avx2 avx512f avx512_vnni\n"
+ARM = "processor : 0\nFeatures\t: fp asimd asimddp\nCPU part\t: 0xd0b\n"
+
+
+def test_the_flags_of_an_x86_machine() -> None:
+    host = host_of("x86_64", X86)
+    assert (host.isa, host.cpu_part, host.cpu_name) == ({"avx2", "avx512", "vnni"}, "", "Some CPU")
+
+
+def test_the_features_of_an_arm_machine() -> None:
+    host = host_of("aarch64", ARM)
+    assert (host.isa, host.cpu_part) == ({"neon", "dotprod"}, "0xd0b")
+
+
+def test_nothing_is_claimed_of_a_machine_that_tells_nothing() -> None:
+    assert host_of("aarch64", "").isa == frozenset()
+
+
+def test_architectures_have_one_name() -> None:
+    assert [normalized_arch(name) for name in ("AMD64", "arm64", "aarch64")] == ["x86_64", "aarch64", "aarch64"]
+    assert this_host().arch

@@ -1,0 +1,79 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from edgekit.errors import TargetError
+from edgekit.host import Host
+from edgekit.target import find_target, load_target, shipped_folder, target_files
+
+SHIPPED = ("arm64-generic", "rpi-zero2w", "rpi3", "rpi4", "rpi5", "x86-avx2", "x86-vnni")
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_target_loads_and_says_where_its_numbers_come_from(name: str) -> None:
+    target = find_target(name)
+    assert target.id == name
+    text = (shipped_folder() / f"{name}.toml").read_text()
+    assert text.startswith("#")
+    if target.clock_hz:
+        assert "https://" in text
+
+
+def test_the_emulated_features_are_those_of_the_instruction_sets() -> None:
+    for path in target_files().values():
+        target = load_target(path)
+        if target.cpuinfo:
+            assert ("asimddp" in target.cpuinfo.features) == ("dotprod" in target.isa)
+
+
+def test_an_unknown_target_brings_the_nearest() -> None:
+    with pytest.raises(TargetError) as raised:
+        find_target("rpi-4")
+    assert raised.value.hint == "did you mean 'rpi4'?"
+
+
+def test_a_projects_own_target_wins_over_the_shipped_one(tmp_path: Path) -> None:
+    text = (shipped_folder() / "rpi4.toml").read_text().replace("Raspberry Pi 4 Model B\"", 'Ours"', 1)
+    (tmp_path / "rpi4.toml").write_text(text)
+    assert find_target("rpi4", [tmp_path]).name == "Ours"
+    assert find_target(str(tmp_path / "rpi4.toml")).name == "Ours"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("cores = 4", "coers = 4", "unknown key 'coers'"),
+        ("cores = 4", "cores = 0", "'cores' is 0"),
+        ('arch = "aarch64"', 'arch = "mips"', "'arch' is 'mips'"),
+        ('version = "1.32.0"', 'version = "newest"', "'runtime.version' is 'newest'"),
+        ('cpu = "cortex-a72"', "", "'cpu' is missing"),
+        ("[cpuinfo]", "[cpuinfos]", "unknown key 'cpuinfos'"),
+    ],
+)
+def test_a_wrong_key_is_named(tmp_path: Path, old: str, new: str, told: str) -> None:
+    text = (shipped_folder() / "rpi4.toml").read_text()
+    assert old in text
+    (tmp_path / "board.toml").write_text(text.replace(old, new, 1))
+    with pytest.raises(TargetError) as raised:
+        load_target(tmp_path / "board.toml")
+    assert told in raised.value.message
+    assert raised.value.hint
+
+
+def test_broken_toml_and_absent_files_are_told(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text("= 1")
+    for path in (tmp_path / "x.toml", tmp_path / "absent.toml"):
+        with pytest.raises(TargetError):
+            find_target(str(path))
+    shutil.rmtree(tmp_path)
+
+
+def test_a_machine_is_a_target_only_with_the_same_deciding_instructions() -> None:
+    plain, vnni = find_target("x86-avx2"), find_target("x86-vnni")
+    zen4 = Host("x86_64", frozenset({"avx2", "avx512", "vnni"}), "", "")
+    haswell = Host("x86_64", frozenset({"avx2"}), "", "")
+    assert vnni.is_this(zen4) and not vnni.is_this(haswell)
+    assert plain.is_this(haswell) and not plain.is_this(zen4)
+    pi3 = Host("aarch64", frozenset({"neon"}), "0xd03", "")
+    assert find_target("rpi3").is_this(pi3) and not find_target("rpi4").is_this(pi3)
