@@ -19,7 +19,7 @@ from edgekit.recipe import recipe_of
 from edgekit.runners.choice import runner_for
 from edgekit.runners.runner import Runner
 from edgekit.sources import code_version
-from edgekit.step import Context, TargetView
+from edgekit.step import Context, Setting, TargetView
 from edgekit.target import Target, find_target
 from edgekit.traits import Data, Facts, Format, Role, Trait
 from edgekit.verify import Candidate, Candidates, Status, Verdict, verdict_from_json, verified
@@ -263,10 +263,7 @@ class _Driver:
                 ]
                 if from_torch
                 else [],
-                "names": [project.model.inputs, project.model.outputs] if from_torch else [],
-                "weights": self._weights_digest(planned),
-                "loss": project.entry_digest(project.loss) if project.loss and Data.TRAIN in contract.data else "",
-                "seed": project.seed if from_torch else 0,
+                "settings": {name: self._setting(name, model.role) for name in sorted(contract.settings)},
                 "data": {split: self.data.digest(split) for split in sorted(contract.data)},
                 "target": {name: target.model_dump(mode="json")[name] for name in sorted(contract.target)},
                 "code": code_version(type(planned.step).__module__),
@@ -274,9 +271,17 @@ class _Driver:
             }
         )
 
-    def _weights_digest(self, planned: PlannedStep) -> str:
-        path = self.project.weights_file(planned.role)
-        return sha256_of_file(path) if planned.step.name() == "load" and path else ""
+    def _setting(self, name: Setting, role: Role) -> Any:
+        """A setting of the project as far as it decides a step's output."""
+        project = self.project
+        if name == "seed":
+            return project.seed
+        if name == "ports":
+            return [project.model.inputs, project.model.outputs]
+        if name == "loss":
+            return project.entry_digest(project.loss) if project.loss else ""
+        weights = project.weights_file(role)
+        return sha256_of_file(weights) if weights else ""
 
     def _metric(self, artifact: Artifact) -> float:
         """The project's metric of a module or a file, on this machine."""

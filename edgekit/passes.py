@@ -6,7 +6,7 @@ _SPATIAL = ([2, 3], [-2, -1], [3, 2], [-1, -2])
 
 
 def pooled_means(model: ModelProto) -> ModelProto:
-    """ReduceMean over the two spatial axes of (batch, channels, height, width) becomes GlobalAveragePool, with a Flatten
+    """ReduceMean over height and width of (batch, channels, height, width) becomes GlobalAveragePool, with a Flatten
     where the axes are dropped: the exporter writes the former, and runtimes have integer kernels for the latter alone.
 
     The shapes of the inner tensors must be known. Changes `model` and returns it.

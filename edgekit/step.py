@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from edgekit.artifact import Artifact
 from edgekit.errors import RecipeError, did_you_mean
@@ -14,6 +14,9 @@ from edgekit.project import Project
 from edgekit.target import Target
 from edgekit.toml import validated
 from edgekit.traits import Data, Facts, Role
+
+Setting = Literal["seed", "loss", "ports", "weights"]
+"""Of a project: its seed, its own loss, the names of inputs and outputs, the file of trained weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +35,8 @@ class Contract:
     data: frozenset[Data] = frozenset()
     target: frozenset[str] = frozenset()
     """The fields of Target that change the result; the step sees no others."""
+    settings: frozenset[Setting] = frozenset()
+    """What it reads of the project besides entry points and data."""
     packages: tuple[str, ...] = ()
     """Distributions whose version changes the result."""
 

@@ -7,6 +7,9 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+# Two workers on two cores: one thread each, in this process and in those that tests start.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import numpy as np
 import onnx
 import pytest

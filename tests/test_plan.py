@@ -96,7 +96,9 @@ def runs(names: tuple[str, ...]) -> bool:
     for name in names:
         role = Role.TEACHER if name == "train" and "distill" in names else Role.STUDENT
         contract = Step.registry[name].contract
-        if not contract.requires <= have[role] or any(not need <= have[other] for other, need in contract.joins.items()):
+        if not contract.requires <= have[role] or any(
+            not need <= have[other] for other, need in contract.joins.items()
+        ):
             return False
         have[role] = (have[role] & contract.preserves) | contract.provides
     return Format.ONNX in have[Role.STUDENT]

@@ -12,7 +12,7 @@ def test_a_project_is_read(tiny: Project) -> None:
     assert (tiny.name, tiny.seed, tiny.targets) == ("tiny", 0, ("rpi4",))
     assert tiny.model_entry(Role.TEACHER) == "model:teacher"
     assert tiny.data_entry(Data.CALIBRATION) == "data:calibration"
-    assert tiny.budgets.max_drop == 60.0
+    assert tiny.budgets.max_drop == 100.0
 
 
 def test_calibration_falls_back_on_the_training_split(make_project: Callable[..., Path]) -> None:

@@ -30,7 +30,14 @@ def test_imports_are_followed_wherever_they_stand(tmp_path: Path) -> None:
     )
     (tmp_path / "package" / "__init__.py").write_text("")
     found = names(tmp_path, "model")
-    assert {"model.py", "layers.py", "blocks.py", "package/inner.py", "package/__init__.py", "package/sibling.py"} <= set(found)
+    assert {
+        "model.py",
+        "layers.py",
+        "blocks.py",
+        "package/inner.py",
+        "package/__init__.py",
+        "package/sibling.py",
+    } <= set(found)
     assert "other.py" not in found
 
 

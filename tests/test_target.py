@@ -34,7 +34,7 @@ def test_an_unknown_target_brings_the_nearest() -> None:
 
 
 def test_a_projects_own_target_wins_over_the_shipped_one(tmp_path: Path) -> None:
-    text = (shipped_folder() / "rpi4.toml").read_text().replace("Raspberry Pi 4 Model B\"", 'Ours"', 1)
+    text = (shipped_folder() / "rpi4.toml").read_text().replace('Raspberry Pi 4 Model B"', 'Ours"', 1)
     (tmp_path / "rpi4.toml").write_text(text)
     assert find_target("rpi4", [tmp_path]).name == "Ours"
     assert find_target(str(tmp_path / "rpi4.toml")).name == "Ours"

@@ -18,6 +18,8 @@ from edgekit.traits import Fidelity
 
 WORKER = Path(__file__).parent.parent / "bench" / "worker.py"
 
+_OUT_OF_MEMORY = ("bad_alloc", "MemoryError", "Cannot allocate memory", "bad allocation", "Failed to allocate memory")
+
 
 @dataclass(frozen=True)
 class Job:
@@ -154,14 +156,15 @@ def _fault(code: int, words: list[str], cpu: str, job: Job, expired: bool) -> tu
     """What is wrong and what to do, from how a worker's process ended."""
     if expired:
         return f"the model did not finish on {cpu} within {job.timeout_s:.0f} s", "raise the limit, or look for a loop"
-    number = -code if code < 0 else code - 128 if code > 128 else 0
+    number = -code if code < 0 else code - 128
+    number = number if number in set(signal.Signals) else 0
     if number == signal.SIGILL:
         return (
             f"the runtime died of SIGILL on {cpu}: it used an instruction that this CPU does not have",
             "pin another version of the runtime in the target's [runtime]",
         )
     last = words[-1] if words else "no message"
-    if number == signal.SIGKILL or "bad_alloc" in last or "MemoryError" in last:
+    if number == signal.SIGKILL or any(mark in last for mark in _OUT_OF_MEMORY):
         return f"the model ran out of memory on {cpu}", "make the model smaller, or choose a target with more memory"
     if number:
         return (

@@ -28,6 +28,7 @@ class Distill(Step):
         preserves=facts(Format.TORCH, Trait.FLOAT),
         joins={Role.TEACHER: facts(Format.TORCH, Trait.FLOAT, Trait.CONVERGED)},
         data=frozenset({Data.TRAIN}),
+        settings=frozenset({"seed", "loss"}),
         packages=("torch",),
     )
 

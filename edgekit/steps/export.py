@@ -30,6 +30,7 @@ class Export(Step):
         provides=facts(Format.ONNX, Trait.PORTABLE),
         preserves=facts(Trait.FLOAT, Trait.CONVERGED),
         data=frozenset({Data.EVALUATION}),
+        settings=frozenset({"ports"}),
         packages=("torch", "onnx", "onnxscript"),
     )
 

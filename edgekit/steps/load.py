@@ -17,6 +17,7 @@ class Load(Step):
         requires=facts(Format.TORCH, Trait.FLOAT),
         provides=facts(Trait.CONVERGED),
         preserves=facts(Format.TORCH, Trait.FLOAT),
+        settings=frozenset({"weights"}),
         packages=("torch",),
     )
 

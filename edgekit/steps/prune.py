@@ -22,7 +22,7 @@ class Prune(Step):
     """Structured pruning by group magnitude along the dependency graph (Fang et al., DepGraph, arXiv 2301.12900)."""
 
     ratio: Annotated[float, Field(gt=0, lt=1)] = 0.25
-    """The share of channels to take, of the whole module; layers keep a multiple of the target's channel_multiple."""
+    """The share of each layer's channels to take; what stays is the nearest multiple of the target's own."""
     epochs: Annotated[int, Field(ge=1)] = 30
     learning_rate: Annotated[float, Field(gt=0)] = 0.005
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
@@ -33,6 +33,7 @@ class Prune(Step):
         preserves=facts(Format.TORCH, Trait.FLOAT),
         data=frozenset({Data.TRAIN}),
         target=frozenset({"channel_multiple"}),
+        settings=frozenset({"seed", "loss"}),
         packages=("torch", "torch-pruning"),
     )
 
@@ -90,11 +91,29 @@ class Prune(Step):
             example.inputs,
             importance=torch_pruning.importance.GroupMagnitudeImportance(p=2),
             global_pruning=False,
-            pruning_ratio=self.ratio,
-            round_to=channel_multiple,
+            pruning_ratio=0.0,
+            pruning_ratio_dict=_ratios(module, self.ratio, channel_multiple),
             ignored_layers=_output_layers(module, example),
         )
         pruner.step()
+
+
+def kept_channels(channels: int, ratio: float, multiple: int) -> int:
+    """How many of a layer's channels stay: the nearest multiple to their share, at least one multiple, never more than
+    there are."""
+    wanted = max(round(channels * (1 - ratio) / multiple), 1) * multiple
+    return min(wanted, channels)
+
+
+def _ratios(module: "nn.Module", ratio: float, multiple: int) -> dict["nn.Module", float]:
+    """Each layer's own ratio: the pruner would round what stays down to a multiple: half of a layer for 1 %."""
+    ratios: dict[nn.Module, float] = {}
+    for layer in module.modules():
+        channels = getattr(layer, "out_channels", None) or getattr(layer, "out_features", None)
+        if isinstance(channels, int):
+            # The pruner keeps int(channels * (1 - ratio)): a hair more than the whole number survives the rounding.
+            ratios[layer] = max(1 - (kept_channels(channels, ratio, multiple) + 0.01) / channels, 0.0)
+    return ratios
 
 
 def _output_layers(module: "nn.Module", example: "Batch") -> list[Any]:

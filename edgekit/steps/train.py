@@ -24,6 +24,7 @@ class Train(Step):
         provides=facts(Trait.CONVERGED),
         preserves=facts(Format.TORCH, Trait.FLOAT),
         data=frozenset({Data.TRAIN}),
+        settings=frozenset({"seed", "loss"}),
         packages=("torch",),
     )
 

@@ -1,0 +1,8 @@
+import json
+import subprocess
+from collections.abc import Callable
+
+
+def test_the_pieces_are_told(run_edgekit: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    told = json.loads(run_edgekit("doctor", "--json").stdout)["checkups"]
+    assert {"torch", "onnxruntime", "cuda", "target rpi4"} <= {each["name"] for each in told}

@@ -1,0 +1,35 @@
+import json
+from pathlib import Path
+
+from rich.console import Console
+
+from edgekit.bench.measure import Bench
+from edgekit.bench.measurement import Measurement
+from edgekit.report.benches import bench_json, bench_report
+from edgekit.target import find_target
+from edgekit.traits import Fidelity
+from edgekit.verify import Gate, Status
+
+FOUND = Bench(
+    Path("m.onnx"),
+    find_target("rpi4"),
+    "qemu",
+    (Measurement("m.onnx", "memory_peak", 5e7, "bytes", Fidelity.EMULATED, "how"),),
+    (Gate("latency", Status.NOT_RUN, "why"),),
+)
+
+
+def test_every_figure_stands_beside_its_fidelity() -> None:
+    console = Console(width=80)
+    with console.capture() as captured:
+        for each in bench_report(FOUND):
+            console.print(each)
+    told = captured.get()
+    assert "50.0 MB" in told and "emulated" in told and "not run" in told
+
+
+def test_the_json_has_the_documented_keys() -> None:
+    told = json.loads(bench_json(FOUND))
+    assert told["schema"] == 1
+    assert {"model", "name", "value", "unit", "fidelity"} <= set(told["measurements"][0])
+    assert told["gates"][0]["status"] == "not_run"

@@ -1,0 +1,52 @@
+import json
+import re
+
+from rich.console import Console
+
+from edgekit.build import Build
+from edgekit.report.builds import build_json, build_report
+
+
+def text_of(built: Build, width: int = 80) -> str:
+    console = Console(width=width)
+    with console.capture() as captured:
+        for each in build_report(built):
+            console.print(each)
+    return captured.get()
+
+
+def test_the_report_fits_eighty_columns_and_names_what_matters(built: Build) -> None:
+    told = text_of(built)
+    assert max(len(line) for line in told.splitlines()) <= 80
+    for word in ("teacher, fp32", "float student", "deployed", "parity", "passed", "emulated", "native", "bundle:"):
+        assert word in told
+
+
+def test_no_column_mixes_fidelities(built: Build) -> None:
+    """Each heading of a figure names exactly one way in which it was obtained."""
+    told = text_of(built, width=200)
+    headings = re.findall(r"\((static|native|emulated)\)", told)
+    assert {"static", "native", "emulated"} <= set(headings)
+    rpi4 = told[: told.index("x86-vnni")]
+    assert " ms" not in rpi4, "an emulated target has no latency"
+
+
+def test_the_json_has_the_documented_keys(built: Build) -> None:
+    told = json.loads(build_json(built))
+    assert told["schema"] == 1
+    rpi4 = told["targets"][0]
+    assert {
+        "target",
+        "model",
+        "bytes",
+        "reference_bytes",
+        "metric",
+        "value",
+        "reference_value",
+        "gates",
+        "steps",
+    } <= set(rpi4)
+    assert all({"name", "status", "detail"} == set(gate) for gate in rpi4["gates"])
+    assert all(gate["status"] in ("passed", "failed", "not_run") for gate in rpi4["gates"])
+    assert all({"name", "cached", "seconds"} <= set(step) for step in rpi4["steps"])
+    assert rpi4["bytes"] == built.targets[0].model_bytes

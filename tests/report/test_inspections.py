@@ -1,0 +1,22 @@
+import json
+from pathlib import Path
+
+from rich.console import Console
+
+from edgekit.graph import inspected
+from edgekit.report.inspections import inspection_json, inspection_report
+
+
+def test_ports_figures_and_operators_are_shown(conv_model: Path) -> None:
+    console = Console(width=80)
+    with console.capture() as captured:
+        for each in inspection_report(conv_model, inspected(conv_model)):
+            console.print(each)
+    told = captured.get()
+    for word in ("batch x 3 x 6 x 6", "ai.onnx 17", "149", "3,908", "BatchNormalization", "float32"):
+        assert word in told, word
+
+
+def test_the_json_is_the_inspection(conv_model: Path) -> None:
+    told = json.loads(inspection_json(conv_model, inspected(conv_model)))
+    assert told["macs"] == 3908 and told["inputs"][0]["shape"] == ["batch", 3, 6, 6]

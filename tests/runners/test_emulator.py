@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+
+from edgekit.errors import EmulatorError
+from edgekit.progress import Silent
+from edgekit.runners import emulator
+from edgekit.runners.emulator import cpuinfo_text, prepare, prepared_emulator
+from edgekit.target import find_target
+
+RPI4 = find_target("rpi4")
+
+
+def test_cpuinfo_is_what_the_runtime_parses() -> None:
+    assert RPI4.cpuinfo is not None
+    text = cpuinfo_text(RPI4.cpuinfo, 4)
+    assert text.count("CPU part\t: 0xd08\n") == 4
+    assert "Features\t: fp asimd evtstrm crc32 cpuid\n" in text
+    assert text.endswith("\n\n")
+
+
+def test_preparing_twice_downloads_nothing_again() -> None:
+    told: list[str] = []
+
+    class Notes(Silent):
+        def note(self, text: str) -> None:
+            told.append(text)
+
+    first = prepare(RPI4, Silent())
+    assert prepare(RPI4, Notes()) == first == prepared_emulator(RPI4)
+    assert not told
+
+
+def test_a_target_that_nothing_emulates_is_told() -> None:
+    for function in (prepared_emulator, lambda target: prepare(target, Silent())):
+        with pytest.raises(EmulatorError, match="no emulator runs the instruction sets of x86-vnni"):
+            function(find_target("x86-vnni"))
+
+
+def test_without_apt_the_container_is_pointed_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGEKIT_EMULATORS", str(tmp_path / "emulators"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EmulatorError, match="no apt") as raised:
+        prepare(RPI4, Silent())
+    assert "docker" in raised.value.hint
+    monkeypatch.setattr(emulator.sys, "platform", "darwin")
+    with pytest.raises(EmulatorError, match="this is darwin") as raised:
+        prepare(RPI4, Silent())
+    assert "docker" in raised.value.hint
+
+
+def test_a_download_that_fails_leaves_nothing_that_looks_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """apt-get and pip are there, and there is no network: apt-get fails as it does then."""
+    bin_folder = tmp_path / "bin"
+    bin_folder.mkdir()
+    for name in ("apt-get", "dpkg-deb"):
+        (bin_folder / name).write_text("#!/bin/sh\necho 'E: Could not resolve the mirror' >&2\nexit 100\n")
+        (bin_folder / name).chmod(0o755)
+    monkeypatch.setenv("EDGEKIT_EMULATORS", str(tmp_path / "emulators"))
+    monkeypatch.setenv("PATH", f"{bin_folder}:/bin:/usr/bin")
+    with pytest.raises(EmulatorError, match="apt-get update failed: E: Could not resolve the mirror"):
+        prepare(RPI4, Silent())
+    with pytest.raises(EmulatorError, match="not set up") as raised:
+        prepared_emulator(RPI4)
+    assert raised.value.hint == "edgekit setup rpi4"

@@ -1,0 +1,27 @@
+from pathlib import Path
+
+import numpy as np
+
+from edgekit.parity import relative_difference
+from edgekit.runners.native import NativeRunner
+from edgekit.runners.runner import Job
+from edgekit.runtimes.ort import host_outputs
+from edgekit.traits import Fidelity
+
+X = (np.random.default_rng(0).standard_normal((3, 3, 6, 6)).astype(np.float32),)
+
+
+def test_outputs_memory_and_latencies_come_back(conv_model: Path) -> None:
+    result = NativeRunner().run(Job([conv_model, conv_model], X, seconds=0.1))
+    assert result.fidelity is Fidelity.NATIVE
+    for outputs in result.outputs:
+        assert relative_difference(host_outputs(conv_model, X), outputs) < 1e-6
+    assert result.memory_bytes is not None and result.memory_model_bytes is not None
+    assert 10e6 < result.memory_bytes < 500e6 and result.memory_model_bytes < result.memory_bytes
+    assert len(result.latencies_ms) == 2
+    assert all(len(each) >= 50 and min(each) > 0 for each in result.latencies_ms)
+    assert result.runtime.startswith("onnxruntime 1.")
+
+
+def test_without_seconds_nothing_is_timed(conv_model: Path) -> None:
+    assert not NativeRunner().run(Job([conv_model], X)).latencies_ms

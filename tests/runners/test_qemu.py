@@ -1,0 +1,84 @@
+"""The emulator, really run: where it cannot be, these tests fail rather than skip, on a host that can set it up."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from edgekit.build import Build
+from edgekit.errors import RunError
+from edgekit.parity import relative_difference
+from edgekit.progress import Silent
+from edgekit.runners.emulator import prepare
+from edgekit.runners.qemu import QemuRunner
+from edgekit.runners.runner import Job
+from edgekit.runtimes.ort import host_outputs
+from edgekit.target import find_target
+from edgekit.traits import Fidelity
+
+pytestmark = pytest.mark.skipif(
+    not (sys.platform.startswith("linux") and shutil.which("apt-get")), reason="the emulator is set up with apt"
+)
+
+X = (np.random.default_rng(0).standard_normal((3, 3, 6, 6)).astype(np.float32),)
+
+
+def runner(name: str) -> QemuRunner:
+    target = find_target(name)
+    return QemuRunner(target, prepare(target, Silent()))
+
+
+@pytest.mark.parametrize("name", ["rpi3", "rpi4", "rpi5", "rpi-zero2w", "arm64-generic", "x86-avx2"])
+def test_a_float_model_gives_the_same_under_emulation(name: str, conv_model: Path) -> None:
+    result = runner(name).run(Job([conv_model], X, seconds=1.0))
+    assert relative_difference(host_outputs(conv_model, X), result.outputs[0]) < 1e-5
+    assert result.fidelity is Fidelity.EMULATED
+    assert not result.latencies_ms, "wall time under emulation is never a latency"
+
+
+@pytest.mark.parametrize("name", ["rpi4", "rpi5"])
+def test_an_integer_model_gives_the_very_same_under_emulation(name: str, built: Build) -> None:
+    model = built.targets[0].bundle / "model.onnx"
+    x = (np.random.default_rng(0).standard_normal((5, 1, 8, 8)).astype(np.float32),)
+    result = runner(name).run(Job([model], x))
+    assert np.array_equal(host_outputs(model, x)[0], result.outputs[0][0])
+
+
+def test_memory_is_the_guests_own(conv_model: Path) -> None:
+    from edgekit.runners.native import NativeRunner
+
+    emulated = runner("rpi4").run(Job([conv_model], X)).memory_bytes
+    native = NativeRunner().run(Job([conv_model], X)).memory_bytes
+    assert emulated is not None and native is not None
+    assert 0.5 < emulated / native < 1.5
+
+
+def test_the_runtime_sees_the_targets_cpu() -> None:
+    emulator = runner("rpi5").emulator
+    assert emulator.root is not None
+    text = (emulator.root / "proc" / "cpuinfo").read_text()
+    assert "0xd0b" in text and "asimddp" in text and text.count("processor") == 4
+
+
+def test_a_model_larger_than_the_targets_memory_is_caught(tmp_path: Path) -> None:
+    """256 MB of zeros on a board with 192 MB."""
+    graph = helper.make_graph(
+        [
+            helper.make_node("ConstantOfShape", ["shape"], ["zeros"]),
+            helper.make_node("Add", ["zeros", "x"], ["sum"]),
+            helper.make_node("ReduceMean", ["sum"], ["y"], keepdims=0),
+        ],
+        "large",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [])],
+        [helper.make_tensor("shape", TensorProto.INT64, [1], [64_000_000])],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "m.onnx")
+    small = find_target("rpi-zero2w").model_copy(update={"ram_bytes": 192 * 2**20})
+    with pytest.raises(RunError) as raised:
+        QemuRunner(small, prepare(small, Silent())).run(Job([tmp_path / "m.onnx"], (np.ones(1, np.float32),)))
+    assert "cortex-a53" in raised.value.message

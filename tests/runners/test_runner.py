@@ -1,0 +1,47 @@
+"""How a worker's end is read, with real processes."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgekit.errors import RunError
+from edgekit.runners.runner import Job, run_worker
+
+
+def run(script: str, model: Path, folder: Path, timeout_s: float = 60.0) -> None:
+    (folder / "job").mkdir()
+    job = Job([model], (np.zeros((1, 3, 6, 6), np.float32),), timeout_s=timeout_s)
+    run_worker([sys.executable, "-c", script], os.environ, job, folder / "job", "some-cpu")
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        (
+            "import os; os.kill(os.getpid(), 4)",
+            "died of SIGILL on some-cpu: it used an instruction that this CPU does not",
+        ),
+        ("import os; os.kill(os.getpid(), 11)", "died of SIGSEGV on some-cpu"),
+        ("import os; os.kill(os.getpid(), 9)", "ran out of memory on some-cpu"),
+        ("import sys; sys.exit(132)", "SIGILL"),
+        ("raise MemoryError('no')", "ran out of memory"),
+        ("raise ValueError('bad model')", "failed on some-cpu: ValueError: bad model"),
+        ("pass", "failed on some-cpu: no message"),
+    ],
+)
+def test_a_process_that_ends_badly_is_explained(conv_model: Path, tmp_path: Path, script: str, told: str) -> None:
+    with pytest.raises(RunError) as raised:
+        run(script, conv_model, tmp_path)
+    assert told in raised.value.message
+    assert raised.value.hint
+
+
+def test_a_model_that_hangs_is_stopped(conv_model: Path, tmp_path: Path) -> None:
+    started = time.monotonic()
+    with pytest.raises(RunError, match="did not finish on some-cpu within 1 s"):
+        run("import time; time.sleep(60)", conv_model, tmp_path, timeout_s=1.0)
+    assert time.monotonic() - started < 30

@@ -1,0 +1,33 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgekit.errors import ModelError
+from edgekit.graph import load_model
+from edgekit.runtimes.ort import host_outputs, optimize_offline, session, session_outputs
+
+
+def test_a_model_runs(conv_model: Path) -> None:
+    (y,) = host_outputs(conv_model, (np.zeros((2, 3, 6, 6), np.float32),))
+    assert y.shape == (2, 5)
+
+
+def test_optimizing_leaves_the_outputs(conv_model: Path, tmp_path: Path) -> None:
+    x = (np.random.default_rng(0).standard_normal((2, 3, 6, 6)).astype(np.float32),)
+    optimize_offline(conv_model, tmp_path / "o.onnx", keep_int8_activations=False)
+    assert len(load_model(tmp_path / "o.onnx").graph.node) < len(load_model(conv_model).graph.node)
+    assert np.allclose(host_outputs(conv_model, x)[0], host_outputs(tmp_path / "o.onnx", x)[0], atol=1e-5)
+
+
+def test_what_does_not_fit_is_told(conv_model: Path, tmp_path: Path) -> None:
+    running = session(conv_model)
+    with pytest.raises(ModelError, match="takes 1 inputs, the data has 2"):
+        session_outputs(running, (np.zeros(1), np.zeros(1)))
+    with pytest.raises(ModelError, match="does not take these inputs"):
+        session_outputs(running, (np.zeros((1, 1, 6, 6), np.float32),))
+    (tmp_path / "torn.onnx").write_bytes(conv_model.read_bytes()[:100])
+    with pytest.raises(ModelError, match="cannot load"):
+        session(tmp_path / "torn.onnx")
+    with pytest.raises(ModelError, match="cannot optimize"):
+        optimize_offline(tmp_path / "torn.onnx", tmp_path / "o.onnx", keep_int8_activations=False)

@@ -1,0 +1,44 @@
+"""A step run by itself."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgekit.artifact import Artifact
+from edgekit.plan import ENTRY
+from edgekit.progress import Silent
+from edgekit.project import Project
+from edgekit.step import Context, Outcome, Step, TargetView
+from edgekit.target import find_target
+from edgekit.traits import Facts, Format, Role
+
+RunStep = Callable[..., Outcome]
+
+
+@pytest.fixture
+def run_step(tmp_path: Path) -> RunStep:
+    """Run a step on a model file (or on the student's entry point) and return what it leaves."""
+    count = iter(range(100))
+
+    def run(
+        step: Step,
+        project: Project,
+        model: Path | None = None,
+        target: str = "rpi4",
+        joined: Mapping[Role, Any] | None = None,
+        role: Role = Role.STUDENT,
+    ) -> Outcome:
+        folder = tmp_path / f"step_{next(count)}"
+        (folder / "checkpoints").mkdir(parents=True)
+        view = TargetView(find_target(target), step.contract.target)
+        context = Context(project, view, role, folder, folder / "checkpoints", Silent())
+        return step.run(artifact(model or project.root / "entry", role=role), joined or {}, context)
+
+    return run
+
+
+def artifact(path: Path, facts: Facts = ENTRY, role: Role = Role.STUDENT) -> Artifact:
+    kind = Format.ONNX if path.suffix == ".onnx" else Format.TORCH
+    return Artifact(path, kind, facts, "digest", role)

@@ -1,0 +1,54 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from edgekit.errors import ModelError, StepError
+from edgekit.project import Project, load_project
+from edgekit.runtimes.ort import host_outputs
+from edgekit.step import Outcome
+from edgekit.steps.export import Export
+
+
+def test_the_file_takes_any_batch_and_has_the_declared_names(run_step: Callable[..., Outcome], tiny: Project) -> None:
+    done = run_step(Export(), tiny)
+    model = onnx.load(done.path)
+    assert [each.name for each in model.graph.input] == ["image"]
+    assert [each.name for each in model.graph.output] == ["logits"]
+    for count in (1, 2, 5):
+        assert host_outputs(done.path, (np.zeros((count, 1, 8, 8), np.float32),))[0].shape == (count, 4)
+    assert done.notes["parity"] < 1e-4
+    assert not any(node.metadata_props for node in model.graph.node), "no stack traces"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('inputs = ["image"]', 'inputs = ["a", "b"]', "the data has 1 inputs, edgekit.toml names 2"),
+        ('outputs = ["logits"]', 'outputs = ["a", "b"]', "the model has 1 outputs, edgekit.toml names 2"),
+    ],
+)
+def test_wrong_names_are_told(
+    run_step: Callable[..., Outcome], make_project: Callable[..., Path], old: str, new: str, told: str
+) -> None:
+    with pytest.raises(ModelError, match=told):
+        run_step(Export(), load_project(make_project({old: new})))
+
+
+BRANCHING = "if float(image.sum()) > 0:\n            image = image + 1\n        features = self.first(image)"
+RANDOM = "import torch\n        features = self.first(image + torch.rand_like(image))"
+
+
+@pytest.mark.parametrize(("body", "kind"), [(BRANCHING, ModelError), (RANDOM, StepError)])
+def test_a_forward_that_cannot_be_exported_is_told(
+    run_step: Callable[..., Outcome], make_project: Callable[..., Path], body: str, kind: type[Exception]
+) -> None:
+    folder = make_project()
+    text = (folder / "model.py").read_text()
+    assert "features = self.first(image)" in text
+    (folder / "model.py").write_text(text.replace("features = self.first(image)", body, 1))
+    with pytest.raises(kind) as raised:
+        run_step(Export(), load_project(folder))
+    assert raised.value.hint  # type: ignore[attr-defined]

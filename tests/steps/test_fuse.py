@@ -1,0 +1,70 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from edgekit.errors import StepError
+from edgekit.graph import load_model
+from edgekit.project import Project
+from edgekit.runtimes import ort
+from edgekit.runtimes.ort import host_outputs
+from edgekit.step import Outcome
+from edgekit.steps.export import Export
+from edgekit.steps.fuse import Fuse, slimmed
+from edgekit.steps.quantize import Quantize
+from edgekit.steps.simplify import Simplify
+
+
+@pytest.fixture
+def quantized(run_step: Callable[..., Outcome], tiny: Project) -> Path:
+    return run_step(Quantize(), tiny, run_step(Simplify(), tiny, run_step(Export(), tiny).path).path).path
+
+
+def test_every_operator_computes_on_integers_and_the_outputs_stay(
+    run_step: Callable[..., Outcome], tiny: Project, quantized: Path
+) -> None:
+    done = run_step(Fuse(), tiny, quantized)
+    assert (done.notes["activations"], done.notes["float_operators"]) == (["int8"], 0)
+    assert done.notes["integer_operators"] >= 4
+    x = (np.random.default_rng(0).standard_normal((4, 1, 8, 8)).astype(np.float32),)
+    before, after = host_outputs(quantized, x)[0], host_outputs(done.path, x)[0]
+    assert np.abs(before - after).max() < 0.05 * np.abs(before).max()
+
+
+def test_activations_that_change_their_type_are_told(
+    run_step: Callable[..., Outcome], tiny: Project, quantized: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ONNX Runtime does on x86 when it is not told to keep int8."""
+    real = ort.optimize_offline
+
+    def forgetful(source: Path, path: Path, **_: bool) -> None:
+        real(source, path, keep_int8_activations=False)
+
+    monkeypatch.setattr(ort, "optimize_offline", forgetful)
+    with pytest.raises(StepError, match="changed the activations from int8 to"):
+        run_step(Fuse(), tiny, quantized)
+
+
+def test_slimming_keeps_ports_and_outputs_and_saves_bytes(
+    run_step: Callable[..., Outcome], tiny: Project, quantized: Path
+) -> None:
+    plain, slim = run_step(Fuse(slim=False), tiny, quantized), run_step(Fuse(), tiny, quantized)
+    assert slim.notes["bytes"] < 0.8 * plain.notes["bytes"]
+    left, right = load_model(plain.path).graph, load_model(slim.path).graph
+    assert [each.name for each in (*left.input, *left.output)] == [each.name for each in (*right.input, *right.output)]
+    x = (np.ones((2, 1, 8, 8), np.float32),)
+    assert np.array_equal(host_outputs(plain.path, x)[0], host_outputs(slim.path, x)[0])
+
+
+def test_a_port_with_a_short_name_keeps_it(conv_model: Path) -> None:
+    model = onnx.load(conv_model)
+    x = (np.ones((1, 3, 6, 6), np.float32),)
+    expected = host_outputs(conv_model, x)[0]
+    for node in model.graph.node:
+        node.input[:] = ["4" if name == "x" else name for name in node.input]
+    model.graph.input[0].name = "4"
+    onnx.save(slimmed(model), conv_model)
+    assert [each.name for each in onnx.load(conv_model).graph.input] == ["4"]
+    assert np.array_equal(host_outputs(conv_model, x)[0], expected)

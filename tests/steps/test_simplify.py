@@ -1,0 +1,62 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edgekit.errors import StepError
+from edgekit.graph import load_model, observed_facts
+from edgekit.parity import relative_difference
+from edgekit.project import Project
+from edgekit.runtimes.ort import host_outputs
+from edgekit.sample import random_inputs
+from edgekit.step import Outcome
+from edgekit.steps import simplify
+from edgekit.steps.simplify import Simplify
+from edgekit.traits import Trait
+
+
+def test_batch_norms_are_folded_shapes_known_and_outputs_equal(
+    run_step: Callable[..., Outcome], tiny: Project, conv_model: Path
+) -> None:
+    done = run_step(Simplify(), tiny, conv_model)
+    assert {Trait.FOLDED, Trait.SHAPED, Trait.FLOAT} <= observed_facts(load_model(done.path))
+    assert done.notes["nodes"] < done.notes["nodes_before"]
+    inputs = random_inputs(conv_model, batch=3)
+    assert relative_difference(host_outputs(conv_model, inputs), host_outputs(done.path, inputs)) < 1e-5
+    assert {name: each["status"] for name, each in done.notes["tried"].items()} == {
+        "onnxsim": "equal",
+        "onnxslim": "equal",
+    }
+    assert [path.name for path in done.path.parent.glob("*.onnx")] == ["model.onnx"]
+
+
+CRASH = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
+WRONG = """
+import onnx, sys
+from onnx import numpy_helper
+model = onnx.load(sys.argv[1])
+tensor = model.graph.initializer[0]
+tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) * 2, tensor.name))
+onnx.save(model, sys.argv[2])
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [(CRASH, "crashed with signal 11"), (WRONG, "differs by"), ("1 / 0", "failed: ZeroDivisionError")],
+)
+def test_a_simplifier_that_crashes_or_lies_is_passed_over(
+    run_step: Callable[..., Outcome],
+    tiny: Project,
+    conv_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    script: str,
+    told: str,
+) -> None:
+    monkeypatch.setitem(simplify._SIMPLIFIERS, "onnxsim", script)
+    done = run_step(Simplify(), tiny, conv_model)
+    assert done.notes["chosen"] == "onnxslim"
+    assert told in done.notes["tried"]["onnxsim"]["status"]
+    monkeypatch.setitem(simplify._SIMPLIFIERS, "onnxslim", script)
+    with pytest.raises(StepError, match="neither onnxsim nor onnxslim"):
+        run_step(Simplify(), tiny, conv_model)

@@ -1,0 +1,125 @@
+"""Imports run one way, from the command line to the ground, and heavy packages stay in their rooms."""
+
+import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import edgekit
+
+ROOT = Path(edgekit.__file__).parent
+HEAVY = {
+    "torch",
+    "onnxruntime",
+    "onnx",
+    "numpy",
+    "rich",
+    "torch_pruning",
+    "sklearn",
+    "neural_compressor",
+    "tflite_runtime",
+}
+
+# From the ground up: a module may import from its own row and from those above it in this list, at module level or not.
+FLOORS = (
+    {"edgekit", "errors", "traits", "arrays", "progress"},
+    {"files", "host", "toml", "parity", "passes", "sources", "entrypoints", "template"},
+    {"target", "artifact", "graph", "bench.measurement", "bench.worker"},
+    {"project", "cache", "sample", "runtimes"},
+    {"step", "metric"},
+    {"training"},
+    {"steps"},
+    {"recipe", "runners"},
+    {"plan", "verify"},
+    {"bundle", "bench.measure", "doctor"},
+    {"build"},
+    {"report"},
+    {"cli", "__main__"},
+)
+
+
+def modules() -> dict[str, Path]:
+    paths = {path: ".".join(path.relative_to(ROOT.parent).with_suffix("").parts) for path in ROOT.rglob("*.py")}
+    return {name.removesuffix(".__init__"): path for path, name in paths.items() if "_template" not in name}
+
+
+def imports(path: Path, *, everywhere: bool) -> set[str]:
+    tree = ast.parse(path.read_text())
+    nodes = ast.walk(tree) if everywhere else _at_module_level(tree)
+    found = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            found.add(node.module or "")
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+def _at_module_level(tree: ast.Module) -> list[ast.stmt]:
+    """Statements that run on import; not those under `if TYPE_CHECKING`."""
+    return [node for node in tree.body if not isinstance(node, ast.If)]
+
+
+def ours(path: Path, *, everywhere: bool) -> set[str]:
+    known = modules()
+    return {name for name in imports(path, everywhere=everywhere) if name in known and name != "edgekit"}
+
+
+def floor_of(module: str) -> int:
+    name = module.removeprefix("edgekit.")
+    for number, row in enumerate(FLOORS):
+        if name in row or name.split(".")[0] in row:
+            return number
+    raise AssertionError(f"{module} stands on no floor: add it to FLOORS")
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_no_module_imports_from_a_higher_floor(module: str) -> None:
+    for imported in ours(modules()[module], everywhere=True):
+        assert floor_of(imported) <= floor_of(module), f"{module} imports {imported}, which stands above it"
+
+
+def test_there_is_no_circle() -> None:
+    graph = {name: ours(path, everywhere=True) - {name} for name, path in modules().items()}
+    assert list(TopologicalSorter(graph).static_order())
+
+
+@pytest.mark.parametrize("module", sorted(name for name in modules() if name.split(".")[1:2] in (["cli"], ["steps"])))
+def test_commands_and_steps_are_imported_without_anything_heavy(module: str) -> None:
+    top = {name.split(".")[0] for name in imports(modules()[module], everywhere=False)}
+    if module != "edgekit.cli.console":
+        assert not top & HEAVY
+
+
+@pytest.mark.parametrize("word", ["utils", "manager", "helper", "misc", "common"])
+def test_no_module_has_a_name_that_says_nothing(word: str) -> None:
+    assert not [name for name in modules() if word in name]
+
+
+def test_help_starts_without_anything_heavy() -> None:
+    script = (
+        "import sys; sys.argv = ['edgekit', '--help']\nimport atexit\natexit.register(lambda: print(*sys.modules))\n"
+    )
+    script += "from edgekit.cli.main import main; main()"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "build" in done.stdout
+    assert not {name.split(".")[0] for name in done.stdout.split()} & (HEAVY | {"pydantic"})
+
+
+def test_the_worker_imports_nothing_of_edgekit() -> None:
+    assert not ours(ROOT / "bench" / "worker.py", everywhere=True)
+
+
+def test_every_module_is_tested_by_a_file_of_its_own() -> None:
+    untested = {"traits", "artifact", "arrays", "progress", "bench.measurement", "toml", "__main__"}
+    for name in modules():
+        short = name.removeprefix("edgekit.")
+        if short in untested or "." not in name or modules()[name].name == "__init__.py":
+            continue
+        *rooms, last = short.split(".")
+        assert Path(__file__).parent.joinpath(*rooms, f"test_{last}.py").is_file(), f"{name} has no test file"

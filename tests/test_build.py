@@ -1,0 +1,332 @@
+"""The road from end to end on a tiny project, its cache and its faults."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edgekit.build import Build, build, chosen_targets
+from edgekit.errors import DataError, EntryPointError, ModelError, StepError, TargetError
+from edgekit.files import sha256_of_file
+from edgekit.progress import Silent
+from edgekit.project import Project, load_project
+from edgekit.target import find_target
+from edgekit.traits import Format, Role, Trait
+
+RPI4 = find_target("rpi4")
+MakeProject = Callable[..., Path]
+
+SHORT = """
+[[steps]]
+use = "train"
+epochs = 1
+
+[[steps]]
+use = "export"
+
+[[steps]]
+use = "simplify"
+"""
+
+
+def shortened(folder: Path, steps: str = SHORT) -> Path:
+    """The project with a recipe of three quick steps."""
+    text = (folder / "edgekit.toml").read_text()
+    (folder / "edgekit.toml").write_text(text[: text.index("[[steps]]")] + steps)
+    return folder
+
+
+def cached(done: Build) -> list[bool]:
+    return [run.cached for each in done.targets for run in each.steps]
+
+
+def test_the_road_ends_in_a_smaller_integer_model_that_still_works(built: Build) -> None:
+    rpi4 = built.targets[0]
+    runs = {(run.name, run.role): run for run in rpi4.steps}
+    prune = runs["prune", Role.STUDENT].artifact
+    assert prune.notes["parameters"] < prune.notes["parameters_before"]
+    assert prune.notes["macs"] < prune.notes["macs_before"]
+    assert Trait.INTEGER in runs["fuse", Role.STUDENT].artifact.facts
+    assert rpi4.model_bytes < rpi4.float_bytes < rpi4.reference_bytes
+    assert rpi4.reference_value > 80, "the teacher learned four shapes"
+    assert all(run.metric is not None for run in rpi4.steps)
+    assert {run.artifact.format for run in rpi4.steps} == {Format.TORCH, Format.ONNX}
+
+
+def test_targets_share_what_does_not_depend_on_them(built: Build) -> None:
+    rpi4, vnni = ([(run.name, run.artifact.digest) for run in each.steps] for each in built.targets)
+    same = [name for (name, left), (_, right) in zip(rpi4, vnni, strict=True) if left == right]
+    assert same == ["train", "distill", "prune", "export", "simplify", "export", "simplify"]
+    assert [run.cached for run in built.targets[1].steps] == [True] * 5 + [False] * 2 + [True] * 2
+
+
+def test_the_activations_are_those_of_the_targets_kernels(built: Build) -> None:
+    found = {each.target.id: each.steps[6].artifact.notes["activations"] for each in built.targets}
+    assert found == {"rpi4": ["int8"], "x86-vnni": ["uint8"]}
+
+
+def test_a_second_build_does_no_step_again_and_leaves_the_same_bytes(built: Build, built_folder: Path) -> None:
+    before = {each.target.id: sha256_of_file(each.bundle / "manifest.json") for each in built.targets}
+    again = build(load_project(built_folder), [each.target for each in built.targets], Silent())
+    assert all(cached(again))
+    assert {each.target.id: sha256_of_file(each.bundle / "manifest.json") for each in again.targets} == before
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "redone"),
+    [
+        ("edgekit.toml", "seed = 0", "seed = 1", "train"),
+        ("edgekit.toml", "epochs = 1", "epochs = 2", "train"),
+        ("model.py", "Net(16)", "Net(20)", "train"),
+        ("data.py", "images(96, 1)", "images(80, 1)", "train"),
+        ("edgekit.toml", 'inputs = ["image"]', 'inputs = ["picture"]', "export"),
+    ],
+)
+def test_what_a_change_touches_is_done_again(
+    make_project: MakeProject, file: str, old: str, new: str, redone: str
+) -> None:
+    folder = shortened(make_project({'teacher = "model:teacher"\n': ""}))
+    build(load_project(folder), [RPI4], Silent())
+    text = (folder / file).read_text()
+    assert old in text
+    (folder / file).write_text(text.replace(old, new))
+    runs = build(load_project(folder), [RPI4], Silent()).targets[0].steps
+    assert next(run.name for run in runs if not run.cached) == redone
+
+
+def test_a_comment_in_a_file_that_nothing_imports_changes_nothing(make_project: MakeProject) -> None:
+    folder = shortened(make_project({'teacher = "model:teacher"\n': ""}))
+    build(load_project(folder), [RPI4], Silent())
+    (folder / "notes.py").write_text("# nothing")
+    assert all(cached(build(load_project(folder), [RPI4], Silent())))
+
+
+def test_undeclared_data_is_hashed_once_and_said_to_be_assumed(make_project: MakeProject) -> None:
+    folder = shortened(make_project({"data_files = []\n": "", 'teacher = "model:teacher"\n': ""}))
+    first = build(load_project(folder), [RPI4], Silent())
+    assert any("data:train: hashed" in text and "assumed unchanged" in text for text in first.assumed)
+    second = build(load_project(folder), [RPI4], Silent())
+    assert second.assumed == first.assumed
+    assert all(cached(second))
+    manifest = json.loads((second.targets[0].bundle / "manifest.json").read_text())
+    assert manifest["assumed_unchanged"] == list(first.assumed)
+
+
+SLOW = SHORT.replace("epochs = 1", "epochs = 150")
+
+
+def test_a_killed_build_is_continued_and_ends_in_the_same_weights(make_project: MakeProject) -> None:
+    """kill -9 during training; the next build goes on from the last epoch and reaches the uninterrupted result."""
+    replaced = {'teacher = "model:teacher"\n': ""}
+    killed = shortened(make_project(replaced, "killed"), SLOW)
+    whole = shortened(make_project(replaced, "whole"), SLOW)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edgekit", "build", "-q", "-t", "rpi4"], cwd=killed, stdout=subprocess.DEVNULL
+    )
+    checkpoints = killed / ".edgekit" / "cache" / "partial"
+    deadline = time.monotonic() + 60
+    while not list(checkpoints.glob("*/checkpoints/epoch.pt")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert list(checkpoints.glob("*/checkpoints/epoch.pt")), "it was killed in the middle"
+    assert not (killed / "dist").exists()
+    epochs: list[int] = []
+
+    class Watch(Silent):
+        def advanced(self, what: str, done: int, total: int, detail: str = "") -> None:
+            epochs.append(done)
+
+    continued = build(load_project(killed), [RPI4], Watch())
+    assert epochs[0] > 1, "training was continued, not begun again"
+    fresh = build(load_project(whole), [RPI4], Silent())
+    assert [run.artifact.digest for run in continued.targets[0].steps] == [
+        run.artifact.digest for run in fresh.targets[0].steps
+    ]
+
+
+def test_two_builds_at_once_share_the_work(make_project: MakeProject) -> None:
+    folder = shortened(make_project({'teacher = "model:teacher"\n': ""}), SHORT.replace("epochs = 1", "epochs = 60"))
+    command = [sys.executable, "-m", "edgekit", "build", "--json", "-t", "rpi4"]
+    both = [subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [json.loads(process.communicate()[0]) for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    steps = [[step["cached"] for step in each["targets"][0]["steps"]] for each in told]
+    ran = [sum(not one[i] for one in steps) for i in range(len(steps[0]))]
+    assert ran == [1, 1, 1, 0, 0], "each step ran once; the reference is the student's own export here"
+    assert told[0]["targets"][0]["bytes"] == told[1]["targets"][0]["bytes"]
+    assert all(cached(build(load_project(folder), [RPI4], Silent())))
+
+
+def test_a_damaged_cache_entry_is_made_again(make_project: MakeProject) -> None:
+    folder = shortened(make_project({'teacher = "model:teacher"\n': ""}))
+    first = build(load_project(folder), [RPI4], Silent())
+    first.targets[0].steps[2].artifact.path.write_bytes(b"torn")
+    second = build(load_project(folder), [RPI4], Silent())
+    assert cached(second)[:4] == [True, True, False, True]
+    assert second.targets[0].steps[2].artifact.digest == first.targets[0].steps[2].artifact.digest
+
+
+def test_a_step_that_raises_keeps_what_was_done(make_project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    from edgekit.steps.simplify import Simplify
+
+    folder = shortened(make_project({'teacher = "model:teacher"\n': ""}))
+    run = Simplify.run
+    monkeypatch.setattr(Simplify, "run", lambda *_: 1 / 0)
+    with pytest.raises(StepError) as raised:
+        build(load_project(folder), [RPI4], Silent())
+    assert raised.value.message == "step 3 simplify raised ZeroDivisionError: division by zero"
+    assert not (folder / "dist").exists()
+    monkeypatch.setattr(Simplify, "run", run)
+    assert cached(build(load_project(folder), [RPI4], Silent()))[:3] == [True, True, False]
+
+
+def test_a_step_that_breaks_its_declaration_is_told(make_project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    from edgekit.steps.simplify import Simplify
+
+    folder = shortened(make_project({'teacher = "model:teacher"\n': ""}))
+
+    def idle(_: Simplify, model: object, __: object, context: object) -> object:
+        import onnx
+
+        from edgekit.step import Outcome
+
+        path = context.folder / "model.onnx"  # type: ignore[attr-defined]
+        without_shapes = onnx.load(model.path)  # type: ignore[attr-defined]
+        del without_shapes.graph.value_info[:]
+        onnx.save(without_shapes, path)
+        return Outcome(path, {})
+
+    monkeypatch.setattr(Simplify, "run", idle)
+    with pytest.raises(StepError, match="step 3 simplify declares that its output is shaped, and it is not"):
+        build(load_project(folder), [RPI4], Silent())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind", "told"),
+    [
+        ("return images(96, 1)", "return images(0, 1)", DataError, "'data:train' is empty"),
+        ("return images(96, 1)", "return [1, 2]", EntryPointError, "returned a list, not a Dataset or DataLoader"),
+        ("return images(96, 1)", "return None", EntryPointError, "returned a NoneType"),
+        ("return images(96, 1)", "raise OSError('gone')", EntryPointError, "'data:train' raised OSError: gone"),
+        ("labels)", "labels + 1)", DataError, "a label is 4, and the model has 4 classes"),
+        ("0.3 * noise", "0.3 * noise / 0", DataError, "has NaN or infinite inputs, first in sample"),
+        ("[:, None] +", "[:, None].repeat(1, 3, 1, 1) +", ModelError, "does not take inputs of shape (16, 3, 8, 8)"),
+        ("labels)", "labels.float())", DataError, "classification takes logits"),
+    ],
+)
+def test_bad_data_is_told_before_anything_is_lost(
+    make_project: MakeProject, old: str, new: str, kind: type[Exception], told: str
+) -> None:
+    folder = shortened(make_project({'teacher = "model:teacher"\n': ""}))
+    text = (folder / "data.py").read_text()
+    assert old in text
+    (folder / "data.py").write_text(text.replace(old, new))
+    with pytest.raises(kind) as raised:
+        build(load_project(folder), [RPI4], Silent())
+    assert told in raised.value.message  # type: ignore[attr-defined]
+    assert raised.value.hint  # type: ignore[attr-defined]
+
+
+def test_a_model_entry_that_returns_no_module_is_told(make_project: MakeProject) -> None:
+    folder = shortened(make_project({'teacher = "model:teacher"\n': ""}))
+    (folder / "model.py").write_text("def student():\n    return 'a module'\n")
+    with pytest.raises(EntryPointError, match=r"returned a str, not a torch\.nn\.Module"):
+        build(load_project(folder), [RPI4], Silent())
+
+
+def test_targets_come_from_the_command_or_the_project(tiny: Project) -> None:
+    assert [each.id for each in chosen_targets(tiny, ())] == ["rpi4"]
+    assert [each.id for each in chosen_targets(tiny, ("rpi5", "rpi3", "rpi5"))] == ["rpi5", "rpi3"]
+    with pytest.raises(TargetError, match="no target is named"):
+        chosen_targets(tiny.model_copy(update={"targets": ()}), ())
+
+
+REGRESSION = {
+    'teacher = "model:teacher"\n': "",
+    'inputs = ["image"]\noutputs = ["logits"]\n': "",
+    'name = "tiny"': 'name = "tiny"\nmetric = "task:score"\nloss = "task:loss"',
+    "max_drop = 100.0": "min_metric = -100.0",
+}
+TASK = """
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import Dataset
+
+class Both(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.left, self.right, self.out = nn.Linear(3, 8), nn.Linear(2, 8), nn.Linear(8, 1)
+    def forward(self, a, b):
+        hidden = F.relu(self.left(a) + self.right(b))
+        return self.out(hidden), hidden.sum(1)
+
+class Pairs(Dataset):
+    def __len__(self): return 40
+    def __getitem__(self, i):
+        g = torch.Generator().manual_seed(i)
+        a, b = torch.randn(3, generator=g), torch.randn(2, generator=g)
+        return (a, b), (a.sum() - b.sum())[None]
+
+def student(): return Both()
+def data(): return Pairs()
+def loss(outputs, targets): return F.mse_loss(outputs[0], targets)
+def score(outputs, targets): return -float(np.abs(outputs[0] - targets).mean())
+"""
+
+
+def test_several_inputs_and_outputs_with_a_loss_and_a_metric_of_ones_own(make_project: MakeProject) -> None:
+    folder = make_project(REGRESSION)
+    text = (folder / "edgekit.toml").read_text().replace("model:student", "task:student")
+    for split in ("train", "calibration", "evaluation"):
+        text = text.replace(f"data:{split}", "task:data")
+    steps = SHORT.replace("epochs = 1", "epochs = 5") + '\n[[steps]]\nuse = "quantize"\n\n[[steps]]\nuse = "fuse"\n'
+    (folder / "edgekit.toml").write_text(text)
+    (folder / "task.py").write_text(TASK)
+    shortened(folder, steps)
+    done = build(load_project(folder), [RPI4], Silent()).targets[0]
+    manifest = json.loads((done.bundle / "manifest.json").read_text())
+    assert [port["name"] for port in manifest["model"]["inputs"]] == ["a", "b"]
+    assert [port["name"] for port in manifest["model"]["outputs"]] == ["output_0", "output_1"]
+    assert {gate.name: gate.status for gate in done.verdict.gates}["parity"] == "passed"
+    assert abs(done.value - done.float_value) < 0.5
+
+
+def test_a_loader_that_shuffles_by_itself_trains_the_same_twice(make_project: MakeProject) -> None:
+    digests = []
+    for name in ("one", "two"):
+        folder = shortened(make_project({'teacher = "model:teacher"\n': ""}, name))
+        text = (
+            (folder / "data.py")
+            .read_text()
+            .replace(
+                "return images(96, 1)",
+                "from torch.utils.data import DataLoader\n    return DataLoader(images(96, 1), 16, shuffle=True)",
+            )
+        )
+        (folder / "data.py").write_text(text)
+        digests.append(build(load_project(folder), [RPI4], Silent()).targets[0].steps[0].artifact.digest)
+    assert digests[0] == digests[1]
+
+
+def test_the_environment_may_lack_the_emulator(make_project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = shortened(make_project({'teacher = "model:teacher"\n': ""}))
+    monkeypatch.setenv("EDGEKIT_EMULATORS", str(folder / "none"))
+    monkeypatch.setenv("PATH", os.defpath + ":" + str(folder))
+    done = build(load_project(folder), [RPI4], Silent())
+    gates = {gate.name: gate for gate in done.targets[0].verdict.gates}
+    assert gates["parity"].status == "not_run" and "edgekit setup rpi4" in gates["parity"].detail
+    assert done.passes(strict=False) and not done.passes(strict=True)
+    assert "not_run" in (done.targets[0].bundle / "manifest.json").read_text()
+    monkeypatch.undo()
+    again = build(load_project(folder), [RPI4], Silent())
+    assert {gate.name: gate.status for gate in again.targets[0].verdict.gates}["parity"] == "passed"

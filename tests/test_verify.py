@@ -1,0 +1,115 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgekit.build import Build
+from edgekit.errors import EmulatorError
+from edgekit.project import Project
+from edgekit.target import Budgets, find_target
+from edgekit.traits import Fidelity
+from edgekit.verify import (
+    Candidate,
+    Candidates,
+    Status,
+    Verdict,
+    largest_difference,
+    memory_gate,
+    merged,
+    tolerance_of,
+    verdict_from_json,
+    verified,
+)
+
+
+def candidates(path: Path, metric: float = 90.0, reference: float = 91.0) -> Candidates:
+    return Candidates(
+        Candidate("deployed", path, metric),
+        Candidate("float student", path, 90.5),
+        Candidate("reference", path, reference),
+    )
+
+
+def judged(project: Project, built: Build, tmp_path: Path, metric: float = 90.0, **budgets: float) -> Verdict:
+    """The verdict on the tiny project's fused model, without a runner."""
+    model = built.targets[0].bundle / "model.onnx"
+    wanted = project.model_copy(update={"budgets": Budgets(**budgets)})
+    reason = EmulatorError("the emulator for rpi4 is not set up", "edgekit setup rpi4")
+    return verified(wanted, find_target("rpi4"), candidates(model, metric), reason, tmp_path / "golden.npz")
+
+
+def status(verdict: Verdict) -> dict[str, str]:
+    return {gate.name: gate.status.value for gate in verdict.gates}
+
+
+def test_a_gate_that_could_not_run_never_passes(tiny: Project, built: Build, tmp_path: Path) -> None:
+    verdict = judged(tiny, built, tmp_path, max_latency_ms=5, max_memory_bytes=10)
+    assert status(verdict) == {"parity": "not_run", "memory": "not_run", "latency": "not_run"}
+    assert all("edgekit setup rpi4" in gate.detail for gate in verdict.gates)
+    assert verdict.passed, "not run is not failed either"
+
+
+@pytest.mark.parametrize(
+    ("budgets", "name", "expected"),
+    [
+        ({"max_drop": 1.0}, "drop", "passed"),
+        ({"max_drop": 0.5}, "drop", "failed"),
+        ({"min_metric": 90.0}, "metric", "passed"),
+        ({"min_metric": 90.1}, "metric", "failed"),
+        ({"max_bytes": 10}, "size", "failed"),
+        ({"max_bytes": 10_000_000}, "size", "passed"),
+    ],
+)
+def test_a_budget_is_judged(
+    tiny: Project, built: Build, tmp_path: Path, budgets: dict[str, float], name: str, expected: str
+) -> None:
+    assert status(judged(tiny, built, tmp_path, **budgets))[name] == expected
+
+
+def test_a_gate_that_is_not_asked_for_is_not_there(tiny: Project, built: Build, tmp_path: Path) -> None:
+    assert set(status(judged(tiny, built, tmp_path))) == {"parity", "memory"}
+
+
+def test_the_verdict_survives_json(built: Build) -> None:
+    for each in built.targets:
+        assert verdict_from_json(each.verdict.to_json()) == each.verdict
+
+
+def test_on_the_target_the_outputs_are_those_of_this_machine(built: Build) -> None:
+    rpi4, vnni = built.targets
+    for each in (rpi4, vnni):
+        assert status(each.verdict)["parity"] == "passed", [gate.detail for gate in each.verdict.gates]
+    metrics = {(one.model, one.fidelity): one.value for one in rpi4.verdict.measurements if one.name == "metric"}
+    assert metrics["deployed", Fidelity.EMULATED] == metrics["deployed", Fidelity.NATIVE]
+
+
+def test_latency_is_native_or_absent(built: Build) -> None:
+    rpi4, vnni = built.targets
+    assert not [one for one in rpi4.verdict.measurements if one.name.startswith("latency")]
+    assert not [one for one in rpi4.verdict.measurements if one.fidelity is Fidelity.EMULATED and one.unit == "ms"]
+    for each in (each for each in (rpi4, vnni) if each.target.id == "x86-vnni"):
+        native = [one for one in each.verdict.measurements if one.name == "latency_p50"]
+        assert all(one.fidelity is Fidelity.NATIVE for one in native)
+
+
+def test_budgets_of_the_project_win() -> None:
+    both = merged(Budgets(max_bytes=5, max_drop=2.0), Budgets(max_drop=1.0))
+    assert (both.max_bytes, both.max_drop) == (5, 1.0)
+
+
+def test_the_tolerance_is_one_integer_step_of_the_output(built: Build, conv_model: Path) -> None:
+    allowed, why = tolerance_of(built.targets[0].bundle / "model.onnx", [np.ones(1)])
+    assert why == "one integer step" and 0 < allowed < 10
+    allowed, why = tolerance_of(conv_model, [np.array([-200.0, 3.0])])
+    assert allowed == pytest.approx(200 * 1e-4) and "largest output" in why
+
+
+def test_differences_are_absolute_and_never_hidden_by_nans() -> None:
+    assert largest_difference([np.array([1.0, 2.0])], [np.array([1.0, 2.5])]) == 0.5
+    assert largest_difference([np.ones(2)], [np.array([1.0, np.nan])]) == float("inf")
+    assert largest_difference([np.ones(2)], [np.ones(3)]) == float("inf")
+
+
+def test_memory_that_was_not_measured_is_not_judged() -> None:
+    gate = memory_gate(10, "the budget", [], EmulatorError("no emulator", "get one"))
+    assert gate.status is Status.NOT_RUN and "get one" in gate.detail

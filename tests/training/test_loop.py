@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from edgekit.errors import DataError
+from edgekit.progress import Silent
+from edgekit.project import Project
+from edgekit.training.datasets import Split
+from edgekit.training.evaluation import module_metric
+from edgekit.training.loop import Schedule, fit
+from edgekit.training.losses import task_loss
+from edgekit.training.modules import untrained_module
+from edgekit.traits import Data, Role
+
+SCHEDULE = Schedule(epochs=4, learning_rate=0.01, weight_decay=0.01)
+
+
+class Stop(Exception):
+    pass
+
+
+class StopAfter(Silent):
+    """Interrupts training after an epoch."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+        self.seen: list[int] = []
+
+    def advanced(self, what: str, done: int, total: int, detail: str = "") -> None:
+        self.seen.append(done)
+        if done == self.epoch:
+            raise Stop
+
+
+def trained(project: Project, checkpoint: Path, progress: Silent) -> dict[str, torch.Tensor]:
+    module = untrained_module(project, Role.STUDENT)
+    fit(module, Split(project, Data.TRAIN), task_loss(project), SCHEDULE, checkpoint, progress, "training")
+    return module.state_dict()
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 3])
+def test_an_interrupted_run_ends_in_the_same_weights(tiny: Project, tmp_path: Path, epoch: int) -> None:
+    whole = trained(tiny, tmp_path / "whole.pt", Silent())
+    with pytest.raises(Stop):
+        trained(tiny, tmp_path / "torn.pt", StopAfter(epoch))
+    rest = StopAfter(99)
+    resumed = trained(tiny, tmp_path / "torn.pt", rest)
+    assert rest.seen == list(range(epoch + 1, 5))
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_training_learns_and_tells(tiny: Project, tmp_path: Path) -> None:
+    module = untrained_module(tiny, Role.STUDENT)
+    before = module_metric(module, tiny)
+    schedule = Schedule(epochs=12, learning_rate=0.01, weight_decay=0.01)
+    told = fit(module, Split(tiny, Data.TRAIN), task_loss(tiny), schedule, tmp_path / "c.pt", Silent(), "training")
+    assert module_metric(module, tiny) > max(before, 80)
+    assert told["epochs"] == 12 and told["accuracy"] > 80 and told["loss"] < 1
+    assert not module.training
+
+
+def test_a_loss_that_runs_away_is_told(tiny: Project, tmp_path: Path) -> None:
+    module = untrained_module(tiny, Role.STUDENT)
+    with pytest.raises(DataError, match=r"the loss became nan in epoch 1") as raised:
+        fit(
+            module,
+            Split(tiny, Data.TRAIN),
+            lambda o, _: o[0].sum() * float("nan"),
+            SCHEDULE,
+            tmp_path / "c",
+            Silent(),
+            "",
+        )
+    assert "learning_rate" in raised.value.hint
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here")
+def test_training_on_cuda_leaves_the_module_on_the_cpu(tiny: Project, tmp_path: Path) -> None:
+    module = untrained_module(tiny, Role.STUDENT)
+    told = fit(module, Split(tiny, Data.TRAIN), task_loss(tiny), SCHEDULE, tmp_path / "c.pt", Silent(), "training")
+    assert told["device"] == "cuda"
+    assert {parameter.device.type for parameter in module.parameters()} == {"cpu"}

@@ -1,0 +1,145 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from edgekit.artifact import Artifact
+from edgekit.errors import EntryPointError, ModelError
+from edgekit.plan import ENTRY
+from edgekit.project import Project, load_project
+from edgekit.training.datasets import Batch
+from edgekit.training.modules import (
+    load_weights,
+    outputs_of,
+    parameter_count,
+    save_module,
+    saved_module,
+    seed_everything,
+    untrained_module,
+)
+from edgekit.traits import Format, Role
+
+X = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+def artifact(path: Path) -> Artifact:
+    return Artifact(path, Format.TORCH, ENTRY, "digest", Role.STUDENT)
+
+
+def test_the_entry_points_module_has_the_same_weights_each_time(tiny: Project) -> None:
+    first, second = untrained_module(tiny, Role.STUDENT), untrained_module(tiny, Role.STUDENT)
+    assert torch.equal(first(X), second(X))
+    assert not first.training
+
+
+def test_a_module_of_another_shape_comes_back_as_it_was(tiny: Project, tmp_path: Path) -> None:
+    module = untrained_module(tiny, Role.STUDENT)
+    module.head = nn.Linear(16, 4)
+    convolution = module.get_submodule("first.0")
+    assert isinstance(convolution, nn.Conv2d)
+    narrow = nn.Conv2d(1, 8, 3, padding=1, bias=False)
+    module.first[0], module.first[1] = narrow, nn.BatchNorm2d(8)
+    module.second[0], module.second[1] = nn.Conv2d(8, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8)
+    module.head = nn.Linear(8, 4)
+    expected = module.eval()(X)
+    save_module(module, tiny, Role.STUDENT, tmp_path / "m.safetensors")
+    again = saved_module(tiny, artifact(tmp_path / "m.safetensors"))
+    assert torch.equal(again(X), expected)
+    assert parameter_count(again) == parameter_count(module)
+    assert again.get_submodule("first.0").out_channels == 8
+
+
+class Malicious:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return Path.touch, (Path("/tmp/edgekit-was-here"),)  # type: ignore[return-value]
+
+
+def test_a_malicious_pickle_is_refused_and_not_run(tiny: Project, tmp_path: Path) -> None:
+    mark = Path("/tmp/edgekit-was-here")
+    mark.unlink(missing_ok=True)
+    torch.save({"first.0.weight": Malicious()}, tmp_path / "w.pt")
+    with pytest.raises(ModelError, match="more than plain tensors") as raised:
+        load_weights(untrained_module(tiny, Role.STUDENT), tmp_path / "w.pt")
+    assert not mark.exists()
+    assert "safetensors" in raised.value.hint
+
+
+def test_plain_weights_are_loaded_from_both_formats(tiny: Project, tmp_path: Path) -> None:
+    source = untrained_module(tiny, Role.STUDENT)
+    with torch.no_grad():
+        for parameter in source.parameters():
+            parameter.add_(1.0)
+    torch.save(source.state_dict(), tmp_path / "w.pt")
+    save_file(source.state_dict(), tmp_path / "w.safetensors")
+    for name in ("w.pt", "w.safetensors"):
+        module = untrained_module(tiny, Role.STUDENT)
+        load_weights(module, tmp_path / name)
+        assert torch.equal(module(X), source(X))
+
+
+@pytest.mark.parametrize("content", [b"", b"not weights", b"PK\x03\x04torn"])
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+def test_a_damaged_weights_file_is_told(tiny: Project, tmp_path: Path, content: bytes, suffix: str) -> None:
+    path = tmp_path / f"w.{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(ModelError):
+        load_weights(untrained_module(tiny, Role.STUDENT), path)
+
+
+def test_weights_of_another_architecture_are_told(tiny: Project, tmp_path: Path) -> None:
+    torch.save(untrained_module(tiny, Role.TEACHER).state_dict(), tmp_path / "w.pt")
+    with pytest.raises(ModelError, match=r"does not fit the module: \d+ tensors differ, first"):
+        load_weights(untrained_module(tiny, Role.STUDENT), tmp_path / "w.pt")
+    torch.save([torch.ones(1)], tmp_path / "list.pt")
+    with pytest.raises(ModelError, match="no state dict"):
+        load_weights(untrained_module(tiny, Role.STUDENT), tmp_path / "list.pt")
+
+
+def test_inputs_and_outputs_that_do_not_fit_are_told(tiny: Project) -> None:
+    module = untrained_module(tiny, Role.STUDENT)
+    with pytest.raises(ModelError, match=r"does not take inputs of shape \(2, 3, 8, 8\)"):
+        outputs_of(module, Batch((torch.zeros(2, 3, 8, 8),), None), "model:student")
+    with pytest.raises(ModelError, match="does not return tensors"):
+        outputs_of(Text(), Batch((X,), None), "model:text")
+
+
+class Text(nn.Module):
+    def forward(self, x: torch.Tensor) -> str:
+        return "no tensor"
+
+
+def test_the_seed_reaches_every_generator() -> None:
+    import random
+
+    import numpy as np
+
+    drawn = []
+    for _ in range(2):
+        seed_everything(3, epoch=2)
+        drawn.append((random.random(), float(np.random.rand()), float(torch.rand(1))))
+    seed_everything(3, epoch=3)
+    assert drawn[0] == drawn[1]
+    assert random.random() != drawn[0][0]
+
+
+def test_weights_in_the_recipe_go_without_training(make_project: Callable[..., Path]) -> None:
+    from edgekit.build import build
+    from edgekit.progress import Silent
+    from edgekit.target import find_target
+
+    folder = make_project({'student = "model:student"': 'student = "model:student"\nteacher_weights = "t.pt"'})
+    text = (folder / "edgekit.toml").read_text()
+    steps = '[[steps]]\nuse = "load"\nrole = "teacher"\n\n[[steps]]\nuse = "distill"\nepochs = 1\n\n'
+    steps += '[[steps]]\nuse = "export"\n'
+    (folder / "edgekit.toml").write_text(text[: text.index("[[steps]]")] + steps)
+    (folder / "t.pt").write_bytes(b"")
+    project = load_project(folder)
+    torch.save(untrained_module(project, Role.TEACHER).state_dict(), folder / "t.pt")
+    done = build(project, [find_target("rpi4")], Silent()).targets[0]
+    assert done.steps[0].artifact.notes["weights"] == "t.pt"
+    nameless = project.model_copy(update={"model": project.model.model_copy(update={"teacher": None})})
+    with pytest.raises(EntryPointError, match="names no teacher"):
+        untrained_module(nameless, Role.TEACHER)
