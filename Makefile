@@ -6,38 +6,44 @@ BIN := .venv/bin
 # that pytorch.org/get-started shows for "CPU": make demo TORCH_INDEX=URL
 TORCH_INDEX ?=
 TORCH := torch==2.13.0
+EMULATED := rpi3 rpi4 rpi5 rpi-zero2w arm64-generic x86-avx2
 
-.PHONY: demo test test-all check benchmark install emulator clean
+.PHONY: demo test test-all check benchmark clean
 
-demo: install emulator
+demo: .venv/training .venv/emulators
 	cd examples/digits && ../../$(BIN)/edgekit build --target rpi4
 
-test: install emulator check
+test: check .venv/emulators
 	$(BIN)/pytest -n 2 -m "not slow"
 
-test-all: install emulator check
+test-all: check .venv/emulators
 	$(BIN)/pytest -n 2
 
-check: install
+check: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-benchmark: install emulator
+benchmark: .venv/training .venv/emulators
 	$(BIN)/python benchmarks/digits.py
 
-install: .venv/installed
-
 # torch first: anything that merely wants "torch" would take another build of it.
-.venv/installed: pyproject.toml
+.venv/torch:
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) "$(TORCH)"
-	$(BIN)/python -m pip install --quiet --editable ".[dev]"
-	touch .venv/installed
+	touch $@
 
-# Where the host cannot set the emulator up, the build goes on and says which gates could not run.
-emulator: install
-	$(BIN)/edgekit setup rpi4 rpi5 rpi-zero2w x86-avx2 || $(BIN)/edgekit doctor
+.venv/training: .venv/torch pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[training]"
+	touch $@
+
+.venv/dev: .venv/training
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	touch $@
+
+# Where the host cannot set them up, the build goes on and says which gates could not run.
+.venv/emulators: .venv/training
+	$(BIN)/edgekit setup $(EMULATED) && touch $@ || $(BIN)/edgekit doctor
 
 clean:
 	rm -rf .venv .edgekit examples/*/.edgekit examples/*/dist

@@ -1,0 +1,22 @@
+# edgekit with its emulators, for hosts that cannot set them up (macOS, Windows, no apt) and for firmware CI.
+#   docker build -f docker/edgekit.Dockerfile -t edgekit .
+#   docker run --rm -v "$PWD:/project" edgekit build --target rpi4
+# The base needs Python 3.11 or later, and apt: Debian or a derivative.
+ARG BASE=python:3.11-slim-bookworm
+FROM ${BASE}
+
+# The index of torch's CPU build, as pytorch.org/get-started shows it for "CPU"; pip's default brings CUDA along.
+ARG TORCH_INDEX=
+COPY . /src
+RUN python3 -m pip install --no-cache-dir ${TORCH_INDEX:+--index-url ${TORCH_INDEX}} "torch==2.13.0" \
+    && python3 -m pip install --no-cache-dir "/src[training]" \
+    && rm -rf /src
+
+ENV EDGEKIT_EMULATORS=/opt/edgekit/emulators
+RUN edgekit setup rpi4 rpi5 rpi-zero2w x86-avx2 \
+    && useradd --create-home edgekit \
+    && chmod -R a+rX /opt/edgekit
+
+USER edgekit
+WORKDIR /project
+ENTRYPOINT ["edgekit"]
