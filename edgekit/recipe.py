@@ -9,6 +9,7 @@ import edgekit.steps as steps_room
 from edgekit.errors import RecipeError, did_you_mean
 from edgekit.project import PROJECT_FILE, Project
 from edgekit.step import Step, step_from
+from edgekit.steps.load import Load
 from edgekit.toml import read_toml
 from edgekit.traits import Role
 
@@ -27,11 +28,31 @@ class Recipe:
     steps: tuple[RecipeStep, ...]
 
 
+_LOAD = {role: RecipeStep(Load(), role) for role in (Role.TEACHER, Role.STUDENT)}
+
+
 def recipe_of(project: Project) -> Recipe:
-    """The recipe that a project asks for: its own [[steps]], a named one, or the recommended one."""
-    if project.steps:
-        return _parsed(project.name, project.steps, str(project.root / PROJECT_FILE))
-    return find_recipe(project.recipe or RECOMMENDED, project.root)
+    """The recipe that a project asks for: its own [[steps]], a named one, or the recommended one.
+
+    In a named recipe, a role whose trained weights the project declares is loaded instead of trained. Raises
+    RecipeError where [[steps]] leave declared weights unused: they would be ignored without a word.
+    """
+    if not project.steps:
+        named = find_recipe(project.recipe or RECOMMENDED, project.root)
+        return Recipe(named.name, tuple(_loaded(each, project) for each in named.steps))
+    own = _parsed(project.name, project.steps, str(project.root / PROJECT_FILE))
+    for role in (Role.TEACHER, Role.STUDENT):
+        if project.weights_file(role) and not any(each == _LOAD[role] for each in own.steps):
+            raise RecipeError(
+                f"edgekit.toml names {role}_weights, and no step loads them",
+                f'put [[steps]] use = "load", role = "{role}" in the place of train, or remove the key',
+            )
+    return own
+
+
+def _loaded(each: RecipeStep, project: Project) -> RecipeStep:
+    is_training = each.step.name() == "train" and project.weights_file(each.role) is not None
+    return _LOAD[each.role] if is_training else each
 
 
 def shipped_recipes() -> dict[str, Path]:

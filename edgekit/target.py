@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_serializer
 
 from edgekit.errors import TargetError, did_you_mean
 from edgekit.host import DECISIVE_ISA, Host
@@ -78,6 +78,11 @@ class Target(_Record):
     cpuinfo: CpuInfo | None = None
     container: Container | None = None
     budgets: Budgets = Budgets()
+
+    @field_serializer("isa")
+    def _sorted(self, isa: frozenset[str]) -> list[str]:
+        """A set has no order of its own, and this goes into the cache's keys and the manifest."""
+        return sorted(isa)
 
     def is_this(self, host: Host) -> bool:
         """Whether a figure taken on `host` is this target's own: same architecture, same deciding instruction sets,

@@ -58,3 +58,22 @@ def test_an_unknown_recipe_brings_the_nearest() -> None:
     with pytest.raises(RecipeError) as raised:
         find_recipe("distil-prune-in8", Path())
     assert raised.value.hint == "did you mean 'distil-prune-int8'?"
+
+
+def weighted(folder: Path, steps: str) -> Project:
+    """The tiny project with declared weights for its teacher, and these steps."""
+    text = (folder / "edgekit.toml").read_text().replace("[data]", 'teacher_weights = "t.safetensors"\n\n[data]')
+    (folder / "edgekit.toml").write_text(text[: text.index("[[steps]]")] + steps)
+    (folder / "t.safetensors").touch()
+    return load_project(folder)
+
+
+def test_a_named_recipe_loads_declared_weights_instead_of_training(make_project: Callable[..., Path]) -> None:
+    recipe = recipe_of(weighted(make_project(), ""))
+    assert [each.step.name() for each in recipe.steps[:2]] == ["load", "distill"]
+    assert recipe.steps[0].role is Role.TEACHER
+
+
+def test_declared_weights_that_no_step_loads_are_told(make_project: Callable[..., Path]) -> None:
+    with pytest.raises(RecipeError, match="names teacher_weights, and no step loads them"):
+        recipe_of(weighted(make_project(), '[[steps]]\nuse = "train"\nrole = "teacher"\n'))

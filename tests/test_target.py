@@ -1,4 +1,7 @@
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,3 +80,19 @@ def test_a_machine_is_a_target_only_with_the_same_deciding_instructions() -> Non
     assert plain.is_this(haswell) and not plain.is_this(zen4)
     pi3 = Host("aarch64", frozenset({"neon"}), "0xd03", "")
     assert find_target("rpi3").is_this(pi3) and not find_target("rpi4").is_this(pi3)
+
+
+def test_the_json_of_a_target_is_the_same_in_every_process() -> None:
+    """It goes into keys and manifests; the order of a set changes with the hash seed."""
+    script = "from edgekit.target import find_target; print(find_target('x86-vnni').model_dump_json())"
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in range(8)
+    }
+    assert len(told) == 1

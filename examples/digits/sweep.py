@@ -19,7 +19,7 @@ from edgekit.training.losses import task_loss
 from edgekit.training.modules import parameter_count, seed_everything
 from edgekit.traits import Data
 
-WIDTHS = (8, 12, 16, 24, 32, 48)
+WIDTHS = (8, 16, 24, 32, 48)
 WITHIN = 0.3
 
 
