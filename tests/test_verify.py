@@ -5,6 +5,7 @@ import pytest
 
 from edgekit.build import Build
 from edgekit.errors import EmulatorError
+from edgekit.host import this_host
 from edgekit.project import Project
 from edgekit.target import Budgets, find_target
 from edgekit.traits import Fidelity
@@ -76,9 +77,11 @@ def test_the_verdict_survives_json(built: Build) -> None:
 
 
 def test_on_the_target_the_outputs_are_those_of_this_machine(built: Build) -> None:
-    rpi4, vnni = built.targets
-    for each in (rpi4, vnni):
-        assert status(each.verdict)["parity"] == "passed", [gate.detail for gate in each.verdict.gates]
+    rpi4 = built.targets[0]
+    for each in built.targets:
+        can_run = each.target.cpu or each.target.is_this(this_host())
+        expected = "passed" if can_run else "not_run"
+        assert status(each.verdict)["parity"] == expected, [gate.detail for gate in each.verdict.gates]
     metrics = {(one.model, one.fidelity): one.value for one in rpi4.verdict.measurements if one.name == "metric"}
     assert metrics["deployed", Fidelity.EMULATED] == metrics["deployed", Fidelity.NATIVE]
 
@@ -87,9 +90,9 @@ def test_latency_is_native_or_absent(built: Build) -> None:
     rpi4, vnni = built.targets
     assert not [one for one in rpi4.verdict.measurements if one.name.startswith("latency")]
     assert not [one for one in rpi4.verdict.measurements if one.fidelity is Fidelity.EMULATED and one.unit == "ms"]
-    for each in (each for each in (rpi4, vnni) if each.target.id == "x86-vnni"):
-        native = [one for one in each.verdict.measurements if one.name == "latency_p50"]
-        assert all(one.fidelity is Fidelity.NATIVE for one in native)
+    native = [one for one in vnni.verdict.measurements if one.name == "latency_p50"]
+    assert len(native) == (2 if vnni.target.is_this(this_host()) else 0), "the deployed model and the float student"
+    assert all(one.fidelity is Fidelity.NATIVE for one in native)
 
 
 def test_budgets_of_the_project_win() -> None:
