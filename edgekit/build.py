@@ -12,6 +12,7 @@ from edgekit.bundle.manifest import Lineage
 from edgekit.cache import Cache, Entry
 from edgekit.errors import EdgekitError, EmulatorError, StepError, TargetError, storage_errors
 from edgekit.files import sha256_of_file, sha256_of_json
+from edgekit.gates import Status
 from edgekit.plan import ENTRY, Plan, PlannedStep, plan_of
 from edgekit.progress import Progress
 from edgekit.project import Project
@@ -22,7 +23,7 @@ from edgekit.sources import code_version
 from edgekit.step import Context, Setting, TargetView
 from edgekit.target import Target, find_target
 from edgekit.traits import Data, Facts, Format, Role, Trait
-from edgekit.verify import Candidate, Candidates, Status, Verdict, verdict_from_json, verified
+from edgekit.verify import Candidate, Candidates, Verdict, verdict_from_json, verified
 
 _OBSERVABLE = frozenset({Format.ONNX, Trait.FLOAT, Trait.INTEGER, Trait.PORTABLE, Trait.FOLDED, Trait.SHAPED})
 

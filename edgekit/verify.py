@@ -1,13 +1,13 @@
-"""The gates: what must hold of a model before anyone embeds it, and whether it could be checked here."""
+"""The verdict: the deployed model run where the target's instruction set is, measured, and judged gate by gate."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgekit.bench.measurement import Measurement
 from edgekit.errors import EdgekitError, EmulatorError, RunError
+from edgekit.gates import Gate, Status, memory_gate, parity_gate, shapes_of, why_not
+from edgekit.measurement import Measurement, latency_measurements, static_measurements
 from edgekit.project import Project
 from edgekit.target import Budgets, Target
 from edgekit.traits import Fidelity
@@ -16,31 +16,10 @@ if TYPE_CHECKING:
     from edgekit.arrays import Array, Arrays
     from edgekit.runners.runner import Result, Runner
 
-FLOAT_TOLERANCE = 1e-4
-"""Of the largest output: what another order of float additions explains."""
-INTEGER_TOLERANCE = 1e-2
-"""Of the largest output, where the size of one integer step cannot be read from the file."""
 _SAMPLES = 1024
 _EMULATED_MACS = 3_000_000_000
 """As many as an emulated core does in about half a minute."""
 _TIMING_SECONDS = 1.5
-
-
-class Status(StrEnum):
-    PASSED = "passed"
-    FAILED = "failed"
-    NOT_RUN = "not_run"
-    """It could not be checked here. Never counts as passed."""
-
-
-@dataclass(frozen=True)
-class Gate:
-    name: str
-    status: Status
-    detail: str
-
-    def to_json(self) -> dict[str, str]:
-        return {"name": self.name, "status": self.status.value, "detail": self.detail}
 
 
 @dataclass(frozen=True)
@@ -120,7 +99,7 @@ def verified(
         given = tuple(result.outputs[0])
         _write_golden(golden, inputs, given)
         measurements += _run_measurements(result, deployed, float_student)
-        if complete and result.fidelity is not Fidelity.NATIVE and _shapes(given) == _shapes(expected):
+        if complete and result.fidelity is not Fidelity.NATIVE and shapes_of(given) == shapes_of(expected):
             value = metric_value(project, given, labels)
             measurements.append(Measurement(deployed.name, "metric", value, unit, result.fidelity, "the whole split"))
     budgets = merged(target.budgets, project.budgets)
@@ -134,62 +113,6 @@ def merged(target: Budgets, project: Budgets) -> Budgets:
     """The project's budgets over the target's defaults."""
     told = {key: value for key, value in project.model_dump().items() if value is not None}
     return target.model_copy(update=told)
-
-
-def static_measurements(name: str, path: Path) -> list[Measurement]:
-    """What can be counted in a file: bytes, parameters, multiply-accumulates for one sample."""
-    from edgekit.graph import inspected
-
-    found = inspected(path)
-    told = [
-        Measurement(name, "file_size", path.stat().st_size, "bytes", Fidelity.STATIC),
-        Measurement(name, "parameters", found.parameters, "count", Fidelity.STATIC),
-    ]
-    if found.macs is not None:
-        told.append(Measurement(name, "macs", found.macs, "count", Fidelity.STATIC))
-    return told
-
-
-def latency_measurements(
-    name: str, latencies_ms: Sequence[float], fidelity: Fidelity, detail: str
-) -> list[Measurement]:
-    """p50, p90 and p99 of single runs, in milliseconds."""
-    import numpy as np
-
-    return [
-        Measurement(name, f"latency_p{rank}", float(np.percentile(latencies_ms, rank)), "ms", fidelity, detail)
-        for rank in (50, 90, 99)
-    ]
-
-
-def tolerance_of(path: Path, expected: Sequence["Array"]) -> tuple[float, str]:
-    """How far, in the output's unit, two runs of a file may lie apart on two CPUs, and why."""
-    import numpy as np
-
-    from edgekit.graph import load_model, observed_facts, output_step
-    from edgekit.traits import Trait
-
-    model = load_model(path)
-    steps = output_step(model)
-    if steps:
-        return max(steps.values()), "one integer step"
-    largest = max((float(np.abs(each).max(initial=0.0)) for each in expected), default=0.0)
-    share = INTEGER_TOLERANCE if Trait.INTEGER in observed_facts(model) else FLOAT_TOLERANCE
-    return share * largest, f"{share:g} of the largest output"
-
-
-def largest_difference(expected: Sequence["Array"], given: Sequence["Array"]) -> float:
-    """The largest absolute difference over all outputs; infinity where shapes differ or numbers became NaN."""
-    import numpy as np
-
-    if _shapes(expected) != _shapes(given):
-        return float("inf")
-    worst = 0.0
-    for left, right in zip(expected, given, strict=True):
-        apart = np.abs(left.astype(np.float64) - right.astype(np.float64))
-        apart[np.isnan(left) & np.isnan(right)] = 0.0
-        worst = max(worst, float("inf") if np.isnan(apart).any() else float(apart.max(initial=0.0)))
-    return worst
 
 
 def _samples(split: Any, path: Path) -> tuple["Arrays", Any, bool]:
@@ -239,19 +162,6 @@ def _run_measurements(result: "Result", deployed: Candidate, float_student: Cand
     return told
 
 
-def parity_gate(path: Path, expected: Sequence["Array"], result: "Result | EdgekitError", samples: int) -> Gate:
-    """Whether a run on a target gave what this machine gives: failed where it crashed, not run where there was none."""
-    if isinstance(result, RunError):
-        return Gate("parity", Status.FAILED, result.message)
-    if isinstance(result, EdgekitError):
-        return Gate("parity", Status.NOT_RUN, f"{result.message}; {result.hint}")
-    allowed, why = tolerance_of(path, expected)
-    apart = largest_difference(expected, result.outputs[0])
-    status = Status.PASSED if apart <= allowed else Status.FAILED
-    where = "here" if result.fidelity is Fidelity.NATIVE else f"{result.fidelity} against here"
-    return Gate("parity", status, f"{samples} samples {where}: differ by {apart:.3g}, allowed {allowed:.3g} ({why})")
-
-
 def _metric_gates(budgets: Budgets, value: float, reference: float, unit: str) -> list[Gate]:
     gates = []
     if budgets.max_drop is not None:
@@ -292,28 +202,11 @@ def _budget_gates(
     if budgets.max_latency_ms is not None:
         latency = figures.get("latency_p50")
         if latency is None:
-            gates.append(Gate("latency", Status.NOT_RUN, _why_not(result, "wall time under emulation is no latency")))
+            gates.append(Gate("latency", Status.NOT_RUN, why_not(result, "wall time under emulation is no latency")))
         else:
             status = Status.PASSED if latency.value <= budgets.max_latency_ms else Status.FAILED
             gates.append(Gate("latency", status, f"p50 {latency.value:.3g} ms, at most {budgets.max_latency_ms:g} ms"))
     return gates
-
-
-def memory_gate(limit: int, why: str, measurements: Sequence[Measurement], result: "Result | EdgekitError") -> Gate:
-    """Whether the peak memory among `measurements` lies within `limit` bytes."""
-    memory = next((each for each in measurements if each.name == "memory_peak"), None)
-    if memory is None:
-        return Gate("memory", Status.NOT_RUN, _why_not(result, "the emulator cannot tell the guest's memory apart"))
-    status = Status.PASSED if memory.value <= limit else Status.FAILED
-    return Gate("memory", status, f"{memory.value / 1e6:.1f} MB ({memory.fidelity}) of {limit / 1e6:.0f} MB, {why}")
-
-
-def _why_not(result: "Result | EdgekitError", otherwise: str) -> str:
-    return f"{result.message}; {result.hint}" if isinstance(result, EdgekitError) else otherwise
-
-
-def _shapes(arrays: Sequence["Array"]) -> list[tuple[int, ...]]:
-    return [each.shape for each in arrays]
 
 
 def _write_golden(path: Path, inputs: Sequence["Array"], outputs: Sequence["Array"]) -> None:

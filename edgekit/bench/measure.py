@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekit.bench.measurement import Measurement
 from edgekit.errors import ModelError, RunError
+from edgekit.gates import Gate, Status, memory_gate, parity_gate
+from edgekit.measurement import Measurement, latency_measurements, static_measurements
 from edgekit.runners.choice import runner_for
 from edgekit.runners.native import NativeRunner
 from edgekit.runners.runner import Job, Result
 from edgekit.sample import random_inputs
 from edgekit.target import Target
 from edgekit.traits import Fidelity
-from edgekit.verify import Gate, Status, latency_measurements, memory_gate, parity_gate, static_measurements
 
 _PARITY_SAMPLES = 4
 

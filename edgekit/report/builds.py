@@ -64,7 +64,7 @@ def _target_json(built: Build, each: TargetBuild) -> dict[str, Any]:
 def _steps(built: Build, each: TargetBuild, unit: str) -> RenderableType:
     title = f"{built.project.name} for {each.target.id} ({each.target.name}), seed {built.project.seed}"
     rows = table(
-        title, "step", "model", f"{unit} (native)", "parameters", "file", "time", numeric=frozenset({2, 3, 4, 5})
+        title, "step", "model", f"{unit}, native", "parameters", "file", "time", numeric=frozenset({2, 3, 4, 5})
     )
     for number, run in enumerate(each.steps, start=1):
         notes = run.artifact.notes
@@ -96,8 +96,8 @@ def _models(each: TargetBuild, unit: str) -> RenderableType:
         for fidelity in Fidelity
         if any(one.name == name and one.fidelity is fidelity for one in measured)
     ]
-    headings = [f"{label}\n({fidelity})" for _, label, fidelity in columns]
-    rows = table("", "model", *headings, "smaller\n(static)", numeric=frozenset(range(1, len(columns) + 2)))
+    headings = [f"{label}\n{fidelity}" for _, label, fidelity in columns]
+    rows = table("", "model", *headings, "smaller\nstatic", numeric=frozenset(range(1, len(columns) + 2)))
     sizes = {one.model: one.value for one in measured if one.name == "file_size"}
     for model in sorted(models, key=["reference", "float student", "deployed"].index):
         figures = {(one.name, one.fidelity): one for one in measured if one.model == model}

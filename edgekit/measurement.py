@@ -1,0 +1,50 @@
+"""Measurement: a figure that says what it is of and how it was obtained; and those that need no more than a file or a
+list of latencies."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from edgekit.traits import Fidelity
+
+
+@dataclass(frozen=True)
+class Measurement:
+    model: str
+    name: str
+    value: float
+    unit: str
+    """ms, bytes, count, or a metric's name."""
+    fidelity: Fidelity
+    detail: str = ""
+    """How: threads, samples, CPU."""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def static_measurements(name: str, path: Path) -> list[Measurement]:
+    """What can be counted in a file: bytes, parameters, multiply-accumulates for one sample."""
+    from edgekit.graph import inspected
+
+    found = inspected(path)
+    told = [
+        Measurement(name, "file_size", path.stat().st_size, "bytes", Fidelity.STATIC),
+        Measurement(name, "parameters", found.parameters, "count", Fidelity.STATIC),
+    ]
+    if found.macs is not None:
+        told.append(Measurement(name, "macs", found.macs, "count", Fidelity.STATIC))
+    return told
+
+
+def latency_measurements(
+    name: str, latencies_ms: Sequence[float], fidelity: Fidelity, detail: str
+) -> list[Measurement]:
+    """p50, p90 and p99 of single runs, in milliseconds."""
+    import numpy as np
+
+    return [
+        Measurement(name, f"latency_p{rank}", float(np.percentile(latencies_ms, rank)), "ms", fidelity, detail)
+        for rank in (50, 90, 99)
+    ]
