@@ -1,6 +1,6 @@
 # edgekit with its emulators, for hosts that cannot set them up (macOS, Windows, no apt) and for firmware CI.
 #   docker build -f docker/edgekit.Dockerfile -t edgekit .
-#   docker run --rm -v "$PWD:/project" edgekit build --target rpi4
+#   docker run --rm --user "$(id -u):$(id -g)" -v "$PWD:/project" edgekit build --target rpi4
 # The base needs Python 3.11 or later, and apt: Debian or a derivative.
 ARG BASE=python:3.11-slim-bookworm
 FROM ${BASE}
@@ -12,7 +12,8 @@ RUN python3 -m pip install --no-cache-dir ${TORCH_INDEX:+--index-url ${TORCH_IND
     && python3 -m pip install --no-cache-dir "/src[training]" \
     && rm -rf /src
 
-ENV EDGEKIT_EMULATORS=/opt/edgekit/emulators
+# Any user may run it: HOME is where torch and others put what they keep.
+ENV EDGEKIT_EMULATORS=/opt/edgekit/emulators HOME=/tmp
 RUN edgekit setup rpi4 rpi5 rpi-zero2w x86-avx2 \
     && useradd --create-home edgekit \
     && chmod -R a+rX /opt/edgekit
