@@ -8,10 +8,10 @@ from edgekit.errors import EntryPointError
 from edgekit.files import sha256_of_file, sha256_of_json
 
 
-def imported_files(root: Path, module: str) -> tuple[Path, ...]:
+def imported_files(root: Path, module: str, package: str = "") -> tuple[Path, ...]:
     """`module`'s file and those of every module below `root` that it imports, directly or not, sorted.
 
-    An import inside a function counts; one by a computed name is not seen (name such files in `data_files`).
+    With `package`, only that package's modules: where packages are installed, everything lies below one root. An import inside a function counts; one by a computed name is not seen (name such files in `data_files`).
     Raises EntryPointError when `module` is not below `root`, or when a file is not valid Python.
     """
     start = _files_of(root, module)
@@ -28,19 +28,21 @@ def imported_files(root: Path, module: str) -> tuple[Path, ...]:
             continue
         found.add(path)
         for name in _imported_names(path, _module_name(root, path)):
-            waiting.extend(_files_of(root, name))
+            if not package or name.split(".")[0] == package:
+                waiting.extend(_files_of(root, name))
     return tuple(sorted(found))
 
 
-def sources_digest(root: Path, module: str) -> str:
+def sources_digest(root: Path, module: str, package: str = "") -> str:
     """One digest over the text of `imported_files`."""
-    return sha256_of_json({str(path.relative_to(root)): sha256_of_file(path) for path in imported_files(root, module)})
+    files = imported_files(root, module, package)
+    return sha256_of_json({str(path.relative_to(root)): sha256_of_file(path) for path in files})
 
 
 @cache
 def code_version(module: str) -> str:
     """The version of one of edgekit's own modules: the digest of its source and of all it imports from edgekit."""
-    return sources_digest(Path(__file__).parent.parent, module)
+    return sources_digest(Path(__file__).parent.parent, module, package="edgekit")
 
 
 def _files_of(root: Path, module: str) -> list[Path]:

@@ -1,3 +1,7 @@
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,3 +69,24 @@ def test_a_step_has_the_version_of_what_it_imports() -> None:
     files = names(root, "edgekit.steps.train")
     assert "edgekit/training/loop.py" in files
     assert "edgekit/steps/fuse.py" not in files
+
+
+def test_installed_beside_others_a_step_is_versioned_by_edgekit_alone(tmp_path: Path) -> None:
+    """In site-packages, torch lies below the same root as edgekit: parsing it took half a minute a step."""
+    shutil.copytree(Path(__file__).parent.parent / "edgekit", tmp_path / "edgekit")
+    shutil.copytree(Path(__file__).parent.parent / "targets", tmp_path / "edgekit" / "_targets")
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text("this is no Python: parsing it fails")
+    script = "import edgekit; print(edgekit.__file__); from edgekit.sources import code_version as v; "
+    script += "print(v('edgekit.steps.train'))"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    place, version = done.stdout.split()
+    assert place.startswith(str(tmp_path)) and version == code_version("edgekit.steps.train")
