@@ -11,7 +11,8 @@ from edgekit.files import sha256_of_file, sha256_of_json
 def imported_files(root: Path, module: str, package: str = "") -> tuple[Path, ...]:
     """`module`'s file and those of every module below `root` that it imports, directly or not, sorted.
 
-    With `package`, only that package's modules: where packages are installed, everything lies below one root. An import inside a function counts; one by a computed name is not seen (name such files in `data_files`).
+    With `package`, only that package's modules: where packages are installed, everything lies below one root. An
+    import inside a function counts; one by a computed name is not seen (name such files in `data_files`).
     Raises EntryPointError when `module` is not below `root`, or when a file is not valid Python.
     """
     start = _files_of(root, module)

@@ -14,12 +14,10 @@ SCHEMA = 1
 def bench_report(found: Bench) -> list[RenderableType]:
     """One row a figure, each with how it was obtained; below, what could not be measured and why."""
     where = f" for {found.target.id}" if found.target else ""
-    rows = table(
-        f"{found.model.name}{where}, on {found.place}", "figure", "value", "fidelity", "how", numeric=frozenset({1})
-    )
+    rows = table("", "figure", "value", "fidelity", "how", numeric=frozenset({1}))
     for one in found.measurements:
         rows.add_row(one.name, with_unit(one.value, one.unit), one.fidelity, escape(one.detail))
-    shown: list[RenderableType] = [rows]
+    shown: list[RenderableType] = [f"[bold]{escape(found.model.name)}{where}, on {escape(found.place)}[/]", rows]
     if found.gates:
         gates = table("", "gate", "status", "detail")
         for gate in found.gates:
