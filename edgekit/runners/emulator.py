@@ -212,9 +212,8 @@ def _download(packages: Sequence[str], arch: str, state: Path) -> list[Path]:
     }
     apt = ["apt-get", "-qq", *(part for key, value in options.items() for part in ("-o", f"{key}={value}"))]
     _run([*apt, "update"], "apt-get update", CONTAINER_HINT)
-    before = set(archives.glob("*.deb"))
-    for path in before:
-        path.unlink()
+    for stale in archives.glob("*.deb"):
+        stale.unlink()
     _run([*apt, "install", "--yes", "--no-install-recommends", "--download-only", *packages], "apt-get", CONTAINER_HINT)
     return sorted(archives.glob("*.deb"))
 
