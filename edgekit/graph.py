@@ -32,6 +32,8 @@ _INTEGER_OPERATORS = {
 }  # fmt: skip
 
 
+_DIVISORS = {"group", "strides", "dilations", "kernel_shape"}
+
 # The runtime's own operators: the standard one that gives the same shape, and which inputs it takes.
 _STANDARD = {
     "FusedConv": ("Conv", (0, 1)),
@@ -97,6 +99,7 @@ def load_model(path: Path) -> ModelProto:
         ) from error
     if not model.graph.node and not model.graph.output:
         raise ModelError(f"{path} is no ONNX model: it holds no graph", "name an .onnx file")
+    _check_divisors(model, path)
     try:
         # The checker knows only the standard domains: a fused graph is checked by the runtime that loads it.
         if all(each.domain in ("", "ai.onnx", "ai.onnx.ml") for each in model.opset_import):
@@ -108,9 +111,27 @@ def load_model(path: Path) -> ModelProto:
     return model
 
 
+def _check_divisors(model: ModelProto, path: Path) -> None:
+    """onnx's shape inference divides by these without looking, and takes the process down with it."""
+    for node in _nodes(model.graph):
+        for attribute in node.attribute:
+            values = [attribute.i, *attribute.ints] if attribute.name == "group" else list(attribute.ints)
+            if attribute.name in _DIVISORS and (min(values, default=1) <= 0):
+                raise ModelError(
+                    f"{path} is not a valid ONNX model: {attribute.name} is {min(values)}", "export it again"
+                )
+
+
 def inspected(path: Path) -> Inspection:
-    """What can be read in a model file. Raises ModelError for a file that is no model."""
+    """What can be read in a model file. Raises ModelError for a file that is no sound model."""
     model = load_model(path)
+    try:
+        return _inspection(model)
+    except Exception as error:  # a damaged graph may break any assumption: names that are no text, nodes without inputs
+        raise ModelError(f"{path} is not a valid ONNX model: {error}", "export it again") from error
+
+
+def _inspection(model: ModelProto) -> Inspection:
     graph = model.graph
     weights = _weights(graph)
     types: Counter[str] = Counter()

@@ -108,3 +108,20 @@ def test_a_dynamic_axis_needs_a_length() -> None:
     with pytest.raises(ModelError) as raised:
         batch_of_one(port, {})
     assert "--shape sequence=" in raised.value.hint
+
+
+@pytest.mark.parametrize(("name", "value"), [("strides", [0, 1]), ("dilations", [0, 0]), ("group", 0)])
+def test_a_division_by_zero_in_a_damaged_file_is_refused(conv_model: Path, name: str, value: object) -> None:
+    """onnx's shape inference would end the whole process with SIGFPE."""
+    model = onnx.load(conv_model)
+    model.graph.node[0].attribute.append(helper.make_attribute(name, value))
+    onnx.save(model, conv_model)
+    with pytest.raises(ModelError, match=f"{name} is 0"):
+        inspected(conv_model)
+
+
+def test_a_name_that_is_no_text_is_refused(conv_model: Path) -> None:
+    content = conv_model.read_bytes().replace(b"kernel", b"kern\xff\x98")
+    conv_model.write_bytes(content)
+    with pytest.raises(ModelError):
+        inspected(conv_model)

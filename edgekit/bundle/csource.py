@@ -82,8 +82,9 @@ def _definition(symbol: str, each: PortSource) -> str:
 
 
 def _comment(port: Port) -> str:
+    """A port in words, without any character that could end the comment or splice its lines."""
     told = f"{port.name}: {port.dtype}, {' x '.join(str(size) for size in port.shape) or 'scalar'}"
-    return told.replace("*/", "* /").replace("/*", "/ *")
+    return re.sub(r"[^\w :.,-]", "_", told, flags=re.ASCII)
 
 
 def _c_string(text: str) -> str:
