@@ -122,16 +122,15 @@ class _Data:
     def _content(self, entry: str, sources: str) -> str:
         """The digest of undeclared data, taken once for these sources and kept."""
         key = sha256_of_json(["content", sources])
-        found = self.cache.get(key)
-        if found is None:
-            with self.cache.locked(key, lambda: None):
-                from edgekit.training.datasets import Split
 
-                self.progress.note(f"hashing what '{entry}' gives: edgekit.toml declares no data_files")
-                split = next(each for each in Data if self.project.data_entry(each) == entry)
-                content = Split(self.project, split).content_digest()
-                self.cache.workspace(key)
-                found = self.cache.put(key, {"kind": "data", "entry": entry, "digest": content})
+        def hashed(*_: Path) -> dict[str, Any]:
+            from edgekit.training.datasets import Split
+
+            self.progress.note(f"hashing what '{entry}' gives: edgekit.toml declares no data_files")
+            split = next(each for each in Data if self.project.data_entry(each) == entry)
+            return {"kind": "data", "entry": entry, "digest": Split(self.project, split).content_digest()}
+
+        found, _ = self.cache.entry(key, hashed)
         told = (
             f"{entry}: hashed {found.record['created']}, assumed unchanged since; declare data_files to have it watched"
         )
@@ -196,14 +195,11 @@ class _Driver:
         model = self._input(planned.role, planned.parent, runs)
         joined = {role: runs[index].artifact for role, index in planned.joined.items()}
         key = self._key(plan.target, planned, model, joined)
-        entry = self.cache.get(key)
-        cached = entry is not None
-        if entry is None:
-            with self.cache.locked(key, lambda: self.progress.note(f"waiting for another build that runs {name}")):
-                entry = self.cache.get(key)
-                cached = entry is not None
-                if entry is None:
-                    entry = self._work(key, plan.target, planned, model, joined)
+        entry, cached = self.cache.entry(
+            key,
+            lambda output, checkpoints: self._work(output, checkpoints, plan.target, planned, model, joined),
+            lambda: self.progress.note(f"waiting for another build that runs {name}"),
+        )
         artifact = Artifact(
             path=entry.folder / entry.record["file"],
             format=Format.ONNX if Format.ONNX in planned.facts else Format.TORCH,
@@ -219,10 +215,15 @@ class _Driver:
         return StepRun(planned.step.name(), planned.role, cached, seconds, artifact, planned.step.options(), metric)
 
     def _work(
-        self, key: str, target: Target, planned: PlannedStep, model: Artifact, joined: Mapping[Role, Artifact]
-    ) -> Entry:
-        """Run a step into its workspace, check its declaration, and make it an entry."""
-        output, checkpoints = self.cache.workspace(key)
+        self,
+        output: Path,
+        checkpoints: Path,
+        target: Target,
+        planned: PlannedStep,
+        model: Artifact,
+        joined: Mapping[Role, Artifact],
+    ) -> dict[str, Any]:
+        """Run a step into its workspace, check its declaration, and return its record."""
         role = planned.role if planned.role is not Role.REFERENCE else model.role
         view = TargetView(target, planned.step.contract.target)
         context = Context(self.project, view, role, output, checkpoints, self.progress)
@@ -239,8 +240,7 @@ class _Driver:
                 "the steps before it are in the cache; run again with --debug to see the traceback",
             ) from error
         _check_declaration(label, planned.facts, outcome.path)
-        record = {"kind": "step", "step": planned.step.name(), "file": outcome.path.name, "notes": outcome.notes}
-        return self.cache.put(key, record)
+        return {"kind": "step", "step": planned.step.name(), "file": outcome.path.name, "notes": outcome.notes}
 
     def _input(self, role: Role, parent: int | None, runs: Sequence[StepRun]) -> Artifact:
         """The artifact that a step takes: another step's, or the role's entry point."""
@@ -299,18 +299,16 @@ class _Driver:
                 "packages": {name: _version(name) for name in ("torch", "onnxruntime")},
             }
         )
-        entry = self.cache.get(key)
-        if entry is None:
+
+        def evaluated(*_: Path) -> dict[str, Any]:
             from edgekit.training.evaluation import file_metric, module_metric
             from edgekit.training.modules import saved_module
 
             if artifact.format is Format.TORCH:
-                value = module_metric(saved_module(project, artifact), project)
-            else:
-                value = file_metric(artifact.path, project)
-            with self.cache.locked(key, lambda: None):
-                self.cache.workspace(key)
-                entry = self.cache.put(key, {"kind": "metric", "value": value})
+                return {"kind": "metric", "value": module_metric(saved_module(project, artifact), project)}
+            return {"kind": "metric", "value": file_metric(artifact.path, project)}
+
+        entry, _ = self.cache.entry(key, evaluated)
         return float(entry.record["value"])
 
     def _verdict(self, plan: Plan, candidates: Candidates) -> tuple[Entry, Verdict]:
@@ -334,13 +332,13 @@ class _Driver:
                 "packages": {"onnxruntime": _version("onnxruntime")},
             }
         )
-        entry = self.cache.get(key)
-        if entry is None:
-            with self.cache.locked(key, lambda: self.progress.note("waiting for another build that verifies")):
-                self.progress.note(f"verifying on {identity}")
-                output, _ = self.cache.workspace(key)
-                verdict = verified(self.project, plan.target, candidates, runner, output / "golden.npz")
-                entry = self.cache.put(key, {"kind": "verdict", **verdict.to_json()})
+
+        def judged(output: Path, _: Path) -> dict[str, Any]:
+            self.progress.note(f"verifying on {identity}")
+            verdict = verified(self.project, plan.target, candidates, runner, output / "golden.npz")
+            return {"kind": "verdict", **verdict.to_json()}
+
+        entry, _ = self.cache.entry(key, judged, lambda: self.progress.note("waiting for another build that verifies"))
         return entry, verdict_from_json(entry.record)
 
 

@@ -49,6 +49,23 @@ class Cache:
             return None
         return Entry(folder, record) if sound else None
 
+    def entry(
+        self, key: str, make: Callable[[Path, Path], dict[str, Any]], waiting: Callable[[], None] = lambda: None
+    ) -> tuple[Entry, bool]:
+        """The entry of a key, and whether it was there already.
+
+        Where it is not, `make(output, checkpoints)` fills the output folder and returns the record, the key being held:
+        of several builds one works and the others take what it left.
+        """
+        found = self.get(key)
+        if found is not None:
+            return found, True
+        with self.locked(key, waiting):
+            found = self.get(key)
+            if found is not None:
+                return found, True
+            return self.put(key, make(*self.workspace(key))), False
+
     @contextmanager
     def locked(self, key: str, waiting: Callable[[], None]) -> Iterator[None]:
         """Hold a key, so that two builds do not do the same work; `waiting` is called once if another one has it."""

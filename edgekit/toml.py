@@ -2,13 +2,11 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from edgekit.errors import InputError, did_you_mean
-
-Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_toml(path: Path, error: type[InputError]) -> dict[str, Any]:

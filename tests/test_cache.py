@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -94,8 +95,6 @@ def test_a_key_is_held_by_one_process_at_a_time(tmp_path: Path) -> None:
 def test_waiting_is_told(tmp_path: Path) -> None:
     told: list[str] = []
     other = Cache(tmp_path)
-    import threading
-
     with other.locked(KEY, lambda: None):
         thread = threading.Thread(target=lambda: _hold(tmp_path, told))
         thread.start()
@@ -103,6 +102,25 @@ def test_waiting_is_told(tmp_path: Path) -> None:
             time.sleep(0.01)
     thread.join()
     assert told == ["waiting", "held"]
+
+
+def test_of_several_builds_one_works_and_the_others_take_what_it_left(tmp_path: Path) -> None:
+    made: list[str] = []
+
+    def make(output: Path, _: Path) -> dict[str, str]:
+        time.sleep(0.2)
+        made.append("made")
+        (output / "model").write_text("x")
+        return {"kind": "step"}
+
+    found: list[bool] = []
+    threads = [threading.Thread(target=lambda: found.append(Cache(tmp_path).entry(KEY, make)[1])) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made == ["made"]
+    assert sorted(found) == [False, True, True]
 
 
 def _hold(folder: Path, told: list[str]) -> None:

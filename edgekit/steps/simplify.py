@@ -65,7 +65,7 @@ class Simplify(Step):
         proto = with_shapes(pooled_means(with_shapes(load_model(best))))
         path = context.folder / "model.onnx"
         save_model(proto, path)
-        if not _is_equal(model.path, path, inputs):
+        if _difference(model.path, path, inputs) > _TOLERANCE:
             proto = with_shapes(load_model(best))
             save_model(proto, path)
         for _, _, _, candidate in sound:
@@ -82,8 +82,6 @@ class Simplify(Step):
 def _attempt(name: str, source: Path, path: Path, inputs: tuple[Any, ...]) -> dict[str, Any]:
     """Run one simplifier and say what came of it: equal (with nodes and bytes), differs, crashed, failed, timed out."""
     from edgekit.errors import ModelError
-    from edgekit.parity import relative_difference
-    from edgekit.runtimes.ort import host_outputs
 
     command = [sys.executable, "-c", _SIMPLIFIERS[name], str(source.resolve()), str(path)]
     try:
@@ -96,7 +94,7 @@ def _attempt(name: str, source: Path, path: Path, inputs: tuple[Any, ...]) -> di
         told = done.stderr.strip().splitlines()
         return {"status": f"failed: {told[-1] if told else 'no message'}"}
     try:
-        apart = relative_difference(host_outputs(source, inputs), host_outputs(path, inputs))
+        apart = _difference(source, path, inputs)
     except ModelError as error:
         return {"status": f"gave a broken file: {error.message}"}
     if apart > _TOLERANCE:
@@ -104,11 +102,11 @@ def _attempt(name: str, source: Path, path: Path, inputs: tuple[Any, ...]) -> di
     return {"status": "equal", "nodes": _nodes(path), "parity": apart}
 
 
-def _is_equal(source: Path, path: Path, inputs: tuple[Any, ...]) -> bool:
+def _difference(source: Path, path: Path, inputs: tuple[Any, ...]) -> float:
     from edgekit.parity import relative_difference
     from edgekit.runtimes.ort import host_outputs
 
-    return relative_difference(host_outputs(source, inputs), host_outputs(path, inputs)) <= _TOLERANCE
+    return relative_difference(host_outputs(source, inputs), host_outputs(path, inputs))
 
 
 def _nodes(path: Path) -> int:
