@@ -5,7 +5,9 @@
     |   |-- ProjectError           edgekit.toml
     |   |-- TargetError            a target's TOML, or an unknown target
     |   |-- RecipeError            a recipe, a step's name or options
-    |   |-- PlanError              steps that cannot follow one another
+    |   |-- PlanError              steps that cannot follow one another, or should not
+    |   |-- InteractionsError      the interaction table, or a question that it cannot answer
+    |   |-- EvidenceError          a study's results: damaged, or of another model
     |   |-- EntryPointError        a function of the user's: missing, raising, wrong type
     |   |-- DataError              a dataset: empty, NaN, labels out of range, wrong shape
     |   `-- ModelError             a model or weights file that cannot be used
@@ -53,6 +55,14 @@ class RecipeError(InputError):
 
 
 class PlanError(InputError):
+    pass
+
+
+class InteractionsError(InputError):
+    pass
+
+
+class EvidenceError(InputError):
     pass
 
 

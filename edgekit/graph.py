@@ -178,8 +178,11 @@ def observed_facts(model: ModelProto) -> Facts:
     made_by_conv = {node.output[0] for node in graph.node if node.op_type in ("Conv", "ConvTranspose")}
     if not any(node.op_type == "BatchNormalization" and node.input[0] in made_by_conv for node in graph.node):
         found.add(Trait.FOLDED)
-    known = _shapes(graph)
-    if all(name in known for node in graph.node for name in node.output if name):
+    outputs = {name for node in graph.node for name in node.output if name}
+    if (
+        outputs <= {value.name for value in (*graph.value_info, *graph.output)}
+        and outputs <= _known_shapes(model).keys()
+    ):
         found.add(Trait.SHAPED)
     return frozenset(found)
 
@@ -344,10 +347,25 @@ def _shapes(graph: GraphProto) -> dict[str, tuple[int, ...]]:
     return known
 
 
+def _known_shapes(model: ModelProto) -> dict[str, tuple[int, ...]]:
+    """The shapes for one sample by tensor, wherever the batch's axis goes: a transformer may carry it second."""
+    known = _shapes(model.graph)
+    if all(name in known for node in model.graph.node for name in node.output if name):
+        return known
+    single = ModelProto()
+    single.CopyFrom(model)
+    del single.graph.value_info[:]
+    for value in (*single.graph.input, *single.graph.output):
+        sizes = value.type.tensor_type.shape.dim
+        if sizes and not sizes[0].HasField("dim_value"):
+            sizes[0].dim_value = 1
+    return {**known, **_shapes(_inferred(single).graph)}
+
+
 def _macs(model: ModelProto) -> int | None:
     """Multiply-accumulates of the convolutions and matrix products for one sample."""
     graph = model.graph
-    known = {**_shapes(graph), **_shapes(_inferred(model).graph)}
+    known = _known_shapes(model)
     total = 0
     for node in graph.node:
         position = _WEIGHT_INPUT.get(node.op_type)

@@ -30,6 +30,16 @@ def metric_value(project: Project, outputs: Arrays, targets: Any) -> float:
     return number
 
 
+def item_scores(project: Project, outputs: Arrays, targets: Any) -> Array | None:
+    """Each sample's share in the metric, shape (samples,): 100 or 0 for accuracy; None for a project's own function,
+    which is not a mean over samples."""
+    if project.metric != "accuracy":
+        return None
+    _accuracy(outputs[0], targets)
+    scores: Array = 100.0 * (outputs[0].argmax(1) == targets)
+    return scores
+
+
 def unit_of(project: Project) -> str:
     """`%` for accuracy, else the name of the metric's function."""
     return "%" if project.metric == "accuracy" else project.metric.split(":")[-1]

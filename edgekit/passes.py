@@ -26,6 +26,42 @@ def pooled_means(model: ModelProto) -> ModelProto:
     return model
 
 
+def products_of_gemms(model: ModelProto) -> ModelProto:
+    """Gemm over a constant weight becomes MatMul, and Add where it has a bias: the runtime's 4-bit kernels stand in for
+    MatMul alone. Gemm that transposes its input or scales is left. Changes `model` and returns it."""
+    graph = model.graph
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    nodes: list[NodeProto] = []
+    for node in graph.node:
+        options = {each.name: helper.get_attribute_value(each) for each in node.attribute}
+        scales = {options.get("alpha", 1.0), options.get("beta", 1.0)} != {1.0}
+        if node.op_type != "Gemm" or node.input[1] not in constants or scales or options.get("transA", 0):
+            nodes.append(node)
+            continue
+        weight = node.input[1]
+        if options.get("transB", 0):
+            turned = f"{weight}_transposed"
+            if turned not in constants:
+                constants[turned] = numpy_helper.from_array(numpy_helper.to_array(constants[weight]).T.copy(), turned)
+                graph.initializer.append(constants[turned])
+            weight = turned
+        nodes += _product(node, weight)
+    del graph.node[:]
+    graph.node.extend(nodes)
+    _drop_unused_constants(model)
+    return model
+
+
+def _product(node: NodeProto, weight: str) -> list[NodeProto]:
+    if len(node.input) < 3:
+        return [helper.make_node("MatMul", [node.input[0], weight], node.output, name=node.name)]
+    between = f"{node.output[0]}_product"
+    return [
+        helper.make_node("MatMul", [node.input[0], weight], [between], name=node.name),
+        helper.make_node("Add", [between, node.input[2]], node.output),
+    ]
+
+
 def _pool(node: NodeProto) -> list[NodeProto]:
     keeps = next((each.i for each in node.attribute if each.name == "keepdims"), 1)
     if keeps:

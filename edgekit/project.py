@@ -56,6 +56,11 @@ class Project(_Table):
     budgets: Budgets = Budgets()
     steps: tuple[dict[str, Any], ...] = ()
 
+    @property
+    def roles(self) -> frozenset[Role]:
+        """The models that the project has."""
+        return frozenset({Role.TEACHER, Role.STUDENT} if self.model.teacher else {Role.STUDENT})
+
     def model_entry(self, role: Role) -> str | None:
         """The entry point of the teacher or the student."""
         return self.model.teacher if role is Role.TEACHER else self.model.student
@@ -96,6 +101,11 @@ class Project(_Table):
     def targets_folder(self) -> Path:
         """Targets of the project's own, which add to the shipped ones or override them."""
         return self.root / "targets"
+
+    @property
+    def interactions_file(self) -> Path:
+        """Rows of the project's own, which add to the shipped table or take the place of rows there."""
+        return self.root / "interactions.toml"
 
     @property
     def cache_folder(self) -> Path:

@@ -40,7 +40,7 @@ def recipe_of(project: Project) -> Recipe:
     if not project.steps:
         named = find_recipe(project.recipe or RECOMMENDED, project.root)
         return Recipe(named.name, tuple(_loaded(each, project) for each in named.steps))
-    own = _parsed(project.name, project.steps, str(project.root / PROJECT_FILE))
+    own = recipe_from(project.name, project.steps, str(project.root / PROJECT_FILE))
     for role in (Role.TEACHER, Role.STUDENT):
         if project.weights_file(role) and not any(each == _LOAD[role] for each in own.steps):
             raise RecipeError(
@@ -70,10 +70,11 @@ def find_recipe(name: str, root: Path) -> Recipe:
     unknown = set(tables) - {"steps", "about"}
     if unknown:
         raise RecipeError(f"{path}: unknown key '{min(unknown)}'", did_you_mean(min(unknown), ["steps", "about"]))
-    return _parsed(path.stem, tables.get("steps", ()), str(path))
+    return recipe_from(path.stem, tables.get("steps", ()), str(path))
 
 
-def _parsed(name: str, tables: Sequence[Mapping[str, Any]], where: str) -> Recipe:
+def recipe_from(name: str, tables: Sequence[Mapping[str, Any]], where: str) -> Recipe:
+    """The recipe that [[steps]] tables describe; `where` they stand is told in a RecipeError."""
     steps_room.load_all()
     if not isinstance(tables, list | tuple) or not tables or not all(isinstance(table, Mapping) for table in tables):
         raise RecipeError(f"{where} has no [[steps]]", 'add at least [[steps]] use = "export"')

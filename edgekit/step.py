@@ -12,6 +12,7 @@ from edgekit.errors import RecipeError, did_you_mean
 from edgekit.progress import Progress
 from edgekit.project import Project
 from edgekit.target import Target
+from edgekit.technique import Technique
 from edgekit.toml import validated
 from edgekit.traits import Data, Facts, Role
 
@@ -95,6 +96,10 @@ class Step(ABC):
     def options(self) -> dict[str, Any]:
         """The options by name, as JSON values."""
         return asdict(self)
+
+    @abstractmethod
+    def technique(self, target: Target | None) -> Technique:
+        """What this step applies with these options; what the target decides is None where it is not known."""
 
     @abstractmethod
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:

@@ -12,20 +12,18 @@ from edgekit.plan import ENTRY, Plan, plan_of
 from edgekit.project import Models, Project
 from edgekit.recipe import Recipe, RecipeStep
 from edgekit.step import Step
-from edgekit.target import find_target
 from edgekit.traits import Facts, Format, Role, Trait
 
 edgekit.steps.load_all()
-RPI4 = find_target("rpi4")
 
 
-def planned(project: Project, *names: str, target: str = "rpi4") -> Plan:
+def planned(project: Project, *names: str) -> Plan:
     """The plan of steps by name; `train` works on the teacher when distill follows."""
     steps = tuple(
         RecipeStep(Step.registry[name](), Role.TEACHER if name == "train" and "distill" in names else Role.STUDENT)
         for name in names
     )
-    return plan_of(Recipe("test", steps), find_target(target), project)
+    return plan_of(Recipe("test", steps), project.roles)
 
 
 FULL = ("train", "distill", "prune", "export", "simplify", "quantize", "fuse")

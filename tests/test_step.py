@@ -12,7 +12,8 @@ edgekit.steps.load_all()
 
 
 def test_every_file_of_the_room_registers_its_step() -> None:
-    assert set(Step.registry) == {"train", "load", "distill", "prune", "export", "simplify", "quantize", "fuse"}
+    torch_steps = {"train", "load", "distill", "prune", "sparsify", "quantize-weights", "qat"}
+    assert set(Step.registry) == torch_steps | {"export", "simplify", "quantize", "weight-only", "fuse"}
 
 
 @pytest.mark.parametrize("name", sorted(Step.registry))

@@ -45,6 +45,7 @@ def manifest(
     inputs: Sequence[tuple[Port, dict[str, Any]]],
     outputs: Sequence[tuple[Port, dict[str, Any]]],
     assumed: Sequence[str],
+    findings: Sequence[dict[str, Any]],
     folder: Path,
     golden: dict[str, Any],
 ) -> dict[str, Any]:
@@ -80,6 +81,7 @@ def manifest(
             }
             for each in lineage
         ],
+        "findings": list(findings),
         "assumed_unchanged": list(assumed),
         "tools": tool_versions(),
         "files": {path.name: sha256_of_file(path) for path in sorted(folder.iterdir()) if path.name != "manifest.json"},

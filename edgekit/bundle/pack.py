@@ -31,6 +31,7 @@ def packed(
     value: float,
     reference_value: float,
     assumed: Sequence[str],
+    findings: Sequence[dict[str, Any]],
 ) -> Path:
     """Write the bundle of a target and return its folder; an older one is replaced whole."""
     dist = project.dist_folder
@@ -63,6 +64,7 @@ def packed(
                 inputs,
                 outputs,
                 assumed,
+                findings,
                 folder,
                 pair,
             )

@@ -17,10 +17,15 @@ import click
 @click.option(
     "--project", "-C", "folder", type=click.Path(path_type=Path), default=Path(), help="The folder of edgekit.toml."
 )
+@click.option(
+    "--allow", "allowed", multiple=True, metavar="CODE", help="Build although this finding is an error: EK101."
+)
 @click.option("--strict", is_flag=True, help="A gate that could not run fails the build too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress; the report only.")
-def command(targets: tuple[str, ...], folder: Path, strict: bool, as_json: bool, quiet: bool) -> int:
+def command(
+    targets: tuple[str, ...], folder: Path, allowed: tuple[str, ...], strict: bool, as_json: bool, quiet: bool
+) -> int:
     """Build the project in this folder for its targets and leave dist/TARGET/ for each."""
     from edgekit.build import build, chosen_targets
     from edgekit.cli.console import print_tables, watcher
@@ -28,7 +33,7 @@ def command(targets: tuple[str, ...], folder: Path, strict: bool, as_json: bool,
     from edgekit.report.builds import build_json, build_report
 
     project = load_project(folder)
-    built = build(project, chosen_targets(project, targets), watcher(quiet=quiet or as_json))
+    built = build(project, chosen_targets(project, targets), watcher(quiet=quiet or as_json), allowed)
     if as_json:
         click.echo(build_json(built))
     else:

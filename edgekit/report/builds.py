@@ -20,6 +20,8 @@ def build_report(built: Build) -> list[RenderableType]:
     for each in built.targets:
         unit = next(one.unit for one in each.verdict.measurements if one.name == "metric")
         found += [_steps(built, each, unit), _models(each, unit), _gates(each), _closing(each)]
+    told = dict.fromkeys(finding for each in built.targets for finding in each.findings)
+    found += [f"[yellow]{one.severity} {one.code}:[/] {escape(one.message)}" for one in told]
     found += [f"[yellow]assumed:[/] {escape(text)}" for text in built.assumed]
     return found
 
@@ -53,6 +55,7 @@ def _target_json(built: Build, each: TargetBuild) -> dict[str, Any]:
         "metric_fidelity": Fidelity.NATIVE,
         "passed": each.verdict.passed,
         "gates": [gate.to_json() for gate in each.verdict.gates],
+        "findings": [finding.to_json() for finding in each.findings],
         "measurements": [one.to_json() for one in each.verdict.measurements],
         "steps": [
             {"name": run.name, "role": run.role, "cached": run.cached, "seconds": round(run.seconds, 3)}

@@ -52,8 +52,8 @@ def host_outputs(path: Path, inputs: Sequence[Array]) -> Arrays:
     return session_outputs(session(path), inputs)
 
 
-def optimize_offline(source: Path, path: Path, *, keep_int8_activations: bool) -> None:
-    """Write `source` as ONNX Runtime would rewrite it on loading, short of the layouts that tie it to one CPU.
+def optimize_offline(source: Path, path: Path, *, keep_int8_activations: bool, layouts: bool = False) -> None:
+    """Write `source` as ONNX Runtime would rewrite it on loading; with the `layouts` that tie it to this CPU, or not.
 
     On x86 the optimizer turns int8 activations into uint8, which ARM's kernels do not want, unless told to keep them.
     Raises ModelError for a file it cannot load.
@@ -62,7 +62,8 @@ def optimize_offline(source: Path, path: Path, *, keep_int8_activations: bool) -
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    levels = onnxruntime.GraphOptimizationLevel
+    options.graph_optimization_level = levels.ORT_ENABLE_ALL if layouts else levels.ORT_ENABLE_EXTENDED
     options.optimized_model_filepath = str(path)
     if keep_int8_activations:
         options.add_session_config_entry("session.qdqisint8allowed", "1")

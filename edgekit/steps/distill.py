@@ -8,6 +8,8 @@ from pydantic import Field
 
 from edgekit.artifact import Artifact
 from edgekit.step import Context, Contract, Outcome, Step
+from edgekit.target import Target
+from edgekit.technique import Family, Technique
 from edgekit.traits import Data, Format, Role, Trait, facts
 
 
@@ -32,15 +34,20 @@ class Distill(Step):
         packages=("torch",),
     )
 
+    def technique(self, target: Target | None) -> Technique:
+        return Technique(family=Family.DISTILLATION, lossy=True, fine_tuned=True, aggressive=False)
+
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.training.datasets import Split
+        from edgekit.training.held import Constraint
         from edgekit.training.loop import Schedule, fit
         from edgekit.training.losses import distillation_loss, task_loss
-        from edgekit.training.modules import device_of_training, parameter_count, save_module, saved_module
+        from edgekit.training.modules import device_of_training, held_by, parameter_count, save_module, saved_module
 
         project = context.project
         teacher = saved_module(project, joined[Role.TEACHER]).to(device_of_training())
         module = saved_module(project, model)
+        held = held_by(model)
         loss = distillation_loss(task_loss(project), teacher, project.model.teacher or "", self.temperature, self.alpha)
         told = fit(
             module,
@@ -50,7 +57,8 @@ class Distill(Step):
             context.checkpoints / "epoch.pt",
             context.progress,
             "distilling the student",
+            Constraint(module, held),
         )
         path = context.folder / "model.safetensors"
-        save_module(module, project, context.role, path)
+        save_module(module, project, context.role, path, held)
         return Outcome(path, {**told, "parameters": parameter_count(module)})

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from edgekit.artifact import Artifact
 from edgekit.errors import ModelError, StepError
 from edgekit.step import Context, Contract, Outcome, Step
+from edgekit.target import Target
+from edgekit.technique import Family, Technique
 from edgekit.traits import Data, Format, Role, Trait, facts
 
 if TYPE_CHECKING:
@@ -33,6 +35,9 @@ class Export(Step):
         settings=frozenset({"ports"}),
         packages=("torch", "onnx", "onnxscript"),
     )
+
+    def technique(self, target: Target | None) -> Technique:
+        return Technique(family=Family.GRAPH)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.graph import described, strip_annotations

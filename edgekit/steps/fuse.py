@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from edgekit.artifact import Artifact
 from edgekit.errors import StepError
 from edgekit.step import Context, Contract, Outcome, Step
+from edgekit.target import Target
+from edgekit.technique import Family, Technique
 from edgekit.traits import Format, Role, Trait, facts
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ class Fuse(Step):
     slim: bool = True
     """Shorten inner names and drop inner shapes: in a model of a few kilobytes they weigh as much as a layer."""
 
+    layouts: bool = False
+    """Arrange weights and tensors for this machine's CPU, too: only for a target that is this machine."""
+
     contract = Contract(
         requires=facts(Format.ONNX, Trait.PORTABLE),
         provides=facts(),
@@ -28,6 +33,9 @@ class Fuse(Step):
         packages=("onnx", "onnxruntime"),
     )
 
+    def technique(self, target: Target | None) -> Technique:
+        return Technique(family=Family.GRAPH, fused=True, ties_cpu=self.layouts)
+
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.graph import activation_types, described, load_model, operator_kinds, save_model, strip_annotations
         from edgekit.parity import relative_difference
@@ -35,7 +43,7 @@ class Fuse(Step):
         from edgekit.sample import random_inputs
 
         path = context.folder / "model.onnx"
-        optimize_offline(model.path, path, keep_int8_activations=context.target.arch == "aarch64")
+        optimize_offline(model.path, path, keep_int8_activations=context.target.arch == "aarch64", layouts=self.layouts)
         strip_annotations(path)
         before, fused = activation_types(load_model(model.path)), load_model(path)
         after = activation_types(fused)

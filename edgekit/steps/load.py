@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from edgekit.artifact import Artifact
 from edgekit.errors import ProjectError
 from edgekit.step import Context, Contract, Outcome, Step
+from edgekit.target import Target
+from edgekit.technique import Family, Technique
 from edgekit.traits import Format, Role, Trait, facts
 
 
@@ -20,6 +22,9 @@ class Load(Step):
         settings=frozenset({"weights"}),
         packages=("torch",),
     )
+
+    def technique(self, target: Target | None) -> Technique:
+        return Technique(family=Family.TRAINING)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.training.modules import load_weights, parameter_count, save_module, saved_module

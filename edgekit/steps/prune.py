@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
 from edgekit.artifact import Artifact
 from edgekit.errors import StepError
 from edgekit.step import Context, Contract, Outcome, Step
+from edgekit.target import Target
+from edgekit.technique import Family, Technique
 from edgekit.traits import Data, Format, Role, Trait, facts
 
 if TYPE_CHECKING:
@@ -23,9 +25,12 @@ class Prune(Step):
 
     ratio: Annotated[float, Field(gt=0, lt=1)] = 0.25
     """The share of each layer's channels to take; what stays is the nearest multiple of the target's own."""
-    epochs: Annotated[int, Field(ge=1)] = 30
+    epochs: Annotated[int, Field(ge=0)] = 30
+    """Of fine-tuning; 0 is none."""
     learning_rate: Annotated[float, Field(gt=0)] = 0.005
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    batch_norm: Literal["re-estimated", "kept"] = "re-estimated"
+    """The statistics of the batch norms where there is no fine-tuning."""
 
     contract = Contract(
         requires=facts(Format.TORCH, Trait.FLOAT, Trait.CONVERGED),
@@ -37,18 +42,29 @@ class Prune(Step):
         packages=("torch", "torch-pruning"),
     )
 
+    def technique(self, target: Target | None) -> Technique:
+        return Technique(
+            family=Family.PRUNING,
+            lossy=True,
+            sparsity=self.ratio,
+            structure="channels",
+            gradual=False,
+            fine_tuned=self.epochs > 0,
+            batch_norm=self.batch_norm,
+            aggressive=self.ratio >= 0.5 and not self.epochs,
+        )
+
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         import torch_pruning
 
         from edgekit.training.datasets import Split
-        from edgekit.training.loop import Schedule, fit
-        from edgekit.training.losses import task_loss
-        from edgekit.training.modules import save_module, saved_module
+        from edgekit.training.finetune import FineTuning, fine_tuned
+        from edgekit.training.loop import Schedule
+        from edgekit.training.modules import held_by, saved_module
 
         project = context.project
         module = saved_module(project, model)
-        split = Split(project, Data.TRAIN)
-        example = split.example()
+        example = Split(project, Data.TRAIN).example()
         macs_before, parameters_before = torch_pruning.utils.count_ops_and_params(module, example.inputs)
         self._cut(module, example, context.target.channel_multiple)
         macs, parameters = torch_pruning.utils.count_ops_and_params(module, example.inputs)
@@ -58,21 +74,12 @@ class Prune(Step):
                 f"{context.target.channel_multiple}",
                 "raise the ratio, or leave the step out: the student is small already",
             )
-        told = fit(
-            module,
-            split,
-            task_loss(project),
-            Schedule(self.epochs, self.learning_rate, self.weight_decay),
-            context.checkpoints / "epoch.pt",
-            context.progress,
-            "fine-tuning the pruned student",
-        )
-        path = context.folder / "model.safetensors"
-        save_module(module, project, context.role, path)
+        tuning = FineTuning(Schedule(self.epochs, self.learning_rate, self.weight_decay), self.batch_norm)
+        outcome = fine_tuned(module, held_by(model), tuning, context, f"fine-tuning the pruned {context.role}")
         return Outcome(
-            path,
+            outcome.path,
             {
-                **told,
+                **outcome.notes,
                 "parameters_before": int(parameters_before),
                 "parameters": int(parameters),
                 "macs_before": int(macs_before),

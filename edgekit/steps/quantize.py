@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any, Literal
 from edgekit.artifact import Artifact
 from edgekit.errors import StepError
 from edgekit.step import Context, Contract, Outcome, Step
+from edgekit.target import Quantization, Target
+from edgekit.technique import Family, Technique
 from edgekit.traits import Data, Format, Role, Trait, facts
 
 if TYPE_CHECKING:
     from edgekit.arrays import Arrays
     from edgekit.progress import Progress
-    from edgekit.target import Quantization
+
+
+_BY_TARGET = frozenset({"granularity", "activations", "weights", "symmetric_activations", "reduced_range"})
 
 
 @dataclass(frozen=True)
@@ -34,19 +38,41 @@ class Quantize(Step):
         packages=("onnx", "onnxruntime"),
     )
 
-    def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        from edgekit.graph import described, load_model, save_model, strip_annotations, with_shapes
-        from edgekit.training.datasets import Split
+    def technique(self, target: Target | None) -> Technique:
+        scheme = self.scheme(target.quantization) if target else {}
+        return Technique(
+            family=Family.QUANTIZATION,
+            lossy=True,
+            bits=8,
+            granularity=("channel" if scheme["per_channel"] else "tensor") if scheme else None,
+            activations=scheme.get("activation"),
+            weights=scheme.get("weight"),
+            symmetric_activations=scheme.get("symmetric_activation"),
+            reduced_range=scheme.get("reduce_range"),
+            static=True,
+            simulated=False,
+            prepares=False,
+            fine_tuned=False,
+            aggressive=False,
+            unknown=frozenset() if target else _BY_TARGET,
+        )
 
-        project = context.project
-        defaults: Quantization = context.target.quantization
-        scheme = {
+    def scheme(self, defaults: Quantization) -> dict[str, Any]:
+        """The integer scheme: the target's own where an option says `target`."""
+        return {
             "activation": defaults.activation if self.activation == "target" else self.activation,
             "weight": defaults.weight if self.weight == "target" else self.weight,
             "per_channel": defaults.per_channel if self.per_channel == "target" else self.per_channel == "yes",
             "symmetric_activation": defaults.symmetric_activation,
             "reduce_range": defaults.reduce_range,
         }
+
+    def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
+        from edgekit.graph import described, load_model, save_model, strip_annotations, with_shapes
+        from edgekit.training.datasets import Split
+
+        project = context.project
+        scheme = self.scheme(context.target.quantization)
         split = Split(project, Data.CALIBRATION)
         limit = project.data.calibration_samples
         batches = (tuple(each.numpy() for each in batch.inputs) for batch in split.batches(limit=limit))

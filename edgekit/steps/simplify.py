@@ -10,6 +10,8 @@ from typing import Any
 from edgekit.artifact import Artifact
 from edgekit.errors import StepError
 from edgekit.step import Context, Contract, Outcome, Step
+from edgekit.target import Target
+from edgekit.technique import Family, Technique
 from edgekit.traits import Format, Role, Trait, facts
 
 _TOLERANCE = 1e-4
@@ -40,6 +42,9 @@ class Simplify(Step):
         preserves=facts(Format.ONNX, Trait.FLOAT, Trait.PORTABLE, Trait.CONVERGED),
         packages=("onnx", "onnxsim", "onnxslim"),
     )
+
+    def technique(self, target: Target | None) -> Technique:
+        return Technique(family=Family.GRAPH)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.graph import described, load_model, observed_facts, save_model, strip_annotations, with_shapes

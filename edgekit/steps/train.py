@@ -8,6 +8,8 @@ from pydantic import Field
 
 from edgekit.artifact import Artifact
 from edgekit.step import Context, Contract, Outcome, Step
+from edgekit.target import Target
+from edgekit.technique import Family, Technique
 from edgekit.traits import Data, Format, Role, Trait, facts
 
 
@@ -28,14 +30,19 @@ class Train(Step):
         packages=("torch",),
     )
 
+    def technique(self, target: Target | None) -> Technique:
+        return Technique(family=Family.TRAINING)
+
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.training.datasets import Split
+        from edgekit.training.held import Constraint
         from edgekit.training.loop import Schedule, fit
         from edgekit.training.losses import task_loss
-        from edgekit.training.modules import parameter_count, save_module, saved_module
+        from edgekit.training.modules import held_by, parameter_count, save_module, saved_module
 
         project = context.project
         module = saved_module(project, model)
+        held = held_by(model)
         told = fit(
             module,
             Split(project, Data.TRAIN),
@@ -44,7 +51,8 @@ class Train(Step):
             context.checkpoints / "epoch.pt",
             context.progress,
             f"training the {context.role}",
+            Constraint(module, held),
         )
         path = context.folder / "model.safetensors"
-        save_module(module, project, context.role, path)
+        save_module(module, project, context.role, path, held)
         return Outcome(path, {**told, "parameters": parameter_count(module)})

@@ -1,10 +1,12 @@
-"""The metric of a module or a file over a project's evaluation split."""
+"""A module or a file over a project's evaluation split: its outputs, and the metric."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
+from edgekit.arrays import Arrays
 from edgekit.metric import joined, metric_value
 from edgekit.project import Project
 from edgekit.runtimes.ort import session, session_outputs
@@ -14,7 +16,17 @@ from edgekit.traits import Data
 
 
 def module_metric(module: nn.Module, project: Project) -> float:
-    """The project's metric, the module evaluated batch by batch. Leaves the module on the CPU."""
+    """The project's metric of a module. Leaves the module on the CPU."""
+    return metric_value(project, *module_outputs(module, project))
+
+
+def file_metric(path: Path, project: Project) -> float:
+    """The project's metric of an ONNX file run by ONNX Runtime on this machine."""
+    return metric_value(project, *file_outputs(path, project))
+
+
+def module_outputs(module: nn.Module, project: Project) -> tuple[Arrays, Any]:
+    """The outputs of a module and the targets, over the whole split. Leaves the module on the CPU."""
     device = device_of_training()
     module.to(device).eval()
     outputs, targets = [], []
@@ -25,11 +37,11 @@ def module_metric(module: nn.Module, project: Project) -> float:
             outputs.append(tuple(each.cpu().numpy() for each in given))
             targets.append(batch.target)
     module.cpu()
-    return metric_value(project, joined(outputs), joined_targets(targets))
+    return joined(outputs), joined_targets(targets)
 
 
-def file_metric(path: Path, project: Project) -> float:
-    """The project's metric of an ONNX file run by ONNX Runtime on this machine."""
+def file_outputs(path: Path, project: Project) -> tuple[Arrays, Any]:
+    """The outputs of an ONNX file on this machine and the targets, over the whole split."""
     running = session(path)
     first = running.get_inputs()[0].shape
     fixed = first[0] if first and isinstance(first[0], int) else 0
@@ -40,4 +52,4 @@ def file_metric(path: Path, project: Project) -> float:
         for start in range(0, len(batch), size):
             outputs.append(session_outputs(running, tuple(each[start : start + size] for each in arrays)))
         targets.append(batch.target)
-    return metric_value(project, joined(outputs), joined_targets(targets))
+    return joined(outputs), joined_targets(targets)

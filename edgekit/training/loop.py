@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +15,7 @@ from edgekit.errors import DataError
 from edgekit.files import write_bytes
 from edgekit.progress import Progress
 from edgekit.training.datasets import Batch, Split
+from edgekit.training.held import Constraint
 from edgekit.training.modules import device_of_training, outputs_of, seed_everything
 
 Loss = Callable[[tuple[Tensor, ...], Batch], Tensor]
@@ -31,13 +33,20 @@ class Schedule:
 
 
 def fit(
-    module: nn.Module, split: Split, loss: Loss, schedule: Schedule, checkpoint: Path, progress: Progress, what: str
+    module: nn.Module,
+    split: Split,
+    loss: Loss,
+    schedule: Schedule,
+    checkpoint: Path,
+    progress: Progress,
+    what: str,
+    constraint: Constraint | None = None,
 ) -> dict[str, Any]:
     """Train `module` in place with AdamW (Loshchilov and Hutter, arXiv 1711.05101) and leave it on the CPU for use.
 
     After each epoch the state goes to `checkpoint`; where that file exists, training goes on from it. Returns what a
     manifest wants to know: the epochs, the last loss, the device, and the training accuracy where targets are labels.
-    Raises DataError when the loss is not finite.
+    `constraint` is what the weights keep meanwhile. Raises DataError when the loss is not finite.
     """
     device = device_of_training()
     module.to(device).train()
@@ -47,32 +56,43 @@ def fit(
     for epoch in range(start, schedule.epochs):
         seed_everything(split.seed, epoch + 1)
         module.train()
+        if constraint is not None:
+            constraint.epoch_started(module, epoch, schedule.epochs)
         tally = _Tally()
         for position, batch in enumerate(split.batches(epoch)):
             done = (epoch + (position / length if length else 0.0)) / schedule.epochs
             for group in optimizer.param_groups:
                 group["lr"] = schedule.learning_rate * _one_cycle(done)
-            tally.add(_stepped(module, batch.on(device), loss, optimizer, split, epoch), batch)
+            tally.add(_stepped(module, batch.on(device), loss, optimizer, split, epoch, constraint), batch)
         told = tally.told()
         _save(module, optimizer, checkpoint, epoch + 1, told)
         progress.advanced(
             what, epoch + 1, schedule.epochs, ", ".join(f"{key} {value:.4g}" for key, value in told.items())
         )
+    if constraint is not None:
+        constraint.settle(module)
     module.cpu().eval()
     return {"epochs": schedule.epochs, "device": device.type, **told}
 
 
 def _stepped(
-    module: nn.Module, batch: Batch, loss: Loss, optimizer: torch.optim.Optimizer, split: Split, epoch: int
+    module: nn.Module,
+    batch: Batch,
+    loss: Loss,
+    optimizer: torch.optim.Optimizer,
+    split: Split,
+    epoch: int,
+    constraint: Constraint | None,
 ) -> tuple[float, Tensor]:
-    outputs = outputs_of(module, batch, split.entry)
-    value = loss(outputs, batch)
-    if not torch.isfinite(value):
-        raise DataError(
-            f"the loss became {value.item()} in epoch {epoch + 1}", "lower learning_rate, or look at the data"
-        )
-    optimizer.zero_grad()
-    value.backward()  # type: ignore[no-untyped-call]
+    with constraint.applied(module) if constraint is not None else nullcontext():
+        outputs = outputs_of(module, batch, split.entry)
+        value = loss(outputs, batch)
+        if not torch.isfinite(value):
+            raise DataError(
+                f"the loss became {value.item()} in epoch {epoch + 1}", "lower learning_rate, or look at the data"
+            )
+        optimizer.zero_grad()
+        value.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     return value.item(), outputs[0].detach()
 

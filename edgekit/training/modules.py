@@ -19,9 +19,11 @@ from edgekit.errors import EntryPointError, ModelError
 from edgekit.files import write_bytes
 from edgekit.project import Project
 from edgekit.training.datasets import Batch
+from edgekit.training.held import Held, held_from_json
 from edgekit.traits import Role
 
 _SHAPES = "edgekit.shapes"
+_HELD = "edgekit.held"
 
 
 def seed_everything(seed: int, epoch: int = 0) -> None:
@@ -62,9 +64,18 @@ def saved_module(project: Project, artifact: Artifact) -> nn.Module:
     return module.eval()
 
 
-def save_module(module: nn.Module, project: Project, role: Role, path: Path) -> None:
+def held_by(artifact: Artifact) -> Held:
+    """What a torch artifact's weights hold to: nothing where a step never imposed it."""
+    if artifact.path.suffix != ".safetensors":
+        return Held()
+    with safe_open(str(artifact.path), "pt") as file:
+        return held_from_json(json.loads((file.metadata() or {}).get(_HELD, "{}")))
+
+
+def save_module(module: nn.Module, project: Project, role: Role, path: Path, held: Held | None = None) -> None:
     """Write a module's state, and the integer attributes in which its submodules differ from the entry point's
-    (channels, features, groups), so that `saved_module` can build it again without unpickling anything."""
+    (channels, features, groups), so that `saved_module` can build it again without unpickling anything; with it, what
+    its weights hold to."""
     fresh = dict(untrained_module(project, role).named_modules())
     shapes = {
         name: changed
@@ -72,7 +83,8 @@ def save_module(module: nn.Module, project: Project, role: Role, path: Path) -> 
         if (changed := {k: v for k, v in _sizes(each).items() if _sizes(fresh[name]).get(k) != v})
     }
     state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in module.state_dict().items()}
-    write_bytes(path, save(state, {_SHAPES: json.dumps(shapes)}))
+    told = {_SHAPES: json.dumps(shapes)} | ({_HELD: json.dumps(held.to_json())} if held and held != Held() else {})
+    write_bytes(path, save(state, told))
 
 
 def load_weights(module: nn.Module, path: Path) -> None:

@@ -1,0 +1,64 @@
+"""qat: train on with INT8 rounding in every forward pass, so that the step quantize costs little."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from edgekit.artifact import Artifact
+from edgekit.step import Context, Contract, Outcome, Step
+from edgekit.target import Target
+from edgekit.technique import Family, Technique
+from edgekit.traits import Data, Format, Role, Trait, facts
+
+
+@dataclass(frozen=True)
+class Qat(Step):
+    """Quantization-aware training (Jacob et al., arXiv 1712.05877, section 3): batch norms folded and frozen, weights
+    rounded for each output channel, the inputs of every layer rounded in the range that calibration saw. What it leaves
+    is a float module whose weights lie on the integer grid; the step quantize makes integers of them."""
+
+    epochs: Annotated[int, Field(ge=1)] = 20
+    learning_rate: Annotated[float, Field(gt=0)] = 0.001
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+
+    contract = Contract(
+        requires=facts(Format.TORCH, Trait.FLOAT, Trait.CONVERGED),
+        provides=facts(Trait.CONVERGED),
+        preserves=facts(Format.TORCH, Trait.FLOAT),
+        data=frozenset({Data.TRAIN, Data.CALIBRATION}),
+        settings=frozenset({"seed", "loss"}),
+        packages=("torch",),
+    )
+
+    def technique(self, target: Target | None) -> Technique:
+        return Technique(
+            family=Family.QUANTIZATION,
+            bits=8,
+            granularity="channel",
+            simulated=True,
+            prepares=True,
+            fine_tuned=True,
+            aggressive=False,
+        )
+
+    def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
+        from dataclasses import replace
+
+        from edgekit.training.batchnorms import fold
+        from edgekit.training.datasets import Split
+        from edgekit.training.fakequant import rounding_inputs
+        from edgekit.training.finetune import FineTuning, fine_tuned
+        from edgekit.training.held import Grid
+        from edgekit.training.loop import Schedule
+        from edgekit.training.modules import held_by, saved_module
+
+        project = context.project
+        module = saved_module(project, model)
+        calibration = Split(project, Data.CALIBRATION)
+        fold(module, calibration.example())
+        held = replace(held_by(model), grid=Grid(8, "channel"))
+        tuning = FineTuning(Schedule(self.epochs, self.learning_rate, self.weight_decay), "kept")
+        with rounding_inputs(module, calibration, project.data.calibration_samples):
+            return fine_tuned(module, held, tuning, context, f"training the {context.role} under INT8 rounding")

@@ -1,0 +1,102 @@
+"""Batch norms: their statistics taken anew, and folded into the layer before."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from edgekit.errors import StepError
+from edgekit.training.datasets import Batch, Split
+from edgekit.training.modules import device_of_training, outputs_of
+
+_SAMPLES = 2048
+_TOLERANCE = 1e-3
+
+
+def has_batch_norms(module: nn.Module) -> bool:
+    """Whether any layer is a batch norm."""
+    return any(isinstance(each, _BatchNorm) for each in module.modules())
+
+
+def reestimate(module: nn.Module, split: Split) -> None:
+    """Take the statistics of every batch norm anew, as plain means over some training batches, in place."""
+    norms = [each for each in module.modules() if isinstance(each, _BatchNorm)]
+    if not norms:
+        return
+    momenta = [each.momentum for each in norms]
+    device = device_of_training()
+    module.to(device).train()
+    for each in norms:
+        each.reset_running_stats()
+        each.momentum = None
+    with torch.no_grad():
+        for batch in split.batches(limit=_SAMPLES):
+            if len(batch) > 1:
+                outputs_of(module, batch.on(device), split.entry)
+    for each, momentum in zip(norms, momenta, strict=True):
+        each.momentum = momentum
+    module.cpu().eval()
+
+
+def fold(module: nn.Module, example: Batch) -> None:
+    """Move every batch norm that follows a convolution or linear layer into that layer's weights, in place.
+
+    The batch norm stays as a bias: its mean becomes 0, its variance 1, and its factor undoes epsilon, so that the
+    module keeps its shapes and names. Raises StepError where the outputs would change.
+    """
+    module.eval()
+    with torch.no_grad():
+        before = outputs_of(module, example, "the model")
+        for layer, norm in _pairs(module, example):
+            _fold(layer, norm)
+        after = outputs_of(module, example, "the model")
+    for left, right in zip(before, after, strict=True):
+        if (left - right).abs().max() > _TOLERANCE * left.abs().max():
+            raise StepError(
+                "folding the batch norms changes the model's outputs",
+                "a layer's output must go to its batch norm alone; use the step quantize without qat",
+            )
+
+
+def _pairs(module: nn.Module, example: Batch) -> list[tuple[nn.Module, _BatchNorm]]:
+    """Each layer with the batch norm that takes its output, seen by running the module once."""
+    makers: dict[int, nn.Module] = {}
+    kept: list[Tensor] = []
+    pairs: list[tuple[nn.Module, _BatchNorm]] = []
+    calls: dict[nn.Module, int] = {}
+
+    def made(layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
+        makers[id(output)] = layer
+        kept.append(output)
+        calls[layer] = calls.get(layer, 0) + 1
+
+    def taken(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        layer = makers.get(id(inputs[0]))
+        if layer is not None and isinstance(norm, _BatchNorm):
+            pairs.append((layer, norm))
+
+    hooks = []
+    for each in module.modules():
+        if isinstance(each, nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear):
+            hooks.append(each.register_forward_hook(made))
+        elif isinstance(each, _BatchNorm) and each.affine and each.track_running_stats:
+            hooks.append(each.register_forward_pre_hook(taken))
+    try:
+        outputs_of(module, example, "the model")
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return [(layer, norm) for layer, norm in pairs if calls[layer] == 1]
+
+
+def _fold(layer: nn.Module, norm: _BatchNorm) -> None:
+    assert norm.running_var is not None and norm.running_mean is not None
+    weight, bias = layer.weight, layer.bias
+    assert isinstance(weight, Tensor)
+    factor = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+    weight.mul_(factor.reshape(-1, *[1] * (weight.ndim - 1)))
+    if isinstance(bias, Tensor):
+        bias.mul_(factor)
+    norm.bias.sub_(norm.running_mean * factor)
+    norm.running_mean.zero_()
+    norm.running_var.fill_(1.0)
+    norm.weight.fill_((1.0 + norm.eps) ** 0.5)

@@ -1,0 +1,109 @@
+"""What an earlier step left in a module's weights, and every later training keeps: zeros, and a grid of few levels."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor, nn
+
+from edgekit.technique import Granularity
+
+_LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear, nn.ConvTranspose1d, nn.ConvTranspose2d)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Symmetric levels scaled by the largest weight: 2^bits - 1 of them for each scale."""
+
+    bits: int
+    granularity: Granularity
+    group_size: int = 32
+    """Weights that share a scale where the granularity is `group`: neighbours within an output channel."""
+
+    def rounded(self, weight: Tensor) -> Tensor:
+        """The nearest levels (Jacob et al., arXiv 1712.05877, section 2.1, with zero point 0)."""
+        top = 2 ** (self.bits - 1) - 1
+        scale = self._largest(weight) / top
+        return torch.where(scale > 0, (weight / scale).round().clamp(-top, top) * scale, weight)
+
+    def _largest(self, weight: Tensor) -> Tensor:
+        """The largest magnitude that each weight is scaled by, in a shape that broadcasts to the weight's."""
+        if self.granularity == "tensor":
+            return weight.abs().max().expand_as(weight)
+        rows = weight.abs().flatten(1)
+        if self.granularity == "channel":
+            return rows.max(1, keepdim=True).values.expand_as(rows).reshape(weight.shape)
+        short = -rows.shape[1] % self.group_size
+        groups = nn.functional.pad(rows, (0, short)).reshape(len(rows), -1, self.group_size)
+        largest: Tensor = groups.max(2, keepdim=True).values.expand_as(groups).flatten(1)
+        return largest[:, : rows.shape[1]].reshape(weight.shape)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What holds of a module's weights: written beside them, read by the next step."""
+
+    sparse: bool = False
+    """Weights that are zero stay zero."""
+    grid: Grid | None = None
+
+    def to_json(self) -> dict[str, object]:
+        return asdict(self)
+
+
+def held_from_json(told: Mapping[str, object]) -> Held:
+    """The inverse of `Held.to_json`."""
+    grid = told.get("grid")
+    return Held(bool(told.get("sparse")), Grid(**grid) if isinstance(grid, dict) else None)
+
+
+def weights_of(module: nn.Module) -> dict[str, Tensor]:
+    """The weights of the convolutions and linear layers, by name: not their biases, not batch norms."""
+    return {
+        f"{name}.weight" if name else "weight": each.weight
+        for name, each in module.named_modules()
+        if isinstance(each, _LAYERS)
+    }
+
+
+class Constraint:
+    """Keeps a module's zeros and grid while it is trained.
+
+    The optimizer works on float weights behind the scenes; each forward and backward pass sees them rounded, the
+    gradient passing straight through (Bengio et al., arXiv 1308.3432, section 4). Masked weights stay exactly zero.
+    """
+
+    def __init__(self, module: nn.Module, held: Held) -> None:
+        self.grid = held.grid
+        self.masks = {name: each.detach() != 0 for name, each in weights_of(module).items()} if held.sparse else {}
+
+    def epoch_started(self, module: nn.Module, epoch: int, epochs: int) -> None:
+        """Called before each epoch, counted from 0."""
+
+    @contextmanager
+    def applied(self, module: nn.Module) -> Iterator[None]:
+        """Within, the module's weights are what they would be shipped as."""
+        hidden = {}
+        with torch.no_grad():
+            for name, weight in weights_of(module).items():
+                if name in self.masks:
+                    self.masks[name] = self.masks[name].to(weight.device)
+                    weight.mul_(self.masks[name])
+                if self.grid is not None:
+                    hidden[name] = weight.detach().clone()
+                    weight.copy_(self.grid.rounded(weight))
+        yield
+        with torch.no_grad():
+            for name, weight in weights_of(module).items():
+                if name in hidden:
+                    weight.copy_(hidden[name])
+
+    def settle(self, module: nn.Module) -> None:
+        """Make the weights what they will be shipped as, for good."""
+        with torch.no_grad():
+            for name, weight in weights_of(module).items():
+                if name in self.masks:
+                    weight.mul_(self.masks[name].to(weight.device))
+                if self.grid is not None:
+                    weight.copy_(self.grid.rounded(weight))

@@ -1,0 +1,75 @@
+"""A survey of a model: loaded, looked at, run once over one training batch."""
+
+import time
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from edgekit.cache import Cache
+from edgekit.project import Project
+from edgekit.survey import Survey, known_survey, survey_key
+from edgekit.training.batchnorms import has_batch_norms
+from edgekit.training.datasets import Split
+from edgekit.training.losses import task_loss
+from edgekit.training.modules import outputs_of, parameter_count, untrained_module
+from edgekit.traits import Data, Role
+
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+class _Calls(TorchFunctionMode):
+    """Whether attention is computed: by torch's own function, or as a softmax whose result is multiplied."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = False
+        self.softmax: list[Any] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = getattr(func, "__name__", "")
+        if name in ("scaled_dot_product_attention", "multi_head_attention_forward"):
+            self.attention = True
+        if name in ("matmul", "bmm", "einsum", "__matmul__"):
+            self.attention |= any(any(each is one for one in self.softmax) for each in args)
+        given = func(*args, **(kwargs or {}))
+        if name == "softmax":
+            self.softmax.append(given)
+        return given
+
+
+def surveyed(project: Project, role: Role) -> Survey:
+    """The survey of a role's model: from the cache, else taken now and kept."""
+    cache = Cache(project.cache_folder)
+    cache.entry(survey_key(project, role), lambda *_: {"kind": "survey", **_looked_at(project, role).to_json()})
+    found = known_survey(project, role)
+    assert found is not None
+    return found
+
+
+def _looked_at(project: Project, role: Role) -> Survey:
+    module = untrained_module(project, role)
+    split = Split(project, Data.TRAIN)
+    batch = next(split.batches())
+    calls = _Calls()
+    with calls, torch.no_grad():
+        outputs_of(module, batch, split.entry)
+    loss = task_loss(project)
+    module.train()
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        loss(outputs_of(module, batch, split.entry), batch).backward()  # type: ignore[no-untyped-call]
+        seconds.append(time.perf_counter() - started)
+    layers = [each for each in module.modules() if isinstance(each, (*_CONVOLUTIONS, nn.Linear))]
+    channels = [int(getattr(each, "out_channels", 0) or getattr(each, "out_features", 0)) for each in layers]
+    convolves = any(isinstance(each, _CONVOLUTIONS) for each in layers)
+    return Survey(
+        architecture="transformer" if calls.attention else "cnn" if convolves else "other",
+        parameters=parameter_count(module),
+        channels=tuple(channels[:-1]),
+        batch_norms=has_batch_norms(module),
+        batch_s=min(seconds),
+        batches=split.batches_an_epoch(),
+    )

@@ -1,0 +1,37 @@
+from collections.abc import Callable
+
+import pytest
+
+from edgekit.project import Project
+from edgekit.step import Outcome
+from edgekit.steps.export import Export
+from edgekit.steps.quantize_weights import QuantizeWeights
+from edgekit.steps.train import Train
+from edgekit.training.held import weights_of
+from edgekit.training.modules import saved_module
+from tests.steps.conftest import artifact
+
+
+@pytest.mark.parametrize("epochs", [0, 2])
+@pytest.mark.parametrize(("granularity", "per_scale"), [("tensor", None), ("channel", 0), ("group", 4)])
+def test_no_scale_has_more_levels_than_its_bits(
+    run_step: Callable[..., Outcome], tiny: Project, granularity: str, per_scale: int | None, epochs: int
+) -> None:
+    trained = run_step(Train(epochs=1), tiny)
+    step = QuantizeWeights(bits=3, granularity=granularity, group_size=4, epochs=epochs)  # type: ignore[arg-type]
+    done = run_step(step, tiny, trained.path)
+    for weight in weights_of(saved_module(tiny, artifact(done.path))).values():
+        rows = weight.flatten(1)
+        if per_scale is None:
+            assert len(weight.unique()) <= 7
+        else:
+            pieces = [piece for row in rows for piece in (row.split(per_scale) if per_scale else [row])]
+            assert all(len(piece.unique()) <= 7 for piece in pieces)
+    assert run_step(Export(), tiny, done.path).path.is_file()
+
+
+def test_levels_outlast_later_training(run_step: Callable[..., Outcome], tiny: Project) -> None:
+    rounded = run_step(QuantizeWeights(bits=2, granularity="tensor"), tiny, run_step(Train(epochs=1), tiny).path)
+    trained = run_step(Train(epochs=2), tiny, rounded.path)
+    for weight in weights_of(saved_module(tiny, artifact(trained.path))).values():
+        assert len(weight.unique()) <= 3

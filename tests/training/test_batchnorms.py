@@ -1,0 +1,86 @@
+import pytest
+import torch
+from torch import Tensor, nn
+
+from edgekit.errors import StepError
+from edgekit.project import Project
+from edgekit.training.batchnorms import fold, has_batch_norms, reestimate
+from edgekit.training.datasets import Split
+from edgekit.training.modules import untrained_module
+from edgekit.traits import Data, Role
+
+
+def used(project: Project) -> nn.Module:
+    """The student after some forward passes in training mode, with factors that are not one."""
+    module = untrained_module(project, Role.STUDENT).train()
+    for batch in Split(project, Data.TRAIN).batches():
+        module(*batch.inputs)
+    with torch.no_grad():
+        for each in module.modules():
+            if isinstance(each, nn.BatchNorm2d):
+                each.weight.uniform_(0.5, 2)
+                each.bias.uniform_(-1, 1)
+    return module.eval()
+
+
+def test_folding_leaves_outputs_names_and_shapes(tiny: Project) -> None:
+    module, example = used(tiny), Split(tiny, Data.TRAIN).example()
+    before, names = module(*example.inputs), [*module.state_dict()]
+    fold(module, example)
+    assert torch.allclose(module(*example.inputs), before, rtol=1e-4, atol=1e-5)
+    assert [*module.state_dict()] == names
+    norm = module.get_submodule("first.1")
+    assert torch.equal(norm.running_mean, torch.zeros(16)) and torch.equal(norm.running_var, torch.ones(16))
+
+
+class Shared(nn.Module):
+    """A convolution used twice, once without its batch norm: nothing can be folded into it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(1, 1, 3, padding=1), nn.BatchNorm2d(1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.norm(self.conv(image)) + self.conv(image)
+
+
+class Branching(nn.Module):
+    """The convolution's output goes to its batch norm and elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4)
+
+    def forward(self, image: Tensor) -> Tensor:
+        features = self.conv(image)
+        return self.norm(features) + features
+
+
+def test_a_layer_used_twice_is_left_alone(tiny: Project) -> None:
+    module, example = Shared().eval(), Split(tiny, Data.TRAIN).example()
+    weight = module.conv.weight.detach().clone()
+    fold(module, example)
+    assert torch.equal(module.conv.weight, weight)
+
+
+def test_an_output_that_goes_elsewhere_is_told(tiny: Project) -> None:
+    module, example = Branching(), Split(tiny, Data.TRAIN).example()
+    module.norm.running_var.fill_(9.0)
+    with pytest.raises(StepError, match="changes the model's outputs"):
+        fold(module, example)
+
+
+def test_statistics_are_the_means_over_the_data_and_momentum_stays(tiny: Project) -> None:
+    module = used(tiny)
+    norm = module.get_submodule("first.1")
+    norm.running_mean.fill_(100.0)
+    reestimate(module, Split(tiny, Data.TRAIN))
+    seen = [module.first[0](*batch.inputs).mean((0, 2, 3)) for batch in Split(tiny, Data.TRAIN).batches()]
+    assert torch.allclose(norm.running_mean, torch.stack(seen).mean(0), atol=1e-5)
+    assert norm.momentum == 0.1 and not module.training
+
+
+def test_a_module_without_batch_norms_is_left_alone(tiny: Project) -> None:
+    module = nn.Sequential(nn.Flatten(), nn.Linear(64, 4))
+    assert not has_batch_norms(module) and has_batch_norms(used(tiny))
+    reestimate(module, Split(tiny, Data.TRAIN))

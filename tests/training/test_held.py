@@ -1,0 +1,70 @@
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from edgekit.training.held import Constraint, Grid, Held, held_from_json, weights_of
+
+grids = st.builds(Grid, st.integers(2, 8), st.sampled_from(["tensor", "channel", "group"]), st.sampled_from([2, 3, 32]))
+weights = st.tuples(st.integers(1, 5), st.integers(1, 7), st.integers(0, 99)).map(
+    lambda each: torch.randn(each[0], each[1], 3, generator=torch.Generator().manual_seed(each[2]))
+)
+
+
+@given(grids, weights)
+def test_rounding_stays_within_half_a_step_and_rounds_once(grid: Grid, weight: torch.Tensor) -> None:
+    rounded = grid.rounded(weight)
+    step = grid._largest(weight) / (2 ** (grid.bits - 1) - 1)
+    assert rounded.shape == weight.shape
+    assert ((rounded - weight).abs() <= step / 2 + 1e-6).all()
+    assert torch.allclose(grid.rounded(rounded), rounded, atol=1e-6)
+    assert (rounded.sign() * weight.sign() >= 0).all()
+
+
+@given(st.integers(2, 6), weights)
+def test_a_tensor_has_no_more_levels_than_its_bits_allow(bits: int, weight: torch.Tensor) -> None:
+    assert len(Grid(bits, "tensor").rounded(weight).unique()) <= 2**bits - 1
+    for row in Grid(bits, "channel").rounded(weight):
+        assert len(row.unique()) <= 2**bits - 1
+
+
+def test_finer_scales_lose_less() -> None:
+    weight = torch.randn(8, 64, generator=torch.Generator().manual_seed(0)) * torch.logspace(-2, 0, 8)[:, None]
+    lost = {name: float((Grid(4, name, 8).rounded(weight) - weight).norm()) for name in ("tensor", "channel", "group")}
+    assert lost["tensor"] > lost["channel"] > lost["group"]
+
+
+def test_zero_weights_stay_as_they_are() -> None:
+    assert torch.equal(Grid(4, "channel").rounded(torch.zeros(2, 3)), torch.zeros(2, 3))
+
+
+@given(st.booleans(), st.none() | grids)
+def test_what_is_held_survives_json(sparse: bool, grid: Grid | None) -> None:
+    held = Held(sparse, grid)
+    assert held_from_json(held.to_json()) == held
+
+
+def test_zeros_and_grid_outlast_training() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 2))
+    with torch.no_grad():
+        module[0].weight[:, ::2] = 0
+    constraint = Constraint(module, Held(sparse=True, grid=Grid(4, "tensor")))
+    optimizer = torch.optim.SGD(module.parameters(), 0.1)
+    hidden = module[0].weight.detach().clone()
+    for _ in range(5):
+        optimizer.zero_grad()
+        with constraint.applied(module):
+            assert all(len(each.unique()) <= 15 for each in weights_of(module).values())
+            module(torch.randn(4, 6)).square().sum().backward()
+        optimizer.step()
+    assert not torch.equal(module[0].weight, hidden), "the weights behind the grid move"
+    constraint.settle(module)
+    assert (module[0].weight[:, ::2] == 0).all() and (module[0].weight[:, 1::2] != 0).any()
+    assert all(len(each.unique()) <= 15 for each in weights_of(module).values())
+
+
+def test_weights_are_those_of_layers_alone() -> None:
+    module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(2, 2))
+    assert list(weights_of(module)) == ["0.weight", "3.weight"]
+    assert list(weights_of(nn.Linear(2, 2))) == ["weight"]

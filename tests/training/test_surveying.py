@@ -1,0 +1,70 @@
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from edgekit.project import Project, load_project
+from edgekit.survey import known_survey
+from edgekit.training.surveying import surveyed
+from edgekit.traits import Role
+from tests.conftest import MakeProject
+
+
+def test_a_survey_is_kept_until_the_sources_change(tiny: Project) -> None:
+    assert known_survey(tiny, Role.STUDENT) is None
+    found = surveyed(tiny, Role.STUDENT)
+    assert (found.architecture, found.channels, found.batch_norms, found.batches) == ("cnn", (16, 16), True, 6)
+    assert found.parameters == 16 * 9 + 16 * 16 * 9 + 64 + 68
+    assert found.batch_s > 0
+    assert known_survey(tiny, Role.STUDENT) == found == surveyed(tiny, Role.STUDENT)
+    (tiny.root / "model.py").write_text((tiny.root / "model.py").read_text() + "\n# changed\n")
+    assert known_survey(load_project(tiny.root), Role.STUDENT) is None
+
+
+ATTENTION = {
+    "fused": "F.scaled_dot_product_attention(q, k, v)",
+    "by hand": "torch.softmax(q @ k.transpose(1, 2) / 4, -1) @ v",
+    "as a method": "(q @ k.transpose(1, 2) / 4).softmax(-1) @ v",
+    "einsum": "torch.einsum('bij,bjk->bik', F.softmax(q @ k.transpose(1, 2), -1), v)",
+}
+
+
+@pytest.mark.parametrize("attention", [*ATTENTION, "none"])
+def test_attention_makes_a_transformer(make_project: MakeProject, attention: str) -> None:
+    folder = make_project()
+    code = ATTENTION.get(attention, "v.softmax(-1)")
+    (folder / "model.py").write_text(
+        "import torch\nimport torch.nn.functional as F\nfrom torch import nn\n\n\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n"
+        "        self.mix, self.head = nn.Linear(8, 24), nn.Linear(8, 4)\n\n"
+        "    def forward(self, image):\n        q, k, v = self.mix(image.squeeze(1)).chunk(3, -1)\n"
+        f"        return self.head(({code}).mean(1))\n\n\n"
+        "def teacher():\n    return Net()\n\n\ndef student():\n    return Net()\n"
+    )
+    found = surveyed(load_project(folder), Role.STUDENT)
+    assert found.architecture == ("other" if attention == "none" else "transformer")
+    assert not found.batch_norms
+
+
+def test_pytorchs_own_encoder_is_a_transformer() -> None:
+    from edgekit.training.surveying import _Calls
+
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval()
+    with _Calls() as calls, torch.no_grad():
+        layer(torch.zeros(1, 3, 8))
+    assert calls.attention
+
+
+def test_a_softmax_whose_result_is_only_returned_is_no_attention() -> None:
+    from edgekit.training.surveying import _Calls
+
+    def squeezed(features: Tensor) -> Tensor:
+        weights = F.softmax(features, -1)
+        return (weights * math.pi).sum(-1)
+
+    with _Calls() as calls:
+        squeezed(torch.zeros(2, 3))
+    assert not calls.attention
