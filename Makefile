@@ -8,7 +8,7 @@ TORCH_INDEX ?=
 TORCH := torch==2.13.0
 EMULATED := rpi3 rpi4 rpi5 rpi-zero2w arm64-generic x86-avx2
 
-.PHONY: demo test test-all check benchmark clean
+.PHONY: demo test test-all test-numpy2 check quick fuzz benchmark clean
 
 demo: .venv/training .venv/emulators
 	cd examples/digits && ../../$(BIN)/edgekit build --target rpi4
@@ -16,8 +16,20 @@ demo: .venv/training .venv/emulators
 test: check .venv/emulators
 	$(BIN)/pytest -n 2 -m "not slow"
 
-test-all: check .venv/emulators
+test-all: check .venv/emulators test-numpy2
 	$(BIN)/pytest -n 2
+
+# The other world: numpy 2 and the newest onnx, which the extras inc and tflite do not take.
+test-numpy2: .venv-numpy2/test .venv/emulators
+	.venv-numpy2/bin/pytest -n 2 -m "not slow"
+
+# The habit before every commit: what changed since the last one, in under a minute.
+quick: check
+	$(BIN)/pytest -n 2 -q -m "not slow" $$($(BIN)/python tests/changed.py)
+
+# Property tests with random inputs, and many; one that fails is left below .hypothesis/ and tried first the next time.
+fuzz: .venv/dev
+	$(BIN)/pytest -n 2 -m hypothesis --hypothesis-profile=fuzz
 
 check: .venv/dev
 	$(BIN)/ruff check .
@@ -41,9 +53,15 @@ benchmark: .venv/training .venv/emulators
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
 	touch $@
 
+.venv-numpy2/test: pyproject.toml
+	$(PYTHON) -m venv .venv-numpy2
+	.venv-numpy2/bin/python -m pip install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) "$(TORCH)"
+	.venv-numpy2/bin/python -m pip install --quiet --editable ".[training,test]"
+	touch $@
+
 # Where the host cannot set them up, the build goes on and says which gates could not run.
 .venv/emulators: .venv/training
 	$(BIN)/edgekit setup $(EMULATED) && touch $@ || $(BIN)/edgekit doctor
 
 clean:
-	rm -rf .venv .edgekit examples/*/.edgekit examples/*/dist
+	rm -rf .venv .venv-numpy2 .hypothesis .edgekit examples/*/.edgekit examples/*/dist

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgekit.artifact import Artifact
 from edgekit.cache import Cache, Entry
-from edgekit.errors import EdgekitError, StepError, storage_errors
+from edgekit.errors import EdgekitError, StepError, storage_errors, type_and_line
 from edgekit.files import sha256_of_file, sha256_of_json
 from edgekit.plan import ENTRY, PlannedStep
 from edgekit.progress import Progress
@@ -144,9 +144,8 @@ class Driver:
         except EdgekitError:
             raise
         except Exception as error:
-            told = str(error).strip().splitlines()
             raise StepError(
-                f"{label} raised {type(error).__name__}: {told[0] if told else 'no message'}",
+                f"{label} raised {type_and_line(error)}",
                 "the steps before it are in the cache; run again with --debug to see the traceback",
             ) from error
         _check_declaration(label, planned.facts, outcome.path)

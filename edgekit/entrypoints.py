@@ -8,7 +8,7 @@ from importlib import import_module, invalidate_caches
 from pathlib import Path
 from typing import Any
 
-from edgekit.errors import EdgekitError, EntryPointError, did_you_mean
+from edgekit.errors import EdgekitError, EntryPointError, did_you_mean, type_and_line
 
 
 def entry_function(root: Path, entry: str) -> Callable[..., Any]:
@@ -62,9 +62,8 @@ def blamed(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
-        told = str(error).strip().splitlines()
         raise EntryPointError(
-            f"{what} raised {type(error).__name__}: {told[0] if told else 'no message'}",
+            f"{what} raised {type_and_line(error)}",
             f"look at {Path(last.filename).name}, line {last.lineno}; --debug shows the whole traceback",
         ) from error
 

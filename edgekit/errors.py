@@ -98,6 +98,39 @@ class StorageError(ToolError):
     pass
 
 
+_LONGEST = 300
+
+
+def first_line(message: BaseException | str) -> str:
+    """The first line with something on it of a message that is not edgekit's own: printable, at most 300 characters;
+    "no message", or an exception's type, where there is none."""
+    return next(iter(_lines(message)), _without_words(message))
+
+
+def last_line(message: BaseException | str) -> str:
+    """The last line instead: where a tool says what ended it."""
+    return next(reversed(_lines(message)), _without_words(message))
+
+
+def type_and_line(error: BaseException) -> str:
+    """An exception's type, and its first line where it has one."""
+    name = type(error).__name__
+    return f"{name}: {first_line(error)}" if _lines(error) else f"{name} without a message"
+
+
+def _lines(message: BaseException | str) -> list[str]:
+    try:
+        text = str(message)
+    except Exception:  # an exception of the user's, whose own __str__ raises
+        return []
+    lines = ("".join(each if each.isprintable() else " " for each in line).strip() for line in text.splitlines())
+    return [line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..." for line in lines if line]
+
+
+def _without_words(message: BaseException | str) -> str:
+    return "no message" if isinstance(message, str) else type(message).__name__
+
+
 def did_you_mean(word: str, known: list[str]) -> str:
     """The hint for an unknown word: its nearest known neighbour, else the known words."""
     near = get_close_matches(word, known, n=1, cutoff=0.6)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edgekit.errors import EvidenceError
+from edgekit.errors import EvidenceError, first_line
 from edgekit.interactions import OTHER_CODES, Evidence, Severity, Verdict
 from edgekit.intervals import Interval
 from edgekit.lint import Finding, Judgement
@@ -108,7 +108,9 @@ def load_study(path: Path, project: Project) -> Study:
             f"{path} cannot be read: {fault.strerror}", "name the file that edgekit study wrote"
         ) from fault
     except (ValueError, KeyError, TypeError, AttributeError) as fault:
-        raise EvidenceError(f"{path} is no study: {fault}", "name the file that edgekit study wrote") from fault
+        raise EvidenceError(
+            f"{path} is no study: {first_line(fault)}", "name the file that edgekit study wrote"
+        ) from fault
     apart = sorted(name for name, digest in subject_of(project).items() if subject.get(name) != digest)
     if apart:
         raise EvidenceError(

@@ -10,7 +10,7 @@ from typing import Any
 import onnx
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
-from edgekit.errors import ModelError
+from edgekit.errors import ModelError, first_line
 from edgekit.files import write_bytes
 from edgekit.traits import Fact, Facts, Format, Trait
 
@@ -105,9 +105,7 @@ def load_model(path: Path) -> ModelProto:
         if all(each.domain in ("", "ai.onnx", "ai.onnx.ml") for each in model.opset_import):
             onnx.checker.check_model(model)
     except Exception as error:
-        raise ModelError(
-            f"{path} is not a valid ONNX model: {str(error).strip().splitlines()[0]}", "export it again"
-        ) from error
+        raise ModelError(f"{path} is not a valid ONNX model: {first_line(error)}", "export it again") from error
     return model
 
 
@@ -128,7 +126,7 @@ def inspected(path: Path) -> Inspection:
     try:
         return _inspection(model)
     except Exception as error:  # a damaged graph may break any assumption: names that are no text, nodes without inputs
-        raise ModelError(f"{path} is not a valid ONNX model: {error}", "export it again") from error
+        raise ModelError(f"{path} is not a valid ONNX model: {first_line(error)}", "export it again") from error
 
 
 def _inspection(model: ModelProto) -> Inspection:

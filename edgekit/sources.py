@@ -4,7 +4,7 @@ import ast
 from functools import cache
 from pathlib import Path
 
-from edgekit.errors import EntryPointError
+from edgekit.errors import EntryPointError, first_line
 from edgekit.files import sha256_of_file, sha256_of_json
 
 
@@ -79,4 +79,4 @@ def _parsed(path: Path) -> ast.Module:
         return ast.parse(path.read_bytes(), filename=str(path))
     except (SyntaxError, ValueError) as error:
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        raise EntryPointError(f"{path}{line} is not valid Python: {error}", "mend the file") from error
+        raise EntryPointError(f"{path}{line} is not valid Python: {first_line(error)}", "mend the file") from error

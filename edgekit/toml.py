@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from edgekit.errors import InputError, did_you_mean
+from edgekit.errors import InputError, did_you_mean, first_line
 
 
 def read_toml(path: Path, error: type[InputError]) -> dict[str, Any]:
@@ -14,7 +14,7 @@ def read_toml(path: Path, error: type[InputError]) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-        raise error(f"{path} is no valid TOML: {fault}", "mend the line that is named") from fault
+        raise error(f"{path} is no valid TOML: {first_line(fault)}", "mend the line that is named") from fault
     except OSError as fault:
         raise error(f"{path} cannot be read: {fault.strerror}", "check the path") from fault
 
@@ -34,7 +34,7 @@ def _told(kind: type[Any], fault: ValidationError, where: str) -> tuple[str, str
         return f"{where}: unknown key '{key}'", did_you_mean(str(first["loc"][-1]), _keys(kind, first["loc"][:-1]))
     if first["type"] in ("missing", "missing_argument"):
         return f"{where}: '{key}' is missing", f"add {key} = ..."
-    text = first["msg"].removeprefix("Value error, ")
+    text = first_line(first["msg"].removeprefix("Value error, "))
     return f"{where}: '{key}' is {first['input']!r}: {text[0].lower()}{text[1:]}", "correct the value"
 
 

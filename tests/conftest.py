@@ -13,6 +13,9 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import numpy as np
 import onnx
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
+from hypothesis.internal.conjecture import providers
 from onnx import TensorProto, helper, numpy_helper
 
 from edgekit.build import Build, build
@@ -23,6 +26,22 @@ from edgekit.target import find_target
 TINY = Path(__file__).parent / "tiny"
 
 MakeProject = Callable[..., Path]
+
+_LEFT = TINY.parent.parent / ".hypothesis"
+_ALWAYS = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]}
+settings.register_profile("fixed", derandomize=True, **_ALWAYS)
+settings.register_profile(
+    "fuzz", max_examples=3000, print_blob=True, database=DirectoryBasedExampleDatabase(_LEFT / "examples"), **_ALWAYS
+)
+settings.load_profile("fixed")
+# It also draws numbers and words that stand in whatever local modules happen to be imported: with the same seed, other
+# inputs in another order of the tests.
+providers._get_local_constants = providers.Constants
+
+
+def examples(per_hundred: int) -> int:
+    """The examples of a test that takes longer than others, or less, where a profile gives others a hundred."""
+    return settings().max_examples * per_hundred // 100
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +85,15 @@ def built_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def built(built_folder: Path) -> Build:
     return build(load_project(built_folder), [find_target("rpi4"), find_target("x86-vnni")], Silent())
+
+
+@pytest.fixture
+def left_behind() -> Path:
+    """A folder for inputs that a test writes before it tries them and takes away after: what ends in a failure, or
+    takes the whole process down, is still there."""
+    folder = _LEFT / "failing"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @pytest.fixture

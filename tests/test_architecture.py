@@ -129,3 +129,21 @@ def test_every_module_is_tested_by_a_file_of_its_own() -> None:
             continue
         *rooms, last = short.split(".")
         assert Path(__file__).parent.joinpath(*rooms, f"test_{last}.py").is_file(), f"{name} has no test file"
+
+
+def test_what_others_say_is_put_into_words_by_one_function() -> None:
+    """An exception's message may be empty, or a page long: errors.py has the functions that cope."""
+    for name, path in modules().items():
+        if name == "edgekit.errors" or path.name == "worker.py":
+            continue
+        for handler in ast.walk(ast.parse(path.read_text())):
+            if isinstance(handler, ast.ExceptHandler) and handler.name:
+                plain = [each for each in ast.walk(handler) if _is_said_plainly(each, handler.name)]
+                assert not plain, f"{path}, line {plain[0].lineno}: say it with errors.first_line"
+
+
+def _is_said_plainly(node: ast.AST, name: str) -> bool:
+    said = node.value if isinstance(node, ast.FormattedValue) else None
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("str", "repr") and node.args:
+        said = node.args[0]
+    return isinstance(said, ast.Name) and said.id == name

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from edgekit import errors
-from edgekit.errors import EdgekitError, StorageError, did_you_mean, storage_errors
+from edgekit.errors import (
+    EdgekitError,
+    StorageError,
+    did_you_mean,
+    first_line,
+    last_line,
+    storage_errors,
+    type_and_line,
+)
 
 
 def test_the_docstring_draws_every_error_of_the_tree() -> None:
@@ -27,6 +35,43 @@ def test_a_disk_that_takes_nothing_is_a_storage_error(number: int) -> None:
         raise OSError(number, os.strerror(number))
     assert "place" in raised.value.message
     assert raised.value.hint
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+@pytest.mark.parametrize(
+    ("message", "first", "last"),
+    [
+        ("one", "one", "one"),
+        ("\n  one \n\ntwo\n three\n", "one", "three"),
+        ("", "no message", "no message"),
+        (" \n\t\n", "no message", "no message"),
+        ("\x1b[31mred\x00", "[31mred", "[31mred"),
+        ("x" * 999, "x" * 300 + "...", "x" * 300 + "..."),
+        (ValueError("one\ntwo"), "one", "two"),
+        (ValueError(), "ValueError", "ValueError"),
+        (ValueError(""), "ValueError", "ValueError"),
+        (Mute(), "Mute", "Mute"),
+    ],
+)
+def test_anybodys_message_gives_a_line(message: Exception | str, first: str, last: str) -> None:
+    assert first_line(message) == first
+    assert last_line(message) == last
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ValueError("one\ntwo"), "ValueError: one"),
+        (ValueError("\n"), "ValueError without a message"),
+        (Mute(), "Mute without a message"),
+    ],
+)
+def test_an_exception_is_told_with_its_type(error: Exception, told: str) -> None:
+    assert type_and_line(error) == told
 
 
 def test_another_fault_of_the_system_is_left_alone() -> None:

@@ -1,9 +1,10 @@
+import os
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
@@ -11,6 +12,7 @@ from edgekit.build import Build
 from edgekit.errors import ModelError
 from edgekit.graph import Port, batch_of_one, inspected, load_model, observed_facts, strip_annotations, with_shapes
 from edgekit.traits import Format, Trait
+from tests.conftest import examples
 
 
 def test_a_float_model_is_counted(conv_model: Path) -> None:
@@ -73,21 +75,22 @@ def test_an_absent_file_and_a_folder_are_told(tmp_path: Path) -> None:
             inspected(path)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(150))
 @given(st.data())
-def test_a_mutated_model_is_read_or_refused(conv_model: Path, data: st.DataObject) -> None:
+def test_a_mutated_model_is_read_or_refused(conv_model: Path, left_behind: Path, data: st.DataObject) -> None:
     content = bytearray(conv_model.read_bytes())
     if data.draw(st.booleans()):
         del content[data.draw(st.integers(0, len(content) - 1)) :]
     for _ in range(data.draw(st.integers(0, 8))):
         if content:
             content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    path = conv_model.with_name("mutated.onnx")
+    path = left_behind / f"mutated_{os.getpid()}.onnx"
     path.write_bytes(content)
     try:
         inspected(path)
     except ModelError as error:
         assert error.hint
+    path.unlink()
 
 
 def test_annotations_are_taken_out(conv_model: Path) -> None:
@@ -118,3 +121,23 @@ def test_a_division_by_zero_in_a_damaged_file_is_refused(conv_model: Path, name:
     onnx.save(model, conv_model)
     with pytest.raises(ModelError, match=f"{name} is 0"):
         inspected(conv_model)
+
+
+@pytest.mark.parametrize("message", ["", "\n", "field 'name' is wrong\n\nand more"])
+def test_a_checker_without_words_is_understood(conv_model: Path, monkeypatch: pytest.MonkeyPatch, message: str) -> None:
+    def check(_: onnx.ModelProto) -> None:
+        raise onnx.checker.ValidationError(message)
+
+    monkeypatch.setattr(onnx.checker, "check_model", check)
+    with pytest.raises(ModelError, match=r"is not a valid ONNX model: (ValidationError|field 'name' is wrong)$"):
+        load_model(conv_model)
+
+
+def test_a_name_that_is_no_text_is_refused(conv_model: Path) -> None:
+    """With onnx 1.18 its checker raised an error without a message."""
+    content = conv_model.read_bytes()
+    assert content.count(b"\x0a\x01f\x0a\x06weight") == 1
+    conv_model.write_bytes(content.replace(b"\x0a\x01f\x0a\x06weight", b"\x0a\x01\xff\x0a\x06weight"))
+    with pytest.raises(ModelError) as raised:
+        inspected(conv_model)
+    assert raised.value.hint

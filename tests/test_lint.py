@@ -2,7 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from edgekit.interactions import Severity, Verdict, shipped_interactions
 from edgekit.lint import Surroundings, interactions_of, linted, merged_findings, surroundings_of
@@ -56,7 +56,6 @@ def test_every_shipped_recipe_but_the_failed_one_is_clean_for_its_kind_of_model(
         assert judged.is_clean == (name != "failed-int4-first"), (name, judged.findings)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(recipes())
 def test_names_and_written_out_defaults_change_no_judgement(recipe: Recipe) -> None:
     explicit = [{"use": each.step.name(), "role": each.role.value, **each.step.options()} for each in recipe.steps]
@@ -74,7 +73,6 @@ def test_the_failed_pipeline_is_judged_alike_under_any_name() -> None:
     assert one.findings == other.findings
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(recipes())
 def test_a_random_recipe_is_judged_whole(recipe: Recipe) -> None:
     judged = linted(recipe, KNOWN, shipped_interactions())

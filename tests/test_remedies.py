@@ -2,7 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from edgekit.interactions import shipped_interactions
 from edgekit.lint import Surroundings
@@ -36,7 +36,6 @@ def test_a_clean_recipe_is_left_as_it_is(name: str) -> None:
     assert proposal.recipe.steps == recipe.steps and not proposal.changes
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(recipes())
 def test_every_proposal_lints_clean_and_is_proposed_again(recipe: Recipe) -> None:
     proposal = proposed(recipe, KNOWN, shipped_interactions())

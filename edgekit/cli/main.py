@@ -6,7 +6,7 @@ from importlib import import_module
 import click
 
 from edgekit import __version__
-from edgekit.errors import EdgekitError
+from edgekit.errors import EdgekitError, type_and_line
 
 _COMMANDS = ("init", "build", "bench", "inspect", "targets", "setup", "doctor", "cache")
 _INTERRUPTED = 130
@@ -59,6 +59,6 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
-        click.echo(f"error: unexpected {type(error).__name__}: {str(error).strip() or 'no message'}", err=True)
+        click.echo(f"error: unexpected {type_and_line(error)}", err=True)
         click.echo("hint: run again with --debug and report the traceback", err=True)
         sys.exit(_UNEXPECTED)

@@ -12,7 +12,7 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock
 
-from edgekit.errors import EmulatorError, storage_errors
+from edgekit.errors import EmulatorError, last_line, storage_errors
 from edgekit.files import folder_bytes, sha256_of_json, write_bytes, write_json
 from edgekit.host import this_host
 from edgekit.progress import Progress
@@ -233,10 +233,10 @@ def _run(command: Sequence[str], name: str, hint: str) -> None:
             f"{name} did not finish within 15 minutes", "check the network and run setup again"
         ) from error
     if done.returncode:
-        told = [line for line in (done.stderr or done.stdout).strip().splitlines() if line.strip()]
-        if any("No space left" in line for line in told):
+        told = done.stderr or done.stdout
+        if "No space left" in told:
             raise EmulatorError(f"the disk is full: {name} could not write", "free about 400 MB and run setup again")
-        raise EmulatorError(f"{name} failed: {told[-1] if told else 'no message'}", hint)
+        raise EmulatorError(f"{name} failed: {last_line(told)}", hint)
 
 
 def _root_with_cpu(base: Path, cpu: CpuInfo, cores: int) -> Path:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from edgekit.arrays import Arrays
-from edgekit.errors import RunError
+from edgekit.errors import RunError, last_line
 from edgekit.traits import Fidelity
 
 WORKER = Path(__file__).parent.parent / "bench" / "worker.py"
@@ -112,7 +112,7 @@ def run_worker(
         process.stdout.close()
         watch.stop()
     if not finished:
-        words = (folder / "stderr").read_text(errors="replace").strip().splitlines()
+        words = (folder / "stderr").read_text(errors="replace")
         raise RunError(*_fault(code, words, cpu, job, watch.expired))
     outputs = []
     for number in range(len(job.models)):
@@ -152,7 +152,7 @@ class _Watch(threading.Thread):
         self.join()
 
 
-def _fault(code: int, words: list[str], cpu: str, job: Job, expired: bool) -> tuple[str, str]:
+def _fault(code: int, words: str, cpu: str, job: Job, expired: bool) -> tuple[str, str]:
     """What is wrong and what to do, from how a worker's process ended."""
     if expired:
         return f"the model did not finish on {cpu} within {job.timeout_s:.0f} s", "raise the limit, or look for a loop"
@@ -163,7 +163,7 @@ def _fault(code: int, words: list[str], cpu: str, job: Job, expired: bool) -> tu
             f"the runtime died of SIGILL on {cpu}: it used an instruction that this CPU does not have",
             "pin another version of the runtime in the target's [runtime]",
         )
-    last = words[-1] if words else "no message"
+    last = last_line(words)
     if number == signal.SIGKILL or any(mark in last for mark in _OUT_OF_MEMORY):
         return f"the model ran out of memory on {cpu}", "make the model smaller, or choose a target with more memory"
     if number:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from edgekit.arrays import Array, Arrays
-from edgekit.errors import ModelError
+from edgekit.errors import ModelError, first_line
 
 # ONNX Runtime ships telemetry; a tool for other people's models switches it off.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -26,9 +26,8 @@ def session(path: Path, *, threads: int = 0, optimize: bool = True) -> Any:
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's exceptions share no base class
-        told = str(error).strip().splitlines()
         raise ModelError(
-            f"ONNX Runtime cannot load {path.name}: {told[0] if told else type(error).__name__}",
+            f"ONNX Runtime cannot load {path.name}: {first_line(error)}",
             "check the file with: edgekit inspect",
         ) from error
 
@@ -41,9 +40,8 @@ def session_outputs(running: Any, inputs: Sequence[Array]) -> Arrays:
     try:
         return tuple(np.asarray(each) for each in running.run(None, dict(zip(names, inputs, strict=True))))
     except Exception as error:
-        told = str(error).strip().splitlines()
         raise ModelError(
-            f"the model does not take these inputs: {told[0]}", "check shapes and types: edgekit inspect"
+            f"the model does not take these inputs: {first_line(error)}", "check shapes and types: edgekit inspect"
         ) from error
 
 
@@ -70,7 +68,6 @@ def optimize_offline(source: Path, path: Path, *, keep_int8_activations: bool, l
     try:
         onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        told = str(error).strip().splitlines()
         raise ModelError(
-            f"ONNX Runtime cannot optimize {source.name}: {told[0]}", "check it with: edgekit inspect"
+            f"ONNX Runtime cannot optimize {source.name}: {first_line(error)}", "check it with: edgekit inspect"
         ) from error

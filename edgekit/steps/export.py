@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgekit.artifact import Artifact
-from edgekit.errors import ModelError, StepError
+from edgekit.errors import ModelError, StepError, first_line
 from edgekit.step import Context, Contract, Outcome, Step
 from edgekit.target import Target
 from edgekit.technique import Family, Technique
@@ -95,9 +95,8 @@ def _export(module: "nn.Module", batch: "Batch", inputs: Sequence[str], outputs:
                 verbose=False,
             )
         except Exception as error:
-            told = [line for line in str(error).splitlines() if line.strip()]
             raise ModelError(
-                f"torch.onnx cannot export the model: {told[0] if told else type(error).__name__}",
+                f"torch.onnx cannot export the model: {first_line(error)}",
                 "keep Python branches on tensor values and fixed batch sizes out of forward; --debug shows the report",
             ) from error
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from edgekit.artifact import Artifact
-from edgekit.errors import StepError
+from edgekit.errors import StepError, first_line
 from edgekit.step import Context, Contract, Outcome, Step
 from edgekit.target import Quantization, Target
 from edgekit.technique import Family, Technique
@@ -147,6 +147,6 @@ def _quantize_static(source: Path, path: Path, batches: _Watched, scheme: Mappin
         )
     except Exception as error:
         raise StepError(
-            f"ONNX Runtime could not quantize the model: {error}", "try another calibration, or --debug"
+            f"ONNX Runtime could not quantize the model: {first_line(error)}", "try another calibration, or --debug"
         ) from error
     return batches.samples

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.artifact import Artifact
-from edgekit.errors import StepError
+from edgekit.errors import ModelError, StepError, last_line
 from edgekit.step import Context, Contract, Outcome, Step
 from edgekit.target import Target
 from edgekit.technique import Family, Technique
@@ -86,8 +86,6 @@ class Simplify(Step):
 
 def _attempt(name: str, source: Path, path: Path, inputs: tuple[Any, ...]) -> dict[str, Any]:
     """Run one simplifier and say what came of it: equal (with nodes and bytes), differs, crashed, failed, timed out."""
-    from edgekit.errors import ModelError
-
     command = [sys.executable, "-c", _SIMPLIFIERS[name], str(source.resolve()), str(path)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
@@ -96,8 +94,7 @@ def _attempt(name: str, source: Path, path: Path, inputs: tuple[Any, ...]) -> di
     if done.returncode < 0:
         return {"status": f"crashed with signal {-done.returncode}"}
     if done.returncode or not path.is_file():
-        told = done.stderr.strip().splitlines()
-        return {"status": f"failed: {told[-1] if told else 'no message'}"}
+        return {"status": f"failed: {last_line(done.stderr)}"}
     try:
         apart = _difference(source, path, inputs)
     except ModelError as error:

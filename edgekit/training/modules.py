@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from edgekit.artifact import Artifact
 from edgekit.entrypoints import blamed, entry_function
-from edgekit.errors import EntryPointError, ModelError
+from edgekit.errors import EntryPointError, ModelError, first_line
 from edgekit.files import write_bytes
 from edgekit.project import Project
 from edgekit.training.datasets import Batch
@@ -117,7 +117,7 @@ def outputs_of(module: nn.Module, batch: Batch, entry: str) -> tuple[Tensor, ...
     except (RuntimeError, TypeError) as error:
         shapes = ", ".join(str(tuple(each.shape)) for each in batch.inputs)
         raise ModelError(
-            f"'{entry}' does not take inputs of shape {shapes}: {str(error).splitlines()[0]}",
+            f"'{entry}' does not take inputs of shape {shapes}: {first_line(error)}",
             "make the model and the data agree on the input's shape",
         ) from error
     outputs = (
@@ -160,7 +160,9 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(str(path))
     except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path} is no readable .safetensors file: {error}", "save the weights again") from error
+        raise ModelError(
+            f"{path} is no readable .safetensors file: {first_line(error)}", "save the weights again"
+        ) from error
 
 
 def _state_dict(path: Path) -> dict[str, Tensor]:

@@ -5,13 +5,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgekit.build import Build
 from edgekit.bundle.csource import ALIGNMENT, PortSource, c_identifier, c_sources
 from edgekit.files import sha256_of_file
 from edgekit.graph import Port
+from tests.conftest import examples
 
 GCC = shutil.which("gcc")
 FLAGS = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic")
@@ -55,7 +56,7 @@ def test_a_bundle_compiles_cleanly_and_holds_the_model(built: Build, tmp_path: P
 
 
 @needs_gcc
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15))
 @given(
     content=st.binary(min_size=1, max_size=40),
     name=st.text(min_size=1, max_size=12),
