@@ -24,11 +24,11 @@ import numpy as np
 from ordering_arms import BUDGETS, Arms, arms
 
 from edgekit.host import this_host
+from edgekit.planning.recipe import Recipe, recipe_from
 from edgekit.progress import Silent
-from edgekit.project import Project, load_project
-from edgekit.recipe import Recipe, recipe_from
+from edgekit.project.project import Project, load_project
+from edgekit.study.trials import Trial, difference, tried
 from edgekit.target import find_target
-from edgekit.trials import Trial, difference, tried
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"

@@ -6,24 +6,25 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.bundle.manifest import Lineage
-from edgekit.cache import Entry
-from edgekit.driver import Driver, StepRun, package_version
 from edgekit.errors import EmulatorError, PlanError, TargetError, did_you_mean
+from edgekit.execution.cache import Entry
+from edgekit.execution.driver import Driver, StepRun
+from edgekit.execution.keys import package_version
 from edgekit.files import sha256_of_file, sha256_of_json
-from edgekit.gates import Status
-from edgekit.interactions import Interactions, Severity
-from edgekit.lint import FAULT_CODES, Finding, Judgement, interactions_of, linted, surroundings_of
-from edgekit.plan import Plan, plan_of
+from edgekit.planning.interactions import Interactions, Severity
+from edgekit.planning.lint import FAULT_CODES, Finding, Judgement, interactions_of, linted, surroundings_of
+from edgekit.planning.plan import Plan, plan_of
+from edgekit.planning.recipe import Recipe, recipe_of
+from edgekit.planning.survey import known_survey
 from edgekit.progress import Progress
-from edgekit.project import Project
-from edgekit.recipe import Recipe, recipe_of
+from edgekit.project.project import Project
+from edgekit.project.sources import code_version
 from edgekit.runners.choice import runner_for
 from edgekit.runners.runner import Runner
-from edgekit.sources import code_version
-from edgekit.survey import known_survey
 from edgekit.target import Target, find_target
 from edgekit.traits import Data
-from edgekit.verify import Candidate, Candidates, Verdict, verdict_from_json, verified
+from edgekit.verdict.gates import Status
+from edgekit.verdict.verify import Candidate, Candidates, Verdict, verdict_from_json, verified
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,7 @@ class _Builder:
                 "metric": [self.project.metric, *(each.metric for each in models)],
                 "data": self.driver.data.digest(Data.EVALUATION),
                 "runner": identity,
-                "code": code_version("edgekit.verify"),
+                "code": code_version("edgekit.verdict.verify"),
                 "packages": {"onnxruntime": package_version("onnxruntime")},
             }
         )

@@ -26,7 +26,7 @@ class Measurement:
 
 def static_measurements(name: str, path: Path) -> list[Measurement]:
     """What can be counted in a file: bytes, parameters, multiply-accumulates for one sample."""
-    from edgekit.graph import inspected
+    from edgekit.model.counting import inspected
 
     found = inspected(path)
     told = [

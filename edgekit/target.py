@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_serializer
 
 from edgekit.errors import TargetError, did_you_mean
 from edgekit.host import DECISIVE_ISA, Host
-from edgekit.toml import read_toml, validated
+from edgekit.project.toml import read_toml, validated
 
 Isa = Literal["neon", "dotprod", "i8mm", "avx2", "avx512", "vnni"]
 

@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).parent.parent
 ALWAYS = ("tests/test_architecture.py",)
-_DATA = {"targets": "tests/test_target.py", "edgekit/recipes": "tests/test_recipe.py"}
+_DATA = {"targets": "tests/test_target.py", "edgekit/planning/recipes": "tests/planning/test_recipe.py"}
 
 
 def changed_files() -> list[str]:

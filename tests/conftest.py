@@ -20,7 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgekit.build import Build, build
 from edgekit.progress import Silent
-from edgekit.project import Project, load_project
+from edgekit.project.project import Project, load_project
 from edgekit.target import find_target
 
 TINY = Path(__file__).parent / "tiny"

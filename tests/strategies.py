@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from edgekit.recipe import Recipe, recipe_from
+from edgekit.planning.recipe import Recipe, recipe_from
 
 OPTIONS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "train": {},

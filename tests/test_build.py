@@ -15,7 +15,7 @@ from edgekit.build import Build, build, chosen_targets
 from edgekit.errors import DataError, EntryPointError, ModelError, StepError, TargetError
 from edgekit.files import sha256_of_file
 from edgekit.progress import Silent
-from edgekit.project import Project, load_project
+from edgekit.project.project import Project, load_project
 from edgekit.target import find_target
 from edgekit.traits import Format, Role, Trait
 
@@ -196,7 +196,7 @@ def test_a_step_that_breaks_its_declaration_is_told(make_project: MakeProject, m
     def idle(_: Simplify, model: object, __: object, context: object) -> object:
         import onnx
 
-        from edgekit.step import Outcome
+        from edgekit.steps.step import Outcome
 
         path = context.folder / "model.onnx"  # type: ignore[attr-defined]
         without_shapes = onnx.load(model.path)  # type: ignore[attr-defined]

@@ -10,9 +10,9 @@ from tests import changed
     [
         ("edgekit/steps/prune.py", "tests/steps/test_prune.py"),
         ("edgekit/host.py", "tests/test_host.py"),
-        ("edgekit/interactions.toml", "tests/test_interactions.py"),
+        ("edgekit/planning/interactions.toml", "tests/planning/test_interactions.py"),
         ("targets/rpi4.toml", "tests/test_target.py"),
-        ("edgekit/recipes/distil-int8.toml", "tests/test_recipe.py"),
+        ("edgekit/planning/recipes/distil-int8.toml", "tests/planning/test_recipe.py"),
         ("tests/test_host.py", "tests/test_host.py"),
         ("tests/conftest.py", None),
         ("edgekit/steps/__init__.py", None),

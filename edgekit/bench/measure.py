@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.errors import ModelError, RunError
-from edgekit.gates import Gate, Status, memory_gate, parity_gate
 from edgekit.measurement import Measurement, latency_measurements, static_measurements
+from edgekit.model.sample import random_inputs
 from edgekit.runners.choice import runner_for
 from edgekit.runners.native import NativeRunner
 from edgekit.runners.runner import Job, Result
-from edgekit.sample import random_inputs
 from edgekit.target import Target
 from edgekit.traits import Fidelity
+from edgekit.verdict.gates import Gate, Status, memory_gate, parity_gate
 
 _PARITY_SAMPLES = 4
 

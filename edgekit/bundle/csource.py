@@ -8,7 +8,7 @@ from string import Template
 
 from edgekit import __version__
 from edgekit.files import sha256_of_file
-from edgekit.graph import Port
+from edgekit.model.ports import Port
 
 ALIGNMENT = 16
 _TEMPLATES = Path(__file__).with_name("templates")

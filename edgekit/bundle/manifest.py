@@ -10,11 +10,11 @@ from typing import Any
 
 from edgekit import __version__
 from edgekit.files import sha256_of_file
-from edgekit.graph import Port
-from edgekit.project import Project
+from edgekit.model.ports import Port
+from edgekit.project.project import Project
 from edgekit.target import Target
 from edgekit.traits import Fidelity
-from edgekit.verify import Verdict
+from edgekit.verdict.verify import Verdict
 
 SCHEMA = 1
 

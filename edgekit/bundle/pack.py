@@ -14,10 +14,12 @@ from edgekit.bundle.csource import PortSource, c_sources
 from edgekit.bundle.manifest import Lineage, manifest, safe_file_name
 from edgekit.errors import storage_errors
 from edgekit.files import write_json
-from edgekit.graph import Port, inspected, load_model
-from edgekit.project import Project
+from edgekit.model.counting import inspected
+from edgekit.model.ports import Port
+from edgekit.model.reading import load_model
+from edgekit.project.project import Project
 from edgekit.target import Target
-from edgekit.verify import Verdict
+from edgekit.verdict.verify import Verdict
 
 
 def packed(

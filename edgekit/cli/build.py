@@ -15,7 +15,12 @@ import click
     help="A target's id or TOML file; may be given several times.",
 )
 @click.option(
-    "--project", "-C", "folder", type=click.Path(path_type=Path), default=Path(), help="The folder of edgekit.toml."
+    "--project",
+    "-C",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    help="The folder of edgekit.toml.",
 )
 @click.option(
     "--allow", "allowed", multiple=True, metavar="CODE", help="Build although this finding is an error: EK101."
@@ -29,7 +34,7 @@ def command(
     """Build the project in this folder for its targets and leave dist/TARGET/ for each."""
     from edgekit.build import build, chosen_targets
     from edgekit.cli.console import print_tables, watcher
-    from edgekit.project import load_project
+    from edgekit.project.project import load_project
     from edgekit.report.builds import build_json, build_report
 
     project = load_project(folder)

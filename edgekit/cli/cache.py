@@ -7,7 +7,12 @@ import click
 
 @click.group("cache", short_help="The size of the project's cache; prune it.", invoke_without_command=True)
 @click.option(
-    "--project", "-C", "folder", type=click.Path(path_type=Path), default=Path(), help="The folder of edgekit.toml."
+    "--project",
+    "-C",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    help="The folder of edgekit.toml.",
 )
 @click.pass_context
 def command(ctx: click.Context, folder: Path) -> int | None:
@@ -20,8 +25,8 @@ def command(ctx: click.Context, folder: Path) -> int | None:
 @click.pass_obj
 def size(folder: Path) -> int:
     """How much is stored."""
-    from edgekit.cache import Cache
-    from edgekit.project import load_project
+    from edgekit.execution.cache import Cache
+    from edgekit.project.project import load_project
     from edgekit.runners.emulator import emulators_bytes, emulators_folder
 
     store = Cache(load_project(folder).cache_folder)
@@ -37,8 +42,8 @@ def size(folder: Path) -> int:
 @click.pass_obj
 def prune(folder: Path, days: float) -> int:
     """Remove entries and unfinished work; what a running build holds is left alone."""
-    from edgekit.cache import Cache
-    from edgekit.project import load_project
+    from edgekit.execution.cache import Cache
+    from edgekit.project.project import load_project
 
     freed = Cache(load_project(folder).cache_folder).prune(days)
     click.echo(f"freed {freed / 1e6:.1f} MB")

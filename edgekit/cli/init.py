@@ -10,7 +10,7 @@ import click
 def command(folder: Path) -> int:
     """Make a project in DIR: a teacher, a student, the digits that come with scikit-learn, and an edgekit.toml whose
     comments explain each key."""
-    from edgekit.template import new_project
+    from edgekit.project.template import new_project
 
     for path in new_project(folder):
         click.echo(f"wrote {path}")

@@ -11,7 +11,7 @@ import click
 def command(model: Path, as_json: bool) -> int:
     """Inputs, outputs, opset, operators, types, parameters, MACs of MODEL.onnx, and what of it is quantized."""
     from edgekit.cli.console import print_tables
-    from edgekit.graph import inspected
+    from edgekit.model.counting import inspected
     from edgekit.report.inspections import inspection_json, inspection_report
 
     found = inspected(model)

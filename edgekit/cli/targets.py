@@ -7,7 +7,12 @@ import click
 
 @click.group("targets", short_help="List the targets, or show one.", invoke_without_command=True)
 @click.option(
-    "--project", "-C", "folder", type=click.Path(path_type=Path), default=Path(), help="The folder of edgekit.toml."
+    "--project",
+    "-C",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    help="The folder of edgekit.toml.",
 )
 @click.pass_context
 def command(ctx: click.Context, folder: Path) -> int | None:

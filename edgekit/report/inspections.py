@@ -6,7 +6,8 @@ from pathlib import Path
 from rich.console import RenderableType
 from rich.markup import escape
 
-from edgekit.graph import Inspection, Port
+from edgekit.model.counting import Inspection
+from edgekit.model.ports import Port
 from edgekit.report.tables import table
 
 SCHEMA = 1

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from edgekit.artifact import Artifact
 from edgekit.errors import ModelError, StepError, first_line
-from edgekit.step import Context, Contract, Outcome, Step
+from edgekit.steps.step import Context, Contract, Outcome, Step
+from edgekit.steps.technique import Family, Technique
 from edgekit.target import Target
-from edgekit.technique import Family, Technique
 from edgekit.traits import Data, Format, Role, Trait, facts
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ class Export(Step):
         return Technique(family=Family.GRAPH)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        from edgekit.graph import described, strip_annotations
+        from edgekit.model.counting import described
+        from edgekit.model.reading import strip_annotations
         from edgekit.training.datasets import Batch, Split
         from edgekit.training.modules import saved_module
 
@@ -76,7 +77,8 @@ def _export(module: "nn.Module", batch: "Batch", inputs: Sequence[str], outputs:
         )
     if len(inputs) != len(batch.inputs):
         raise ModelError(
-            f"the data has {len(batch.inputs)} inputs, edgekit.toml names {len(inputs)}", "correct [model] inputs"
+            f"the data has {len(batch.inputs)} inputs, edgekit.toml names {len(inputs)}",
+            "correct [model] inputs",
         )
     names = list(outputs) or (["output"] if len(given) == 1 else [f"output_{i}" for i in range(len(given))])
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -117,7 +119,7 @@ def _difference(module: "nn.Module", path: Path, batch: "Batch") -> float:
     """The largest difference between module and file, relative to the module's largest output."""
     import torch
 
-    from edgekit.parity import relative_difference
+    from edgekit.model.parity import relative_difference
     from edgekit.runtimes.ort import host_outputs
     from edgekit.training.modules import outputs_of
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from edgekit.artifact import Artifact
 from edgekit.errors import StepError
-from edgekit.step import Context, Contract, Outcome, Step
+from edgekit.steps.step import Context, Contract, Outcome, Step
+from edgekit.steps.technique import Family, Technique
 from edgekit.target import Target
-from edgekit.technique import Family, Technique
 from edgekit.traits import Format, Role, Trait, facts
 
 if TYPE_CHECKING:
@@ -37,10 +37,13 @@ class Fuse(Step):
         return Technique(family=Family.GRAPH, fused=True, ties_cpu=self.layouts)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        from edgekit.graph import activation_types, described, load_model, operator_kinds, save_model, strip_annotations
-        from edgekit.parity import relative_difference
+        from edgekit.model.counting import described
+        from edgekit.model.facts import activation_types
+        from edgekit.model.operators import operator_kinds
+        from edgekit.model.parity import relative_difference
+        from edgekit.model.reading import load_model, save_model, strip_annotations
+        from edgekit.model.sample import random_inputs
         from edgekit.runtimes.ort import host_outputs, optimize_offline
-        from edgekit.sample import random_inputs
 
         path = context.folder / "model.onnx"
         optimize_offline(model.path, path, keep_int8_activations=context.target.arch == "aarch64", layouts=self.layouts)

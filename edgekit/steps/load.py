@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from edgekit.artifact import Artifact
 from edgekit.errors import ProjectError
-from edgekit.step import Context, Contract, Outcome, Step
+from edgekit.steps.step import Context, Contract, Outcome, Step
+from edgekit.steps.technique import Family, Technique
 from edgekit.target import Target
-from edgekit.technique import Family, Technique
 from edgekit.traits import Format, Role, Trait, facts
 
 

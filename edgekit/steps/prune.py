@@ -8,9 +8,9 @@ from pydantic import Field
 
 from edgekit.artifact import Artifact
 from edgekit.errors import StepError
-from edgekit.step import Context, Contract, Outcome, Step
+from edgekit.steps.step import Context, Contract, Outcome, Step
+from edgekit.steps.technique import Family, Technique
 from edgekit.target import Target
-from edgekit.technique import Family, Technique
 from edgekit.traits import Data, Format, Role, Trait, facts
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import Annotated
 from pydantic import Field
 
 from edgekit.artifact import Artifact
-from edgekit.step import Context, Contract, Outcome, Step
+from edgekit.steps.step import Context, Contract, Outcome, Step
+from edgekit.steps.technique import Family, Technique
 from edgekit.target import Target
-from edgekit.technique import Family, Technique
 from edgekit.traits import Data, Format, Role, Trait, facts
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from edgekit.artifact import Artifact
 from edgekit.errors import StepError, first_line
-from edgekit.step import Context, Contract, Outcome, Step
+from edgekit.steps.step import Context, Contract, Outcome, Step
+from edgekit.steps.technique import Family, Technique
 from edgekit.target import Quantization, Target
-from edgekit.technique import Family, Technique
 from edgekit.traits import Data, Format, Role, Trait, facts
 
 if TYPE_CHECKING:
@@ -68,7 +68,9 @@ class Quantize(Step):
         }
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        from edgekit.graph import described, load_model, save_model, strip_annotations, with_shapes
+        from edgekit.model.counting import described
+        from edgekit.model.reading import load_model, save_model, strip_annotations
+        from edgekit.model.shapes import with_shapes
         from edgekit.training.datasets import Split
 
         project = context.project
@@ -107,7 +109,7 @@ def _quantize_static(source: Path, path: Path, batches: _Watched, scheme: Mappin
     """Write the QDQ model and return the number of samples that calibrated it."""
     import logging
 
-    from edgekit.graph import inspected
+    from edgekit.model.counting import inspected
     from edgekit.runtimes import ort  # noqa: F401  (switches telemetry off before the next import)
 
     from onnxruntime.quantization import (  # isort: skip

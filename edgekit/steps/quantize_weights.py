@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from edgekit.artifact import Artifact
-from edgekit.step import Context, Contract, Outcome, Step
+from edgekit.steps.step import Context, Contract, Outcome, Step
+from edgekit.steps.technique import Family, Granularity, Technique
 from edgekit.target import Target
-from edgekit.technique import Family, Granularity, Technique
 from edgekit.traits import Data, Format, Role, Trait, facts
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from edgekit.artifact import Artifact
 from edgekit.errors import ModelError, StepError, last_line
-from edgekit.step import Context, Contract, Outcome, Step
+from edgekit.steps.step import Context, Contract, Outcome, Step
+from edgekit.steps.technique import Family, Technique
 from edgekit.target import Target
-from edgekit.technique import Family, Technique
 from edgekit.traits import Format, Role, Trait, facts
 
 _TOLERANCE = 1e-4
@@ -47,9 +47,12 @@ class Simplify(Step):
         return Technique(family=Family.GRAPH)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        from edgekit.graph import described, load_model, observed_facts, save_model, strip_annotations, with_shapes
-        from edgekit.passes import pooled_means
-        from edgekit.sample import random_inputs
+        from edgekit.model.counting import described
+        from edgekit.model.facts import observed_facts
+        from edgekit.model.passes import pooled_means
+        from edgekit.model.reading import load_model, save_model, strip_annotations
+        from edgekit.model.sample import random_inputs
+        from edgekit.model.shapes import with_shapes
 
         inputs = random_inputs(model.path, batch=2)
         tried: dict[str, Any] = {}
@@ -105,13 +108,13 @@ def _attempt(name: str, source: Path, path: Path, inputs: tuple[Any, ...]) -> di
 
 
 def _difference(source: Path, path: Path, inputs: tuple[Any, ...]) -> float:
-    from edgekit.parity import relative_difference
+    from edgekit.model.parity import relative_difference
     from edgekit.runtimes.ort import host_outputs
 
     return relative_difference(host_outputs(source, inputs), host_outputs(path, inputs))
 
 
 def _nodes(path: Path) -> int:
-    from edgekit.graph import load_model
+    from edgekit.model.reading import load_model
 
     return len(load_model(path).graph.node)

@@ -6,9 +6,9 @@ from typing import Literal
 
 from edgekit.artifact import Artifact
 from edgekit.errors import StepError
-from edgekit.step import Context, Contract, Outcome, Step
+from edgekit.steps.step import Context, Contract, Outcome, Step
+from edgekit.steps.technique import Family, Technique
 from edgekit.target import Target
-from edgekit.technique import Family, Technique
 from edgekit.traits import Format, Role, Trait, facts
 
 
@@ -44,8 +44,9 @@ class WeightOnly(Step):
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         import logging
 
-        from edgekit.graph import described, load_model, save_model, strip_annotations
-        from edgekit.passes import products_of_gemms
+        from edgekit.model.counting import described
+        from edgekit.model.passes import products_of_gemms
+        from edgekit.model.reading import load_model, save_model, strip_annotations
         from edgekit.runtimes import ort  # noqa: F401  (switches telemetry off before the next import)
 
         from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer  # isort: skip

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from edgekit.arrays import Arrays
-from edgekit.entrypoints import blamed, entry_function
 from edgekit.errors import DataError, EntryPointError
-from edgekit.project import Project
+from edgekit.project.entrypoints import blamed, entry_function
+from edgekit.project.project import Project
 from edgekit.traits import Data
 
 

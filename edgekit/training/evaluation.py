@@ -1,31 +1,51 @@
 """A module or a file over a project's evaluation split: its outputs, and the metric."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from edgekit.arrays import Arrays
-from edgekit.metric import joined, metric_value
-from edgekit.project import Project
+from edgekit.arrays import Array, Arrays
+from edgekit.project.project import Project
 from edgekit.runtimes.ort import session, session_outputs
 from edgekit.training.datasets import Split, joined_targets
 from edgekit.training.modules import device_of_training, outputs_of
 from edgekit.traits import Data
+from edgekit.verdict.metric import item_scores, joined, metric_value
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A model judged on a project's evaluation split."""
+
+    value: float
+    """The project's metric."""
+    scores: Array | None
+    """Each sample's share in it, shape (samples,); None where the metric is no mean of them."""
+
+
+def module_evaluation(module: nn.Module, project: Project) -> Evaluation:
+    """A module judged. Leaves it on the CPU."""
+    return _judged(project, *_module_outputs(module, project))
+
+
+def file_evaluation(path: Path, project: Project) -> Evaluation:
+    """An ONNX file judged, run by ONNX Runtime on this machine."""
+    return _judged(project, *_file_outputs(path, project))
+
+
+def _judged(project: Project, outputs: Arrays, targets: Any) -> Evaluation:
+    return Evaluation(metric_value(project, outputs, targets), item_scores(project, outputs, targets))
 
 
 def module_metric(module: nn.Module, project: Project) -> float:
     """The project's metric of a module. Leaves the module on the CPU."""
-    return metric_value(project, *module_outputs(module, project))
+    return module_evaluation(module, project).value
 
 
-def file_metric(path: Path, project: Project) -> float:
-    """The project's metric of an ONNX file run by ONNX Runtime on this machine."""
-    return metric_value(project, *file_outputs(path, project))
-
-
-def module_outputs(module: nn.Module, project: Project) -> tuple[Arrays, Any]:
+def _module_outputs(module: nn.Module, project: Project) -> tuple[Arrays, Any]:
     """The outputs of a module and the targets, over the whole split. Leaves the module on the CPU."""
     device = device_of_training()
     module.to(device).eval()
@@ -40,7 +60,7 @@ def module_outputs(module: nn.Module, project: Project) -> tuple[Arrays, Any]:
     return joined(outputs), joined_targets(targets)
 
 
-def file_outputs(path: Path, project: Project) -> tuple[Arrays, Any]:
+def _file_outputs(path: Path, project: Project) -> tuple[Arrays, Any]:
     """The outputs of an ONNX file on this machine and the targets, over the whole split."""
     running = session(path)
     first = running.get_inputs()[0].shape

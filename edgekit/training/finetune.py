@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from torch import nn
 
-from edgekit.step import Context, Outcome
+from edgekit.steps.step import Context, Outcome
 from edgekit.training.batchnorms import reestimate
 from edgekit.training.datasets import Split
 from edgekit.training.held import Constraint, Held

@@ -4,9 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgekit.entrypoints import entry_function
 from edgekit.errors import DataError
-from edgekit.project import Project
+from edgekit.project.entrypoints import entry_function
+from edgekit.project.project import Project
 from edgekit.training.datasets import Batch
 from edgekit.training.loop import Loss
 from edgekit.training.modules import outputs_of

@@ -14,10 +14,10 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from edgekit.artifact import Artifact
-from edgekit.entrypoints import blamed, entry_function
 from edgekit.errors import EntryPointError, ModelError, first_line
 from edgekit.files import write_bytes
-from edgekit.project import Project
+from edgekit.project.entrypoints import blamed, entry_function
+from edgekit.project.project import Project
 from edgekit.training.datasets import Batch
 from edgekit.training.held import Held, held_from_json
 from edgekit.traits import Role

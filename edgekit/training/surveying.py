@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from edgekit.cache import Cache
-from edgekit.project import Project
-from edgekit.survey import Survey, known_survey, survey_key
+from edgekit.execution.cache import Cache
+from edgekit.planning.survey import Survey, known_survey, survey_key
+from edgekit.project.project import Project
 from edgekit.training.batchnorms import has_batch_norms
 from edgekit.training.datasets import Split
 from edgekit.training.losses import task_loss

@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 import model
 import numpy as np
 
+from edgekit.planning.recipe import recipe_of
 from edgekit.progress import Silent
-from edgekit.project import load_project
-from edgekit.recipe import recipe_of
+from edgekit.project.project import load_project
 from edgekit.steps.train import Train
 from edgekit.training.datasets import Split
 from edgekit.training.evaluation import module_metric

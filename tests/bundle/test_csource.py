@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from edgekit.build import Build
 from edgekit.bundle.csource import ALIGNMENT, PortSource, c_identifier, c_sources
 from edgekit.files import sha256_of_file
-from edgekit.graph import Port
+from edgekit.model.ports import Port
 from tests.conftest import examples
 
 GCC = shutil.which("gcc")

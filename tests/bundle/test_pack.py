@@ -6,9 +6,9 @@ import numpy as np
 
 from edgekit.build import Build, build
 from edgekit.bundle.pack import port_scales
-from edgekit.graph import load_model
+from edgekit.model.reading import load_model
 from edgekit.progress import Silent
-from edgekit.project import load_project
+from edgekit.project.project import load_project
 from edgekit.runtimes.ort import host_outputs
 
 

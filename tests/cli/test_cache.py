@@ -2,8 +2,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from edgekit.cache import Cache
-from edgekit.project import load_project
+from edgekit.execution.cache import Cache
+from edgekit.project.project import load_project
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

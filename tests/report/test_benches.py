@@ -4,11 +4,11 @@ from pathlib import Path
 from rich.console import Console
 
 from edgekit.bench.measure import Bench
-from edgekit.gates import Gate, Status
 from edgekit.measurement import Measurement
 from edgekit.report.benches import bench_json, bench_report
 from edgekit.target import find_target
 from edgekit.traits import Fidelity
+from edgekit.verdict.gates import Gate, Status
 
 FOUND = Bench(
     Path("m.onnx"),

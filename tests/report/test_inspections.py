@@ -3,7 +3,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from edgekit.graph import inspected
+from edgekit.model.counting import inspected
 from edgekit.report.inspections import inspection_json, inspection_report
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekit.parity import relative_difference
+from edgekit.model.parity import relative_difference
 from edgekit.runners.native import NativeRunner
 from edgekit.runners.runner import Job
 from edgekit.runtimes.ort import host_outputs

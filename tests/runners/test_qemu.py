@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 
 from edgekit.build import Build
 from edgekit.errors import RunError
-from edgekit.parity import relative_difference
+from edgekit.model.parity import relative_difference
 from edgekit.progress import Silent
 from edgekit.runners.emulator import prepare
 from edgekit.runners.qemu import QemuRunner

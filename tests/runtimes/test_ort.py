@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edgekit.errors import ModelError
-from edgekit.graph import load_model
+from edgekit.model.reading import load_model
 from edgekit.runtimes.ort import host_outputs, optimize_offline, session, session_outputs
 
 

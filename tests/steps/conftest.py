@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from edgekit.artifact import Artifact
-from edgekit.plan import ENTRY
+from edgekit.planning.plan import ENTRY
 from edgekit.progress import Silent
-from edgekit.project import Project
-from edgekit.step import Context, Outcome, Step, TargetView
+from edgekit.project.project import Project
+from edgekit.steps.step import Context, Outcome, Step, TargetView
 from edgekit.target import find_target
 from edgekit.traits import Facts, Format, Role
 

@@ -2,9 +2,9 @@ from collections.abc import Callable
 
 import torch
 
-from edgekit.project import Project
-from edgekit.step import Outcome
+from edgekit.project.project import Project
 from edgekit.steps.distill import Distill
+from edgekit.steps.step import Outcome
 from edgekit.steps.train import Train
 from edgekit.training.datasets import Split
 from edgekit.training.modules import saved_module

@@ -6,10 +6,10 @@ import onnx
 import pytest
 
 from edgekit.errors import ModelError, StepError
-from edgekit.project import Project, load_project
+from edgekit.project.project import Project, load_project
 from edgekit.runtimes.ort import host_outputs
-from edgekit.step import Outcome
 from edgekit.steps.export import Export
+from edgekit.steps.step import Outcome
 
 
 def test_the_file_takes_any_batch_and_has_the_declared_names(run_step: Callable[..., Outcome], tiny: Project) -> None:

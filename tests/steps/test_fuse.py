@@ -6,15 +6,15 @@ import onnx
 import pytest
 
 from edgekit.errors import StepError
-from edgekit.graph import load_model
-from edgekit.project import Project
+from edgekit.model.reading import load_model
+from edgekit.project.project import Project
 from edgekit.runtimes import ort
 from edgekit.runtimes.ort import host_outputs
-from edgekit.step import Outcome
 from edgekit.steps.export import Export
 from edgekit.steps.fuse import Fuse, slimmed
 from edgekit.steps.quantize import Quantize
 from edgekit.steps.simplify import Simplify
+from edgekit.steps.step import Outcome
 
 
 @pytest.fixture

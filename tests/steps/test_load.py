@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from edgekit.errors import ProjectError
-from edgekit.project import Project, load_project
-from edgekit.step import Outcome
+from edgekit.project.project import Project, load_project
 from edgekit.steps.load import Load
+from edgekit.steps.step import Outcome
 from edgekit.training.modules import saved_module, untrained_module
 from edgekit.traits import Role
 from tests.steps.conftest import artifact

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from edgekit.errors import StepError
-from edgekit.project import Project
-from edgekit.step import Outcome
+from edgekit.project.project import Project
 from edgekit.steps.prune import Prune, kept_channels
+from edgekit.steps.step import Outcome
 from edgekit.training.modules import saved_module
 from tests.steps.conftest import artifact
 

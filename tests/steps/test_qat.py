@@ -8,12 +8,12 @@ import torch
 
 from edgekit.arrays import Array
 from edgekit.errors import StepError
-from edgekit.project import Project, load_project
-from edgekit.step import Outcome
+from edgekit.project.project import Project, load_project
 from edgekit.steps.export import Export
 from edgekit.steps.qat import Qat
 from edgekit.steps.quantize import Quantize
 from edgekit.steps.simplify import Simplify
+from edgekit.steps.step import Outcome
 from edgekit.steps.train import Train
 from edgekit.training.datasets import Split
 from edgekit.training.held import weights_of

@@ -2,12 +2,14 @@ from collections.abc import Callable
 
 import pytest
 
-from edgekit.graph import activation_types, inspected, load_model, observed_facts
-from edgekit.project import Project
-from edgekit.step import Outcome
+from edgekit.model.counting import inspected
+from edgekit.model.facts import activation_types, observed_facts
+from edgekit.model.reading import load_model
+from edgekit.project.project import Project
 from edgekit.steps.export import Export
 from edgekit.steps.quantize import Quantize
 from edgekit.steps.simplify import Simplify
+from edgekit.steps.step import Outcome
 from edgekit.traits import Trait
 
 

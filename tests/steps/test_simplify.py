@@ -4,14 +4,15 @@ from pathlib import Path
 import pytest
 
 from edgekit.errors import StepError
-from edgekit.graph import load_model, observed_facts
-from edgekit.parity import relative_difference
-from edgekit.project import Project
+from edgekit.model.facts import observed_facts
+from edgekit.model.parity import relative_difference
+from edgekit.model.reading import load_model
+from edgekit.model.sample import random_inputs
+from edgekit.project.project import Project
 from edgekit.runtimes.ort import host_outputs
-from edgekit.sample import random_inputs
-from edgekit.step import Outcome
 from edgekit.steps import simplify
 from edgekit.steps.simplify import Simplify
+from edgekit.steps.step import Outcome
 from edgekit.traits import Trait
 
 

@@ -1,7 +1,7 @@
 from collections.abc import Callable
 
-from edgekit.project import Project
-from edgekit.step import Outcome
+from edgekit.project.project import Project
+from edgekit.steps.step import Outcome
 from edgekit.steps.train import Train
 from edgekit.training.evaluation import module_metric
 from edgekit.training.modules import saved_module

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from edgekit.errors import StepError
-from edgekit.graph import load_model, observed_facts
-from edgekit.project import Project, load_project
+from edgekit.model.facts import observed_facts
+from edgekit.model.reading import load_model
+from edgekit.project.project import Project, load_project
 from edgekit.runtimes.ort import host_outputs
-from edgekit.step import Outcome
 from edgekit.steps.export import Export
 from edgekit.steps.simplify import Simplify
+from edgekit.steps.step import Outcome
 from edgekit.steps.weight_only import WeightOnly
 from edgekit.traits import Trait
 from tests.conftest import MakeProject

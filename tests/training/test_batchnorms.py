@@ -3,7 +3,7 @@ import torch
 from torch import Tensor, nn
 
 from edgekit.errors import StepError
-from edgekit.project import Project
+from edgekit.project.project import Project
 from edgekit.training.batchnorms import fold, has_batch_norms, reestimate
 from edgekit.training.datasets import Split
 from edgekit.training.modules import untrained_module

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from edgekit.errors import DataError, EntryPointError
-from edgekit.project import Project, load_project
+from edgekit.project.project import Project, load_project
 from edgekit.training.datasets import Split, joined_targets
 from edgekit.traits import Data
 

@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from edgekit.project import Project
+from edgekit.project.project import Project
 from edgekit.training.datasets import Split
 from edgekit.training.fakequant import rounding_inputs
 from edgekit.training.modules import untrained_module

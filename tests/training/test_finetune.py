@@ -3,8 +3,8 @@ from pathlib import Path
 import torch
 
 from edgekit.progress import Silent
-from edgekit.project import Project
-from edgekit.step import Context, TargetView
+from edgekit.project.project import Project
+from edgekit.steps.step import Context, TargetView
 from edgekit.target import find_target
 from edgekit.training.finetune import FineTuning, fine_tuned
 from edgekit.training.held import Grid, Held, weights_of

@@ -5,7 +5,7 @@ import torch
 
 from edgekit.errors import DataError
 from edgekit.progress import Silent
-from edgekit.project import Project
+from edgekit.project.project import Project
 from edgekit.training.datasets import Split
 from edgekit.training.evaluation import module_metric
 from edgekit.training.loop import Schedule, fit

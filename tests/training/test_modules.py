@@ -8,8 +8,8 @@ from torch import nn
 
 from edgekit.artifact import Artifact
 from edgekit.errors import EntryPointError, ModelError
-from edgekit.plan import ENTRY
-from edgekit.project import Project, load_project
+from edgekit.planning.plan import ENTRY
+from edgekit.project.project import Project, load_project
 from edgekit.training.datasets import Batch
 from edgekit.training.modules import (
     load_weights,

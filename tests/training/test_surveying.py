@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgekit.project import Project, load_project
-from edgekit.survey import known_survey
+from edgekit.planning.survey import known_survey
+from edgekit.project.project import Project, load_project
 from edgekit.training.surveying import surveyed
 from edgekit.traits import Role
 from tests.conftest import MakeProject

@@ -1,0 +1,157 @@
+"""Steps run through the cache: the one place that decides when work is done again."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgekit.artifact import Artifact
+from edgekit.errors import EdgekitError, StepError, storage_errors, type_and_line
+from edgekit.execution.cache import Cache, Entry
+from edgekit.execution.keys import DataDigests, metric_key, step_key
+from edgekit.planning.plan import ENTRY, PlannedStep
+from edgekit.progress import Progress
+from edgekit.project.project import Project
+from edgekit.steps.step import Context, TargetView
+from edgekit.target import Target
+from edgekit.traits import Facts, Format, Role, Trait
+
+if TYPE_CHECKING:
+    from edgekit.arrays import Array
+
+_OBSERVABLE = frozenset({Format.ONNX, Trait.FLOAT, Trait.INTEGER, Trait.PORTABLE, Trait.FOLDED, Trait.SHAPED})
+_SCORES = "scores.npy"
+
+
+@dataclass(frozen=True)
+class StepRun:
+    """A step as it went in this build."""
+
+    name: str
+    role: Role
+    cached: bool
+    seconds: float
+    """Spent in this build."""
+    artifact: Artifact
+    options: dict[str, Any]
+    metric: float | None
+    """On the evaluation split, on this machine; None where the step leaves nothing trained."""
+
+
+class Driver:
+    """Runs steps of a project; what was done before is taken from the cache."""
+
+    def __init__(self, project: Project, progress: Progress) -> None:
+        self.project = project
+        self.progress = progress
+        self.cache = Cache(project.cache_folder)
+        self.data = DataDigests(project, self.cache, progress)
+
+    def step_run(self, target: Target, planned: PlannedStep, runs: Sequence[StepRun], total: int) -> StepRun:
+        """Run one of `total` steps, `runs` being those before it, or take its output from the cache."""
+        started = time.perf_counter()
+        number, name = planned.index + 1, planned.label
+        self.progress.step_started(target.id, number, total, name)
+        model = self._input(planned.role, planned.parent, runs)
+        joined = {role: runs[index].artifact for role, index in planned.joined.items()}
+        key = step_key(self.project, self.data, target, planned, model, joined)
+        entry, cached = self.cache.entry(
+            key,
+            lambda output, checkpoints: self._work(output, checkpoints, target, planned, model, joined),
+            lambda: self.progress.note(f"waiting for another build that runs {name}"),
+        )
+        artifact = Artifact(
+            path=entry.folder / entry.record["file"],
+            format=Format.ONNX if Format.ONNX in planned.facts else Format.TORCH,
+            facts=planned.facts,
+            digest=entry.record["files"][entry.record["file"]],
+            role=planned.role,
+            parents=(model.digest, *(each.digest for each in joined.values())),
+            notes=entry.record["notes"],
+        )
+        metric = self.metric(artifact) if Trait.CONVERGED in planned.facts else None
+        seconds = time.perf_counter() - started
+        self.progress.step_finished(target.id, number, total, name, cached=cached, seconds=seconds)
+        return StepRun(planned.step.name(), planned.role, cached, seconds, artifact, planned.step.options(), metric)
+
+    def _work(
+        self,
+        output: Path,
+        checkpoints: Path,
+        target: Target,
+        planned: PlannedStep,
+        model: Artifact,
+        joined: Mapping[Role, Artifact],
+    ) -> dict[str, Any]:
+        """Run a step into its workspace, check its declaration, and return its record."""
+        role = planned.role if planned.role is not Role.REFERENCE else model.role
+        view = TargetView(target, planned.step.contract.target)
+        context = Context(self.project, view, role, output, checkpoints, self.progress)
+        label = f"step {planned.index + 1} {planned.label}"
+        try:
+            with storage_errors(output):
+                outcome = planned.step.run(model, joined, context)
+        except EdgekitError:
+            raise
+        except Exception as error:
+            raise StepError(
+                f"{label} raised {type_and_line(error)}",
+                "the steps before it are in the cache; run again with --debug to see the traceback",
+            ) from error
+        _check_declaration(label, planned.facts, outcome.path)
+        return {"kind": "step", "step": planned.step.name(), "file": outcome.path.name, "notes": outcome.notes}
+
+    def _input(self, role: Role, parent: int | None, runs: Sequence[StepRun]) -> Artifact:
+        """The artifact that a step takes: another step's, or the role's entry point."""
+        if parent is not None:
+            return runs[parent].artifact
+        entry = self.project.model_entry(role) or ""
+        return Artifact(self.project.root / entry, Format.TORCH, ENTRY, self.project.entry_digest(entry), role)
+
+    def metric(self, artifact: Artifact) -> float:
+        """The project's metric of a module or a file, on this machine."""
+        return float(self._evaluation(artifact).record["value"])
+
+    def scores(self, artifact: Artifact) -> "Array | None":
+        """Each evaluation sample's share in the metric, shape (samples,); None where the metric is no mean of them."""
+        import numpy as np
+
+        path = self._evaluation(artifact).folder / _SCORES
+        scores: Array | None = np.load(path) if path.is_file() else None
+        return scores
+
+    def _evaluation(self, artifact: Artifact) -> Entry:
+        project = self.project
+
+        def evaluated(output: Path, _: Path) -> dict[str, Any]:
+            import numpy as np
+
+            from edgekit.training.evaluation import file_evaluation, module_evaluation
+            from edgekit.training.modules import saved_module
+
+            judged = (
+                module_evaluation(saved_module(project, artifact), project)
+                if artifact.format is Format.TORCH
+                else file_evaluation(artifact.path, project)
+            )
+            if judged.scores is not None:
+                np.save(output / _SCORES, judged.scores.astype(np.float32))
+            return {"kind": "metric", "value": judged.value}
+
+        return self.cache.entry(metric_key(project, self.data, artifact), evaluated)[0]
+
+
+def _check_declaration(label: str, declared: Facts, path: Path) -> None:
+    """Hold what can be seen in a step's file against what its contract says. Raises StepError."""
+    if Format.ONNX not in declared:
+        return
+    from edgekit.model.facts import observed_facts
+    from edgekit.model.reading import load_model
+
+    missing = (declared & _OBSERVABLE) - observed_facts(load_model(path))
+    if missing:
+        raise StepError(
+            f"{label} declares that its output is {', '.join(sorted(missing))}, and it is not",
+            "this is a fault of the step: look at its output with edgekit inspect, and report it",
+        )

@@ -1,0 +1,131 @@
+"""The cache's keys: the digest of everything that decides an output."""
+
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from edgekit.artifact import Artifact
+from edgekit.execution.cache import Cache
+from edgekit.files import sha256_of_file, sha256_of_json
+from edgekit.planning.plan import PlannedStep
+from edgekit.progress import Progress
+from edgekit.project.project import Project
+from edgekit.project.sources import code_version
+from edgekit.steps.step import Setting
+from edgekit.target import Target
+from edgekit.traits import Data, Format, Role
+
+
+class DataDigests:
+    """The digests of a project's splits, each found once a build."""
+
+    def __init__(self, project: Project, cache: Cache, progress: Progress) -> None:
+        self.project = project
+        self.cache = cache
+        self.progress = progress
+        self.assumed: list[str] = []
+        self._known: dict[Data, str] = {}
+        self._declared = project.declared_data_digest()
+
+    def digest(self, split: Data) -> str:
+        if split not in self._known:
+            self._known[split] = sha256_of_json(self._identity(split))
+        return self._known[split]
+
+    def _identity(self, split: Data) -> list[Any]:
+        entry = self.project.data_entry(split)
+        sources = self.project.entry_digest(entry)
+        settings = [
+            self.project.data.batch_size,
+            self.project.data.calibration_samples if split is Data.CALIBRATION else 0,
+        ]
+        if self._declared is not None:
+            return [sources, self._declared, settings]
+        return [sources, self._content(entry, sources), settings]
+
+    def _content(self, entry: str, sources: str) -> str:
+        """The digest of undeclared data, taken once for these sources and kept."""
+        key = sha256_of_json(["content", sources])
+
+        def hashed(*_: Path) -> dict[str, Any]:
+            from edgekit.training.datasets import Split
+
+            self.progress.note(f"hashing what '{entry}' gives: edgekit.toml declares no data_files")
+            split = next(each for each in Data if self.project.data_entry(each) == entry)
+            return {"kind": "data", "entry": entry, "digest": Split(self.project, split).content_digest()}
+
+        found, _ = self.cache.entry(key, hashed)
+        told = (
+            f"{entry}: hashed {found.record['created']}, assumed unchanged since; declare data_files to have it watched"
+        )
+        if told not in self.assumed:
+            self.assumed.append(told)
+        return str(found.record["digest"])
+
+
+def step_key(
+    project: Project,
+    data: DataDigests,
+    target: Target,
+    planned: PlannedStep,
+    model: Artifact,
+    joined: Mapping[Role, Artifact],
+) -> str:
+    """Of a step's output: its options, the models that it takes, and what its contract reads."""
+    contract = planned.step.contract
+    from_torch = Format.TORCH in contract.requires
+    return sha256_of_json(
+        {
+            "step": planned.step.name(),
+            "options": planned.step.options(),
+            "model": model.digest,
+            "joined": {role: each.digest for role, each in joined.items()},
+            "entries": [
+                project.entry_digest(project.model_entry(each.role) or "") for each in (model, *joined.values())
+            ]
+            if from_torch
+            else [],
+            "settings": {name: _setting(project, name, model.role) for name in sorted(contract.settings)},
+            "data": {split: data.digest(split) for split in sorted(contract.data)},
+            "target": {name: target.model_dump(mode="json")[name] for name in sorted(contract.target)},
+            "code": code_version(type(planned.step).__module__),
+            "packages": {name: package_version(name) for name in contract.packages},
+        }
+    )
+
+
+def metric_key(project: Project, data: DataDigests, artifact: Artifact) -> str:
+    """Of a model's metric on this machine."""
+    return sha256_of_json(
+        {
+            "metric": [project.metric, project.entry_digest(project.metric) if ":" in project.metric else ""],
+            "model": artifact.digest,
+            "entry": project.entry_digest(project.model_entry(artifact.role) or "")
+            if artifact.format is Format.TORCH
+            else "",
+            "data": data.digest(Data.EVALUATION),
+            "code": code_version("edgekit.training.evaluation"),
+            "packages": {name: package_version(name) for name in ("torch", "onnxruntime")},
+        }
+    )
+
+
+def _setting(project: Project, name: Setting, role: Role) -> Any:
+    """A setting of the project as far as it decides a step's output."""
+    if name == "seed":
+        return project.seed
+    if name == "ports":
+        return [project.model.inputs, project.model.outputs]
+    if name == "loss":
+        return project.entry_digest(project.loss) if project.loss else ""
+    weights = project.weights_file(role)
+    return sha256_of_file(weights) if weights else ""
+
+
+def package_version(package: str) -> str:
+    """The version of an installed package, or "absent"."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"

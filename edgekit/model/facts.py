@@ -1,0 +1,58 @@
+"""What can be seen in a graph: its traits, its activations' types, the size of an integer step."""
+
+import onnx
+from onnx import GraphProto, ModelProto, TensorProto
+
+from edgekit.model.operators import INTEGER_OPERATORS, INTEGERS, nodes, weights
+from edgekit.model.shapes import known_shapes
+from edgekit.traits import Fact, Facts, Format, Trait
+
+
+def observed_facts(model: ModelProto) -> Facts:
+    """The facts that can be seen in a file: what a step declared is held against them."""
+    graph = model.graph
+    found: set[Fact] = {Format.ONNX}
+    is_integer = any(tensor.data_type in INTEGERS for tensor in weights(graph)) or any(
+        node.op_type in INTEGER_OPERATORS for node in nodes(graph)
+    )
+    found.add(Trait.INTEGER if is_integer else Trait.FLOAT)
+    if all(each.domain in ("", "ai.onnx") for each in model.opset_import if _uses(graph, each.domain)):
+        found.add(Trait.PORTABLE)
+    made_by_conv = {node.output[0] for node in graph.node if node.op_type in ("Conv", "ConvTranspose")}
+    if not any(node.op_type == "BatchNormalization" and node.input[0] in made_by_conv for node in graph.node):
+        found.add(Trait.FOLDED)
+    outputs = {name for node in graph.node for name in node.output if name}
+    if (
+        outputs <= {value.name for value in (*graph.value_info, *graph.output)}
+        and outputs <= known_shapes(model).keys()
+    ):
+        found.add(Trait.SHAPED)
+    return frozenset(found)
+
+
+def activation_types(model: ModelProto) -> set[str]:
+    """The integer types (int8, uint8) of the activations that enter integer operators or leave QuantizeLinear."""
+    types = {tensor.name: TensorProto.DataType.Name(tensor.data_type).lower() for tensor in model.graph.initializer}
+    zero_points = {"QuantizeLinear": 2, "QLinearConv": 2, "QGemm": 2, "QLinearMatMul": 2, "QLinearAdd": 2}
+    found = set()
+    for node in model.graph.node:
+        position = zero_points.get(node.op_type)
+        if position is not None and len(node.input) > position and node.input[position] in types:
+            found.add(types[node.input[position]])
+    return found
+
+
+def output_step(model: ModelProto) -> dict[str, float]:
+    """For each output that leaves a DequantizeLinear with one scale, that scale: the size of one integer step."""
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    steps = {}
+    for node in model.graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[1] in constants:
+            scale = onnx.numpy_helper.to_array(constants[node.input[1]])
+            if scale.size == 1:
+                steps[node.output[0]] = float(scale.reshape(()))
+    return {each.name: steps[each.name] for each in model.graph.output if each.name in steps}
+
+
+def _uses(graph: GraphProto, domain: str) -> bool:
+    return any(node.domain == domain for node in nodes(graph))

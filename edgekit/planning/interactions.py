@@ -1,0 +1,348 @@
+"""interactions.toml -> Interactions: which techniques go together, as data, and whether a row speaks of given steps."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from functools import cache
+from itertools import combinations, product
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from edgekit.errors import InteractionsError, did_you_mean
+from edgekit.project.toml import read_toml, validated
+from edgekit.steps.technique import PROPERTIES, Family, Technique, properties
+from edgekit.traits import Role
+
+_STEP_NAMES = PROPERTIES - {"unknown"} | {"role", "trained"}
+SURROUNDINGS = (
+    "architecture", "student_share", "batch_norms", "odd_channels", "training_data", "arch", "isa", "runtime",
+    "is_this_machine",
+)  # fmt: skip
+
+
+class Verdict(StrEnum):
+    GOOD = "good"
+    MODERATE = "moderate"
+    POOR = "poor"
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Range(_Row):
+    min: float | None = None
+    max: float | None = None
+
+
+class Members(_Row):
+    """Of a set: everything in `has`, nothing in `lacks`."""
+
+    has: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+
+
+Constraint = bool | float | str | tuple[str, ...] | Range | Members
+Condition = dict[str, Constraint]
+Side = Literal["first", "then", "step"]
+
+
+class Evidence(_Row):
+    """What a verdict rests on."""
+
+    kind: Literal["paper", "published", "measured", "claim", "documentation"]
+    source: str
+    says: str
+    question: str | None = None
+    """Of benchmarks/ordering.py, whose answer `points` is."""
+    points: tuple[float, float, float] | None = None
+    """By which the first of two arms is better: the mean, and the ends of the 95 % interval."""
+
+
+class Replacement(_Row):
+    side: Side
+    use: str
+    options: dict[str, Any] = {}
+    renamed: dict[str, str] = {}
+    """Options that go on under another name; those of the same name go on by themselves."""
+
+
+class Setting(_Row):
+    side: Side
+    options: dict[str, Any]
+
+
+class Remedy(_Row):
+    """What `edgekit plan --fix` does to the recipe: one of these."""
+
+    swap: bool = False
+    remove: Side | tuple[Condition, ...] | None = None
+    """A step by its side, or the first step that one of these conditions fits, tried in order."""
+    to_student: Side | None = None
+    """The step works on the student, after distillation, instead of the teacher."""
+    replace: Replacement | None = None
+    set: Setting | None = None
+    add: str | None = None
+    """A step to put where the contracts allow it."""
+
+
+class Interaction(_Row):
+    """One row: an ordered pair (`first`, `then`), or one step, or, with `count`, all steps of a kind together."""
+
+    code: Annotated[str, Field(pattern=r"^EK[1-9]\d\d$")]
+    title: str
+    first: Condition | None = None
+    then: Condition | None = None
+    step: Condition | None = None
+    count: Annotated[int, Field(ge=2)] | None = None
+    """At least so many steps fit `step`."""
+    without: Condition | None = None
+    """No later step of the same model fits this."""
+    when: Condition = {}
+    verdict: Verdict
+    severity: Severity | None = None
+    """Of a poor verdict: error or warning. A moderate one is info."""
+    why: str
+    fix: str = ""
+    remedy: Remedy | None = None
+    evidence: Annotated[tuple[Evidence, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "Interaction":
+        if (self.first is None) != (self.then is None) or (self.first is None) == (self.step is None):
+            raise ValueError("a row has either 'first' and 'then', or 'step'")
+        for condition in (self.first, self.then, self.step, self.without):
+            _check_names(condition or {}, _STEP_NAMES)
+        _check_names(self.when, SURROUNDINGS)
+        if self.verdict is Verdict.POOR:
+            if self.severity not in (Severity.ERROR, Severity.WARNING):
+                raise ValueError("a poor verdict has the severity 'error' or 'warning'")
+            if not self.fix:
+                raise ValueError("a poor verdict says what to do in 'fix'")
+        elif self.severity is not None:
+            raise ValueError("only a poor verdict has a severity: a moderate one is info, a good one is none")
+        return self
+
+    @property
+    def families(self) -> tuple[frozenset[str], ...]:
+        """The technique families that the row speaks of, in order."""
+        return tuple(_families(each) for each in (self.first, self.then, self.step) if each is not None)
+
+    @property
+    def is_about_order(self) -> bool:
+        """Whether the other order is what it recommends."""
+        return self.first is not None and self.remedy is not None and self.remedy.swap
+
+
+def _check_names(condition: Condition, known: Sequence[str] | frozenset[str]) -> None:
+    for name in condition:
+        if name not in known:
+            raise ValueError(f"no property '{name}'; {did_you_mean(name, sorted(known))}")
+
+
+def _families(condition: Condition) -> frozenset[str]:
+    family = condition.get("family")
+    if isinstance(family, str):
+        return frozenset({family})
+    return frozenset(family) if isinstance(family, tuple) else frozenset()
+
+
+Interactions = tuple[Interaction, ...]
+
+OTHER_CODES = {
+    "EK001": (
+        "a step cannot work on what it gets",
+        "Each step's contract says what a model must be for it (a PyTorch module or an ONNX file, float or integers, "
+        "trained, shaped, folded, portable), what it makes of it and what it keeps. Another step took what this one "
+        "needs, or no step gave it. It cannot be run, and so it cannot be allowed.",
+    ),
+    "EK002": (
+        "a step needs a model that the project does not have",
+        "Distillation reads a teacher; edgekit.toml names none in [model].",
+    ),
+    "EK003": ("nothing for the device", "The recipe ends without an ONNX file of the student."),
+    "EK190": (
+        "an order that loses on your own model",
+        "edgekit study measured both orders of two steps on this project, and this one lost, the 95 % interval lying "
+        "below zero. No row of the table speaks of the pair.",
+    ),
+    "EK191": (
+        "a step that is not worth its stage on your own model",
+        "edgekit study --ablate measured the recipe with and without this step: neither the metric nor the file gets "
+        "better by it.",
+    ),
+}
+"""Findings that rest on contracts, or on a study, and stand in no table: title and reason by code."""
+
+
+@cache
+def shipped_interactions() -> Interactions:
+    """The table that comes with edgekit."""
+    return load_interactions(Path(__file__).with_name("interactions.toml"))
+
+
+def interactions_with(path: Path) -> Interactions:
+    """The shipped table with a file's rows: a row of the same code takes the place of the shipped one. Raises
+    InteractionsError as `load_interactions` does, for the whole."""
+    own = load_interactions(path)
+    codes = {row.code for row in own}
+    whole = [*(row for row in shipped_interactions() if row.code not in codes), *own]
+    _check(whole, path)
+    return tuple(whole)
+
+
+def load_interactions(path: Path) -> Interactions:
+    """The rows of a file. Raises InteractionsError for a wrong row, a code that stands twice, two rows that contradict
+    each other, and rows whose orders go round in a circle."""
+    tables = read_toml(path, InteractionsError)
+    unknown = set(tables) - {"interactions"}
+    if unknown or not isinstance(tables.get("interactions"), list):
+        raise InteractionsError(f"{path}: [[interactions]] is missing", "write one [[interactions]] table for each row")
+    rows = []
+    for number, table in enumerate(tables["interactions"], start=1):
+        where = (
+            f"{path}, {table.get('code', f'row {number}')}" if isinstance(table, Mapping) else f"{path}, row {number}"
+        )
+        rows.append(validated(Interaction, table, where, InteractionsError))
+    _check(rows, path)
+    return tuple(rows)
+
+
+def _check(rows: Sequence[Interaction], path: Path) -> None:
+    _check_codes(rows, path)
+    _check_contradictions(rows, path)
+    _check_circles(rows, path)
+
+
+def fits(condition: Condition, known: Mapping[str, Any], unknown: frozenset[str] = frozenset()) -> bool | None:
+    """Whether a condition holds of these properties; None where that hangs on one that is not known."""
+    undecided = False
+    for name, constraint in condition.items():
+        if name in unknown:
+            undecided = True
+        elif not _holds(constraint, known.get(name)):
+            return False
+    return None if undecided else True
+
+
+def step_fits(condition: Condition, technique: Technique, role: Role, *, trained: bool | None = None) -> bool | None:
+    """Whether a condition holds of a step; `trained` tells of the model that it takes."""
+    unknown = technique.unknown | ({"trained"} if trained is None else set())
+    return fits(condition, {**properties(technique), "role": role.value, "trained": trained}, unknown)
+
+
+def _holds(constraint: Constraint, value: Any) -> bool:
+    if value is None:
+        return False
+    if isinstance(constraint, Range):
+        low = constraint.min is None or value >= constraint.min
+        return low and (constraint.max is None or value <= constraint.max)
+    if isinstance(constraint, Members):
+        return set(constraint.has) <= set(value) and not set(constraint.lacks) & set(value)
+    if isinstance(constraint, tuple):
+        return value in constraint
+    return bool(value == constraint)
+
+
+def _check_codes(rows: Sequence[Interaction], path: Path) -> None:
+    seen: set[str] = set()
+    for row in rows:
+        if row.code in seen:
+            raise InteractionsError(f"{path}: {row.code} stands twice", "give each row a code of its own")
+        seen.add(row.code)
+
+
+def _check_contradictions(rows: Sequence[Interaction], path: Path) -> None:
+    """Two rows that speak of the same steps under the same conditions must not differ in their verdict."""
+    for one, other in combinations(rows, 2):
+        same = (one.first, one.then, one.step, one.when, one.count, one.without) == (
+            other.first, other.then, other.step, other.when, other.count, other.without,
+        )  # fmt: skip
+        if same and one.verdict is not other.verdict:
+            raise InteractionsError(
+                f"{path}: {one.code} calls {one.verdict} what {other.code} calls {other.verdict}",
+                "keep one of them, or tell their conditions apart",
+            )
+
+
+def _check_circles(rows: Sequence[Interaction], path: Path) -> None:
+    """The orders that rows ask for must not go round in a circle of steps that could stand in one recipe."""
+    orders = [(row, *order) for row in rows if (order := asked_order(row))]
+    for one in orders:
+        for chain in _chains([one], orders):
+            codes = " -> ".join(each[0].code for each in chain)
+            raise InteractionsError(
+                f"{path}: no order can satisfy {codes}: each wants its step before the other's",
+                "change a verdict, or tell the conditions apart",
+            )
+
+
+def asked_order(row: Interaction) -> tuple[Condition, Condition] | None:
+    """(what comes earlier, what comes later) by a row that has a say in the order."""
+    if row.first is None or row.then is None:
+        return None
+    if row.is_about_order:
+        return row.then, row.first
+    return (row.first, row.then) if row.verdict is Verdict.GOOD else None
+
+
+def _chains(chain: list[Any], orders: list[Any]) -> Iterator[list[Any]]:
+    """Closed chains of orders, each one's later step fitting the next one's earlier step."""
+    _, _, later = chain[-1]
+    if _overlap(later, chain[0][1]):
+        yield chain
+        return
+    for each in orders:
+        if each not in chain and _overlap(later, each[1]):
+            yield from _chains([*chain, each], orders)
+
+
+def _overlap(one: Condition, other: Condition) -> bool:
+    """Whether one step could fit both conditions."""
+    return all(_compatible(one[name], other[name]) for name in one.keys() & other.keys())
+
+
+def _compatible(one: Constraint, other: Constraint) -> bool:
+    if isinstance(one, Range) and isinstance(other, Range):
+        low = max((each.min for each in (one, other) if each.min is not None), default=float("-inf"))
+        high = min((each.max for each in (one, other) if each.max is not None), default=float("inf"))
+        return low <= high
+    if isinstance(one, Members) and isinstance(other, Members):
+        return not (set(one.has) & set(other.lacks) or set(other.has) & set(one.lacks))
+    if isinstance(one, Range | Members) or isinstance(other, Range | Members):
+        constraint, value = (one, other) if isinstance(one, Range | Members) else (other, one)
+        values = value if isinstance(value, tuple) else (value,)
+        return any(_holds(constraint, each) for each in values)
+    choices = [list(each) if isinstance(each, tuple) else [each] for each in (one, other)]
+    return any(left == right for left, right in product(*choices))
+
+
+def family_of(word: str, step_families: Mapping[str, Family]) -> Family:
+    """The technique family that a word names: a family, a step, or what people call either. Raises
+    InteractionsError."""
+    names = {**{each.value: each for each in Family}, **step_families, **_ALSO_CALLED}
+    if word.lower() not in names:
+        raise InteractionsError(f"no technique '{word}'", did_you_mean(word.lower(), list(names)))
+    return names[word.lower()]
+
+
+_ALSO_CALLED = {
+    "distil": Family.DISTILLATION,
+    "kd": Family.DISTILLATION,
+    "pruned": Family.PRUNING,
+    "sparsity": Family.PRUNING,
+    "ptq": Family.QUANTIZATION,
+    "int8": Family.QUANTIZATION,
+    "int4": Family.QUANTIZATION,
+    "quantisation": Family.QUANTIZATION,
+    "fusion": Family.GRAPH,
+    "graph-optimization": Family.GRAPH,
+    "optimization": Family.GRAPH,
+}

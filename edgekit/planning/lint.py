@@ -1,0 +1,287 @@
+"""Recipe x project x target x interactions -> findings: what is impossible, what is unwise, and what is not known."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgekit.host import this_host
+from edgekit.planning.interactions import (
+    OTHER_CODES,
+    Evidence,
+    Interaction,
+    Interactions,
+    Remedy,
+    Severity,
+    Verdict,
+    fits,
+    interactions_with,
+    shipped_interactions,
+    step_fits,
+)
+from edgekit.planning.plan import Fault, Kind, Walked, walked
+from edgekit.planning.recipe import Recipe
+from edgekit.planning.survey import Survey, known_survey
+from edgekit.project.project import Project
+from edgekit.steps.technique import Family, Technique
+from edgekit.target import Target
+from edgekit.traits import Role, Trait
+
+FAULT_CODES = {Kind.MISSING: "EK001", Kind.NO_ROLE: "EK002", Kind.NO_FILE: "EK003"}
+_CONTRACT = Evidence(kind="documentation", source="the step's contract", says="edgekit recipes show, edgekit explain")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a recipe is judged in. None is: not known."""
+
+    target: Target | None = None
+    surveys: Mapping[Role, Survey | None] = field(default_factory=dict)
+    roles: frozenset[Role] = frozenset({Role.TEACHER, Role.STUDENT})
+    training_data: bool | None = True
+
+    def known(self, role: Role) -> tuple[dict[str, Any], frozenset[str]]:
+        """The properties that conditions may name, seen from a role's model, and the names of those not known."""
+        survey, teacher = self.surveys.get(role), self.surveys.get(Role.TEACHER)
+        student, target = self.surveys.get(Role.STUDENT), self.target
+        multiple = target.channel_multiple if target else None
+        values: dict[str, Any] = {
+            "architecture": survey.architecture if survey else None,
+            "batch_norms": survey.batch_norms if survey else None,
+            "student_share": student.parameters / teacher.parameters if student and teacher else None,
+            "odd_channels": any(each % multiple for each in survey.channels) if survey and multiple else None,
+            "training_data": self.training_data,
+            "arch": target.arch if target else None,
+            "isa": target.isa if target else None,
+            "runtime": target.runtime.name if target else None,
+            "is_this_machine": target.is_this(this_host()) if target else None,
+        }
+        unknown = {name for name, value in values.items() if value is None}
+        if Role.TEACHER not in self.roles:
+            unknown.discard("student_share")
+        return values, frozenset(unknown)
+
+
+def surroundings_of(project: Project | None, target: Target | None) -> Surroundings:
+    """What is known of a project's models, without loading them, and of a target."""
+    if project is None:
+        return Surroundings(target)
+    surveys = {role: known_survey(project, role) for role in project.roles}
+    return Surroundings(target, surveys, project.roles)
+
+
+def interactions_of(project: Project | None) -> Interactions:
+    """The table that a project is judged by: the shipped one, with its own rows where it has any."""
+    if project is not None and project.interactions_file.is_file():
+        return interactions_with(project.interactions_file)
+    return shipped_interactions()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something to know of a recipe before it runs."""
+
+    code: str
+    severity: Severity
+    verdict: Verdict
+    title: str
+    step: int | None
+    """The culprit, from 0; None where it is the recipe or the model."""
+    other: int | None
+    """The step that the culprit does not go with."""
+    message: str
+    why: str
+    fix: str
+    evidence: tuple[Evidence, ...]
+    remedy: Remedy | None = None
+    target: str | None = None
+    """The target that it holds for; None where it holds for any."""
+
+    @property
+    def can_be_allowed(self) -> bool:
+        """What is unwise can be done all the same; what is impossible cannot."""
+        return self.code not in FAULT_CODES.values()
+
+    def to_json(self) -> dict[str, Any]:
+        """Steps are counted from 1, as people do."""
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "verdict": self.verdict,
+            "title": self.title,
+            "step": None if self.step is None else self.step + 1,
+            "other_step": None if self.other is None else self.other + 1,
+            "target": self.target,
+            "message": self.message,
+            "reason": self.why,
+            "fix": self.fix,
+            "evidence": [each.model_dump() for each in self.evidence],
+        }
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """A row that cannot be judged, and the properties that it hangs on."""
+
+    code: str
+    title: str
+    needs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    recipe: Recipe
+    walked: Walked
+    findings: tuple[Finding, ...]
+    """Errors first, then by step."""
+    sound: tuple[Finding, ...]
+    """Pairs whose order is good."""
+    undecided: tuple[Undecided, ...]
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        return tuple(each for each in self.findings if each.severity is Severity.ERROR)
+
+    @property
+    def is_clean(self) -> bool:
+        """No error and no warning."""
+        return all(each.severity is Severity.INFO for each in self.findings)
+
+
+def linted(recipe: Recipe, surroundings: Surroundings, interactions: Interactions) -> Judgement:
+    """Everything that is known to be wrong with a recipe, or good."""
+    walk = walked(recipe, surroundings.roles)
+    lint = _Lint(walk, surroundings)
+    for row in interactions:
+        lint.judge(row)
+    faults = [_of_fault(each) for each in walk.faults]
+    order = list(Severity)
+    found = sorted(
+        [*faults, *(each for each in lint.found if each.verdict is not Verdict.GOOD)],
+        key=lambda each: (order.index(each.severity), each.step if each.step is not None else 99, each.code),
+    )
+    sound = tuple(each for each in lint.found if each.verdict is Verdict.GOOD)
+    return Judgement(recipe, walk, tuple(found), sound, tuple(lint.undecided.values()))
+
+
+def techniques(walk: Walked, target: Target | None) -> list[Technique]:
+    """What each step applies."""
+    return [each.step.technique(target) for each in walk.steps]
+
+
+def _of_fault(fault: Fault) -> Finding:
+    culprit = fault.culprit if fault.culprit is not None else fault.step
+    return Finding(
+        code=FAULT_CODES[fault.kind],
+        severity=Severity.ERROR,
+        verdict=Verdict.POOR,
+        title=OTHER_CODES[FAULT_CODES[fault.kind]][0],
+        step=culprit,
+        other=fault.step if fault.culprit is not None else None,
+        message=fault.message,
+        why="the contracts of the steps do not fit together: it cannot be run",
+        fix=fault.hint,
+        evidence=(_CONTRACT,),
+    )
+
+
+class _Lint:
+    """The rows judged so far."""
+
+    def __init__(self, walk: Walked, surroundings: Surroundings) -> None:
+        self.walk = walk
+        self.surroundings = surroundings
+        self.techniques = techniques(walk, surroundings.target)
+        self.found: list[Finding] = []
+        self.undecided: dict[str, Undecided] = {}
+
+    def judge(self, row: Interaction) -> None:
+        if row.first is not None and row.then is not None:
+            for index in range(len(self.walk.steps)):
+                before = {*self.walk.line(index), *self.walk.joined_line(index)}
+                for first in sorted(before):
+                    self._add(row, index, first, self._pair(row, first, index))
+        elif row.count is not None:
+            self._judge_count(row)
+        else:
+            for index, each in enumerate(self.walk.steps):
+                self._add(
+                    row, index, None, self._all(self._fits(row.step, index), *self._around(row, index, each.role))
+                )
+
+    def _pair(self, row: Interaction, first: int, then: int) -> bool | None:
+        sides = (self._fits(row.first, first), self._fits(row.then, then))
+        return self._all(*sides, *self._around(row, then, self.walk.steps[then].role))
+
+    def _judge_count(self, row: Interaction) -> None:
+        last = next((each.index for each in reversed(self.walk.steps) if each.role is Role.STUDENT), None)
+        if last is None or row.count is None:
+            return
+        line = sorted({last, *self.walk.line(last), *self._joined_before(last)})
+        counted = [index for index in line if self._fits(row.step, index)]
+        if len(counted) >= row.count:
+            names = ", ".join(_label(self.walk, index) for index in counted)
+            self._add(row, counted[-1], None, True, f"{len(counted)} of them: {names}")
+
+    def _joined_before(self, last: int) -> list[int]:
+        return [each for index in (last, *self.walk.line(last)) for each in self.walk.joined_line(index)]
+
+    def _around(self, row: Interaction, index: int, role: Role) -> list[bool | None]:
+        """Whether `when` holds, and whether no later step of the same model fits `without`."""
+        values, unknown = self.surroundings.known(role)
+        holds = fits(row.when, values, unknown)
+        if row.without is None:
+            return [holds]
+        later = [each.index for each in self.walk.steps if index in self.walk.line(each.index)]
+        fitting = [self._fits(row.without, each) for each in later]
+        return [holds, False if True in fitting else None if None in fitting else True]
+
+    def _fits(self, condition: Any, index: int) -> bool | None:
+        parent = self.walk.steps[index].parent
+        trained = parent is not None and Trait.CONVERGED in self.walk.steps[parent].facts
+        return step_fits(condition, self.techniques[index], self.walk.steps[index].role, trained=trained)
+
+    def _all(self, *parts: bool | None) -> bool | None:
+        return False if False in parts else None if None in parts else True
+
+    def _add(self, row: Interaction, index: int, first: int | None, holds: bool | None, detail: str = "") -> None:
+        if holds is None and row.code not in self.undecided:
+            needs = [name for name in row.when if name in self.surroundings.known(Role.STUDENT)[1]]
+            self.undecided[row.code] = Undecided(row.code, row.title, tuple(needs) or ("target",))
+        if not holds:
+            return
+        names = " and ".join(_label(self.walk, each) for each in (first, index) if each is not None)
+        about_target = bool({"isa", "arch", "runtime", "odd_channels", "is_this_machine"} & row.when.keys())
+        self.found.append(
+            Finding(
+                code=row.code,
+                severity=row.severity or Severity.INFO,
+                verdict=row.verdict,
+                title=row.title,
+                step=index if first is None else first,
+                other=None if first is None else index,
+                message=f"{names}: {row.title}" + (f" ({detail})" if detail else ""),
+                why=row.why,
+                fix=row.fix,
+                evidence=row.evidence,
+                remedy=row.remedy,
+                target=self.surroundings.target.id if about_target and self.surroundings.target else None,
+            )
+        )
+
+
+def _label(walk: Walked, index: int) -> str:
+    return f"step {index + 1} {walk.steps[index].label}"
+
+
+def is_compression(technique: Technique) -> bool:
+    """Whether a step counts towards the two or three techniques of a recipe."""
+    return technique.lossy and technique.family is not Family.GRAPH
+
+
+def merged_findings(judgements: Sequence[Judgement]) -> tuple[Finding, ...]:
+    """The findings for several targets: one that does not hang on the target stands once."""
+    found: dict[tuple[Any, ...], Finding] = {}
+    for judgement in judgements:
+        for each in judgement.findings:
+            found.setdefault((each.code, each.step, each.other, each.target), each)
+    return tuple(found.values())

@@ -1,0 +1,231 @@
+"""Recipe -> Plan: the recipe walked symbolically, every step's contract held against what it will meet.
+
+Imports neither torch nor onnxruntime: a broken order is told before anything is trained.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edgekit.errors import PlanError
+from edgekit.planning.recipe import Recipe
+from edgekit.steps.step import Step
+from edgekit.traits import Fact, Facts, Format, Role, Trait, facts
+
+ENTRY = facts(Format.TORCH, Trait.FLOAT)
+"""What an entry point gives: a module with float weights, untrained."""
+
+_REFERENCE_STEPS = ("export", "simplify")
+
+_MEANING: Mapping[Fact, str] = {
+    Format.TORCH: "a PyTorch module",
+    Format.ONNX: "an ONNX file",
+    Trait.FLOAT: "a model with float weights",
+    Trait.INTEGER: "a quantized model",
+    Trait.CONVERGED: "a trained model",
+    Trait.SHAPED: "a graph with known shapes",
+    Trait.FOLDED: "a graph with folded batch norms",
+    Trait.PORTABLE: "a graph of standard operators",
+}
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    index: int
+    """Position in the plan, from 0."""
+    step: Step
+    role: Role
+    parent: int | None
+    """The step whose output this one takes; None is the role's entry point."""
+    joined: Mapping[Role, int]
+    """The steps whose outputs it reads besides."""
+    facts: Facts
+    """What is true of its output, by the contracts."""
+
+    @property
+    def label(self) -> str:
+        """The step's name, with its role where that is not the student."""
+        return self.step.name() if self.role is Role.STUDENT else f"{self.step.name()} {self.role}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    recipe: str
+    steps: tuple[PlannedStep, ...]
+    deployed: int
+    """The step whose output goes to the device."""
+    float_student: int
+    """The last float ONNX model on the way to it."""
+    reference: int
+    """The uncompressed model as fp32 ONNX."""
+
+
+class Kind(StrEnum):
+    """What makes a recipe impossible."""
+
+    MISSING = "missing"
+    """A step needs something of a model that the steps before it did not give, or took."""
+    NO_ROLE = "no_role"
+    """A step needs a model that the project does not have."""
+    NO_FILE = "no_file"
+    """The recipe ends without a file for the device."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a recipe cannot be run."""
+
+    kind: Kind
+    step: int | None
+    """The step that cannot run, from 0; None where it is the recipe as a whole."""
+    culprit: int | None
+    """The step that took what it needs."""
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Walked:
+    """A recipe's steps with what holds after each; after a fault, as if its step had been given what it needs."""
+
+    steps: tuple[PlannedStep, ...]
+    faults: tuple[Fault, ...]
+
+    def line(self, index: int) -> list[int]:
+        """The steps that a step's own model comes from, the nearest first."""
+        found = []
+        parent = self.steps[index].parent
+        while parent is not None:
+            found.append(parent)
+            parent = self.steps[parent].parent
+        return found
+
+    def joined_line(self, index: int) -> list[int]:
+        """The steps that the models it reads besides come from, itself not included."""
+        return [each for joined in self.steps[index].joined.values() for each in (joined, *self.line(joined))]
+
+
+def plan_of(recipe: Recipe, roles: Collection[Role]) -> Plan:
+    """The plan of a recipe for a project that has models in these roles. Raises PlanError naming the step that cannot
+    run and the culprit."""
+    walk = _Walk(roles)
+    walk.add_all(recipe)
+    if walk.faults:
+        raise PlanError(walk.faults[0].message, walk.faults[0].hint)
+    deployed = walk.last[Role.STUDENT]
+    assert deployed is not None
+    float_student = max(
+        (each.index for each in walk.steps if each.role is Role.STUDENT and {Format.ONNX, Trait.FLOAT} <= each.facts),
+        default=deployed,
+    )
+    walk.branch_reference()
+    for name in _REFERENCE_STEPS:
+        walk.add(Step.registry[name](), Role.REFERENCE)
+    return Plan(recipe.name, tuple(walk.steps), deployed, float_student, len(walk.steps) - 1)
+
+
+def walked(recipe: Recipe, roles: Collection[Role]) -> Walked:
+    """Every step of a recipe, and every reason why it cannot be run."""
+    walk = _Walk(roles)
+    walk.add_all(recipe)
+    return Walked(tuple(walk.steps), tuple(walk.faults))
+
+
+class _Walk:
+    """The state of a symbolic walk: the steps so far, each role's last one, and what went wrong."""
+
+    def __init__(self, roles: Collection[Role]) -> None:
+        self.steps: list[PlannedStep] = []
+        self.faults: list[Fault] = []
+        self.last: dict[Role, int | None] = dict.fromkeys(roles)
+
+    def add_all(self, recipe: Recipe) -> None:
+        for each in recipe.steps:
+            self.add(each.step, each.role)
+        deployed = self.last.get(Role.STUDENT)
+        if deployed is None or Format.ONNX not in self.steps[deployed].facts:
+            self.faults.append(
+                Fault(
+                    Kind.NO_FILE,
+                    None,
+                    None,
+                    f"recipe '{recipe.name}' ends without an ONNX file for the student",
+                    'add [[steps]] use = "export"',
+                )
+            )
+
+    def facts_of(self, role: Role) -> Facts:
+        index = self.last.get(role)
+        return ENTRY if index is None else self.steps[index].facts
+
+    def add(self, step: Step, role: Role) -> None:
+        contract = step.contract
+        index = len(self.steps)
+        needs = {role: contract.requires, **contract.joins}
+        for other, needed in needs.items():
+            self.faults += self._faults(index, step, other, needed)
+        joined = {other: last for other in contract.joins if (last := self.last.get(other)) is not None}
+        have = ((self.facts_of(role) | contract.requires) & contract.preserves) | contract.provides
+        self.steps.append(PlannedStep(index, step, role, self.last.get(role), joined, have))
+        self.last[role] = index
+
+    def branch_reference(self) -> None:
+        """Start the reference's branch at the teacher's first trained module, else at the student's."""
+        trained = [each for each in self.steps if {Format.TORCH, Trait.FLOAT, Trait.CONVERGED} <= each.facts]
+        teachers = [each.index for each in trained if each.role is Role.TEACHER]
+        students = [each.index for each in trained if each.role is Role.STUDENT]
+        self.last[Role.REFERENCE] = next(iter(teachers or students), None)
+
+    def _faults(self, index: int, step: Step, role: Role, needed: Facts) -> Iterator[Fault]:
+        label = f"step {index + 1} {step.name()}"
+        if role not in self.last:
+            yield Fault(
+                Kind.NO_ROLE,
+                index,
+                None,
+                f"{label} needs a {role}, and edgekit.toml names none",
+                f'add {role} = "model:{role}" to [model]',
+            )
+            return
+        missing = sorted(needed - self.facts_of(role), key=lambda each: (each not in Format, each))
+        if missing:
+            culprit = self._taker(role, missing[0])
+            yield Fault(
+                Kind.MISSING,
+                index,
+                None if culprit is None else culprit.index,
+                *self._told(role, missing[0], label, culprit),
+            )
+
+    def _taker(self, role: Role, missing: Fact) -> PlannedStep | None:
+        """The last step that took a fact from a role's model; None where no step ever gave it."""
+        index = self.last[role]
+        while index is not None:
+            parent = self.steps[index].parent
+            before = ENTRY if parent is None else self.steps[parent].facts
+            if missing in before and missing not in self.steps[index].facts:
+                return self.steps[index]
+            index = parent
+        return None
+
+    def _told(self, role: Role, missing: Fact, label: str, culprit: PlannedStep | None) -> tuple[str, str]:
+        needs = f"{label} works on {_MEANING[missing]}"
+        if culprit is not None:
+            made = next(
+                (_MEANING[fact] for fact in sorted(culprit.step.contract.provides) if fact in _MEANING),
+                "something else",
+            )
+            name = f"step {culprit.index + 1} {culprit.step.name()}"
+            return f"{needs}, which {name} turned into {made}", f"move it before {name}"
+        names = [kind.name() for kind in providers(missing) if role not in kind.contract.joins]
+        hint = f"put {' or '.join(names)} before it" if names else "no step provides that"
+        return f"{needs}, which no step before it gives the {role}", hint
+
+
+def providers(missing: Fact) -> Sequence[type[Step]]:
+    """The steps that can make a fact true of a model of which it is not, by name."""
+    return [
+        kind
+        for _, kind in sorted(Step.registry.items())
+        if missing in kind.contract.provides and missing not in kind.contract.requires
+    ]

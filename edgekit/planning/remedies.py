@@ -1,0 +1,261 @@
+"""A recipe that lints clean, made from one that does not: the findings' remedies, then a topological sort."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from edgekit.errors import RecipeError
+from edgekit.planning.interactions import Condition, Interactions, Replacement, Side, Verdict, asked_order, step_fits
+from edgekit.planning.lint import Finding, Judgement, Surroundings, linted
+from edgekit.planning.plan import ENTRY, providers
+from edgekit.planning.recipe import Recipe, RecipeStep
+from edgekit.steps.step import Step, step_from
+from edgekit.traits import Fact, Facts, Format, Role
+
+_ROUNDS = 40
+_TRIES = 20_000
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """The recipe proposed in the place of another, and what was changed, in order."""
+
+    judgement: Judgement
+    changes: tuple[str, ...]
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.judgement.recipe
+
+
+def proposed(recipe: Recipe, surroundings: Surroundings, interactions: Interactions) -> Proposal:
+    """The recipe with every finding's remedy applied as far as there is one, its steps sorted over the contracts and
+    over the orders that the rows ask for."""
+    changes: list[str] = []
+    steps = list(_for_roles(recipe.steps, surroundings.roles, changes))
+    seen = set()
+    for _ in range(_ROUNDS):
+        sorting = _Sorting(steps, surroundings, interactions)
+        ordered = sorting.ordered(changes)
+        if ordered != steps:
+            _tell(changes, "sorted: " + ", ".join(_name(each) for each in ordered))
+        steps = ordered
+        judged = linted(replace(recipe, steps=tuple(steps)), surroundings, interactions)
+        if judged.is_clean or tuple(steps) in seen:
+            break
+        seen.add(tuple(steps))
+        for finding in judged.findings:
+            if finding.verdict is Verdict.POOR and (changed := _remedied(steps, finding, surroundings, changes)):
+                steps = changed
+                break
+    return Proposal(linted(replace(recipe, steps=tuple(steps)), surroundings, interactions), tuple(changes))
+
+
+def _for_roles(steps: Sequence[RecipeStep], roles: frozenset[Role], changes: list[str]) -> Iterator[RecipeStep]:
+    """Without a teacher in the project, nothing works on one: distillation becomes training."""
+    for each in steps:
+        if each.role not in roles:
+            changes.append(f"removed {_name(each)}: the project has no {each.role}")
+        elif not set(each.step.contract.joins) <= roles:
+            changes.append(f"{_name(each)} became train: the project has no teacher")
+            yield RecipeStep(_converted(each.step, Replacement(side="step", use="train")), each.role)
+        else:
+            yield each
+
+
+def _remedied(
+    steps: Sequence[RecipeStep], finding: Finding, surroundings: Surroundings, changes: list[str]
+) -> list[RecipeStep]:
+    """The steps with one finding's remedy applied; empty where it has none, or it is for the sorting."""
+    remedy = finding.remedy
+    if remedy is None or remedy.swap:
+        return []
+    sides = {"first": finding.step, "then": finding.other, "step": finding.step}
+    found = list(steps)
+    if remedy.add:
+        found.append(RecipeStep(Step.registry[remedy.add](), Role.STUDENT))
+        _tell(changes, f"{finding.code}: added {remedy.add}")
+        return found
+    if remedy.remove is not None:
+        index = _chosen(steps, remedy.remove, sides, surroundings)
+        if index is None:
+            return []
+        _tell(changes, f"{finding.code}: removed {_name(steps[index])}")
+        return found[:index] + found[index + 1 :]
+    side = remedy.to_student or (remedy.replace or remedy.set).side  # type: ignore[union-attr]
+    index = sides[side]
+    if index is None:
+        return []
+    old = steps[index]
+    if remedy.to_student:
+        found[index] = RecipeStep(old.step, Role.STUDENT)
+        _tell(changes, f"{finding.code}: {old.step.name()} works on the student, after distillation")
+    elif remedy.replace:
+        found[index] = RecipeStep(_converted(old.step, remedy.replace), old.role)
+        _tell(changes, f"{finding.code}: {_name(old)} became {remedy.replace.use}")
+    elif remedy.set:
+        found[index] = RecipeStep(_with(old.step, remedy.set.options), old.role)
+        told = ", ".join(f"{name} = {value}" for name, value in remedy.set.options.items())
+        _tell(changes, f"{finding.code}: {_name(old)} with {told}")
+    return found if found[index] != old else []
+
+
+def _chosen(
+    steps: Sequence[RecipeStep],
+    remove: Side | tuple[Condition, ...],
+    sides: dict[str, int | None],
+    surroundings: Surroundings,
+) -> int | None:
+    if isinstance(remove, str):
+        return sides[remove]
+    for condition in remove:
+        for index, each in enumerate(steps):
+            if step_fits(condition, each.step.technique(surroundings.target), each.role):
+                return index
+    return None
+
+
+def _converted(step: Step, to: Replacement) -> Step:
+    """The step `to.use` with the options that both have, renamed where they are called otherwise."""
+    known = {each.name for each in fields(Step.registry[to.use])}
+    options = {to.renamed.get(name, name): value for name, value in step.options().items()}
+    carried = {name: value for name, value in options.items() if name in known} | to.options
+    try:
+        return step_from(to.use, carried, to.use)
+    except RecipeError:  # an option of the same name with another range
+        return step_from(to.use, to.options, to.use)
+
+
+def _with(step: Step, options: dict[str, Any]) -> Step:
+    known = {each.name for each in fields(type(step))}
+    wanted = {name: value for name, value in options.items() if name in known}
+    return step_from(step.name(), {**step.options(), **wanted}, step.name())
+
+
+class _Sorting:
+    """A topological sort over contracts and verdicts: the first order, nearest to the given one, that both allow."""
+
+    def __init__(self, steps: Sequence[RecipeStep], surroundings: Surroundings, interactions: Interactions) -> None:
+        self.steps = list(steps)
+        self.roles = surroundings.roles
+        self.tries = 0
+        orders = [order for row in interactions if (order := asked_order(row)) is not None]
+        techniques = [each.step.technique(surroundings.target) for each in steps]
+
+        def fitting(condition: Condition, index: int) -> bool:
+            return step_fits(condition, techniques[index], steps[index].role) is True
+
+        self.before: list[set[int]] = [set() for _ in steps]
+        for later in range(len(steps)):
+            for earlier in range(len(steps)):
+                related = steps[earlier].role is steps[later].role or steps[earlier].role is Role.TEACHER
+                if (
+                    earlier != later
+                    and related
+                    and any(fitting(one, earlier) and fitting(other, later) for one, other in orders)
+                ):
+                    self.before[later].add(earlier)
+
+    def ordered(self, changes: list[str]) -> list[RecipeStep]:
+        """The steps in order; what no order makes possible is completed with the step that provides it, or left out."""
+        for _ in range(2 * len(self.steps) + 4):
+            for verdicts in (True, False):
+                self.tries = 0
+                found = self._search([], dict.fromkeys(self.roles, ENTRY), verdicts, set())
+                if found is not None:
+                    return [self.steps[index] for index in found]
+            if not self._mended(changes):
+                break
+        return self.steps
+
+    def _search(
+        self, placed: list[int], have: dict[Role, Facts], verdicts: bool, dead: set[tuple[Any, ...]]
+    ) -> list[int] | None:
+        if len(placed) == len(self.steps):
+            return placed if Format.ONNX in have[Role.STUDENT] else None
+        state = (frozenset(placed), *sorted((role, *sorted(facts)) for role, facts in have.items()))
+        self.tries += 1
+        if state in dead or self.tries > _TRIES:
+            return None
+        for index, each in enumerate(self.steps):
+            if index in placed or (verdicts and not self.before[index] <= set(placed)):
+                continue
+            if self._missing(each, have) is None:
+                found = self._search([*placed, index], _after(each, have), verdicts, dead)
+                if found is not None:
+                    return found
+        dead.add(state)
+        return None
+
+    def _missing(self, each: RecipeStep, have: dict[Role, Facts]) -> tuple[Role, Fact] | None:
+        """The first fact that a step needs and a role's model is not."""
+        needs = {each.role: each.step.contract.requires, **each.step.contract.joins}
+        for role, needed in needs.items():
+            lacking = sorted(needed - have.get(role, frozenset()))
+            if lacking:
+                return role, lacking[0]
+        return None
+
+    def _mended(self, changes: list[str]) -> bool:
+        """Walk as far as it goes, then add what the first stuck step needs, or take that step out."""
+        placed: list[int] = []
+        have = dict.fromkeys(self.roles, ENTRY)
+        while True:
+            ready = [i for i, each in enumerate(self.steps) if i not in placed and self._missing(each, have) is None]
+            harmless = [i for i in ready if not self._destroys(i, placed, have)]
+            for index, each in enumerate(self.steps):
+                missing = None if harmless or index in placed else self._missing(each, have)
+                if missing is not None and self._added(*missing, have, changes):
+                    return True
+            if not ready:
+                break
+            chosen = (harmless or ready)[0]
+            have = _after(self.steps[chosen], have)
+            placed.append(chosen)
+        stuck = [index for index in range(len(self.steps)) if index not in placed]
+        if not stuck:
+            return self._added(Role.STUDENT, Format.ONNX, have, changes)
+        _tell(changes, f"removed {_name(self.steps[stuck[0]])}: no order makes it possible")
+        self._remove(stuck[0])
+        return True
+
+    def _destroys(self, index: int, placed: list[int], have: dict[Role, Facts]) -> bool:
+        """Whether a step takes from its model what another that waits will need of it."""
+        role = self.steps[index].role
+        lost = have[role] - _after(self.steps[index], have)[role]
+        waiting = [each for i, each in enumerate(self.steps) if i not in placed and i != index]
+        return any(
+            lost & {each.role: each.step.contract.requires, **each.step.contract.joins}.get(role, frozenset())
+            for each in waiting
+        )
+
+    def _added(self, role: Role, missing: Fact, have: dict[Role, Facts], changes: list[str]) -> bool:
+        """Add the plainest step that provides a fact and can itself run, where none of its kind is there."""
+        present = {each.step.name() for each in self.steps if each.role is role}
+        for kind in sorted(providers(missing), key=lambda each: (each().technique(None).lossy, each.name() == "load")):
+            if kind.name() not in present and kind.contract.requires <= have[role] and not kind.contract.joins:
+                step = RecipeStep(kind(), role)
+                _tell(changes, f"added {_name(step)}")
+                self.steps.append(step)
+                self.before.append(set())
+                return True
+        return False
+
+    def _remove(self, index: int) -> None:
+        del self.steps[index]
+        del self.before[index]
+        self.before = [{i - (i > index) for i in each if i != index} for each in self.before]
+
+
+def _after(each: RecipeStep, have: dict[Role, Facts]) -> dict[Role, Facts]:
+    contract = each.step.contract
+    return {**have, each.role: (have[each.role] & contract.preserves) | contract.provides}
+
+
+def _name(each: RecipeStep) -> str:
+    return each.step.name() if each.role is Role.STUDENT else f"{each.step.name()} {each.role}"
+
+
+def _tell(changes: list[str], text: str) -> None:
+    if not changes or changes[-1] != text:
+        changes.append(text)

@@ -1,0 +1,49 @@
+"""What the planner knows of a project's models without loading them: what an inspection found and the cache kept."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from edgekit.execution.cache import Cache
+from edgekit.files import sha256_of_json
+from edgekit.project.project import Project
+from edgekit.traits import Role
+
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Survey:
+    """One model, as its entry point gives it."""
+
+    architecture: Literal["cnn", "transformer", "other"]
+    parameters: int
+    channels: tuple[int, ...]
+    """The output channels or features of each convolution and linear layer but the last."""
+    batch_norms: bool
+    batch_s: float
+    """Seconds of a forward and a backward pass over one training batch, on this machine, one measurement."""
+    batches: int | None
+    """Of an epoch; None where the data cannot say."""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def survey_key(project: Project, role: Role) -> str:
+    """The cache's key: a change to the model's or the data's sources makes a survey out of date."""
+    return sha256_of_json(
+        {
+            "survey": _VERSION,
+            "model": project.entry_digest(project.model_entry(role) or ""),
+            "data": [project.entry_digest(project.data.train), project.data.batch_size],
+        }
+    )
+
+
+def known_survey(project: Project, role: Role) -> Survey | None:
+    """What is known of a role's model; None where nobody has looked since its sources changed."""
+    entry = Cache(project.cache_folder).get(survey_key(project, role))
+    if entry is None:
+        return None
+    told = {name: entry.record[name] for name in Survey.__dataclass_fields__}
+    return Survey(**{**told, "channels": tuple(told["channels"])})

@@ -1,0 +1,140 @@
+"""edgekit.toml -> Project: where the model and the data come from, the recipe, the budgets."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from edgekit.errors import DataError, ProjectError
+from edgekit.files import sha256_of_file, sha256_of_json
+from edgekit.project.sources import sources_digest
+from edgekit.project.toml import read_toml, validated
+from edgekit.target import Budgets
+from edgekit.traits import Data, Role
+
+PROJECT_FILE = "edgekit.toml"
+
+EntryPoint = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+"""`module:function`, the module's file lying in the project's folder."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Models(_Table):
+    teacher: EntryPoint | None = None
+    student: EntryPoint
+    teacher_weights: str | None = None
+    student_weights: str | None = None
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+
+class Datasets(_Table):
+    train: EntryPoint
+    calibration: EntryPoint | None = None
+    evaluation: EntryPoint
+    data_files: tuple[str, ...] | None = None
+    """Files and glob patterns that the datasets read. `[]` says that there are none; absent says nothing."""
+    batch_size: Annotated[int, Field(gt=0)] = 64
+    calibration_samples: Annotated[int, Field(gt=0)] = 512
+
+
+class Project(_Table):
+    root: Path
+    name: Annotated[str, Field(pattern=r"^[A-Za-z_][\w-]*$")]
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    targets: tuple[str, ...] = ()
+    recipe: str | None = None
+    metric: str = "accuracy"
+    """`accuracy`, or a `module:function` of (outputs, targets) as numpy arrays giving a number, higher is better."""
+    loss: EntryPoint | None = None
+    model: Models
+    data: Datasets
+    preprocessing: dict[str, Any] = {}
+    budgets: Budgets = Budgets()
+    steps: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """The models that the project has."""
+        return frozenset({Role.TEACHER, Role.STUDENT} if self.model.teacher else {Role.STUDENT})
+
+    def model_entry(self, role: Role) -> str | None:
+        """The entry point of the teacher or the student."""
+        return self.model.teacher if role is Role.TEACHER else self.model.student
+
+    def weights_file(self, role: Role) -> Path | None:
+        """The file of trained weights that the project declares for a role."""
+        name = self.model.teacher_weights if role is Role.TEACHER else self.model.student_weights
+        return self.root / name if name else None
+
+    def data_entry(self, split: Data) -> str:
+        """The entry point of a split; calibration falls back on the training split."""
+        if split is Data.CALIBRATION:
+            return self.data.calibration or self.data.train
+        return self.data.train if split is Data.TRAIN else self.data.evaluation
+
+    def entry_digest(self, entry: str) -> str:
+        """The digest of an entry point's name and of the project's own sources that it needs."""
+        return sha256_of_json([entry, sources_digest(self.root, entry.split(":")[0])])
+
+    def declared_data_digest(self) -> str | None:
+        """The digest of the files named in `data_files`; None where the project does not declare them.
+
+        Raises DataError where a name or pattern matches nothing.
+        """
+        if self.data.data_files is None:
+            return None
+        digests: dict[str, str] = {}
+        for pattern in self.data.data_files:
+            found = [path for path in sorted(self.root.glob(pattern)) if path.is_file()]
+            if not found:
+                raise DataError(
+                    f"data_files: '{pattern}' matches no file in {self.root}", "correct the path or pattern"
+                )
+            digests.update({str(path.relative_to(self.root)): sha256_of_file(path) for path in found})
+        return sha256_of_json(digests)
+
+    @property
+    def targets_folder(self) -> Path:
+        """Targets of the project's own, which add to the shipped ones or override them."""
+        return self.root / "targets"
+
+    @property
+    def interactions_file(self) -> Path:
+        """Rows of the project's own, which add to the shipped table or take the place of rows there."""
+        return self.root / "interactions.toml"
+
+    @property
+    def cache_folder(self) -> Path:
+        return self.root / ".edgekit" / "cache"
+
+    @property
+    def dist_folder(self) -> Path:
+        return self.root / "dist"
+
+
+def load_project(folder: Path) -> Project:
+    """The project in a folder. Raises ProjectError where there is none or a key is wrong."""
+    path = folder / PROJECT_FILE
+    if not path.is_file():
+        raise ProjectError(
+            f"there is no {PROJECT_FILE} in {folder.resolve()}",
+            "change to a project's folder, or make one: edgekit init DIR",
+        )
+    tables = read_toml(path, ProjectError)
+    if "root" in tables:
+        raise ProjectError(f"{path}: unknown key 'root'", "remove it: the root is the folder of edgekit.toml")
+    project: Project = validated(Project, {**tables, "root": folder.resolve()}, str(path), ProjectError)
+    if project.recipe and project.steps:
+        raise ProjectError(
+            f"{path} has both 'recipe' and [[steps]]", "keep one: a recipe's name, or the steps themselves"
+        )
+    for name in (project.model.teacher_weights, project.model.student_weights):
+        if name and not (folder / name).is_file():
+            raise ProjectError(
+                f"{path}: the weights file '{name}' does not exist", "correct the path, or train instead"
+            )
+    return project

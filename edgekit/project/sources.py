@@ -1,0 +1,82 @@
+"""Which source files an entry point depends on, found in the text of their imports: nothing is imported or run."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+from edgekit.errors import EntryPointError, first_line
+from edgekit.files import sha256_of_file, sha256_of_json
+
+
+def imported_files(root: Path, module: str, package: str = "") -> tuple[Path, ...]:
+    """`module`'s file and those of every module below `root` that it imports, directly or not, sorted.
+
+    With `package`, only that package's modules: where packages are installed, everything lies below one root. An
+    import inside a function counts; one by a computed name is not seen (name such files in `data_files`).
+    Raises EntryPointError when `module` is not below `root`, or when a file is not valid Python.
+    """
+    start = _files_of(root, module)
+    if not start:
+        raise EntryPointError(
+            f"there is no module '{module}' in {root}",
+            f"create {module.replace('.', '/')}.py or correct the entry point",
+        )
+    found: set[Path] = set()
+    waiting = list(start)
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        found.add(path)
+        for name in _imported_names(path, _module_name(root, path)):
+            if not package or name.split(".")[0] == package:
+                waiting.extend(_files_of(root, name))
+    return tuple(sorted(found))
+
+
+def sources_digest(root: Path, module: str, package: str = "") -> str:
+    """One digest over the text of `imported_files`."""
+    files = imported_files(root, module, package)
+    return sha256_of_json({str(path.relative_to(root)): sha256_of_file(path) for path in files})
+
+
+@cache
+def code_version(module: str) -> str:
+    """The version of one of edgekit's own modules: the digest of its source and of all it imports from edgekit."""
+    return sources_digest(Path(__file__).parent.parent.parent, module, package="edgekit")
+
+
+def _files_of(root: Path, module: str) -> list[Path]:
+    """The file of a module and of its parent packages; empty where it does not lie below `root`."""
+    base = root.joinpath(*module.split("."))
+    own = next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
+    if own is None:
+        return []
+    parts = module.split(".")[:-1]
+    packages = (root.joinpath(*parts[: depth + 1], "__init__.py") for depth in range(len(parts)))
+    return [own, *(path for path in packages if path.is_file())]
+
+
+def _module_name(root: Path, path: Path) -> str:
+    return ".".join(path.relative_to(root).with_suffix("").parts)
+
+
+def _imported_names(path: Path, module: str) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(_parsed(path)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(module.split(".")[: -node.level]) if node.level else ""
+            origin = ".".join(part for part in (base, node.module) if part)
+            names.add(origin)
+            names.update(f"{origin}.{alias.name}" for alias in node.names)
+    return names - {""}
+
+
+def _parsed(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_bytes(), filename=str(path))
+    except (SyntaxError, ValueError) as error:
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise EntryPointError(f"{path}{line} is not valid Python: {first_line(error)}", "mend the file") from error

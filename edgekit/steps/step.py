@@ -1,0 +1,119 @@
+"""Step: a unit of the plan, with the contract that the planner reasons about and the options that a recipe sets."""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from edgekit.artifact import Artifact
+from edgekit.errors import RecipeError, did_you_mean
+from edgekit.progress import Progress
+from edgekit.project.project import Project
+from edgekit.project.toml import validated
+from edgekit.steps.technique import Technique
+from edgekit.target import Target
+from edgekit.traits import Data, Facts, Role
+
+Setting = Literal["seed", "loss", "ports", "weights"]
+"""Of a project: its seed, its own loss, the names of inputs and outputs, the file of trained weights."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contract:
+    """What a step needs of a model's representation and what it leaves.
+
+    A plan is walked with `requires <= have`, then `have = (have & preserves) | provides`.
+    """
+
+    requires: Facts
+    provides: Facts
+    preserves: Facts
+    """No default: whoever writes a step must think."""
+    joins: Mapping[Role, Facts] = field(default_factory=dict)
+    """Other roles' models that the step reads, and what they must be."""
+    data: frozenset[Data] = frozenset()
+    target: frozenset[str] = frozenset()
+    """The fields of Target that change the result; the step sees no others."""
+    settings: frozenset[Setting] = frozenset()
+    """What it reads of the project besides entry points and data."""
+    packages: tuple[str, ...] = ()
+    """Distributions whose version changes the result."""
+
+
+@dataclass(frozen=True)
+class TargetView:
+    """A target with only the fields that a step's contract declares."""
+
+    target: Target
+    visible: frozenset[str]
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self.visible:
+            raise AttributeError(f"the step's contract does not declare that it reads target.{name}")
+        return getattr(self.target, name)
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where a step runs."""
+
+    project: Project
+    target: TargetView
+    role: Role
+    folder: Path
+    """For the step's output; becomes the cache entry when the step is done."""
+    checkpoints: Path
+    """For what an interrupted step wants to find again."""
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step leaves: a file in the context's folder, and what it observed."""
+
+    path: Path
+    notes: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Step(ABC):
+    """One technique. A subclass is a frozen dataclass whose fields are its options; defining it registers it."""
+
+    contract: ClassVar[Contract]
+    registry: ClassVar[dict[str, type["Step"]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        Step.registry[cls.name()] = cls
+
+    @classmethod
+    def name(cls) -> str:
+        """The class's name as recipes spell it: QuantizeWeights is quantize-weights."""
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
+
+    def options(self) -> dict[str, Any]:
+        """The options by name, as JSON values."""
+        return asdict(self)
+
+    @abstractmethod
+    def technique(self, target: Target | None) -> Technique:
+        """What this step applies with these options; what the target decides is None where it is not known."""
+
+    @abstractmethod
+    def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
+        """Make the next artifact of `model`; `joined` holds the roles that the contract names."""
+
+
+def step_from(use: str, options: Mapping[str, Any], where: str) -> Step:
+    """The step named `use` with these options. Raises RecipeError for a wrong name or option."""
+    kind = Step.registry.get(use)
+    if kind is None:
+        raise RecipeError(f"{where}: no step '{use}'", did_you_mean(use, list(Step.registry)))
+    known = [each.name for each in fields(kind)]
+    for option in options:
+        if option not in known:
+            raise RecipeError(f"{where}: step '{use}' has no option '{option}'", did_you_mean(option, known))
+    step: Step = validated(kind, dict(options), f"{where}, step '{use}'", RecipeError)
+    return step

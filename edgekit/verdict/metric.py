@@ -1,0 +1,64 @@
+"""The figure that a model is judged by: accuracy, or the project's own function."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from edgekit.arrays import Array, Arrays
+from edgekit.errors import DataError, EntryPointError, ProjectError
+from edgekit.project.entrypoints import blamed, entry_function
+from edgekit.project.project import Project
+
+
+def metric_value(project: Project, outputs: Arrays, targets: Any) -> float:
+    """The metric of a model's outputs over a whole split: per cent for accuracy, else the metric's own unit.
+
+    `outputs` holds one array for each of the model's outputs; `targets` is an array or a tuple of arrays. Raises
+    DataError for labels out of range and EntryPointError when the project's function gives no finite number.
+    """
+    if project.metric == "accuracy":
+        return _accuracy(outputs[0], targets)
+    if ":" not in project.metric:
+        raise ProjectError(f"no metric '{project.metric}'", 'use metric = "accuracy" or metric = "module:function"')
+    function = entry_function(project.root, project.metric)
+    value = function(outputs[0] if len(outputs) == 1 else outputs, targets)
+    with blamed(f"'{project.metric}'"):
+        number = float(value)
+    if not np.isfinite(number):
+        raise EntryPointError(f"'{project.metric}' gave {number}", "return a finite number, higher is better")
+    return number
+
+
+def item_scores(project: Project, outputs: Arrays, targets: Any) -> Array | None:
+    """Each sample's share in the metric, shape (samples,): 100 or 0 for accuracy; None for a project's own function,
+    which is not a mean over samples."""
+    if project.metric != "accuracy":
+        return None
+    _accuracy(outputs[0], targets)
+    scores: Array = 100.0 * (outputs[0].argmax(1) == targets)
+    return scores
+
+
+def unit_of(project: Project) -> str:
+    """`%` for accuracy, else the name of the metric's function."""
+    return "%" if project.metric == "accuracy" else project.metric.split(":")[-1]
+
+
+def joined(parts: Sequence[Arrays]) -> Arrays:
+    """Batches of outputs joined along the batch axis."""
+    return tuple(np.concatenate([part[i] for part in parts]) for i in range(len(parts[0])))
+
+
+def _accuracy(logits: Array, labels: Array) -> float:
+    if logits.ndim != 2 or not isinstance(labels, np.ndarray) or labels.ndim != 1:
+        raise DataError(
+            f"accuracy takes logits (batch, classes) and labels (batch,); the first output is {logits.shape}",
+            'for another task name a metric: metric = "module:function"',
+        )
+    if labels.min() < 0 or labels.max() >= logits.shape[1]:
+        raise DataError(
+            f"a label of the evaluation split lies outside 0 to {logits.shape[1] - 1}",
+            "correct the labels or the model",
+        )
+    return 100.0 * float((logits.argmax(1) == labels).mean())

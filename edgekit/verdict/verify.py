@@ -1,0 +1,217 @@
+"""The verdict: the deployed model run where the target's instruction set is, measured, and judged gate by gate."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgekit.errors import EdgekitError, EmulatorError, RunError
+from edgekit.measurement import Measurement, latency_measurements, static_measurements
+from edgekit.project.project import Project
+from edgekit.target import Budgets, Target
+from edgekit.traits import Fidelity
+from edgekit.verdict.gates import Gate, Status, memory_gate, parity_gate, shapes_of, why_not
+
+if TYPE_CHECKING:
+    from edgekit.arrays import Array, Arrays
+    from edgekit.runners.runner import Result, Runner
+
+_SAMPLES = 1024
+_EMULATED_MACS = 3_000_000_000
+"""As many as an emulated core does in about half a minute."""
+_TIMING_SECONDS = 1.5
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model file that takes part in a verdict, with its metric on this machine."""
+
+    name: str
+    path: Path
+    metric: float
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The models of a verdict."""
+
+    deployed: Candidate
+    float_student: Candidate
+    reference: Candidate
+
+
+@dataclass(frozen=True)
+class Verdict:
+    gates: tuple[Gate, ...]
+    measurements: tuple[Measurement, ...]
+
+    @property
+    def passed(self) -> bool:
+        return all(gate.status is not Status.FAILED for gate in self.gates)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "gates": [gate.to_json() for gate in self.gates],
+            "measurements": [each.to_json() for each in self.measurements],
+        }
+
+
+def verdict_from_json(told: dict[str, Any]) -> Verdict:
+    """The inverse of `Verdict.to_json`."""
+    return Verdict(
+        tuple(Gate(each["name"], Status(each["status"]), each["detail"]) for each in told["gates"]),
+        tuple(Measurement(**{**each, "fidelity": Fidelity(each["fidelity"])}) for each in told["measurements"]),
+    )
+
+
+def verified(
+    project: Project,
+    target: Target,
+    candidates: "Candidates",
+    runner: "Runner | EmulatorError",
+    golden: Path,
+) -> Verdict:
+    """Run the deployed model where the target's instruction set is, and judge it.
+
+    `runner` may be the reason why there is none: the gates that need it are then not run. Writes the first evaluation
+    sample and its outputs to `golden`, as .npz with arrays input_N and output_N.
+    """
+    from edgekit.training.datasets import Split
+    from edgekit.traits import Data
+    from edgekit.verdict.metric import metric_value, unit_of
+
+    deployed, float_student, reference = candidates.deployed, candidates.float_student, candidates.reference
+    unit = unit_of(project)
+    measurements = [
+        measurement
+        for one in (deployed, float_student, reference)
+        for measurement in (
+            Measurement(one.name, "metric", one.metric, unit, Fidelity.NATIVE),
+            *static_measurements(one.name, one.path),
+        )
+    ]
+    inputs, labels, complete = _samples(Split(project, Data.EVALUATION), deployed.path)
+    expected = _host_outputs(deployed.path, inputs)
+    result = _attempt(runner, deployed, float_student, inputs)
+    if isinstance(result, EdgekitError):
+        _write_golden(golden, inputs, expected)
+    else:
+        given = tuple(result.outputs[0])
+        _write_golden(golden, inputs, given)
+        measurements += _run_measurements(result, deployed, float_student)
+        if complete and result.fidelity is not Fidelity.NATIVE and shapes_of(given) == shapes_of(expected):
+            value = metric_value(project, given, labels)
+            measurements.append(Measurement(deployed.name, "metric", value, unit, result.fidelity, "the whole split"))
+    budgets = merged(target.budgets, project.budgets)
+    gates = [parity_gate(deployed.path, expected, result, len(inputs[0]))]
+    gates += _metric_gates(budgets, deployed.metric, reference.metric, unit)
+    gates += _budget_gates(budgets, target, deployed, measurements, result)
+    return Verdict(tuple(gates), tuple(measurements))
+
+
+def merged(target: Budgets, project: Budgets) -> Budgets:
+    """The project's budgets over the target's defaults."""
+    told = {key: value for key, value in project.model_dump().items() if value is not None}
+    return target.model_copy(update=told)
+
+
+def _samples(split: Any, path: Path) -> tuple["Arrays", Any, bool]:
+    """As many evaluation samples as an emulated CPU gets through, their targets, and whether these are all."""
+    from edgekit.model.counting import inspected
+
+    found = inspected(path)
+    first = found.inputs[0].shape
+    fixed = first[0] if first and isinstance(first[0], int) else 1
+    count = max(8, min(_SAMPLES, _EMULATED_MACS // max(found.macs or 1_000_000, 1)))
+    inputs, labels = split.arrays(limit=count // fixed * fixed + fixed)
+    complete = len(inputs[0]) <= count and len(inputs[0]) % fixed == 0
+    kept = min(len(inputs[0]), count) // fixed * fixed
+    return tuple(each[:kept] for each in inputs), labels, complete
+
+
+def _host_outputs(path: Path, inputs: "Arrays") -> "Arrays":
+    """The outputs on this machine, by the same loop as on the target."""
+    from edgekit.runners.native import NativeRunner
+    from edgekit.runners.runner import Job
+
+    return tuple(NativeRunner().run(Job([path], inputs)).outputs[0])
+
+
+def _attempt(
+    runner: "Runner | EmulatorError", deployed: Candidate, float_student: Candidate, inputs: "Arrays"
+) -> "Result | EdgekitError":
+    from edgekit.runners.runner import Job
+
+    if isinstance(runner, EdgekitError):
+        return runner
+    native = runner.fidelity is Fidelity.NATIVE
+    models = [deployed.path, float_student.path] if native and float_student.path != deployed.path else [deployed.path]
+    try:
+        return runner.run(Job(models, inputs, seconds=_TIMING_SECONDS if native else 0.0))
+    except RunError as error:
+        return error
+
+
+def _run_measurements(result: "Result", deployed: Candidate, float_student: Candidate) -> list[Measurement]:
+    told = []
+    if result.memory_bytes is not None and len(result.outputs) == 1:
+        detail = f"{result.runtime} with its Python process"
+        told.append(Measurement(deployed.name, "memory_peak", result.memory_bytes, "bytes", result.fidelity, detail))
+    for candidate, latencies in zip((deployed, float_student), result.latencies_ms, strict=False):
+        told += latency_measurements(candidate.name, latencies, result.fidelity, "1 thread, batch 1")
+    return told
+
+
+def _metric_gates(budgets: Budgets, value: float, reference: float, unit: str) -> list[Gate]:
+    gates = []
+    if budgets.max_drop is not None:
+        drop = reference - value
+        status = Status.PASSED if drop <= budgets.max_drop + 1e-9 else Status.FAILED
+        gates.append(
+            Gate(
+                "drop",
+                status,
+                f"{value:.2f} {unit} against {reference:.2f}: {drop:+.2f} lost, allowed {budgets.max_drop:g}",
+            )
+        )
+    if budgets.min_metric is not None:
+        status = Status.PASSED if value >= budgets.min_metric else Status.FAILED
+        gates.append(Gate("metric", status, f"{value:.2f} {unit}, at least {budgets.min_metric:g}"))
+    return gates
+
+
+def _budget_gates(
+    budgets: Budgets,
+    target: Target,
+    deployed: Candidate,
+    measurements: Sequence[Measurement],
+    result: "Result | EdgekitError",
+) -> list[Gate]:
+    figures = {each.name: each for each in measurements if each.model == deployed.name}
+    gates = []
+    if budgets.max_bytes is not None:
+        size = int(figures["file_size"].value)
+        status = Status.PASSED if size <= budgets.max_bytes else Status.FAILED
+        gates.append(Gate("size", status, f"{size:,} bytes, at most {budgets.max_bytes:,}"))
+    memory_limit = budgets.max_memory_bytes or target.ram_bytes
+    if memory_limit is not None:
+        why = "the budget" if budgets.max_memory_bytes else "the target's RAM"
+        gates.append(
+            memory_gate(memory_limit, why, [each for each in measurements if each.model == deployed.name], result)
+        )
+    if budgets.max_latency_ms is not None:
+        latency = figures.get("latency_p50")
+        if latency is None:
+            gates.append(Gate("latency", Status.NOT_RUN, why_not(result, "wall time under emulation is no latency")))
+        else:
+            status = Status.PASSED if latency.value <= budgets.max_latency_ms else Status.FAILED
+            gates.append(Gate("latency", status, f"p50 {latency.value:.3g} ms, at most {budgets.max_latency_ms:g} ms"))
+    return gates
+
+
+def _write_golden(path: Path, inputs: Sequence["Array"], outputs: Sequence["Array"]) -> None:
+    import numpy as np
+
+    pair = {f"input_{i}": each[:1] for i, each in enumerate(inputs)}
+    pair.update({f"output_{i}": each[:1] for i, each in enumerate(outputs)})
+    np.savez(path, **pair)

@@ -1,0 +1,42 @@
+from pathlib import Path
+
+from edgekit.artifact import Artifact
+from edgekit.execution.cache import Cache
+from edgekit.execution.keys import DataDigests, metric_key, package_version, step_key
+from edgekit.planning.plan import ENTRY, plan_of
+from edgekit.planning.recipe import recipe_from
+from edgekit.progress import Silent
+from edgekit.project.project import Project, load_project
+from edgekit.target import find_target
+from edgekit.traits import Format, Role
+from tests.conftest import MakeProject
+
+
+def key(project: Project, target: str = "rpi4", use: str = "train", **options: object) -> str:
+    planned = plan_of(recipe_from("r", [{"use": use, **options}, {"use": "export"}], "r"), project.roles).steps[0]
+    model = Artifact(Path("model"), Format.TORCH, ENTRY, "digest", Role.STUDENT)
+    data = DataDigests(project, Cache(project.cache_folder), Silent())
+    return step_key(project, data, find_target(target), planned, model, {})
+
+
+def test_what_decides_a_steps_output_is_in_its_key_and_nothing_else(tiny: Project, make_project: MakeProject) -> None:
+    assert key(tiny) == key(load_project(make_project(name="elsewhere")))
+    assert key(tiny) != key(tiny, epochs=7)
+    assert key(tiny) != key(load_project(make_project({"seed = 0": "seed = 1"}, "seeded")))
+    assert key(tiny) != key(load_project(make_project({"batch_size = 16": "batch_size = 8"}, "batched")))
+    assert key(tiny) == key(tiny, "x86-vnni"), "training reads nothing of the target"
+    assert key(tiny) == key(load_project(make_project({"max_drop = 100.0": "max_drop = 1.0"}, "budgeted")))
+
+
+def test_a_metric_is_kept_for_a_model_and_its_data(tiny: Project, make_project: MakeProject) -> None:
+    def of(project: Project, digest: str = "digest") -> str:
+        data = DataDigests(project, Cache(project.cache_folder), Silent())
+        return metric_key(project, data, Artifact(Path("m.onnx"), Format.ONNX, ENTRY, digest, Role.STUDENT))
+
+    assert of(tiny) == of(load_project(make_project({"seed = 0": "seed = 1"}, "seeded")))
+    assert of(tiny) != of(tiny, "another")
+
+
+def test_a_package_that_is_not_installed_is_absent() -> None:
+    assert package_version("no-such-package") == "absent"
+    assert package_version("onnx")[0].isdigit()

@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import helper
+
+from edgekit.errors import ModelError
+from edgekit.model.counting import inspected
+from edgekit.model.reading import load_model, strip_annotations
+
+
+def test_annotations_are_taken_out(conv_model: Path) -> None:
+    model = onnx.load(conv_model)
+    model.graph.node[0].doc_string = "a stack trace"
+    model.graph.node[0].metadata_props.add(key="k", value="v")
+    model.metadata_props.add(key="k", value="v")
+    onnx.save(model, conv_model)
+    strip_annotations(conv_model)
+    model = onnx.load(conv_model)
+    assert not model.graph.node[0].doc_string
+    assert not model.graph.node[0].metadata_props and not model.metadata_props
+
+
+@pytest.mark.parametrize(("name", "value"), [("strides", [0, 1]), ("dilations", [0, 0]), ("group", 0)])
+def test_a_division_by_zero_in_a_damaged_file_is_refused(conv_model: Path, name: str, value: object) -> None:
+    """onnx's shape inference would end the whole process with SIGFPE."""
+    model = onnx.load(conv_model)
+    model.graph.node[0].attribute.append(helper.make_attribute(name, value))
+    onnx.save(model, conv_model)
+    with pytest.raises(ModelError, match=f"{name} is 0"):
+        inspected(conv_model)
+
+
+@pytest.mark.parametrize("message", ["", "\n", "field 'name' is wrong\n\nand more"])
+def test_a_checker_without_words_is_understood(conv_model: Path, monkeypatch: pytest.MonkeyPatch, message: str) -> None:
+    def check(_: onnx.ModelProto) -> None:
+        raise onnx.checker.ValidationError(message)
+
+    monkeypatch.setattr(onnx.checker, "check_model", check)
+    with pytest.raises(ModelError, match=r"is not a valid ONNX model: (ValidationError|field 'name' is wrong)$"):
+        load_model(conv_model)

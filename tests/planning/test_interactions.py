@@ -1,0 +1,140 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgekit.errors import InteractionsError
+from edgekit.planning.interactions import (
+    OTHER_CODES,
+    Severity,
+    Verdict,
+    family_of,
+    fits,
+    interactions_with,
+    load_interactions,
+    shipped_interactions,
+)
+from edgekit.steps.technique import Family
+
+ROW = """
+[[interactions]]
+code = "{code}"
+title = "a title"
+{sides}
+verdict = "{verdict}"
+{severity}
+why = "a reason"
+fix = "a fix"
+{more}
+evidence = [{{ kind = "claim", source = "here", says = "so" }}]
+"""
+PRUNE, QUANTIZE = '{ family = "pruning" }', '{ family = "quantization" }'
+
+
+def row(code: str, sides: str, verdict: str = "moderate", severity: str = "", more: str = "") -> str:
+    return ROW.format(code=code, sides=sides, verdict=verdict, severity=severity, more=more)
+
+
+def pair(first: str, then: str) -> str:
+    return f"first = {first}\nthen = {then}"
+
+
+def written(folder: Path, *rows: str) -> Path:
+    path = folder / "interactions.toml"
+    path.write_text("".join(rows))
+    return path
+
+
+def test_every_shipped_row_is_sound_and_says_what_to_do() -> None:
+    rows = shipped_interactions()
+    assert {each.code for each in rows}.isdisjoint(OTHER_CODES)
+    for each in rows:
+        assert each.evidence and each.why.endswith("."), each.code
+        if each.verdict is Verdict.POOR:
+            assert each.severity in (Severity.ERROR, Severity.WARNING) and each.fix
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "verdict"),
+    [
+        ("quantization", "pruning", Verdict.POOR),
+        ("pruning", "quantization", Verdict.GOOD),
+        ("distillation", "pruning", Verdict.MODERATE),
+        ("quantization", "graph", Verdict.GOOD),
+        ("pruning", "distillation", Verdict.POOR),
+    ],
+)
+def test_the_five_starting_pairs_are_there(first: str, then: str, verdict: Verdict) -> None:
+    pairs = [each for each in shipped_interactions() if each.families[:1] == (frozenset({first}),)]
+    assert any(each.verdict is verdict and frozenset({then}) in each.families[1:] for each in pairs)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is missing"),
+        ("[[rows]]\na = 1\n", "is missing"),
+        ("[[interactions", "no valid TOML"),
+        (row("EK1", f"step = {PRUNE}"), "code"),
+        (row("EK501", ""), "either 'first' and 'then', or 'step'"),
+        (row("EK501", f"first = {PRUNE}"), "either 'first' and 'then', or 'step'"),
+        (row("EK501", 'step = { famly = "pruning" }'), "no property 'famly'; did you mean 'family'"),
+        (row("EK501", f"step = {PRUNE}", more="when = { weather = 1 }"), "no property 'weather'"),
+        (row("EK501", f"step = {PRUNE}", "poor"), "a poor verdict has the severity"),
+        (row("EK501", f"step = {PRUNE}", severity='severity = "error"'), "only a poor verdict has a severity"),
+        (row("EK501", f"step = {PRUNE}") * 2, "EK501 stands twice"),
+        (row("EK501", f"step = {PRUNE}") + row("EK502", f"step = {PRUNE}", "good"), "calls moderate what"),
+        (
+            row("EK501", pair(PRUNE, QUANTIZE), "good") + row("EK502", pair(QUANTIZE, PRUNE), "good"),
+            "no order can satisfy EK501 -> EK502",
+        ),
+        (
+            row("EK501", pair(PRUNE, QUANTIZE), "good")
+            + row("EK502", pair(QUANTIZE, '{ family = "distillation" }'), "good")
+            + row("EK503", pair('{ family = "distillation" }', PRUNE), "good"),
+            "no order can satisfy",
+        ),
+    ],
+)
+def test_a_wrong_file_is_refused_with_the_reason(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InteractionsError) as caught:
+        load_interactions(written(tmp_path, text))
+    assert message in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_orders_that_cannot_meet_in_one_recipe_are_no_circle(tmp_path: Path) -> None:
+    coarse, fine = (f'{{ family = "quantization", bits = {{ {each} }} }}' for each in ("max = 4", "min = 5"))
+    path = written(tmp_path, row("EK501", pair(PRUNE, coarse), "good"), row("EK502", pair(fine, PRUNE), "good"))
+    assert len(load_interactions(path)) == 2
+
+
+def test_a_projects_row_takes_the_place_of_the_shipped_one(tmp_path: Path) -> None:
+    path = written(tmp_path, row("EK303", 'step = { family = "pruning", fine_tuned = false }'))
+    whole = {each.code: each for each in interactions_with(path)}
+    assert whole["EK303"].verdict is Verdict.MODERATE
+    assert len(whole) == len(shipped_interactions())
+
+
+def test_a_projects_row_may_not_contradict_the_shipped_table(tmp_path: Path) -> None:
+    with pytest.raises(InteractionsError, match="no order can satisfy"):
+        interactions_with(written(tmp_path, row("EK501", pair(QUANTIZE, PRUNE), "good")))
+
+
+@given(st.booleans() | st.none(), st.booleans() | st.none())
+def test_conditions_are_three_valued(one: bool | None, other: bool | None) -> None:
+    condition = {"gradual": True, "fused": True}
+    known = {"gradual": one, "fused": other}
+    unknown = frozenset(name for name, value in known.items() if value is None)
+    held = fits(condition, known, unknown)
+    assert held == (False if False in (one, other) else None if None in (one, other) else True)
+
+
+@pytest.mark.parametrize("word", ["quantization", "INT8", "ptq", "quantize", "quantisation"])
+def test_people_call_techniques_by_many_names(word: str) -> None:
+    assert family_of(word, {"quantize": Family.QUANTIZATION}) is Family.QUANTIZATION
+
+
+def test_an_unknown_technique_is_told() -> None:
+    with pytest.raises(InteractionsError, match="no technique 'prunning'"):
+        family_of("prunning", {})

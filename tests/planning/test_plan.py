@@ -1,0 +1,145 @@
+import subprocess
+import sys
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import edgekit.steps
+from edgekit.errors import PlanError
+from edgekit.planning.plan import ENTRY, Plan, plan_of
+from edgekit.planning.recipe import Recipe, RecipeStep
+from edgekit.project.project import Models, Project
+from edgekit.steps.step import Step
+from edgekit.traits import Facts, Format, Role, Trait
+
+edgekit.steps.load_all()
+
+
+def planned(project: Project, *names: str) -> Plan:
+    """The plan of steps by name; `train` works on the teacher when distill follows."""
+    steps = tuple(
+        RecipeStep(Step.registry[name](), Role.TEACHER if name == "train" and "distill" in names else Role.STUDENT)
+        for name in names
+    )
+    return plan_of(Recipe("test", steps), project.roles)
+
+
+FULL = ("train", "distill", "prune", "export", "simplify", "quantize", "fuse")
+
+
+def test_the_recommended_order_is_planned_with_the_reference_beside_it(tiny: Project) -> None:
+    plan = planned(tiny, *FULL)
+    assert [each.label for each in plan.steps] == [
+        "train teacher", "distill", "prune", "export", "simplify", "quantize", "fuse",
+        "export reference", "simplify reference",
+    ]  # fmt: skip
+    assert plan.steps[plan.deployed].step.name() == "fuse"
+    assert plan.steps[plan.float_student].step.name() == "simplify"
+    assert plan.steps[1].joined == {Role.TEACHER: 0}
+    assert plan.steps[7].parent == 0, "the reference is the teacher"
+
+
+def test_without_a_teacher_the_reference_is_the_student_before_compression(tiny: Project) -> None:
+    alone = tiny.model_copy(update={"model": Models(student="model:student")})
+    plan = planned(alone, "train", "prune", "export", "simplify")
+    assert plan.steps[4].parent == 0
+    assert plan.float_student == plan.deployed == 3
+
+
+@pytest.mark.parametrize(
+    ("names", "message", "hint"),
+    [
+        (
+            ("train", "distill", "export", "prune"),
+            "step 4 prune works on a PyTorch module, which step 3 export turned into an ONNX file",
+            "move it before step 3 export",
+        ),
+        (
+            ("train", "distill", "export", "simplify", "fuse", "quantize"),
+            "step 6 quantize works on a graph of standard operators, which step 5 fuse turned into",
+            "move it before step 5 fuse",
+        ),
+        (
+            ("train", "distill", "export", "quantize"),
+            "step 4 quantize works on a graph with folded batch norms, which no step before it gives the student",
+            "put simplify before it",
+        ),
+        (
+            ("train", "distill", "export", "simplify", "quantize", "quantize"),
+            "step 6 quantize works on a model with float weights, which step 5 quantize turned into a quantized model",
+            "move it before step 5 quantize",
+        ),
+        (("distill",), "step 1 distill works on a trained model", "put"),
+        (("train", "distill"), "ends without an ONNX file", "export"),
+    ],
+)
+def test_a_broken_order_names_the_culprit(tiny: Project, names: tuple[str, ...], message: str, hint: str) -> None:
+    with pytest.raises(PlanError) as raised:
+        planned(tiny, *names)
+    assert message in raised.value.message
+    assert hint in raised.value.hint
+
+
+def test_a_missing_teacher_is_told(tiny: Project) -> None:
+    alone = tiny.model_copy(update={"model": Models(student="model:student")})
+    with pytest.raises(PlanError, match="needs a teacher"):
+        planned(alone, "distill", "export")
+
+
+def runs(names: tuple[str, ...]) -> bool:
+    """By the contracts alone, the formula of `Contract` walked by hand for one chain."""
+    have: dict[Role, Facts] = {Role.TEACHER: ENTRY, Role.STUDENT: ENTRY}
+    for name in names:
+        role = Role.TEACHER if name == "train" and "distill" in names else Role.STUDENT
+        contract = Step.registry[name].contract
+        if not contract.requires <= have[role] or any(
+            not need <= have[other] for other, need in contract.joins.items()
+        ):
+            return False
+        have[role] = (have[role] & contract.preserves) | contract.provides
+    return Format.ONNX in have[Role.STUDENT]
+
+
+def test_every_order_of_the_road_is_judged_by_the_contracts(tiny: Project) -> None:
+    orders = list(permutations(FULL))
+    possible = []
+    for names in orders:
+        try:
+            planned(tiny, *names)
+            possible.append(names)
+        except PlanError:
+            pass
+    assert possible == [names for names in orders if runs(names)]
+    assert FULL in possible
+    assert all(names.index("export") < names.index("simplify") < names.index("quantize") for names in possible)
+    assert all(names.index("prune") < names.index("export") for names in possible)
+
+
+@given(st.lists(st.sampled_from(sorted(set(FULL) | {"load"})), max_size=8))
+def test_no_plan_holds_a_step_whose_needs_are_not_met(names: list[str]) -> None:
+    project = Project.model_validate(
+        {
+            "root": "/nowhere",
+            "name": "p",
+            "model": {"teacher": "m:t", "student": "m:s"},
+            "data": {"train": "d:t", "evaluation": "d:e"},
+        }
+    )
+    try:
+        plan = planned(project, *names)
+    except PlanError as error:
+        assert error.hint
+        return
+    for each in plan.steps:
+        before = ENTRY if each.parent is None else plan.steps[each.parent].facts
+        assert each.step.contract.requires <= before
+    assert Trait.FLOAT in plan.steps[plan.reference].facts
+
+
+def test_the_planner_imports_neither_torch_nor_onnxruntime() -> None:
+    script = "import sys, edgekit.planning.plan, edgekit.steps; edgekit.steps.load_all(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert not loaded & {"torch", "onnxruntime", "onnx", "numpy", "neural_compressor", "tflite_runtime"}

@@ -1,0 +1,69 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+
+from edgekit.planning.interactions import shipped_interactions
+from edgekit.planning.lint import Surroundings
+from edgekit.planning.recipe import Recipe, find_recipe, recipe_from, shipped_recipes
+from edgekit.planning.remedies import proposed
+from edgekit.target import find_target
+from edgekit.traits import Role
+from tests.planning.test_lint import CNN, KNOWN, PREFIX, SUFFIX, TRANSFORMER
+from tests.strategies import recipes
+
+
+def names(recipe: Recipe) -> list[str]:
+    return [each.step.name() for each in recipe.steps]
+
+
+def test_the_failed_pipeline_becomes_the_recommended_order() -> None:
+    proposal = proposed(find_recipe("failed-int4-first", Path()), KNOWN, shipped_interactions())
+    assert proposal.judgement.is_clean
+    found = names(proposal.recipe)
+    assert found[:2] == ["train", "distill"]
+    assert [each for each in found if each in ("distill", "prune", "quantize", "fuse")] == [
+        "distill", "prune", "quantize", "fuse",
+    ]  # fmt: skip
+    assert any("EK101" in each or "sorted" in each for each in proposal.changes)
+
+
+@pytest.mark.parametrize("name", sorted(set(shipped_recipes()) - {"failed-int4-first", "weight-only-int4"}))
+def test_a_clean_recipe_is_left_as_it_is(name: str) -> None:
+    recipe = find_recipe(name, Path())
+    proposal = proposed(recipe, KNOWN, shipped_interactions())
+    assert proposal.recipe.steps == recipe.steps and not proposal.changes
+
+
+@given(recipes())
+def test_every_proposal_lints_clean_and_is_proposed_again(recipe: Recipe) -> None:
+    proposal = proposed(recipe, KNOWN, shipped_interactions())
+    assert proposal.judgement.is_clean, ([each.code for each in proposal.judgement.findings], proposal.changes)
+    assert proposed(proposal.recipe, KNOWN, shipped_interactions()).recipe.steps == proposal.recipe.steps
+    assert bool(proposal.changes) == (proposal.recipe.steps != recipe.steps)
+
+
+def test_a_transformer_is_offered_weights_alone() -> None:
+    models = {Role.TEACHER: replace(TRANSFORMER, parameters=2000), Role.STUDENT: TRANSFORMER}
+    recipe = recipe_from("r", [*PREFIX, {"use": "prune"}, *SUFFIX], "r")
+    proposal = proposed(recipe, replace(KNOWN, surveys=models), shipped_interactions())
+    assert proposal.judgement.is_clean
+    assert "weight-only" in names(proposal.recipe) and "prune" not in names(proposal.recipe)
+
+
+def test_without_a_teacher_distillation_becomes_training() -> None:
+    alone = Surroundings(find_target("rpi4"), {Role.STUDENT: CNN}, frozenset({Role.STUDENT}))
+    proposal = proposed(recipe_from("r", [*PREFIX, *SUFFIX], "r"), alone, shipped_interactions())
+    assert names(proposal.recipe)[0] == "train" and "distill" not in names(proposal.recipe)
+    assert proposal.judgement.is_clean
+
+
+def test_options_that_still_fit_are_carried_over() -> None:
+    recipe = recipe_from("r", [*PREFIX, {"use": "sparsify", "sparsity": 0.3, "epochs": 7}, *SUFFIX], "r")
+    pruned = next(
+        each.step
+        for each in proposed(recipe, KNOWN, shipped_interactions()).recipe.steps
+        if each.step.name() == "prune"
+    )
+    assert pruned.options()["ratio"] == 0.3 and pruned.options()["epochs"] == 7

@@ -1,0 +1,62 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgekit.errors import DataError, EdgekitError, EntryPointError, ProjectError
+from edgekit.project.project import Project, load_project
+from edgekit.verdict.metric import joined, metric_value, unit_of
+
+LOGITS = np.array([[0.0, 1.0], [2.0, 1.0], [0.0, 3.0], [1.0, 0.0]])
+
+
+def test_accuracy_is_the_share_of_right_labels_in_per_cent(tiny: Project) -> None:
+    assert metric_value(tiny, (LOGITS,), np.array([1, 0, 1, 1])) == 75.0
+    assert unit_of(tiny) == "%"
+
+
+def test_a_projects_own_metric_is_called(make_project: Callable[..., Path]) -> None:
+    folder = make_project({'name = "tiny"': 'name = "tiny"\nmetric = "score:negative_error"'})
+    (folder / "score.py").write_text(
+        "def negative_error(outputs, targets):\n    return -abs(outputs - targets).max()\n"
+    )
+    project = load_project(folder)
+    assert metric_value(project, (np.array([1.0, 2.0]),), np.array([1.0, 2.5])) == -0.5
+    assert unit_of(project) == "negative_error"
+
+
+def test_several_outputs_reach_the_metric_as_a_tuple(make_project: Callable[..., Path]) -> None:
+    folder = make_project({'name = "tiny"': 'name = "tiny"\nmetric = "score:count"'})
+    (folder / "score.py").write_text("def count(outputs, targets):\n    return len(outputs)\n")
+    assert metric_value(load_project(folder), (LOGITS, LOGITS), None) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ("return float('nan')", EntryPointError),
+        ("return 'good'", EntryPointError),
+        ("raise KeyError('k')", EntryPointError),
+    ],
+)
+def test_a_metric_that_gives_no_number_is_told(
+    make_project: Callable[..., Path], body: str, kind: type[EdgekitError]
+) -> None:
+    folder = make_project({'name = "tiny"': 'name = "tiny"\nmetric = "score:f"'})
+    (folder / "score.py").write_text(f"def f(outputs, targets):\n    {body}\n")
+    with pytest.raises(kind):
+        metric_value(load_project(folder), (LOGITS,), None)
+
+
+def test_wrong_shapes_labels_and_names_are_told(tiny: Project) -> None:
+    with pytest.raises(DataError, match="label of the evaluation split"):
+        metric_value(tiny, (LOGITS,), np.array([0, 1, 2, 0]))
+    with pytest.raises(DataError, match="accuracy takes logits"):
+        metric_value(tiny, (LOGITS[:, 0],), np.array([0, 1, 1, 0]))
+    with pytest.raises(ProjectError, match="no metric 'f1'"):
+        metric_value(tiny.model_copy(update={"metric": "f1"}), (LOGITS,), np.array([0]))
+
+
+def test_batches_are_joined_along_the_batch_axis() -> None:
+    assert joined([(LOGITS, LOGITS[:, 0]), (LOGITS[:1], LOGITS[:1, 0])])[0].shape == (5, 2)

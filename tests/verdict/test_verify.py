@@ -1,0 +1,95 @@
+from pathlib import Path
+
+import pytest
+
+from edgekit.build import Build
+from edgekit.errors import EmulatorError
+from edgekit.host import this_host
+from edgekit.project.project import Project
+from edgekit.target import Budgets, find_target
+from edgekit.traits import Fidelity
+from edgekit.verdict.verify import (
+    Candidate,
+    Candidates,
+    Verdict,
+    merged,
+    verdict_from_json,
+    verified,
+)
+
+
+def candidates(path: Path, metric: float = 90.0, reference: float = 91.0) -> Candidates:
+    return Candidates(
+        Candidate("deployed", path, metric),
+        Candidate("float student", path, 90.5),
+        Candidate("reference", path, reference),
+    )
+
+
+def judged(project: Project, built: Build, tmp_path: Path, metric: float = 90.0, **budgets: float) -> Verdict:
+    """The verdict on the tiny project's fused model, without a runner."""
+    model = built.targets[0].bundle / "model.onnx"
+    wanted = project.model_copy(update={"budgets": Budgets(**budgets)})
+    reason = EmulatorError("the emulator for rpi4 is not set up", "edgekit setup rpi4")
+    return verified(wanted, find_target("rpi4"), candidates(model, metric), reason, tmp_path / "golden.npz")
+
+
+def status(verdict: Verdict) -> dict[str, str]:
+    return {gate.name: gate.status.value for gate in verdict.gates}
+
+
+def test_a_gate_that_could_not_run_never_passes(tiny: Project, built: Build, tmp_path: Path) -> None:
+    verdict = judged(tiny, built, tmp_path, max_latency_ms=5, max_memory_bytes=10)
+    assert status(verdict) == {"parity": "not_run", "memory": "not_run", "latency": "not_run"}
+    assert all("edgekit setup rpi4" in gate.detail for gate in verdict.gates)
+    assert verdict.passed, "not run is not failed either"
+
+
+@pytest.mark.parametrize(
+    ("budgets", "name", "expected"),
+    [
+        ({"max_drop": 1.0}, "drop", "passed"),
+        ({"max_drop": 0.5}, "drop", "failed"),
+        ({"min_metric": 90.0}, "metric", "passed"),
+        ({"min_metric": 90.1}, "metric", "failed"),
+        ({"max_bytes": 10}, "size", "failed"),
+        ({"max_bytes": 10_000_000}, "size", "passed"),
+    ],
+)
+def test_a_budget_is_judged(
+    tiny: Project, built: Build, tmp_path: Path, budgets: dict[str, float], name: str, expected: str
+) -> None:
+    assert status(judged(tiny, built, tmp_path, **budgets))[name] == expected
+
+
+def test_a_gate_that_is_not_asked_for_is_not_there(tiny: Project, built: Build, tmp_path: Path) -> None:
+    assert set(status(judged(tiny, built, tmp_path))) == {"parity", "memory"}
+
+
+def test_the_verdict_survives_json(built: Build) -> None:
+    for each in built.targets:
+        assert verdict_from_json(each.verdict.to_json()) == each.verdict
+
+
+def test_on_the_target_the_outputs_are_those_of_this_machine(built: Build) -> None:
+    rpi4 = built.targets[0]
+    for each in built.targets:
+        can_run = each.target.cpu or each.target.is_this(this_host())
+        expected = "passed" if can_run else "not_run"
+        assert status(each.verdict)["parity"] == expected, [gate.detail for gate in each.verdict.gates]
+    metrics = {(one.model, one.fidelity): one.value for one in rpi4.verdict.measurements if one.name == "metric"}
+    assert metrics["deployed", Fidelity.EMULATED] == metrics["deployed", Fidelity.NATIVE]
+
+
+def test_latency_is_native_or_absent(built: Build) -> None:
+    rpi4, vnni = built.targets
+    assert not [one for one in rpi4.verdict.measurements if one.name.startswith("latency")]
+    assert not [one for one in rpi4.verdict.measurements if one.fidelity is Fidelity.EMULATED and one.unit == "ms"]
+    native = [one for one in vnni.verdict.measurements if one.name == "latency_p50"]
+    assert len(native) == (2 if vnni.target.is_this(this_host()) else 0), "the deployed model and the float student"
+    assert all(one.fidelity is Fidelity.NATIVE for one in native)
+
+
+def test_budgets_of_the_project_win() -> None:
+    both = merged(Budgets(max_bytes=5, max_drop=2.0), Budgets(max_drop=1.0))
+    assert (both.max_bytes, both.max_drop) == (5, 1.0)
