@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.bundle.manifest import Lineage
+from edgekit.data.splits import Splits
 from edgekit.errors import EmulatorError, PlanError, TargetError, did_you_mean
 from edgekit.execution.cache import Entry
 from edgekit.execution.driver import Driver, StepRun
@@ -76,22 +77,22 @@ def build(project: Project, targets: Sequence[Target], progress: Progress, allow
     plan = plan_of(recipe, project.roles)
     interactions = interactions_of(project)
     _check_codes(allowed, interactions)
-    _survey(project, recipe)
+    builder = _Builder(project, progress)
+    _survey(project, builder.driver.splits, recipe)
     findings = [
         _accepted(linted(recipe, surroundings_of(project, target), interactions), allowed) for target in targets
     ]
-    builder = _Builder(project, progress)
     built = tuple(builder.target_build(plan, *each) for each in zip(targets, findings, strict=True))
     return Build(project, built, tuple(builder.driver.data.assumed))
 
 
-def _survey(project: Project, recipe: Recipe) -> None:
+def _survey(project: Project, splits: Splits, recipe: Recipe) -> None:
     """Look at the models that a recipe works on, where nobody has since their sources changed."""
     for role in sorted({each.role for each in recipe.steps}):
         if known_survey(project, role) is None:
             from edgekit.training.surveying import surveyed
 
-            surveyed(project, role)
+            surveyed(project, splits, role)
 
 
 def _check_codes(allowed: Collection[str], interactions: Interactions) -> None:
@@ -192,7 +193,9 @@ class _Builder:
 
         def judged(output: Path, _: Path) -> dict[str, Any]:
             self.progress.note(f"verifying on {identity}")
-            verdict = verified(self.project, target, candidates, runner, output / "golden.npz")
+            verdict = verified(
+                self.project, self.driver.splits[Data.EVALUATION], target, candidates, runner, output / "golden.npz"
+            )
             return {"kind": "verdict", **verdict.to_json()}
 
         entry, _ = self.driver.cache.entry(

@@ -29,7 +29,7 @@ FLOORS = (
     {"files", "host", "project.toml", "steps.technique", "study.intervals"},
     {"target", "artifact", "model", "bench.worker"},
     {"measurement", "project"},
-    {"execution.cache", "runtimes"},
+    {"execution.cache", "runtimes", "data"},
     {"steps.step", "verdict.metric", "planning.survey"},
     {"training"},
     {"steps"},

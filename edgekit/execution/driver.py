@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgekit.artifact import Artifact
+from edgekit.data.splits import Splits
 from edgekit.errors import EdgekitError, StepError, storage_errors, type_and_line
 from edgekit.execution.cache import Cache, Entry
 from edgekit.execution.keys import DataDigests, metric_key, step_key
@@ -15,7 +16,7 @@ from edgekit.progress import Progress
 from edgekit.project.project import Project
 from edgekit.steps.step import Context, TargetView
 from edgekit.target import Target
-from edgekit.traits import Facts, Format, Role, Trait
+from edgekit.traits import Data, Facts, Format, Role, Trait
 
 if TYPE_CHECKING:
     from edgekit.arrays import Array
@@ -46,7 +47,8 @@ class Driver:
         self.project = project
         self.progress = progress
         self.cache = Cache(project.cache_folder)
-        self.data = DataDigests(project, self.cache, progress)
+        self.splits = Splits(project)
+        self.data = DataDigests(project, self.splits, self.cache, progress)
 
     def step_run(self, target: Target, planned: PlannedStep, runs: Sequence[StepRun], total: int) -> StepRun:
         """Run one of `total` steps, `runs` being those before it, or take its output from the cache."""
@@ -87,7 +89,7 @@ class Driver:
         """Run a step into its workspace, check its declaration, and return its record."""
         role = planned.role if planned.role is not Role.REFERENCE else model.role
         view = TargetView(target, planned.step.contract.target)
-        context = Context(self.project, view, role, output, checkpoints, self.progress)
+        context = Context(self.project, self.splits, view, role, output, checkpoints, self.progress)
         label = f"step {planned.index + 1} {planned.label}"
         try:
             with storage_errors(output):
@@ -130,10 +132,11 @@ class Driver:
             from edgekit.training.evaluation import file_evaluation, module_evaluation
             from edgekit.training.modules import saved_module
 
+            split = self.splits[Data.EVALUATION]
             judged = (
-                module_evaluation(saved_module(project, artifact), project)
+                module_evaluation(saved_module(project, artifact), project, split)
                 if artifact.format is Format.TORCH
-                else file_evaluation(artifact.path, project)
+                else file_evaluation(artifact.path, project, split)
             )
             if judged.scores is not None:
                 np.save(output / _SCORES, judged.scores.astype(np.float32))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.artifact import Artifact
+from edgekit.data.splits import Splits
 from edgekit.execution.cache import Cache
 from edgekit.files import sha256_of_file, sha256_of_json
 from edgekit.planning.plan import PlannedStep
@@ -20,8 +21,9 @@ from edgekit.traits import Data, Format, Role
 class DataDigests:
     """The digests of a project's splits, each found once a build."""
 
-    def __init__(self, project: Project, cache: Cache, progress: Progress) -> None:
+    def __init__(self, project: Project, splits: Splits, cache: Cache, progress: Progress) -> None:
         self.project = project
+        self.splits = splits
         self.cache = cache
         self.progress = progress
         self.assumed: list[str] = []
@@ -49,11 +51,9 @@ class DataDigests:
         key = sha256_of_json(["content", sources])
 
         def hashed(*_: Path) -> dict[str, Any]:
-            from edgekit.training.datasets import Split
-
             self.progress.note(f"hashing what '{entry}' gives: edgekit.toml declares no data_files")
             split = next(each for each in Data if self.project.data_entry(each) == entry)
-            return {"kind": "data", "entry": entry, "digest": Split(self.project, split).content_digest()}
+            return {"kind": "data", "entry": entry, "digest": self.splits[split].digest()}
 
         found, _ = self.cache.entry(key, hashed)
         told = (

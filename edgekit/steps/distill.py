@@ -38,7 +38,6 @@ class Distill(Step):
         return Technique(family=Family.DISTILLATION, lossy=True, fine_tuned=True, aggressive=False)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        from edgekit.training.datasets import Split
         from edgekit.training.held import Constraint
         from edgekit.training.loop import Schedule, fit
         from edgekit.training.losses import distillation_loss, task_loss
@@ -51,7 +50,7 @@ class Distill(Step):
         loss = distillation_loss(task_loss(project), teacher, project.model.teacher or "", self.temperature, self.alpha)
         told = fit(
             module,
-            Split(project, Data.TRAIN),
+            context.splits[Data.TRAIN],
             loss,
             Schedule(self.epochs, self.learning_rate, self.weight_decay),
             context.checkpoints / "epoch.pt",

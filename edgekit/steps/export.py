@@ -15,7 +15,7 @@ from edgekit.traits import Data, Format, Role, Trait, facts
 if TYPE_CHECKING:
     from torch import nn
 
-    from edgekit.training.datasets import Batch
+    from edgekit.training.batches import Batch
 
 _TOLERANCE = 1e-4
 """Largest difference from the module's output, relative to the largest output, that float rounding explains."""
@@ -42,12 +42,12 @@ class Export(Step):
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.model.counting import described
         from edgekit.model.reading import strip_annotations
-        from edgekit.training.datasets import Batch, Split
+        from edgekit.training.batches import Batch, tensor_batches
         from edgekit.training.modules import saved_module
 
         project = context.project
         module = saved_module(project, model)
-        samples = next(Split(project, Data.EVALUATION).batches(limit=_SAMPLES))
+        samples = next(tensor_batches(context.splits[Data.EVALUATION], limit=_SAMPLES))
         path = context.folder / "model.onnx"
         inputs = project.model.inputs or _forward_names(module, len(samples.inputs))
         _export(module, samples, inputs, project.model.outputs, path)

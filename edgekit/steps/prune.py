@@ -16,7 +16,7 @@ from edgekit.traits import Data, Format, Role, Trait, facts
 if TYPE_CHECKING:
     from torch import nn
 
-    from edgekit.training.datasets import Batch
+    from edgekit.training.batches import Batch
 
 
 @dataclass(frozen=True)
@@ -57,14 +57,14 @@ class Prune(Step):
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         import torch_pruning
 
-        from edgekit.training.datasets import Split
+        from edgekit.training.batches import tensor_example
         from edgekit.training.finetune import FineTuning, fine_tuned
         from edgekit.training.loop import Schedule
         from edgekit.training.modules import held_by, saved_module
 
         project = context.project
         module = saved_module(project, model)
-        example = Split(project, Data.TRAIN).example()
+        example = tensor_example(context.splits[Data.TRAIN])
         macs_before, parameters_before = torch_pruning.utils.count_ops_and_params(module, example.inputs)
         self._cut(module, example, context.target.channel_multiple)
         macs, parameters = torch_pruning.utils.count_ops_and_params(module, example.inputs)

@@ -46,8 +46,8 @@ class Qat(Step):
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from dataclasses import replace
 
+        from edgekit.training.batches import tensor_example
         from edgekit.training.batchnorms import fold
-        from edgekit.training.datasets import Split
         from edgekit.training.fakequant import rounding_inputs
         from edgekit.training.finetune import FineTuning, fine_tuned
         from edgekit.training.held import Grid
@@ -56,8 +56,8 @@ class Qat(Step):
 
         project = context.project
         module = saved_module(project, model)
-        calibration = Split(project, Data.CALIBRATION)
-        fold(module, calibration.example())
+        calibration = context.splits[Data.CALIBRATION]
+        fold(module, tensor_example(calibration))
         held = replace(held_by(model), grid=Grid(8, "channel"))
         tuning = FineTuning(Schedule(self.epochs, self.learning_rate, self.weight_decay), "kept")
         with rounding_inputs(module, calibration, project.data.calibration_samples):

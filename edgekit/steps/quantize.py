@@ -71,13 +71,12 @@ class Quantize(Step):
         from edgekit.model.counting import described
         from edgekit.model.reading import load_model, save_model, strip_annotations
         from edgekit.model.shapes import with_shapes
-        from edgekit.training.datasets import Split
 
         project = context.project
         scheme = self.scheme(context.target.quantization)
-        split = Split(project, Data.CALIBRATION)
+        split = context.splits[Data.CALIBRATION]
         limit = project.data.calibration_samples
-        batches = (tuple(each.numpy() for each in batch.inputs) for batch in split.batches(limit=limit))
+        batches = (batch.inputs for batch in split.batches(limit=limit))
         path = context.folder / "model.onnx"
         samples = _quantize_static(
             model.path, path, _Watched(batches, limit, context.progress), scheme, self.calibration

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from edgekit.artifact import Artifact
 from edgekit.errors import RecipeError, did_you_mean
@@ -15,6 +15,9 @@ from edgekit.project.toml import validated
 from edgekit.steps.technique import Technique
 from edgekit.target import Target
 from edgekit.traits import Data, Facts, Role
+
+if TYPE_CHECKING:
+    from edgekit.data.splits import Splits
 
 Setting = Literal["seed", "loss", "ports", "weights"]
 """Of a project: its seed, its own loss, the names of inputs and outputs, the file of trained weights."""
@@ -60,6 +63,7 @@ class Context:
     """Where a step runs."""
 
     project: Project
+    splits: "Splits"
     target: TargetView
     role: Role
     folder: Path

@@ -34,7 +34,6 @@ class Train(Step):
         return Technique(family=Family.TRAINING)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        from edgekit.training.datasets import Split
         from edgekit.training.held import Constraint
         from edgekit.training.loop import Schedule, fit
         from edgekit.training.losses import task_loss
@@ -45,7 +44,7 @@ class Train(Step):
         held = held_by(model)
         told = fit(
             module,
-            Split(project, Data.TRAIN),
+            context.splits[Data.TRAIN],
             task_loss(project),
             Schedule(self.epochs, self.learning_rate, self.weight_decay),
             context.checkpoints / "epoch.pt",

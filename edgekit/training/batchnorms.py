@@ -4,8 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from edgekit.data.split import Split
 from edgekit.errors import StepError
-from edgekit.training.datasets import Batch, Split
+from edgekit.training.batches import Batch, tensor_batches
 from edgekit.training.modules import device_of_training, outputs_of
 
 _SAMPLES = 2048
@@ -29,7 +30,7 @@ def reestimate(module: nn.Module, split: Split) -> None:
         each.reset_running_stats()
         each.momentum = None
     with torch.no_grad():
-        for batch in split.batches(limit=_SAMPLES):
+        for batch in tensor_batches(split, limit=_SAMPLES):
             if len(batch) > 1:
                 outputs_of(module, batch.on(device), split.entry)
     for each, momentum in zip(norms, momenta, strict=True):

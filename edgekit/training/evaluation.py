@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 from edgekit.arrays import Array, Arrays
+from edgekit.data.split import Split, joined_targets
 from edgekit.project.project import Project
 from edgekit.runtimes.ort import session, session_outputs
-from edgekit.training.datasets import Split, joined_targets
+from edgekit.training.batches import numpy_target, tensor_batches
 from edgekit.training.modules import device_of_training, outputs_of
-from edgekit.traits import Data
 from edgekit.verdict.metric import item_scores, joined, metric_value
 
 
@@ -26,50 +26,48 @@ class Evaluation:
     """Each sample's share in it, shape (samples,); None where the metric is no mean of them."""
 
 
-def module_evaluation(module: nn.Module, project: Project) -> Evaluation:
+def module_evaluation(module: nn.Module, project: Project, split: Split) -> Evaluation:
     """A module judged. Leaves it on the CPU."""
-    return _judged(project, *_module_outputs(module, project))
+    return _judged(project, *_module_outputs(module, split))
 
 
-def file_evaluation(path: Path, project: Project) -> Evaluation:
+def file_evaluation(path: Path, project: Project, split: Split) -> Evaluation:
     """An ONNX file judged, run by ONNX Runtime on this machine."""
-    return _judged(project, *_file_outputs(path, project))
+    return _judged(project, *_file_outputs(path, split))
 
 
 def _judged(project: Project, outputs: Arrays, targets: Any) -> Evaluation:
     return Evaluation(metric_value(project, outputs, targets), item_scores(project, outputs, targets))
 
 
-def module_metric(module: nn.Module, project: Project) -> float:
+def module_metric(module: nn.Module, project: Project, split: Split) -> float:
     """The project's metric of a module. Leaves the module on the CPU."""
-    return module_evaluation(module, project).value
+    return module_evaluation(module, project, split).value
 
 
-def _module_outputs(module: nn.Module, project: Project) -> tuple[Arrays, Any]:
+def _module_outputs(module: nn.Module, split: Split) -> tuple[Arrays, Any]:
     """The outputs of a module and the targets, over the whole split. Leaves the module on the CPU."""
     device = device_of_training()
     module.to(device).eval()
     outputs, targets = [], []
-    split = Split(project, Data.EVALUATION)
     with torch.no_grad():
-        for batch in split.batches():
+        for batch in tensor_batches(split):
             given = outputs_of(module, batch.on(device), split.entry)
             outputs.append(tuple(each.cpu().numpy() for each in given))
-            targets.append(batch.target)
+            targets.append(numpy_target(batch))
     module.cpu()
     return joined(outputs), joined_targets(targets)
 
 
-def _file_outputs(path: Path, project: Project) -> tuple[Arrays, Any]:
+def _file_outputs(path: Path, split: Split) -> tuple[Arrays, Any]:
     """The outputs of an ONNX file on this machine and the targets, over the whole split."""
     running = session(path)
     first = running.get_inputs()[0].shape
     fixed = first[0] if first and isinstance(first[0], int) else 0
     outputs, targets = [], []
-    for batch in Split(project, Data.EVALUATION).batches():
-        arrays = tuple(each.numpy() for each in batch.inputs)
+    for batch in split.batches():
         size = fixed or len(batch)
         for start in range(0, len(batch), size):
-            outputs.append(session_outputs(running, tuple(each[start : start + size] for each in arrays)))
+            outputs.append(session_outputs(running, tuple(each[start : start + size] for each in batch.inputs)))
         targets.append(batch.target)
     return joined(outputs), joined_targets(targets)

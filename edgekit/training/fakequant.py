@@ -6,7 +6,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from edgekit.training.datasets import Split
+from edgekit.data.split import Split
+from edgekit.training.batches import tensor_batches
 from edgekit.training.modules import outputs_of
 
 _LEVELS = 255
@@ -48,7 +49,7 @@ def _ranges(
     hooks = [layer.register_forward_pre_hook(seen) for layer in layers]
     module.eval()
     with torch.no_grad():
-        for batch in calibration.batches(limit=samples):
+        for batch in tensor_batches(calibration, limit=samples):
             outputs_of(module, batch, calibration.entry)
     for hook in hooks:
         hook.remove()

@@ -7,7 +7,6 @@ from torch import nn
 
 from edgekit.steps.step import Context, Outcome
 from edgekit.training.batchnorms import reestimate
-from edgekit.training.datasets import Split
 from edgekit.training.held import Constraint, Held
 from edgekit.training.loop import Schedule, fit
 from edgekit.training.losses import task_loss
@@ -33,7 +32,7 @@ def fine_tuned(
 ) -> Outcome:
     """Train `module` under `constraint` (by default what `held` says), or re-estimate its batch norms, and save it."""
     project = context.project
-    split = Split(project, Data.TRAIN)
+    split = context.splits[Data.TRAIN]
     constraint = constraint or Constraint(module, held)
     told: dict[str, Any] = {"epochs": 0, "batch_norm": tuning.batch_norm}
     if tuning.schedule.epochs:

@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from edgekit.data.split import Split
 from edgekit.errors import DataError
 from edgekit.files import write_bytes
 from edgekit.progress import Progress
-from edgekit.training.datasets import Batch, Split
+from edgekit.training.batches import Batch, tensor_batches
 from edgekit.training.held import Constraint
 from edgekit.training.modules import device_of_training, outputs_of, seed_everything
 
@@ -59,7 +60,7 @@ def fit(
         if constraint is not None:
             constraint.epoch_started(module, epoch, schedule.epochs)
         tally = _Tally()
-        for position, batch in enumerate(split.batches(epoch)):
+        for position, batch in enumerate(tensor_batches(split, epoch)):
             done = (epoch + (position / length if length else 0.0)) / schedule.epochs
             for group in optimizer.param_groups:
                 group["lr"] = schedule.learning_rate * _one_cycle(done)

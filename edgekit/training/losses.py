@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from edgekit.errors import DataError
 from edgekit.project.entrypoints import entry_function
 from edgekit.project.project import Project
-from edgekit.training.datasets import Batch
+from edgekit.training.batches import Batch
 from edgekit.training.loop import Loss
 from edgekit.training.modules import outputs_of
 

@@ -18,7 +18,7 @@ from edgekit.errors import EntryPointError, ModelError, first_line
 from edgekit.files import write_bytes
 from edgekit.project.entrypoints import blamed, entry_function
 from edgekit.project.project import Project
-from edgekit.training.datasets import Batch
+from edgekit.training.batches import Batch
 from edgekit.training.held import Held, held_from_json
 from edgekit.traits import Role
 

@@ -7,11 +7,12 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from edgekit.data.splits import Splits
 from edgekit.execution.cache import Cache
 from edgekit.planning.survey import Survey, known_survey, survey_key
 from edgekit.project.project import Project
+from edgekit.training.batches import tensor_batches
 from edgekit.training.batchnorms import has_batch_norms
-from edgekit.training.datasets import Split
 from edgekit.training.losses import task_loss
 from edgekit.training.modules import outputs_of, parameter_count, untrained_module
 from edgekit.traits import Data, Role
@@ -39,19 +40,19 @@ class _Calls(TorchFunctionMode):
         return given
 
 
-def surveyed(project: Project, role: Role) -> Survey:
+def surveyed(project: Project, splits: Splits, role: Role) -> Survey:
     """The survey of a role's model: from the cache, else taken now and kept."""
     cache = Cache(project.cache_folder)
-    cache.entry(survey_key(project, role), lambda *_: {"kind": "survey", **_looked_at(project, role).to_json()})
+    cache.entry(survey_key(project, role), lambda *_: {"kind": "survey", **_looked_at(project, splits, role).to_json()})
     found = known_survey(project, role)
     assert found is not None
     return found
 
 
-def _looked_at(project: Project, role: Role) -> Survey:
+def _looked_at(project: Project, splits: Splits, role: Role) -> Survey:
     module = untrained_module(project, role)
-    split = Split(project, Data.TRAIN)
-    batch = next(split.batches())
+    split = splits[Data.TRAIN]
+    batch = next(tensor_batches(split))
     calls = _Calls()
     with calls, torch.no_grad():
         outputs_of(module, batch, split.entry)

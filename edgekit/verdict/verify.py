@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgekit.data.split import Split
 from edgekit.errors import EdgekitError, EmulatorError, RunError
 from edgekit.measurement import Measurement, latency_measurements, static_measurements
 from edgekit.project.project import Project
@@ -66,18 +67,17 @@ def verdict_from_json(told: dict[str, Any]) -> Verdict:
 
 def verified(
     project: Project,
+    split: Split,
     target: Target,
-    candidates: "Candidates",
+    candidates: Candidates,
     runner: "Runner | EmulatorError",
     golden: Path,
 ) -> Verdict:
-    """Run the deployed model where the target's instruction set is, and judge it.
+    """Run the deployed model where the target's instruction set is over the evaluation split, and judge it.
 
     `runner` may be the reason why there is none: the gates that need it are then not run. Writes the first evaluation
     sample and its outputs to `golden`, as .npz with arrays input_N and output_N.
     """
-    from edgekit.training.datasets import Split
-    from edgekit.traits import Data
     from edgekit.verdict.metric import metric_value, unit_of
 
     deployed, float_student, reference = candidates.deployed, candidates.float_student, candidates.reference
@@ -90,7 +90,7 @@ def verified(
             *static_measurements(one.name, one.path),
         )
     ]
-    inputs, labels, complete = _samples(Split(project, Data.EVALUATION), deployed.path)
+    inputs, labels, complete = _samples(split, deployed.path)
     expected = _host_outputs(deployed.path, inputs)
     result = _attempt(runner, deployed, float_student, inputs)
     if isinstance(result, EdgekitError):
@@ -115,7 +115,7 @@ def merged(target: Budgets, project: Budgets) -> Budgets:
     return target.model_copy(update=told)
 
 
-def _samples(split: Any, path: Path) -> tuple["Arrays", Any, bool]:
+def _samples(split: Split, path: Path) -> tuple["Arrays", Any, bool]:
     """As many evaluation samples as an emulated CPU gets through, their targets, and whether these are all."""
     from edgekit.model.counting import inspected
 

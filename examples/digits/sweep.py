@@ -8,11 +8,11 @@ from tempfile import TemporaryDirectory
 import model
 import numpy as np
 
+from edgekit.data.split import Split
 from edgekit.planning.recipe import recipe_of
 from edgekit.progress import Silent
 from edgekit.project.project import load_project
 from edgekit.steps.train import Train
-from edgekit.training.datasets import Split
 from edgekit.training.evaluation import module_metric
 from edgekit.training.loop import Schedule, fit
 from edgekit.training.losses import task_loss
@@ -38,7 +38,7 @@ def main(seeds: int) -> None:
             with TemporaryDirectory() as folder:
                 split = Split(seeded, Data.TRAIN)
                 fit(teacher, split, task_loss(seeded), schedule, Path(folder) / "epoch.pt", Silent(), "")
-            values.append(module_metric(teacher, seeded))
+            values.append(module_metric(teacher, seeded, Split(seeded, Data.EVALUATION)))
         means[width] = float(np.mean(values))
         count = parameter_count(teacher)
         print(f"| {width} | {count:,} | {means[width]:.2f} % | {min(values):.2f} | {max(values):.2f} |", flush=True)

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 from edgekit.artifact import Artifact
+from edgekit.data.splits import Splits
 from edgekit.execution.cache import Cache
 from edgekit.execution.keys import DataDigests, metric_key, package_version, step_key
 from edgekit.planning.plan import ENTRY, plan_of
@@ -15,7 +16,7 @@ from tests.conftest import MakeProject
 def key(project: Project, target: str = "rpi4", use: str = "train", **options: object) -> str:
     planned = plan_of(recipe_from("r", [{"use": use, **options}, {"use": "export"}], "r"), project.roles).steps[0]
     model = Artifact(Path("model"), Format.TORCH, ENTRY, "digest", Role.STUDENT)
-    data = DataDigests(project, Cache(project.cache_folder), Silent())
+    data = DataDigests(project, Splits(project), Cache(project.cache_folder), Silent())
     return step_key(project, data, find_target(target), planned, model, {})
 
 
@@ -30,7 +31,7 @@ def test_what_decides_a_steps_output_is_in_its_key_and_nothing_else(tiny: Projec
 
 def test_a_metric_is_kept_for_a_model_and_its_data(tiny: Project, make_project: MakeProject) -> None:
     def of(project: Project, digest: str = "digest") -> str:
-        data = DataDigests(project, Cache(project.cache_folder), Silent())
+        data = DataDigests(project, Splits(project), Cache(project.cache_folder), Silent())
         return metric_key(project, data, Artifact(Path("m.onnx"), Format.ONNX, ENTRY, digest, Role.STUDENT))
 
     assert of(tiny) == of(load_project(make_project({"seed = 0": "seed = 1"}, "seeded")))

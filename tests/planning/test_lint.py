@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
+from edgekit.data.splits import Splits
 from edgekit.planning.interactions import Severity, Verdict, shipped_interactions
 from edgekit.planning.lint import Surroundings, interactions_of, linted, merged_findings, surroundings_of
 from edgekit.planning.recipe import Recipe, RecipeStep, find_recipe, recipe_from, shipped_recipes
@@ -182,7 +183,7 @@ def test_a_projects_surroundings_are_known_once_its_models_were_looked_at(tiny: 
 
     assert surroundings_of(tiny, None).surveys == {Role.TEACHER: None, Role.STUDENT: None}
     for role in tiny.roles:
-        surveyed(tiny, role)
+        surveyed(tiny, Splits(tiny), role)
     values, unknown = surroundings_of(tiny, find_target("rpi4")).known(Role.STUDENT)
     assert values["architecture"] == "cnn" and not unknown
     assert 0 < values["student_share"] < 1 and values["odd_channels"] is False

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from edgekit.artifact import Artifact
+from edgekit.data.splits import Splits
 from edgekit.planning.plan import ENTRY
 from edgekit.progress import Silent
 from edgekit.project.project import Project
@@ -33,7 +34,7 @@ def run_step(tmp_path: Path) -> RunStep:
         folder = tmp_path / f"step_{next(count)}"
         (folder / "checkpoints").mkdir(parents=True)
         view = TargetView(find_target(target), step.contract.target)
-        context = Context(project, view, role, folder, folder / "checkpoints", Silent())
+        context = Context(project, Splits(project), view, role, folder, folder / "checkpoints", Silent())
         return step.run(artifact(model or project.root / "entry", role=role), joined or {}, context)
 
     return run

@@ -41,11 +41,12 @@ def test_what_stays_is_the_nearest_multiple(channels: int, ratio: float, multipl
 
 
 def test_the_output_layer_is_found_by_trying(tiny: Project) -> None:
+    from edgekit.data.split import Split
     from edgekit.steps.prune import _output_layers
-    from edgekit.training.datasets import Split
+    from edgekit.training.batches import tensor_example
     from edgekit.training.modules import untrained_module
     from edgekit.traits import Data, Role
 
     module = untrained_module(tiny, Role.STUDENT)
-    kept = _output_layers(module, Split(tiny, Data.TRAIN).example())
+    kept = _output_layers(module, tensor_example(Split(tiny, Data.TRAIN)))
     assert kept == [module.get_submodule("head")]

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from edgekit.arrays import Array
+from edgekit.data.split import Split
 from edgekit.errors import StepError
 from edgekit.project.project import Project, load_project
 from edgekit.steps.export import Export
@@ -15,7 +16,7 @@ from edgekit.steps.quantize import Quantize
 from edgekit.steps.simplify import Simplify
 from edgekit.steps.step import Outcome
 from edgekit.steps.train import Train
-from edgekit.training.datasets import Split
+from edgekit.training.batches import tensor_example
 from edgekit.training.held import weights_of
 from edgekit.training.modules import saved_module
 from edgekit.traits import Data
@@ -30,7 +31,7 @@ def test_its_weights_are_those_that_quantize_stores(run_step: Callable[..., Outc
         assert all(len(row.unique()) <= 255 for row in weight)
     plain = run_step(Simplify(), tiny, run_step(Export(), tiny, done.path).path)
     integers = run_step(Quantize(), tiny, plain.path, "x86-vnni")
-    example = Split(tiny, Data.EVALUATION).example()
+    example = tensor_example(Split(tiny, Data.EVALUATION))
     expected = module(*example.inputs).detach().numpy()
     given = unfused_outputs(integers.path, [each.numpy() for each in example.inputs])
     assert np.abs(given - expected).max() < 0.05 * np.abs(expected).max()

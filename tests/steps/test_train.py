@@ -1,18 +1,19 @@
 from collections.abc import Callable
 
+from edgekit.data.split import Split
 from edgekit.project.project import Project
 from edgekit.steps.step import Outcome
 from edgekit.steps.train import Train
 from edgekit.training.evaluation import module_metric
 from edgekit.training.modules import saved_module
-from edgekit.traits import Role
+from edgekit.traits import Data, Role
 from tests.steps.conftest import artifact
 
 
 def test_training_leaves_a_module_that_learned(run_step: Callable[..., Outcome], tiny: Project) -> None:
     done = run_step(Train(epochs=10), tiny)
     module = saved_module(tiny, artifact(done.path))
-    assert module_metric(module, tiny) > 80
+    assert module_metric(module, tiny, Split(tiny, Data.EVALUATION)) > 80
     assert done.notes["epochs"] == 10
     assert done.notes["parameters"] == sum(each.numel() for each in module.parameters())
 

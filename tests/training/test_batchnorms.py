@@ -2,10 +2,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from edgekit.data.split import Split
 from edgekit.errors import StepError
 from edgekit.project.project import Project
+from edgekit.training.batches import tensor_batches, tensor_example
 from edgekit.training.batchnorms import fold, has_batch_norms, reestimate
-from edgekit.training.datasets import Split
 from edgekit.training.modules import untrained_module
 from edgekit.traits import Data, Role
 
@@ -13,7 +14,7 @@ from edgekit.traits import Data, Role
 def used(project: Project) -> nn.Module:
     """The student after some forward passes in training mode, with factors that are not one."""
     module = untrained_module(project, Role.STUDENT).train()
-    for batch in Split(project, Data.TRAIN).batches():
+    for batch in tensor_batches(Split(project, Data.TRAIN)):
         module(*batch.inputs)
     with torch.no_grad():
         for each in module.modules():
@@ -24,7 +25,7 @@ def used(project: Project) -> nn.Module:
 
 
 def test_folding_leaves_outputs_names_and_shapes(tiny: Project) -> None:
-    module, example = used(tiny), Split(tiny, Data.TRAIN).example()
+    module, example = used(tiny), tensor_example(Split(tiny, Data.TRAIN))
     before, names = module(*example.inputs), [*module.state_dict()]
     fold(module, example)
     assert torch.allclose(module(*example.inputs), before, rtol=1e-4, atol=1e-5)
@@ -57,14 +58,14 @@ class Branching(nn.Module):
 
 
 def test_a_layer_used_twice_is_left_alone(tiny: Project) -> None:
-    module, example = Shared().eval(), Split(tiny, Data.TRAIN).example()
+    module, example = Shared().eval(), tensor_example(Split(tiny, Data.TRAIN))
     weight = module.conv.weight.detach().clone()
     fold(module, example)
     assert torch.equal(module.conv.weight, weight)
 
 
 def test_an_output_that_goes_elsewhere_is_told(tiny: Project) -> None:
-    module, example = Branching(), Split(tiny, Data.TRAIN).example()
+    module, example = Branching(), tensor_example(Split(tiny, Data.TRAIN))
     module.norm.running_var.fill_(9.0)
     with pytest.raises(StepError, match="changes the model's outputs"):
         fold(module, example)
@@ -75,7 +76,7 @@ def test_statistics_are_the_means_over_the_data_and_momentum_stays(tiny: Project
     norm = module.get_submodule("first.1")
     norm.running_mean.fill_(100.0)
     reestimate(module, Split(tiny, Data.TRAIN))
-    seen = [module.first[0](*batch.inputs).mean((0, 2, 3)) for batch in Split(tiny, Data.TRAIN).batches()]
+    seen = [module.first[0](*batch.inputs).mean((0, 2, 3)) for batch in tensor_batches(Split(tiny, Data.TRAIN))]
     assert torch.allclose(norm.running_mean, torch.stack(seen).mean(0), atol=1e-5)
     assert norm.momentum == 0.1 and not module.training
 

@@ -4,18 +4,21 @@ import onnx
 import pytest
 
 from edgekit.build import Build
+from edgekit.data.split import Split
 from edgekit.project.project import load_project
 from edgekit.training.evaluation import file_evaluation, module_evaluation, module_metric
 from edgekit.training.modules import saved_module
+from edgekit.traits import Data
 
 
 def test_a_module_and_its_export_have_the_same_metric(built: Build) -> None:
     project = built.project
     runs = {run.name: run.artifact for run in built.targets[0].steps if run.role == "student"}
     module = saved_module(project, runs["prune"])
-    judged = module_evaluation(module, project)
-    exported = file_evaluation(runs["export"].path, project)
-    assert judged.value == exported.value == module_metric(module, project)
+    split = Split(project, Data.EVALUATION)
+    judged = module_evaluation(module, project, split)
+    exported = file_evaluation(runs["export"].path, project, split)
+    assert judged.value == exported.value == module_metric(module, project, split)
     assert judged.scores is not None and exported.scores is not None
     assert (judged.scores == exported.scores).all() and judged.scores.mean() == pytest.approx(judged.value)
 
@@ -29,4 +32,5 @@ def test_a_file_with_a_fixed_batch_is_fed_in_pieces(built: Build, tmp_path: Path
     del model.graph.value_info[:]
     fixed = tmp_path / "fixed.onnx"
     onnx.save(model, fixed)
-    assert file_evaluation(fixed, project).value == file_evaluation(path, project).value
+    split = Split(project, Data.EVALUATION)
+    assert file_evaluation(fixed, project, split).value == file_evaluation(path, project, split).value

@@ -1,8 +1,9 @@
 import torch
 from torch import nn
 
+from edgekit.data.split import Split
 from edgekit.project.project import Project
-from edgekit.training.datasets import Split
+from edgekit.training.batches import tensor_example
 from edgekit.training.fakequant import rounding_inputs
 from edgekit.training.modules import untrained_module
 from edgekit.traits import Data, Role
@@ -10,7 +11,7 @@ from edgekit.traits import Data, Role
 
 def test_inputs_of_layers_are_rounded_within_and_only_within(tiny: Project) -> None:
     module, calibration = untrained_module(tiny, Role.STUDENT).eval(), Split(tiny, Data.CALIBRATION)
-    example = calibration.example()
+    example = tensor_example(calibration)
     before = module(*example.inputs)
     seen: list[torch.Tensor] = []
     with rounding_inputs(module, calibration, 32):
@@ -29,7 +30,7 @@ def test_batch_norms_keep_their_statistics_in_training_mode(tiny: Project) -> No
     norm = module.get_submodule("first.1")
     with rounding_inputs(module, calibration, 32):
         module.train()
-        module(*calibration.example().inputs).sum().backward()
+        module(*tensor_example(calibration).inputs).sum().backward()
         assert not norm.weight.requires_grad
     assert torch.equal(norm.running_mean, torch.zeros(16)) and norm.weight.requires_grad
 

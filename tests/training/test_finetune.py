@@ -2,6 +2,7 @@ from pathlib import Path
 
 import torch
 
+from edgekit.data.splits import Splits
 from edgekit.progress import Silent
 from edgekit.project.project import Project
 from edgekit.steps.step import Context, TargetView
@@ -19,7 +20,7 @@ HELD = Held(sparse=True, grid=Grid(4, "channel"))
 def context(project: Project, folder: Path) -> Context:
     (folder / "checkpoints").mkdir()
     view = TargetView(find_target("rpi4"), frozenset())
-    return Context(project, view, Role.STUDENT, folder, folder / "checkpoints", Silent())
+    return Context(project, Splits(project), view, Role.STUDENT, folder, folder / "checkpoints", Silent())
 
 
 def test_trained_or_not_the_module_is_saved_with_what_it_holds(tiny: Project, tmp_path: Path) -> None:

@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from edgekit.data.split import Split
 from edgekit.errors import DataError
 from edgekit.progress import Silent
 from edgekit.project.project import Project
-from edgekit.training.datasets import Split
 from edgekit.training.evaluation import module_metric
 from edgekit.training.loop import Schedule, fit
 from edgekit.training.losses import task_loss
@@ -52,10 +52,10 @@ def test_an_interrupted_run_ends_in_the_same_weights(tiny: Project, tmp_path: Pa
 
 def test_training_learns_and_tells(tiny: Project, tmp_path: Path) -> None:
     module = untrained_module(tiny, Role.STUDENT)
-    before = module_metric(module, tiny)
+    before = module_metric(module, tiny, Split(tiny, Data.EVALUATION))
     schedule = Schedule(epochs=12, learning_rate=0.01, weight_decay=0.01)
     told = fit(module, Split(tiny, Data.TRAIN), task_loss(tiny), schedule, tmp_path / "c.pt", Silent(), "training")
-    assert module_metric(module, tiny) > max(before, 80)
+    assert module_metric(module, tiny, Split(tiny, Data.EVALUATION)) > max(before, 80)
     assert told["epochs"] == 12 and told["accuracy"] > 80 and told["loss"] < 1
     assert not module.training
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from edgekit.errors import DataError
-from edgekit.training.datasets import Batch
+from edgekit.training.batches import Batch
 from edgekit.training.losses import cross_entropy, distillation_loss
 
 LABELS = torch.tensor([0, 2])

@@ -10,7 +10,7 @@ from edgekit.artifact import Artifact
 from edgekit.errors import EntryPointError, ModelError
 from edgekit.planning.plan import ENTRY
 from edgekit.project.project import Project, load_project
-from edgekit.training.datasets import Batch
+from edgekit.training.batches import Batch
 from edgekit.training.modules import (
     load_weights,
     outputs_of,

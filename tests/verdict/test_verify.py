@@ -3,11 +3,12 @@ from pathlib import Path
 import pytest
 
 from edgekit.build import Build
+from edgekit.data.split import Split
 from edgekit.errors import EmulatorError
 from edgekit.host import this_host
 from edgekit.project.project import Project
 from edgekit.target import Budgets, find_target
-from edgekit.traits import Fidelity
+from edgekit.traits import Data, Fidelity
 from edgekit.verdict.verify import (
     Candidate,
     Candidates,
@@ -31,7 +32,8 @@ def judged(project: Project, built: Build, tmp_path: Path, metric: float = 90.0,
     model = built.targets[0].bundle / "model.onnx"
     wanted = project.model_copy(update={"budgets": Budgets(**budgets)})
     reason = EmulatorError("the emulator for rpi4 is not set up", "edgekit setup rpi4")
-    return verified(wanted, find_target("rpi4"), candidates(model, metric), reason, tmp_path / "golden.npz")
+    split = Split(wanted, Data.EVALUATION)
+    return verified(wanted, split, find_target("rpi4"), candidates(model, metric), reason, tmp_path / "golden.npz")
 
 
 def status(verdict: Verdict) -> dict[str, str]:

@@ -1,0 +1,198 @@
+"""A split of a project's data: batches of numpy arrays, checked as they pass, the same at every reading."""
+
+import hashlib
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from edgekit.arrays import Array, Arrays
+from edgekit.data.randomness import Randomness, drawn_alone
+from edgekit.errors import DataError, EntryPointError
+from edgekit.project.entrypoints import blamed, entry_function
+from edgekit.project.project import Project
+from edgekit.traits import Data
+
+Target = Array | tuple[Array, ...]
+
+
+@dataclass(frozen=True)
+class Batch:
+    inputs: Arrays
+    """One array for each of the model's inputs, batch axis first."""
+    target: Target
+    """For classification the labels, shape (batch,), integers."""
+
+    def __len__(self) -> int:
+        return len(self.inputs[0])
+
+    def head(self, count: int) -> "Batch":
+        """The first `count` samples."""
+        target = tuple(each[:count] for each in self.target) if isinstance(self.target, tuple) else self.target[:count]
+        return Batch(tuple(each[:count] for each in self.inputs), target)
+
+
+class Source(Protocol):
+    """What batches come from."""
+
+    def batches(self, seed: int) -> Iterable[Any]:
+        """(input, target) of each batch, as numpy arrays or tuples of them."""
+
+    def samples(self) -> int | None:
+        """How many there are; None where the source cannot say."""
+
+    def batches_an_epoch(self) -> int | None:
+        """How many batches an epoch has; None where the source cannot say."""
+
+
+class Split:
+    """One split, opened: the project's function is called here and never again.
+
+    Each reading starts from the split's seed and the epoch, whatever else draws random numbers meanwhile. The first
+    epoch is held against its earlier readings. Raises EntryPointError or DataError for a source that cannot be used.
+    """
+
+    def __init__(self, project: Project, split: Data) -> None:
+        self.entry = project.data_entry(split)
+        self.seed = project.seed
+        with Randomness(self._seed_of(0)).in_force():
+            given = entry_function(project.root, self.entry)()
+        self._source = _source_of(given, self.entry, project.data.batch_size, split is Data.TRAIN)
+        self._digests: list[bytes] = []
+        self._counted: int | None = None
+        if self.length == 0:
+            raise _empty(self.entry)
+
+    @property
+    def length(self) -> int | None:
+        """Its samples; None where the source cannot say and nobody has read to the end."""
+        known = self._source.samples()
+        return self._counted if known is None else known
+
+    def batches(self, epoch: int = 0, limit: int | None = None) -> Iterator[Batch]:
+        """The batches of one epoch, the same for the same seed and epoch; `limit` is a number of samples.
+
+        Raises DataError for NaNs, for items that are no (input, target) pair, when there is no batch at all, and for a
+        source that gives something else than at an earlier reading.
+        """
+        seed, count = self._seed_of(epoch), 0
+        with blamed(f"'{self.entry}'"):
+            for number, item in enumerate(drawn_alone(lambda: self._source.batches(seed), Randomness(seed))):
+                batch = self._checked(item, count)
+                if epoch == 0:
+                    self._compare(number, batch)
+                if limit is not None and count + len(batch) >= limit:
+                    yield batch.head(limit - count)
+                    return
+                count += len(batch)
+                if len(batch):
+                    yield batch
+        self._end(epoch, count)
+
+    def batches_an_epoch(self) -> int | None:
+        """How many batches an epoch has; None where the source cannot say."""
+        return self._source.batches_an_epoch()
+
+    def example(self) -> Batch:
+        """The first sample, as a batch of one."""
+        return next(iter(self.batches(limit=1)))
+
+    def arrays(self, limit: int | None = None) -> tuple[Arrays, Target]:
+        """The inputs as one array each, and the targets, of the first `limit` samples."""
+        parts = list(self.batches(limit=limit))
+        inputs = tuple(np.concatenate([part.inputs[i] for part in parts]) for i in range(len(parts[0].inputs)))
+        return inputs, joined_targets([part.target for part in parts])
+
+    def digest(self) -> str:
+        """The digest of every sample, in the order of the first epoch."""
+        digest = hashlib.sha256()
+        for batch in self.batches():
+            for array in _arrays_of(batch):
+                digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def _seed_of(self, epoch: int) -> int:
+        return self.seed * 1_000_003 + epoch
+
+    def _checked(self, item: Any, position: int) -> Batch:
+        if not isinstance(item, tuple | list) or len(item) != 2:
+            raise DataError(f"'{self.entry}' gives items that are no (input, target) pair", "return pairs of tensors")
+        inputs = tuple(item[0]) if isinstance(item[0], tuple | list) else (item[0],)
+        target = tuple(item[1]) if isinstance(item[1], tuple | list) else item[1]
+        for array in inputs:
+            if not isinstance(array, np.ndarray):
+                raise DataError(f"'{self.entry}' gives inputs of type {type(array).__name__}", "return torch tensors")
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                bad = int((~np.isfinite(array.reshape(len(array), -1))).any(1).argmax()) if array.ndim > 1 else 0
+                raise DataError(
+                    f"'{self.entry}' has NaN or infinite inputs, first in sample {position + bad} as served",
+                    "clean the data before it reaches edgekit",
+                )
+        for array in target if isinstance(target, tuple) else (target,):
+            if not isinstance(array, np.ndarray):
+                raise DataError(f"'{self.entry}' gives targets of type {type(array).__name__}", "return torch tensors")
+        return Batch(inputs, target)
+
+    def _compare(self, number: int, batch: Batch) -> None:
+        """Hold a batch of the first epoch against the same one of an earlier reading."""
+        digest = hashlib.blake2b(digest_size=16)
+        for array in _arrays_of(batch):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        if number == len(self._digests):
+            if self._counted is not None:
+                raise self._differs("gives more samples than at its first reading")
+            self._digests.append(digest.digest())
+        elif self._digests[number] != digest.digest():
+            raise self._differs("gives other samples than at its first reading")
+
+    def _end(self, epoch: int, count: int) -> None:
+        if count == 0 and not self._digests:
+            raise _empty(self.entry)
+        if count == 0:
+            raise DataError(
+                f"'{self.entry}' can be read only once: it is empty the second time",
+                "return a Dataset that starts anew each time, not a generator or an open stream",
+            )
+        if epoch == 0:
+            if self._counted not in (None, count):
+                raise self._differs(f"gives {count} samples, and gave {self._counted} at its first reading")
+            self._counted = count
+
+    def _differs(self, how: str) -> DataError:
+        return DataError(
+            f"'{self.entry}' {how}",
+            "make it start anew each time: the global generators of Python, numpy and torch are seeded for it, one of "
+            "your own needs a fixed seed",
+        )
+
+
+def joined_targets(parts: "list[Target]") -> Target:
+    """Batches of targets joined to one array, or to a tuple of arrays."""
+    first = parts[0]
+    if isinstance(first, tuple):
+        return tuple(np.concatenate([part[i] for part in parts]) for i in range(len(first)))
+    return np.concatenate(parts)
+
+
+def _arrays_of(batch: Batch) -> Arrays:
+    return (*batch.inputs, *(batch.target if isinstance(batch.target, tuple) else (batch.target,)))
+
+
+def _source_of(given: Any, entry: str, batch_size: int, shuffled: bool) -> Source:
+    if "torch" in sys.modules:
+        from torch.utils.data import DataLoader, Dataset
+
+        from edgekit.data.torch_source import TorchSource
+
+        if isinstance(given, Dataset | DataLoader):
+            return TorchSource(given, batch_size, shuffled)
+    raise EntryPointError(
+        f"'{entry}' returned a {type(given).__name__}, not a Dataset or DataLoader",
+        "return a torch.utils.data.Dataset of (input, target) pairs, such as a TensorDataset",
+    )
+
+
+def _empty(entry: str) -> DataError:
+    return DataError(f"'{entry}' is empty", "return at least one (input, target) pair")

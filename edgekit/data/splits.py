@@ -1,0 +1,21 @@
+"""A project's splits, each opened when it is first wanted, once."""
+
+from edgekit.data.split import Split
+from edgekit.project.project import Project
+from edgekit.traits import Data
+
+
+class Splits:
+    """Handed to whoever needs data: the project's functions are called once a build, and not at all where the cache has
+    everything."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._opened: dict[str, Split] = {}
+
+    def __getitem__(self, split: Data) -> Split:
+        """The opened split. Raises EntryPointError or DataError where it cannot be opened."""
+        kind = f"{split is Data.TRAIN} {self._project.data_entry(split)}"
+        if kind not in self._opened:
+            self._opened[kind] = Split(self._project, split)
+        return self._opened[kind]
