@@ -20,6 +20,8 @@ from edgekit.target import find_target
 from edgekit.traits import Format, Role, Trait
 
 RPI4 = find_target("rpi4")
+QUICK = find_target("x86-vnni")
+"""Where only the cache matters: no emulator is started for it."""
 MakeProject = Callable[..., Path]
 
 SHORT = """
@@ -92,26 +94,26 @@ def test_what_a_change_touches_is_done_again(
     make_project: MakeProject, file: str, old: str, new: str, redone: str
 ) -> None:
     folder = shortened(make_project({'teacher = "model:teacher"\n': ""}))
-    build(load_project(folder), [RPI4], Silent())
+    build(load_project(folder), [QUICK], Silent())
     text = (folder / file).read_text()
     assert old in text
     (folder / file).write_text(text.replace(old, new))
-    runs = build(load_project(folder), [RPI4], Silent()).targets[0].steps
+    runs = build(load_project(folder), [QUICK], Silent()).targets[0].steps
     assert next(run.name for run in runs if not run.cached) == redone
 
 
 def test_a_comment_in_a_file_that_nothing_imports_changes_nothing(make_project: MakeProject) -> None:
     folder = shortened(make_project({'teacher = "model:teacher"\n': ""}))
-    build(load_project(folder), [RPI4], Silent())
+    build(load_project(folder), [QUICK], Silent())
     (folder / "notes.py").write_text("# nothing")
-    assert all(cached(build(load_project(folder), [RPI4], Silent())))
+    assert all(cached(build(load_project(folder), [QUICK], Silent())))
 
 
 def test_undeclared_data_is_hashed_once_and_said_to_be_assumed(make_project: MakeProject) -> None:
     folder = shortened(make_project({"data_files = []\n": "", 'teacher = "model:teacher"\n': ""}))
-    first = build(load_project(folder), [RPI4], Silent())
+    first = build(load_project(folder), [QUICK], Silent())
     assert any("data:train: hashed" in text and "assumed unchanged" in text for text in first.assumed)
-    second = build(load_project(folder), [RPI4], Silent())
+    second = build(load_project(folder), [QUICK], Silent())
     assert second.assumed == first.assumed
     assert all(cached(second))
     manifest = json.loads((second.targets[0].bundle / "manifest.json").read_text())
@@ -127,7 +129,7 @@ def test_a_killed_build_is_continued_and_ends_in_the_same_weights(make_project: 
     killed = shortened(make_project(replaced, "killed"), SLOW)
     whole = shortened(make_project(replaced, "whole"), SLOW)
     process = subprocess.Popen(
-        [sys.executable, "-m", "edgekit", "build", "-q", "-t", "rpi4"], cwd=killed, stdout=subprocess.DEVNULL
+        [sys.executable, "-m", "edgekit", "build", "-q", "-t", "x86-vnni"], cwd=killed, stdout=subprocess.DEVNULL
     )
     checkpoints = killed / ".edgekit" / "cache" / "partial"
     deadline = time.monotonic() + 60
@@ -144,9 +146,9 @@ def test_a_killed_build_is_continued_and_ends_in_the_same_weights(make_project: 
         def advanced(self, what: str, done: int, total: int, detail: str = "") -> None:
             epochs.append(done)
 
-    continued = build(load_project(killed), [RPI4], Watch())
+    continued = build(load_project(killed), [QUICK], Watch())
     assert epochs[0] > 1, "training was continued, not begun again"
-    fresh = build(load_project(whole), [RPI4], Silent())
+    fresh = build(load_project(whole), [QUICK], Silent())
     assert [run.artifact.digest for run in continued.targets[0].steps] == [
         run.artifact.digest for run in fresh.targets[0].steps
     ]
@@ -154,7 +156,7 @@ def test_a_killed_build_is_continued_and_ends_in_the_same_weights(make_project: 
 
 def test_two_builds_at_once_share_the_work(make_project: MakeProject) -> None:
     folder = shortened(make_project({'teacher = "model:teacher"\n': ""}), SHORT.replace("epochs = 1", "epochs = 60"))
-    command = [sys.executable, "-m", "edgekit", "build", "--json", "-t", "rpi4"]
+    command = [sys.executable, "-m", "edgekit", "build", "--json", "-t", "x86-vnni"]
     both = [subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     told = [json.loads(process.communicate()[0]) for process in both]
     assert [process.returncode for process in both] == [0, 0]
@@ -162,14 +164,14 @@ def test_two_builds_at_once_share_the_work(make_project: MakeProject) -> None:
     ran = [sum(not one[i] for one in steps) for i in range(len(steps[0]))]
     assert ran == [1, 1, 1, 0, 0], "each step ran once; the reference is the student's own export here"
     assert told[0]["targets"][0]["bytes"] == told[1]["targets"][0]["bytes"]
-    assert all(cached(build(load_project(folder), [RPI4], Silent())))
+    assert all(cached(build(load_project(folder), [QUICK], Silent())))
 
 
 def test_a_damaged_cache_entry_is_made_again(make_project: MakeProject) -> None:
     folder = shortened(make_project({'teacher = "model:teacher"\n': ""}))
-    first = build(load_project(folder), [RPI4], Silent())
+    first = build(load_project(folder), [QUICK], Silent())
     first.targets[0].steps[2].artifact.path.write_bytes(b"torn")
-    second = build(load_project(folder), [RPI4], Silent())
+    second = build(load_project(folder), [QUICK], Silent())
     assert cached(second)[:4] == [True, True, False, True]
     assert second.targets[0].steps[2].artifact.digest == first.targets[0].steps[2].artifact.digest
 
@@ -181,11 +183,11 @@ def test_a_step_that_raises_keeps_what_was_done(make_project: MakeProject, monke
     run = Simplify.run
     monkeypatch.setattr(Simplify, "run", lambda *_: 1 / 0)
     with pytest.raises(StepError) as raised:
-        build(load_project(folder), [RPI4], Silent())
+        build(load_project(folder), [QUICK], Silent())
     assert raised.value.message == "step 3 simplify raised ZeroDivisionError: division by zero"
     assert not (folder / "dist").exists()
     monkeypatch.setattr(Simplify, "run", run)
-    assert cached(build(load_project(folder), [RPI4], Silent()))[:3] == [True, True, False]
+    assert cached(build(load_project(folder), [QUICK], Silent()))[:3] == [True, True, False]
 
 
 def test_a_step_that_breaks_its_declaration_is_told(make_project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +208,7 @@ def test_a_step_that_breaks_its_declaration_is_told(make_project: MakeProject, m
 
     monkeypatch.setattr(Simplify, "run", idle)
     with pytest.raises(StepError, match="step 3 simplify declares that its output is shaped, and it is not"):
-        build(load_project(folder), [RPI4], Silent())
+        build(load_project(folder), [QUICK], Silent())
 
 
 @pytest.mark.parametrize(
@@ -230,7 +232,7 @@ def test_bad_data_is_told_before_anything_is_lost(
     assert old in text
     (folder / "data.py").write_text(text.replace(old, new))
     with pytest.raises(kind) as raised:
-        build(load_project(folder), [RPI4], Silent())
+        build(load_project(folder), [QUICK], Silent())
     assert told in raised.value.message  # type: ignore[attr-defined]
     assert raised.value.hint  # type: ignore[attr-defined]
 
@@ -239,7 +241,7 @@ def test_a_model_entry_that_returns_no_module_is_told(make_project: MakeProject)
     folder = shortened(make_project({'teacher = "model:teacher"\n': ""}))
     (folder / "model.py").write_text("def student():\n    return 'a module'\n")
     with pytest.raises(EntryPointError, match=r"returned a str, not a torch\.nn\.Module"):
-        build(load_project(folder), [RPI4], Silent())
+        build(load_project(folder), [QUICK], Silent())
 
 
 def test_targets_come_from_the_command_or_the_project(tiny: Project) -> None:
@@ -314,7 +316,7 @@ def test_a_loader_that_shuffles_by_itself_trains_the_same_twice(make_project: Ma
             )
         )
         (folder / "data.py").write_text(text)
-        digests.append(build(load_project(folder), [RPI4], Silent()).targets[0].steps[0].artifact.digest)
+        digests.append(build(load_project(folder), [QUICK], Silent()).targets[0].steps[0].artifact.digest)
     assert digests[0] == digests[1]
 
 

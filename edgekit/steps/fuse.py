@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from edgekit.artifact import Artifact
 from edgekit.errors import StepError
@@ -10,9 +9,6 @@ from edgekit.steps.step import Context, Contract, Outcome, Step
 from edgekit.steps.technique import Family, Technique
 from edgekit.target import Target
 from edgekit.traits import Format, Role, Trait, facts
-
-if TYPE_CHECKING:
-    from onnx import ModelProto
 
 
 @dataclass(frozen=True)
@@ -30,7 +26,7 @@ class Fuse(Step):
         provides=facts(),
         preserves=facts(Format.ONNX, Trait.FLOAT, Trait.INTEGER, Trait.FOLDED, Trait.CONVERGED),
         target=frozenset({"arch"}),
-        packages=("onnx", "onnxruntime"),
+        packages=("onnx", "onnx-ir", "onnxruntime"),
     )
 
     def technique(self, target: Target | None) -> Technique:
@@ -41,6 +37,8 @@ class Fuse(Step):
         from edgekit.model.facts import activation_types
         from edgekit.model.operators import operator_kinds
         from edgekit.model.parity import relative_difference
+        from edgekit.model.passes.rewriting import rewritten
+        from edgekit.model.passes.slimmed import slimmed
         from edgekit.model.reading import load_model, save_model, strip_annotations
         from edgekit.model.sample import random_inputs
         from edgekit.runtimes.ort import host_outputs, optimize_offline
@@ -57,7 +55,7 @@ class Fuse(Step):
                 "leave fuse out of the recipe: the device's runtime fuses when it loads the model",
             )
         if self.slim:
-            save_model(slimmed(fused), path)
+            save_model(rewritten(fused, slimmed), path)
         integer, floating = operator_kinds(load_model(path))
         inputs = random_inputs(model.path)
         return Outcome(
@@ -70,45 +68,3 @@ class Fuse(Step):
                 "difference": relative_difference(host_outputs(model.path, inputs), host_outputs(path, inputs)),
             },
         )
-
-
-def slimmed(model: "ModelProto") -> "ModelProto":
-    """The model without unused domains and inner shapes, inner tensors named by number and nodes unnamed; inputs,
-    outputs and dynamic axes keep their names.
-
-    Models with control flow come back as they are: their inner graphs refer to outer names.
-    """
-    graph = model.graph
-    if any(attribute.HasField("g") or attribute.graphs for node in graph.node for attribute in node.attribute):
-        return model
-    names: dict[str, str] = {"": ""}
-    names.update({each.name: each.name for each in (*graph.input, *graph.output)})
-
-    def short(name: str) -> str:
-        while name not in names:
-            candidate = _base36(len(names))
-            names[name] = f"{candidate}_" if candidate in names.values() else candidate
-        return names[name]
-
-    for tensor in graph.initializer:
-        tensor.name = short(tensor.name)
-    for node in graph.node:
-        node.ClearField("name")
-        node.input[:] = [short(name) for name in node.input]
-        node.output[:] = [short(name) for name in node.output]
-    del graph.value_info[:]
-    used = {node.domain for node in graph.node} | {""}
-    domains = [each for each in model.opset_import if each.domain in used]
-    del model.opset_import[:]
-    model.opset_import.extend(domains)
-    return model
-
-
-def _base36(number: int) -> str:
-    digits = "0123456789abcdefghijklmnopqrstuvwxyz"
-    told = ""
-    while True:
-        number, rest = divmod(number, 36)
-        told = digits[rest] + told
-        if not number:
-            return told

@@ -40,7 +40,7 @@ class Simplify(Step):
         requires=facts(Format.ONNX, Trait.FLOAT, Trait.PORTABLE),
         provides=facts(Trait.SHAPED, Trait.FOLDED),
         preserves=facts(Format.ONNX, Trait.FLOAT, Trait.PORTABLE, Trait.CONVERGED),
-        packages=("onnx", "onnxsim", "onnxslim"),
+        packages=("onnx", "onnx-ir", "onnxsim", "onnxslim"),
     )
 
     def technique(self, target: Target | None) -> Technique:
@@ -49,7 +49,8 @@ class Simplify(Step):
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.model.counting import described
         from edgekit.model.facts import observed_facts
-        from edgekit.model.passes import pooled_means
+        from edgekit.model.passes.pooled_means import pooled_means
+        from edgekit.model.passes.rewriting import rewritten
         from edgekit.model.reading import load_model, save_model, strip_annotations
         from edgekit.model.sample import random_inputs
         from edgekit.model.shapes import with_shapes
@@ -70,7 +71,7 @@ class Simplify(Step):
                 "leave simplify out of the recipe, or look at the model with: edgekit inspect",
             )
         _, _, chosen, best = min(sound)
-        proto = with_shapes(pooled_means(with_shapes(load_model(best))))
+        proto = with_shapes(rewritten(with_shapes(load_model(best)), pooled_means))
         path = context.folder / "model.onnx"
         save_model(proto, path)
         if _difference(model.path, path, inputs) > _TOLERANCE:

@@ -25,7 +25,7 @@ class WeightOnly(Step):
         requires=facts(Format.ONNX, Trait.FLOAT, Trait.SHAPED, Trait.PORTABLE),
         provides=facts(Trait.INTEGER),
         preserves=facts(Format.ONNX, Trait.FOLDED, Trait.CONVERGED),
-        packages=("onnx", "onnxruntime"),
+        packages=("onnx", "onnx-ir", "onnxruntime"),
     )
 
     def technique(self, target: Target | None) -> Technique:
@@ -45,7 +45,8 @@ class WeightOnly(Step):
         import logging
 
         from edgekit.model.counting import described
-        from edgekit.model.passes import products_of_gemms
+        from edgekit.model.passes.products_of_gemms import products_of_gemms
+        from edgekit.model.passes.rewriting import rewritten
         from edgekit.model.reading import load_model, save_model, strip_annotations
         from edgekit.runtimes import ort  # noqa: F401  (switches telemetry off before the next import)
 
@@ -54,7 +55,7 @@ class WeightOnly(Step):
         path = context.folder / "model.onnx"
         logging.getLogger("onnxruntime.quantization").setLevel(logging.ERROR)
         quantizer = MatMulNBitsQuantizer(
-            products_of_gemms(load_model(model.path)),
+            rewritten(load_model(model.path), products_of_gemms),
             block_size=self.block_size,
             is_symmetric=self.symmetric,
             accuracy_level=4,

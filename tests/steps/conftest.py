@@ -1,5 +1,6 @@
 """A step run by itself."""
 
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ from edgekit.artifact import Artifact
 from edgekit.data.splits import Splits
 from edgekit.planning.plan import ENTRY
 from edgekit.progress import Silent
-from edgekit.project.project import Project
+from edgekit.project.project import Project, load_project
+from edgekit.steps.export import Export
+from edgekit.steps.simplify import Simplify
 from edgekit.steps.step import Context, Outcome, Step, TargetView
 from edgekit.target import find_target
 from edgekit.traits import Facts, Format, Role
+from tests.conftest import TINY
 
 RunStep = Callable[..., Outcome]
 
@@ -21,6 +25,23 @@ RunStep = Callable[..., Outcome]
 @pytest.fixture
 def run_step(tmp_path: Path) -> RunStep:
     """Run a step on a model file (or on the student's entry point) and return what it leaves."""
+    return step_runner(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny student, untrained, exported and simplified; not to be written to. The exporter takes seconds."""
+    return simplified(tmp_path_factory.mktemp("plain"), TINY)
+
+
+def simplified(folder: Path, source: Path) -> Path:
+    """The student of a project, exported and simplified below `folder`."""
+    shutil.copytree(source, folder / "project", ignore=shutil.ignore_patterns("__pycache__"))
+    project, run = load_project(folder / "project"), step_runner(folder)
+    return run(Simplify(), project, run(Export(), project).path).path
+
+
+def step_runner(place: Path) -> RunStep:
     count = iter(range(100))
 
     def run(
@@ -31,7 +52,7 @@ def run_step(tmp_path: Path) -> RunStep:
         joined: Mapping[Role, Any] | None = None,
         role: Role = Role.STUDENT,
     ) -> Outcome:
-        folder = tmp_path / f"step_{next(count)}"
+        folder = place / f"step_{next(count)}"
         (folder / "checkpoints").mkdir(parents=True)
         view = TargetView(find_target(target), step.contract.target)
         context = Context(project, Splits(project), view, role, folder, folder / "checkpoints", Silent())

@@ -27,7 +27,11 @@ def test_no_scale_has_more_levels_than_its_bits(
         else:
             pieces = [piece for row in rows for piece in (row.split(per_scale) if per_scale else [row])]
             assert all(len(piece.unique()) <= 7 for piece in pieces)
-    assert run_step(Export(), tiny, done.path).path.is_file()
+
+
+def test_what_was_rounded_can_be_exported(run_step: Callable[..., Outcome], tiny: Project) -> None:
+    rounded = run_step(QuantizeWeights(), tiny, run_step(Train(epochs=1), tiny).path)
+    assert run_step(Export(), tiny, rounded.path).path.is_file()
 
 
 def test_levels_outlast_later_training(run_step: Callable[..., Outcome], tiny: Project) -> None:

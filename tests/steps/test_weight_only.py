@@ -1,4 +1,6 @@
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +15,8 @@ from edgekit.steps.simplify import Simplify
 from edgekit.steps.step import Outcome
 from edgekit.steps.weight_only import WeightOnly
 from edgekit.traits import Trait
-from tests.conftest import MakeProject
+from tests.conftest import TINY, MakeProject
+from tests.steps.conftest import simplified
 
 TRANSFORMER = '''
 import torch
@@ -45,25 +48,26 @@ def student():
 '''
 
 
-@pytest.fixture
-def encoder(make_project: MakeProject) -> Project:
-    folder = make_project()
-    (folder / "model.py").write_text(TRANSFORMER)
-    return load_project(folder)
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A transformer, untrained, exported and simplified."""
+    folder = tmp_path_factory.mktemp("encoder")
+    shutil.copytree(TINY, folder / "source", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "source" / "model.py").write_text(TRANSFORMER)
+    return simplified(folder, folder / "source")
 
 
 @pytest.mark.parametrize("symmetric", [True, False])
 def test_an_encoder_gets_smaller_and_answers_nearly_the_same(
-    run_step: Callable[..., Outcome], encoder: Project, symmetric: bool
+    run_step: Callable[..., Outcome], tiny: Project, encoder: Path, symmetric: bool
 ) -> None:
-    plain = run_step(Simplify(), encoder, run_step(Export(), encoder).path)
-    done = run_step(WeightOnly(block_size=32, symmetric=symmetric), encoder, plain.path)
+    done = run_step(WeightOnly(block_size=32, symmetric=symmetric), tiny, encoder)
     assert done.notes["operators"]["MatMulNBits"] >= 8
-    assert done.path.stat().st_size < 0.4 * plain.path.stat().st_size
+    assert done.path.stat().st_size < 0.4 * encoder.stat().st_size
     facts = observed_facts(load_model(done.path))
     assert Trait.INTEGER in facts and Trait.PORTABLE not in facts
     image = np.random.default_rng(0).standard_normal((4, 1, 8, 8)).astype(np.float32)
-    before, after = (host_outputs(each, [image])[0] for each in (plain.path, done.path))
+    before, after = (host_outputs(each, [image])[0] for each in (encoder, done.path))
     cosine = (before * after).sum() / np.linalg.norm(before) / np.linalg.norm(after)
     assert cosine > 0.98
 

@@ -1,0 +1,40 @@
+"""How a pass is applied: an ONNX graph goes through onnx-ir, which keeps uses and inner graphs right, and back."""
+
+from collections.abc import Callable, Sequence
+
+import onnx_ir as ir
+from onnx import ModelProto
+from onnx_ir.passes.common import RemoveUnusedNodesPass
+
+Pass = Callable[[ir.Model], None]
+"""Rewrites a model in place and leaves its outputs as they are."""
+
+
+def rewritten(model: ModelProto, *passes: Pass) -> ModelProto:
+    """The model after the passes, without what nothing uses any more."""
+    inside = ir.from_proto(model)
+    for each in passes:
+        each(inside)
+    RemoveUnusedNodesPass()(inside)
+    return ir.to_proto(inside)
+
+
+def replace(model: ir.Model, old: ir.Node, new: Sequence[ir.Node]) -> None:
+    """Put nodes in the place of one: the last one's output takes over its first output's name, type and uses."""
+    assert old.graph is not None
+    taken = {value.name for value in values_of(model.graph)}
+    for node in new[:-1]:
+        for value in node.outputs:
+            while value.name in taken:
+                value.name = f"{value.name}_"
+    ir.convenience.replace_nodes_and_values(old.graph, old, [old], new, old.outputs[:1], new[-1].outputs[:1])
+
+
+def values_of(graph: ir.Graph) -> list[ir.Value]:
+    """Every named tensor of a graph and of the graphs inside its control flow, each once: constants first."""
+    found = dict.fromkeys((*graph.initializers.values(), *graph.inputs))
+    for node in graph.all_nodes():
+        if node.graph is not None:
+            found.update(dict.fromkeys((*node.graph.inputs, *node.graph.initializers.values())))
+        found.update(dict.fromkeys(each for each in (*node.inputs, *node.outputs) if each is not None and each.name))
+    return list(found)

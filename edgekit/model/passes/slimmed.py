@@ -1,0 +1,45 @@
+"""Small files: what a runtime does not read is left out."""
+
+import onnx_ir as ir
+from onnx_ir.passes.common import RemoveUnusedOpsetsPass
+
+from edgekit.model.passes.rewriting import values_of
+
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def slimmed(model: ir.Model) -> None:
+    """Inner tensors named by number and without shapes, nodes unnamed, no unused domains; inputs, outputs and dynamic
+    axes keep their names.
+
+    Functions of the model's own keep theirs, too.
+    """
+    RemoveUnusedOpsetsPass()(model)
+    kept = {value.name for value in (*model.graph.inputs, *model.graph.outputs)}
+    values = [value for value in values_of(model.graph) if value.name not in kept]
+    names = _short_names(len(values), kept)
+    ir.convenience.rename_values(values, names)
+    for value in values:
+        value.type = value.shape = None
+    for node in model.graph.all_nodes():
+        node.name = ""
+
+
+def _short_names(count: int, taken: set[str | None]) -> list[str]:
+    names: list[str] = []
+    number = len(taken) + 1
+    while len(names) < count:
+        name = _base36(number)
+        if name not in taken:
+            names.append(name)
+        number += 1
+    return names
+
+
+def _base36(number: int) -> str:
+    told = ""
+    while True:
+        number, rest = divmod(number, 36)
+        told = _DIGITS[rest] + told
+        if not number:
+            return told
