@@ -6,17 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.bundle.manifest import Lineage
-from edgekit.data.splits import Splits
 from edgekit.errors import EmulatorError, PlanError, TargetError, did_you_mean
 from edgekit.execution.cache import Entry
 from edgekit.execution.driver import Driver, StepRun
 from edgekit.execution.keys import package_version
+from edgekit.execution.surveys import known_surveys, surveyed
 from edgekit.files import sha256_of_file, sha256_of_json
 from edgekit.planning.interactions import Interactions, Severity
 from edgekit.planning.lint import FAULT_CODES, Finding, Judgement, interactions_of, linted, surroundings_of
 from edgekit.planning.plan import Plan, plan_of
-from edgekit.planning.recipe import Recipe, recipe_of
-from edgekit.planning.survey import known_survey
+from edgekit.planning.recipe import recipe_of
 from edgekit.progress import Progress
 from edgekit.project.project import Project
 from edgekit.project.sources import code_version
@@ -78,21 +77,12 @@ def build(project: Project, targets: Sequence[Target], progress: Progress, allow
     interactions = interactions_of(project)
     _check_codes(allowed, interactions)
     builder = _Builder(project, progress)
-    _survey(project, builder.driver.splits, recipe)
-    findings = [
-        _accepted(linted(recipe, surroundings_of(project, target), interactions), allowed) for target in targets
-    ]
+    roles = sorted({each.role for each in recipe.steps})
+    surveys = {**known_surveys(project), **{role: surveyed(project, builder.driver.splits, role) for role in roles}}
+    surroundings = [surroundings_of(project, target, surveys) for target in targets]
+    findings = [_accepted(linted(recipe, each, interactions), allowed) for each in surroundings]
     built = tuple(builder.target_build(plan, *each) for each in zip(targets, findings, strict=True))
     return Build(project, built, tuple(builder.driver.data.assumed))
-
-
-def _survey(project: Project, splits: Splits, recipe: Recipe) -> None:
-    """Look at the models that a recipe works on, where nobody has since their sources changed."""
-    for role in sorted({each.role for each in recipe.steps}):
-        if known_survey(project, role) is None:
-            from edgekit.training.surveying import surveyed
-
-            surveyed(project, splits, role)
 
 
 def _check_codes(allowed: Collection[str], interactions: Interactions) -> None:

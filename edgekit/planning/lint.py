@@ -20,8 +20,8 @@ from edgekit.planning.interactions import (
 )
 from edgekit.planning.plan import Fault, Kind, Walked, walked
 from edgekit.planning.recipe import Recipe
-from edgekit.planning.survey import Survey, known_survey
 from edgekit.project.project import Project
+from edgekit.project.survey import Survey
 from edgekit.steps.technique import Family, Technique
 from edgekit.target import Target
 from edgekit.traits import Role, Trait
@@ -61,12 +61,11 @@ class Surroundings:
         return values, frozenset(unknown)
 
 
-def surroundings_of(project: Project | None, target: Target | None) -> Surroundings:
-    """What is known of a project's models, without loading them, and of a target."""
-    if project is None:
-        return Surroundings(target)
-    surveys = {role: known_survey(project, role) for role in project.roles}
-    return Surroundings(target, surveys, project.roles)
+def surroundings_of(
+    project: Project | None, target: Target | None, surveys: Mapping[Role, Survey | None] | None = None
+) -> Surroundings:
+    """What is known of a project's models and of a target."""
+    return Surroundings(target, surveys or {}, project.roles) if project is not None else Surroundings(target)
 
 
 def interactions_of(project: Project | None) -> Interactions:

@@ -8,9 +8,8 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from edgekit.data.splits import Splits
-from edgekit.execution.cache import Cache
-from edgekit.planning.survey import Survey, known_survey, survey_key
 from edgekit.project.project import Project
+from edgekit.project.survey import Survey
 from edgekit.training.batches import tensor_batches
 from edgekit.training.batchnorms import has_batch_norms
 from edgekit.training.losses import task_loss
@@ -40,16 +39,8 @@ class _Calls(TorchFunctionMode):
         return given
 
 
-def surveyed(project: Project, splits: Splits, role: Role) -> Survey:
-    """The survey of a role's model: from the cache, else taken now and kept."""
-    cache = Cache(project.cache_folder)
-    cache.entry(survey_key(project, role), lambda *_: {"kind": "survey", **_looked_at(project, splits, role).to_json()})
-    found = known_survey(project, role)
-    assert found is not None
-    return found
-
-
-def _looked_at(project: Project, splits: Splits, role: Role) -> Survey:
+def survey_of(project: Project, splits: Splits, role: Role) -> Survey:
+    """The survey of a role's model, as its entry point gives it."""
     module = untrained_module(project, role)
     split = splits[Data.TRAIN]
     batch = next(tensor_batches(split))

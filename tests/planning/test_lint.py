@@ -8,8 +8,8 @@ from edgekit.data.splits import Splits
 from edgekit.planning.interactions import Severity, Verdict, shipped_interactions
 from edgekit.planning.lint import Surroundings, interactions_of, linted, merged_findings, surroundings_of
 from edgekit.planning.recipe import Recipe, RecipeStep, find_recipe, recipe_from, shipped_recipes
-from edgekit.planning.survey import Survey
 from edgekit.project.project import Project, load_project
+from edgekit.project.survey import Survey
 from edgekit.steps.step import step_from
 from edgekit.target import find_target
 from edgekit.traits import Role
@@ -179,12 +179,10 @@ def test_a_projects_own_rows_are_read(make_project: MakeProject) -> None:
 
 
 def test_a_projects_surroundings_are_known_once_its_models_were_looked_at(tiny: Project) -> None:
-    from edgekit.training.surveying import surveyed
+    from edgekit.training.surveying import survey_of
 
-    assert surroundings_of(tiny, None).surveys == {Role.TEACHER: None, Role.STUDENT: None}
-    for role in tiny.roles:
-        surveyed(tiny, Splits(tiny), role)
-    values, unknown = surroundings_of(tiny, find_target("rpi4")).known(Role.STUDENT)
+    surveys = {role: survey_of(tiny, Splits(tiny), role) for role in tiny.roles}
+    values, unknown = surroundings_of(tiny, find_target("rpi4"), surveys).known(Role.STUDENT)
     assert values["architecture"] == "cnn" and not unknown
     assert 0 < values["student_share"] < 1 and values["odd_channels"] is False
 

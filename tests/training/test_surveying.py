@@ -6,22 +6,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edgekit.data.splits import Splits
-from edgekit.planning.survey import known_survey
 from edgekit.project.project import Project, load_project
-from edgekit.training.surveying import surveyed
+from edgekit.training.surveying import survey_of
 from edgekit.traits import Role
 from tests.conftest import MakeProject
 
 
-def test_a_survey_is_kept_until_the_sources_change(tiny: Project) -> None:
-    assert known_survey(tiny, Role.STUDENT) is None
-    found = surveyed(tiny, Splits(tiny), Role.STUDENT)
+def test_a_convolutional_network_is_looked_at(tiny: Project) -> None:
+    found = survey_of(tiny, Splits(tiny), Role.STUDENT)
     assert (found.architecture, found.channels, found.batch_norms, found.batches) == ("cnn", (16, 16), True, 6)
     assert found.parameters == 16 * 9 + 16 * 16 * 9 + 64 + 68
     assert found.batch_s > 0
-    assert known_survey(tiny, Role.STUDENT) == found == surveyed(tiny, Splits(tiny), Role.STUDENT)
-    (tiny.root / "model.py").write_text((tiny.root / "model.py").read_text() + "\n# changed\n")
-    assert known_survey(load_project(tiny.root), Role.STUDENT) is None
 
 
 ATTENTION = {
@@ -46,7 +41,7 @@ def test_attention_makes_a_transformer(make_project: MakeProject, attention: str
         "def teacher():\n    return Net()\n\n\ndef student():\n    return Net()\n"
     )
     project = load_project(folder)
-    found = surveyed(project, Splits(project), Role.STUDENT)
+    found = survey_of(project, Splits(project), Role.STUDENT)
     assert found.architecture == ("other" if attention == "none" else "transformer")
     assert not found.batch_norms
 

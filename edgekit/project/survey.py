@@ -1,9 +1,8 @@
-"""What the planner knows of a project's models without loading them: what an inspection found and the cache kept."""
+"""What can be known of a model without training it: what the planner judges by."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from edgekit.execution.cache import Cache
 from edgekit.files import sha256_of_json
 from edgekit.project.project import Project
 from edgekit.traits import Role
@@ -38,12 +37,3 @@ def survey_key(project: Project, role: Role) -> str:
             "data": [project.entry_digest(project.data.train), project.data.batch_size],
         }
     )
-
-
-def known_survey(project: Project, role: Role) -> Survey | None:
-    """What is known of a role's model; None where nobody has looked since its sources changed."""
-    entry = Cache(project.cache_folder).get(survey_key(project, role))
-    if entry is None:
-        return None
-    told = {name: entry.record[name] for name in Survey.__dataclass_fields__}
-    return Survey(**{**told, "channels": tuple(told["channels"])})

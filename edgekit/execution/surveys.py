@@ -1,0 +1,37 @@
+"""Surveys of a project's models, taken once and kept until their sources change."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from edgekit.execution.cache import Cache
+from edgekit.project.project import Project
+from edgekit.project.survey import Survey, survey_key
+from edgekit.traits import Role
+
+if TYPE_CHECKING:
+    from edgekit.data.splits import Splits
+
+
+def known_surveys(project: Project) -> Mapping[Role, Survey | None]:
+    """What is known of each model; None where nobody has looked since its sources changed. Loads no model."""
+    return {role: _known(project, role) for role in project.roles}
+
+
+def surveyed(project: Project, splits: "Splits", role: Role) -> Survey:
+    """The survey of a role's model: from the cache, else taken now and kept."""
+    found = _known(project, role)
+    if found is None:
+        from edgekit.training.surveying import survey_of
+
+        found = survey_of(project, splits, role)
+        told = found.to_json()
+        Cache(project.cache_folder).entry(survey_key(project, role), lambda *_: {"kind": "survey", **told})
+    return found
+
+
+def _known(project: Project, role: Role) -> Survey | None:
+    entry = Cache(project.cache_folder).get(survey_key(project, role))
+    if entry is None:
+        return None
+    told = {name: entry.record[name] for name in Survey.__dataclass_fields__}
+    return Survey(**{**told, "channels": tuple(told["channels"])})
