@@ -90,7 +90,7 @@ def _check_codes(allowed: Collection[str], interactions: Interactions) -> None:
     for code in allowed:
         if code in FAULT_CODES.values():
             raise PlanError(
-                f"{code} cannot be allowed: what it finds is impossible, not unwise", f"edgekit explain {code}"
+                f"{code} cannot be allowed: what it finds is impossible, not unwise", "change the order of the steps"
             )
         if code not in known:
             raise PlanError(f"no finding has the code '{code}'", did_you_mean(code, sorted(known)))
@@ -103,8 +103,8 @@ def _accepted(judgement: Judgement, allowed: Collection[str]) -> tuple[Finding, 
         more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
         raise PlanError(
             f"{refused[0].code}: {refused[0].message}{more}",
-            f"{refused[0].fix}; edgekit plan shows why, edgekit plan --fix a better recipe, "
-            f"--allow {' --allow '.join(sorted({each.code for each in refused}))} builds all the same",
+            f"{refused[0].fix}; or build all the same: "
+            f"--allow {' --allow '.join(sorted({each.code for each in refused}))}",
         )
     return tuple(each for each in judgement.findings if each.severity is not Severity.INFO)
 

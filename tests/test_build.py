@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.build import Build, build, chosen_targets
-from edgekit.errors import DataError, EntryPointError, ModelError, StepError, TargetError
+from edgekit.errors import DataError, EntryPointError, ModelError, PlanError, StepError, TargetError
 from edgekit.files import sha256_of_file
 from edgekit.progress import Silent
 from edgekit.project.project import Project, load_project
@@ -235,6 +235,41 @@ def test_bad_data_is_told_before_anything_is_lost(
         build(load_project(folder), [QUICK], Silent())
     assert told in raised.value.message  # type: ignore[attr-defined]
     assert raised.value.hint  # type: ignore[attr-defined]
+
+
+UNWISE = """
+[[steps]]
+use = "train"
+epochs = 1
+
+[[steps]]
+use = "quantize-weights"
+granularity = "tensor"
+
+[[steps]]
+use = "sparsify"
+epochs = 0
+
+[[steps]]
+use = "export"
+"""
+
+
+def test_an_unwise_order_is_refused_before_any_work_or_allowed_and_written_down(make_project: MakeProject) -> None:
+    project = load_project(shortened(make_project({'teacher = "model:teacher"\n': ""}), UNWISE))
+    with pytest.raises(PlanError, match="EK101: step 2 quantize-weights and step 3 sparsify") as raised:
+        build(project, [QUICK], Silent())
+    assert raised.value.hint.endswith("--allow EK101")
+    done = build(project, [QUICK], Silent(), ["EK101"]).targets[0]
+    assert not done.steps[0].cached, "nothing had run"
+    told = json.loads((done.bundle / "manifest.json").read_text())["findings"]
+    assert {each["code"]: each["severity"] for each in told}["EK101"] == "error"
+
+
+@pytest.mark.parametrize(("code", "told"), [("EK001", "cannot be allowed"), ("EK999", "no finding has the code")])
+def test_what_cannot_be_allowed_is_told(tiny: Project, code: str, told: str) -> None:
+    with pytest.raises(PlanError, match=told):
+        build(tiny, [QUICK], Silent(), [code])
 
 
 def test_a_model_entry_that_returns_no_module_is_told(make_project: MakeProject) -> None:

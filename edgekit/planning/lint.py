@@ -27,7 +27,9 @@ from edgekit.target import Target
 from edgekit.traits import Role, Trait
 
 FAULT_CODES = {Kind.MISSING: "EK001", Kind.NO_ROLE: "EK002", Kind.NO_FILE: "EK003"}
-_CONTRACT = Evidence(kind="documentation", source="the step's contract", says="edgekit recipes show, edgekit explain")
+_CONTRACT = Evidence(
+    kind="documentation", source="the step's contract", says="what it requires, provides and preserves"
+)
 
 
 @dataclass(frozen=True)
