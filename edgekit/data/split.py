@@ -67,9 +67,8 @@ class Split:
 
     @property
     def length(self) -> int | None:
-        """Its samples; None where the source cannot say and nobody has read to the end."""
-        known = self._source.samples()
-        return self._counted if known is None else known
+        """Its samples: as counted by whoever read to the end, else as the source says; None where it cannot."""
+        return self._source.samples() if self._counted is None else self._counted
 
     def batches(self, epoch: int = 0, limit: int | None = None) -> Iterator[Batch]:
         """The batches of one epoch, the same for the same seed and epoch; `limit` is a number of samples.

@@ -91,6 +91,7 @@ class Changing(IterableDataset):
     def __iter__(self): return iter([(torch.zeros(2), torch.tensor(i)) for i in range(self.counts.pop(0))])
 def fewer(): return DataLoader(Changing(False), batch_size=2)
 def more(): return DataLoader(Changing(True), batch_size=2)
+def dropping(): return DataLoader(TensorDataset(torch.zeros(7, 2), torch.arange(7)), batch_size=3, drop_last=True)
 def halves(): return TensorDataset(torch.zeros(4, 2, dtype=torch.bfloat16), torch.arange(4))
 def numbers():
     class Numbers(torch.utils.data.Dataset):
@@ -164,6 +165,12 @@ def test_a_reading_leaves_the_generators_of_others_alone(entry: Callable[[str], 
     split = entry("stream")
     assert found + [torch.rand(()).item() for _ in range(4 - len(found))] == expected
     assert split.length is None and sum(len(batch) for batch in split.batches()) == split.length == 5
+
+
+def test_a_length_is_what_is_served(entry: Callable[[str], Split]) -> None:
+    split = entry("dropping")
+    assert split.length == 7
+    assert sum(len(batch) for batch in split.batches()) == split.length == 6
 
 
 @pytest.mark.parametrize(
