@@ -29,9 +29,15 @@ MakeProject = Callable[..., Path]
 
 _LEFT = TINY.parent.parent / ".hypothesis"
 _ALWAYS = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]}
-settings.register_profile("fixed", derandomize=True, **_ALWAYS)
+# Each setting is spelled out that hypothesis would choose otherwise where CI is set.
+settings.register_profile("fixed", max_examples=100, derandomize=True, print_blob=True, database=None, **_ALWAYS)
 settings.register_profile(
-    "fuzz", max_examples=3000, print_blob=True, database=DirectoryBasedExampleDatabase(_LEFT / "examples"), **_ALWAYS
+    "fuzz",
+    max_examples=3000,
+    derandomize=False,
+    print_blob=True,
+    database=DirectoryBasedExampleDatabase(_LEFT / "examples"),
+    **_ALWAYS,
 )
 settings.load_profile("fixed")
 # It also draws numbers and words that stand in whatever local modules happen to be imported: with the same seed, other

@@ -1,5 +1,7 @@
 """The same inputs every time: hypothesis's profiles, as conftest.py sets them up."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -38,3 +40,20 @@ def test_the_fuzzing_profile_draws_anew_and_far_more() -> None:
     assert fixed.derandomize and not fuzz.derandomize
     assert fuzz.max_examples >= 20 * fixed.max_examples
     assert fuzz.database is not None and fixed.database is None
+
+
+def test_a_continuous_integration_server_sees_the_same_profiles() -> None:
+    """Hypothesis has a profile of its own for such servers, from which others inherit."""
+    asked = "import conftest, hypothesis; print([hypothesis.settings.get_profile(each) for each in ('fixed', 'fuzz')])"
+
+    def profiles(**environment: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-c", asked],
+            cwd=Path(__file__).parent,
+            env={"PATH": os.environ["PATH"], **environment},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    assert profiles(CI="true") == profiles()
