@@ -10,6 +10,7 @@ from enum import StrEnum
 from edgekit.errors import PlanError
 from edgekit.planning.recipe import Recipe
 from edgekit.steps.step import Step
+from edgekit.steps.technique import Family
 from edgekit.traits import Fact, Facts, Format, Role, Trait, facts
 
 ENTRY = facts(Format.TORCH, Trait.FLOAT)
@@ -57,7 +58,7 @@ class Plan:
     float_student: int
     """The last float ONNX model on the way to it."""
     reference: int
-    """The uncompressed model as fp32 ONNX."""
+    """The uncompressed model as fp32 ONNX: of the last trained module before the first step that gives up anything."""
 
 
 class Kind(StrEnum):
@@ -170,11 +171,19 @@ class _Walk:
         self.last[role] = index
 
     def branch_reference(self) -> None:
-        """Start the reference's branch at the teacher's first trained module, else at the student's."""
-        trained = [each for each in self.steps if {Format.TORCH, Trait.FLOAT, Trait.CONVERGED} <= each.facts]
-        teachers = [each.index for each in trained if each.role is Role.TEACHER]
-        students = [each.index for each in trained if each.role is Role.STUDENT]
-        self.last[Role.REFERENCE] = next(iter(teachers or students), None)
+        """Start the reference's branch at the teacher's whole module, else at the student's."""
+        whole = self._whole_module(Role.TEACHER)
+        self.last[Role.REFERENCE] = self._whole_module(Role.STUDENT) if whole is None else whole
+
+    def _whole_module(self, role: Role) -> int | None:
+        """A role's last trained module before anything compresses it."""
+        found = None
+        for each in self.steps:
+            if each.role is role:
+                if each.step.technique(None).family is not Family.TRAINING:
+                    break
+                found = each.index
+        return found
 
     def _faults(self, index: int, step: Step, role: Role, needed: Facts) -> Iterator[Fault]:
         label = f"step {index + 1} {step.name()}"

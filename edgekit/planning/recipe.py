@@ -34,12 +34,14 @@ _LOAD = {role: RecipeStep(Load(), role) for role in (Role.TEACHER, Role.STUDENT)
 def recipe_of(project: Project) -> Recipe:
     """The recipe that a project asks for: its own [[steps]], a named one, or the recommended one.
 
-    In a named recipe, a role whose trained weights the project declares is loaded instead of trained. Raises
-    RecipeError where [[steps]] leave declared weights unused: they would be ignored without a word.
+    In a named recipe, a role whose trained weights the project declares is loaded instead of trained, and [options]
+    change what its steps are set to. Raises RecipeError for options of a step that the recipe lacks, and where
+    [[steps]] leave declared weights unused: either would be ignored without a word.
     """
     if not project.steps:
         named = find_recipe(project.recipe or RECOMMENDED, project.root)
-        return Recipe(named.name, tuple(_loaded(each, project) for each in named.steps))
+        steps = tuple(_loaded(each, project) for each in named.steps)
+        return _with_options(Recipe(named.name, steps), project.options, str(project.root / PROJECT_FILE))
     own = recipe_from(project.name, project.steps, str(project.root / PROJECT_FILE))
     for role in (Role.TEACHER, Role.STUDENT):
         if project.weights_file(role) and not any(each == _LOAD[role] for each in own.steps):
@@ -53,6 +55,37 @@ def recipe_of(project: Project) -> Recipe:
 def _loaded(each: RecipeStep, project: Project) -> RecipeStep:
     is_training = each.step.name() == "train" and project.weights_file(each.role) is not None
     return _LOAD[each.role] if is_training else each
+
+
+def _with_options(recipe: Recipe, options: Mapping[str, Mapping[str, Any]], where: str) -> Recipe:
+    """The recipe with the options of [options.STEP] in each step of that name, and with those of [options.STEP.ROLE] in
+    the role's steps. Raises RecipeError for a step or role that the recipe lacks."""
+    steps = list(recipe.steps)
+    for name, table in options.items():
+        roles = [role for role in (Role.TEACHER, Role.STUDENT) if isinstance(table.get(role), Mapping)]
+        common = {key: value for key, value in table.items() if key not in roles}
+        for role, given in [*([(None, common)] if common else []), *((role, table[role]) for role in roles)]:
+            fitting = [
+                index for index, each in enumerate(steps) if each.step.name() == name and role in (None, each.role)
+            ]
+            if not fitting:
+                raise RecipeError(*_lacking(recipe, name, role, where))
+            for index in fitting:
+                changed = {**steps[index].step.options(), **given}
+                told = f"{where}, [options.{name}{f'.{role}' if role else ''}]"
+                steps[index] = RecipeStep(step_from(name, changed, told), steps[index].role)
+    return Recipe(recipe.name, tuple(steps))
+
+
+def _lacking(recipe: Recipe, name: str, role: Role | None, where: str) -> tuple[str, str]:
+    """What to say of options for a step that a recipe has not."""
+    whose = f"{name} {role}" if role else name
+    told = f"{where}: [options.{'.'.join(whose.split())}], and recipe '{recipe.name}' has no step '{whose}'"
+    if name == "train" and any(each.step.name() == "load" and role in (None, each.role) for each in recipe.steps):
+        return told, "declared weights are loaded, not trained: remove these options, or the weights from [model]"
+    if any(each.step.name() == name for each in recipe.steps):
+        return told, f"set [options.{name}] instead"
+    return told, did_you_mean(name, sorted({each.step.name() for each in recipe.steps}))
 
 
 def shipped_recipes() -> dict[str, Path]:

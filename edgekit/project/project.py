@@ -55,6 +55,8 @@ class Project(_Table):
     preprocessing: dict[str, Any] = {}
     budgets: Budgets = Budgets()
     steps: tuple[dict[str, Any], ...] = ()
+    options: dict[str, dict[str, Any]] = {}
+    """Of a named recipe's steps, by step; below a step, a table `teacher` or `student` is for that role alone."""
 
     @property
     def roles(self) -> frozenset[Role]:
@@ -131,6 +133,11 @@ def load_project(folder: Path) -> Project:
     if project.recipe and project.steps:
         raise ProjectError(
             f"{path} has both 'recipe' and [[steps]]", "keep one: a recipe's name, or the steps themselves"
+        )
+    if project.steps and project.options:
+        raise ProjectError(
+            f"{path} has both [[steps]] and [options.{next(iter(project.options))}]",
+            "write the options into the steps: [options] are for a named recipe",
         )
     for name in (project.model.teacher_weights, project.model.student_weights):
         if name and not (folder / name).is_file():

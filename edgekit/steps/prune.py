@@ -1,17 +1,18 @@
 """prune: take whole channels out of a module, then fine-tune what is left."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from edgekit.artifact import Artifact
 from edgekit.errors import StepError
-from edgekit.steps.step import Context, Contract, Outcome, Step
+from edgekit.steps.finetuned import FineTunedStep
+from edgekit.steps.step import Context, Outcome
 from edgekit.steps.technique import Family, Technique
 from edgekit.target import Target
-from edgekit.traits import Data, Format, Role, Trait, facts
+from edgekit.traits import Data, Role
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,26 +21,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Prune(Step):
+class Prune(FineTunedStep):
     """Structured pruning by group magnitude along the dependency graph (Fang et al., DepGraph, arXiv 2301.12900)."""
 
     ratio: Annotated[float, Field(gt=0, lt=1)] = 0.25
     """The share of each layer's channels to take; what stays is the nearest multiple of the target's own."""
-    epochs: Annotated[int, Field(ge=0)] = 30
-    """Of fine-tuning; 0 is none."""
-    learning_rate: Annotated[float, Field(gt=0)] = 0.005
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    batch_norm: Literal["re-estimated", "kept"] = "re-estimated"
-    """The statistics of the batch norms where there is no fine-tuning."""
 
-    contract = Contract(
-        requires=facts(Format.TORCH, Trait.FLOAT, Trait.CONVERGED),
-        provides=facts(Trait.CONVERGED),
-        preserves=facts(Format.TORCH, Trait.FLOAT),
-        data=frozenset({Data.TRAIN}),
-        target=frozenset({"channel_multiple"}),
-        settings=frozenset({"seed", "loss"}),
-        packages=("torch", "torch-pruning"),
+    contract = replace(
+        FineTunedStep.contract, target=frozenset({"channel_multiple"}), packages=("torch", "torch-pruning")
     )
 
     def technique(self, target: Target | None) -> Technique:
@@ -58,8 +47,7 @@ class Prune(Step):
         import torch_pruning
 
         from edgekit.training.batches import tensor_example
-        from edgekit.training.finetune import FineTuning, fine_tuned
-        from edgekit.training.loop import Schedule
+        from edgekit.training.finetune import fine_tuned
         from edgekit.training.modules import held_by, saved_module
 
         project = context.project
@@ -74,8 +62,7 @@ class Prune(Step):
                 f"{context.target.channel_multiple}",
                 "raise the ratio, or leave the step out: the student is small already",
             )
-        tuning = FineTuning(Schedule(self.epochs, self.learning_rate, self.weight_decay), self.batch_norm)
-        outcome = fine_tuned(module, held_by(model), tuning, context, f"fine-tuning the pruned {context.role}")
+        outcome = fine_tuned(module, held_by(model), self.tuning, context, f"fine-tuning the pruned {context.role}")
         return Outcome(
             outcome.path,
             {

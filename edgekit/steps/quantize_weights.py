@@ -2,40 +2,31 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from edgekit.artifact import Artifact
-from edgekit.steps.step import Context, Contract, Outcome, Step
+from edgekit.steps.finetuned import FineTunedStep
+from edgekit.steps.step import Context, Outcome
 from edgekit.steps.technique import Family, Granularity, Technique
 from edgekit.target import Target
-from edgekit.traits import Data, Format, Role, Trait, facts
+from edgekit.traits import Role
 
 
 @dataclass(frozen=True)
-class QuantizeWeights(Step):
-    """Symmetric rounding of the weights, simulated: activations stay float, and so does the file."""
+class QuantizeWeights(FineTunedStep):
+    """Rounding of the weights, simulated: activations stay float, and so does the file."""
 
     bits: Annotated[int, Field(ge=2, le=8)] = 4
     granularity: Granularity = "channel"
     """How many weights share a scale: a tensor's, an output channel's, a group's within a channel."""
     group_size: Annotated[int, Field(ge=2)] = 32
+    symmetric: bool = True
+    """Levels on both sides of zero alike; otherwise between the smallest and the largest weight, zero among them."""
     epochs: Annotated[int, Field(ge=0)] = 0
     """Of fine-tuning on the levels (the gradient passes straight through the rounding); 0 is post-training."""
     learning_rate: Annotated[float, Field(gt=0)] = 0.002
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    batch_norm: Literal["re-estimated", "kept"] = "re-estimated"
-    """The statistics of the batch norms where there is no fine-tuning."""
-
-    contract = Contract(
-        requires=facts(Format.TORCH, Trait.FLOAT, Trait.CONVERGED),
-        provides=facts(Trait.CONVERGED),
-        preserves=facts(Format.TORCH, Trait.FLOAT),
-        data=frozenset({Data.TRAIN}),
-        settings=frozenset({"seed", "loss"}),
-        packages=("torch",),
-    )
 
     def technique(self, target: Target | None) -> Technique:
         return Technique(
@@ -53,12 +44,10 @@ class QuantizeWeights(Step):
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from dataclasses import replace
 
-        from edgekit.training.finetune import FineTuning, fine_tuned
+        from edgekit.training.finetune import fine_tuned
         from edgekit.training.held import Grid
-        from edgekit.training.loop import Schedule
         from edgekit.training.modules import held_by, saved_module
 
         module = saved_module(context.project, model)
-        held = replace(held_by(model), grid=Grid(self.bits, self.granularity, self.group_size))
-        tuning = FineTuning(Schedule(self.epochs, self.learning_rate, self.weight_decay), self.batch_norm)
-        return fine_tuned(module, held, tuning, context, f"fine-tuning the {context.role} at {self.bits} bits")
+        held = replace(held_by(model), grid=Grid(self.bits, self.granularity, self.group_size, self.symmetric))
+        return fine_tuned(module, held, self.tuning, context, f"fine-tuning the {context.role} at {self.bits} bits")

@@ -7,14 +7,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from edgekit.artifact import Artifact
-from edgekit.steps.step import Context, Contract, Outcome, Step
+from edgekit.steps.finetuned import FineTunedStep
+from edgekit.steps.step import Context, Outcome
 from edgekit.steps.technique import Family, Technique
 from edgekit.target import Target
-from edgekit.traits import Data, Format, Role, Trait, facts
+from edgekit.traits import Role
 
 
 @dataclass(frozen=True)
-class Sparsify(Step):
+class Sparsify(FineTunedStep):
     """Unstructured magnitude pruning (Han et al., arXiv 1506.02626): the shapes stay, so does the file's size."""
 
     sparsity: Annotated[float, Field(gt=0, lt=1)] = 0.5
@@ -24,21 +25,6 @@ class Sparsify(Step):
     gradual: bool = False
     """Raise the share epoch by epoch, as 1 - (1 - t)^3 (Zhu and Gupta, arXiv 1710.01878, section 3), over the first two
     thirds of the epochs."""
-    epochs: Annotated[int, Field(ge=0)] = 30
-    """Of fine-tuning with the zeros kept; 0 is none."""
-    learning_rate: Annotated[float, Field(gt=0)] = 0.005
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    batch_norm: Literal["re-estimated", "kept"] = "re-estimated"
-    """The statistics of the batch norms where there is no fine-tuning."""
-
-    contract = Contract(
-        requires=facts(Format.TORCH, Trait.FLOAT, Trait.CONVERGED),
-        provides=facts(Trait.CONVERGED),
-        preserves=facts(Format.TORCH, Trait.FLOAT),
-        data=frozenset({Data.TRAIN}),
-        settings=frozenset({"seed", "loss"}),
-        packages=("torch",),
-    )
 
     def technique(self, target: Target | None) -> Technique:
         return Technique(
@@ -55,9 +41,8 @@ class Sparsify(Step):
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from dataclasses import replace
 
-        from edgekit.training.finetune import FineTuning, fine_tuned
+        from edgekit.training.finetune import fine_tuned
         from edgekit.training.held import weights_of
-        from edgekit.training.loop import Schedule
         from edgekit.training.modules import held_by, saved_module
         from edgekit.training.sparsity import Ramp, zero_smallest
 
@@ -68,8 +53,7 @@ class Sparsify(Step):
             constraint = Ramp(module, held, self.sparsity, self.scope)
         else:
             zero_smallest(module, self.sparsity, self.scope)
-        tuning = FineTuning(Schedule(self.epochs, self.learning_rate, self.weight_decay), self.batch_norm)
-        outcome = fine_tuned(module, held, tuning, context, f"fine-tuning the sparse {context.role}", constraint)
+        outcome = fine_tuned(module, held, self.tuning, context, f"fine-tuning the sparse {context.role}", constraint)
         weights = list(weights_of(module).values())
         zeros = sum(int((each == 0).sum()) for each in weights) / sum(each.numel() for each in weights)
         return Outcome(outcome.path, {**outcome.notes, "zeros": zeros})

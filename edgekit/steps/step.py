@@ -90,7 +90,8 @@ class Step(ABC):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        Step.registry[cls.name()] = cls
+        if not getattr(cls.run, "__isabstractmethod__", False):
+            Step.registry[cls.name()] = cls
 
     @classmethod
     def name(cls) -> str:

@@ -14,28 +14,39 @@ _LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear, nn.ConvTranspose1d, nn.Co
 
 @dataclass(frozen=True)
 class Grid:
-    """Symmetric levels scaled by the largest weight: 2^bits - 1 of them for each scale."""
+    """Levels for each scale: 2^bits - 1 of them up to the largest magnitude on both sides of zero, or, not symmetric,
+    2^bits between the smallest and the largest weight. Zero is always one of them: a pruned weight stays zero."""
 
     bits: int
     granularity: Granularity
     group_size: int = 32
     """Weights that share a scale where the granularity is `group`: neighbours within an output channel."""
+    symmetric: bool = True
 
     def rounded(self, weight: Tensor) -> Tensor:
-        """The nearest levels (Jacob et al., arXiv 1712.05877, section 2.1, with zero point 0)."""
-        top = 2 ** (self.bits - 1) - 1
-        scale = self._largest(weight) / top
-        return torch.where(scale > 0, (weight / scale).round().clamp(-top, top) * scale, weight)
+        """The nearest levels (Jacob et al., arXiv 1712.05877, section 2.1; symmetric: with zero point 0)."""
+        scale, lowest, highest = self.levels(weight)
+        return torch.where(scale > 0, (weight / scale).round().clamp(lowest, highest) * scale, weight)
+
+    def levels(self, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Each weight's scale, and the integers that its lowest and highest level are; of the weight's shape."""
+        if self.symmetric:
+            top = torch.full_like(weight, 2 ** (self.bits - 1) - 1)
+            return self._largest(weight.abs()) / top, -top, top
+        below, above = self._largest(-weight).clamp(min=0), self._largest(weight).clamp(min=0)
+        scale = (below + above) / (2**self.bits - 1)
+        lowest = torch.where(scale > 0, -(below / scale).round(), 0)
+        return scale, lowest, lowest + 2**self.bits - 1
 
     def _largest(self, weight: Tensor) -> Tensor:
-        """The largest magnitude that each weight is scaled by, in a shape that broadcasts to the weight's."""
+        """The largest of the values that each weight shares its scale with, of the weight's shape."""
         if self.granularity == "tensor":
-            return weight.abs().max().expand_as(weight)
-        rows = weight.abs().flatten(1)
+            return weight.max().expand_as(weight)
+        rows = weight.flatten(1)
         if self.granularity == "channel":
             return rows.max(1, keepdim=True).values.expand_as(rows).reshape(weight.shape)
         short = -rows.shape[1] % self.group_size
-        groups = nn.functional.pad(rows, (0, short)).reshape(len(rows), -1, self.group_size)
+        groups = nn.functional.pad(rows, (0, short), value=-torch.inf).reshape(len(rows), -1, self.group_size)
         largest: Tensor = groups.max(2, keepdim=True).values.expand_as(groups).flatten(1)
         return largest[:, : rows.shape[1]].reshape(weight.shape)
 

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from itertools import permutations
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 import edgekit.steps
 from edgekit.errors import PlanError
 from edgekit.planning.plan import ENTRY, Plan, plan_of
-from edgekit.planning.recipe import Recipe, RecipeStep
+from edgekit.planning.recipe import Recipe, RecipeStep, find_recipe
 from edgekit.project.project import Models, Project
 from edgekit.steps.step import Step
 from edgekit.traits import Facts, Format, Role, Trait
@@ -46,6 +47,29 @@ def test_without_a_teacher_the_reference_is_the_student_before_compression(tiny:
     plan = planned(alone, "train", "prune", "export", "simplify")
     assert plan.steps[4].parent == 0
     assert plan.float_student == plan.deployed == 3
+
+
+@pytest.mark.parametrize(
+    ("names", "parent"),
+    [
+        (("load", "train", "prune", "export"), 1),
+        (("train", "sparsify", "train", "export"), 0),
+        (("train", "qat", "export"), 0),
+        (("train", "quantize-weights", "prune", "export"), 0),
+        (("train", "export", "simplify", "quantize"), 0),
+    ],
+)
+def test_the_reference_is_the_last_trained_module_before_anything_is_given_up(
+    tiny: Project, names: tuple[str, ...], parent: int
+) -> None:
+    alone = tiny.model_copy(update={"model": Models(student="model:student")})
+    plan = planned(alone, *names)
+    assert plan.steps[len(names)].role is Role.REFERENCE and plan.steps[len(names)].parent == parent
+
+
+def test_a_damaged_teacher_is_no_reference() -> None:
+    plan = plan_of(find_recipe("failed-int4-first", Path()), {Role.TEACHER, Role.STUDENT})
+    assert plan.steps[-2].role is Role.REFERENCE and plan.steps[-2].parent == 0
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.errors import RecipeError
+from edgekit.errors import ProjectError, RecipeError
 from edgekit.planning.recipe import RECOMMENDED, find_recipe, recipe_of, shipped_recipes
 from edgekit.project.project import Project, load_project
 from edgekit.steps.prune import Prune
@@ -77,3 +77,69 @@ def test_a_named_recipe_loads_declared_weights_instead_of_training(make_project:
 def test_declared_weights_that_no_step_loads_are_told(make_project: Callable[..., Path]) -> None:
     with pytest.raises(RecipeError, match="names teacher_weights, and no step loads them"):
         recipe_of(weighted(make_project(), '[[steps]]\nuse = "train"\nrole = "teacher"\n'))
+
+
+def named(folder: Path, text: str) -> Project:
+    """The tiny project with a named recipe in the place of its steps."""
+    whole = (folder / "edgekit.toml").read_text()
+    (folder / "edgekit.toml").write_text(whole[: whole.index("[[steps]]")] + text)
+    return load_project(folder)
+
+
+def test_options_of_a_named_recipe_change_its_steps_and_nothing_else(make_project: Callable[..., Path]) -> None:
+    project = named(make_project({"seed = 0": 'seed = 0\nrecipe = "distil-int8"'}), "[options.distill]\nepochs = 5\n")
+    shipped, changed = find_recipe("distil-int8", Path()), recipe_of(project)
+    assert changed.name == "distil-int8"
+    differing = [new for old, new in zip(shipped.steps, changed.steps, strict=True) if old != new]
+    assert [(each.step.name(), each.step.options()["epochs"]) for each in differing] == [("distill", 5)]
+
+
+def test_options_of_one_role_come_on_top_of_those_of_the_step(
+    make_project: Callable[..., Path],
+) -> None:
+    folder = make_project({"seed = 0": 'seed = 0\nrecipe = "mine.toml"'})
+    (folder / "mine.toml").write_text(
+        '[[steps]]\nuse = "train"\nrole = "teacher"\n[[steps]]\nuse = "train"\nlearning_rate = 0.5\n'
+        '[[steps]]\nuse = "export"\n'
+    )
+    project = named(folder, "[options.train]\nepochs = 5\nweight_decay = 0.0\n[options.train.teacher]\nepochs = 9\n")
+    teacher, student = (each.step.options() for each in recipe_of(project).steps[:2])
+    assert (teacher["epochs"], teacher["weight_decay"]) == (9, 0.0)
+    assert (student["epochs"], student["weight_decay"], student["learning_rate"]) == (5, 0.0, 0.5)
+
+
+def test_the_recommended_recipe_takes_options_too(make_project: Callable[..., Path]) -> None:
+    recipe = recipe_of(named(make_project(), "[options.prune]\nratio = 0.4\n"))
+    assert [each.step.options()["ratio"] for each in recipe.steps if each.step.name() == "prune"] == [0.4]
+
+
+@pytest.mark.parametrize(
+    ("options", "told", "hint"),
+    [
+        ("[options.trian]\nepochs = 5", "[options.trian], and recipe 'distil-prune-int8' has no step", "'train'"),
+        ("[options.sparsify]\nepochs = 5", "has no step 'sparsify'", ""),
+        ("[options.train.student]\nepochs = 5", "[options.train.student]", "set [options.train] instead"),
+        ("[options.prune.teacher]\nratio = 0.5", "has no step 'prune teacher'", "set [options.prune] instead"),
+        ("[options.prune]\nrato = 0.5", "[options.prune]: step 'prune' has no option 'rato'", "'ratio'"),
+        ("[options.prune]\nratio = 1.5", "[options.prune], step 'prune': 'ratio' is 1.5", "correct"),
+    ],
+)
+def test_options_that_would_change_nothing_are_told(
+    make_project: Callable[..., Path], options: str, told: str, hint: str
+) -> None:
+    with pytest.raises(RecipeError) as raised:
+        recipe_of(named(make_project(), options))
+    assert told in raised.value.message and hint in raised.value.hint
+
+
+def test_options_of_training_where_weights_are_loaded_are_told(make_project: Callable[..., Path]) -> None:
+    with pytest.raises(RecipeError, match=r"\[options\.train\]") as raised:
+        recipe_of(weighted(make_project(), "[options.train]\nepochs = 5\n"))
+    assert "loaded, not trained" in raised.value.hint
+
+
+def test_options_beside_steps_and_options_that_are_no_tables_are_told(make_project: Callable[..., Path]) -> None:
+    with pytest.raises(ProjectError, match=r"both \[\[steps\]\] and \[options\.train\]"):
+        load_project(make_project({"[budgets]": "[options.train]\nepochs = 1\n\n[budgets]"}))
+    with pytest.raises(ProjectError, match=r"'options\.train' is 5"):
+        named(make_project(name="other"), "[options]\ntrain = 5\n")

@@ -29,6 +29,17 @@ def test_no_scale_has_more_levels_than_its_bits(
             assert all(len(piece.unique()) <= 7 for piece in pieces)
 
 
+def test_an_asymmetric_grid_has_one_level_more_and_outlasts_training(
+    run_step: Callable[..., Outcome], tiny: Project
+) -> None:
+    step = QuantizeWeights(bits=2, granularity="tensor", symmetric=False)
+    rounded = run_step(step, tiny, run_step(Train(epochs=1), tiny).path)
+    again = run_step(Train(epochs=1), tiny, rounded.path)
+    for done in (rounded, again):
+        counts = [len(each.unique()) for each in weights_of(saved_module(tiny, artifact(done.path))).values()]
+        assert max(counts) == 4
+
+
 def test_what_was_rounded_can_be_exported(run_step: Callable[..., Outcome], tiny: Project) -> None:
     rounded = run_step(QuantizeWeights(), tiny, run_step(Train(epochs=1), tiny).path)
     assert run_step(Export(), tiny, rounded.path).path.is_file()

@@ -5,7 +5,9 @@ from torch import nn
 
 from edgekit.training.held import Constraint, Grid, Held, held_from_json, weights_of
 
-grids = st.builds(Grid, st.integers(2, 8), st.sampled_from(["tensor", "channel", "group"]), st.sampled_from([2, 3, 32]))
+grids = st.builds(
+    Grid, st.integers(2, 8), st.sampled_from(["tensor", "channel", "group"]), st.sampled_from([2, 3, 32]), st.booleans()
+)
 weights = st.tuples(st.integers(1, 5), st.integers(1, 7), st.integers(0, 99)).map(
     lambda each: torch.randn(each[0], each[1], 3, generator=torch.Generator().manual_seed(each[2]))
 )
@@ -14,18 +16,33 @@ weights = st.tuples(st.integers(1, 5), st.integers(1, 7), st.integers(0, 99)).ma
 @given(grids, weights)
 def test_rounding_stays_within_half_a_step_and_rounds_once(grid: Grid, weight: torch.Tensor) -> None:
     rounded = grid.rounded(weight)
-    step = grid._largest(weight) / (2 ** (grid.bits - 1) - 1)
-    assert rounded.shape == weight.shape
-    assert ((rounded - weight).abs() <= step / 2 + 1e-6).all()
-    assert torch.allclose(grid.rounded(rounded), rounded, atol=1e-6)
+    step, _, _ = grid.levels(weight)
+    assert rounded.shape == step.shape == weight.shape
+    # The zero point is a whole number, too: it may move the range by half a step.
+    assert ((rounded - weight).abs() <= step * (0.5 if grid.symmetric else 1) + 1e-6).all()
+    if grid.symmetric:
+        assert torch.allclose(grid.rounded(rounded), rounded, atol=1e-6)
     assert (rounded.sign() * weight.sign() >= 0).all()
 
 
-@given(st.integers(2, 6), weights)
-def test_a_tensor_has_no_more_levels_than_its_bits_allow(bits: int, weight: torch.Tensor) -> None:
-    assert len(Grid(bits, "tensor").rounded(weight).unique()) <= 2**bits - 1
-    for row in Grid(bits, "channel").rounded(weight):
-        assert len(row.unique()) <= 2**bits - 1
+@given(grids, weights)
+def test_zero_is_a_level_of_every_grid(grid: Grid, weight: torch.Tensor) -> None:
+    weight[:, ::2] = 0
+    assert (grid.rounded(weight)[:, ::2] == 0).all()
+
+
+@given(st.integers(2, 6), weights, st.booleans())
+def test_a_tensor_has_no_more_levels_than_its_bits_allow(bits: int, weight: torch.Tensor, symmetric: bool) -> None:
+    levels = 2**bits - symmetric
+    assert len(Grid(bits, "tensor", symmetric=symmetric).rounded(weight).unique()) <= levels
+    for row in Grid(bits, "channel", symmetric=symmetric).rounded(weight):
+        assert len(row.unique()) <= levels
+
+
+def test_weights_of_one_sign_are_rounded_finer_without_symmetry() -> None:
+    weight = torch.rand(4, 32, generator=torch.Generator().manual_seed(0)) + 0.5
+    lost = {each: float((Grid(4, "tensor", symmetric=each).rounded(weight) - weight).norm()) for each in (True, False)}
+    assert lost[False] < 0.6 * lost[True]
 
 
 def test_finer_scales_lose_less() -> None:
