@@ -20,6 +20,8 @@ class Trait(StrEnum):
     """At least one weight is stored as an integer, between QuantizeLinear and DequantizeLinear or fused with them."""
     CONVERGED = "converged"
     """Training of these weights, in this shape, ran to its end."""
+    UNCUT = "uncut"
+    """A module in the shapes that its entry point gives it: saved weights fit."""
     SHAPED = "shaped"
     """The shape of every tensor between the operators is known, but for the batch axis."""
     FOLDED = "folded"

@@ -1,10 +1,17 @@
 """Random recipes: any steps, in any order, with options that a user could write."""
 
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
 
-from edgekit.planning.recipe import Recipe, recipe_from
+import edgekit.steps
+from edgekit.planning.plan import ENTRY
+from edgekit.planning.recipe import Recipe, RecipeStep, recipe_from
+from edgekit.steps.step import Step
+from edgekit.traits import Facts, Format, Role
+
+edgekit.steps.load_all()
 
 OPTIONS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "train": {},
@@ -47,3 +54,45 @@ def steps(draw: st.DrawFn) -> dict[str, Any]:
 
 def recipes(most: int = 8) -> st.SearchStrategy[Recipe]:
     return st.lists(steps(), min_size=1, max_size=most).map(lambda tables: recipe_from("random", tables, "random"))
+
+
+BRIEF: dict[str, dict[str, Any]] = {
+    "train": {"epochs": 1},
+    "distill": {"epochs": 1},
+    "prune": {"ratio": 0.5, "epochs": 1},
+    "sparsify": {"epochs": 1},
+    "quantize-weights": {},
+    "qat": {"epochs": 1},
+}
+"""Options with which a step takes no time on the tiny project; the others have none to set."""
+
+
+def accepted_order(seed: int, most: int = 6) -> Recipe:
+    """A recipe of registered steps that the contracts allow, on either model, drawn step by step by their declarations
+    alone; at most `most` steps and an export. A model's channels are cut once: more the tiny one has not to give."""
+    random = Random(seed)
+    have: dict[Role, Facts] = {Role.TEACHER: ENTRY, Role.STUDENT: ENTRY}
+    chosen: list[RecipeStep] = []
+
+    def is_allowed(each: RecipeStep) -> bool:
+        contract = each.step.contract
+        pruned = each.step.name() == "prune" and each in chosen
+        joined = all(needed <= have[role] for role, needed in contract.joins.items())
+        return contract.requires <= have[each.role] and joined and not pruned
+
+    def add(each: RecipeStep) -> None:
+        contract = each.step.contract
+        have[each.role] = (have[each.role] & contract.preserves) | contract.provides
+        chosen.append(each)
+
+    every = [
+        RecipeStep(kind(**BRIEF.get(name, {})), role) for name, kind in sorted(Step.registry.items()) for role in have
+    ]
+    while len(chosen) < most and (Format.ONNX not in have[Role.STUDENT] or random.random() < 0.6):
+        allowed = [each for each in every if is_allowed(each)]
+        if not allowed:
+            break
+        add(*random.choices(allowed, [2 if each.role is Role.STUDENT else 1 for each in allowed]))
+    if Format.ONNX not in have[Role.STUDENT]:
+        add(RecipeStep(Step.registry["export"](), Role.STUDENT))
+    return Recipe(f"order {seed}", tuple(chosen))

@@ -13,8 +13,8 @@ from edgekit.steps.step import Step
 from edgekit.steps.technique import Family
 from edgekit.traits import Fact, Facts, Format, Role, Trait, facts
 
-ENTRY = facts(Format.TORCH, Trait.FLOAT)
-"""What an entry point gives: a module with float weights, untrained."""
+ENTRY = facts(Format.TORCH, Trait.FLOAT, Trait.UNCUT)
+"""What an entry point gives: a module with float weights, untrained, in its own shapes."""
 
 _REFERENCE_STEPS = ("export", "simplify")
 
@@ -24,6 +24,7 @@ _MEANING: Mapping[Fact, str] = {
     Trait.FLOAT: "a model with float weights",
     Trait.INTEGER: "a quantized model",
     Trait.CONVERGED: "a trained model",
+    Trait.UNCUT: "a module in the shapes of its entry point",
     Trait.SHAPED: "a graph with known shapes",
     Trait.FOLDED: "a graph with folded batch norms",
     Trait.PORTABLE: "a graph of standard operators",
@@ -221,7 +222,7 @@ class _Walk:
         needs = f"{label} works on {_MEANING[missing]}"
         if culprit is not None:
             made = next(
-                (_MEANING[fact] for fact in sorted(culprit.step.contract.provides) if fact in _MEANING),
+                (_MEANING[fact] for fact in sorted(culprit.step.contract.provides - {Trait.CONVERGED})),
                 "something else",
             )
             name = f"step {culprit.index + 1} {culprit.step.name()}"

@@ -36,12 +36,14 @@ def recipe_of(project: Project) -> Recipe:
 
     In a named recipe, a role whose trained weights the project declares is loaded instead of trained, and [options]
     change what its steps are set to. Raises RecipeError for options of a step that the recipe lacks, and where
-    [[steps]] leave declared weights unused: either would be ignored without a word.
+    [[steps]] leave declared weights unused, as either would be ignored without a word; and for weights to load that are
+    not declared.
     """
     if not project.steps:
         named = find_recipe(project.recipe or RECOMMENDED, project.root)
-        steps = tuple(_loaded(each, project) for each in named.steps)
-        return _with_options(Recipe(named.name, steps), project.options, str(project.root / PROJECT_FILE))
+        loaded = Recipe(named.name, tuple(_loaded(each, project) for each in named.steps))
+        _check_loads(loaded, project)
+        return _with_options(loaded, project.options, str(project.root / PROJECT_FILE))
     own = recipe_from(project.name, project.steps, str(project.root / PROJECT_FILE))
     for role in (Role.TEACHER, Role.STUDENT):
         if project.weights_file(role) and not any(each == _LOAD[role] for each in own.steps):
@@ -49,7 +51,17 @@ def recipe_of(project: Project) -> Recipe:
                 f"edgekit.toml names {role}_weights, and no step loads them",
                 f'put [[steps]] use = "load", role = "{role}" in the place of train, or remove the key',
             )
+    _check_loads(own, project)
     return own
+
+
+def _check_loads(recipe: Recipe, project: Project) -> None:
+    for number, each in enumerate(recipe.steps, start=1):
+        if each == _LOAD[each.role] and each.role in project.roles and project.weights_file(each.role) is None:
+            raise RecipeError(
+                f"step {number} loads the {each.role}, and edgekit.toml names no weights",
+                f'add {each.role}_weights = "file.safetensors" to [model], or use the step train',
+            )
 
 
 def _loaded(each: RecipeStep, project: Project) -> RecipeStep:

@@ -27,7 +27,7 @@ class Distill(Step):
     contract = Contract(
         requires=facts(Format.TORCH, Trait.FLOAT),
         provides=facts(Trait.CONVERGED),
-        preserves=facts(Format.TORCH, Trait.FLOAT),
+        preserves=facts(Format.TORCH, Trait.FLOAT, Trait.UNCUT),
         joins={Role.TEACHER: facts(Format.TORCH, Trait.FLOAT, Trait.CONVERGED)},
         data=frozenset({Data.TRAIN}),
         settings=frozenset({"seed", "loss"}),

@@ -16,9 +16,9 @@ class Load(Step):
     """Load `teacher_weights` or `student_weights` into the entry point's module. No pickle is executed."""
 
     contract = Contract(
-        requires=facts(Format.TORCH, Trait.FLOAT),
+        requires=facts(Format.TORCH, Trait.FLOAT, Trait.UNCUT),
         provides=facts(Trait.CONVERGED),
-        preserves=facts(Format.TORCH, Trait.FLOAT),
+        preserves=facts(Format.TORCH, Trait.FLOAT, Trait.UNCUT),
         settings=frozenset({"weights"}),
         packages=("torch",),
     )

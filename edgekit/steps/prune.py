@@ -12,7 +12,7 @@ from edgekit.steps.finetuned import FineTunedStep
 from edgekit.steps.step import Context, Outcome
 from edgekit.steps.technique import Family, Technique
 from edgekit.target import Target
-from edgekit.traits import Data, Role
+from edgekit.traits import Data, Role, Trait
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,7 +28,10 @@ class Prune(FineTunedStep):
     """The share of each layer's channels to take; what stays is the nearest multiple of the target's own."""
 
     contract = replace(
-        FineTunedStep.contract, target=frozenset({"channel_multiple"}), packages=("torch", "torch-pruning")
+        FineTunedStep.contract,
+        preserves=FineTunedStep.contract.preserves - {Trait.UNCUT},
+        target=frozenset({"channel_multiple"}),
+        packages=("torch", "torch-pruning"),
     )
 
     def technique(self, target: Target | None) -> Technique:

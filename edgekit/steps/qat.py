@@ -26,7 +26,7 @@ class Qat(Step):
     contract = Contract(
         requires=facts(Format.TORCH, Trait.FLOAT, Trait.CONVERGED),
         provides=facts(Trait.CONVERGED),
-        preserves=facts(Format.TORCH, Trait.FLOAT),
+        preserves=facts(Format.TORCH, Trait.FLOAT, Trait.UNCUT),
         data=frozenset({Data.TRAIN, Data.CALIBRATION}),
         settings=frozenset({"seed", "loss"}),
         packages=("torch",),

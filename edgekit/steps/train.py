@@ -24,7 +24,7 @@ class Train(Step):
     contract = Contract(
         requires=facts(Format.TORCH, Trait.FLOAT),
         provides=facts(Trait.CONVERGED),
-        preserves=facts(Format.TORCH, Trait.FLOAT),
+        preserves=facts(Format.TORCH, Trait.FLOAT, Trait.UNCUT),
         data=frozenset({Data.TRAIN}),
         settings=frozenset({"seed", "loss"}),
         packages=("torch",),

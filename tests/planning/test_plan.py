@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from collections.abc import Collection
 from itertools import permutations
 from pathlib import Path
 
@@ -9,11 +10,12 @@ from hypothesis import strategies as st
 
 import edgekit.steps
 from edgekit.errors import PlanError
-from edgekit.planning.plan import ENTRY, Plan, plan_of
+from edgekit.planning.plan import ENTRY, Plan, plan_of, walked
 from edgekit.planning.recipe import Recipe, RecipeStep, find_recipe
 from edgekit.project.project import Models, Project
 from edgekit.steps.step import Step
 from edgekit.traits import Facts, Format, Role, Trait
+from tests.strategies import accepted_order, recipes
 
 edgekit.steps.load_all()
 
@@ -95,6 +97,11 @@ def test_a_damaged_teacher_is_no_reference() -> None:
             "step 6 quantize works on a model with float weights, which step 5 quantize turned into a quantized model",
             "move it before step 5 quantize",
         ),
+        (
+            ("train", "prune", "load", "export"),
+            "step 3 load works on a module in the shapes of its entry point, which step 2 prune turned into something",
+            "move it before step 2 prune",
+        ),
         (("distill",), "step 1 distill works on a trained model", "put"),
         (("train", "distill"), "ends without an ONNX file", "export"),
     ],
@@ -124,6 +131,34 @@ def runs(names: tuple[str, ...]) -> bool:
             return False
         have[role] = (have[role] & contract.preserves) | contract.provides
     return Format.ONNX in have[Role.STUDENT]
+
+
+def possible(recipe: Recipe, roles: Collection[Role]) -> bool:
+    """By the declarations alone, both models and any step."""
+    have: dict[Role, Facts] = dict.fromkeys(roles, ENTRY)
+    for each in recipe.steps:
+        contract = each.step.contract
+        needs = [(each.role, contract.requires), *contract.joins.items()]
+        if any(role not in have or not needed <= have[role] for role, needed in needs):
+            return False
+        have[each.role] = (have[each.role] & contract.preserves) | contract.provides
+    return Role.STUDENT in have and Format.ONNX in have[Role.STUDENT]
+
+
+@given(recipes(), st.sampled_from([{Role.STUDENT}, {Role.STUDENT, Role.TEACHER}]))
+def test_the_walk_accepts_exactly_what_the_declarations_allow(recipe: Recipe, roles: set[Role]) -> None:
+    walk = walked(recipe, roles)
+    assert (not walk.faults) == possible(recipe, roles)
+    assert len(walk.steps) == len(recipe.steps)
+
+
+@given(st.integers(0, 10_000))
+def test_what_is_drawn_by_the_declarations_is_accepted_and_a_step_less_may_not_be(seed: int) -> None:
+    recipe, both = accepted_order(seed), {Role.TEACHER, Role.STUDENT}
+    assert not walked(recipe, both).faults
+    for index in range(len(recipe.steps)):
+        less = Recipe("less", recipe.steps[:index] + recipe.steps[index + 1 :])
+        assert (not walked(less, both).faults) == possible(less, both)
 
 
 def test_every_order_of_the_road_is_judged_by_the_contracts(tiny: Project) -> None:

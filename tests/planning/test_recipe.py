@@ -79,6 +79,15 @@ def test_declared_weights_that_no_step_loads_are_told(make_project: Callable[...
         recipe_of(weighted(make_project(), '[[steps]]\nuse = "train"\nrole = "teacher"\n'))
 
 
+def test_weights_to_load_that_are_not_declared_are_told(make_project: Callable[..., Path]) -> None:
+    folder = make_project({"seed = 0": 'seed = 0\nrecipe = "mine.toml"'})
+    (folder / "mine.toml").write_text('[[steps]]\nuse = "load"\n[[steps]]\nuse = "export"\n')
+    for project in (named(folder, ""), named(make_project(name="own"), '[[steps]]\nuse = "load"\n')):
+        with pytest.raises(RecipeError, match="step 1 loads the student") as raised:
+            recipe_of(project)
+        assert "student_weights" in raised.value.hint
+
+
 def named(folder: Path, text: str) -> Project:
     """The tiny project with a named recipe in the place of its steps."""
     whole = (folder / "edgekit.toml").read_text()
