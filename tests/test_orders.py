@@ -17,6 +17,7 @@ from edgekit.progress import Silent
 from edgekit.project.project import Project, load_project
 from edgekit.runtimes.ort import host_outputs
 from edgekit.steps.step import Step
+from edgekit.steps.train import Train
 from edgekit.target import find_target
 from edgekit.training.modules import saved_module, untrained_module
 from edgekit.traits import Format, Role, Trait
@@ -36,7 +37,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     shutil.copytree(TINY, folder, ignore=shutil.ignore_patterns("__pycache__"))
     driver = Driver(load_project(folder), Silent())
     for role in (Role.TEACHER, Role.STUDENT):
-        trained = PlannedStep(0, Step.registry["train"](epochs=1), role, None, {}, frozenset())  # type: ignore[call-arg]
+        trained = PlannedStep(Train(epochs=1), role, 0, None, {}, frozenset())
         shutil.copy(driver.step_run(RPI4, trained, [], 1).artifact.path, folder / f"{role}.safetensors")
     text = (folder / "edgekit.toml").read_text()
     weights = 'teacher_weights = "teacher.safetensors"\nstudent_weights = "student.safetensors"\n'

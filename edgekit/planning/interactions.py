@@ -9,8 +9,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+import edgekit.steps as steps_room
 from edgekit.errors import InteractionsError, did_you_mean
 from edgekit.project.toml import read_toml, validated
+from edgekit.steps.step import Step
 from edgekit.steps.technique import PROPERTIES, Family, Technique, properties
 from edgekit.traits import Role
 
@@ -93,6 +95,17 @@ class Remedy(_Row):
     """A step to put where the contracts allow it."""
 
 
+class Example(_Row):
+    """Two short recipes, as `recipe_in_words` reads them, and what they are judged in."""
+
+    triggers: str
+    silent: str
+    given: dict[str, Any] = {}
+    """Of the models and the target, as `surroundings_given` reads it; anything else is known and of no concern."""
+    silent_given: dict[str, Any] | None = None
+    """Where it is what surrounds a recipe that makes the difference."""
+
+
 class Interaction(_Row):
     """One row: an ordered pair (`first`, `then`), or one step, or, with `count`, all steps of a kind together."""
 
@@ -103,7 +116,9 @@ class Interaction(_Row):
     step: Condition | None = None
     count: Annotated[int, Field(ge=2)] | None = None
     """At least so many steps fit `step`."""
-    without: Condition | None = None
+    without_before: Condition | None = None
+    """No earlier step of the same model fits this."""
+    without_after: Condition | None = None
     """No later step of the same model fits this."""
     when: Condition = {}
     verdict: Verdict
@@ -112,14 +127,20 @@ class Interaction(_Row):
     why: str
     fix: str = ""
     remedy: Remedy | None = None
+    planned: bool = False
+    """No step applies the technique yet: the row is explained, and never proposed."""
+    example: Example | None = None
     evidence: Annotated[tuple[Evidence, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _is_whole(self) -> "Interaction":
         if (self.first is None) != (self.then is None) or (self.first is None) == (self.step is None):
             raise ValueError("a row has either 'first' and 'then', or 'step'")
-        for condition in (self.first, self.then, self.step, self.without):
+        for condition in (self.first, self.then, self.step, self.without_before, self.without_after):
             _check_names(condition or {}, _STEP_NAMES)
+            for family in _families(condition or {}):
+                if family not in set(Family):
+                    raise ValueError(f"no technique family '{family}'; {did_you_mean(family, list(Family))}")
         _check_names(self.when, SURROUNDINGS)
         if self.verdict is Verdict.POOR:
             if self.severity not in (Severity.ERROR, Severity.WARNING):
@@ -217,6 +238,7 @@ def load_interactions(path: Path) -> Interactions:
 
 def _check(rows: Sequence[Interaction], path: Path) -> None:
     _check_codes(rows, path)
+    _check_remedies(rows, path)
     _check_contradictions(rows, path)
     _check_circles(rows, path)
 
@@ -232,10 +254,18 @@ def fits(condition: Condition, known: Mapping[str, Any], unknown: frozenset[str]
     return None if undecided else True
 
 
-def step_fits(condition: Condition, technique: Technique, role: Role, *, trained: bool | None = None) -> bool | None:
-    """Whether a condition holds of a step; `trained` tells of the model that it takes."""
+def step_properties(
+    technique: Technique, role: Role, *, trained: bool | None = None
+) -> tuple[dict[str, Any], frozenset[str]]:
+    """The properties of a step that conditions may name, and the names of those not known; `trained` tells of the model
+    that it takes."""
     unknown = technique.unknown | ({"trained"} if trained is None else set())
-    return fits(condition, {**properties(technique), "role": role.value, "trained": trained}, unknown)
+    return {**properties(technique), "role": role.value, "trained": trained}, unknown
+
+
+def step_fits(condition: Condition, technique: Technique, role: Role) -> bool | None:
+    """Whether a condition holds of a step, whatever model it takes."""
+    return fits(condition, *step_properties(technique, role))
 
 
 def _holds(constraint: Constraint, value: Any) -> bool:
@@ -259,17 +289,41 @@ def _check_codes(rows: Sequence[Interaction], path: Path) -> None:
         seen.add(row.code)
 
 
+def _check_remedies(rows: Sequence[Interaction], path: Path) -> None:
+    """A remedy names steps that are there: what is only planned is never proposed."""
+    steps_room.load_all()
+    for row in rows:
+        for name in (row.remedy.add, row.remedy.replace.use if row.remedy.replace else None) if row.remedy else ():
+            if name is not None and name not in Step.registry:
+                raise InteractionsError(
+                    f"{path}, {row.code}: its remedy names no step '{name}'", did_you_mean(name, list(Step.registry))
+                )
+
+
 def _check_contradictions(rows: Sequence[Interaction], path: Path) -> None:
-    """Two rows that speak of the same steps under the same conditions must not differ in their verdict."""
+    """Two rows must not differ in their verdict of the same pair of families under conditions that can hold at once,
+    nor of one step under the same conditions: what a step is called may hang on several of its sides."""
     for one, other in combinations(rows, 2):
-        same = (one.first, one.then, one.step, one.when, one.count, one.without) == (
-            other.first, other.then, other.step, other.when, other.count, other.without,
-        )  # fmt: skip
-        if same and one.verdict is not other.verdict:
+        if one.verdict is not other.verdict and (_is_same_pair(one, other) or _is_same_step(one, other)):
             raise InteractionsError(
                 f"{path}: {one.code} calls {one.verdict} what {other.code} calls {other.verdict}",
                 "keep one of them, or tell their conditions apart",
             )
+
+
+def _is_same_pair(one: Interaction, other: Interaction) -> bool:
+    if one.first is None or one.then is None or other.first is None or other.then is None:
+        return False
+    if not all((*one.families, *other.families)):
+        return False
+    return _overlap(one.first, other.first) and _overlap(one.then, other.then) and _overlap(one.when, other.when)
+
+
+def _is_same_step(one: Interaction, other: Interaction) -> bool:
+    def step_of(row: Interaction) -> tuple[object, ...]:
+        return row.step, row.when, row.count, row.without_before, row.without_after
+
+    return one.step is not None and step_of(one) == step_of(other)
 
 
 def _check_circles(rows: Sequence[Interaction], path: Path) -> None:

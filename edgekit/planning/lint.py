@@ -7,6 +7,7 @@ from typing import Any
 from edgekit.host import this_host
 from edgekit.planning.interactions import (
     OTHER_CODES,
+    Condition,
     Evidence,
     Interaction,
     Interactions,
@@ -16,9 +17,9 @@ from edgekit.planning.interactions import (
     fits,
     interactions_with,
     shipped_interactions,
-    step_fits,
+    step_properties,
 )
-from edgekit.planning.plan import Fault, Kind, Walked, walked
+from edgekit.planning.plan import Fault, Kind, PlannedStep, Walked, walked
 from edgekit.planning.recipe import Recipe
 from edgekit.project.project import Project
 from edgekit.project.survey import Survey
@@ -164,11 +165,6 @@ def linted(recipe: Recipe, surroundings: Surroundings, interactions: Interaction
     return Judgement(recipe, walk, tuple(found), sound, tuple(lint.undecided.values()))
 
 
-def techniques(walk: Walked, target: Target | None) -> list[Technique]:
-    """What each step applies."""
-    return [each.step.technique(target) for each in walk.steps]
-
-
 def _of_fault(fault: Fault) -> Finding:
     culprit = fault.culprit if fault.culprit is not None else fault.step
     return Finding(
@@ -191,27 +187,24 @@ class _Lint:
     def __init__(self, walk: Walked, surroundings: Surroundings) -> None:
         self.walk = walk
         self.surroundings = surroundings
-        self.techniques = techniques(walk, surroundings.target)
+        self.sides = [self._side(each) for each in walk.steps]
+        self.before = [sorted({*walk.line(each.index), *walk.joined_line(each.index)}) for each in walk.steps]
+        """The steps that each one's result rests on."""
+        self.around = {role: surroundings.known(role) for role in Role}
         self.found: list[Finding] = []
         self.undecided: dict[str, Undecided] = {}
 
     def judge(self, row: Interaction) -> None:
         if row.first is not None and row.then is not None:
             for index in range(len(self.walk.steps)):
-                before = {*self.walk.line(index), *self.walk.joined_line(index)}
-                for first in sorted(before):
-                    self._add(row, index, first, self._pair(row, first, index))
+                for first in self.before[index]:
+                    sides = (self._fits(row.first, first), self._fits(row.then, index))
+                    self._add(row, index, first, self._holds(row, index, *sides))
         elif row.count is not None:
             self._judge_count(row)
         else:
-            for index, each in enumerate(self.walk.steps):
-                self._add(
-                    row, index, None, self._all(self._fits(row.step, index), *self._around(row, index, each.role))
-                )
-
-    def _pair(self, row: Interaction, first: int, then: int) -> bool | None:
-        sides = (self._fits(row.first, first), self._fits(row.then, then))
-        return self._all(*sides, *self._around(row, then, self.walk.steps[then].role))
+            for index in range(len(self.walk.steps)):
+                self._add(row, index, None, self._holds(row, index, self._fits(row.step, index)))
 
     def _judge_count(self, row: Interaction) -> None:
         last = next((each.index for each in reversed(self.walk.steps) if each.role is Role.STUDENT), None)
@@ -226,27 +219,33 @@ class _Lint:
     def _joined_before(self, last: int) -> list[int]:
         return [each for index in (last, *self.walk.line(last)) for each in self.walk.joined_line(index)]
 
-    def _around(self, row: Interaction, index: int, role: Role) -> list[bool | None]:
-        """Whether `when` holds, and whether no later step of the same model fits `without`."""
-        values, unknown = self.surroundings.known(role)
-        holds = fits(row.when, values, unknown)
-        if row.without is None:
-            return [holds]
+    def _holds(self, row: Interaction, index: int, *sides: bool | None) -> bool | None:
+        """Whether the steps fit, `when` holds, and no other step of the same model fits what the row is `without`."""
+        if False in sides:
+            return False
         later = [each.index for each in self.walk.steps if index in self.walk.line(each.index)]
-        fitting = [self._fits(row.without, each) for each in later]
-        return [holds, False if True in fitting else None if None in fitting else True]
+        return _all(
+            *sides,
+            fits(row.when, *self.around[self.walk.steps[index].role]),
+            self._none_fits(row.without_before, self.walk.line(index)),
+            self._none_fits(row.without_after, later),
+        )
 
-    def _fits(self, condition: Any, index: int) -> bool | None:
-        parent = self.walk.steps[index].parent
-        trained = parent is not None and Trait.CONVERGED in self.walk.steps[parent].facts
-        return step_fits(condition, self.techniques[index], self.walk.steps[index].role, trained=trained)
+    def _none_fits(self, condition: Condition | None, steps: Sequence[int]) -> bool | None:
+        fitting = [] if condition is None else [self._fits(condition, each) for each in steps]
+        return False if True in fitting else None if None in fitting else True
 
-    def _all(self, *parts: bool | None) -> bool | None:
-        return False if False in parts else None if None in parts else True
+    def _side(self, planned: PlannedStep) -> tuple[dict[str, Any], frozenset[str]]:
+        """The properties of a step, and the names of those not known."""
+        trained = planned.parent is not None and Trait.CONVERGED in self.walk.steps[planned.parent].facts
+        return step_properties(planned.step.technique(self.surroundings.target), planned.role, trained=trained)
+
+    def _fits(self, condition: Condition | None, index: int) -> bool | None:
+        return fits(condition or {}, *self.sides[index])
 
     def _add(self, row: Interaction, index: int, first: int | None, holds: bool | None, detail: str = "") -> None:
         if holds is None and row.code not in self.undecided:
-            needs = [name for name in row.when if name in self.surroundings.known(Role.STUDENT)[1]]
+            needs = [name for name in row.when if name in self.around[Role.STUDENT][1]]
             self.undecided[row.code] = Undecided(row.code, row.title, tuple(needs) or ("target",))
         if not holds:
             return
@@ -268,6 +267,10 @@ class _Lint:
                 target=self.surroundings.target.id if about_target and self.surroundings.target else None,
             )
         )
+
+
+def _all(*parts: bool | None) -> bool | None:
+    return False if False in parts else None if None in parts else True
 
 
 def _label(walk: Walked, index: int) -> str:

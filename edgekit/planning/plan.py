@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from edgekit.errors import PlanError
-from edgekit.planning.recipe import Recipe
+from edgekit.planning.recipe import Recipe, RecipeStep
 from edgekit.steps.step import Step
 from edgekit.steps.technique import Family
 from edgekit.traits import Fact, Facts, Format, Role, Trait, facts
@@ -32,22 +32,15 @@ _MEANING: Mapping[Fact, str] = {
 
 
 @dataclass(frozen=True)
-class PlannedStep:
+class PlannedStep(RecipeStep):
     index: int
     """Position in the plan, from 0."""
-    step: Step
-    role: Role
     parent: int | None
     """The step whose output this one takes; None is the role's entry point."""
     joined: Mapping[Role, int]
     """The steps whose outputs it reads besides."""
     facts: Facts
     """What is true of its output, by the contracts."""
-
-    @property
-    def label(self) -> str:
-        """The step's name, with its role where that is not the student."""
-        return self.step.name() if self.role is Role.STUDENT else f"{self.step.name()} {self.role}"
 
 
 @dataclass(frozen=True)
@@ -168,7 +161,7 @@ class _Walk:
             self.faults += self._faults(index, step, other, needed)
         joined = {other: last for other in contract.joins if (last := self.last.get(other)) is not None}
         have = ((self.facts_of(role) | contract.requires) & contract.preserves) | contract.provides
-        self.steps.append(PlannedStep(index, step, role, self.last.get(role), joined, have))
+        self.steps.append(PlannedStep(step, role, index, self.last.get(role), joined, have))
         self.last[role] = index
 
     def branch_reference(self) -> None:

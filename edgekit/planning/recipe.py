@@ -21,6 +21,11 @@ class RecipeStep:
     step: Step
     role: Role
 
+    @property
+    def label(self) -> str:
+        """The step's name, with its role where that is not the student."""
+        return self.step.name() if self.role is Role.STUDENT else f"{self.step.name()} {self.role}"
+
 
 @dataclass(frozen=True)
 class Recipe:

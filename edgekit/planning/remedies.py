@@ -33,21 +33,23 @@ def proposed(recipe: Recipe, surroundings: Surroundings, interactions: Interacti
     over the orders that the rows ask for."""
     changes: list[str] = []
     steps = list(_for_roles(recipe.steps, surroundings.roles, changes))
+    is_sorted = False
     seen = set()
     for _ in range(_ROUNDS):
         sorting = _Sorting(steps, surroundings, interactions)
         ordered = sorting.ordered(changes)
-        if ordered != steps:
-            _tell(changes, "sorted: " + ", ".join(_name(each) for each in ordered))
+        is_sorted = is_sorted or ordered != steps
         steps = ordered
         judged = linted(replace(recipe, steps=tuple(steps)), surroundings, interactions)
         if judged.is_clean or tuple(steps) in seen:
             break
         seen.add(tuple(steps))
         for finding in judged.findings:
-            if finding.verdict is Verdict.POOR and (changed := _remedied(steps, finding, surroundings, changes)):
+            if finding.verdict is Verdict.POOR and (changed := remedied(steps, finding, surroundings, changes)):
                 steps = changed
                 break
+    if is_sorted and tuple(steps) != recipe.steps:
+        changes.append("order: " + ", ".join(each.label for each in steps))
     return Proposal(linted(replace(recipe, steps=tuple(steps)), surroundings, interactions), tuple(changes))
 
 
@@ -55,15 +57,15 @@ def _for_roles(steps: Sequence[RecipeStep], roles: frozenset[Role], changes: lis
     """Without a teacher in the project, nothing works on one: distillation becomes training."""
     for each in steps:
         if each.role not in roles:
-            changes.append(f"removed {_name(each)}: the project has no {each.role}")
+            changes.append(f"removed {each.label}: the project has no {each.role}")
         elif not set(each.step.contract.joins) <= roles:
-            changes.append(f"{_name(each)} became train: the project has no teacher")
+            changes.append(f"{each.label} became train: the project has no teacher")
             yield RecipeStep(_converted(each.step, Replacement(side="step", use="train")), each.role)
         else:
             yield each
 
 
-def _remedied(
+def remedied(
     steps: Sequence[RecipeStep], finding: Finding, surroundings: Surroundings, changes: list[str]
 ) -> list[RecipeStep]:
     """The steps with one finding's remedy applied; empty where it has none, or it is for the sorting."""
@@ -80,7 +82,7 @@ def _remedied(
         index = _chosen(steps, remedy.remove, sides, surroundings)
         if index is None:
             return []
-        _tell(changes, f"{finding.code}: removed {_name(steps[index])}")
+        _tell(changes, f"{finding.code}: removed {steps[index].label}")
         return found[:index] + found[index + 1 :]
     side = remedy.to_student or (remedy.replace or remedy.set).side  # type: ignore[union-attr]
     index = sides[side]
@@ -92,11 +94,11 @@ def _remedied(
         _tell(changes, f"{finding.code}: {old.step.name()} works on the student, after distillation")
     elif remedy.replace:
         found[index] = RecipeStep(_converted(old.step, remedy.replace), old.role)
-        _tell(changes, f"{finding.code}: {_name(old)} became {remedy.replace.use}")
+        _tell(changes, f"{finding.code}: {old.label} became {remedy.replace.use}")
     elif remedy.set:
         found[index] = RecipeStep(_with(old.step, remedy.set.options), old.role)
         told = ", ".join(f"{name} = {value}" for name, value in remedy.set.options.items())
-        _tell(changes, f"{finding.code}: {_name(old)} with {told}")
+        _tell(changes, f"{finding.code}: {old.label} with {told}")
     return found if found[index] != old else []
 
 
@@ -215,7 +217,7 @@ class _Sorting:
         stuck = [index for index in range(len(self.steps)) if index not in placed]
         if not stuck:
             return self._added(Role.STUDENT, Format.ONNX, have, changes)
-        _tell(changes, f"removed {_name(self.steps[stuck[0]])}: no order makes it possible")
+        _tell(changes, f"removed {self.steps[stuck[0]].label}: no order makes it possible")
         self._remove(stuck[0])
         return True
 
@@ -235,7 +237,7 @@ class _Sorting:
         for kind in sorted(providers(missing), key=lambda each: (each().technique(None).lossy, each.name() == "load")):
             if kind.name() not in present and kind.contract.requires <= have[role] and not kind.contract.joins:
                 step = RecipeStep(kind(), role)
-                _tell(changes, f"added {_name(step)}")
+                _tell(changes, f"added {step.label}")
                 self.steps.append(step)
                 self.before.append(set())
                 return True
@@ -250,10 +252,6 @@ class _Sorting:
 def _after(each: RecipeStep, have: dict[Role, Facts]) -> dict[Role, Facts]:
     contract = each.step.contract
     return {**have, each.role: (have[each.role] & contract.preserves) | contract.provides}
-
-
-def _name(each: RecipeStep) -> str:
-    return each.step.name() if each.role is Role.STUDENT else f"{each.step.name()} {each.role}"
 
 
 def _tell(changes: list[str], text: str) -> None:

@@ -24,7 +24,7 @@ class Load(Step):
     )
 
     def technique(self, target: Target | None) -> Technique:
-        return Technique(family=Family.TRAINING)
+        return Technique(family=Family.TRAINING, discards=True)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.training.modules import load_weights, parameter_count, save_module, saved_module

@@ -23,6 +23,8 @@ class Technique:
     """The properties that an interaction's condition may name; None where one has no meaning or is not known."""
 
     family: Family
+    discards: bool = False
+    """Other weights take the place of what was learnt before."""
     lossy: bool = False
     """Whether information is given up: it counts towards the two or three techniques of a recipe."""
     bits: int | None = None

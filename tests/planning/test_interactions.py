@@ -81,6 +81,15 @@ def test_the_five_starting_pairs_are_there(first: str, then: str, verdict: Verdi
         (row("EK501", f"first = {PRUNE}"), "either 'first' and 'then', or 'step'"),
         (row("EK501", 'step = { famly = "pruning" }'), "no property 'famly'; did you mean 'family'"),
         (row("EK501", f"step = {PRUNE}", more="when = { weather = 1 }"), "no property 'weather'"),
+        (row("EK501", 'step = { family = "prunning" }'), "no technique family 'prunning'; did you mean 'pruning'"),
+        (
+            row("EK501", f"step = {PRUNE}", more='remedy = { add = "prun" }'),
+            "names no step 'prun'",
+        ),
+        (
+            row("EK501", f"step = {PRUNE}", more='remedy = { replace = { side = "step", use = "heads" } }'),
+            "no step 'heads'",
+        ),
         (row("EK501", f"step = {PRUNE}", "poor"), "a poor verdict has the severity"),
         (row("EK501", f"step = {PRUNE}", severity='severity = "error"'), "only a poor verdict has a severity"),
         (row("EK501", f"step = {PRUNE}") * 2, "EK501 stands twice"),
@@ -117,8 +126,29 @@ def test_a_projects_row_takes_the_place_of_the_shipped_one(tmp_path: Path) -> No
 
 
 def test_a_projects_row_may_not_contradict_the_shipped_table(tmp_path: Path) -> None:
-    with pytest.raises(InteractionsError, match="no order can satisfy"):
+    with pytest.raises(InteractionsError, match="EK101 calls poor what EK501 calls good"):
         interactions_with(written(tmp_path, row("EK501", pair(QUANTIZE, PRUNE), "good")))
+    training = '{ family = "training" }'
+    with pytest.raises(InteractionsError, match="no order can satisfy"):
+        interactions_with(written(tmp_path, row("EK501", pair(training, "{ discards = true }"), "good")))
+
+
+def test_conditions_that_can_hold_at_once_may_not_differ_in_verdict(tmp_path: Path) -> None:
+    def rows(bits: str, when: str = "") -> Path:
+        coarse = '{ family = "quantization", bits = { max = 4 } }'
+        other = f'{{ family = ["quantization", "training"], bits = {bits} }}'
+        more = f"when = {when}" if when else ""
+        return written(
+            tmp_path,
+            row("EK501", pair(coarse, PRUNE), more='when = { architecture = "cnn" }'),
+            row("EK502", pair(other, PRUNE), "poor", 'severity = "error"', more),
+        )
+
+    with pytest.raises(InteractionsError, match="EK501 calls moderate what EK502 calls poor") as raised:
+        load_interactions(rows("{ min = 4 }"))
+    assert "tell their conditions apart" in raised.value.hint
+    assert load_interactions(rows("{ min = 5 }")), "no rounding has both"
+    assert load_interactions(rows("{ min = 4 }", '{ architecture = "transformer" }')), "no model is both"
 
 
 @given(st.booleans() | st.none(), st.booleans() | st.none())

@@ -2,18 +2,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edgekit.data.splits import Splits
-from edgekit.planning.interactions import Severity, Verdict, shipped_interactions
-from edgekit.planning.lint import Surroundings, interactions_of, linted, merged_findings, surroundings_of
+from edgekit.planning.examples import recipe_in_words, surroundings_given
+from edgekit.planning.interactions import Interaction, Severity, Verdict, shipped_interactions, step_fits
+from edgekit.planning.lint import Judgement, Surroundings, interactions_of, linted, merged_findings, surroundings_of
+from edgekit.planning.plan import walked
 from edgekit.planning.recipe import Recipe, RecipeStep, find_recipe, recipe_from, shipped_recipes
 from edgekit.project.project import Project, load_project
 from edgekit.project.survey import Survey
-from edgekit.steps.step import step_from
+from edgekit.steps.step import Step
 from edgekit.target import find_target
 from edgekit.traits import Role
-from tests.conftest import MakeProject
+from tests.conftest import MakeProject, examples
 from tests.strategies import recipes
 
 CNN = Survey("cnn", 1000, (16, 32), batch_norms=True, batch_s=0.1, batches=6)
@@ -57,17 +60,6 @@ def test_every_shipped_recipe_but_the_failed_one_is_clean_for_its_kind_of_model(
         assert judged.is_clean == (name != "failed-int4-first"), (name, judged.findings)
 
 
-@given(recipes())
-def test_names_and_written_out_defaults_change_no_judgement(recipe: Recipe) -> None:
-    explicit = [{"use": each.step.name(), "role": each.role.value, **each.step.options()} for each in recipe.steps]
-    one = linted(recipe, KNOWN, shipped_interactions())
-    other = linted(recipe_from("failed-int4-first", explicit, "other"), KNOWN, shipped_interactions())
-    assert [each.to_json() for each in one.findings if each.step is not None] == [
-        each.to_json() for each in other.findings if each.step is not None
-    ]
-    assert one.walked.steps == other.walked.steps and one.undecided == other.undecided
-
-
 def test_the_failed_pipeline_is_judged_alike_under_any_name() -> None:
     failed = find_recipe("failed-int4-first", Path())
     one, other = (linted(replace(failed, name=name), KNOWN, shipped_interactions()) for name in ("a", "distil-int8"))
@@ -89,35 +81,30 @@ def test_a_random_recipe_is_judged_whole(recipe: Recipe) -> None:
     assert not judged.undecided, "everything is known here"
 
 
-@pytest.mark.parametrize(
-    ("tables", "code", "severity"),
-    [
-        ([*PREFIX, {"use": "quantize-weights", "granularity": "tensor"}, {"use": "prune"}, *SUFFIX], "EK101", "error"),
-        ([*PREFIX, {"use": "quantize-weights"}, {"use": "prune"}, *SUFFIX], "EK102", "info"),
-        ([*PREFIX, {"use": "qat"}, {"use": "prune"}, *SUFFIX], "EK103", "info"),
-        ([*PREFIX, {"use": "prune"}, *SUFFIX], "EK105", "info"),
-        (
-            [PREFIX[0], {"use": "prune", "role": "teacher", "epochs": 0}, PREFIX[1], *SUFFIX],
-            "EK107",
-            "warning",
-        ),
-        ([PREFIX[0], {"use": "quantize-weights", "role": "teacher"}, PREFIX[1], *SUFFIX], "EK108", "warning"),
-        ([*PREFIX, {"use": "quantize-weights", "bits": 8}, *SUFFIX], "EK109", "error"),
-        ([{"use": "train"}, {"use": "prune"}, {"use": "distill"}, *SUFFIX], "EK113", "info"),
-        ([*PREFIX, {"use": "prune", "epochs": 0}, *SUFFIX], "EK303", "warning"),
-        ([*PREFIX, {"use": "prune", "epochs": 0, "batch_norm": "kept"}, *SUFFIX], "EK304", "warning"),
-        ([*PREFIX, {"use": "sparsify", "sparsity": 0.9}, *SUFFIX], "EK306", "info"),
-        (SUFFIX, "EK310", "warning"),
-        ([*PREFIX, {"use": "sparsify"}, *SUFFIX], "EK401", "warning"),
-        ([*PREFIX, *SUFFIX[:2], {"use": "quantize", "weight": "uint8"}, SUFFIX[3]], "EK406", "warning"),
-        ([*PREFIX, *SUFFIX[:3], {"use": "fuse", "layouts": True}], "EK409", "error"),
-        ([*PREFIX, {"use": "quantize-weights"}, *SUFFIX[:2], SUFFIX[3]], "EK410", "warning"),
-        ([*PREFIX, {"use": "qat"}, *SUFFIX[:2], SUFFIX[3]], "EK411", "warning"),
-        ([*PREFIX, {"use": "prune"}, {"use": "sparsify"}, *SUFFIX], "EK201", "warning"),
-    ],
-)
-def test_each_row_speaks_where_it_should(tables: list[dict[str, object]], code: str, severity: str) -> None:
-    assert codes(tables).get(code) == severity, codes(tables)
+@pytest.mark.parametrize("row", [each for each in shipped_interactions() if each.example], ids=lambda row: row.code)
+def test_each_row_speaks_of_its_example_and_not_of_the_mended_twin(row: Interaction) -> None:
+    assert row.example is not None
+    given = row.example.given if row.example.silent_given is None else row.example.silent_given
+    for words, around, expected in (
+        (row.example.triggers, row.example.given, True),
+        (row.example.silent, given, False),
+    ):
+        judged = linted(recipe_in_words(words), surroundings_given(around), shipped_interactions())
+        found = {each.code: each for each in (*judged.findings, *judged.sound)}
+        assert (row.code in found) == expected, (words, sorted(found))
+        assert not judged.walked.faults, "examples can be run"
+        if expected:
+            assert found[row.code].severity is (row.severity or Severity.INFO)
+
+
+def test_only_what_no_step_applies_has_no_example() -> None:
+    rows = shipped_interactions()
+    assert [each.code for each in rows if each.example is None] == [each.code for each in rows if each.planned]
+    steps = [kind() for kind in Step.registry.values()]
+    for row in rows:
+        if row.planned:
+            fitting = [each for each in steps if step_fits(row.step or {}, each.technique(None), Role.STUDENT)]
+            assert not fitting, f"{row.code}: {fitting} apply it now"
 
 
 def test_the_model_and_the_target_decide() -> None:
@@ -187,11 +174,49 @@ def test_a_projects_surroundings_are_known_once_its_models_were_looked_at(tiny: 
     assert 0 < values["student_share"] < 1 and values["odd_channels"] is False
 
 
-def test_a_step_that_heads_belong_to_is_not_there_yet() -> None:
-    """EK302 speaks of a step that is still to be written: its condition is held against a technique."""
-    from edgekit.planning.interactions import fits
+def with_simplify(recipe: Recipe, place: int) -> Recipe | None:
+    """The recipe with another simplify, which loses nothing, after a step that leaves the student as a plain graph."""
+    steps = walked(recipe, KNOWN.roles).steps
+    after = [
+        each.index
+        for each in steps
+        if each.role is Role.STUDENT and Step.registry["simplify"].contract.requires <= each.facts
+    ]
+    if not after:
+        return None
+    index = after[place % len(after)] + 1
+    added = RecipeStep(Step.registry["simplify"](), Role.STUDENT)
+    return replace(recipe, steps=(*recipe.steps[:index], added, *recipe.steps[index:]))
 
-    row = next(each for each in shipped_interactions() if each.code == "EK302")
-    assert fits(row.step or {}, {"family": "pruning", "structure": "heads"})
-    assert not fits(row.step or {}, {"family": "pruning", "structure": "channels"})
-    assert RecipeStep(step_from("prune", {}, "r"), Role.STUDENT).step.technique(None).structure == "channels"
+
+@settings(max_examples=examples(500))
+@given(recipes(), st.integers(0, 7), st.sampled_from(["distil-int8", "mine"]))
+def test_verdicts_hang_on_steps_and_options_alone(recipe: Recipe, place: int, name: str) -> None:
+    """Not on a recipe's name, on defaults written out, or on steps that lose nothing."""
+    explicit = [{"use": each.step.name(), "role": each.role.value, **each.step.options()} for each in recipe.steps]
+    one = linted(recipe, KNOWN, shipped_interactions())
+    other = linted(recipe_from(name, explicit, "other"), KNOWN, shipped_interactions())
+    assert [each.to_json() for each in one.findings if each.step is not None] == [
+        each.to_json() for each in other.findings if each.step is not None
+    ]
+    assert one.walked.steps == other.walked.steps and one.undecided == other.undecided
+    longer = with_simplify(recipe, place)
+    if longer is not None and not one.walked.faults:
+        assert verdicts(linted(longer, KNOWN, shipped_interactions())) == verdicts(one)
+
+
+def verdicts(judgement: Judgement) -> list[tuple[str, str]]:
+    return sorted((each.code, each.verdict.value) for each in (*judgement.findings, *judgement.sound))
+
+
+@settings(max_examples=examples(500))
+@given(recipes())
+def test_a_poor_pair_that_is_swapped_is_judged_otherwise(recipe: Recipe) -> None:
+    judged = linted(recipe, KNOWN, shipped_interactions())
+    poor = [each for each in judged.findings if each.verdict is Verdict.POOR and each.remedy is not None]
+    for each in [each for each in poor if each.remedy is not None and (each.remedy.swap or each.remedy.to_student)][:2]:
+        assert each.step is not None and each.other is not None
+        steps = list(recipe.steps)
+        steps[each.step], steps[each.other] = steps[each.other], steps[each.step]
+        swapped = linted(replace(recipe, steps=tuple(steps)), KNOWN, shipped_interactions())
+        assert (each.code, each.step, each.other) not in {(new.code, new.step, new.other) for new in swapped.findings}

@@ -1,0 +1,100 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+
+from edgekit.planning.advice import Advice, advised
+from edgekit.planning.examples import recipe_in_words
+from edgekit.planning.interactions import Severity, shipped_interactions
+from edgekit.planning.lint import Surroundings, linted
+from edgekit.planning.recipe import Recipe, find_recipe
+from tests.planning.test_lint import KNOWN
+from tests.strategies import recipes
+
+
+def advice(recipe: Recipe | str, surroundings: Surroundings = KNOWN) -> Advice:
+    whole = recipe_in_words(recipe) if isinstance(recipe, str) else recipe
+    return advised(linted(whole, surroundings, shipped_interactions()), surroundings, shipped_interactions())
+
+
+def labels(recipe: Recipe) -> list[str]:
+    return [each.label for each in recipe.steps]
+
+
+FAILED = find_recipe("failed-int4-first", Path())
+
+
+@pytest.mark.parametrize("surroundings", [KNOWN, Surroundings()], ids=["known", "unknown"])
+def test_of_the_failed_pipeline_int4_first_is_the_primary_flaw(surroundings: Surroundings) -> None:
+    found = advice(FAILED, surroundings)
+    assert found.primary is not None
+    assert FAILED.steps[found.primary.step].label == "quantize-weights teacher"
+    assert found.primary.finding.code == "EK101" and found.primary.change == "without it"
+    assert found.primary.vanishing == ("EK101", "EK108", "EK202")
+
+
+def test_its_damage_goes_through_pruning_and_distillation() -> None:
+    pruning, distillation = advice(FAILED).cascade
+    assert (FAILED.steps[pruning.step].label, pruning.through, pruning.codes) == ("sparsify teacher", (1,), ("EK101",))
+    assert "magnitudes" in pruning.needed
+    assert (FAILED.steps[distillation.step].label, distillation.through) == ("distill", (1, 2))
+    assert {"EK107", "EK108"} <= set(distillation.codes) and "teacher" in distillation.needed
+
+
+def test_the_recommended_order_is_proposed_and_pruning_could_go() -> None:
+    found = advice(FAILED)
+    assert found.proposal.judgement.is_clean
+    assert labels(found.proposal.recipe) == [
+        "train teacher", "distill", "prune", "export", "simplify", "quantize", "fuse",
+    ]  # fmt: skip
+    first = found.omissions[0]
+    assert found.proposal.recipe.steps[first.step].label == "prune"
+    assert "EK105" in first.codes and "moderate" in first.reason
+    assert len(found.omissions) == 1, "what the table calls good is not to be left out"
+
+
+@pytest.mark.parametrize(
+    ("words", "step", "change"),
+    [
+        ("train; prune epochs=0; export", "prune", "without it"),
+        ("train teacher; distill; sparsify; export", "sparsify", "without it"),
+        ("train teacher; distill; export; prune; simplify; quantize; fuse", "export", "after step 4 prune"),
+        ("train; load; export", "train", "without it"),
+        ("train; export; simplify; quantize weight=uint8", "quantize", "without it"),
+    ],
+)
+def test_the_primary_flaw_of_smaller_missteps(words: str, step: str, change: str) -> None:
+    recipe = recipe_in_words(words)
+    found = advice(recipe).primary
+    assert found is not None
+    assert (recipe.steps[found.step].label, found.change) == (step, change)
+
+
+@pytest.mark.parametrize("name", ["distil-prune-int8", "distil-int8", "distil-qat-int8", "train-prune-int8"])
+def test_a_clean_recipe_has_no_flaw_and_is_its_own_proposal(name: str) -> None:
+    recipe = find_recipe(name, Path())
+    found = advice(recipe)
+    assert found.primary is None and not found.cascade
+    assert found.proposal.recipe == recipe and not found.proposal.changes
+    assert [recipe.steps[each.step].label for each in found.omissions] == (["prune"] if "distil-prune" in name else [])
+
+
+@given(recipes())
+def test_advice_on_any_recipe_holds_together(recipe: Recipe) -> None:
+    judged = linted(recipe, KNOWN, shipped_interactions())
+    found = advised(judged, KNOWN, shipped_interactions())
+    grave = [each for each in judged.findings if each.severity is not Severity.INFO]
+    if found.primary is None:
+        assert not found.cascade
+    else:
+        assert found.primary.finding in grave
+        assert found.primary.step in (found.primary.finding.step, found.primary.finding.other)
+        assert set(found.primary.vanishing) <= {each.code for each in grave}
+    for each in found.cascade:
+        assert found.primary is not None and found.primary.step in each.through
+        assert all(index < each.step for index in each.through)
+    for omission in found.omissions:
+        steps = list(found.proposal.recipe.steps)
+        del steps[omission.step]
+        assert linted(replace(recipe, steps=tuple(steps)), KNOWN, shipped_interactions()).is_clean
