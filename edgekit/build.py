@@ -103,7 +103,7 @@ def _accepted(judgement: Judgement, allowed: Collection[str]) -> tuple[Finding, 
         more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
         raise PlanError(
             f"{refused[0].code}: {refused[0].message}{more}",
-            f"{refused[0].fix}; or build all the same: "
+            f"{refused[0].fix}, as edgekit plan shows; or build all the same: "
             f"--allow {' --allow '.join(sorted({each.code for each in refused}))}",
         )
     return tuple(each for each in judgement.findings if each.severity is not Severity.INFO)

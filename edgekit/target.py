@@ -11,6 +11,8 @@ from edgekit.errors import TargetError, did_you_mean
 from edgekit.host import DECISIVE_ISA, Host
 from edgekit.project.toml import read_toml, validated
 
+Arch = Literal["aarch64", "x86_64"]
+RuntimeName = Literal["onnxruntime"]
 Isa = Literal["neon", "dotprod", "i8mm", "avx2", "avx512", "vnni"]
 
 
@@ -21,7 +23,7 @@ class _Record(BaseModel):
 class Runtime(_Record):
     """The runtime that the device carries; its version is what the emulator installs."""
 
-    name: Literal["onnxruntime"]
+    name: RuntimeName
     version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
 
 
@@ -65,7 +67,7 @@ class Budgets(_Record):
 class Target(_Record):
     id: str
     name: str
-    arch: Literal["aarch64", "x86_64"]
+    arch: Arch
     cpu: str
     """The CPU model's name as qemu-user takes it; empty where qemu cannot emulate it."""
     isa: frozenset[Isa]

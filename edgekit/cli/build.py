@@ -33,7 +33,8 @@ def command(
 ) -> int:
     """Build the project in this folder for its targets and leave dist/TARGET/ for each."""
     from edgekit.build import build, chosen_targets
-    from edgekit.cli.console import print_tables, watcher
+    from edgekit.cli.console import print_tables
+    from edgekit.cli.progress import watcher
     from edgekit.project.project import load_project
     from edgekit.report.builds import build_json, build_report
 

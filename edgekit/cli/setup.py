@@ -7,7 +7,7 @@ import click
 @click.argument("targets", metavar="ID...", nargs=-1, required=True)
 def command(targets: tuple[str, ...]) -> int:
     """Download what emulates each target, below the user's cache directory. Nothing is done twice; no root."""
-    from edgekit.cli.console import watcher
+    from edgekit.cli.progress import watcher
     from edgekit.runners.emulator import emulators_bytes, emulators_folder, prepare
     from edgekit.target import find_target
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from edgekit.planning.interactions import Interactions, Severity, Verdict, step_fits
-from edgekit.planning.lint import Finding, Judgement, Surroundings, is_compression, linted
+from edgekit.planning.lint import Finding, Judgement, Surroundings, is_compression, linted, merged_findings
 from edgekit.planning.recipe import RecipeStep
 from edgekit.planning.remedies import Proposal, proposed, remedied
 from edgekit.steps.technique import Family
@@ -61,18 +61,34 @@ class Advice:
     cascade: tuple[Inherited, ...]
     proposal: Proposal
     """The recipe itself where it is clean."""
+    remaining: tuple[Finding, ...]
+    """The proposed recipe's errors and warnings: what no change was found for."""
     omissions: tuple[Omission, ...]
     """The one that costs least first."""
 
+    @property
+    def has_errors(self) -> bool:
+        """Whether the proposed recipe still has errors."""
+        return any(each.severity is Severity.ERROR for each in self.remaining)
 
-def advised(judgement: Judgement, surroundings: Surroundings, interactions: Interactions) -> Advice:
-    """What a consultant would say of a recipe, by trying changes and judging again. Nothing is trained."""
+
+def advised(
+    judgement: Judgement, surroundings: Surroundings, interactions: Interactions, others: Sequence[Surroundings] = ()
+) -> Advice:
+    """What a consultant would say of a recipe, by trying changes and judging again. Nothing is trained. What is
+    proposed is to do for `others`, further targets, as well."""
     primary = _primary(judgement, surroundings, interactions)
     proposal = proposed(judgement.recipe, surroundings, interactions)
+    for each in others:
+        further = proposed(proposal.recipe, each, interactions)
+        changes = (*proposal.changes, *further.changes)
+        proposal = Proposal(linted(further.recipe, surroundings, interactions), changes)
+    proposed_for = [proposal.judgement, *(linted(proposal.recipe, each, interactions) for each in others)]
     return Advice(
         primary,
         () if primary is None else tuple(_cascade(judgement, primary.step, surroundings)),
         proposal,
+        tuple(each for each in merged_findings(proposed_for) if each.severity is not Severity.INFO),
         tuple(_omissions(proposal.judgement, surroundings, interactions)),
     )
 

@@ -5,15 +5,17 @@ from enum import StrEnum
 from functools import cache
 from itertools import combinations, product
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 import edgekit.steps as steps_room
 from edgekit.errors import InteractionsError, did_you_mean
+from edgekit.project.survey import Architecture
 from edgekit.project.toml import read_toml, validated
 from edgekit.steps.step import Step
 from edgekit.steps.technique import PROPERTIES, Family, Technique, properties
+from edgekit.target import Arch, RuntimeName
 from edgekit.traits import Role
 
 _STEP_NAMES = PROPERTIES - {"unknown"} | {"role", "trained"}
@@ -21,6 +23,9 @@ SURROUNDINGS = (
     "architecture", "student_share", "batch_norms", "odd_channels", "training_data", "arch", "isa", "runtime",
     "is_this_machine",
 )  # fmt: skip
+
+_POSSIBLE = {"architecture": get_args(Architecture), "arch": get_args(Arch), "runtime": get_args(RuntimeName)}
+"""Every value of a property, where they are few."""
 
 
 class Verdict(StrEnum):
@@ -244,11 +249,13 @@ def _check(rows: Sequence[Interaction], path: Path) -> None:
 
 
 def fits(condition: Condition, known: Mapping[str, Any], unknown: frozenset[str] = frozenset()) -> bool | None:
-    """Whether a condition holds of these properties; None where that hangs on one that is not known."""
+    """Whether a condition holds of these properties; None where that hangs on one that is not known. What holds of
+    every value that an unknown property can have, holds."""
     undecided = False
     for name, constraint in condition.items():
         if name in unknown:
-            undecided = True
+            possible = [_holds(constraint, value) for value in _POSSIBLE.get(name, ())]
+            undecided = undecided or not possible or not all(possible)
         elif not _holds(constraint, known.get(name)):
             return False
     return None if undecided else True

@@ -1,7 +1,8 @@
 """Recipe x project x target x interactions -> findings: what is impossible, what is unwise, and what is not known."""
 
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from edgekit.host import this_host
@@ -96,7 +97,7 @@ class Finding:
     evidence: tuple[Evidence, ...]
     remedy: Remedy | None = None
     target: str | None = None
-    """The target that it holds for; None where it holds for any."""
+    """The one that it holds for; None where that is every target asked about."""
 
     @property
     def can_be_allowed(self) -> bool:
@@ -156,13 +157,15 @@ def linted(recipe: Recipe, surroundings: Surroundings, interactions: Interaction
     for row in interactions:
         lint.judge(row)
     faults = [_of_fault(each) for each in walk.faults]
-    order = list(Severity)
-    found = sorted(
-        [*faults, *(each for each in lint.found if each.verdict is not Verdict.GOOD)],
-        key=lambda each: (order.index(each.severity), each.step if each.step is not None else 99, each.code),
-    )
+    found = sorted([*faults, *(each for each in lint.found if each.verdict is not Verdict.GOOD)], key=_place)
     sound = tuple(each for each in lint.found if each.verdict is Verdict.GOOD)
     return Judgement(recipe, walk, tuple(found), sound, tuple(lint.undecided.values()))
+
+
+def _place(finding: Finding) -> tuple[int, int, str]:
+    """Errors first, then by step."""
+    step = finding.step if finding.step is not None else sys.maxsize
+    return list(Severity).index(finding.severity), step, finding.code
 
 
 def _of_fault(fault: Fault) -> Finding:
@@ -283,9 +286,14 @@ def is_compression(technique: Technique) -> bool:
 
 
 def merged_findings(judgements: Sequence[Judgement]) -> tuple[Finding, ...]:
-    """The findings for several targets: one that does not hang on the target stands once."""
-    found: dict[tuple[Any, ...], Finding] = {}
+    """The findings for several targets: one that holds for all of them stands once."""
+    found: dict[tuple[Any, ...], list[Finding]] = {}
     for judgement in judgements:
         for each in judgement.findings:
-            found.setdefault((each.code, each.step, each.other, each.target), each)
-    return tuple(found.values())
+            found.setdefault((each.code, each.step, each.other), []).append(each)
+    merged: list[Finding] = []
+    for alike in found.values():
+        by_target = {each.target: each for each in alike}
+        holds_for_all = len(by_target) == len(judgements) > 1
+        merged += [replace(alike[0], target=None)] if holds_for_all else by_target.values()
+    return tuple(sorted(merged, key=_place))

@@ -1,7 +1,7 @@
 """Recipe: ordered steps with their options, from recipes/*.toml, a file, or edgekit.toml itself."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,9 @@ class RecipeStep:
 class Recipe:
     name: str
     steps: tuple[RecipeStep, ...]
+    about: str = field(default="", compare=False)
+    source: Path | None = field(default=None, compare=False)
+    """The file whose [[steps]] they are; None where they were made here."""
 
 
 _LOAD = {role: RecipeStep(Load(), role) for role in (Role.TEACHER, Role.STUDENT)}
@@ -44,12 +47,11 @@ def recipe_of(project: Project) -> Recipe:
     [[steps]] leave declared weights unused, as either would be ignored without a word; and for weights to load that are
     not declared.
     """
+    path = project.root / PROJECT_FILE
     if not project.steps:
-        named = find_recipe(project.recipe or RECOMMENDED, project.root)
-        loaded = Recipe(named.name, tuple(_loaded(each, project) for each in named.steps))
-        _check_loads(loaded, project)
-        return _with_options(loaded, project.options, str(project.root / PROJECT_FILE))
-    own = recipe_from(project.name, project.steps, str(project.root / PROJECT_FILE))
+        named = recipe_for(project, find_recipe(project.recipe or RECOMMENDED, project.root))
+        return _with_options(named, project.options, str(path))
+    own = replace(recipe_from(project.name, project.steps, str(path)), source=path)
     for role in (Role.TEACHER, Role.STUDENT):
         if project.weights_file(role) and not any(each == _LOAD[role] for each in own.steps):
             raise RecipeError(
@@ -58,6 +60,14 @@ def recipe_of(project: Project) -> Recipe:
             )
     _check_loads(own, project)
     return own
+
+
+def recipe_for(project: Project, named: Recipe) -> Recipe:
+    """A named recipe as it runs on a project: a role whose trained weights are declared is loaded instead of trained.
+    Raises RecipeError for weights to load that are not declared."""
+    loaded = replace(named, steps=tuple(_loaded(each, project) for each in named.steps))
+    _check_loads(loaded, project)
+    return loaded
 
 
 def _check_loads(recipe: Recipe, project: Project) -> None:
@@ -91,7 +101,7 @@ def _with_options(recipe: Recipe, options: Mapping[str, Mapping[str, Any]], wher
                 changed = {**steps[index].step.options(), **given}
                 told = f"{where}, [options.{name}{f'.{role}' if role else ''}]"
                 steps[index] = RecipeStep(step_from(name, changed, told), steps[index].role)
-    return Recipe(recipe.name, tuple(steps))
+    return replace(recipe, steps=tuple(steps))
 
 
 def _lacking(recipe: Recipe, name: str, role: Role | None, where: str) -> tuple[str, str]:
@@ -120,7 +130,10 @@ def find_recipe(name: str, root: Path) -> Recipe:
     unknown = set(tables) - {"steps", "about"}
     if unknown:
         raise RecipeError(f"{path}: unknown key '{min(unknown)}'", did_you_mean(min(unknown), ["steps", "about"]))
-    return recipe_from(path.stem, tables.get("steps", ()), str(path))
+    if not isinstance(tables.get("about", ""), str):
+        raise RecipeError(f"{path}: 'about' is no text", 'write one sentence: about = "..."')
+    recipe = recipe_from(path.stem, tables.get("steps", ()), str(path))
+    return replace(recipe, about=tables.get("about", ""), source=path)
 
 
 def recipe_from(name: str, tables: Sequence[Mapping[str, Any]], where: str) -> Recipe:
@@ -129,6 +142,28 @@ def recipe_from(name: str, tables: Sequence[Mapping[str, Any]], where: str) -> R
     if not isinstance(tables, list | tuple) or not tables or not all(isinstance(table, Mapping) for table in tables):
         raise RecipeError(f"{where} has no [[steps]]", 'add at least [[steps]] use = "export"')
     return Recipe(name, tuple(_step(table, f"{where}, step {number}") for number, table in enumerate(tables, start=1)))
+
+
+def recipe_toml(recipe: Recipe, comments: Sequence[str] = ()) -> str:
+    """A recipe as a file: what `find_recipe` reads, options at their defaults left out."""
+    import tomlkit
+
+    document = tomlkit.document()
+    for comment in comments:
+        document.add(tomlkit.comment(comment))
+    if comments:
+        document.add(tomlkit.nl())
+    if recipe.about:
+        document["about"] = recipe.about
+        document.add(tomlkit.nl())
+    steps = tomlkit.aot()
+    for each in recipe.steps:
+        role = {} if each.role is Role.STUDENT else {"role": each.role.value}
+        table = tomlkit.table()
+        table.update({"use": each.step.name(), **role, **each.step.changed_options()})
+        steps.append(table)
+    document["steps"] = steps
+    return tomlkit.dumps(document)
 
 
 def _step(table: Mapping[str, Any], where: str) -> RecipeStep:

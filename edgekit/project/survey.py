@@ -9,12 +9,14 @@ from edgekit.traits import Role
 
 _VERSION = 1
 
+Architecture = Literal["cnn", "transformer", "other"]
+
 
 @dataclass(frozen=True)
 class Survey:
     """One model, as its entry point gives it."""
 
-    architecture: Literal["cnn", "transformer", "other"]
+    architecture: Architecture
     parameters: int
     channels: tuple[int, ...]
     """The output channels or features of each convolution and linear layer but the last."""

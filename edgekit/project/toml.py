@@ -1,6 +1,8 @@
 """TOML files read into pydantic models, with errors a person can act on."""
 
+import re
 import tomllib
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,42 @@ def read_toml(path: Path, error: type[InputError]) -> dict[str, Any]:
         raise error(f"{path} cannot be read: {fault.strerror}", "check the path") from fault
 
 
+def header_lines(path: Path, name: str) -> list[int]:
+    """The lines, from 1, of a file's [[name]] headers, in order."""
+    header = re.compile(rf"\s*\[\[\s*[\"']?{re.escape(name)}[\"']?\s*\]\]")
+    return [number for number, line in enumerate(_lines(path), start=1) if header.match(line)]
+
+
+def key_line(path: Path, name: str) -> int:
+    """The line of a key at the top of a file, from 1; 1 where it has no line of its own."""
+    key = re.compile(rf"\s*[\"']?{re.escape(name)}[\"']?\s*=")
+    top = takewhile(lambda line: not line.lstrip().startswith("["), _lines(path))
+    return next((number for number, line in enumerate(top, start=1) if key.match(line)), 1)
+
+
+def _lines(path: Path) -> list[str]:
+    """With nothing of what stands within texts of several lines, where a header is none."""
+    text = path.read_text(encoding="utf-8")
+    within = re.compile(r"\"{3}.*?\"{3}|" + r"'{3}.*?'{3}", re.DOTALL)
+    return within.sub(lambda found: "\n" * found[0].count("\n"), text).splitlines()
+
+
 def validated(kind: type[Any], values: Any, where: str, error: type[InputError]) -> Any:
     """`values` as a `kind` (pydantic model or dataclass). Raises `error` naming the first wrong key and `where`."""
     try:
-        return TypeAdapter(kind).validate_python(values)
+        return _adapter(kind).validate_python(values)
     except ValidationError as fault:
         raise error(*_told(kind, fault, where)) from fault
+
+
+_ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}
+"""Making one takes milliseconds."""
+
+
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
 
 
 def _told(kind: type[Any], fault: ValidationError, where: str) -> tuple[str, str]:
@@ -40,7 +72,7 @@ def _told(kind: type[Any], fault: ValidationError, where: str) -> tuple[str, str
 
 def _keys(kind: type[Any], path: tuple[int | str, ...]) -> list[str]:
     """The keys that `kind` knows in the table at `path`."""
-    schema: dict[str, Any] = TypeAdapter(kind).json_schema(mode="validation")
+    schema: dict[str, Any] = _adapter(kind).json_schema(mode="validation")
     node = schema
     for part in (None, *path):
         if part is not None:

@@ -102,6 +102,11 @@ class Step(ABC):
         """The options by name, as JSON values."""
         return asdict(self)
 
+    def changed_options(self) -> dict[str, Any]:
+        """The options that are not at their defaults."""
+        defaults = type(self)().options()
+        return {name: value for name, value in self.options().items() if value != defaults[name]}
+
     @abstractmethod
     def technique(self, target: Target | None) -> Technique:
         """What this step applies with these options; what the target decides is None where it is not known."""

@@ -1,37 +1,9 @@
 import pytest
 
-from edgekit.cli.console import watcher
-from edgekit.progress import Silent
+from edgekit.cli.console import print_tables
 
 
-def test_off_a_terminal_progress_is_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    told = watcher(quiet=False)
-    told.step_started("rpi4", 1, 2, "train")
-    told.advanced("training", 1, 2, "loss 1")
-    told.advanced("training", 2, 2, "loss 0.5")
-    told.step_finished("rpi4", 1, 2, "train", cached=False, seconds=1.25)
-    told.step_finished("rpi4", 2, 2, "fuse", cached=True, seconds=0.0)
-    told.note("something")
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.splitlines() == [
-        "  training 2/2 loss 0.5",
-        "rpi4  1/2 train: 1.2 s",
-        "rpi4  2/2 fuse: from the cache",
-        "something",
-    ]
-
-
-def test_quiet_is_silent() -> None:
-    assert type(watcher(quiet=True)) is Silent
-
-
-def test_on_a_terminal_there_is_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    told = watcher(quiet=False)
-    for epoch in range(1, 4):
-        told.advanced("training", epoch, 3, "loss 1")
-    told.step_finished("rpi4", 1, 1, "train", cached=False, seconds=2.0)
-    told.advanced("calibrating", 1, 3)
-    told.note("done")
-    assert "train: 2.0 s" in capsys.readouterr().err
+def test_off_a_terminal_a_report_is_eighty_columns_of_plain_text(capsys: pytest.CaptureFixture[str]) -> None:
+    print_tables("[bold]a word[/] " * 20)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 1 and all(len(line) <= 80 and "[" not in line for line in lines)

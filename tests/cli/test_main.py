@@ -11,7 +11,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 def test_help_lists_every_command(run_edgekit: Run) -> None:
     told = run_edgekit("--help").stdout
-    for name in ("init", "build", "bench", "inspect", "targets", "setup", "doctor", "cache"):
+    for name in ("init", "plan", "build", "bench", "inspect", "targets", "setup", "doctor", "cache"):
         assert f"\n  {name} " in told
         done = run_edgekit(name, "--help")
         assert done.returncode == 0 and "Usage:" in done.stdout
@@ -23,6 +23,12 @@ def test_help_lists_every_command(run_edgekit: Run) -> None:
     [
         (("bild",), 2, "did you mean 'build'?"),
         (("build",), 2, "edgekit init DIR"),
+        (("plan", "-C", "."), 2, "edgekit init DIR"),
+        (("plan", "--inspect"), 2, "no model to inspect"),
+        (("plan", "--recipe", "distil"), 2, "no recipe 'distil'"),
+        (("plan", "--recipe", "text.toml"), 2, "no valid TOML"),
+        (("plan", "--recipe", "absent.toml"), 2, "cannot be read"),
+        (("plan", "--target", "rpi44"), 2, "did you mean 'rpi4'?"),
         (("bench", "absent.onnx"), 2, "there is no file absent.onnx"),
         (("bench", "."), 2, "is a folder, not a model"),
         (("bench", "m.onnx", "--threads", "0"), 2, "--threads"),
@@ -40,6 +46,7 @@ def test_bad_input_ends_in_a_line_a_hint_and_an_exit_code(
     run_edgekit: Run, tmp_path: Path, arguments: tuple[str, ...], code: int, told: str
 ) -> None:
     (tmp_path / "text.onnx").write_text("this is no model")
+    (tmp_path / "text.toml").write_text("this is no recipe")
     done = run_edgekit(*arguments, cwd=tmp_path)
     assert done.returncode == code, done.stderr
     assert told in done.stderr

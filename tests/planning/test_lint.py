@@ -141,14 +141,16 @@ def test_three_techniques_are_no_finding_and_graph_steps_do_not_count() -> None:
     assert "EK201" not in codes([*PREFIX, {"use": "prune"}, *SUFFIX])
 
 
-def test_a_finding_that_hangs_on_no_target_stands_once() -> None:
+def test_a_finding_that_holds_for_all_targets_stands_once_and_names_none() -> None:
     recipe = recipe_from("r", [*PREFIX, {"use": "sparsify"}, *SUFFIX], "r")
-    judged = [
-        linted(recipe, replace(KNOWN, target=find_target(name)), shipped_interactions()) for name in ("rpi3", "rpi4")
-    ]
-    found = [each.code for each in merged_findings(judged)]
-    assert found.count("EK401") == 2 and found.count("EK404") == 2
-    assert found.count("EK111") == 0 and found.count("EK105") == 1
+    targets = {name: replace(KNOWN, target=find_target(name)) for name in ("rpi3", "rpi4", "rpi5")}
+    judged = {name: linted(recipe, each, shipped_interactions()) for name, each in targets.items()}
+    found = merged_findings(list(judged.values()))
+    assert [each.target for each in found if each.code in ("EK401", "EK105")] == [None, None]
+    assert [each.target for each in found if each.code == "EK404"] == ["rpi3", "rpi4"]
+    severities = [list(Severity).index(each.severity) for each in found]
+    assert severities == sorted(severities)
+    assert merged_findings([judged["rpi4"]]) == judged["rpi4"].findings
 
 
 def test_a_projects_own_rows_are_read(make_project: MakeProject) -> None:

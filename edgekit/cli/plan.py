@@ -1,0 +1,65 @@
+"""edgekit plan"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from edgekit.progress import Progress
+
+
+@click.command("plan", short_help="Judge a recipe before anything is trained, and propose a better order.")
+@click.option(
+    "--target",
+    "-t",
+    "targets",
+    multiple=True,
+    metavar="ID",
+    help="A target's id or TOML file; may be given several times.",
+)
+@click.option("--recipe", metavar="NAME|FILE", help="A recipe's name or TOML file, instead of the project's own.")
+@click.option(
+    "--project",
+    "-C",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="The folder of edgekit.toml. Default: this one; without an edgekit.toml nothing is known of the model.",
+)
+@click.option("--inspect", is_flag=True, help="Load the models, and keep what they are for the next time.")
+@click.option("--fix", "form", flag_value="fix", help="Print the better recipe as TOML.")
+@click.option("--json", "form", flag_value="json", help="Print one JSON object.")
+@click.option("--sarif", "form", flag_value="sarif", help="Print SARIF 2.1.0, for code hosts and editors.")
+def command(targets: tuple[str, ...], recipe: str | None, folder: Path | None, inspect: bool, form: str | None) -> int:
+    """Show the steps of the project's recipe, and what is wrong with them. Nothing is trained.
+
+    Exits with 1 where there is an error. With --fix it is the better recipe that counts.
+    """
+    from edgekit.cli.console import print_tables
+    from edgekit.consultation import consulted
+    from edgekit.report.plans import fixed_toml, plan_json, plan_report
+
+    told = consulted(folder, _watcher(quiet=form is not None or not inspect), recipe, targets, inspect=inspect)
+    if form == "fix":
+        click.echo(fixed_toml(told), nl=False)
+        return 1 if told.advice.has_errors else 0
+    if form == "json":
+        click.echo(plan_json(told))
+    elif form == "sarif":
+        from edgekit.report.sarif import sarif_log
+
+        click.echo(sarif_log(told))
+    else:
+        print_tables(*plan_report(told))
+    return 1 if told.has_errors else 0
+
+
+def _watcher(*, quiet: bool) -> "Progress":
+    """Only a look at the models takes long enough to be told of."""
+    if quiet:
+        from edgekit.progress import Silent
+
+        return Silent()
+    from edgekit.cli.progress import watcher
+
+    return watcher(quiet=False)

@@ -1,0 +1,135 @@
+"""What there is to say of a recipe before anything is trained: what `edgekit plan` tells."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekit.errors import ProjectError
+from edgekit.execution.surveys import known_surveys, surveyed
+from edgekit.planning.advice import Advice, advised
+from edgekit.planning.interactions import Severity
+from edgekit.planning.lint import (
+    Finding,
+    Judgement,
+    Undecided,
+    interactions_of,
+    linted,
+    merged_findings,
+    surroundings_of,
+)
+from edgekit.planning.recipe import RECOMMENDED, Recipe, find_recipe, recipe_for, recipe_of
+from edgekit.progress import Progress
+from edgekit.project.project import PROJECT_FILE, Project, load_project
+from edgekit.project.survey import Survey
+from edgekit.target import Target, find_target
+from edgekit.traits import Role
+
+
+@dataclass(frozen=True)
+class Consultation:
+    """A recipe, judged for each target and advised on for all of them."""
+
+    recipe: Recipe
+    project: Project | None
+    targets: tuple[Target, ...]
+    """Empty: not known."""
+    surveys: Mapping[Role, Survey | None]
+    """What is known of the models; None of one that nobody has looked at."""
+    judgement: Judgement
+    """For the target with the gravest findings."""
+    findings: tuple[Finding, ...]
+    """For all targets; one that does not hang on the target stands once."""
+    undecided: tuple[Undecided, ...]
+    advice: Advice
+
+    @property
+    def has_errors(self) -> bool:
+        return any(each.severity is Severity.ERROR for each in self.findings)
+
+
+def consulted(
+    folder: Path | None,
+    progress: Progress,
+    recipe_name: str | None = None,
+    target_names: Sequence[str] = (),
+    *,
+    inspect: bool = False,
+) -> Consultation:
+    """Judge the recipe of the project in `folder`, or the one named, for the targets named or else the project's own.
+
+    Where `folder` is None, the project is the one in this folder; without one there, nothing is known of the models.
+    What is known of them is what an earlier look kept; with `inspect` they are loaded and looked at now. Raises
+    ProjectError, RecipeError, TargetError and InteractionsError for wrong files and names.
+    """
+    project = _project(folder, inspect=inspect)
+    recipe = _recipe(project, recipe_name)
+    surveys = _surveys(project, recipe, progress, inspect=inspect)
+    targets = _targets(project, target_names)
+    interactions = interactions_of(project)
+    surroundings = [surroundings_of(project, each, surveys) for each in targets or (None,)]
+    judgements = [linted(recipe, each, interactions) for each in surroundings]
+    gravest = min(range(len(judgements)), key=lambda index: _gravity(judgements[index]))
+    undecided = {each.code: each for judgement in judgements for each in judgement.undecided}
+    return Consultation(
+        recipe,
+        project,
+        tuple(targets),
+        surveys,
+        judgements[gravest],
+        merged_findings(judgements),
+        tuple(undecided.values()),
+        advised(
+            judgements[gravest],
+            surroundings[gravest],
+            interactions,
+            [each for index, each in enumerate(surroundings) if index != gravest],
+        ),
+    )
+
+
+def _project(folder: Path | None, *, inspect: bool) -> Project | None:
+    if folder is not None or Path(PROJECT_FILE).is_file():
+        return load_project(folder or Path())
+    if inspect:
+        raise ProjectError(
+            f"there is no {PROJECT_FILE} here, and so no model to inspect",
+            "change to a project's folder, or name it: -C DIR",
+        )
+    return None
+
+
+def _recipe(project: Project | None, name: str | None) -> Recipe:
+    """The one named, a file's path seen from here; else the project's; else the recommended one."""
+    if name is None and project is not None:
+        return recipe_of(project)
+    named = find_recipe(name or RECOMMENDED, Path())
+    return named if project is None else recipe_for(project, named)
+
+
+def _surveys(
+    project: Project | None, recipe: Recipe, progress: Progress, *, inspect: bool
+) -> Mapping[Role, Survey | None]:
+    if project is None:
+        return {}
+    known = known_surveys(project)
+    if not inspect:
+        return known
+    from edgekit.data.splits import Splits
+
+    splits = Splits(project)
+    roles = sorted({each.role for each in recipe.steps} & project.roles)
+    for role in roles:
+        progress.note(f"looking at the {role}")
+    return {**known, **{role: surveyed(project, splits, role) for role in roles}}
+
+
+def _targets(project: Project | None, names: Sequence[str]) -> list[Target]:
+    folders = (project.targets_folder,) if project is not None else ()
+    wanted = names or (project.targets if project is not None else ())
+    return [find_target(name, folders) for name in dict.fromkeys(wanted)]
+
+
+def _gravity(judgement: Judgement) -> tuple[int, int]:
+    """Lower is graver."""
+    warnings = [each for each in judgement.findings if each.severity is Severity.WARNING]
+    return -len(judgement.errors), -len(warnings)

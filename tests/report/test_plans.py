@@ -1,0 +1,96 @@
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from edgekit.consultation import Consultation, consulted
+from edgekit.planning.recipe import find_recipe
+from edgekit.progress import Silent
+from edgekit.report.plans import fixed_toml, plan_json, plan_report
+
+FAILED = "failed-int4-first"
+
+
+@pytest.fixture(autouse=True)
+def _no_project_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def about(recipe: str, *targets: str) -> Consultation:
+    return consulted(None, Silent(), recipe, targets)
+
+
+def text(told: Consultation) -> str:
+    console = Console(width=80)
+    with console.capture() as captured:
+        for part in plan_report(told):
+            console.print(part)
+    return captured.get()
+
+
+def test_the_failed_recipe_is_taken_apart() -> None:
+    shown = text(about(FAILED))
+    assert max(map(len, shown.splitlines())) <= 80
+    flat = " ".join(shown.split())
+    for part in (
+        "4 bits per tensor",
+        "error EK101 step 2 quantize-weights teacher and step 3 sparsify teacher",
+        "Primary flaw: step 2 quantize-weights teacher (EK101)",
+        "these findings vanish: EK101, EK108, EK202",
+        "step 3 sparsify teacher needs magnitudes that tell which weights matter",
+        "step 4 distill needs a teacher that knows what it was trained for",
+        "1 train teacher, 2 distill, 3 prune, 4 export, 5 simplify, 6 quantize, 7 fuse",
+        "Could be left out of that step 3 prune",
+        "--target ID names the device",
+    ):
+        assert part in flat, shown
+
+
+def test_a_sound_recipe_has_neither_flaw_nor_better_order() -> None:
+    shown = text(about("distil-prune-int8", "rpi4"))
+    assert "Primary flaw" not in shown and "Better order" not in shown
+    assert "info EK105" in shown and "pruned, then quantized (EK104)" in " ".join(shown.split())
+    assert "Could be left out\n" in "\n".join(line.rstrip() for line in shown.splitlines())
+
+
+def test_several_targets_are_told_apart() -> None:
+    shown = text(about("distil-int8", "rpi4", "rpi5"))
+    assert "for rpi4, rpi5" in shown and "EK404  step 5 quantize (rpi4)" in shown
+
+
+def test_json_counts_steps_from_one_and_holds_all_of_it() -> None:
+    told = json.loads(plan_json(about(FAILED)))
+    assert (told["schema"], told["recipe"], told["project"], told["targets"]) == (1, FAILED, None, [])
+    assert told["steps"][3]["needs"] == {"student": ["float", "torch"], "teacher": ["converged", "float", "torch"]}
+    first = told["findings"][0]
+    assert {"code", "severity", "step", "message", "fix", "evidence"} <= first.keys()
+    assert (first["code"], first["step"], first["other_step"]) == ("EK101", 2, 3)
+    assert (told["primary"]["step"], told["primary"]["code"]) == (2, "EK101")
+    assert [(each["step"], each["through"]) for each in told["cascade"]] == [(3, [2]), (4, [2, 3])]
+    assert [each["use"] for each in told["proposed"]] == [
+        "train", "distill", "prune", "export", "simplify", "quantize", "fuse",
+    ]  # fmt: skip
+    assert [each["label"] for each in told["omit"]] == ["prune"] and not told["remaining"]
+    clean = json.loads(plan_json(about("distil-int8", "rpi4")))
+    assert clean["primary"] is None and clean["cascade"] == [] and clean["changes"] == []
+    assert clean["good"][0]["code"] == "EK111"
+
+
+@pytest.mark.parametrize("targets", [(), ("rpi4",), ("rpi4", "x86-vnni")])
+def test_the_better_recipe_is_a_file_that_lints_clean(tmp_path: Path, targets: tuple[str, ...]) -> None:
+    written = fixed_toml(about(FAILED, *targets))
+    assert "# EK410: quantize-weights became quantize" in written
+    (tmp_path / "better.toml").write_text(written)
+    again = about("better.toml", *targets)
+    assert {each.severity for each in again.findings} == {"info"} and again.advice.primary is None
+    assert again.recipe.steps == about(FAILED, *targets).advice.proposal.recipe.steps
+    assert fixed_toml(again).startswith("# Nothing to change in 'better'.")
+
+
+def test_what_is_written_of_a_recipe_is_that_recipe(tmp_path: Path) -> None:
+    (tmp_path / "fixed.toml").write_text(fixed_toml(about("train-prune-int8", "rpi4")))
+    whole = find_recipe("train-prune-int8", tmp_path)
+    assert find_recipe("fixed.toml", tmp_path).steps == whole.steps
+    assert tomllib.loads((tmp_path / "fixed.toml").read_text())["about"] == whole.about

@@ -1,0 +1,92 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edgekit.consultation import Consultation, consulted
+from edgekit.errors import ProjectError, RecipeError, TargetError
+from edgekit.planning.recipe import RECOMMENDED
+from edgekit.progress import Silent
+
+MakeProject = Callable[..., Path]
+FAILED = "failed-int4-first"
+
+
+def about(folder: Path | None, recipe: str | None = None, *targets: str, inspect: bool = False) -> Consultation:
+    return consulted(folder, Silent(), recipe, targets, inspect=inspect)
+
+
+def test_without_a_project_the_recommended_recipe_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = about(None)
+    assert told.recipe.name == RECOMMENDED and told.project is None and not told.targets
+    assert not told.has_errors and {"EK301", "EK403"} <= {each.code for each in told.undecided}
+    with pytest.raises(ProjectError, match="no model to inspect"):
+        about(None, inspect=True)
+
+
+def test_a_project_brings_its_recipe_its_targets_and_once_looked_at_its_models(
+    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_project()
+    monkeypatch.chdir(folder)
+    told = about(None)
+    assert told.recipe.source == folder / "edgekit.toml" and [each.id for each in told.targets] == ["rpi4"]
+    assert "EK301" in {each.code for each in told.undecided}
+    assert not about(None, inspect=True).undecided
+    assert not about(folder).undecided, "what was seen is kept"
+
+
+def test_a_recipe_named_is_judged_as_it_stands(make_project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_project()
+    monkeypatch.chdir(folder)
+    assert about(folder, FAILED).has_errors
+    (folder / "mine.toml").write_text('[[steps]]\nuse = "load"\n[[steps]]\nuse = "export"\n')
+    with pytest.raises(RecipeError, match="names no weights"):
+        about(folder, "mine.toml")
+
+
+@pytest.mark.parametrize("targets", [("rpi4", "rpi5"), ("rpi5", "rpi4")])
+def test_one_recipe_is_proposed_for_all_targets(targets: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "signed.toml").write_text(
+        "".join(f'[[steps]]\nuse = "{use}"\n' for use in ("train", "sparsify", "export", "simplify", "quantize"))
+        + 'activation = "int8"\n'
+    )
+    told = about(None, str(tmp_path / "signed.toml"), *targets, "x86-vnni")
+    assert [each.target for each in told.findings if each.code == "EK405"] == ["x86-vnni"]
+    assert [each.target for each in told.findings if each.code == "EK404"] == ["rpi4"]
+    assert len([each for each in told.findings if each.code == "EK401"]) == 1
+    assert told.judgement.walked.steps[0].label == "train"
+    steps = [each.step for each in told.advice.proposal.recipe.steps]
+    assert [each.name() for each in steps] == ["train", "prune", "export", "simplify", "quantize"]
+    assert steps[-1].options()["activation"] == "target"
+    assert not told.advice.remaining
+
+
+def test_what_no_change_mends_is_told(tmp_path: Path) -> None:
+    (tmp_path / "bare.toml").write_text(BARE)
+    told = about(None, "distil-int8", str(tmp_path / "bare.toml"))
+    assert [each.code for each in told.advice.remaining] == ["EK403"]
+    assert not told.advice.has_errors
+
+
+BARE = """
+name = "a core without vectors"
+arch = "x86_64"
+cpu = ""
+isa = []
+channel_multiple = 8
+runtime = { name = "onnxruntime", version = "1.32.0" }
+quantization = { activation = "uint8", weight = "int8", per_channel = true, reduce_range = true }
+"""
+
+
+def test_wrong_names_are_told(tmp_path: Path) -> None:
+    with pytest.raises(TargetError, match="rpi44"):
+        about(None, None, "rpi44")
+    with pytest.raises(RecipeError, match="no recipe 'distil'"):
+        about(None, "distil")
+    with pytest.raises(RecipeError, match="cannot be read"):
+        about(None, "absent.toml")
+    with pytest.raises(ProjectError, match=r"no edgekit\.toml"):
+        about(tmp_path)
