@@ -19,7 +19,7 @@ from edgekit.planning.lint import (
 )
 from edgekit.planning.recipe import RECOMMENDED, Recipe, find_recipe, recipe_for, recipe_of
 from edgekit.progress import Progress
-from edgekit.project.project import PROJECT_FILE, Project, load_project
+from edgekit.project.project import PROJECT_FILE, Project, project_at
 from edgekit.project.survey import Survey
 from edgekit.target import Target, find_target
 from edgekit.traits import Role
@@ -88,14 +88,13 @@ def consulted(
 
 
 def _project(folder: Path | None, *, inspect: bool) -> Project | None:
-    if folder is not None or Path(PROJECT_FILE).is_file():
-        return load_project(folder or Path())
-    if inspect:
+    project = project_at(folder)
+    if project is None and inspect:
         raise ProjectError(
             f"there is no {PROJECT_FILE} here, and so no model to inspect",
             "change to a project's folder, or name it: -C DIR",
         )
-    return None
+    return project
 
 
 def _recipe(project: Project | None, name: str | None) -> Recipe:

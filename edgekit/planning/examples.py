@@ -46,6 +46,7 @@ def surroundings_given(given: Mapping[str, Any]) -> Surroundings:
     )
     teacher = replace(model, parameters=round(_PARAMETERS / given.get("student_share", 0.5)))
     target = find_target(given.get("target", "rpi4"))
+    roles = frozenset({Role.TEACHER, Role.STUDENT} if given.get("teacher", True) else {Role.STUDENT})
     scheme = {name: given[name] for name in ("reduce_range", "symmetric_activation") if name in given}
     target = target.model_copy(
         update={
@@ -53,4 +54,4 @@ def surroundings_given(given: Mapping[str, Any]) -> Surroundings:
             "quantization": target.quantization.model_copy(update=scheme),
         }
     )
-    return Surroundings(target, {Role.TEACHER: teacher, Role.STUDENT: model})
+    return Surroundings(target, {Role.TEACHER: teacher, Role.STUDENT: model}, roles)

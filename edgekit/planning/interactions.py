@@ -1,6 +1,7 @@
 """interactions.toml -> Interactions: which techniques go together, as data, and whether a row speaks of given steps."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from itertools import combinations, product
@@ -182,30 +183,77 @@ def _families(condition: Condition) -> frozenset[str]:
 
 Interactions = tuple[Interaction, ...]
 
-OTHER_CODES = {
-    "EK001": (
+
+@dataclass(frozen=True)
+class Rule:
+    """A finding that rests on contracts, or on a study, and stands in no table."""
+
+    title: str
+    severity: Severity
+    why: str
+    fix: str
+    source: str
+    """What it rests on."""
+    example: Example
+
+
+_CONTRACTS = "the contracts of the steps"
+
+RULES = {
+    "EK001": Rule(
         "a step cannot work on what it gets",
+        Severity.ERROR,
         "Each step's contract says what a model must be for it (a PyTorch module or an ONNX file, float or integers, "
         "trained, shaped, folded, portable), what it makes of it and what it keeps. Another step took what this one "
         "needs, or no step gave it. It cannot be run, and so it cannot be allowed.",
+        "move the step before the one that took what it needs, or add the one that gives it",
+        _CONTRACTS,
+        Example(triggers="train; export; prune; simplify; quantize", silent="train; prune; export; simplify; quantize"),
     ),
-    "EK002": (
+    "EK002": Rule(
         "a step needs a model that the project does not have",
+        Severity.ERROR,
         "Distillation reads a teacher; edgekit.toml names none in [model].",
+        'name one: teacher = "model:teacher" in [model]; or train instead (recipe train-prune-int8)',
+        _CONTRACTS,
+        Example(triggers="distill; export", silent="train; export", given={"teacher": False}),
     ),
-    "EK003": ("nothing for the device", "The recipe ends without an ONNX file of the student."),
-    "EK190": (
+    "EK003": Rule(
+        "nothing for the device",
+        Severity.ERROR,
+        "The recipe ends without an ONNX file of the student.",
+        "add the step export",
+        _CONTRACTS,
+        Example(triggers="train", silent="train; export"),
+    ),
+    "EK190": Rule(
         "an order that loses on your own model",
-        "edgekit study measured both orders of two steps on this project, and this one lost, the 95 % interval lying "
-        "below zero. No row of the table speaks of the pair.",
+        Severity.ERROR,
+        "Both orders of two steps were measured on this project, and this one lost, the 95 % interval lying below "
+        "zero. No row of the table speaks of the pair.",
+        "put them the other way round",
+        "a study's results for the project",
+        Example(
+            triggers="train; qat; sparsify; export; simplify; quantize",
+            silent="train; sparsify; qat; export; simplify; quantize",
+            given={"study": "an example: qat before sparsify against the other order: -5.0 points [-7.0, -3.0]"},
+        ),
     ),
-    "EK191": (
+    "EK191": Rule(
         "a step that is not worth its stage on your own model",
-        "edgekit study --ablate measured the recipe with and without this step: neither the metric nor the file gets "
+        Severity.WARNING,
+        "The recipe was measured on this project with and without this step: neither the metric nor the file gets "
         "better by it.",
+        "leave it out",
+        "a study's results for the project",
+        Example(
+            triggers="train; sparsify; export; simplify; quantize",
+            silent="train; export; simplify; quantize",
+            given={"study": "an example: with sparsify against without it: 0.0 points [-1.0, 1.0], and no fewer bytes"},
+        ),
     ),
 }
-"""Findings that rest on contracts, or on a study, and stand in no table: title and reason by code."""
+"""By code."""
 
 
 @cache
@@ -383,27 +431,3 @@ def _compatible(one: Constraint, other: Constraint) -> bool:
         return any(_holds(constraint, each) for each in values)
     choices = [list(each) if isinstance(each, tuple) else [each] for each in (one, other)]
     return any(left == right for left, right in product(*choices))
-
-
-def family_of(word: str, step_families: Mapping[str, Family]) -> Family:
-    """The technique family that a word names: a family, a step, or what people call either. Raises
-    InteractionsError."""
-    names = {**{each.value: each for each in Family}, **step_families, **_ALSO_CALLED}
-    if word.lower() not in names:
-        raise InteractionsError(f"no technique '{word}'", did_you_mean(word.lower(), list(names)))
-    return names[word.lower()]
-
-
-_ALSO_CALLED = {
-    "distil": Family.DISTILLATION,
-    "kd": Family.DISTILLATION,
-    "pruned": Family.PRUNING,
-    "sparsity": Family.PRUNING,
-    "ptq": Family.QUANTIZATION,
-    "int8": Family.QUANTIZATION,
-    "int4": Family.QUANTIZATION,
-    "quantisation": Family.QUANTIZATION,
-    "fusion": Family.GRAPH,
-    "graph-optimization": Family.GRAPH,
-    "optimization": Family.GRAPH,
-}

@@ -7,7 +7,7 @@ from typing import Any
 
 from edgekit.host import this_host
 from edgekit.planning.interactions import (
-    OTHER_CODES,
+    RULES,
     Condition,
     Evidence,
     Interaction,
@@ -174,7 +174,7 @@ def _of_fault(fault: Fault) -> Finding:
         code=FAULT_CODES[fault.kind],
         severity=Severity.ERROR,
         verdict=Verdict.POOR,
-        title=OTHER_CODES[FAULT_CODES[fault.kind]][0],
+        title=RULES[FAULT_CODES[fault.kind]].title,
         step=culprit,
         other=fault.step if fault.culprit is not None else None,
         message=fault.message,

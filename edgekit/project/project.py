@@ -118,6 +118,14 @@ class Project(_Table):
         return self.root / "dist"
 
 
+def project_at(folder: Path | None) -> Project | None:
+    """The project in a folder; where none is named, the one in this folder, if there is one. Raises ProjectError as
+    `load_project` does."""
+    if folder is not None or Path(PROJECT_FILE).is_file():
+        return load_project(folder or Path())
+    return None
+
+
 def load_project(folder: Path) -> Project:
     """The project in a folder. Raises ProjectError where there is none or a key is wrong."""
     path = folder / PROJECT_FILE

@@ -15,12 +15,11 @@ from edgekit.planning.interactions import Severity
 from edgekit.planning.lint import Undecided
 from edgekit.planning.plan import PlannedStep
 from edgekit.planning.recipe import RecipeStep, recipe_toml
-from edgekit.report.tables import table
+from edgekit.report.tables import COLOURS, table
 from edgekit.target import Target
 from edgekit.traits import Facts, Format
 
 SCHEMA = 1
-COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 
 
 def plan_report(told: Consultation) -> list[RenderableType]:

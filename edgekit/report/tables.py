@@ -3,6 +3,9 @@
 from rich import box
 from rich.table import Table
 
+from edgekit.planning.interactions import Severity
+
+COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 MARKS = {"passed": "[green]passed[/]", "failed": "[bold red]FAILED[/]", "not_run": "[yellow]not run[/]"}
 
 

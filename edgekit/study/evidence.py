@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.errors import EvidenceError, first_line
-from edgekit.planning.interactions import OTHER_CODES, Evidence, Severity, Verdict
+from edgekit.planning.interactions import RULES, Evidence, Severity, Verdict
 from edgekit.planning.lint import Finding, Judgement
 from edgekit.planning.plan import PlannedStep
 from edgekit.project.project import Project
@@ -184,8 +184,8 @@ def _ordered_finding(
         step=first.index,
         other=then.index,
         message=f"{names}: {title}",
-        why=shipped.why if shipped else OTHER_CODES["EK190"][1],
-        fix="put them the other way round" if measured.verdict is Verdict.POOR else "",
+        why=shipped.why if shipped else RULES["EK190"].why,
+        fix=RULES["EK190"].fix if measured.verdict is Verdict.POOR else "",
         evidence=(
             _evidence(study, measured.points, "this order against the other"),
             *(shipped.evidence if shipped else ()),
@@ -195,18 +195,18 @@ def _ordered_finding(
 
 
 def _ablated_finding(study: Study, ablated: Ablated, each: PlannedStep) -> Finding:
-    title, why = OTHER_CODES["EK191"]
+    rule = RULES["EK191"]
     size = f"{ablated.bytes_without:,} bytes without it, {ablated.bytes_with:,} with it"
     return Finding(
         code="EK191",
         severity=Severity.WARNING,
         verdict=Verdict.POOR,
-        title=title,
+        title=rule.title,
         step=each.index,
         other=None,
-        message=f"step {each.index + 1} {each.label}: {title} ({size})",
-        why=why,
-        fix="leave it out",
+        message=f"step {each.index + 1} {each.label}: {rule.title} ({size})",
+        why=rule.why,
+        fix=rule.fix,
         evidence=(_evidence(study, ablated.points, "with this step against without it"),),
     )
 

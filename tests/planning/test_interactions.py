@@ -6,16 +6,14 @@ from hypothesis import strategies as st
 
 from edgekit.errors import InteractionsError
 from edgekit.planning.interactions import (
-    OTHER_CODES,
+    RULES,
     Severity,
     Verdict,
-    family_of,
     fits,
     interactions_with,
     load_interactions,
     shipped_interactions,
 )
-from edgekit.steps.technique import Family
 
 ROW = """
 [[interactions]]
@@ -48,7 +46,7 @@ def written(folder: Path, *rows: str) -> Path:
 
 def test_every_shipped_row_is_sound_and_says_what_to_do() -> None:
     rows = shipped_interactions()
-    assert {each.code for each in rows}.isdisjoint(OTHER_CODES)
+    assert {each.code for each in rows}.isdisjoint(RULES)
     for each in rows:
         assert each.evidence and each.why.endswith("."), each.code
         if each.verdict is Verdict.POOR:
@@ -158,13 +156,3 @@ def test_conditions_are_three_valued(one: bool | None, other: bool | None) -> No
     unknown = frozenset(name for name, value in known.items() if value is None)
     held = fits(condition, known, unknown)
     assert held == (False if False in (one, other) else None if None in (one, other) else True)
-
-
-@pytest.mark.parametrize("word", ["quantization", "INT8", "ptq", "quantize", "quantisation"])
-def test_people_call_techniques_by_many_names(word: str) -> None:
-    assert family_of(word, {"quantize": Family.QUANTIZATION}) is Family.QUANTIZATION
-
-
-def test_an_unknown_technique_is_told() -> None:
-    with pytest.raises(InteractionsError, match="no technique 'prunning'"):
-        family_of("prunning", {})

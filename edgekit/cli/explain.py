@@ -1,0 +1,36 @@
+"""edgekit explain"""
+
+from pathlib import Path
+
+import click
+
+
+@click.command("explain", short_help="Why a finding is one: reason, evidence, and an example.")
+@click.argument("words", nargs=-1, metavar="[CODE]... | [TECHNIQUE [TECHNIQUE]]")
+@click.option(
+    "--project",
+    "-C",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="The folder of edgekit.toml, whose own interactions.toml counts. Default: this one.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(words: tuple[str, ...], folder: Path | None, as_json: bool) -> int:
+    """What a finding's code means (EK101), what is known of a technique (pruning), or of two in either order
+    (quantization pruning). Without words: every finding in a line."""
+    from edgekit.cli.console import print_tables
+    from edgekit.planning.explanations import explained
+    from edgekit.planning.lint import interactions_of
+    from edgekit.project.project import project_at
+    from edgekit.report.explanations import codes_report, explanations_json, explanations_report
+
+    told = explained(words, interactions_of(project_at(folder)))
+    if as_json:
+        click.echo(explanations_json(told))
+    elif not words:
+        print_tables(codes_report(told))
+    elif told:
+        print_tables(*explanations_report(told))
+    else:
+        click.echo(f"the table says nothing of {' and '.join(words)}")
+    return 0

@@ -1,0 +1,169 @@
+"""Findings explained: when one holds, why, on what evidence, and an example beside one in which nothing is found."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import edgekit.steps as steps_room
+from edgekit.errors import InteractionsError, did_you_mean
+from edgekit.planning.interactions import (
+    RULES,
+    Condition,
+    Constraint,
+    Evidence,
+    Example,
+    Interaction,
+    Interactions,
+    Members,
+    Range,
+    Severity,
+    Verdict,
+)
+from edgekit.steps.step import Step
+from edgekit.steps.technique import Family
+
+
+@dataclass(frozen=True)
+class Explanation:
+    code: str
+    title: str
+    verdict: Verdict
+    severity: Severity | None
+    """None of what is good."""
+    rule: str
+    """When it holds; empty where the title says it all."""
+    why: str
+    fix: str
+    evidence: tuple[Evidence, ...]
+    example: Example | None
+    """None where no step applies the technique yet."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "code": self.code,
+            "title": self.title,
+            "verdict": self.verdict,
+            "severity": self.severity,
+            "rule": self.rule,
+            "reason": self.why,
+            "fix": self.fix,
+            "evidence": [each.model_dump() for each in self.evidence],
+            "example": self.example.model_dump() if self.example else None,
+        }
+
+
+def explained(words: Sequence[str], interactions: Interactions) -> tuple[Explanation, ...]:
+    """What there is to say of codes, of a technique, or of two techniques in either order; of everything where there
+    are no words. Raises InteractionsError for a code or technique that is none, and for more than two techniques."""
+    known = {**{code: _of_rule(code) for code in RULES}, **{row.code: _of_row(row) for row in interactions}}
+    if not words:
+        return tuple(known[code] for code in sorted(known))
+    codes = [word.upper() for word in words]
+    if all(code.startswith("EK") for code in codes):
+        for code in codes:
+            if code not in known:
+                raise InteractionsError(f"no finding has the code '{code}'", did_you_mean(code, sorted(known)))
+        return tuple(known[code] for code in dict.fromkeys(codes))
+    if len(words) > 2:
+        raise InteractionsError(
+            f"{len(words)} words where codes, or one or two techniques, are asked for",
+            "edgekit explain quantization pruning",
+        )
+    families = [family_of(word) for word in words]
+    return tuple(known[row.code] for row in interactions if _speaks_of(row, families))
+
+
+def family_of(word: str) -> Family:
+    """The technique family that a word names: a family, a step, or what people call either. Raises
+    InteractionsError."""
+    steps_room.load_all()
+    steps = {name: kind().technique(None).family for name, kind in Step.registry.items()}
+    names = {**{each.value: each for each in Family}, **steps, **_ALSO_CALLED}
+    if word.lower() not in names:
+        raise InteractionsError(f"no technique '{word}'", did_you_mean(word.lower(), list(names)))
+    return names[word.lower()]
+
+
+_ALSO_CALLED: Mapping[str, Family] = {
+    "distil": Family.DISTILLATION,
+    "knowledge-distillation": Family.DISTILLATION,
+    "kd": Family.DISTILLATION,
+    "pruned": Family.PRUNING,
+    "sparsity": Family.PRUNING,
+    "ptq": Family.QUANTIZATION,
+    "int8": Family.QUANTIZATION,
+    "int4": Family.QUANTIZATION,
+    "quantisation": Family.QUANTIZATION,
+    "fusion": Family.GRAPH,
+    "graph-optimization": Family.GRAPH,
+    "optimization": Family.GRAPH,
+}
+
+
+def _speaks_of(row: Interaction, families: Sequence[Family]) -> bool:
+    if len(families) == 1:
+        return any(families[0] in each for each in row.families)
+    if row.first is None:
+        return False
+    orders = (families, families[::-1])
+    return any(all(one in each for one, each in zip(order, row.families, strict=True)) for order in orders)
+
+
+def _of_rule(code: str) -> Explanation:
+    rule = RULES[code]
+    evidence = Evidence(kind="documentation", source=rule.source, says="the finding's own message has the particulars")
+    return Explanation(code, rule.title, Verdict.POOR, rule.severity, "", rule.why, rule.fix, (evidence,), rule.example)
+
+
+def _of_row(row: Interaction) -> Explanation:
+    severity = row.severity or (Severity.INFO if row.verdict is Verdict.MODERATE else None)
+    return Explanation(
+        row.code, row.title, row.verdict, severity, _rule(row), row.why, row.fix, row.evidence, row.example
+    )
+
+
+def _rule(row: Interaction) -> str:
+    """A row's conditions in words."""
+    if row.count is not None:
+        parts = [f"at least {row.count} steps: {_step_in_words(row.step or {})}"]
+    elif row.step is not None:
+        parts = [f"a step: {_step_in_words(row.step)}"]
+    else:
+        parts = [f"first {_step_in_words(row.first or {})}", f"later {_step_in_words(row.then or {})}"]
+    if row.without_before is not None:
+        parts.append(f"none before it: {_step_in_words(row.without_before)}")
+    if row.without_after is not None:
+        parts.append(f"none after it: {_step_in_words(row.without_after)}")
+    if row.when:
+        parts.append(f"where {', '.join(_property_in_words(*each) for each in row.when.items())}")
+    if row.planned:
+        parts.append("no step applies it yet")
+    return "; ".join(parts)
+
+
+def _step_in_words(condition: Condition) -> str:
+    family = condition.get("family")
+    others = [_property_in_words(*each) for each in condition.items() if each[0] != "family"]
+    named = _value_in_words(family) if family is not None else "any technique"
+    return f"{named} ({', '.join(others)})" if others else named
+
+
+def _property_in_words(name: str, constraint: Constraint) -> str:
+    spoken = name.replace("_", " ")
+    if isinstance(constraint, bool):
+        return spoken if constraint else f"not {spoken}"
+    return f"{spoken} {_value_in_words(constraint)}"
+
+
+def _value_in_words(constraint: Constraint) -> str:
+    if isinstance(constraint, Range):
+        low = [f"at least {constraint.min:g}"] if constraint.min is not None else []
+        high = [f"at most {constraint.max:g}"] if constraint.max is not None else []
+        return " and ".join([*low, *high])
+    if isinstance(constraint, Members):
+        has = [f"with {' and '.join(constraint.has)}"] if constraint.has else []
+        lacks = [f"without {' or '.join(constraint.lacks)}"] if constraint.lacks else []
+        return ", ".join([*has, *lacks])
+    if isinstance(constraint, tuple):
+        return " or ".join(constraint)
+    return f"{constraint:g}" if isinstance(constraint, float) else str(constraint)

@@ -1,0 +1,96 @@
+from pathlib import Path
+
+import pytest
+
+from edgekit.errors import InteractionsError
+from edgekit.planning.examples import recipe_in_words, surroundings_given
+from edgekit.planning.explanations import explained, family_of
+from edgekit.planning.interactions import RULES, Interaction, Severity, Verdict, load_interactions, shipped_interactions
+from edgekit.planning.lint import FAULT_CODES, linted
+from edgekit.steps.technique import Family
+
+ROWS = shipped_interactions()
+
+
+def test_every_code_is_explained() -> None:
+    told = explained((), ROWS)
+    assert [each.code for each in told] == sorted({*RULES, *(row.code for row in ROWS)})
+    for each in told:
+        assert explained((each.code.lower(),), ROWS) == (each,)
+        assert each.title and each.why and each.evidence
+        assert each.fix or each.severity not in (Severity.ERROR, Severity.WARNING)
+        planned = next((row.planned for row in ROWS if row.code == each.code), False)
+        assert (each.example is None) == planned
+
+
+@pytest.mark.parametrize("code", sorted(FAULT_CODES.values()))
+def test_what_is_impossible_is_found_in_its_example_and_not_beside_it(code: str) -> None:
+    example = RULES[code].example
+    for words, expected in ((example.triggers, True), (example.silent, False)):
+        found = linted(recipe_in_words(words), surroundings_given(example.given), ROWS).findings
+        assert (code in {each.code for each in found}) == expected
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "verdicts"),
+    [
+        ("quantization", "pruning", {"EK101": Verdict.POOR, "EK104": Verdict.GOOD}),
+        ("distillation", "pruning", {"EK105": Verdict.MODERATE, "EK107": Verdict.POOR}),
+        ("qat", "graph-optimization", {"EK106": Verdict.GOOD}),
+    ],
+)
+def test_the_starting_pairs_are_answered_in_either_order(first: str, then: str, verdicts: dict[str, Verdict]) -> None:
+    told = explained((first, then), ROWS)
+    assert verdicts.items() <= {each.code: each.verdict for each in told}.items()
+    assert explained((then, first), ROWS) == told
+
+
+def test_a_technique_alone_brings_every_row_that_speaks_of_it() -> None:
+    found = {each.code for each in explained(("pruning",), ROWS)}
+    assert {"EK101", "EK105", "EK301", "EK401"} <= found and "EK111" not in found
+    assert explained(("training", "graph"), ROWS) == ()
+
+
+@pytest.mark.parametrize("word", ["quantization", "INT8", "ptq", "quantize", "quantisation", "qat", "weight-only"])
+def test_people_call_techniques_by_many_names(word: str) -> None:
+    assert family_of(word) is Family.QUANTIZATION
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("prunning",), "no technique 'prunning'"),
+        (("EK999",), "no finding has the code 'EK999'"),
+        (("EK101", "pruning"), "no technique 'EK101'"),
+        (("pruning", "int8", "kd"), "3 words"),
+    ],
+)
+def test_what_cannot_be_explained_is_told(words: tuple[str, ...], told: str) -> None:
+    with pytest.raises(InteractionsError, match=told):
+        explained(words, ROWS)
+
+
+@pytest.mark.parametrize(
+    ("code", "rule"),
+    [
+        ("EK101", "first quantization (bits at most 4, granularity tensor); later pruning"),
+        ("EK201", "at least 4 steps: any technique (lossy)"),
+        ("EK302", "a step: pruning (structure heads); where architecture cnn or other; no step applies it yet"),
+        ("EK310", "a step: graph (not trained, role student); none after it: graph"),
+        ("EK404", "a step: quantization (bits 8, static); where isa with neon, without dotprod"),
+    ],
+)
+def test_conditions_are_put_in_words(code: str, rule: str) -> None:
+    assert explained((code,), ROWS)[0].rule == rule
+
+
+def test_a_range_has_two_ends(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text(
+        '[[interactions]]\ncode = "EK900"\ntitle = "t"\nstep = { bits = { min = 3, max = 4 } }\nverdict = "good"\n'
+        'without_before = { family = "pruning" }\nwhy = "w."\n'
+        'evidence = [{ kind = "claim", source = "s", says = "x" }]\n'
+    )
+    rows: tuple[Interaction, ...] = load_interactions(tmp_path / "own.toml")
+    assert explained(("EK900",), rows)[0].rule == (
+        "a step: any technique (bits at least 3 and at most 4); none before it: pruning"
+    )
