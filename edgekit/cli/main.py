@@ -8,7 +8,7 @@ import click
 from edgekit import __version__
 from edgekit.errors import EdgekitError, type_and_line
 
-_COMMANDS = ("init", "plan", "explain", "build", "bench", "inspect", "targets", "setup", "doctor", "cache")
+_COMMANDS = ("init", "plan", "explain", "recipes", "build", "bench", "inspect", "targets", "setup", "doctor", "cache")
 _INTERRUPTED = 130
 _UNEXPECTED = 3
 

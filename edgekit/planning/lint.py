@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from edgekit.host import this_host
@@ -21,7 +22,7 @@ from edgekit.planning.interactions import (
     step_properties,
 )
 from edgekit.planning.plan import Fault, Kind, PlannedStep, Walked, walked
-from edgekit.planning.recipe import Recipe
+from edgekit.planning.recipe import Recipe, find_recipe, shipped_recipes
 from edgekit.project.project import Project
 from edgekit.project.survey import Survey
 from edgekit.steps.technique import Family, Technique
@@ -160,6 +161,16 @@ def linted(recipe: Recipe, surroundings: Surroundings, interactions: Interaction
     found = sorted([*faults, *(each for each in lint.found if each.verdict is not Verdict.GOOD)], key=_place)
     sound = tuple(each for each in lint.found if each.verdict is Verdict.GOOD)
     return Judgement(recipe, walk, tuple(found), sound, tuple(lint.undecided.values()))
+
+
+def bare_judgement(recipe: Recipe) -> Judgement:
+    """What is wrong with a recipe whatever the model and the target."""
+    return linted(recipe, Surroundings(), shipped_interactions())
+
+
+def shipped_judgements() -> list[Judgement]:
+    """The same of every recipe that comes with edgekit."""
+    return [bare_judgement(find_recipe(name, Path())) for name in shipped_recipes()]
 
 
 def _place(finding: Finding) -> tuple[int, int, str]:

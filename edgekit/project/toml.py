@@ -59,6 +59,11 @@ def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
     return _ADAPTERS[kind]
 
 
+def schema_of(kind: type[Any]) -> dict[str, Any]:
+    """The JSON schema that values of a kind are held against."""
+    return _adapter(kind).json_schema(mode="validation")
+
+
 def _told(kind: type[Any], fault: ValidationError, where: str) -> tuple[str, str]:
     first = min(fault.errors(), key=lambda each: each["type"] not in ("extra_forbidden", "unexpected_keyword_argument"))
     key = ".".join(str(part) for part in first["loc"])
@@ -72,7 +77,7 @@ def _told(kind: type[Any], fault: ValidationError, where: str) -> tuple[str, str
 
 def _keys(kind: type[Any], path: tuple[int | str, ...]) -> list[str]:
     """The keys that `kind` knows in the table at `path`."""
-    schema: dict[str, Any] = _adapter(kind).json_schema(mode="validation")
+    schema = schema_of(kind)
     node = schema
     for part in (None, *path):
         if part is not None:

@@ -11,7 +11,19 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 def test_help_lists_every_command(run_edgekit: Run) -> None:
     told = run_edgekit("--help").stdout
-    for name in ("init", "plan", "explain", "build", "bench", "inspect", "targets", "setup", "doctor", "cache"):
+    for name in (
+        "init",
+        "plan",
+        "explain",
+        "recipes",
+        "build",
+        "bench",
+        "inspect",
+        "targets",
+        "setup",
+        "doctor",
+        "cache",
+    ):
         assert f"\n  {name} " in told
         done = run_edgekit(name, "--help")
         assert done.returncode == 0 and "Usage:" in done.stdout
@@ -29,6 +41,8 @@ def test_help_lists_every_command(run_edgekit: Run) -> None:
         (("plan", "--recipe", "text.toml"), 2, "no valid TOML"),
         (("plan", "--recipe", "absent.toml"), 2, "cannot be read"),
         (("plan", "--target", "rpi44"), 2, "did you mean 'rpi4'?"),
+        (("recipes", "show", "distil-int"), 2, "did you mean 'distil-int8'?"),
+        (("recipes", "show", "text.toml"), 2, "no valid TOML"),
         (("explain", "prunning"), 2, "did you mean 'pruning'?"),
         (("explain", "EK1O1"), 2, "did you mean 'EK"),
         (("bench", "absent.onnx"), 2, "there is no file absent.onnx"),

@@ -1,0 +1,46 @@
+"""edgekit recipes"""
+
+import click
+
+
+@click.group("recipes", short_help="List the recipes, or show one with its options.", invoke_without_command=True)
+@click.pass_context
+def command(ctx: click.Context) -> int | None:
+    """Orders of steps under a name: recipe = "NAME" in edgekit.toml, with [options.STEP] for what is to differ."""
+    return ctx.invoke(list_recipes) if ctx.invoked_subcommand is None else None
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
+def list_recipes(as_json: bool = False) -> int:
+    """One line a recipe, with what is found in it whatever the model and the target."""
+    from edgekit.cli.console import print_tables
+    from edgekit.planning.lint import shipped_judgements
+    from edgekit.report.recipes import recipes_json, recipes_report
+
+    judged = shipped_judgements()
+    if as_json:
+        click.echo(recipes_json(judged))
+    else:
+        print_tables(recipes_report(judged))
+    return 0
+
+
+@command.command("show")
+@click.argument("name", metavar="NAME|FILE")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the tables.")
+def show(name: str, as_json: bool) -> int:
+    """Every step of one recipe with its options, what they may be set to, and what they mean."""
+    from pathlib import Path
+
+    from edgekit.cli.console import print_tables
+    from edgekit.planning.lint import bare_judgement
+    from edgekit.planning.recipe import find_recipe
+    from edgekit.report.recipes import recipe_json, recipe_report
+
+    judged = bare_judgement(find_recipe(name, Path()))
+    if as_json:
+        click.echo(recipe_json(judged))
+    else:
+        print_tables(*recipe_report(judged))
+    return 0
