@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from rich.markup import escape
 
 from edgekit.build import Build, TargetBuild
-from edgekit.report.tables import MARKS, table, with_unit
+from edgekit.report.tables import COLOURS, MARKS, table, with_unit
 from edgekit.traits import Fidelity, Role
 
 SCHEMA = 1
@@ -20,8 +20,8 @@ def build_report(built: Build) -> list[RenderableType]:
     for each in built.targets:
         unit = next(one.unit for one in each.verdict.measurements if one.name == "metric")
         found += [_steps(built, each, unit), _models(each, unit), _gates(each), _closing(each)]
-    told = dict.fromkeys(finding for each in built.targets for finding in each.findings)
-    found += [f"[yellow]{one.severity} {one.code}:[/] {escape(one.message)}" for one in told]
+    told = {(one.code, one.message): one for each in built.targets for one in each.findings}
+    found += [f"[{COLOURS[one.severity]}]{one.severity} {one.code}:[/] {escape(one.message)}" for one in told.values()]
     found += [f"[yellow]assumed:[/] {escape(text)}" for text in built.assumed]
     return found
 

@@ -46,3 +46,26 @@ def test_nothing_heavy_is_loaded_to_plan(make_project: Callable[..., Path]) -> N
         [sys.executable, "-c", script], cwd=make_project(), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0 and done.stderr == "", done.stderr
+
+
+def test_the_failed_recipe_builds_where_it_is_allowed_and_mended_without(
+    run_edgekit: Run, make_project: Callable[..., Path]
+) -> None:
+    folder = make_project()
+    text = (folder / "edgekit.toml").read_text()
+    short = "\n".join(f"[options.{name}]\nepochs = 2" for name in ("train", "distill"))
+    failed = text[: text.index("[[steps]]")].replace("seed = 0", f'seed = 0\nrecipe = "{FAILED}"') + short
+    (folder / "edgekit.toml").write_text(failed)
+    refused = run_edgekit("build", "-q", cwd=folder)
+    assert refused.returncode == 2 and "edgekit plan" in refused.stderr and "--allow EK101" in refused.stderr
+    built = run_edgekit("build", "-q", "--allow", "EK101", cwd=folder)
+    assert built.returncode == 0 and "error EK101" in built.stdout, built.stderr
+    manifest = json.loads((folder / "dist" / "rpi4" / "manifest.json").read_text())
+    assert manifest["findings"][0]["code"] == "EK101"
+
+    (folder / "better.toml").write_text(run_edgekit("plan", "--fix", cwd=folder).stdout)
+    mended = failed.replace(FAILED, "better.toml") + "\n[options.prune]\nepochs = 2\n"
+    (folder / "edgekit.toml").write_text(mended)
+    built = run_edgekit("build", "-q", cwd=folder)
+    assert built.returncode == 0, built.stderr
+    assert json.loads((folder / "dist" / "rpi4" / "manifest.json").read_text())["findings"] == []
