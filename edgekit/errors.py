@@ -17,7 +17,7 @@
         |-- RunError               a run on a target crashed, hung or ran out of memory
         `-- StorageError           disk full, or a path that cannot be written
 
-Exit 1 is no error: a gate or a budget said no, and the report says which.
+Exit 1 is no error: a gate, a budget or a plan said no, and the report says which.
 """
 
 import errno

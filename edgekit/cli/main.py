@@ -34,7 +34,7 @@ def edgekit(debug: bool) -> None:
 
 
 def main() -> None:
-    """Run the command line and leave with 0 (fine), 1 (a gate or budget failed), 2 (usage or input) or 3 (a tool
+    """Run the command line and leave with 0 (fine), 1 (a gate, budget or plan failed), 2 (usage or input) or 3 (a tool
     failed)."""
     arguments = [each for each in sys.argv[1:] if each != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
