@@ -37,6 +37,7 @@ check: .venv/dev
 	$(BIN)/mypy
 
 benchmark: .venv/training .venv/emulators
+	$(BIN)/python benchmarks/planning.py
 	$(BIN)/python benchmarks/digits.py
 
 # torch first: anything that merely wants "torch" would take another build of it.

@@ -108,8 +108,8 @@ def all_trials(project: Project, planned: Arms, seeds: range) -> Any:
     target = find_target(TARGET)
     owners = [(project, planned.recipes)]
     for module, tables in planned.narrow.items():
-        models = project.model.model_copy(update={"student": f"{module}:student"})
-        owners.append((project.model_copy(update={"model": models}), tables))
+        models = project.model.changed(student=f"{module}:student")
+        owners.append((project.changed(model=models), tables))
     for owner, tables in owners:
         recipes: list[Recipe] = [recipe_from(name, steps, name) for name, steps in tables.items()]
         for trial in tried(owner, recipes, list(seeds), target, Watch()):

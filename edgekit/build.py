@@ -171,8 +171,8 @@ class _Builder:
         key = sha256_of_json(
             {
                 "verdict": [sha256_of_file(each.path) for each in models],
-                "target": target.model_dump(mode="json"),
-                "budgets": self.project.budgets.model_dump(),
+                "target": target.to_json(),
+                "budgets": self.project.budgets.to_json(),
                 "metric": [self.project.metric, *(each.metric for each in models)],
                 "data": self.driver.data.digest(Data.EVALUATION),
                 "runner": identity,

@@ -1,7 +1,6 @@
 """What there is to say of a recipe before anything is trained: what `edgekit plan` tells."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.errors import ProjectError
@@ -21,12 +20,12 @@ from edgekit.planning.recipe import RECOMMENDED, Recipe, find_recipe, recipe_for
 from edgekit.progress import Progress
 from edgekit.project.project import PROJECT_FILE, Project, project_at
 from edgekit.project.survey import Survey
+from edgekit.project.toml import Record
 from edgekit.target import Target, find_target
 from edgekit.traits import Role
 
 
-@dataclass(frozen=True)
-class Consultation:
+class Consultation(Record, frozen=True):
     """A recipe, judged for each target and advised on for all of them."""
 
     recipe: Recipe

@@ -23,7 +23,6 @@ Exit 1 is no error: a gate, a budget or a plan said no, and the report says whic
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 
 
@@ -133,6 +132,8 @@ def _without_words(message: BaseException | str) -> str:
 
 def did_you_mean(word: str, known: list[str]) -> str:
     """The hint for an unknown word: its nearest known neighbour, else the known words."""
+    from difflib import get_close_matches
+
     near = get_close_matches(word, known, n=1, cutoff=0.6)
     if near:
         return f"did you mean '{near[0]}'?"

@@ -5,29 +5,25 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_serializer
+from msgspec import Meta
 
 from edgekit.errors import TargetError, did_you_mean
 from edgekit.host import DECISIVE_ISA, Host
-from edgekit.project.toml import read_toml, validated
+from edgekit.project.toml import Record, read_toml, validated
 
 Arch = Literal["aarch64", "x86_64"]
 RuntimeName = Literal["onnxruntime"]
 Isa = Literal["neon", "dotprod", "i8mm", "avx2", "avx512", "vnni"]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Runtime(_Record):
+class Runtime(Record, frozen=True, kw_only=True):
     """The runtime that the device carries; its version is what the emulator installs."""
 
     name: RuntimeName
-    version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
+    version: Annotated[str, Meta(pattern=r"^\d+\.\d+\.\d+$")]
 
 
-class Quantization(_Record):
+class Quantization(Record, frozen=True, kw_only=True):
     """The integer scheme that the target's kernels are fast and exact with."""
 
     activation: Literal["int8", "uint8"]
@@ -38,7 +34,7 @@ class Quantization(_Record):
     """7-bit weights: without VNNI, x86 saturates when it adds pairs of 8-bit products."""
 
 
-class CpuInfo(_Record):
+class CpuInfo(Record, frozen=True, kw_only=True):
     """What /proc/cpuinfo of an ARM board says; the emulator shows the same to the runtime."""
 
     implementer: str
@@ -48,43 +44,38 @@ class CpuInfo(_Record):
     features: tuple[str, ...]
 
 
-class Container(_Record):
+class Container(Record, frozen=True, kw_only=True):
     platform: str
-    memory_bytes: Annotated[int, Field(gt=0)]
+    memory_bytes: Annotated[int, Meta(gt=0)]
 
 
-class Budgets(_Record):
+class Budgets(Record, frozen=True, kw_only=True):
     """Limits that a build is judged by; an absent one is not judged."""
 
-    max_bytes: Annotated[int, Field(gt=0)] | None = None
-    max_drop: Annotated[float, Field(ge=0)] | None = None
+    max_bytes: Annotated[int, Meta(gt=0)] | None = None
+    max_drop: Annotated[float, Meta(ge=0)] | None = None
     """How far the metric may fall below the reference's: points (1.0 is 1 %) for accuracy, else in its own unit."""
     min_metric: float | None = None
-    max_latency_ms: Annotated[float, Field(gt=0)] | None = None
-    max_memory_bytes: Annotated[int, Field(gt=0)] | None = None
+    max_latency_ms: Annotated[float, Meta(gt=0)] | None = None
+    max_memory_bytes: Annotated[int, Meta(gt=0)] | None = None
 
 
-class Target(_Record):
+class Target(Record, frozen=True, kw_only=True):
     id: str
     name: str
     arch: Arch
     cpu: str
     """The CPU model's name as qemu-user takes it; empty where qemu cannot emulate it."""
     isa: frozenset[Isa]
-    clock_hz: Annotated[int, Field(gt=0)] | None = None
-    cores: Annotated[int, Field(gt=0)] | None = None
-    ram_bytes: Annotated[int, Field(gt=0)] | None = None
-    channel_multiple: Annotated[int, Field(ge=1, le=64)]
+    clock_hz: Annotated[int, Meta(gt=0)] | None = None
+    cores: Annotated[int, Meta(gt=0)] | None = None
+    ram_bytes: Annotated[int, Meta(gt=0)] | None = None
+    channel_multiple: Annotated[int, Meta(ge=1, le=64)]
     runtime: Runtime
     quantization: Quantization
     cpuinfo: CpuInfo | None = None
     container: Container | None = None
     budgets: Budgets = Budgets()
-
-    @field_serializer("isa")
-    def _sorted(self, isa: frozenset[str]) -> list[str]:
-        """A set has no order of its own, and this goes into the cache's keys and the manifest."""
-        return sorted(isa)
 
     def is_this(self, host: Host) -> bool:
         """Whether a figure taken on `host` is this target's own: same architecture, same deciding instruction sets,

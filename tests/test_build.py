@@ -283,7 +283,7 @@ def test_targets_come_from_the_command_or_the_project(tiny: Project) -> None:
     assert [each.id for each in chosen_targets(tiny, ())] == ["rpi4"]
     assert [each.id for each in chosen_targets(tiny, ("rpi5", "rpi3", "rpi5"))] == ["rpi5", "rpi3"]
     with pytest.raises(TargetError, match="no target is named"):
-        chosen_targets(tiny.model_copy(update={"targets": ()}), ())
+        chosen_targets(tiny.changed(targets=()), ())
 
 
 REGRESSION = {

@@ -84,7 +84,7 @@ def test_a_machine_is_a_target_only_with_the_same_deciding_instructions() -> Non
 
 def test_the_json_of_a_target_is_the_same_in_every_process() -> None:
     """It goes into keys and manifests; the order of a set changes with the hash seed."""
-    script = "from edgekit.target import find_target; print(find_target('x86-vnni').model_dump_json())"
+    script = "from edgekit.target import find_target; print(find_target('x86-vnni').to_json())"
     told = {
         subprocess.run(
             [sys.executable, "-c", script],

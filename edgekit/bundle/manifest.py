@@ -54,7 +54,7 @@ def manifest(
         "schema": SCHEMA,
         "edgekit": __version__,
         "project": project.name,
-        "target": target.model_dump(mode="json"),
+        "target": target.to_json(),
         "recipe": recipe,
         "seed": project.seed,
         "passed": verdict.passed,

@@ -48,7 +48,7 @@ class _Bars(Silent):
     """One bar for what is going on now, above it the finished steps."""
 
     def __init__(self) -> None:
-        self.console = Console(stderr=True, highlight=False)
+        self.console = Console(stderr=True, highlight=False, emoji=False)
         columns = (
             TextColumn("  {task.description}"),
             BarColumn(20),

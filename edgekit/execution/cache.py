@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from edgekit.errors import storage_errors
 from edgekit.files import folder_bytes, sha256_of_file, write_json
 
@@ -69,6 +67,8 @@ class Cache:
     @contextmanager
     def locked(self, key: str, waiting: Callable[[], None]) -> Iterator[None]:
         """Hold a key, so that two builds do not do the same work; `waiting` is called once if another one has it."""
+        from filelock import FileLock, Timeout
+
         path = self.folder / "locks" / f"{key}.lock"
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -116,6 +116,8 @@ class Cache:
     def prune(self, older_than_days: float = 0.0) -> int:
         """Remove the entries made more than so many days ago, and unfinished work; a key that a build holds is left
         alone. Returns the bytes freed."""
+        from filelock import FileLock, Timeout
+
         before = folder_bytes(self.folder)
         limit = time.time() - older_than_days * 86_400
         for folder in [*self.folder.glob("entries/*/*"), *self.folder.glob("partial/*")]:

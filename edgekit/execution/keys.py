@@ -88,7 +88,7 @@ def step_key(
             else [],
             "settings": {name: _setting(project, name, model.role) for name in sorted(contract.settings)},
             "data": {split: data.digest(split) for split in sorted(contract.data)},
-            "target": {name: target.model_dump(mode="json")[name] for name in sorted(contract.target)},
+            "target": {name: target.to_json()[name] for name in sorted(contract.target)},
             "code": code_version(type(planned.step).__module__),
             "packages": {name: package_version(name) for name in contract.packages},
         }

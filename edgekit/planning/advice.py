@@ -3,12 +3,13 @@
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from edgekit.planning.interactions import Interactions, Severity, Verdict, step_fits
 from edgekit.planning.lint import Finding, Judgement, Surroundings, is_compression, linted, merged_findings
 from edgekit.planning.recipe import RecipeStep
 from edgekit.planning.remedies import Proposal, proposed, remedied
+from edgekit.project.toml import Record
 from edgekit.steps.technique import Family
 
 _NEEDED = {
@@ -19,8 +20,7 @@ _NEEDED = {
 """What a technique builds on, by family."""
 
 
-@dataclass(frozen=True)
-class Primary:
+class Primary(Record, frozen=True):
     """The misstep without which most other findings vanish."""
 
     step: int
@@ -32,8 +32,7 @@ class Primary:
     """The codes of the other steps' findings, and of those shared with them, that go with it; one for each finding."""
 
 
-@dataclass(frozen=True)
-class Inherited:
+class Inherited(Record, frozen=True):
     """A later step that gets a damaged model."""
 
     step: int
@@ -45,8 +44,7 @@ class Inherited:
     """The findings that say so; none where the damage comes through another step."""
 
 
-@dataclass(frozen=True)
-class Omission:
+class Omission(Record, frozen=True):
     """A step of the proposed recipe that it can do without."""
 
     step: int
@@ -54,11 +52,11 @@ class Omission:
     codes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Advice:
+class Advice(Record, frozen=True):
     primary: Primary | None
     """None where nothing worse than info was found."""
     cascade: tuple[Inherited, ...]
+    """Empty where the primary flaw makes the recipe impossible: what cannot run damages nothing."""
     proposal: Proposal
     """The recipe itself where it is clean."""
     remaining: tuple[Finding, ...]
@@ -86,7 +84,7 @@ def advised(
     proposed_for = [proposal.judgement, *(linted(proposal.recipe, each, interactions) for each in others)]
     return Advice(
         primary,
-        () if primary is None else tuple(_cascade(judgement, primary.step, surroundings)),
+        tuple(_cascade(judgement, primary.step, surroundings)) if primary and primary.finding.can_be_allowed else (),
         proposal,
         tuple(each for each in merged_findings(proposed_for) if each.severity is not Severity.INFO),
         tuple(_omissions(proposal.judgement, surroundings, interactions)),
@@ -118,8 +116,7 @@ def _primary(judgement: Judgement, surroundings: Surroundings, interactions: Int
     return best[1] if best else None
 
 
-@dataclass(frozen=True)
-class _Identity:
+class _Identity(Record, frozen=True):
     """A finding, whatever the order of the steps has become."""
 
     code: str
@@ -127,8 +124,7 @@ class _Identity:
     steps: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class _Variant:
+class _Variant(Record, frozen=True):
     """A recipe with one step changed."""
 
     change: str

@@ -48,10 +48,7 @@ def surroundings_given(given: Mapping[str, Any]) -> Surroundings:
     target = find_target(given.get("target", "rpi4"))
     roles = frozenset({Role.TEACHER, Role.STUDENT} if given.get("teacher", True) else {Role.STUDENT})
     scheme = {name: given[name] for name in ("reduce_range", "symmetric_activation") if name in given}
-    target = target.model_copy(
-        update={
-            "isa": frozenset(given.get("isa", target.isa)),
-            "quantization": target.quantization.model_copy(update=scheme),
-        }
+    target = target.changed(
+        isa=frozenset(given.get("isa", target.isa)), quantization=target.quantization.changed(**scheme)
     )
     return Surroundings(target, {Role.TEACHER: teacher, Role.STUDENT: model}, roles)

@@ -14,8 +14,7 @@ from edgekit.planning.interactions import (
     Example,
     Interaction,
     Interactions,
-    Members,
-    Range,
+    Limits,
     Severity,
     Verdict,
 )
@@ -47,8 +46,8 @@ class Explanation:
             "rule": self.rule,
             "reason": self.why,
             "fix": self.fix,
-            "evidence": [each.model_dump() for each in self.evidence],
-            "example": self.example.model_dump() if self.example else None,
+            "evidence": [each.to_json() for each in self.evidence],
+            "example": self.example.to_json() if self.example else None,
         }
 
 
@@ -156,14 +155,12 @@ def _property_in_words(name: str, constraint: Constraint) -> str:
 
 
 def _value_in_words(constraint: Constraint) -> str:
-    if isinstance(constraint, Range):
+    if isinstance(constraint, Limits):
         low = [f"at least {constraint.min:g}"] if constraint.min is not None else []
         high = [f"at most {constraint.max:g}"] if constraint.max is not None else []
-        return " and ".join([*low, *high])
-    if isinstance(constraint, Members):
         has = [f"with {' and '.join(constraint.has)}"] if constraint.has else []
         lacks = [f"without {' or '.join(constraint.lacks)}"] if constraint.lacks else []
-        return ", ".join([*has, *lacks])
+        return ", ".join([*low, *high, *has, *lacks])
     if isinstance(constraint, tuple):
         return " or ".join(constraint)
     return f"{constraint:g}" if isinstance(constraint, float) else str(constraint)

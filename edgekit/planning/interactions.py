@@ -1,19 +1,18 @@
 """interactions.toml -> Interactions: which techniques go together, as data, and whether a row speaks of given steps."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from itertools import combinations, product
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from msgspec import Meta
 
 import edgekit.steps as steps_room
 from edgekit.errors import InteractionsError, did_you_mean
 from edgekit.project.survey import Architecture
-from edgekit.project.toml import read_toml, validated
+from edgekit.project.toml import Record, read_toml, validated
 from edgekit.steps.step import Step
 from edgekit.steps.technique import PROPERTIES, Family, Technique, properties
 from edgekit.target import Arch, RuntimeName
@@ -41,28 +40,33 @@ class Severity(StrEnum):
     INFO = "info"
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Limits(Record, frozen=True):
+    """Of a number: its ends, both allowed. Of a set: everything in `has`, nothing in `lacks`."""
 
-
-class Range(_Row):
     min: float | None = None
     max: float | None = None
-
-
-class Members(_Row):
-    """Of a set: everything in `has`, nothing in `lacks`."""
-
     has: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
 
+    def allow(self, value: Any) -> bool:
+        """Whether a number or a set is within them."""
+        if isinstance(value, int | float):
+            return (self.min is None or value >= self.min) and (self.max is None or value <= self.max)
+        return set(self.has) <= set(value) and not set(self.lacks) & set(value)
 
-Constraint = bool | float | str | tuple[str, ...] | Range | Members
+    def meet(self, other: "Limits") -> bool:
+        """Whether something could be within both."""
+        low = max((each.min for each in (self, other) if each.min is not None), default=float("-inf"))
+        high = min((each.max for each in (self, other) if each.max is not None), default=float("inf"))
+        return low <= high and not (set(self.has) & set(other.lacks) or set(other.has) & set(self.lacks))
+
+
+Constraint = bool | float | str | tuple[str, ...] | Limits
 Condition = dict[str, Constraint]
 Side = Literal["first", "then", "step"]
 
 
-class Evidence(_Row):
+class Evidence(Record, frozen=True, kw_only=True):
     """What a verdict rests on."""
 
     kind: Literal["paper", "published", "measured", "claim", "documentation"]
@@ -74,7 +78,7 @@ class Evidence(_Row):
     """By which the first of two arms is better: the mean, and the ends of the 95 % interval."""
 
 
-class Replacement(_Row):
+class Replacement(Record, frozen=True, kw_only=True):
     side: Side
     use: str
     options: dict[str, Any] = {}
@@ -82,12 +86,12 @@ class Replacement(_Row):
     """Options that go on under another name; those of the same name go on by themselves."""
 
 
-class Setting(_Row):
+class Setting(Record, frozen=True, kw_only=True):
     side: Side
     options: dict[str, Any]
 
 
-class Remedy(_Row):
+class Remedy(Record, frozen=True, kw_only=True):
     """What `edgekit plan --fix` does to the recipe: one of these."""
 
     swap: bool = False
@@ -101,7 +105,7 @@ class Remedy(_Row):
     """A step to put where the contracts allow it."""
 
 
-class Example(_Row):
+class Example(Record, frozen=True, kw_only=True):
     """Two short recipes, as `recipe_in_words` reads them, and what they are judged in."""
 
     triggers: str
@@ -112,15 +116,15 @@ class Example(_Row):
     """Where it is what surrounds a recipe that makes the difference."""
 
 
-class Interaction(_Row):
+class Interaction(Record, frozen=True, kw_only=True):
     """One row: an ordered pair (`first`, `then`), or one step, or, with `count`, all steps of a kind together."""
 
-    code: Annotated[str, Field(pattern=r"^EK[1-9]\d\d$")]
+    code: Annotated[str, Meta(pattern=r"^EK[1-9]\d\d$")]
     title: str
     first: Condition | None = None
     then: Condition | None = None
     step: Condition | None = None
-    count: Annotated[int, Field(ge=2)] | None = None
+    count: Annotated[int, Meta(ge=2)] | None = None
     """At least so many steps fit `step`."""
     without_before: Condition | None = None
     """No earlier step of the same model fits this."""
@@ -136,10 +140,9 @@ class Interaction(_Row):
     planned: bool = False
     """No step applies the technique yet: the row is explained, and never proposed."""
     example: Example | None = None
-    evidence: Annotated[tuple[Evidence, ...], Field(min_length=1)]
+    evidence: Annotated[tuple[Evidence, ...], Meta(min_length=1)]
 
-    @model_validator(mode="after")
-    def _is_whole(self) -> "Interaction":
+    def __post_init__(self) -> None:
         if (self.first is None) != (self.then is None) or (self.first is None) == (self.step is None):
             raise ValueError("a row has either 'first' and 'then', or 'step'")
         for condition in (self.first, self.then, self.step, self.without_before, self.without_after):
@@ -155,7 +158,6 @@ class Interaction(_Row):
                 raise ValueError("a poor verdict says what to do in 'fix'")
         elif self.severity is not None:
             raise ValueError("only a poor verdict has a severity: a moderate one is info, a good one is none")
-        return self
 
     @property
     def families(self) -> tuple[frozenset[str], ...]:
@@ -184,8 +186,7 @@ def _families(condition: Condition) -> frozenset[str]:
 Interactions = tuple[Interaction, ...]
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(Record, frozen=True):
     """A finding that rests on contracts, or on a study, and stands in no table."""
 
     title: str
@@ -326,11 +327,8 @@ def step_fits(condition: Condition, technique: Technique, role: Role) -> bool | 
 def _holds(constraint: Constraint, value: Any) -> bool:
     if value is None:
         return False
-    if isinstance(constraint, Range):
-        low = constraint.min is None or value >= constraint.min
-        return low and (constraint.max is None or value <= constraint.max)
-    if isinstance(constraint, Members):
-        return set(constraint.has) <= set(value) and not set(constraint.lacks) & set(value)
+    if isinstance(constraint, Limits):
+        return constraint.allow(value)
     if isinstance(constraint, tuple):
         return value in constraint
     return bool(value == constraint)
@@ -419,15 +417,10 @@ def _overlap(one: Condition, other: Condition) -> bool:
 
 
 def _compatible(one: Constraint, other: Constraint) -> bool:
-    if isinstance(one, Range) and isinstance(other, Range):
-        low = max((each.min for each in (one, other) if each.min is not None), default=float("-inf"))
-        high = min((each.max for each in (one, other) if each.max is not None), default=float("inf"))
-        return low <= high
-    if isinstance(one, Members) and isinstance(other, Members):
-        return not (set(one.has) & set(other.lacks) or set(other.has) & set(one.lacks))
-    if isinstance(one, Range | Members) or isinstance(other, Range | Members):
-        constraint, value = (one, other) if isinstance(one, Range | Members) else (other, one)
-        values = value if isinstance(value, tuple) else (value,)
-        return any(_holds(constraint, each) for each in values)
+    if isinstance(one, Limits) and isinstance(other, Limits):
+        return one.meet(other)
+    if isinstance(one, Limits) or isinstance(other, Limits):
+        limits, value = (one, other) if isinstance(one, Limits) else (other, one)
+        return any(_holds(limits, each) for each in (value if isinstance(value, tuple) else (value,)))
     choices = [list(each) if isinstance(each, tuple) else [each] for each in (one, other)]
     return any(left == right for left, right in product(*choices))

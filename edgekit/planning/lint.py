@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from edgekit.planning.plan import Fault, Kind, PlannedStep, Walked, walked
 from edgekit.planning.recipe import Recipe, find_recipe, shipped_recipes
 from edgekit.project.project import Project
 from edgekit.project.survey import Survey
+from edgekit.project.toml import Record
 from edgekit.steps.technique import Family, Technique
 from edgekit.target import Target
 from edgekit.traits import Role, Trait
@@ -35,12 +35,11 @@ _CONTRACT = Evidence(
 )
 
 
-@dataclass(frozen=True)
-class Surroundings:
+class Surroundings(Record, frozen=True):
     """What a recipe is judged in. None is: not known."""
 
     target: Target | None = None
-    surveys: Mapping[Role, Survey | None] = field(default_factory=dict)
+    surveys: Mapping[Role, Survey | None] = {}
     roles: frozenset[Role] = frozenset({Role.TEACHER, Role.STUDENT})
     training_data: bool | None = True
 
@@ -80,8 +79,7 @@ def interactions_of(project: Project | None) -> Interactions:
     return shipped_interactions()
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(Record, frozen=True):
     """Something to know of a recipe before it runs."""
 
     code: str
@@ -118,12 +116,11 @@ class Finding:
             "message": self.message,
             "reason": self.why,
             "fix": self.fix,
-            "evidence": [each.model_dump() for each in self.evidence],
+            "evidence": [each.to_json() for each in self.evidence],
         }
 
 
-@dataclass(frozen=True)
-class Undecided:
+class Undecided(Record, frozen=True):
     """A row that cannot be judged, and the properties that it hangs on."""
 
     code: str
@@ -131,8 +128,7 @@ class Undecided:
     needs: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Judgement:
+class Judgement(Record, frozen=True):
     recipe: Recipe
     walked: Walked
     findings: tuple[Finding, ...]
@@ -211,9 +207,9 @@ class _Lint:
     def judge(self, row: Interaction) -> None:
         if row.first is not None and row.then is not None:
             for index in range(len(self.walk.steps)):
-                for first in self.before[index]:
-                    sides = (self._fits(row.first, first), self._fits(row.then, index))
-                    self._add(row, index, first, self._holds(row, index, *sides))
+                then = self._fits(row.then, index)
+                for first in self.before[index] if then is not False else ():
+                    self._add(row, index, first, self._holds(row, index, self._fits(row.first, first), then))
         elif row.count is not None:
             self._judge_count(row)
         else:
@@ -306,5 +302,5 @@ def merged_findings(judgements: Sequence[Judgement]) -> tuple[Finding, ...]:
     for alike in found.values():
         by_target = {each.target: each for each in alike}
         holds_for_all = len(by_target) == len(judgements) > 1
-        merged += [replace(alike[0], target=None)] if holds_for_all else by_target.values()
+        merged += [alike[0].changed(target=None)] if holds_for_all else by_target.values()
     return tuple(sorted(merged, key=_place))

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from edgekit.errors import PlanError
 from edgekit.planning.recipe import Recipe, RecipeStep
+from edgekit.project.toml import Record
 from edgekit.steps.step import Step
 from edgekit.steps.technique import Family
 from edgekit.traits import Fact, Facts, Format, Role, Trait, facts
@@ -43,8 +44,7 @@ class PlannedStep(RecipeStep):
     """What is true of its output, by the contracts."""
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(Record, frozen=True):
     recipe: str
     steps: tuple[PlannedStep, ...]
     deployed: int
@@ -66,8 +66,7 @@ class Kind(StrEnum):
     """The recipe ends without a file for the device."""
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(Record, frozen=True):
     """Why a recipe cannot be run."""
 
     kind: Kind
@@ -79,8 +78,7 @@ class Fault:
     hint: str
 
 
-@dataclass(frozen=True)
-class Walked:
+class Walked(Record, frozen=True):
     """A recipe's steps with what holds after each; after a fault, as if its step had been given what it needs."""
 
     steps: tuple[PlannedStep, ...]

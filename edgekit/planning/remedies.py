@@ -1,14 +1,25 @@
 """A recipe that lints clean, made from one that does not: the findings' remedies, then a topological sort."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any
 
 from edgekit.errors import RecipeError
-from edgekit.planning.interactions import Condition, Interactions, Replacement, Side, Verdict, asked_order, step_fits
+from edgekit.planning.interactions import (
+    Condition,
+    Interactions,
+    Replacement,
+    Side,
+    Verdict,
+    asked_order,
+    fits,
+    step_fits,
+    step_properties,
+)
 from edgekit.planning.lint import Finding, Judgement, Surroundings, linted
 from edgekit.planning.plan import ENTRY, providers
 from edgekit.planning.recipe import Recipe, RecipeStep
+from edgekit.project.toml import Record
 from edgekit.steps.step import Step, step_from
 from edgekit.traits import Fact, Facts, Format, Role
 
@@ -16,8 +27,7 @@ _ROUNDS = 40
 _TRIES = 20_000
 
 
-@dataclass(frozen=True)
-class Proposal:
+class Proposal(Record, frozen=True):
     """The recipe proposed in the place of another, and what was changed, in order."""
 
     judgement: Judgement
@@ -142,10 +152,10 @@ class _Sorting:
         self.roles = surroundings.roles
         self.tries = 0
         orders = [order for row in interactions if (order := asked_order(row)) is not None]
-        techniques = [each.step.technique(surroundings.target) for each in steps]
+        sides = [step_properties(each.step.technique(surroundings.target), each.role) for each in steps]
 
         def fitting(condition: Condition, index: int) -> bool:
-            return step_fits(condition, techniques[index], steps[index].role) is True
+            return fits(condition, *sides[index]) is True
 
         self.before: list[set[int]] = [set() for _ in steps]
         for later in range(len(steps)):

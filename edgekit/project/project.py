@@ -3,26 +3,22 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from msgspec import Meta
 
 from edgekit.errors import DataError, ProjectError
 from edgekit.files import sha256_of_file, sha256_of_json
 from edgekit.project.sources import sources_digest
-from edgekit.project.toml import read_toml, validated
+from edgekit.project.toml import Record, read_toml, validated
 from edgekit.target import Budgets
 from edgekit.traits import Data, Role
 
 PROJECT_FILE = "edgekit.toml"
 
-EntryPoint = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+EntryPoint = Annotated[str, Meta(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
 """`module:function`, the module's file lying in the project's folder."""
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Models(_Table):
+class Models(Record, frozen=True, kw_only=True):
     teacher: EntryPoint | None = None
     student: EntryPoint
     teacher_weights: str | None = None
@@ -31,20 +27,20 @@ class Models(_Table):
     outputs: tuple[str, ...] = ()
 
 
-class Datasets(_Table):
+class Datasets(Record, frozen=True, kw_only=True):
     train: EntryPoint
     calibration: EntryPoint | None = None
     evaluation: EntryPoint
     data_files: tuple[str, ...] | None = None
     """Files and glob patterns that the datasets read. `[]` says that there are none; absent says nothing."""
-    batch_size: Annotated[int, Field(gt=0)] = 64
-    calibration_samples: Annotated[int, Field(gt=0)] = 512
+    batch_size: Annotated[int, Meta(gt=0)] = 64
+    calibration_samples: Annotated[int, Meta(gt=0)] = 512
 
 
-class Project(_Table):
+class Project(Record, frozen=True, kw_only=True):
     root: Path
-    name: Annotated[str, Field(pattern=r"^[A-Za-z_][\w-]*$")]
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z_][\w-]*$")]
+    seed: Annotated[int, Meta(ge=0, lt=2**32)] = 0
     targets: tuple[str, ...] = ()
     recipe: str | None = None
     metric: str = "accuracy"

@@ -1,6 +1,7 @@
 """What `edgekit plan` prints."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -127,7 +128,7 @@ def _primary(told: Consultation) -> Iterator[RenderableType]:
     yield _heading(f"Primary flaw: {_label(primary.step, steps)} ({primary.finding.code})")
     yield _indented(primary.finding.why)
     if primary.vanishing:
-        gone = ", ".join(primary.vanishing)
+        gone = ", ".join(f"{code} x {n}" if n > 1 else code for code, n in Counter(primary.vanishing).items())
         yield _indented(f"{primary.change[0].upper()}{primary.change[1:]}, these findings vanish: {gone}")
     if told.advice.cascade:
         yield _heading("Cascade")

@@ -25,14 +25,14 @@ def targets_report(targets: Sequence[Target]) -> RenderableType:
 
 def targets_json(targets: Sequence[Target]) -> str:
     """The same as one JSON object."""
-    told = [{"figures": _figures(each), **each.model_dump(mode="json")} for each in targets]
+    told = [{"figures": _figures(each), **each.to_json()} for each in targets]
     return json.dumps({"schema": SCHEMA, "targets": told}, indent=2)
 
 
 def target_report(target: Target) -> RenderableType:
     """Every field of one target."""
     rows = table(f"{target.id}: {target.name}", "field", "value")
-    for name, value in target.model_dump(mode="json").items():
+    for name, value in target.to_json().items():
         if isinstance(value, dict):
             for inner, part in value.items():
                 if part is not None:
@@ -44,7 +44,7 @@ def target_report(target: Target) -> RenderableType:
 
 def target_json(target: Target) -> str:
     """The same as one JSON object."""
-    return json.dumps({"schema": SCHEMA, **target.model_dump(mode="json")}, indent=2)
+    return json.dumps({"schema": SCHEMA, **target.to_json()}, indent=2)
 
 
 def _short(kind: str) -> str:

@@ -176,7 +176,7 @@ def _fetch_base(target: Target, base: Path, progress: Progress) -> None:
         site, version = root / "opt" / "site", _guest_python(root).name.removeprefix("python").replace(".", "")
     progress.note(f"downloading {target.runtime.name} {target.runtime.version} for {target.arch} (PyPI) to {base}")
     _install_wheels(target, site, version)
-    write_json(staging / _MARK, {"runtime": target.runtime.model_dump(), "arch": target.arch})
+    write_json(staging / _MARK, {"runtime": target.runtime.to_json(), "arch": target.arch})
     shutil.rmtree(base, ignore_errors=True)
     staging.rename(base)
 
@@ -256,7 +256,7 @@ def _root_with_cpu(base: Path, cpu: CpuInfo, cores: int) -> Path:
         link = view / entry.name
         if entry.name not in ("proc", "sys") and not link.is_symlink():
             link.symlink_to(entry.resolve() if entry.is_symlink() else entry)
-    write_json(view / _MARK, {"cpuinfo": cpu.model_dump(mode="json")})
+    write_json(view / _MARK, {"cpuinfo": cpu.to_json()})
     return view
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field
+from msgspec import Meta
 
 from edgekit.artifact import Artifact
 from edgekit.steps.step import Context, Contract, Outcome, Step
@@ -17,11 +17,11 @@ from edgekit.traits import Data, Format, Role, Trait, facts
 class Distill(Step):
     """Knowledge distillation with Hinton's loss (arXiv 1503.02531)."""
 
-    epochs: Annotated[int, Field(ge=1)] = 60
-    learning_rate: Annotated[float, Field(gt=0)] = 0.01
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    temperature: Annotated[float, Field(gt=0)] = 4.0
-    alpha: Annotated[float, Field(ge=0, le=1)] = 0.7
+    epochs: Annotated[int, Meta(ge=1)] = 60
+    learning_rate: Annotated[float, Meta(gt=0)] = 0.01
+    weight_decay: Annotated[float, Meta(ge=0)] = 0.01
+    temperature: Annotated[float, Meta(gt=0)] = 4.0
+    alpha: Annotated[float, Meta(ge=0, le=1)] = 0.7
     """The weight of the teacher's outputs; the targets weigh 1 - alpha."""
 
     contract = Contract(

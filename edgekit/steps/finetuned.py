@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from msgspec import Meta
 
 from edgekit.steps.step import Contract, Step
 from edgekit.traits import Data, Format, Trait, facts
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 class FineTunedStep(Step):
     """A step on a trained module that leaves a trained module."""
 
-    epochs: Annotated[int, Field(ge=0)] = 30
+    epochs: Annotated[int, Meta(ge=0)] = 30
     """Of fine-tuning under what the step imposed; 0 is none."""
-    learning_rate: Annotated[float, Field(gt=0)] = 0.005
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    learning_rate: Annotated[float, Meta(gt=0)] = 0.005
+    weight_decay: Annotated[float, Meta(ge=0)] = 0.01
     batch_norm: Literal["re-estimated", "kept"] = "re-estimated"
     """The statistics of the batch norms where there is no fine-tuning."""
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from msgspec import Meta
 
 from edgekit.artifact import Artifact
 from edgekit.errors import StepError
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Prune(FineTunedStep):
     """Structured pruning by group magnitude along the dependency graph (Fang et al., DepGraph, arXiv 2301.12900)."""
 
-    ratio: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    ratio: Annotated[float, Meta(gt=0, lt=1)] = 0.25
     """The share of each layer's channels to take; what stays is the nearest multiple of the target's own."""
 
     contract = replace(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field
+from msgspec import Meta
 
 from edgekit.artifact import Artifact
 from edgekit.steps.step import Context, Contract, Outcome, Step
@@ -19,9 +19,9 @@ class Qat(Step):
     rounded for each output channel, the inputs of every layer rounded in the range that calibration saw. What it leaves
     is a float module whose weights lie on the integer grid; the step quantize makes integers of them."""
 
-    epochs: Annotated[int, Field(ge=1)] = 20
-    learning_rate: Annotated[float, Field(gt=0)] = 0.001
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    epochs: Annotated[int, Meta(ge=1)] = 20
+    learning_rate: Annotated[float, Meta(gt=0)] = 0.001
+    weight_decay: Annotated[float, Meta(ge=0)] = 0.0
 
     contract = Contract(
         requires=facts(Format.TORCH, Trait.FLOAT, Trait.CONVERGED),

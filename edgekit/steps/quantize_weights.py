@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field
+from msgspec import Meta
 
 from edgekit.artifact import Artifact
 from edgekit.steps.finetuned import FineTunedStep
@@ -18,15 +18,15 @@ from edgekit.traits import Role
 class QuantizeWeights(FineTunedStep):
     """Rounding of the weights, simulated: activations stay float, and so does the file."""
 
-    bits: Annotated[int, Field(ge=2, le=8)] = 4
+    bits: Annotated[int, Meta(ge=2, le=8)] = 4
     granularity: Granularity = "channel"
     """How many weights share a scale: a tensor's, an output channel's, a group's within a channel."""
-    group_size: Annotated[int, Field(ge=2)] = 32
+    group_size: Annotated[int, Meta(ge=2)] = 32
     symmetric: bool = True
     """Levels on both sides of zero alike; otherwise between the smallest and the largest weight, zero among them."""
-    epochs: Annotated[int, Field(ge=0)] = 0
+    epochs: Annotated[int, Meta(ge=0)] = 0
     """Of fine-tuning on the levels (the gradient passes straight through the rounding); 0 is post-training."""
-    learning_rate: Annotated[float, Field(gt=0)] = 0.002
+    learning_rate: Annotated[float, Meta(gt=0)] = 0.002
 
     def technique(self, target: Target | None) -> Technique:
         return Technique(

@@ -1,6 +1,5 @@
 """simplify: the smallest equal graph that onnxsim or onnxslim finds, with shapes inferred and batch norms folded."""
 
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -93,6 +92,8 @@ class Simplify(Step):
 
 def _attempt(name: str, source: Path, path: Path, inputs: tuple[Any, ...]) -> dict[str, Any]:
     """Run one simplifier and say what came of it: equal (with nodes and bytes), differs, crashed, failed, timed out."""
+    import subprocess
+
     command = [sys.executable, "-c", _SIMPLIFIERS[name], str(source.resolve()), str(path)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import Field
+from msgspec import Meta
 
 from edgekit.artifact import Artifact
 from edgekit.steps.finetuned import FineTunedStep
@@ -18,7 +18,7 @@ from edgekit.traits import Role
 class Sparsify(FineTunedStep):
     """Unstructured magnitude pruning (Han et al., arXiv 1506.02626): the shapes stay, so does the file's size."""
 
-    sparsity: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    sparsity: Annotated[float, Meta(gt=0, lt=1)] = 0.5
     """The share of the weights that become zero."""
     scope: Literal["layer", "model"] = "layer"
     """Whether each layer loses that share, or the model as a whole."""

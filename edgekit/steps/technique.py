@@ -63,4 +63,4 @@ PROPERTIES = frozenset(each.name for each in fields(Technique))
 
 def properties(technique: Technique) -> dict[str, Any]:
     """The properties by name."""
-    return {each.name: getattr(technique, each.name) for each in fields(technique)}
+    return dict(vars(technique))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field
+from msgspec import Meta
 
 from edgekit.artifact import Artifact
 from edgekit.steps.step import Context, Contract, Outcome, Step
@@ -17,9 +17,9 @@ from edgekit.traits import Data, Format, Role, Trait, facts
 class Train(Step):
     """Train the entry point's module from its initial weights with the task's loss."""
 
-    epochs: Annotated[int, Field(ge=1)] = 60
-    learning_rate: Annotated[float, Field(gt=0)] = 0.01
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    epochs: Annotated[int, Meta(ge=1)] = 60
+    learning_rate: Annotated[float, Meta(gt=0)] = 0.01
+    weight_decay: Annotated[float, Meta(ge=0)] = 0.01
 
     contract = Contract(
         requires=facts(Format.TORCH, Trait.FLOAT),

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +140,7 @@ def judged_by(judgement: Judgement, study: Study) -> Judgement:
             findings.append(_ablated_finding(study, ablated, each))
     order = list(Severity)
     findings.sort(key=lambda each: (order.index(each.severity), each.step if each.step is not None else 99, each.code))
-    return replace(judgement, findings=tuple(findings), sound=tuple(sound))
+    return judgement.changed(findings=tuple(findings), sound=tuple(sound))
 
 
 def _step(told: Mapping[str, Any]) -> Mapping[str, Any]:

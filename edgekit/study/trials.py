@@ -57,7 +57,7 @@ def tried(
     A recipe may end with a module. Raises PlanError where a step cannot follow the ones before it.
     """
     plans = [_possible(recipe, project) for recipe in recipes]
-    drivers = [Driver(project.model_copy(update={"seed": seed}), progress) for seed in seeds]
+    drivers = [Driver(project.changed(seed=seed), progress) for seed in seeds]
     runs: list[list[tuple[StepRun, ...]]] = [[] for _ in recipes]
     scores: list[list[Array | None]] = [[] for _ in recipes]
     for number, driver in enumerate(drivers):

@@ -111,8 +111,8 @@ def verified(
 
 def merged(target: Budgets, project: Budgets) -> Budgets:
     """The project's budgets over the target's defaults."""
-    told = {key: value for key, value in project.model_dump().items() if value is not None}
-    return target.model_copy(update=told)
+    told = {key: value for key, value in project.to_json().items() if value is not None}
+    return target.changed(**told)
 
 
 def _samples(split: Split, path: Path) -> tuple["Arrays", Any, bool]:

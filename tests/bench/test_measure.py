@@ -33,7 +33,7 @@ def test_under_the_emulator_there_is_parity_and_memory_and_no_latency(built: Bui
 
 
 def test_a_model_that_does_not_fit_the_memory_fails(built: Build) -> None:
-    board = find_target("rpi4").model_copy(update={"ram_bytes": 48 * 2**20})
+    board = find_target("rpi4").changed(ram_bytes=48 * 2**20)
     found = benched(built.targets[0].bundle / "model.onnx", board, 1, 0.1, {})
     assert not found.passed
 

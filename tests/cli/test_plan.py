@@ -37,7 +37,7 @@ def test_the_better_recipe_and_the_machine_forms_stand_alone(run_edgekit: Run, t
 
 
 def test_nothing_heavy_is_loaded_to_plan(make_project: Callable[..., Path]) -> None:
-    heavy = "torch onnx onnxruntime onnx_ir numpy scipy tomlkit rich.progress"
+    heavy = "torch onnx onnxruntime onnx_ir numpy scipy pydantic tomlkit filelock subprocess rich.progress"
     script = (
         "import sys; from edgekit.cli.main import edgekit; edgekit.main(['plan'], standalone_mode=False); "
         f"sys.exit(' '.join(each for each in '{heavy}'.split() if each in sys.modules) or 0)"

@@ -113,8 +113,8 @@ def entry(make_project: Callable[..., Path]) -> Callable[[str], Split]:
     project = load_project(folder)
 
     def split(name: str) -> Split:
-        data = project.data.model_copy(update={"train": f"stream:{name}"})
-        return Split(project.model_copy(update={"data": data}), Data.TRAIN)
+        data = project.data.changed(train=f"stream:{name}")
+        return Split(project.changed(data=data), Data.TRAIN)
 
     return split
 

@@ -80,6 +80,13 @@ def test_a_clean_recipe_has_no_flaw_and_is_its_own_proposal(name: str) -> None:
     assert [recipe.steps[each.step].label for each in found.omissions] == (["prune"] if "distil-prune" in name else [])
 
 
+def test_what_cannot_run_damages_nothing() -> None:
+    found = advice("train; export; prune; simplify; quantize")
+    assert found.primary is not None and found.primary.finding.code == "EK001"
+    assert not found.cascade
+    assert labels(found.proposal.recipe) == ["train", "prune", "export", "simplify", "quantize"]
+
+
 @given(recipes())
 def test_advice_on_any_recipe_holds_together(recipe: Recipe) -> None:
     judged = linted(recipe, KNOWN, shipped_interactions())

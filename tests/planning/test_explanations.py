@@ -92,5 +92,5 @@ def test_a_range_has_two_ends(tmp_path: Path) -> None:
     )
     rows: tuple[Interaction, ...] = load_interactions(tmp_path / "own.toml")
     assert explained(("EK900",), rows)[0].rule == (
-        "a step: any technique (bits at least 3 and at most 4); none before it: pruning"
+        "a step: any technique (bits at least 3, at most 4); none before it: pruning"
     )

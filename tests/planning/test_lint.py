@@ -48,14 +48,14 @@ def test_the_failed_pipeline_is_an_error_with_its_culprits_named() -> None:
 @pytest.mark.parametrize("name", ["distil-prune-int8", "distil-int8", "distil-qat-int8"])
 @pytest.mark.parametrize("target", ["rpi3", "rpi4", "rpi5", "rpi-zero2w", "arm64-generic", "x86-avx2", "x86-vnni"])
 def test_what_edgekit_recommends_lints_clean_for_every_target(name: str, target: str) -> None:
-    found = about(name, replace(KNOWN, target=find_target(target)))
+    found = about(name, KNOWN.changed(target=find_target(target)))
     assert not [code for code, severity in found.items() if severity is not Severity.INFO], found
 
 
 def test_every_shipped_recipe_but_the_failed_one_is_clean_for_its_kind_of_model() -> None:
     for name in shipped_recipes():
         survey = TRANSFORMER if name == "weight-only-int4" else CNN
-        surroundings = replace(KNOWN, surveys={Role.TEACHER: replace(survey, parameters=2000), Role.STUDENT: survey})
+        surroundings = KNOWN.changed(surveys={Role.TEACHER: replace(survey, parameters=2000), Role.STUDENT: survey})
         judged = linted(find_recipe(name, Path()), surroundings, shipped_interactions())
         assert judged.is_clean == (name != "failed-int4-first"), (name, judged.findings)
 
@@ -110,13 +110,13 @@ def test_only_what_no_step_applies_has_no_example() -> None:
 def test_the_model_and_the_target_decide() -> None:
     pruned = [*PREFIX, {"use": "prune"}, *SUFFIX]
     models = {Role.TEACHER: TRANSFORMER, Role.STUDENT: TRANSFORMER}
-    assert codes(pruned, replace(KNOWN, surveys=models)).items() >= {"EK301": "error", "EK307": "warning"}.items()
+    assert codes(pruned, KNOWN.changed(surveys=models)).items() >= {"EK301": "error", "EK307": "warning"}.items()
     large = {Role.TEACHER: replace(CNN, parameters=9000), Role.STUDENT: CNN}
-    assert "EK112" in codes(pruned, replace(KNOWN, surveys=large))
+    assert "EK112" in codes(pruned, KNOWN.changed(surveys=large))
     assert codes([*PREFIX, {"use": "export"}, {"use": "simplify"}, {"use": "weight-only"}])["EK308"] == "error"
-    assert "EK404" in codes(pruned) and "EK404" not in codes(pruned, replace(KNOWN, target=find_target("rpi5")))
+    assert "EK404" in codes(pruned) and "EK404" not in codes(pruned, KNOWN.changed(target=find_target("rpi5")))
     signed = [*PREFIX, *SUFFIX[:2], {"use": "quantize", "activation": "int8"}, SUFFIX[3]]
-    assert codes(signed, replace(KNOWN, target=find_target("x86-vnni")))["EK405"] == "warning"
+    assert codes(signed, KNOWN.changed(target=find_target("x86-vnni")))["EK405"] == "warning"
     assert "EK405" not in codes(signed)
 
 
@@ -132,7 +132,7 @@ def test_what_is_impossible_names_the_culprit_and_cannot_be_allowed() -> None:
     judged = linted(recipe_from("r", [*PREFIX, *SUFFIX, {"use": "prune"}], "r"), KNOWN, shipped_interactions())
     fault = next(each for each in judged.errors if each.code == "EK001")
     assert fault.step == 2 and fault.other == 6 and not fault.can_be_allowed, "export took the module"
-    no_teacher = replace(KNOWN, roles=frozenset({Role.STUDENT}))
+    no_teacher = KNOWN.changed(roles=frozenset({Role.STUDENT}))
     assert "EK002" in codes([*PREFIX, *SUFFIX], no_teacher)
     assert "EK003" in codes(PREFIX)
 
@@ -143,7 +143,7 @@ def test_three_techniques_are_no_finding_and_graph_steps_do_not_count() -> None:
 
 def test_a_finding_that_holds_for_all_targets_stands_once_and_names_none() -> None:
     recipe = recipe_from("r", [*PREFIX, {"use": "sparsify"}, *SUFFIX], "r")
-    targets = {name: replace(KNOWN, target=find_target(name)) for name in ("rpi3", "rpi4", "rpi5")}
+    targets = {name: KNOWN.changed(target=find_target(name)) for name in ("rpi3", "rpi4", "rpi5")}
     judged = {name: linted(recipe, each, shipped_interactions()) for name, each in targets.items()}
     found = merged_findings(list(judged.values()))
     assert [each.target for each in found if each.code in ("EK401", "EK105")] == [None, None]

@@ -21,7 +21,7 @@ def test_every_option_of_every_step_says_what_it_may_be(name: str) -> None:
 def test_limits_choices_and_meanings_are_those_of_the_declaration() -> None:
     told = {each.name: each for each in options_of(QuantizeWeights(bits=3))}
     assert (told["bits"].value, told["bits"].allowed) == (3, "integer, >= 2, <= 8")
-    assert told["granularity"].allowed == "tensor, channel, group"
+    assert told["granularity"].allowed == "channel, group, tensor"
     assert told["granularity"].meaning.startswith("How many weights share a scale")
     assert told["epochs"].meaning.startswith("Of fine-tuning on the levels"), "its own, not the inherited one"
     assert told["batch_norm"].meaning.startswith("The statistics of the batch norms"), "inherited"

@@ -12,7 +12,7 @@ import edgekit.steps
 from edgekit.errors import PlanError
 from edgekit.planning.plan import ENTRY, Plan, plan_of, walked
 from edgekit.planning.recipe import Recipe, RecipeStep, find_recipe
-from edgekit.project.project import Models, Project
+from edgekit.project.project import Datasets, Models, Project
 from edgekit.steps.step import Step
 from edgekit.traits import Facts, Format, Role, Trait
 from tests.strategies import accepted_order, recipes
@@ -45,7 +45,7 @@ def test_the_recommended_order_is_planned_with_the_reference_beside_it(tiny: Pro
 
 
 def test_without_a_teacher_the_reference_is_the_student_before_compression(tiny: Project) -> None:
-    alone = tiny.model_copy(update={"model": Models(student="model:student")})
+    alone = tiny.changed(model=Models(student="model:student"))
     plan = planned(alone, "train", "prune", "export", "simplify")
     assert plan.steps[4].parent == 0
     assert plan.float_student == plan.deployed == 3
@@ -64,7 +64,7 @@ def test_without_a_teacher_the_reference_is_the_student_before_compression(tiny:
 def test_the_reference_is_the_last_trained_module_before_anything_is_given_up(
     tiny: Project, names: tuple[str, ...], parent: int
 ) -> None:
-    alone = tiny.model_copy(update={"model": Models(student="model:student")})
+    alone = tiny.changed(model=Models(student="model:student"))
     plan = planned(alone, *names)
     assert plan.steps[len(names)].role is Role.REFERENCE and plan.steps[len(names)].parent == parent
 
@@ -114,7 +114,7 @@ def test_a_broken_order_names_the_culprit(tiny: Project, names: tuple[str, ...],
 
 
 def test_a_missing_teacher_is_told(tiny: Project) -> None:
-    alone = tiny.model_copy(update={"model": Models(student="model:student")})
+    alone = tiny.changed(model=Models(student="model:student"))
     with pytest.raises(PlanError, match="needs a teacher"):
         planned(alone, "distill", "export")
 
@@ -178,13 +178,11 @@ def test_every_order_of_the_road_is_judged_by_the_contracts(tiny: Project) -> No
 
 @given(st.lists(st.sampled_from(sorted(set(FULL) | {"load"})), max_size=8))
 def test_no_plan_holds_a_step_whose_needs_are_not_met(names: list[str]) -> None:
-    project = Project.model_validate(
-        {
-            "root": "/nowhere",
-            "name": "p",
-            "model": {"teacher": "m:t", "student": "m:s"},
-            "data": {"train": "d:t", "evaluation": "d:e"},
-        }
+    project = Project(
+        root=Path("/nowhere"),
+        name="p",
+        model=Models(teacher="m:t", student="m:s"),
+        data=Datasets(train="d:t", evaluation="d:e"),
     )
     try:
         plan = planned(project, *names)

@@ -48,7 +48,7 @@ def test_every_proposal_lints_clean_and_is_proposed_again(recipe: Recipe) -> Non
 def test_a_transformer_is_offered_weights_alone() -> None:
     models = {Role.TEACHER: replace(TRANSFORMER, parameters=2000), Role.STUDENT: TRANSFORMER}
     recipe = recipe_from("r", [*PREFIX, {"use": "prune"}, *SUFFIX], "r")
-    proposal = proposed(recipe, replace(KNOWN, surveys=models), shipped_interactions())
+    proposal = proposed(recipe, KNOWN.changed(surveys=models), shipped_interactions())
     assert proposal.judgement.is_clean
     assert "weight-only" in names(proposal.recipe) and "prune" not in names(proposal.recipe)
 

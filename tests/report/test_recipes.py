@@ -36,7 +36,7 @@ def test_a_recipe_is_shown_with_every_option() -> None:
     for part in (
         "How not to do it",
         "2 quantize-weights teacher epochs 0 integer, >= 0",
-        "granularity tensor * tensor,",
+        "granularity tensor * channel, group, tensor",
     ):
         assert part in shown
     assert "scope (sparsify) Whether each layer loses that share" in shown

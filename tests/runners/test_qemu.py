@@ -78,7 +78,7 @@ def test_a_model_larger_than_the_targets_memory_is_caught(tmp_path: Path) -> Non
         [helper.make_tensor("shape", TensorProto.INT64, [1], [64_000_000])],
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "m.onnx")
-    small = find_target("rpi-zero2w").model_copy(update={"ram_bytes": 192 * 2**20})
+    small = find_target("rpi-zero2w").changed(ram_bytes=192 * 2**20)
     with pytest.raises(RunError) as raised:
         QemuRunner(small, prepare(small, Silent())).run(Job([tmp_path / "m.onnx"], (np.ones(1, np.float32),)))
     assert "cortex-a53" in raised.value.message

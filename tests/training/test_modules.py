@@ -140,6 +140,6 @@ def test_weights_in_the_recipe_go_without_training(make_project: Callable[..., P
     torch.save(untrained_module(project, Role.TEACHER).state_dict(), folder / "t.pt")
     done = build(project, [find_target("rpi4")], Silent()).targets[0]
     assert done.steps[0].artifact.notes["weights"] == "t.pt"
-    nameless = project.model_copy(update={"model": project.model.model_copy(update={"teacher": None})})
+    nameless = project.changed(model=project.model.changed(teacher=None))
     with pytest.raises(EntryPointError, match="names no teacher"):
         untrained_module(nameless, Role.TEACHER)

@@ -55,7 +55,7 @@ def test_wrong_shapes_labels_and_names_are_told(tiny: Project) -> None:
     with pytest.raises(DataError, match="accuracy takes logits"):
         metric_value(tiny, (LOGITS[:, 0],), np.array([0, 1, 1, 0]))
     with pytest.raises(ProjectError, match="no metric 'f1'"):
-        metric_value(tiny.model_copy(update={"metric": "f1"}), (LOGITS,), np.array([0]))
+        metric_value(tiny.changed(metric="f1"), (LOGITS,), np.array([0]))
 
 
 def test_batches_are_joined_along_the_batch_axis() -> None:

@@ -30,7 +30,7 @@ def candidates(path: Path, metric: float = 90.0, reference: float = 91.0) -> Can
 def judged(project: Project, built: Build, tmp_path: Path, metric: float = 90.0, **budgets: float) -> Verdict:
     """The verdict on the tiny project's fused model, without a runner."""
     model = built.targets[0].bundle / "model.onnx"
-    wanted = project.model_copy(update={"budgets": Budgets(**budgets)})
+    wanted = project.changed(budgets=Budgets(**budgets))
     reason = EmulatorError("the emulator for rpi4 is not set up", "edgekit setup rpi4")
     split = Split(wanted, Data.EVALUATION)
     return verified(wanted, split, find_target("rpi4"), candidates(model, metric), reason, tmp_path / "golden.npz")

@@ -1,0 +1,89 @@
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pytest
+from msgspec import Meta
+
+from edgekit.errors import ProjectError
+from edgekit.project.toml import Record, header_lines, key_line, read_toml, schema_of, validated
+
+
+class Inner(Record, frozen=True):
+    size: Annotated[int, Meta(ge=1)] = 1
+    kinds: frozenset[Literal["cat", "dog"]] = frozenset()
+
+
+class Outer(Record, frozen=True, kw_only=True):
+    name: Annotated[str, Meta(pattern="^[a-z]+$")]
+    rate: Annotated[float, Meta(gt=0)] | None = None
+    inner: Inner | None = None
+    all: tuple[Inner, ...] = ()
+    named: dict[str, float | Inner] = {}
+
+
+@dataclass(frozen=True)
+class Options:
+    epochs: Annotated[int, Meta(ge=0)] = 3
+
+
+@pytest.mark.parametrize(
+    ("values", "message", "hint"),
+    [
+        ({}, "'name' is missing", "add name = ..."),
+        ({"name": "a", "inner": {"siez": 1}}, "unknown key 'inner.siez'", "did you mean 'size'?"),
+        ({"name": "a", "nmae": "b"}, "unknown key 'nmae'", "did you mean 'name'?"),
+        ({"name": "A"}, "'name' is 'A': expected str matching regex '^[a-z]+$'", "correct the value"),
+        ({"name": "a", "rate": 0}, "'rate' is 0: expected float > 0.0", "correct the value"),
+        ({"name": "a", "rate": float("nan")}, "'rate' is nan: expected float > 0.0", "correct the value"),
+        ({"name": "a", "rate": "fast"}, "'rate' is 'fast': expected float, got str", "correct the value"),
+        ({"name": "a", "inner": 3}, "'inner' is 3: expected table, got int", "correct the value"),
+        ({"name": "a", "inner": {"size": True}}, "'inner.size' is True: expected int, got bool", "correct the value"),
+        ({"name": "a", "all": [{}, {"size": 0}]}, "'all.1.size' is 0: expected int >= 1", "correct the value"),
+        ({"name": "a", "all": {}}, "'all' is {}: expected array, got table", "correct the value"),
+        (
+            {"name": "a", "inner": {"kinds": ["cat", "dgo"]}},
+            "'inner.kinds.1' is 'dgo': no such value",
+            "did you mean 'dog'?",
+        ),
+        ({"name": "a", "named": {"x": {"siez": 2}}}, "unknown key 'named.*.siez'", "did you mean 'size'?"),
+        (
+            {"name": "a", "named": {"x": "y"}},
+            "'named.*' is {'x': 'y'}: expected float | table, got str",
+            "correct the value",
+        ),
+    ],
+)
+def test_what_is_wrong_in_a_table_is_named(values: dict[str, Any], message: str, hint: str) -> None:
+    with pytest.raises(ProjectError) as raised:
+        validated(Outer, values, "here", ProjectError)
+    assert (raised.value.message, raised.value.hint) == (f"here: {message}", hint)
+
+
+def test_what_is_right_becomes_a_record() -> None:
+    made = validated(Outer, {"name": "a", "rate": 2, "named": {"x": {"size": 2}, "y": 3}}, "here", ProjectError)
+    assert made == Outer(name="a", rate=2.0, named={"x": Inner(size=2), "y": 3.0})
+    assert made.changed(name="b") == Outer(name="b", rate=2.0, named={"x": Inner(size=2), "y": 3.0})
+    assert Inner(kinds=frozenset({"dog", "cat"})).to_json() == {"size": 1, "kinds": ["cat", "dog"]}
+
+
+def test_options_are_held_against_a_dataclass() -> None:
+    assert validated(Options, {"epochs": 0}, "here", ProjectError) == Options(0)
+    with pytest.raises(ProjectError, match="'epochs' is -1: expected int >= 0"):
+        validated(Options, {"epochs": -1}, "here", ProjectError)
+    assert schema_of(Options)["properties"]["epochs"] == {"type": "integer", "minimum": 0, "default": 3}
+
+
+def test_files_that_are_no_toml_are_told(tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text("a = = 1")
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
+    for name, told in (("bad.toml", "no valid TOML"), ("bytes.toml", "no valid TOML"), ("absent.toml", "cannot be")):
+        with pytest.raises(ProjectError, match=told):
+            read_toml(tmp_path / name, ProjectError)
+
+
+def test_lines_of_headers_and_keys_are_found(tmp_path: Path) -> None:
+    path = tmp_path / "t.toml"
+    path.write_text("a = '''\n[[x]]\nb = 1'''\nb = 2\n[[x]]\n [[ x ]] # two\n[t]\nc = 1\n")
+    assert header_lines(path, "x") == [5, 6]
+    assert (key_line(path, "a"), key_line(path, "b"), key_line(path, "c")) == (1, 4, 1)
