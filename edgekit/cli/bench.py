@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from edgekit.cli.options import json_option
+
 
 @click.command("bench", short_help="What a model costs: latency, memory, size, parameters, MACs.")
 @click.argument("model", type=click.Path(path_type=Path))
@@ -13,7 +15,7 @@ import click
 @click.option(
     "--shape", "shapes", multiple=True, metavar="AXIS=N", help="The length of a dynamic axis other than the batch."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
+@json_option
 def command(
     model: Path, target: str | None, threads: int, seconds: float, shapes: tuple[str, ...], as_json: bool
 ) -> int:

@@ -4,29 +4,17 @@ from pathlib import Path
 
 import click
 
+from edgekit.cli.options import json_option, project_option, targets_option
+
 
 @click.command("build", short_help="Distil, prune, quantize, fuse, verify and pack for one or more targets.")
-@click.option(
-    "--target",
-    "-t",
-    "targets",
-    multiple=True,
-    metavar="ID",
-    help="A target's id or TOML file; may be given several times.",
-)
-@click.option(
-    "--project",
-    "-C",
-    "folder",
-    type=click.Path(path_type=Path),
-    default=Path(),
-    help="The folder of edgekit.toml.",
-)
+@targets_option
+@project_option()
 @click.option(
     "--allow", "allowed", multiple=True, metavar="CODE", help="Build although this finding is an error: EK101."
 )
 @click.option("--strict", is_flag=True, help="A gate that could not run fails the build too.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
+@json_option
 @click.option("--quiet", "-q", is_flag=True, help="No progress; the report only.")
 def command(
     targets: tuple[str, ...], folder: Path, allowed: tuple[str, ...], strict: bool, as_json: bool, quiet: bool

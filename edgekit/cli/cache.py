@@ -4,16 +4,11 @@ from pathlib import Path
 
 import click
 
+from edgekit.cli.options import project_option
+
 
 @click.group("cache", short_help="The size of the project's cache; prune it.", invoke_without_command=True)
-@click.option(
-    "--project",
-    "-C",
-    "folder",
-    type=click.Path(path_type=Path),
-    default=Path(),
-    help="The folder of edgekit.toml.",
-)
+@project_option()
 @click.pass_context
 def command(ctx: click.Context, folder: Path) -> int | None:
     """What the steps left in this project's .edgekit/cache, and what the emulators take."""

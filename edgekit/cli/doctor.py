@@ -2,9 +2,11 @@
 
 import click
 
+from edgekit.cli.options import json_option
+
 
 @click.command("doctor", short_help="What is installed, what is missing, and how to get it.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
+@json_option
 def command(as_json: bool) -> int:
     """Check the packages and the emulators; a missing piece is told with what it would give."""
     from edgekit.cli.console import print_tables

@@ -4,17 +4,13 @@ from pathlib import Path
 
 import click
 
+from edgekit.cli.options import json_option, project_option
+
 
 @click.command("explain", short_help="Why a finding is one: reason, evidence, and an example.")
 @click.argument("words", nargs=-1, metavar="[CODE]... | [TECHNIQUE [TECHNIQUE]]")
-@click.option(
-    "--project",
-    "-C",
-    "folder",
-    type=click.Path(path_type=Path),
-    help="The folder of edgekit.toml, whose own interactions.toml counts. Default: this one.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@project_option("Default: this one; its own interactions.toml counts, too.", default=None)
+@json_option
 def command(words: tuple[str, ...], folder: Path | None, as_json: bool) -> int:
     """What a finding's code means (EK101), what is known of a technique (pruning), or of two in either order
     (quantization pruning). Without words: every finding in a line."""

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import click
 
+from edgekit.cli.options import json_option
+
 
 @click.command("inspect", short_help="What is in a model file.")
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
+@json_option
 def command(model: Path, as_json: bool) -> int:
     """Inputs, outputs, opset, operators, types, parameters, MACs of MODEL.onnx, and what of it is quantized."""
     from edgekit.cli.console import print_tables

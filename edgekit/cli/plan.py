@@ -5,27 +5,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgekit.cli.options import project_option, targets_option
+
 if TYPE_CHECKING:
     from edgekit.progress import Progress
 
 
 @click.command("plan", short_help="Judge a recipe before anything is trained, and propose a better order.")
-@click.option(
-    "--target",
-    "-t",
-    "targets",
-    multiple=True,
-    metavar="ID",
-    help="A target's id or TOML file; may be given several times.",
-)
+@targets_option
 @click.option("--recipe", metavar="NAME|FILE", help="A recipe's name or TOML file, instead of the project's own.")
-@click.option(
-    "--project",
-    "-C",
-    "folder",
-    type=click.Path(path_type=Path),
-    help="The folder of edgekit.toml. Default: this one; without an edgekit.toml nothing is known of the model.",
-)
+@project_option("Default: this one; without an edgekit.toml nothing is known of the model.", default=None)
 @click.option("--inspect", is_flag=True, help="Load the models, and keep what they are for the next time.")
 @click.option("--fix", "form", flag_value="fix", help="Print the better recipe as TOML.")
 @click.option("--json", "form", flag_value="json", help="Print one JSON object.")

@@ -2,6 +2,8 @@
 
 import click
 
+from edgekit.cli.options import json_option
+
 
 @click.group("recipes", short_help="List the recipes, or show one with its options.", invoke_without_command=True)
 @click.pass_context
@@ -11,7 +13,7 @@ def command(ctx: click.Context) -> int | None:
 
 
 @command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
+@json_option
 def list_recipes(as_json: bool = False) -> int:
     """One line a recipe, with what is found in it whatever the model and the target."""
     from edgekit.cli.console import print_tables
@@ -28,7 +30,7 @@ def list_recipes(as_json: bool = False) -> int:
 
 @command.command("show")
 @click.argument("name", metavar="NAME|FILE")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the tables.")
+@json_option
 def show(name: str, as_json: bool) -> int:
     """Every step of one recipe with its options, what they may be set to, and what they mean."""
     from pathlib import Path

@@ -4,16 +4,11 @@ from pathlib import Path
 
 import click
 
+from edgekit.cli.options import json_option, project_option
+
 
 @click.group("targets", short_help="List the targets, or show one.", invoke_without_command=True)
-@click.option(
-    "--project",
-    "-C",
-    "folder",
-    type=click.Path(path_type=Path),
-    default=Path(),
-    help="The folder of edgekit.toml.",
-)
+@project_option()
 @click.pass_context
 def command(ctx: click.Context, folder: Path) -> int | None:
     """The devices that edgekit knows; a project adds its own as targets/NAME.toml."""
@@ -22,7 +17,7 @@ def command(ctx: click.Context, folder: Path) -> int | None:
 
 
 @command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
+@json_option
 @click.pass_obj
 def list_targets(folders: tuple[Path, ...], as_json: bool = False) -> int:
     """One line a target, and how its figures can be had here."""
@@ -40,7 +35,7 @@ def list_targets(folders: tuple[Path, ...], as_json: bool = False) -> int:
 
 @command.command("show")
 @click.argument("name", metavar="ID")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
+@json_option
 @click.pass_obj
 def show(folders: tuple[Path, ...], name: str, as_json: bool) -> int:
     """Everything that is recorded of one target."""
