@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,21 @@ def session_outputs(running: Any, inputs: Sequence[Array]) -> Arrays:
 def host_outputs(path: Path, inputs: Sequence[Array]) -> Arrays:
     """The outputs of a model file for one batch, on this machine."""
     return session_outputs(session(path), inputs)
+
+
+def float_tensors(path: Path, inputs: Sequence[Array]) -> dict[str, Array]:
+    """The float tensors of a model file for one batch, by name: its inputs, and what each operator gives without the
+    runtime's optimization. Raises ModelError where the model cannot run."""
+    from edgekit.model.levels import exposed
+    from edgekit.model.reading import load_model, save_model
+
+    with TemporaryDirectory() as folder:
+        whole = Path(folder) / "exposed.onnx"
+        save_model(exposed(load_model(path)), whole)
+        running = session(whole, optimize=False)
+        given = dict(zip((each.name for each in running.get_inputs()), inputs, strict=True))
+        found = dict(zip((each.name for each in running.get_outputs()), session_outputs(running, inputs), strict=True))
+    return {name: array for name, array in {**given, **found}.items() if array.dtype.kind == "f"}
 
 
 def optimize_offline(source: Path, path: Path, *, keep_int8_activations: bool, layouts: bool = False) -> None:

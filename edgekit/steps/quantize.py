@@ -1,6 +1,6 @@
 """quantize: static INT8 in QDQ form by ONNX Runtime, calibrated on the project's calibration split."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,9 +13,14 @@ from edgekit.target import Quantization, Target
 from edgekit.traits import Data, Format, Role, Trait, facts
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
+
     from edgekit.arrays import Arrays
     from edgekit.progress import Progress
 
+
+_LOOKED_AT = 8
+"""Samples whose inner tensors are looked at before anything is quantized."""
 
 _BY_TARGET = frozenset({"granularity", "activations", "weights", "symmetric_activations", "reduced_range"})
 
@@ -35,7 +40,7 @@ class Quantize(Step):
         preserves=facts(Format.ONNX, Trait.SHAPED, Trait.FOLDED, Trait.PORTABLE, Trait.CONVERGED),
         data=frozenset({Data.CALIBRATION}),
         target=frozenset({"quantization"}),
-        packages=("onnx", "onnxruntime"),
+        packages=("onnx", "onnx-ir", "onnxruntime"),
     )
 
     def technique(self, target: Target | None) -> Technique:
@@ -69,22 +74,40 @@ class Quantize(Step):
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.model.counting import described
+        from edgekit.model.levels import nodes_beside, wiped_tensors
+        from edgekit.model.passes.named_nodes import named_nodes
+        from edgekit.model.passes.plain_gemms import plain_gemms
+        from edgekit.model.passes.rewriting import rewritten
         from edgekit.model.reading import load_model, save_model, strip_annotations
         from edgekit.model.shapes import with_shapes
+        from edgekit.runtimes.ort import float_tensors
 
         project = context.project
         scheme = self.scheme(context.target.quantization)
         split = context.splits[Data.CALIBRATION]
         limit = project.data.calibration_samples
         batches = (batch.inputs for batch in split.batches(limit=limit))
-        path = context.folder / "model.onnx"
+        path, prepared = context.folder / "model.onnx", context.folder / "prepared.onnx"
+        save_model(with_shapes(rewritten(load_model(model.path), named_nodes, plain_gemms)), prepared)
+        wiped = wiped_tensors(float_tensors(prepared, split.arrays(limit=_LOOKED_AT)[0]))
+        kept = nodes_beside(load_model(prepared), wiped)
         samples = _quantize_static(
-            model.path, path, _Watched(batches, limit, context.progress), scheme, self.calibration
+            prepared, path, _Watched(batches, limit, context.progress), scheme, self.calibration, sorted(kept)
         )
+        prepared.unlink()
         strip_annotations(path)
-        save_model(with_shapes(load_model(path)), path)
+        proto = with_shapes(load_model(path))
+        _check_scales(proto)
+        save_model(proto, path)
         return Outcome(
-            path, {**described(path), **scheme, "calibration": self.calibration, "calibration_samples": samples}
+            path,
+            {
+                **described(path),
+                **scheme,
+                "calibration": self.calibration,
+                "calibration_samples": samples,
+                "kept_float": {name: kept[name] for name in sorted(kept)},
+            },
         )
 
 
@@ -104,8 +127,27 @@ class _Watched:
         return batch
 
 
-def _quantize_static(source: Path, path: Path, batches: _Watched, scheme: Mapping[str, Any], method: str) -> int:
-    """Write the QDQ model and return the number of samples that calibrated it."""
+def _check_scales(model: "ModelProto") -> None:
+    """Raises StepError for a scale that no kernel can use."""
+    import numpy as np
+    from onnx import numpy_helper
+
+    constants = {each.name: each for each in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "QuantizeLinear" and node.input[1] in constants:
+            scale = numpy_helper.to_array(constants[node.input[1]])
+            if not (np.isfinite(scale).all() and (scale > 0).all()):
+                raise StepError(
+                    f"the tensor '{node.input[0]}' gets the scale {scale.ravel()[0]}: its values are not finite",
+                    "mask with a finite constant such as -30 instead of -inf, or leave quantize out of the recipe",
+                )
+
+
+def _quantize_static(
+    source: Path, path: Path, batches: _Watched, scheme: Mapping[str, Any], method: str, kept: Sequence[str]
+) -> int:
+    """Write the QDQ model, the nodes named in `kept` as they are, and return the number of samples that calibrated
+    it."""
     import logging
 
     from edgekit.model.counting import inspected
@@ -144,6 +186,7 @@ def _quantize_static(source: Path, path: Path, batches: _Watched, scheme: Mappin
             activation_type=kinds[scheme["activation"]],
             weight_type=kinds[scheme["weight"]],
             calibrate_method=methods[method],
+            nodes_to_exclude=list(kept),
             extra_options={"ActivationSymmetric": scheme["symmetric_activation"], "WeightSymmetric": True},
         )
     except Exception as error:

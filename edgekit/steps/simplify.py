@@ -76,7 +76,7 @@ class Simplify(Step):
         proto = with_shapes(rewritten(with_shapes(load_model(best)), pooled_means))
         path = context.folder / "model.onnx"
         save_model(proto, path)
-        if _difference(model.path, path, inputs) > _TOLERANCE:
+        if _verdict(model.path, path, inputs)["status"] != "equal":
             proto = with_shapes(load_model(best))
             save_model(proto, path)
         for _, _, _, candidate in sound:
@@ -103,6 +103,11 @@ def _attempt(name: str, source: Path, path: Path, inputs: tuple[Any, ...]) -> di
         return {"status": f"crashed with signal {-done.returncode}"}
     if done.returncode or not path.is_file():
         return {"status": f"failed: {last_line(done.stderr)}"}
+    return _verdict(source, path, inputs)
+
+
+def _verdict(source: Path, path: Path, inputs: tuple[Any, ...]) -> dict[str, Any]:
+    """Whether a rewritten file gives what its source gives: equal (with nodes), differs, or cannot be run."""
     try:
         apart = _difference(source, path, inputs)
     except ModelError as error:

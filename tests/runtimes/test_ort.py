@@ -5,7 +5,7 @@ import pytest
 
 from edgekit.errors import ModelError
 from edgekit.model.reading import load_model
-from edgekit.runtimes.ort import host_outputs, optimize_offline, session, session_outputs
+from edgekit.runtimes.ort import float_tensors, host_outputs, optimize_offline, session, session_outputs
 
 
 def test_a_model_runs(conv_model: Path) -> None:
@@ -31,3 +31,10 @@ def test_what_does_not_fit_is_told(conv_model: Path, tmp_path: Path) -> None:
         session(tmp_path / "torn.onnx")
     with pytest.raises(ModelError, match="cannot optimize"):
         optimize_offline(tmp_path / "torn.onnx", tmp_path / "o.onnx", keep_int8_activations=False)
+
+
+def test_inner_tensors_are_those_of_the_run(conv_model: Path) -> None:
+    x = np.random.default_rng(0).standard_normal((2, 3, 6, 6)).astype(np.float32)
+    found = float_tensors(conv_model, (x,))
+    assert found.keys() == {"x", "c", "n", "r", "p", "f", "y"}
+    assert found["c"].shape == (2, 4, 6, 6) and (found["r"] == np.maximum(found["n"], 0)).all()

@@ -1,15 +1,23 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
+from edgekit.data.splits import Splits
+from edgekit.errors import StepError
 from edgekit.model.counting import inspected
 from edgekit.model.facts import activation_types, observed_facts
+from edgekit.model.parity import relative_difference
 from edgekit.model.reading import load_model
+from edgekit.model.shapes import with_shapes
 from edgekit.project.project import Project
-from edgekit.steps.quantize import Quantize
+from edgekit.runtimes.ort import session, session_outputs
+from edgekit.steps.quantize import Quantize, _check_scales
 from edgekit.steps.step import Outcome
-from edgekit.traits import Trait
+from edgekit.traits import Data, Trait
 
 
 @pytest.mark.parametrize(("target", "activation"), [("rpi4", "int8"), ("x86-vnni", "uint8")])
@@ -33,8 +41,6 @@ def test_options_win_over_the_target(run_step: Callable[..., Outcome], tiny: Pro
 def test_seven_bit_weights_where_the_target_saturates(
     run_step: Callable[..., Outcome], tiny: Project, plain: Path
 ) -> None:
-    from onnx import numpy_helper
-
     largest = {}
     for target in ("x86-avx2", "x86-vnni"):
         graph = load_model(run_step(Quantize(), tiny, plain, target).path).graph
@@ -43,3 +49,77 @@ def test_seven_bit_weights_where_the_target_saturates(
         ]
         largest[target] = max(abs(each.astype(int)).max() for each in weights)
     assert largest["x86-avx2"] <= 64 < largest["x86-vnni"] <= 127
+
+
+def saved(path: Path, nodes: list[onnx.NodeProto], constants: dict[str, np.ndarray]) -> Path:
+    """A graph from the tiny project's images to 4 numbers."""
+    ports = [("image", ["batch", 1, 8, 8]), ("logits", ["batch", 4])]
+    (image, logits) = (helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in ports)
+    tensors = [numpy_helper.from_array(array, name) for name, array in constants.items()]
+    model = helper.make_model(
+        helper.make_graph(nodes, "g", [image], [logits], tensors),
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=9,
+    )
+    onnx.save(with_shapes(model), path)
+    return path
+
+
+def apart(project: Project, before: Path, after: Path) -> float:
+    """Without the runtime's optimization: kernels that saturate on this machine are no fault of the file."""
+    inputs = Splits(project)[Data.CALIBRATION].arrays()[0]
+    float_, integer = (session_outputs(session(path, optimize=False), inputs) for path in (before, after))
+    return relative_difference(float_, integer)
+
+
+def weights(*shape: int) -> np.ndarray:
+    return (np.random.default_rng(sum(shape)).standard_normal(shape) / 4).astype(np.float32)
+
+
+@pytest.mark.parametrize("low", [-np.inf, np.finfo(np.float32).min, -1e4], ids=["-inf", "lowest", "-10,000"])
+@pytest.mark.parametrize("target", ["rpi4", "x86-vnni"])
+def test_masks_and_what_they_mask_stay_float(
+    run_step: Callable[..., Outcome], tiny: Project, tmp_path: Path, low: float, target: str
+) -> None:
+    nodes = [
+        helper.make_node("Reshape", ["image", "rows"], ["x"]),
+        helper.make_node("MatMul", ["x", "query"], ["q"]),
+        helper.make_node("Transpose", ["x"], ["k"], perm=[0, 2, 1]),
+        helper.make_node("MatMul", ["q", "k"], ["scores"]),
+        helper.make_node("Add", ["scores", "mask"], ["masked"]),
+        helper.make_node("Softmax", ["masked"], ["attention"], axis=-1),
+        helper.make_node("MatMul", ["attention", "x"], ["mixed"]),
+        helper.make_node("ReduceMean", ["mixed"], ["mean"], axes=[1], keepdims=0),
+        helper.make_node("Gemm", ["mean", "head"], ["logits"]),
+    ]
+    mask = np.where(np.triu(np.ones((8, 8), bool), 1), np.float32(low), np.float32(0))
+    constants = {"rows": np.array([0, 8, 8]), "query": weights(8, 8), "mask": mask, "head": weights(8, 4)}
+    model = saved(tmp_path / "masked.onnx", nodes, constants)
+    done = run_step(Quantize(), tiny, model, target)
+    assert sorted(told.split(":")[0] for told in done.notes["kept_float"].values()) == ["Add", "Softmax"]
+    assert apart(tiny, model, done.path) < 0.05
+    assert "int8" in inspected(done.path).weight_types
+
+
+@pytest.mark.parametrize(("factors", "bias"), [({}, (1, 4)), ({"alpha": 0.5, "beta": 2.0}, (4,)), ({"beta": 3.0}, ())])
+def test_factors_and_shapes_of_a_bias_survive(
+    run_step: Callable[..., Outcome], tiny: Project, tmp_path: Path, factors: dict[str, float], bias: tuple[int, ...]
+) -> None:
+    nodes = [
+        helper.make_node("Flatten", ["image"], ["x"]),
+        helper.make_node("Gemm", ["x", "w", "b"], ["logits"], **factors),
+    ]
+    constants = {"w": weights(64, 4), "b": np.asarray(weights(*bias, 2).sum(-1) * 4 + 3, np.float32)}
+    model = saved(tmp_path / "gemm.onnx", nodes, constants)
+    done = run_step(Quantize(), tiny, model)
+    assert apart(tiny, model, done.path) < 0.05
+    assert done.notes["kept_float"] == {}
+
+
+def test_a_scale_that_no_kernel_can_use_is_refused(tmp_path: Path) -> None:
+    nodes = [helper.make_node("QuantizeLinear", ["image", "s", "z"], ["q"])]
+    constants = {"s": np.array(np.inf, np.float32), "z": np.array(0, np.int8)}
+    model = onnx.load(saved(tmp_path / "m.onnx", nodes, constants))
+    with pytest.raises(StepError, match="'image' gets the scale inf") as raised:
+        _check_scales(model)
+    assert "-30" in raised.value.hint

@@ -11,13 +11,14 @@ def pooled_means(model: ir.Model) -> None:
     """ReduceMean over height and width of (batch, channels, height, width) becomes GlobalAveragePool, with a Flatten
     where the axes are dropped: the exporter writes the former, and runtimes have integer kernels for the latter alone.
 
-    The shapes of the inner tensors must be known.
+    The types and shapes of the inner tensors must be known; only 32-bit floats are pooled, which
+    runtimes have kernels for.
     """
     for node in list(model.graph.all_nodes()):
         given = node.inputs[0] if node.inputs else None
         if node.op_type != "ReduceMean" or node.domain or given is None or given.shape is None:
             continue
-        if len(given.shape) == 4 and _axes(node) in _SPATIAL:
+        if len(given.shape) == 4 and given.dtype is ir.DataType.FLOAT and _axes(node) in _SPATIAL:
             replace(model, node, _pool(node, given))
 
 

@@ -54,3 +54,12 @@ def test_two_means_of_one_tensor_are_told_apart(tmp_path: Path) -> None:
     given = np.random.default_rng(0).standard_normal((2, 3, 4, 5)).astype(np.float32)
     after = host_outputs(tmp_path / "after.onnx", (given,))
     assert all(np.allclose(each, given.mean((2, 3)), atol=1e-6) for each in after) and len(after) == 2
+
+
+@pytest.mark.parametrize("kind", [TensorProto.DOUBLE, TensorProto.INT32, TensorProto.FLOAT16])
+def test_means_of_other_types_stay_since_no_kernel_pools_them(kind: int) -> None:
+    model = mean_model([2, 3], 0, 18)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.elem_type = kind
+    after = rewritten(with_shapes(model), pooled_means)
+    assert "ReduceMean" in {node.op_type for node in after.graph.node}

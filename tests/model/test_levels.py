@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from edgekit.model.levels import exposed, nodes_beside, wiped_tensors
+from edgekit.model.reading import load_model
+from edgekit.runtimes.ort import float_tensors
+
+SCORES = np.random.default_rng(0).standard_normal((8, 6, 6)).astype(np.float32)
+CAUSAL = np.triu(np.ones((6, 6), bool), 1)
+
+
+@pytest.mark.parametrize(
+    ("low", "told"), [(-np.inf, "not finite"), (np.finfo(np.float32).min, "2 of"), (-1e4, "2 of"), (-1e3, " of")]
+)
+def test_one_scale_cannot_hold_a_mask_and_scores(low: float, told: str) -> None:
+    masked = np.where(CAUSAL, np.float32(low), SCORES)
+    assert told in wiped_tensors({"t": masked})["t"]
+
+
+def test_one_scale_that_holds_zero_cannot_tell_apart_what_is_far_from_it() -> None:
+    assert wiped_tensors({"t": SCORES + 1000}) == {"t": "3 of 288 values left"}
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        SCORES,
+        np.where(CAUSAL, np.float32(-30), SCORES),
+        np.where(CAUSAL, np.float32(-1e9), np.float32(0)),
+        np.maximum(SCORES, 0),
+        np.zeros((8, 6), np.float32),
+        np.zeros((0, 6), np.float32),
+        np.float32(3.0),
+    ],
+    ids=["scores", "a mild mask", "the mask alone", "relu", "zeros", "empty", "scalar"],
+)
+def test_what_a_scale_can_hold_is_left_alone(array: np.ndarray) -> None:
+    assert wiped_tensors({"t": np.asarray(array)}) == {}
+
+
+def test_every_operators_float_tensor_becomes_an_output(conv_model: Path) -> None:
+    model = exposed(load_model(conv_model))
+    assert [each.name for each in model.graph.output] == ["y", "c", "n", "r", "p", "f"]
+    onnx.checker.check_model(model, full_check=True)
+
+
+def test_nodes_on_both_sides_of_a_tensor_are_found(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Add", ["x", "m"], ["s"], name="add"),
+        helper.make_node("Softmax", ["s"], ["p"], name="softmax"),
+        helper.make_node("Relu", ["p"], ["y"], name="relu"),
+    ]
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 6, 6]) for name in ("x", "y")]
+    mask = numpy_helper.from_array(np.where(CAUSAL, -np.inf, 0).astype(np.float32), "m")
+    model = helper.make_model(
+        helper.make_graph(nodes, "g", ports[:1], ports[1:], [mask]),
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=9,
+    )
+    model = onnx.shape_inference.infer_shapes(model)
+    onnx.save(model, tmp_path / "m.onnx")
+    wiped = wiped_tensors(float_tensors(tmp_path / "m.onnx", (SCORES,)))
+    assert nodes_beside(model, wiped) == {"add": "Add: s, not finite", "softmax": "Softmax: s, not finite"}
