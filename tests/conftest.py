@@ -152,3 +152,34 @@ def conv_model(tmp_path: Path) -> Path:
     path = tmp_path / "conv.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
     return path
+
+
+@pytest.fixture
+def cancelling(tmp_path: Path) -> Path:
+    """From the tiny project's images to 4 numbers that are what is left of large ones: a bias of 10,000 that the batch
+    norm behind it takes away again."""
+    random = np.random.default_rng(0)
+    constants = {
+        "kernel": random.standard_normal((4, 1, 8, 8)) / 8,
+        "bias": np.full(4, 1e4),
+        "gamma": np.full(4, 0.7),
+        "beta": np.zeros(4),
+        "mean": np.full(4, 1e4),
+        "variance": np.ones(4),
+    }
+    ports = [("image", ["batch", 1, 8, 8]), ("logits", ["batch", 4])]
+    (image, logits) = (helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in ports)
+    graph = helper.make_graph(
+        [
+            helper.make_node("Conv", ["image", "kernel", "bias"], ["c"]),
+            helper.make_node("BatchNormalization", ["c", "gamma", "beta", "mean", "variance"], ["n"]),
+            helper.make_node("Flatten", ["n"], ["logits"]),
+        ],
+        "cancelling",
+        [image],
+        [logits],
+        [numpy_helper.from_array(array.astype(np.float32), name) for name, array in constants.items()],
+    )
+    path = tmp_path / "cancelling.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    return path

@@ -1,14 +1,36 @@
-"""Inputs made up for a model file, where no data is at hand: seeded, of the right shape and type."""
+"""Inputs for a model file: the data's own where they fit, else made up, seeded, of the right shape and type."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from edgekit.arrays import Arrays
+from edgekit.arrays import Array, Arrays
 from edgekit.errors import ModelError
 from edgekit.model.counting import inspected
-from edgekit.model.ports import batch_of_one
+from edgekit.model.ports import Port, batch_of_one
+
+COMPARED = 8
+"""Samples on which a rewritten file is held against the file that it came from."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    inputs: Arrays
+    origin: str
+    """In words: calibration samples, or made up."""
+
+
+def comparison_samples(path: Path, given: Arrays) -> Samples:
+    """Of the calibration samples `given`, as many as the file takes at once; made-up ones where their shapes or types
+    are not the file's."""
+    ports = inspected(path).inputs
+    fixed = next((port.shape[0] for port in ports if port.shape and isinstance(port.shape[0], int)), None)
+    inputs = tuple(each[:fixed] for each in given)
+    if len(inputs) == len(ports) and all(_fits(*pair) for pair in zip(ports, inputs, strict=True)):
+        return Samples(inputs, f"{len(inputs[0])} calibration samples")
+    return Samples(random_inputs(path, batch=2), "made-up inputs: the calibration samples do not fit")
 
 
 def random_inputs(path: Path, batch: int = 1, shapes: Mapping[str, int] | None = None, seed: int = 0) -> Arrays:
@@ -34,3 +56,11 @@ def random_inputs(path: Path, batch: int = 1, shapes: Mapping[str, int] | None =
             else random.integers(0, 2, shape).astype(dtype)
         )
     return tuple(made)
+
+
+def _fits(port: Port, array: Array) -> bool:
+    return (
+        port.dtype == array.dtype.name
+        and len(port.shape) == array.ndim
+        and all(not isinstance(size, int) or size == given for size, given in zip(port.shape, array.shape, strict=True))
+    )

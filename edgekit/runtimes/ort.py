@@ -46,9 +46,9 @@ def session_outputs(running: Any, inputs: Sequence[Array]) -> Arrays:
         ) from error
 
 
-def host_outputs(path: Path, inputs: Sequence[Array]) -> Arrays:
-    """The outputs of a model file for one batch, on this machine."""
-    return session_outputs(session(path), inputs)
+def host_outputs(path: Path, inputs: Sequence[Array], *, optimize: bool = True) -> Arrays:
+    """The outputs of a model file for one batch, on this machine, with the runtime's own optimization or as written."""
+    return session_outputs(session(path, optimize=optimize), inputs)
 
 
 def float_tensors(path: Path, inputs: Sequence[Array]) -> dict[str, Array]:

@@ -4,16 +4,18 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgekit.artifact import Artifact
 from edgekit.errors import ModelError, StepError, last_line
 from edgekit.steps.step import Context, Contract, Outcome, Step
 from edgekit.steps.technique import Family, Technique
 from edgekit.target import Target
-from edgekit.traits import Format, Role, Trait, facts
+from edgekit.traits import Data, Format, Role, Trait, facts
 
-_TOLERANCE = 1e-4
+if TYPE_CHECKING:
+    from edgekit.arrays import Arrays
+
 _TIMEOUT_S = 600
 
 # Each runs in a process of its own: onnxsim can crash the one that it runs in (its issues 187, 231, 360, 426). It
@@ -36,13 +38,17 @@ onnx.save(onnxslim.slim(onnx.load(sys.argv[1])), sys.argv[2])
 
 @dataclass(frozen=True)
 class Simplify(Step):
-    """Run onnxsim and onnxslim and keep the one with the fewest nodes among those whose outputs are equal."""
+    """Run onnxsim and onnxslim and keep the one with the fewest nodes among those whose outputs are equal.
+
+    Where neither serves, the graph stays as it came, with shapes inferred and batch norms folded.
+    """
 
     contract = Contract(
         requires=facts(Format.ONNX, Trait.FLOAT, Trait.PORTABLE),
         provides=facts(Trait.SHAPED, Trait.FOLDED),
         preserves=facts(Format.ONNX, Trait.FLOAT, Trait.PORTABLE, Trait.CONVERGED),
-        packages=("onnx", "onnx-ir", "onnxsim", "onnxslim"),
+        data=frozenset({Data.CALIBRATION}),
+        packages=("onnx", "onnx-ir", "onnxruntime", "onnxscript", "onnxsim", "onnxslim"),
     )
 
     def technique(self, target: Target | None) -> Technique:
@@ -51,50 +57,92 @@ class Simplify(Step):
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.model.counting import described
         from edgekit.model.facts import observed_facts
+        from edgekit.model.passes.folded_norms import folded_norms
         from edgekit.model.passes.pooled_means import pooled_means
         from edgekit.model.passes.rewriting import rewritten
         from edgekit.model.reading import load_model, save_model, strip_annotations
-        from edgekit.model.sample import random_inputs
+        from edgekit.model.sample import COMPARED, comparison_samples
         from edgekit.model.shapes import with_shapes
 
-        inputs = random_inputs(model.path, batch=2)
+        samples = comparison_samples(model.path, context.splits[Data.CALIBRATION].arrays(limit=COMPARED)[0])
+        source = _Source.of(model.path, samples.inputs)
         tried: dict[str, Any] = {}
         sound: list[tuple[int, int, str, Path]] = []
         for name in _SIMPLIFIERS:
-            path = context.folder / f"{name}.onnx"
-            tried[name] = verdict = _attempt(name, model.path, path, inputs)
+            candidate = context.folder / f"{name}.onnx"
+            tried[name] = verdict = _attempt(name, source, candidate)
             if verdict["status"] == "equal":
-                strip_annotations(path)
-                sound.append((verdict["nodes"], path.stat().st_size, name, path))
-        if not sound:
-            raise StepError(
-                "neither onnxsim nor onnxslim gave an equal graph: "
-                + "; ".join(f"{name}: {each['status']}" for name, each in tried.items()),
-                "leave simplify out of the recipe, or look at the model with: edgekit inspect",
-            )
-        _, _, chosen, best = min(sound)
-        proto = with_shapes(rewritten(with_shapes(load_model(best)), pooled_means))
+                strip_annotations(candidate)
+                sound.append((verdict["nodes"], candidate.stat().st_size, name, candidate))
+        if sound:
+            _, _, chosen, best = min(sound)
+            plain = with_shapes(load_model(best))
+        else:
+            chosen = "neither"
+            told = "; ".join(f"{name}: {each['status']}" for name, each in tried.items())
+            context.progress.note(f"neither simplifier gave an equal graph, it stays as it was ({told})")
+            plain = with_shapes(rewritten(with_shapes(load_model(model.path)), folded_norms))
         path = context.folder / "model.onnx"
-        save_model(proto, path)
-        if _verdict(model.path, path, inputs)["status"] != "equal":
-            proto = with_shapes(load_model(best))
-            save_model(proto, path)
-        for _, _, _, candidate in sound:
-            candidate.unlink()
-        missing = self.contract.provides - observed_facts(proto)
+        save_model(with_shapes(rewritten(plain, pooled_means)), path)
+        if source.verdict(path)["status"] != "equal":
+            save_model(plain, path)
+        for name in _SIMPLIFIERS:
+            (context.folder / f"{name}.onnx").unlink(missing_ok=True)
+        missing = self.contract.provides - observed_facts(load_model(path))
         if missing:
             raise StepError(
-                f"{chosen} left the graph without: {', '.join(sorted(missing))}",
+                f"the graph came out without: {', '.join(sorted(missing))}",
                 "look at the operators with: edgekit inspect",
             )
-        return Outcome(path, {**described(path), "chosen": chosen, "tried": tried, "nodes_before": _nodes(model.path)})
+        return Outcome(
+            path,
+            {
+                **described(path),
+                "chosen": chosen,
+                "tried": tried,
+                "nodes_before": _nodes(model.path),
+                "tolerance": source.tolerance,
+                "compared_on": samples.origin,
+            },
+        )
 
 
-def _attempt(name: str, source: Path, path: Path, inputs: tuple[Any, ...]) -> dict[str, Any]:
-    """Run one simplifier and say what came of it: equal (with nodes and bytes), differs, crashed, failed, timed out."""
+@dataclass(frozen=True)
+class _Source:
+    """The file that a candidate must equal."""
+
+    path: Path
+    inputs: "Arrays"
+    outputs: "Arrays"
+    tolerance: float
+
+    @staticmethod
+    def of(path: Path, inputs: "Arrays") -> "_Source":
+        from edgekit.runtimes.ort import host_outputs
+        from edgekit.runtimes.rounding import float_tolerance
+
+        return _Source(path, inputs, host_outputs(path, inputs, optimize=False), float_tolerance(path, inputs))
+
+    def verdict(self, candidate: Path) -> dict[str, Any]:
+        """Whether a rewritten file gives what its source gives: equal (with nodes), differs, or cannot be run."""
+        from edgekit.model.parity import relative_difference
+        from edgekit.runtimes.ort import host_outputs
+
+        try:
+            nodes = _nodes(candidate)
+            apart = relative_difference(self.outputs, host_outputs(candidate, self.inputs, optimize=False))
+        except ModelError as error:
+            return {"status": f"gave a broken file: {error.message}"}
+        if apart > self.tolerance:
+            return {"status": f"differs by {apart:.1e}, {self.tolerance:.1e} is rounding"}
+        return {"status": "equal", "nodes": nodes, "parity": apart}
+
+
+def _attempt(name: str, source: _Source, path: Path) -> dict[str, Any]:
+    """Run one simplifier and say what came of it: equal (with nodes), differs, crashed, failed, timed out."""
     import subprocess
 
-    command = [sys.executable, "-c", _SIMPLIFIERS[name], str(source.resolve()), str(path)]
+    command = [sys.executable, "-c", _SIMPLIFIERS[name], str(source.path.resolve()), str(path)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired:
@@ -103,25 +151,7 @@ def _attempt(name: str, source: Path, path: Path, inputs: tuple[Any, ...]) -> di
         return {"status": f"crashed with signal {-done.returncode}"}
     if done.returncode or not path.is_file():
         return {"status": f"failed: {last_line(done.stderr)}"}
-    return _verdict(source, path, inputs)
-
-
-def _verdict(source: Path, path: Path, inputs: tuple[Any, ...]) -> dict[str, Any]:
-    """Whether a rewritten file gives what its source gives: equal (with nodes), differs, or cannot be run."""
-    try:
-        apart = _difference(source, path, inputs)
-    except ModelError as error:
-        return {"status": f"gave a broken file: {error.message}"}
-    if apart > _TOLERANCE:
-        return {"status": f"differs by {apart:.1e}"}
-    return {"status": "equal", "nodes": _nodes(path), "parity": apart}
-
-
-def _difference(source: Path, path: Path, inputs: tuple[Any, ...]) -> float:
-    from edgekit.model.parity import relative_difference
-    from edgekit.runtimes.ort import host_outputs
-
-    return relative_difference(host_outputs(source, inputs), host_outputs(path, inputs))
+    return source.verdict(path)
 
 
 def _nodes(path: Path) -> int:

@@ -26,3 +26,10 @@ def test_a_nan_against_a_number_and_another_shape_are_infinitely_far() -> None:
     assert relative_difference([numbers], [np.ones(4)]) == float("inf")
     assert relative_difference([nans], [nans]) == 0.0
     assert relative_difference([np.ones(0)], [np.ones(0)]) == 0.0
+
+
+def test_a_small_part_is_not_drowned_in_a_large_one() -> None:
+    boxes = np.linspace(0, 640, 20).reshape(5, 4)
+    scores = np.linspace(0, 1, 10).reshape(5, 2)
+    whole, lost = np.concatenate([boxes, scores], 1), np.concatenate([boxes, scores * 0], 1)
+    assert np.isclose(relative_difference([whole], [lost]), 1 / 64)

@@ -5,8 +5,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from edgekit.arrays import Arrays
 from edgekit.errors import ModelError
-from edgekit.model.sample import random_inputs
+from edgekit.model.sample import comparison_samples, random_inputs
 from edgekit.runtimes.ort import host_outputs
 
 
@@ -42,3 +43,18 @@ def test_an_axis_without_a_length_and_strings_are_told(tmp_path: Path) -> None:
     assert random_inputs(path, shapes={"sequence": 9})[0].shape == (1, 9)
     with pytest.raises(ModelError, match="no input can be made up"):
         random_inputs(model(tmp_path / "s.onnx", [1], TensorProto.STRING))
+
+
+def test_calibration_samples_are_taken_where_they_fit(tmp_path: Path) -> None:
+    x = np.arange(12, dtype=np.float32).reshape(3, 4)
+    for batch, count in (("batch", 3), (2, 2)):
+        samples = comparison_samples(model(tmp_path / "m.onnx", [batch, 4]), (x,))
+        assert samples.origin == f"{count} calibration samples"
+        assert np.array_equal(samples.inputs[0], x[:count])
+
+
+@pytest.mark.parametrize("given", [(), (np.zeros((3, 5), np.float32),), (np.zeros((3, 4)),), (np.zeros((3, 4, 1)),)])
+def test_where_they_do_not_fit_inputs_are_made_up_and_it_is_said(tmp_path: Path, given: Arrays) -> None:
+    samples = comparison_samples(model(tmp_path / "m.onnx", ["batch", 4]), given)
+    assert samples.inputs[0].shape == (2, 4)
+    assert samples.origin.startswith("made-up inputs")
