@@ -183,3 +183,17 @@ def cancelling(tmp_path: Path) -> Path:
     path = tmp_path / "cancelling.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
     return path
+
+
+@pytest.fixture
+def branching() -> onnx.ModelProto:
+    """x (batch, 4) through a ReLU r, which both branches of an If read; opset 17."""
+    (x, y) = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 4]) for name in ("x", "y"))
+    inner = helper.make_tensor_value_info("o", TensorProto.FLOAT, None)
+    branches = [helper.make_graph([helper.make_node(op, ["r"], ["o"])], op, [], [inner]) for op in ("Identity", "Neg")]
+    nodes = [
+        helper.make_node("Relu", ["x"], ["r"], name="relu"),
+        helper.make_node("If", ["true"], ["y"], name="if", then_branch=branches[0], else_branch=branches[1]),
+    ]
+    graph = helper.make_graph(nodes, "g", [x], [y], [numpy_helper.from_array(np.array(True), "true")])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)

@@ -1,10 +1,10 @@
 """What is left of a tensor's values on an integer grid."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx_ir as ir
-from onnx import ModelProto
+from onnx import ModelProto, numpy_helper
 
 from edgekit.arrays import Array
 from edgekit.model.shapes import with_shapes
@@ -12,6 +12,15 @@ from edgekit.model.shapes import with_shapes
 _FLOATS = {ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.DOUBLE}
 _STEPS = 255
 _FEW, _MANY = 4, 16
+
+_MERGED = {"Concat": slice(None), "Where": slice(1, 3)}
+"""The inputs that one scale must hold together, by operator."""
+
+_CARRYING = {
+    "Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Concat", "Expand", "Tile", "Pad", "Cast",
+    "Add", "Sub", "Mul", "Div", "Clip", "Relu",
+}  # fmt: skip
+"""Operators that leave values of very different sizes side by side."""
 
 
 def exposed(model: ModelProto) -> ModelProto:
@@ -33,6 +42,30 @@ def wiped_tensors(tensors: Mapping[str, Array]) -> dict[str, str]:
     return {name: told for name, array in tensors.items() if (told := _wiped(array))}
 
 
+def mixed_tensors(model: ModelProto, tensors: Mapping[str, Array]) -> dict[str, str]:
+    """The tensors in which one scale of 8 bits would wipe what an operator merged into them, by name, and what becomes
+    of it; and what carries them on.
+
+    So it goes with class scores (0 to 1) beside boxes (0 to 640), or with a table whose columns have such ranges: the
+    error of the whole is small, and the scores are all 0.
+    """
+    constants = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
+    known = {**constants, **tensors}
+    found: dict[str, str] = {}
+    for node in model.graph.node:
+        if node.op_type in _MERGED:
+            told = _merged(known, node.input[_MERGED[node.op_type]])
+        elif node.op_type in ("Gather", "GatherElements"):
+            told = _mixed_table(known.get(node.input[0]))
+        else:
+            told = ""
+        if node.op_type in _CARRYING:
+            told = told or next((found[name] for name in node.input if name in found), "")
+        if told and node.output[0] in tensors:
+            found[node.output[0]] = told
+    return found
+
+
 def nodes_beside(model: ModelProto, tensors: Mapping[str, str]) -> dict[str, str]:
     """The nodes that take or give one of the tensors, by name, and what would become of it."""
     found = {}
@@ -47,8 +80,35 @@ def _wiped(array: Array) -> str:
     values = np.unique(array.astype(np.float64))
     if not np.isfinite(values).all():
         return "not finite"
+    return _left(values, min(values[0], 0.0), max(values[-1], 0.0)) if values.size else ""
+
+
+def _left(array: Array, low: float, high: float) -> str:
+    """What the grid from `low` to `high` leaves of values, where that is next to nothing."""
+    values = np.unique(array)
     if len(values) <= _MANY:
         return ""
-    low, high = min(values[0], 0.0), max(values[-1], 0.0)
     left = len(np.unique(np.round((values - low) / (high - low) * _STEPS)))
     return f"{left} of {len(values):,} values left" if left <= _FEW else ""
+
+
+def _merged(known: Mapping[str, Array], names: Sequence[str]) -> str:
+    arrays = [known[name] for name in names if name in known]
+    arrays = [each.astype(np.float64) for each in arrays if each.dtype.kind == "f" and each.size]
+    if len(arrays) < 2 or not all(np.isfinite(each).all() for each in arrays):
+        return ""
+    low, high = min(0.0, *(each.min() for each in arrays)), max(0.0, *(each.max() for each in arrays))
+    return next((told for each in arrays if (told := _left(each, low, high))), "")
+
+
+def _mixed_table(table: Array | None) -> str:
+    if table is None or table.dtype.kind != "f" or table.size == 0 or not np.isfinite(table).all():
+        return ""
+    low, high = min(0.0, float(table.min())), max(0.0, float(table.max()))
+    for axis in range(table.ndim):
+        others = tuple(each for each in range(table.ndim) if each != axis)
+        narrow = np.flatnonzero(np.ptp(table, others) < _FEW * (high - low) / _STEPS)
+        told = (_left(np.take(table, index, axis).astype(np.float64), low, high) for index in narrow)
+        if found := next((each for each in told if each), ""):
+            return found
+    return ""

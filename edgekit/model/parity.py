@@ -12,12 +12,43 @@ from edgekit.arrays import Array
 _LEAST_SCALE = 0.1
 """Of the output's largest value: nothing smaller is a part's scale, for the sums that made it may have rounded at the
 scale of its neighbours."""
+_VARIES = 1e-8
+"""Of the mean square: a smaller variance is rounding."""
 
 
 def relative_difference(expected: Sequence[Array], given: Sequence[Array]) -> float:
     """The largest absolute difference in any part of any output, relative to that part's largest absolute value (a
     tenth of the output's, where that is more); infinity where the shapes differ or a NaN stands against a number."""
     return max((_difference(*pair) for pair in zip(expected, given, strict=True)), default=0.0)
+
+
+def signal_to_noise(expected: Array, given: Array) -> float:
+    """In decibels: the variance of the expected values (what hardly varies: their mean square) over the mean square of
+    the difference. Infinite where nothing differs; minus infinity where shapes do, or where something finite stands
+    against something that is not."""
+    if expected.shape != given.shape:
+        return float("-inf")
+    a, b = expected.astype(np.float64), given.astype(np.float64)
+    finite = np.isfinite(a)
+    if not (np.isfinite(b) == finite).all():
+        return float("-inf")
+    a, b = a[finite], b[finite]
+    noise = float(np.mean((a - b) ** 2)) if a.size else 0.0
+    return float("inf") if noise == 0 else 10 * float(np.log10(_signal(a) / noise))
+
+
+def lost_parts(expected: Array, given: Array) -> str:
+    """The parts of an output in which more differs than varies, such as `80 of 84 along axis 2`; empty where none is,
+    or where the shapes differ."""
+    if expected.shape != given.shape or not expected.size:
+        return ""
+    a, b = expected.astype(np.float64), given.astype(np.float64)
+    for axis in range(1, a.ndim):
+        pairs = zip(np.moveaxis(a, axis, 0), np.moveaxis(b, axis, 0), strict=True)
+        lost = sum(signal_to_noise(*pair) < 0 for pair in pairs)
+        if lost:
+            return f"{lost} of {a.shape[axis]} along axis {axis}"
+    return ""
 
 
 def _difference(expected: Array, given: Array) -> float:
@@ -39,3 +70,9 @@ def _difference(expected: Array, given: Array) -> float:
         scales = np.maximum(sizes.max(others), _LEAST_SCALE * largest)
         worst = max(worst, float((apart.max(others) / scales).max()))
     return worst
+
+
+def _signal(values: Array) -> float:
+    power = float(np.mean(values**2))
+    variance = float(np.var(values))
+    return variance if variance > _VARIES * power else max(power, float(np.finfo(np.float64).tiny))

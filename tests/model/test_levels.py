@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.model.levels import exposed, nodes_beside, wiped_tensors
+from edgekit.model.levels import exposed, mixed_tensors, nodes_beside, wiped_tensors
 from edgekit.model.reading import load_model
 from edgekit.runtimes.ort import float_tensors
 
@@ -65,3 +65,41 @@ def test_nodes_on_both_sides_of_a_tensor_are_found(tmp_path: Path) -> None:
     onnx.save(model, tmp_path / "m.onnx")
     wiped = wiped_tensors(float_tensors(tmp_path / "m.onnx", (SCORES,)))
     assert nodes_beside(model, wiped) == {"add": "Add: s, not finite", "softmax": "Softmax: s, not finite"}
+
+
+BOXES = np.random.default_rng(1).uniform(0, 640, (8, 10, 4)).astype(np.float32)
+CLASSES = np.random.default_rng(2).uniform(0, 1, (8, 10, 3)).astype(np.float32)
+
+
+def merging(op: str) -> onnx.ModelProto:
+    nodes = {
+        "Concat": [helper.make_node("Concat", ["boxes", "scores"], ["m"], axis=2)],
+        "Stack": [
+            helper.make_node("Unsqueeze", ["boxes", "one"], ["u"]),
+            helper.make_node("Unsqueeze", ["scores", "one"], ["v"]),
+            helper.make_node("Concat", ["u", "v"], ["m"], axis=1),
+        ],
+        "Where": [helper.make_node("Where", ["chosen", "boxes", "scores"], ["m"])],
+        "Gather": [helper.make_node("Gather", ["table", "one"], ["m"])],
+    }[op]
+    behind = [helper.make_node("Reshape", ["m", "shape"], ["c"]), helper.make_node("Gather", ["c", "one"], ["y"])]
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("boxes", "scores", "y")]
+    table = np.concatenate([BOXES.reshape(-1, 4), CLASSES.reshape(-1, 3)], 1)
+    constants = {"one": np.array([1]), "shape": np.array([-1]), "chosen": np.array(True), "table": table}
+    tensors = [numpy_helper.from_array(array, name) for name, array in constants.items()]
+    graph = helper.make_graph([*nodes, *behind], "g", ports[:2], ports[2:], tensors)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+@pytest.mark.parametrize("op", ["Concat", "Stack", "Where", "Gather"])
+@pytest.mark.parametrize("alike", [False, True])
+def test_what_an_operator_forces_on_one_scale_is_found_and_followed(op: str, alike: bool) -> None:
+    scores = CLASSES * (640 if alike else 1)
+    model = merging(op)
+    if alike:
+        model.graph.initializer[-1].CopyFrom(numpy_helper.from_array(BOXES.reshape(-1, 4), "table"))
+    tensors = dict.fromkeys(("u", "v", "m", "c", "y"), np.zeros(1, np.float32)) | {"boxes": BOXES, "scores": scores}
+    tensors |= {"u": BOXES, "v": scores}
+    found = mixed_tensors(model, tensors)
+    assert list(found) == ([] if alike else ["m", "c"])
+    assert all(" values left" in told for told in found.values())

@@ -10,10 +10,11 @@ from edgekit.data.splits import Splits
 from edgekit.errors import StepError
 from edgekit.model.counting import inspected
 from edgekit.model.facts import activation_types, observed_facts
-from edgekit.model.parity import relative_difference
+from edgekit.model.parity import relative_difference, signal_to_noise
 from edgekit.model.reading import load_model
 from edgekit.model.shapes import with_shapes
 from edgekit.project.project import Project
+from edgekit.runtimes import static_quantization
 from edgekit.runtimes.ort import session, session_outputs
 from edgekit.steps.quantize import Quantize, _check_scales
 from edgekit.steps.step import Outcome
@@ -114,6 +115,89 @@ def test_factors_and_shapes_of_a_bias_survive(
     done = run_step(Quantize(), tiny, model)
     assert apart(tiny, model, done.path) < 0.05
     assert done.notes["kept_float"] == {}
+
+
+def test_a_relu_that_never_opened_in_calibration_still_clips(
+    run_step: Callable[..., Outcome], tiny: Project, tmp_path: Path
+) -> None:
+    nodes = [
+        helper.make_node("Flatten", ["image"], ["x"]),
+        helper.make_node("Gemm", ["x", "w", "low"], ["g"], name="gemm"),
+        helper.make_node("Relu", ["g"], ["r"], name="shut"),
+        helper.make_node("Gemm", ["x", "v"], ["h"]),
+        helper.make_node("Add", ["r", "h"], ["logits"]),
+    ]
+    constants = {"w": weights(64, 4), "low": np.full(4, -100, np.float32), "v": weights(4, 64).T.copy()}
+    model = saved(tmp_path / "shut.onnx", nodes, constants)
+    done = run_step(Quantize(), tiny, model)
+    assert list(done.notes["kept_float"]) == ["shut"]
+    assert "integers reach from -128 to 127" in done.notes["kept_float"]["shut"]
+    assert apart(tiny, model, done.path) < 0.05
+
+
+def test_a_relu_that_a_branch_reads_stays(run_step: Callable[..., Outcome], tiny: Project, tmp_path: Path) -> None:
+    inner = helper.make_tensor_value_info("o", TensorProto.FLOAT, ["batch", 4])
+    branches = [helper.make_graph([helper.make_node(op, ["r"], ["o"])], op, [], [inner]) for op in ("Identity", "Neg")]
+    nodes = [
+        helper.make_node("Flatten", ["image"], ["x"]),
+        helper.make_node("Gemm", ["x", "w"], ["g"], name="gemm"),
+        helper.make_node("Relu", ["g"], ["r"], name="read"),
+        helper.make_node("If", ["true"], ["i"], name="if", then_branch=branches[0], else_branch=branches[1]),
+        helper.make_node("Gemm", ["r", "v"], ["h"]),
+        helper.make_node("Add", ["i", "h"], ["logits"]),
+    ]
+    constants = {"w": weights(64, 4), "v": weights(4, 4), "true": np.array(True)}
+    model = saved(tmp_path / "branch.onnx", nodes, constants)
+    done = run_step(Quantize(), tiny, model, "x86-vnni")
+    assert done.notes["kept_float"] == {"read": "Relu: r, read inside control flow"}
+    assert apart(tiny, model, done.path) < 0.05
+
+
+@pytest.mark.parametrize("merged", [True, False], ids=["concatenated", "one layer"])
+@pytest.mark.parametrize("target", ["rpi4", "x86-vnni"])
+def test_scores_beside_boxes_are_not_lost(
+    run_step: Callable[..., Outcome], tiny: Project, tmp_path: Path, merged: bool, target: str
+) -> None:
+    """Two boxes' edges up to 640 and two scores from 0 to 1: one scale makes every score 0."""
+    large, small = weights(64, 2) * 100, weights(2, 64).T.copy() / 4
+    head = [
+        helper.make_node("Gemm", ["h", "large"], ["boxes"], name="boxes"),
+        helper.make_node("Gemm", ["h", "small"], ["scores"], name="scores"),
+        helper.make_node("Concat", ["boxes", "scores"], ["logits"], name="concat", axis=1),
+    ]
+    nodes = [
+        helper.make_node("Flatten", ["image"], ["x"]),
+        helper.make_node("Gemm", ["x", "w"], ["g"], name="gemm"),
+        helper.make_node("Relu", ["g"], ["h"], name="relu"),
+        *(head if merged else [helper.make_node("Gemm", ["h", "both"], ["logits"], name="both")]),
+    ]
+    constants = {"w": weights(64, 64), "large": large, "small": small, "both": np.concatenate([large, small], 1)}
+    model = saved(tmp_path / "detector.onnx", nodes, constants)
+    done = run_step(Quantize(), tiny, model, target)
+    assert set(done.notes["kept_float"]) == ({"concat"} if merged else {"both"})
+    inputs = Splits(tiny)[Data.CALIBRATION].arrays()[0]
+    float_, integer = (session_outputs(session(path, optimize=False), inputs)[0] for path in (model, done.path))
+    assert signal_to_noise(float_[:, 2:], integer[:, 2:]) > 20
+    assert done.notes["lost_parts"] == {}
+
+
+def test_what_integers_do_not_explain_is_refused(
+    run_step: Callable[..., Outcome], tiny: Project, plain: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A quantizer that changes a weight whatever it is told to leave alone."""
+    real = static_quantization.quantized_statically
+
+    def faulty(source: Path, path: Path, *arguments: object) -> int:
+        model = onnx.load(source)
+        wrong = next(each for each in model.graph.initializer if len(each.dims) == 4)
+        wrong.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(wrong), wrong.name))
+        onnx.save(model, source.with_name("faulty.onnx"))
+        return real(source.with_name("faulty.onnx"), path, *arguments)
+
+    monkeypatch.setattr(static_quantization, "quantized_statically", faulty)
+    with pytest.raises(StepError, match=r"changes what the model computes: '.*', (Conv|Relu): .* dB") as raised:
+        run_step(Quantize(), tiny, plain)
+    assert "report" in raised.value.hint
 
 
 def test_a_scale_that_no_kernel_can_use_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,23 @@
+"""A graph cut into its operators, each of which can be given what it got in another graph."""
+
+from collections.abc import Collection
+
+import onnx_ir as ir
+from onnx import ModelProto
+
+GIVEN = "@given"
+"""Behind a tensor's name: the input that stands in for it."""
+
+
+def cut(model: ModelProto, names: Collection[str]) -> ModelProto:
+    """The model cut behind each of the named tensors: what makes it gives it as an output, and whoever reads it reads
+    an input NAME@given instead. One run then shows what each operator makes of any inputs, whatever the others did."""
+    inside = ir.from_proto(model)
+    for value in [value for node in inside.graph for value in node.outputs if value.name in names]:
+        given = ir.val(f"{value.name}{GIVEN}", type=value.type, shape=value.shape)
+        if value.is_graph_output():
+            inside.graph.outputs.remove(value)
+        value.replace_all_uses_with(given)
+        inside.graph.inputs.append(given)
+        inside.graph.outputs.append(value)
+    return ir.to_proto(inside)

@@ -1,0 +1,86 @@
+"""ONNX Runtime's static quantizer."""
+
+import logging
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import onnx_ir as ir
+
+from edgekit.arrays import Arrays
+from edgekit.errors import StepError, first_line
+from edgekit.model.counting import inspected
+from edgekit.progress import Progress
+from edgekit.runtimes import ort  # noqa: F401  (switches telemetry off before it is imported)
+
+
+class Watched:
+    """Calibration batches that report how far they are."""
+
+    def __init__(self, batches: Iterator[Arrays], total: int, progress: Progress) -> None:
+        self.batches = batches
+        self.total = total
+        self.progress = progress
+        self.samples = 0
+
+    def __next__(self) -> Arrays:
+        batch = next(self.batches)
+        self.samples += len(batch[0])
+        self.progress.advanced("calibrating", self.samples, self.total, "samples")
+        return batch
+
+
+def quantized_statically(
+    source: Path, path: Path, batches: Watched, scheme: Mapping[str, Any], method: str, kept: Collection[str]
+) -> int:
+    """Write the QDQ model, the nodes named in `kept` as they are, and return the number of samples that calibrated
+    it."""
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        CalibrationMethod,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
+
+    names = [each.name for each in inspected(source).inputs]
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
+        def get_next(self) -> dict[str, Any] | None:
+            batch = next(batches, None)
+            return None if batch is None else dict(zip(names, batch, strict=True))
+
+    kinds = {"int8": QuantType.QInt8, "uint8": QuantType.QUInt8}
+    methods = {
+        "minmax": CalibrationMethod.MinMax,
+        "percentile": CalibrationMethod.Percentile,
+        "entropy": CalibrationMethod.Entropy,
+    }
+    logging.getLogger().setLevel(logging.ERROR)
+    try:
+        quantize_static(
+            str(source),
+            str(path),
+            Reader(),
+            quant_format=QuantFormat.QDQ,
+            per_channel=scheme["per_channel"],
+            reduce_range=scheme["reduce_range"],
+            activation_type=kinds[scheme["activation"]],
+            weight_type=kinds[scheme["weight"]],
+            calibrate_method=methods[method],
+            nodes_to_exclude=list(kept),
+            extra_options={"ActivationSymmetric": scheme["symmetric_activation"], "WeightSymmetric": True},
+        )
+    except Exception as error:
+        raise StepError(
+            f"ONNX Runtime could not quantize the model: {first_line(error)}", "try another calibration, or --debug"
+        ) from error
+    _sort(path)
+    return batches.samples
+
+
+def _sort(path: Path) -> None:
+    """The quantizer orders nodes by what they read themselves, not by what graphs inside their control flow read."""
+    model = ir.load(path)
+    model.graph.sort()
+    ir.save(model, path)

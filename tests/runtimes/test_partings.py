@@ -1,0 +1,58 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from edgekit.runtimes.partings import local_noise
+
+
+def saved(path: Path, nodes: list[onnx.NodeProto], **constants: np.ndarray) -> Path:
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 8]) for name in ("x", "y")]
+    tensors = [numpy_helper.from_array(array, name) for name, array in constants.items()]
+    graph = helper.make_graph(nodes, "g", ports[:1], ports[1:], tensors)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    return path
+
+
+X = np.random.default_rng(0).standard_normal((32, 8)).astype(np.float32)
+CHAIN = [
+    helper.make_node("Add", ["x", "one"], ["a"]),
+    helper.make_node("Relu", ["a"], ["b"]),
+    helper.make_node("Mul", ["b", "b"], ["c"]),
+    helper.make_node("Sqrt", ["c"], ["y"]),
+]
+ONE = np.ones((), np.float32)
+
+
+def test_a_fault_shows_where_it_is_and_not_behind(tmp_path: Path) -> None:
+    wrong = [CHAIN[0], helper.make_node("Sigmoid", ["a"], ["b"]), *CHAIN[2:]]
+    paths = saved(tmp_path / "a.onnx", CHAIN, one=ONE), saved(tmp_path / "b.onnx", wrong, one=ONE)
+    noise = local_noise(*paths, (X,))
+    assert list(noise) == ["x", "a", "b", "c", "y"]
+    assert noise["b"] < 1
+    assert {name for name, found in noise.items() if found == np.inf} == {"x", "a", "c", "y"}
+
+
+def test_what_readers_get_counts_not_what_was_rounded(tmp_path: Path) -> None:
+    """256 levels over 1,000 leave next to nothing of a; what is behind it is right for what it got."""
+    rounded = [
+        CHAIN[0],
+        helper.make_node("QuantizeLinear", ["a", "s", "z"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d"]),
+        helper.make_node("Relu", ["d"], ["b"]),
+        *CHAIN[2:],
+    ]
+    grid = {"one": ONE, "s": np.array(4, np.float32), "z": np.array(0, np.int8)}
+    paths = saved(tmp_path / "a.onnx", CHAIN, one=ONE), saved(tmp_path / "b.onnx", rounded, **grid)
+    noise = local_noise(*paths, (X,))
+    assert noise["a"] < 5
+    assert {name for name, found in noise.items() if found == np.inf} == {"x", "b", "c", "y"}
+
+
+def test_an_operator_that_is_gone_shows_at_the_next_tensor_that_both_have(tmp_path: Path) -> None:
+    without = [CHAIN[0], helper.make_node("Mul", ["a", "a"], ["c"]), CHAIN[3]]
+    paths = saved(tmp_path / "a.onnx", CHAIN, one=ONE), saved(tmp_path / "b.onnx", without, one=ONE)
+    noise = local_noise(*paths, (X,))
+    assert list(noise) == ["x", "a", "c", "y"]
+    assert noise["c"] < 20 and noise["y"] == np.inf
