@@ -125,7 +125,12 @@ class _Builder:
         float_student = runs[plan.float_student]
         candidates = Candidates(
             *(
-                Candidate(name, run.artifact.path, self.driver.metric(run.artifact))
+                Candidate(
+                    name,
+                    run.artifact.path,
+                    self.driver.metric(run.artifact),
+                    self.driver.chance(run.artifact),
+                )
                 for name, run in (("deployed", deployed), ("float student", float_student), ("reference", reference))
             )
         )
@@ -173,7 +178,7 @@ class _Builder:
                 "verdict": [sha256_of_file(each.path) for each in models],
                 "target": target.to_json(),
                 "budgets": self.project.budgets.to_json(),
-                "metric": [self.project.metric, *(each.metric for each in models)],
+                "metric": [self.project.metric, *((each.metric, each.chance) for each in models)],
                 "data": self.driver.data.digest(Data.EVALUATION),
                 "runner": identity,
                 "code": code_version("edgekit.verdict.verify"),

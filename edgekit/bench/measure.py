@@ -56,7 +56,7 @@ def benched(model: Path, target: Target | None, threads: int, seconds: float, sh
         measured = _measurements(name, result, threads)
     if target is not None:
         expected = tuple(NativeRunner().run(Job([model], inputs, threads)).outputs[0])
-        gates.append(parity_gate(model, expected, result, len(inputs[0])))
+        gates.append(parity_gate(model, inputs, expected, result))
         if target.ram_bytes is not None:
             gates.append(memory_gate(target.ram_bytes, "the target's RAM", measured, result))
         if not native:

@@ -115,6 +115,11 @@ class Driver:
         """The project's metric of a module or a file, on this machine."""
         return float(self._evaluation(artifact).record["value"])
 
+    def chance(self, artifact: Artifact) -> float | None:
+        """What a model that knows nothing may reach with the project's metric; None where that cannot be told."""
+        chance: float | None = self._evaluation(artifact).record["chance"]
+        return chance
+
     def scores(self, artifact: Artifact) -> "Array | None":
         """Each evaluation sample's share in the metric, shape (samples,); None where the metric is no mean of them."""
         import numpy as np
@@ -140,7 +145,7 @@ class Driver:
             )
             if judged.scores is not None:
                 np.save(output / _SCORES, judged.scores.astype(np.float32))
-            return {"kind": "metric", "value": judged.value}
+            return {"kind": "metric", "value": judged.value, "chance": judged.chance}
 
         return self.cache.entry(metric_key(project, self.data, artifact), evaluated)[0]
 

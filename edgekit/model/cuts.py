@@ -1,12 +1,25 @@
-"""A graph cut into its operators, each of which can be given what it got in another graph."""
+"""A graph whose operators can be looked at one by one."""
 
 from collections.abc import Collection
 
 import onnx_ir as ir
 from onnx import ModelProto
 
+_NO_TENSORS = ("Sequence", "Optional")
+
 GIVEN = "@given"
 """Behind a tensor's name: the input that stands in for it."""
+
+
+def exposed(model: ModelProto) -> ModelProto:
+    """The model with everything that an operator gives among its outputs, but for what is inside control flow or no
+    tensor."""
+    inside = ir.from_proto(model)
+    given = set(inside.graph.outputs)
+    for node in inside.graph:
+        if not any(mark in node.op_type for mark in _NO_TENSORS):
+            inside.graph.outputs.extend(value for value in node.outputs if value.name and value not in given)
+    return ir.to_proto(inside)
 
 
 def cut(model: ModelProto, names: Collection[str]) -> ModelProto:

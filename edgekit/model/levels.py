@@ -3,13 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import onnx_ir as ir
 from onnx import ModelProto, numpy_helper
 
 from edgekit.arrays import Array
-from edgekit.model.shapes import with_shapes
 
-_FLOATS = {ir.DataType.FLOAT, ir.DataType.FLOAT16, ir.DataType.DOUBLE}
 _STEPS = 255
 _FEW, _MANY = 4, 16
 
@@ -21,15 +18,6 @@ _CARRYING = {
     "Add", "Sub", "Mul", "Div", "Clip", "Relu",
 }  # fmt: skip
 """Operators that leave values of very different sizes side by side."""
-
-
-def exposed(model: ModelProto) -> ModelProto:
-    """The model with every float tensor that an operator gives among its outputs, but for those inside control flow."""
-    inside = ir.from_proto(with_shapes(model))
-    made = [value for node in inside.graph for value in node.outputs if value.name and value.dtype in _FLOATS]
-    given = set(inside.graph.outputs)
-    inside.graph.outputs.extend(value for value in made if value not in given)
-    return ir.to_proto(inside)
 
 
 def wiped_tensors(tensors: Mapping[str, Array]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -51,10 +52,10 @@ def host_outputs(path: Path, inputs: Sequence[Array], *, optimize: bool = True) 
     return session_outputs(session(path, optimize=optimize), inputs)
 
 
-def float_tensors(path: Path, inputs: Sequence[Array]) -> dict[str, Array]:
-    """The float tensors of a model file for one batch, by name: its inputs, and what each operator gives without the
-    runtime's optimization. Raises ModelError where the model cannot run."""
-    from edgekit.model.levels import exposed
+def inner_tensors(path: Path, inputs: Sequence[Array]) -> dict[str, Array]:
+    """The float and 8-bit tensors of a model file for one batch, by name: its inputs, and what each operator gives
+    without the runtime's optimization. Raises ModelError where the model cannot run."""
+    from edgekit.model.cuts import exposed
     from edgekit.model.reading import load_model, save_model
 
     with TemporaryDirectory() as folder:
@@ -63,7 +64,33 @@ def float_tensors(path: Path, inputs: Sequence[Array]) -> dict[str, Array]:
         running = session(whole, optimize=False)
         given = dict(zip((each.name for each in running.get_inputs()), inputs, strict=True))
         found = dict(zip((each.name for each in running.get_outputs()), session_outputs(running, inputs), strict=True))
-    return {name: array for name, array in {**given, **found}.items() if array.dtype.kind == "f"}
+    return {
+        name: array
+        for name, array in {**given, **found}.items()
+        if array.dtype.kind == "f" or array.dtype in (np.int8, np.uint8)
+    }
+
+
+@cache
+def saturates() -> bool:
+    """Whether this machine's products of unsigned activations and signed weights saturate at 16 bits on the way, as on
+    AVX2 without VNNI: 8-bit models then give other outputs here than elsewhere."""
+    import onnxruntime
+    from onnx import TensorProto, helper, numpy_helper
+
+    a = np.full((1, 64), 255, np.uint8)
+    b = np.full((64, 16), 127, np.int8)
+    graph = helper.make_graph(
+        [helper.make_node("MatMulInteger", ["a", "b"], ["y"])],
+        "product",
+        [helper.make_tensor_value_info("a", TensorProto.UINT8, a.shape)],
+        [helper.make_tensor_value_info("y", TensorProto.INT32, None)],
+        [numpy_helper.from_array(b, "b")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    running = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (y,) = running.run(None, {"a": a})
+    return bool((np.asarray(y) != a.astype(np.int32) @ b.astype(np.int32)).any())
 
 
 def optimize_offline(source: Path, path: Path, *, keep_int8_activations: bool, layouts: bool = False) -> None:

@@ -1,37 +1,66 @@
-"""Where a rewritten file parts from the file that it came from."""
+"""Where a rewritten file parts from the file that it came from: each operator of the source given what it really got.
+
+A fault in one place so shows there alone, not in everything behind it.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
 from edgekit.arrays import Array
 from edgekit.model.cuts import GIVEN, cut
 from edgekit.model.parity import signal_to_noise
+from edgekit.model.ports import inputs_of
 from edgekit.model.reading import load_model, save_model
 from edgekit.model.shapes import with_shapes
-from edgekit.runtimes.ort import float_tensors, session, session_outputs
+from edgekit.runtimes.ort import inner_tensors, session, session_outputs
 
 
 def local_noise(source: Path, rewritten: Path, inputs: Sequence[Array]) -> dict[str, float]:
     """The signal-to-noise in decibels of each float tensor that both files have, from the inputs on: what the source's
-    operators make of the values that the rewritten file really gave them, against what the rewritten file passes on.
+    operators make of the values that the rewritten file gave them, against what the rewritten file passes on."""
+    passed = _passed_on(rewritten, inner_tensors(rewritten, inputs))
+    floats = {name: array for name, array in passed.items() if array.dtype.kind == "f"}
+    pairs = _made_and_passed(source, inputs, floats, optimize=False)
+    return {name: signal_to_noise(*pair) for name, pair in pairs.items()}
 
-    A fault in one place so shows there alone, not in everything behind it.
+
+def local_steps(source: Path, fused: Path, inputs: Sequence[Array], *, optimize: bool = False) -> dict[str, float]:
+    """How many integer steps each 8-bit tensor that both files have lies off, at most: what the source's operators make
+    of the values that the fused file gave them, against what the fused file makes. Infinite where shapes differ.
+
+    `optimize` runs the source's operators by the runtime's own integer kernels, not as they are written.
     """
+    integers = {name: array for name, array in inner_tensors(fused, inputs).items() if array.dtype.kind in "iu"}
+    pairs = _made_and_passed(source, inputs, integers, optimize=optimize)
+    return {name: _steps(*pair) for name, pair in pairs.items()}
+
+
+def _steps(made: Array, passed: Array) -> float:
+    if made.shape != passed.shape:
+        return float("inf")
+    return float(np.abs(made.astype(np.int16) - passed.astype(np.int16)).max(initial=0))
+
+
+def _made_and_passed(
+    source: Path, inputs: Sequence[Array], passed: Mapping[str, Array], *, optimize: bool
+) -> dict[str, tuple[Array, Array]]:
+    """For the tensors of `passed` that the source has, too, in its order: what its operators make of what was passed to
+    them, and what is passed on."""
     model = load_model(source)
-    passed = _passed_on(rewritten, float_tensors(rewritten, inputs))
-    ports = {each.name for each in model.graph.input}
-    common = [name for node in model.graph.node for name in node.output if name in passed and name not in ports]
+    ports = [each.name for each in inputs_of(model.graph)]
+    common = [name for node in model.graph.node for name in node.output if name in passed]
     with TemporaryDirectory() as folder:
         path = Path(folder) / "cut.onnx"
         save_model(cut(with_shapes(model), set(common)), path)
-        running = session(path, optimize=False)
-        given = dict(zip((each.name for each in model.graph.input), inputs, strict=False))
+        running = session(path, optimize=optimize)
+        given = dict(zip(ports, inputs, strict=True))
         fed = {**given, **passed, **{f"{name}{GIVEN}": passed[name] for name in common}}
-        names = [each.name for each in running.get_inputs()]
-        outputs = session_outputs(running, [fed[name] for name in names])
+        outputs = session_outputs(running, [fed[each.name] for each in running.get_inputs()])
         made = dict(zip((each.name for each in running.get_outputs()), outputs, strict=True))
-    return {name: signal_to_noise(array, passed[name]) for name, array in {**given, **made}.items() if name in passed}
+    return {name: (array, passed[name]) for name, array in {**given, **made}.items() if name in passed}
 
 
 def _passed_on(path: Path, tensors: Mapping[str, Array]) -> dict[str, Array]:

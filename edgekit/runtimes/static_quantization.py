@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 
 from edgekit.arrays import Arrays
@@ -58,19 +59,20 @@ def quantized_statically(
     }
     logging.getLogger().setLevel(logging.ERROR)
     try:
-        quantize_static(
-            str(source),
-            str(path),
-            Reader(),
-            quant_format=QuantFormat.QDQ,
-            per_channel=scheme["per_channel"],
-            reduce_range=scheme["reduce_range"],
-            activation_type=kinds[scheme["activation"]],
-            weight_type=kinds[scheme["weight"]],
-            calibrate_method=methods[method],
-            nodes_to_exclude=list(kept),
-            extra_options={"ActivationSymmetric": scheme["symmetric_activation"], "WeightSymmetric": True},
-        )
+        with np.errstate(invalid="ignore"):  # of masks, which are among the tensors that stay float
+            quantize_static(
+                str(source),
+                str(path),
+                Reader(),
+                quant_format=QuantFormat.QDQ,
+                per_channel=scheme["per_channel"],
+                reduce_range=scheme["reduce_range"],
+                activation_type=kinds[scheme["activation"]],
+                weight_type=kinds[scheme["weight"]],
+                calibrate_method=methods[method],
+                nodes_to_exclude=list(kept),
+                extra_options={"ActivationSymmetric": scheme["symmetric_activation"], "WeightSymmetric": True},
+            )
     except Exception as error:
         raise StepError(
             f"ONNX Runtime could not quantize the model: {first_line(error)}", "try another calibration, or --debug"

@@ -2,13 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgekit.artifact import Artifact
 from edgekit.errors import StepError
 from edgekit.steps.step import Context, Contract, Outcome, Step
 from edgekit.steps.technique import Family, Technique
 from edgekit.target import Target
-from edgekit.traits import Format, Role, Trait, facts
+from edgekit.traits import Data, Format, Role, Trait, facts
+
+if TYPE_CHECKING:
+    from edgekit.arrays import Arrays
+
+_ONE_STEP = 1
+"""Kernels that work on integers round once where the graph as it is written rounds in floats: at a tie, to the other
+side."""
+_LEAVE_OUT = "leave fuse out of the recipe: the device's runtime fuses when it loads the model"
 
 
 @dataclass(frozen=True)
@@ -25,6 +35,7 @@ class Fuse(Step):
         requires=facts(Format.ONNX, Trait.PORTABLE),
         provides=facts(),
         preserves=facts(Format.ONNX, Trait.FLOAT, Trait.INTEGER, Trait.FOLDED, Trait.CONVERGED),
+        data=frozenset({Data.CALIBRATION}),
         target=frozenset({"arch"}),
         packages=("onnx", "onnx-ir", "onnxruntime"),
     )
@@ -36,12 +47,11 @@ class Fuse(Step):
         from edgekit.model.counting import described
         from edgekit.model.facts import activation_types
         from edgekit.model.operators import operator_kinds
-        from edgekit.model.parity import relative_difference
         from edgekit.model.passes.rewriting import rewritten
         from edgekit.model.passes.slimmed import slimmed
         from edgekit.model.reading import load_model, save_model, strip_annotations
-        from edgekit.model.sample import random_inputs
-        from edgekit.runtimes.ort import host_outputs, optimize_offline
+        from edgekit.model.sample import COMPARED, comparison_samples
+        from edgekit.runtimes.ort import optimize_offline
 
         path = context.folder / "model.onnx"
         optimize_offline(model.path, path, keep_int8_activations=context.target.arch == "aarch64", layouts=self.layouts)
@@ -52,12 +62,13 @@ class Fuse(Step):
             raise StepError(
                 f"fusing changed the activations from {', '.join(sorted(before))} to {', '.join(sorted(after))}, "
                 "which the target's kernels are not chosen for",
-                "leave fuse out of the recipe: the device's runtime fuses when it loads the model",
+                _LEAVE_OUT,
             )
+        compared = comparison_samples(model.path, context.splits[Data.CALIBRATION].arrays(limit=COMPARED)[0])
+        differences = (_integer_differences if after else _float_differences)(model.path, path, compared.inputs)
         if self.slim:
             save_model(rewritten(fused, slimmed), path)
         integer, floating = operator_kinds(load_model(path))
-        inputs = random_inputs(model.path)
         return Outcome(
             path,
             {
@@ -65,6 +76,47 @@ class Fuse(Step):
                 "activations": sorted(after),
                 "integer_operators": integer,
                 "float_operators": floating,
-                "difference": relative_difference(host_outputs(model.path, inputs), host_outputs(path, inputs)),
+                **differences,
+                "compared_on": compared.origin,
             },
         )
+
+
+def _float_differences(source: Path, fused: Path, inputs: "Arrays") -> dict[str, float]:
+    """How far the outputs lie apart and may. Raises StepError for more than rounding explains."""
+    from edgekit.model.parity import relative_difference
+    from edgekit.runtimes.ort import host_outputs
+    from edgekit.runtimes.rounding import float_tolerance
+
+    outputs = (host_outputs(path, inputs, optimize=False) for path in (source, fused))
+    apart, tolerance = relative_difference(*outputs), float_tolerance(source, inputs)
+    if apart > tolerance:
+        raise StepError(
+            f"fusing changes what the model computes: outputs differ by {apart:.1e} of their largest, "
+            f"{tolerance:.1e} is rounding",
+            _LEAVE_OUT,
+        )
+    return {"difference": apart, "tolerance": tolerance}
+
+
+def _integer_differences(source: Path, fused: Path, inputs: "Arrays") -> dict[str, float]:
+    """How far the outputs lie apart, and by how many integer steps a tensor is off at most, given the inputs that it
+    really got. Raises StepError for more than one step."""
+    from edgekit.model.parity import relative_difference
+    from edgekit.model.reading import load_model
+    from edgekit.runtimes.ort import host_outputs, saturates
+    from edgekit.runtimes.partings import local_steps
+
+    # Where this machine's kernels saturate, that is no fault of the fused file: both run by them.
+    kernels = saturates()
+    steps = local_steps(source, fused, inputs, optimize=kernels)
+    off = [name for name, found in steps.items() if found > _ONE_STEP]
+    if off:
+        makers = {name: node.op_type for node in load_model(fused).graph.node for name in node.output}
+        raise StepError(
+            f"fusing changes what the model computes: '{off[0]}' ({makers[off[0]]}) is off by {steps[off[0]]:g} "
+            "integer steps",
+            _LEAVE_OUT,
+        )
+    outputs = (host_outputs(path, inputs, optimize=kernels) for path in (source, fused))
+    return {"difference": relative_difference(*outputs), "steps_off": max(steps.values(), default=0.0)}

@@ -85,7 +85,7 @@ class Quantize(Step):
         from edgekit.model.reading import load_model, save_model, strip_annotations
         from edgekit.model.sample import COMPARED, comparison_samples
         from edgekit.model.shapes import with_shapes
-        from edgekit.runtimes.ort import float_tensors
+        from edgekit.runtimes.ort import inner_tensors
         from edgekit.runtimes.static_quantization import Watched, quantized_statically
 
         split, limit = context.splits[Data.CALIBRATION], context.project.data.calibration_samples
@@ -94,7 +94,7 @@ class Quantize(Step):
         source = with_shapes(rewritten(load_model(model.path), named_nodes, plain_gemms))
         save_model(source, prepared)
         compared = comparison_samples(prepared, split.arrays(limit=COMPARED)[0])
-        tensors = float_tensors(prepared, compared.inputs)
+        tensors = inner_tensors(prepared, compared.inputs)
         lost = {**mixed_tensors(source, tensors), **wiped_tensors(tensors)}
         kept = {**nodes_beside(source, lost), **read_by_branches(source)}
         for last in (False,) * (_ROUNDS - 1) + (True,):

@@ -13,7 +13,7 @@ from edgekit.project.project import Project
 from edgekit.runtimes.ort import session, session_outputs
 from edgekit.training.batches import numpy_target, tensor_batches
 from edgekit.training.modules import device_of_training, outputs_of
-from edgekit.verdict.metric import item_scores, joined, metric_value
+from edgekit.verdict.metric import chance_value, item_scores, joined, metric_value
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class Evaluation:
     """The project's metric."""
     scores: Array | None
     """Each sample's share in it, shape (samples,); None where the metric is no mean of them."""
+    chance: float | None
+    """What a model that knows nothing may reach here; None where that cannot be told."""
 
 
 def module_evaluation(module: nn.Module, project: Project, split: Split) -> Evaluation:
@@ -37,7 +39,11 @@ def file_evaluation(path: Path, project: Project, split: Split) -> Evaluation:
 
 
 def _judged(project: Project, outputs: Arrays, targets: Any) -> Evaluation:
-    return Evaluation(metric_value(project, outputs, targets), item_scores(project, outputs, targets))
+    return Evaluation(
+        metric_value(project, outputs, targets),
+        item_scores(project, outputs, targets),
+        chance_value(project, outputs, targets),
+    )
 
 
 def module_metric(module: nn.Module, project: Project, split: Split) -> float:

@@ -14,10 +14,8 @@ if TYPE_CHECKING:
     from edgekit.arrays import Array
     from edgekit.runners.runner import Result
 
-FLOAT_TOLERANCE = 1e-4
-"""Of the largest output: what another order of float additions explains."""
-INTEGER_TOLERANCE = 1e-2
-"""Of the largest output, where the size of one integer step cannot be read from the file."""
+_INTEGER_TOLERANCE = 1e-2
+"""Of a part's largest value, where the size of one integer step cannot be read from the file."""
 
 
 class Status(StrEnum):
@@ -37,17 +35,27 @@ class Gate:
         return {"name": self.name, "status": self.status.value, "detail": self.detail}
 
 
-def parity_gate(path: Path, expected: Sequence["Array"], result: "Result | EdgekitError", samples: int) -> Gate:
-    """Whether a run on a target gave what this machine gives: failed where it crashed, not run where there was none."""
+def parity_gate(
+    path: Path, inputs: Sequence["Array"], expected: Sequence["Array"], result: "Result | EdgekitError"
+) -> Gate:
+    """Whether a run on a target gave what this machine gives: failed where it crashed, not run where there was none, or
+    where the outputs would be the same whatever goes in."""
     if isinstance(result, RunError):
         return Gate("parity", Status.FAILED, result.message)
     if isinstance(result, EdgekitError):
         return Gate("parity", Status.NOT_RUN, f"{result.message}; {result.hint}")
-    allowed, why = tolerance_of(path, expected)
-    apart = largest_difference(expected, result.outputs[0])
-    status = Status.PASSED if apart <= allowed else Status.FAILED
+    given = result.outputs[0]
     where = "here" if result.fidelity is Fidelity.NATIVE else f"{result.fidelity} against here"
-    return Gate("parity", status, f"{samples} samples {where}: differ by {apart:.3g}, allowed {allowed:.3g} ({why})")
+    told = f"{len(inputs[0])} samples {where}"
+    if shapes_of(given) != shapes_of(expected):
+        return Gate("parity", Status.FAILED, f"{told}: shapes {shapes_of(given)} for {shapes_of(expected)}")
+    worst = max(differences(path, inputs, expected, given), key=lambda each: each.apart / each.allowed)
+    told = f"{told}: differ by {worst.apart:.3g}, allowed {worst.allowed:.3g} ({worst.why})"
+    if worst.apart > worst.allowed:
+        return Gate("parity", Status.FAILED, told)
+    if _ignores(inputs, expected):
+        return Gate("parity", Status.NOT_RUN, f"{told}; but the outputs are the same for every input")
+    return Gate("parity", Status.PASSED, told)
 
 
 def memory_gate(limit: int, why: str, measurements: Sequence[Measurement], result: "Result | EdgekitError") -> Gate:
@@ -64,35 +72,64 @@ def why_not(result: "Result | EdgekitError", otherwise: str) -> str:
     return f"{result.message}; {result.hint}" if isinstance(result, EdgekitError) else otherwise
 
 
-def tolerance_of(path: Path, expected: Sequence["Array"]) -> tuple[float, str]:
-    """How far, in the output's unit, two runs of a file may lie apart on two CPUs, and why."""
-    import numpy as np
+@dataclass(frozen=True)
+class Difference:
+    """How far an output lies from what it should be, and may."""
 
+    apart: float
+    allowed: float
+    why: str
+
+
+def differences(
+    path: Path, inputs: Sequence["Array"], expected: Sequence["Array"], given: Sequence["Array"]
+) -> list[Difference]:
+    """How far each output of a file lies apart on two CPUs: in its own unit where one integer step is known, else
+    relative to the largest value of the same part, as `relative_difference` counts."""
     from edgekit.model.facts import observed_facts, output_step
+    from edgekit.model.parity import relative_difference
     from edgekit.model.reading import load_model
+    from edgekit.runtimes.rounding import float_tolerance
     from edgekit.traits import Trait
 
     model = load_model(path)
     steps = output_step(model)
-    if steps:
-        return max(steps.values()), "one integer step"
-    largest = max((float(np.abs(each).max(initial=0.0)) for each in expected), default=0.0)
-    share = INTEGER_TOLERANCE if Trait.INTEGER in observed_facts(model) else FLOAT_TOLERANCE
-    return share * largest, f"{share:g} of the largest output"
+    if Trait.INTEGER in observed_facts(model):
+        share, why = _INTEGER_TOLERANCE, "of a part's largest value"
+    else:
+        share, why = float_tolerance(path, _first(path, inputs)), "of a part's largest value, rounding"
+    found = []
+    for port, left, right in zip(model.graph.output, expected, given, strict=True):
+        if port.name in steps:
+            found.append(Difference(_largest_difference(left, right), steps[port.name], "one integer step"))
+        else:
+            found.append(Difference(relative_difference([left], [right]), share, why))
+    return found
 
 
-def largest_difference(expected: Sequence["Array"], given: Sequence["Array"]) -> float:
-    """The largest absolute difference over all outputs; infinity where shapes differ or numbers became NaN."""
+def _first(path: Path, inputs: Sequence["Array"]) -> tuple["Array", ...]:
+    """As many samples as a file takes at once, eight where it leaves that open."""
+    from edgekit.model.counting import inspected
+    from edgekit.model.sample import COMPARED
+
+    shape = inspected(path).inputs[0].shape
+    fixed = shape[0] if shape and isinstance(shape[0], int) else COMPARED
+    return tuple(each[:fixed] for each in inputs)
+
+
+def _ignores(inputs: Sequence["Array"], outputs: Sequence["Array"]) -> bool:
+    """Whether every output is the same for each of several inputs that differ."""
+    varies = any((each[1:] != each[:1]).any() for each in inputs)
+    return varies and all(len(each) > 1 and (each[1:] == each[:1]).all() for each in outputs)
+
+
+def _largest_difference(expected: "Array", given: "Array") -> float:
+    """The largest absolute difference; infinity where numbers became NaN."""
     import numpy as np
 
-    if shapes_of(expected) != shapes_of(given):
-        return float("inf")
-    worst = 0.0
-    for left, right in zip(expected, given, strict=True):
-        apart = np.abs(left.astype(np.float64) - right.astype(np.float64))
-        apart[np.isnan(left) & np.isnan(right)] = 0.0
-        worst = max(worst, float("inf") if np.isnan(apart).any() else float(apart.max(initial=0.0)))
-    return worst
+    apart = np.abs(expected.astype(np.float64) - given.astype(np.float64))
+    apart[(expected == given) | (np.isnan(expected) & np.isnan(given))] = 0.0
+    return float("inf") if np.isnan(apart).any() else float(apart.max(initial=0.0))
 
 
 def shapes_of(arrays: Sequence["Array"]) -> list[tuple[int, ...]]:

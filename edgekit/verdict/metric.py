@@ -10,6 +10,8 @@ from edgekit.errors import DataError, EntryPointError, ProjectError
 from edgekit.project.entrypoints import blamed, entry_function
 from edgekit.project.project import Project
 
+_DEALT = 3
+
 
 def metric_value(project: Project, outputs: Arrays, targets: Any) -> float:
     """The metric of a model's outputs over a whole split: per cent for accuracy, else the metric's own unit.
@@ -28,6 +30,26 @@ def metric_value(project: Project, outputs: Arrays, targets: Any) -> float:
     if not np.isfinite(number):
         raise EntryPointError(f"'{project.metric}' gave {number}", "return a finite number, higher is better")
     return number
+
+
+def chance_value(project: Project, outputs: Arrays, targets: Any) -> float | None:
+    """What a model that knows nothing of its input may reach; None where that cannot be told.
+
+    For accuracy, always the commonest label, and two standard errors of this many samples. For a project's own
+    function, the best of three values with the targets dealt out in another order; None where the order makes no
+    difference to it.
+    """
+    count = len(outputs[0])
+    if project.metric == "accuracy":
+        share = float(np.bincount(targets).max()) / count
+        return 100.0 * (share + 2.0 * float(np.sqrt(share * (1.0 - share) / count)))
+    random = np.random.default_rng(project.seed)
+    values = []
+    for _ in range(_DEALT):
+        order = random.permutation(count)
+        dealt = tuple(each[order] for each in targets) if isinstance(targets, tuple) else targets[order]
+        values.append(metric_value(project, outputs, dealt))
+    return None if set(values) == {metric_value(project, outputs, targets)} else max(values)
 
 
 def item_scores(project: Project, outputs: Arrays, targets: Any) -> Array | None:

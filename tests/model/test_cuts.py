@@ -3,10 +3,15 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from edgekit.model.cuts import cut
+from edgekit.model.cuts import cut, exposed
 from edgekit.model.reading import load_model
 from edgekit.model.shapes import with_shapes
 from edgekit.runtimes.ort import session
+
+
+def test_every_operators_tensor_becomes_an_output(conv_model: Path) -> None:
+    model = exposed(load_model(conv_model))
+    assert [each.name for each in model.graph.output] == ["y", "c", "n", "r", "p", "f"]
 
 
 def test_each_operator_works_on_what_it_is_given(conv_model: Path, tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from edgekit.errors import ModelError
+from edgekit.host import this_host
 from edgekit.model.reading import load_model
-from edgekit.runtimes.ort import float_tensors, host_outputs, optimize_offline, session, session_outputs
+from edgekit.runtimes.ort import host_outputs, inner_tensors, optimize_offline, saturates, session, session_outputs
 
 
 def test_a_model_runs(conv_model: Path) -> None:
@@ -35,6 +36,15 @@ def test_what_does_not_fit_is_told(conv_model: Path, tmp_path: Path) -> None:
 
 def test_inner_tensors_are_those_of_the_run(conv_model: Path) -> None:
     x = np.random.default_rng(0).standard_normal((2, 3, 6, 6)).astype(np.float32)
-    found = float_tensors(conv_model, (x,))
+    found = inner_tensors(conv_model, (x,))
     assert found.keys() == {"x", "c", "n", "r", "p", "f", "y"}
     assert found["c"].shape == (2, 4, 6, 6) and (found["r"] == np.maximum(found["n"], 0)).all()
+
+
+def test_whether_integer_products_saturate_is_found_by_trying() -> None:
+    """Where the CPU has VNNI, ONNX Runtime's kernels use it, and nothing saturates."""
+    flags = set(this_host().isa)
+    if "vnni" in flags:
+        assert not saturates()
+    elif "avx2" in flags:
+        assert saturates()

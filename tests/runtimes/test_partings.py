@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.runtimes.partings import local_noise
+from edgekit.runtimes.partings import local_noise, local_steps
 
 
 def saved(path: Path, nodes: list[onnx.NodeProto], **constants: np.ndarray) -> Path:
@@ -56,3 +56,21 @@ def test_an_operator_that_is_gone_shows_at_the_next_tensor_that_both_have(tmp_pa
     noise = local_noise(*paths, (X,))
     assert list(noise) == ["x", "a", "c", "y"]
     assert noise["c"] < 20 and noise["y"] == np.inf
+
+
+def test_integer_steps_are_counted_where_they_are_lost(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d"]),
+        helper.make_node("Add", ["d", "shift"], ["b"]),
+        helper.make_node("QuantizeLinear", ["b", "s", "z"], ["r"]),
+        helper.make_node("DequantizeLinear", ["r", "s", "z"], ["e"]),
+        helper.make_node("QuantizeLinear", ["e", "s", "z"], ["t"]),
+        helper.make_node("DequantizeLinear", ["t", "s", "z"], ["y"]),
+    ]
+    grid = {"s": np.array(0.1, np.float32), "z": np.array(0, np.int8)}
+    paths = [
+        saved(tmp_path / f"{shift}.onnx", nodes, shift=np.array(shift / 10, np.float32), **grid) for shift in (0, 3)
+    ]
+    assert local_steps(paths[0], paths[0], (X,)) == {"q": 0, "r": 0, "t": 0}
+    assert local_steps(*paths, (X,)) == {"q": 0, "r": 3, "t": 0}

@@ -5,20 +5,52 @@ import pytest
 
 from edgekit.build import Build
 from edgekit.errors import EmulatorError, RunError
-from edgekit.verdict.gates import Status, largest_difference, memory_gate, parity_gate, tolerance_of
+from edgekit.model.facts import output_step
+from edgekit.model.reading import load_model
+from edgekit.runners.runner import Result
+from edgekit.runtimes.ort import host_outputs
+from edgekit.traits import Fidelity
+from edgekit.verdict.gates import Status, memory_gate, parity_gate
+
+X = np.random.default_rng(0).standard_normal((8, 3, 6, 6)).astype(np.float32)
 
 
-def test_the_tolerance_is_one_integer_step_of_the_output(built: Build, conv_model: Path) -> None:
-    allowed, why = tolerance_of(built.targets[0].bundle / "model.onnx", [np.ones(1)])
-    assert why == "one integer step" and 0 < allowed < 10
-    allowed, why = tolerance_of(conv_model, [np.array([-200.0, 3.0])])
-    assert allowed == pytest.approx(200 * 1e-4) and "largest output" in why
+def ran(*outputs: np.ndarray) -> Result:
+    return Result([outputs], None, None, Fidelity.EMULATED, "onnxruntime")
 
 
-def test_differences_are_absolute_and_never_hidden_by_nans() -> None:
-    assert largest_difference([np.array([1.0, 2.0])], [np.array([1.0, 2.5])]) == 0.5
-    assert largest_difference([np.ones(2)], [np.array([1.0, np.nan])]) == float("inf")
-    assert largest_difference([np.ones(2)], [np.ones(3)]) == float("inf")
+def test_where_a_step_is_known_one_is_allowed(built: Build) -> None:
+    model = built.targets[0].bundle / "model.onnx"
+    (step,) = output_step(load_model(model)).values()
+    expected = np.linspace(-1, 1, 32).reshape(8, 4).astype(np.float32)
+    inputs = (np.random.default_rng(0).standard_normal((8, 1, 8, 8)).astype(np.float32),)
+    for steps, status in ((0.9, Status.PASSED), (1.1, Status.FAILED)):
+        gate = parity_gate(model, inputs, [expected], ran(expected + np.float32(steps * step)))
+        assert gate.status is status and "one integer step" in gate.detail
+
+
+def test_floats_are_judged_part_by_part(conv_model: Path) -> None:
+    (expected,) = host_outputs(conv_model, (X,))
+    small = expected * np.array([100, 100, 100, 100, 10], np.float32)
+    apart = np.zeros_like(small)
+    apart[0, 4] = np.abs(small[:, 4]).max() * 3e-4
+    assert parity_gate(conv_model, (X,), [small], ran(small + apart)).status is Status.FAILED
+    assert parity_gate(conv_model, (X,), [small], ran(small + apart / 10)).status is Status.PASSED
+    assert np.abs(apart).max() < 1e-4 * np.abs(small).max(), "the whole would have passed"
+
+
+@pytest.mark.parametrize("given", [np.full((8, 5), np.nan, np.float32), np.zeros((8, 4), np.float32)])
+def test_nans_and_other_shapes_fail(conv_model: Path, given: np.ndarray) -> None:
+    gate = parity_gate(conv_model, (X,), host_outputs(conv_model, (X,)), ran(given))
+    assert gate.status is Status.FAILED
+
+
+def test_outputs_that_ignore_the_input_prove_nothing(conv_model: Path) -> None:
+    same = np.tile(np.arange(5, dtype=np.float32), (8, 1))
+    gate = parity_gate(conv_model, (X,), [same], ran(same))
+    assert gate.status is Status.NOT_RUN and "the same for every input" in gate.detail
+    assert parity_gate(conv_model, (X,), [same], ran(same * 2)).status is Status.FAILED
+    assert parity_gate(conv_model, (X[:1],), [same[:1]], ran(same[:1])).status is Status.PASSED, "one cannot tell"
 
 
 def test_memory_that_was_not_measured_is_not_judged() -> None:
@@ -27,6 +59,6 @@ def test_memory_that_was_not_measured_is_not_judged() -> None:
 
 
 def test_a_crash_fails_parity_and_a_missing_emulator_does_not_run_it(conv_model: Path) -> None:
-    crashed = parity_gate(conv_model, [np.ones(1)], RunError("the runtime died of SIGILL", ""), 1)
+    crashed = parity_gate(conv_model, (X,), [np.ones(1)], RunError("the runtime died of SIGILL", ""))
     assert (crashed.status, crashed.detail) == (Status.FAILED, "the runtime died of SIGILL")
-    assert parity_gate(conv_model, [np.ones(1)], EmulatorError("none", "get one"), 1).status is Status.NOT_RUN
+    assert parity_gate(conv_model, (X,), [np.ones(1)], EmulatorError("none", "get one")).status is Status.NOT_RUN

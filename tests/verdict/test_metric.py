@@ -6,7 +6,7 @@ import pytest
 
 from edgekit.errors import DataError, EdgekitError, EntryPointError, ProjectError
 from edgekit.project.project import Project, load_project
-from edgekit.verdict.metric import joined, metric_value, unit_of
+from edgekit.verdict.metric import chance_value, joined, metric_value, unit_of
 
 LOGITS = np.array([[0.0, 1.0], [2.0, 1.0], [0.0, 3.0], [1.0, 0.0]])
 
@@ -60,3 +60,25 @@ def test_wrong_shapes_labels_and_names_are_told(tiny: Project) -> None:
 
 def test_batches_are_joined_along_the_batch_axis() -> None:
     assert joined([(LOGITS, LOGITS[:, 0]), (LOGITS[:1], LOGITS[:1, 0])])[0].shape == (5, 2)
+
+
+def test_chance_is_the_commonest_label_and_the_luck_of_few_samples(tiny: Project) -> None:
+    labels = np.array([0] * 60 + [1] * 40)
+    logits = np.zeros((100, 2))
+    assert chance_value(tiny, (logits,), labels) == pytest.approx(60 + 2 * np.sqrt(0.6 * 0.4 / 100) * 100)
+    assert chance_value(tiny, (logits,), np.zeros(100, int)) == 100.0
+
+
+def test_chance_of_a_projects_own_metric_is_what_dealt_targets_reach(make_project: Callable[..., Path]) -> None:
+    folder = make_project({'name = "tiny"': 'name = "tiny"\nmetric = "score:likeness"'})
+    (folder / "score.py").write_text(
+        "def likeness(outputs, targets):\n"
+        "    first = targets[0] if isinstance(targets, tuple) else targets\n"
+        "    return -abs(outputs - first).mean()\n"
+    )
+    project = load_project(folder)
+    known = np.linspace(0, 1, 50)
+    for targets in (known, (known, known)):
+        chance = chance_value(project, (known,), targets)
+        assert chance is not None and metric_value(project, (known,), targets) == 0.0 > chance
+    assert chance_value(project, (known,), np.ones(50)) is None, "any order is the same"

@@ -19,21 +19,25 @@ from edgekit.verdict.verify import (
 )
 
 
-def candidates(path: Path, metric: float = 90.0, reference: float = 91.0) -> Candidates:
+def candidates(path: Path, metric: float, chance: float | None) -> Candidates:
     return Candidates(
-        Candidate("deployed", path, metric),
-        Candidate("float student", path, 90.5),
-        Candidate("reference", path, reference),
+        Candidate("deployed", path, metric, chance),
+        Candidate("float student", path, 90.5, chance),
+        Candidate("reference", path, 91.0, chance),
     )
 
 
-def judged(project: Project, built: Build, tmp_path: Path, metric: float = 90.0, **budgets: float) -> Verdict:
+def judged(
+    project: Project, built: Build, tmp_path: Path, metric: float = 90.0, chance: float | None = None, **budgets: float
+) -> Verdict:
     """The verdict on the tiny project's fused model, without a runner."""
     model = built.targets[0].bundle / "model.onnx"
     wanted = project.changed(budgets=Budgets(**budgets))
     reason = EmulatorError("the emulator for rpi4 is not set up", "edgekit setup rpi4")
     split = Split(wanted, Data.EVALUATION)
-    return verified(wanted, split, find_target("rpi4"), candidates(model, metric), reason, tmp_path / "golden.npz")
+    return verified(
+        wanted, split, find_target("rpi4"), candidates(model, metric, chance), reason, tmp_path / "golden.npz"
+    )
 
 
 def status(verdict: Verdict) -> dict[str, str]:
@@ -62,6 +66,25 @@ def test_a_budget_is_judged(
     tiny: Project, built: Build, tmp_path: Path, budgets: dict[str, float], name: str, expected: str
 ) -> None:
     assert status(judged(tiny, built, tmp_path, **budgets))[name] == expected
+
+
+@pytest.mark.parametrize(
+    ("budgets", "name", "expected"),
+    [
+        ({"max_drop": 1.0}, "drop", "not_run"),
+        ({"max_drop": 0.5}, "drop", "failed"),
+        ({"min_metric": 90.0}, "metric", "not_run"),
+        ({"min_metric": 90.1}, "metric", "failed"),
+    ],
+)
+def test_a_metric_no_better_than_chance_never_passes(
+    tiny: Project, built: Build, tmp_path: Path, budgets: dict[str, float], name: str, expected: str
+) -> None:
+    verdict = judged(tiny, built, tmp_path, chance=91.0, **budgets)
+    assert status(verdict)[name] == expected
+    told = next(gate.detail for gate in verdict.gates if gate.name == name)
+    assert ("no better than chance, 91.00" in told) == (expected == "not_run")
+    assert status(judged(tiny, built, tmp_path, chance=89.0, **budgets))[name] != "not_run"
 
 
 def test_a_gate_that_is_not_asked_for_is_not_there(tiny: Project, built: Build, tmp_path: Path) -> None:
