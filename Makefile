@@ -28,8 +28,9 @@ quick: check
 	$(BIN)/pytest -n 2 -q -m "not slow" $$($(BIN)/python tests/changed.py)
 
 # Property tests with random inputs, and many; one that fails is left below .hypothesis/ and tried first the next time.
+# And all of onnx's node cases, of which make test-all takes 150.
 fuzz: .venv/dev
-	$(BIN)/pytest -n 2 -m hypothesis --hypothesis-profile=fuzz
+	$(BIN)/pytest -n 2 -m "hypothesis or fuzz" --hypothesis-profile=fuzz
 
 check: .venv/dev
 	$(BIN)/ruff check .

@@ -26,10 +26,10 @@ def comparison_samples(path: Path, given: Arrays) -> Samples:
     """Of the calibration samples `given`, as many as the file takes at once; made-up ones where their shapes or types
     are not the file's."""
     ports = inspected(path).inputs
-    fixed = next((port.shape[0] for port in ports if port.shape and isinstance(port.shape[0], int)), None)
-    inputs = tuple(each[:fixed] for each in given)
-    if len(inputs) == len(ports) and all(_fits(*pair) for pair in zip(ports, inputs, strict=True)):
-        return Samples(inputs, f"{len(inputs[0])} calibration samples")
+    if len(given) == len(ports):
+        inputs = tuple(_cut(*pair) for pair in zip(ports, given, strict=True))
+        if all(_fits(*pair) for pair in zip(ports, inputs, strict=True)):
+            return Samples(inputs, f"{min((len(each) for each in inputs if each.ndim), default=1)} calibration samples")
     return Samples(random_inputs(path, batch=2), "made-up inputs: the calibration samples do not fit")
 
 
@@ -56,6 +56,11 @@ def random_inputs(path: Path, batch: int = 1, shapes: Mapping[str, int] | None =
             else random.integers(0, 2, shape).astype(dtype)
         )
     return tuple(made)
+
+
+def _cut(port: Port, array: Array) -> Array:
+    """As many samples as a fixed first axis wants."""
+    return array[: port.shape[0]] if port.shape and isinstance(port.shape[0], int) and array.ndim else array
 
 
 def _fits(port: Port, array: Array) -> bool:

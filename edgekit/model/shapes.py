@@ -3,6 +3,8 @@
 import onnx
 from onnx import GraphProto, ModelProto
 
+from edgekit.errors import ModelError, last_line
+
 # The runtime's own operators: the standard one that gives the same shape, and which inputs it takes.
 _STANDARD = {
     "FusedConv": ("Conv", (0, 1)),
@@ -24,9 +26,15 @@ _STANDARD = {
 
 
 def with_shapes(model: ModelProto) -> ModelProto:
-    """The model with the shape of every inner tensor that can be inferred."""
+    """The model with the shape of every inner tensor that can be inferred. Raises ModelError where shapes contradict
+    each other."""
     del model.graph.value_info[:]
-    return onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+    try:
+        return onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+    except onnx.shape_inference.InferenceError as error:
+        raise ModelError(
+            f"the shapes in the graph contradict each other: {last_line(error)}", "look at it with: edgekit inspect"
+        ) from error
 
 
 def _shapes(graph: GraphProto) -> dict[str, tuple[int, ...]]:

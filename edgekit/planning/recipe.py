@@ -43,21 +43,25 @@ def recipe_of(project: Project) -> Recipe:
     """The recipe that a project asks for: its own [[steps]], a named one, or the recommended one.
 
     In a named recipe, a role whose trained weights the project declares is loaded instead of trained, and [options]
-    change what its steps are set to. Raises RecipeError for options of a step that the recipe lacks, and where
-    [[steps]] leave declared weights unused, as either would be ignored without a word; and for weights to load that are
-    not declared.
+    change what its steps are set to. Raises RecipeError for options of a step that the recipe lacks, and for declared
+    weights that no step loads, as either would be ignored without a word; and for weights to load that are undeclared.
     """
     path = project.root / PROJECT_FILE
     if not project.steps:
         named = recipe_for(project, find_recipe(project.recipe or RECOMMENDED, project.root))
+        for role in _unused_weights(named, project):
+            raise RecipeError(
+                f"edgekit.toml names {role}_weights, and recipe '{named.name}' does not train the {role}: no step "
+                "loads them",
+                f'choose a recipe that trains the {role}, or [[steps]] with use = "load", or remove the key',
+            )
         return _with_options(named, project.options, str(path))
     own = replace(recipe_from(project.name, project.steps, str(path)), source=path)
-    for role in (Role.TEACHER, Role.STUDENT):
-        if project.weights_file(role) and not any(each == _LOAD[role] for each in own.steps):
-            raise RecipeError(
-                f"edgekit.toml names {role}_weights, and no step loads them",
-                f'put [[steps]] use = "load", role = "{role}" in the place of train, or remove the key',
-            )
+    for role in _unused_weights(own, project):
+        raise RecipeError(
+            f"edgekit.toml names {role}_weights, and no step loads them",
+            f'put [[steps]] use = "load", role = "{role}" in the place of train, or remove the key',
+        )
     _check_loads(own, project)
     return own
 
@@ -68,6 +72,11 @@ def recipe_for(project: Project, named: Recipe) -> Recipe:
     loaded = replace(named, steps=tuple(_loaded(each, project) for each in named.steps))
     _check_loads(loaded, project)
     return loaded
+
+
+def _unused_weights(recipe: Recipe, project: Project) -> list[Role]:
+    roles = (Role.TEACHER, Role.STUDENT)
+    return [role for role in roles if project.weights_file(role) and _LOAD[role] not in recipe.steps]
 
 
 def _check_loads(recipe: Recipe, project: Project) -> None:

@@ -47,11 +47,12 @@ class Fuse(Step):
         from edgekit.model.counting import described
         from edgekit.model.facts import activation_types
         from edgekit.model.operators import operator_kinds
+        from edgekit.model.parity import relative_difference
         from edgekit.model.passes.rewriting import rewritten
         from edgekit.model.passes.slimmed import slimmed
         from edgekit.model.reading import load_model, save_model, strip_annotations
         from edgekit.model.sample import COMPARED, comparison_samples
-        from edgekit.runtimes.ort import optimize_offline
+        from edgekit.runtimes.ort import host_outputs, optimize_offline
 
         path = context.folder / "model.onnx"
         optimize_offline(model.path, path, keep_int8_activations=context.target.arch == "aarch64", layouts=self.layouts)
@@ -67,7 +68,10 @@ class Fuse(Step):
         compared = comparison_samples(model.path, context.splits[Data.CALIBRATION].arrays(limit=COMPARED)[0])
         differences = (_integer_differences if after else _float_differences)(model.path, path, compared.inputs)
         if self.slim:
+            outputs = host_outputs(path, compared.inputs, optimize=False)
             save_model(rewritten(fused, slimmed), path)
+            if relative_difference(outputs, host_outputs(path, compared.inputs, optimize=False)) > 0:
+                raise StepError("slimming changes what the model computes", "set slim = false in the step fuse")
         integer, floating = operator_kinds(load_model(path))
         return Outcome(
             path,

@@ -140,18 +140,24 @@ class _Source:
 
 def _attempt(name: str, source: _Source, path: Path) -> dict[str, Any]:
     """Run one simplifier and say what came of it: equal (with nodes), differs, crashed, failed, timed out."""
+    fault = _simplified(_SIMPLIFIERS[name], source.path, path)
+    return {"status": fault} if fault else source.verdict(path)
+
+
+def _simplified(script: str, source: Path, path: Path) -> str:
+    """Run a simplifier's script in a process of its own; what went wrong, if anything."""
     import subprocess
 
-    command = [sys.executable, "-c", _SIMPLIFIERS[name], str(source.path.resolve()), str(path)]
+    command = [sys.executable, "-c", script, str(source.resolve()), str(path)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired:
-        return {"status": "timed out"}
+        return "timed out"
     if done.returncode < 0:
-        return {"status": f"crashed with signal {-done.returncode}"}
+        return f"crashed with signal {-done.returncode}"
     if done.returncode or not path.is_file():
-        return {"status": f"failed: {last_line(done.stderr)}"}
-    return source.verdict(path)
+        return f"failed: {last_line(done.stderr)}"
+    return ""
 
 
 def _nodes(path: Path) -> int:

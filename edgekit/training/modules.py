@@ -4,6 +4,7 @@ import copy
 import json
 import random
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,15 @@ def load_weights(module: nn.Module, path: Path) -> None:
     """
     state = _safetensors(path) if path.suffix == ".safetensors" else _state_dict(path)
     own = module.state_dict()
+    for names in tied_parameters(module):
+        given = [name for name in names if name in state]
+        if any(not torch.equal(state[given[0]], state[name]) for name in given[1:]):
+            raise ModelError(
+                f"{path.name} holds different values for {' and '.join(given)}, which the module ties",
+                "save the weights of the same architecture, or untie them in the model",
+            )
+        state.update({name: state[given[0]] for name in names if given})
+    state.update({name: own[name] for name in _counters(module) if name not in state})
     wrong = sorted(
         (own.keys() ^ state.keys()) | {k for k in own.keys() & state.keys() if own[k].shape != state[k].shape}
     )
@@ -103,6 +113,29 @@ def load_weights(module: nn.Module, path: Path) -> None:
             "save the weights of the same architecture: torch.save(module.state_dict(), ...)",
         )
     module.load_state_dict(state)
+
+
+def tied_parameters(module: nn.Module) -> list[list[str]]:
+    """The names of each parameter that has several: an embedding that is the output layer's matrix, too."""
+    names: dict[int, list[str]] = {}
+    for name, parameter in module.named_parameters(remove_duplicate=False):
+        names.setdefault(id(parameter), []).append(name)
+    return [each for each in names.values() if len(each) > 1]
+
+
+def tie(module: nn.Module, ties: Sequence[Sequence[str]]) -> None:
+    """Make one parameter again of those that were one, where they still hold the same values."""
+    parameters = dict(module.named_parameters(remove_duplicate=False))
+    for first, *others in ties:
+        for name in others:
+            if parameters[name].shape == parameters[first].shape and torch.equal(parameters[name], parameters[first]):
+                owner, _, key = name.rpartition(".")
+                setattr(module.get_submodule(owner), key, parameters[first])
+
+
+def _counters(module: nn.Module) -> list[str]:
+    """The counts of batches seen, which batch norms did not have before PyTorch 0.4.1, and load without."""
+    return [name for name in module.state_dict() if name.rpartition(".")[2] == "num_batches_tracked"]
 
 
 def parameter_count(module: nn.Module) -> int:
@@ -145,15 +178,28 @@ def _sizes(module: nn.Module) -> dict[str, int | list[int]]:
 
 
 def _reshape(module: nn.Module, shapes: dict[str, dict[str, Any]], state: dict[str, Tensor]) -> None:
+    """Give a module other sizes and a state; tensors that it shares stay shared where the state holds them alike."""
+    made: dict[int, list[nn.Parameter]] = {}
     for name, each in module.named_modules():
         for key, value in shapes.get(name, {}).items():
             setattr(each, key, tuple(value) if isinstance(getattr(each, key), tuple) else value)
         prefix = f"{name}." if name else ""
-        for key, parameter in each.named_parameters(recurse=False):
-            setattr(each, key, nn.Parameter(state[prefix + key], parameter.requires_grad))
-        for key, _ in each.named_buffers(recurse=False):
+        for key, parameter in each._parameters.items():
+            if parameter is not None:
+                alike = made.setdefault(id(parameter), [])
+                setattr(each, key, _parameter(state[prefix + key], parameter.requires_grad, alike))
+        for key in each._buffers:
             if prefix + key in state:
                 setattr(each, key, state[prefix + key])
+
+
+def _parameter(value: Tensor, trained: bool, alike: list[nn.Parameter]) -> nn.Parameter:
+    """The one among `alike` that holds this value, else a new one, which joins them."""
+    for each in alike:
+        if torch.equal(each, value):
+            return each
+    alike.append(nn.Parameter(value, trained))
+    return alike[-1]
 
 
 def _safetensors(path: Path) -> dict[str, Tensor]:

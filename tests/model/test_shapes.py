@@ -1,8 +1,10 @@
 from pathlib import Path
 
 import onnx
+import pytest
 from onnx import TensorProto, helper
 
+from edgekit.errors import ModelError
 from edgekit.model.shapes import known_shapes, with_shapes
 
 
@@ -37,3 +39,11 @@ def test_the_runtimes_own_operators_have_shapes_too() -> None:
         graph, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
     )
     assert known_shapes(model)["m"] == (1, 5)
+
+
+def test_shapes_that_contradict_each_other_are_told() -> None:
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [2, size]) for name, size in (("x", 3), ("y", 4))]
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", ports[:1], ports[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    with pytest.raises(ModelError, match=r"the shapes in the graph contradict each other: .*4"):
+        with_shapes(model)

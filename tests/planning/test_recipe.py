@@ -79,6 +79,15 @@ def test_declared_weights_that_no_step_loads_are_told(make_project: Callable[...
         recipe_of(weighted(make_project(), '[[steps]]\nuse = "train"\nrole = "teacher"\n'))
 
 
+def test_declared_weights_that_a_named_recipe_leaves_are_told(make_project: Callable[..., Path]) -> None:
+    folder = make_project({'student = "model:student"': 'student = "model:student"\nstudent_weights = "s.pt"'})
+    text = (folder / "edgekit.toml").read_text()
+    (folder / "edgekit.toml").write_text(text[: text.index("[[steps]]")])
+    (folder / "s.pt").touch()
+    with pytest.raises(RecipeError, match="'distil-prune-int8' does not train the student: no step loads them"):
+        recipe_of(load_project(folder))
+
+
 def test_weights_to_load_that_are_not_declared_are_told(make_project: Callable[..., Path]) -> None:
     folder = make_project({"seed = 0": 'seed = 0\nrecipe = "mine.toml"'})
     (folder / "mine.toml").write_text('[[steps]]\nuse = "load"\n[[steps]]\nuse = "export"\n')

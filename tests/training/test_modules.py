@@ -1,9 +1,10 @@
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save_file, save_model
 from torch import nn
 
 from edgekit.artifact import Artifact
@@ -18,6 +19,8 @@ from edgekit.training.modules import (
     save_module,
     saved_module,
     seed_everything,
+    tie,
+    tied_parameters,
     untrained_module,
 )
 from edgekit.traits import Format, Role
@@ -143,3 +146,80 @@ def test_weights_in_the_recipe_go_without_training(make_project: Callable[..., P
     nameless = project.changed(model=project.model.changed(teacher=None))
     with pytest.raises(EntryPointError, match="names no teacher"):
         untrained_module(nameless, Role.TEACHER)
+
+
+class Tied(nn.Module):
+    """An embedding whose matrix is the head's, too, and a batch norm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(10, 4)
+        self.norm = nn.BatchNorm1d(4)
+        self.head = nn.Linear(4, 10, bias=False)
+        self.head.weight = self.embedding.weight
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.head(self.norm(self.embedding(x).mean(1)))
+        return logits
+
+
+@pytest.fixture
+def tied(make_project: Callable[..., Path]) -> Project:
+    folder = make_project({'student = "model:student"': 'student = "tied:Tied"'})
+    source = inspect.getsource(Tied)
+    (folder / "tied.py").write_text(f"import torch\nfrom torch import nn\n\n\n{source}")
+    return load_project(folder)
+
+
+def test_tied_weights_are_tied_after_saving_and_loading(tied: Project, tmp_path: Path) -> None:
+    module = untrained_module(tied, Role.STUDENT)
+    assert tied_parameters(module) == [["embedding.weight", "head.weight"]]
+    save_module(module, tied, Role.STUDENT, tmp_path / "m.safetensors")
+    again = saved_module(tied, artifact(tmp_path / "m.safetensors"))
+    assert again.get_parameter("head.weight") is again.get_parameter("embedding.weight")
+    assert parameter_count(again) == parameter_count(module) == 48
+    module.head.weight = nn.Parameter(module.head.weight + 1)
+    save_module(module, tied, Role.STUDENT, tmp_path / "m.safetensors")
+    again = saved_module(tied, artifact(tmp_path / "m.safetensors"))
+    assert torch.equal(again.get_parameter("head.weight"), again.get_parameter("embedding.weight") + 1)
+
+
+def test_what_was_one_is_tied_again_only_where_it_still_is_alike() -> None:
+    module = Tied()
+    ties = tied_parameters(module)
+    module.head.weight = nn.Parameter(module.head.weight.clone())
+    tie(module, ties)
+    assert module.head.weight is module.embedding.weight
+    module.head.weight = nn.Parameter(module.head.weight + 1)
+    tie(module, ties)
+    assert module.head.weight is not module.embedding.weight
+
+
+def test_a_file_that_holds_tied_weights_once_loads(tied: Project, tmp_path: Path) -> None:
+    source = untrained_module(tied, Role.STUDENT)
+    with torch.no_grad():
+        source.get_parameter("embedding.weight").add_(1.0)
+    save_model(source, str(tmp_path / "w.safetensors"))
+    module = untrained_module(tied, Role.STUDENT)
+    load_weights(module, tmp_path / "w.safetensors")
+    assert torch.equal(module.get_parameter("head.weight"), source.get_parameter("embedding.weight"))
+
+
+def test_two_values_for_one_parameter_are_told(tied: Project, tmp_path: Path) -> None:
+    module = untrained_module(tied, Role.STUDENT)
+    state = dict(module.state_dict()) | {"head.weight": torch.zeros(10, 4)}
+    torch.save(state, tmp_path / "w.pt")
+    with pytest.raises(ModelError, match=r"different values for embedding.weight and head.weight"):
+        load_weights(module, tmp_path / "w.pt")
+
+
+def test_a_state_from_before_batches_were_counted_loads(tied: Project, tmp_path: Path) -> None:
+    module = untrained_module(tied, Role.STUDENT)
+    state = {name: value + 1 for name, value in module.state_dict().items() if "num_batches" not in name}
+    torch.save(state, tmp_path / "w.pt")
+    load_weights(module, tmp_path / "w.pt")
+    assert torch.equal(module.get_buffer("norm.running_mean"), state["norm.running_mean"])
+    del state["norm.running_mean"]
+    torch.save(state, tmp_path / "w.pt")
+    with pytest.raises(ModelError, match=r"1 tensors differ, first 'norm\.running_mean'"):
+        load_weights(module, tmp_path / "w.pt")

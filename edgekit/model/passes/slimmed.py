@@ -12,15 +12,18 @@ def slimmed(model: ir.Model) -> None:
     """Inner tensors named by number and without shapes, nodes unnamed, no unused domains; inputs, outputs and dynamic
     axes keep their names.
 
-    Functions of the model's own keep theirs, too.
+    Functions of the model's own keep theirs, too, and what enters a graph inside control flow keeps its type: nothing
+    else tells it.
     """
     RemoveUnusedOpsetsPass()(model)
     kept = {value.name for value in (*model.graph.inputs, *model.graph.outputs)}
     values = [value for value in values_of(model.graph) if value.name not in kept]
     names = _short_names(len(values), kept)
     ir.convenience.rename_values(values, names)
+    entering = {each for node in model.graph.all_nodes() if node.graph is not None for each in node.graph.inputs}
     for value in values:
-        value.type = value.shape = None
+        if value not in entering:
+            value.type = value.shape = None
     for node in model.graph.all_nodes():
         node.name = ""
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import helper
+from onnx import TensorProto, helper
 
 from edgekit.model.passes.rewriting import rewritten
 from edgekit.model.passes.slimmed import slimmed
@@ -43,6 +43,26 @@ def test_branches_still_find_the_tensors_outside_of_them(tmp_path: Path) -> None
     x = np.array([3.0], np.float32)
     for condition, expected in ((True, 4.0), (False, 3.0)):
         assert host_outputs(tmp_path / "slim.onnx", (np.array(condition), x))[0].tolist() == [expected]
+
+
+def test_what_a_loop_carries_keeps_its_type(tmp_path: Path) -> None:
+    def value(name: str, kind: int, shape: list[object] | None) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, kind, shape)
+
+    number, truth, floats = TensorProto.INT64, TensorProto.BOOL, TensorProto.FLOAT
+    body = helper.make_graph(
+        [helper.make_node("Add", ["carried", "x"], ["next"]), helper.make_node("Identity", ["go"], ["on"])],
+        "body",
+        [value("i", number, []), value("go", truth, []), value("carried", floats, [1])],
+        [value("on", truth, []), value("next", floats, [1])],
+    )
+    loop = helper.make_node("Loop", ["times", "", "x"], ["y"], body=body)
+    ports = [value("times", number, []), value("x", floats, [1])], [value("y", floats, [1])]
+    graph = helper.make_graph([loop], "g", *ports)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(rewritten(model, slimmed), tmp_path / "slim.onnx")
+    x = np.array([2.0], np.float32)
+    assert host_outputs(tmp_path / "slim.onnx", (np.array(3), x))[0].tolist() == [8.0]
 
 
 def test_a_tensor_of_a_branch_with_the_name_of_a_port_stays(tmp_path: Path) -> None:
