@@ -118,9 +118,10 @@ class _Builder:
     def target_build(self, plan: Plan, target: Target, findings: Sequence[Finding]) -> TargetBuild:
         from edgekit.bundle.pack import packed
 
-        runs: list[StepRun] = []
-        for planned in plan.steps:
-            runs.append(self.driver.step_run(target, planned, runs, len(plan.steps)))
+        done: dict[int, StepRun] = {}
+        for planned in plan.order():
+            done[planned.index] = self.driver.step_run(target, planned, done, len(plan.steps))
+        runs = [done[each.index] for each in plan.steps]
         deployed, reference = runs[plan.deployed], runs[plan.reference]
         float_student = runs[plan.float_student]
         candidates = Candidates(

@@ -367,3 +367,30 @@ def test_the_environment_may_lack_the_emulator(make_project: MakeProject, monkey
     monkeypatch.undo()
     again = build(load_project(folder), [RPI4], Silent())
     assert {gate.name: gate.status for gate in again.targets[0].verdict.gates}["parity"] == "passed"
+
+
+def test_a_teacher_that_cannot_be_exported_is_told_before_the_student_is_trained(make_project: MakeProject) -> None:
+    folder = make_project()
+    model = (folder / "model.py").read_text()
+    branch = "        if image.sum() > 0:\n            image = image + 0\n        features = self.first(image)"
+    assert "        features = self.first(image)" in model
+    whole = model.replace("        features = self.first(image)", branch)
+    own = model.replace("class Net", "class Small").replace("return Net(16)", "return Small(16)")
+    (folder / "model.py").write_text(whole)
+    (folder / "small.py").write_text(own)
+    text = (folder / "edgekit.toml").read_text().replace('student = "model:student"', 'student = "small:student"')
+    (folder / "edgekit.toml").write_text(text)
+    progress = Recorded()
+    with pytest.raises(ModelError, match=r"torch\.onnx cannot export the model"):
+        build(load_project(folder), [find_target("rpi4")], progress)
+    assert progress.started == ["train teacher", "export reference"]
+
+
+class Recorded(Silent):
+    """Which steps were started."""
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+
+    def step_started(self, target: str, number: int, total: int, name: str) -> None:
+        self.started.append(name)

@@ -40,6 +40,9 @@ class StepRun:
     """On the evaluation split, on this machine; None where the step leaves nothing trained."""
 
 
+Runs = Mapping[int, StepRun] | Sequence[StepRun]
+
+
 class Driver:
     """Runs steps of a project; what was done before is taken from the cache."""
 
@@ -50,8 +53,8 @@ class Driver:
         self.splits = Splits(project)
         self.data = DataDigests(project, self.splits, self.cache, progress)
 
-    def step_run(self, target: Target, planned: PlannedStep, runs: Sequence[StepRun], total: int) -> StepRun:
-        """Run one of `total` steps, `runs` being those before it, or take its output from the cache."""
+    def step_run(self, target: Target, planned: PlannedStep, runs: Runs, total: int) -> StepRun:
+        """Run one of `total` steps, `runs` being those before it by their index, or take its output from the cache."""
         started = time.perf_counter()
         number, name = planned.index + 1, planned.label
         self.progress.step_started(target.id, number, total, name)
@@ -104,7 +107,7 @@ class Driver:
         _check_declaration(label, planned.facts, outcome.path)
         return {"kind": "step", "step": planned.step.name(), "file": outcome.path.name, "notes": outcome.notes}
 
-    def _input(self, role: Role, parent: int | None, runs: Sequence[StepRun]) -> Artifact:
+    def _input(self, role: Role, parent: int | None, runs: Runs) -> Artifact:
         """The artifact that a step takes: another step's, or the role's entry point."""
         if parent is not None:
             return runs[parent].artifact

@@ -54,6 +54,15 @@ class Plan(Record, frozen=True):
     reference: int
     """The uncompressed model as fp32 ONNX: of the last trained module before the first step that gives up anything."""
 
+    def order(self) -> list[PlannedStep]:
+        """The steps in the order in which they run: the reference's as soon as its module is there, so that a teacher
+        that cannot be exported is told before the student is trained."""
+        branch = [each for each in self.steps if each.role is Role.REFERENCE]
+        line = [each for each in self.steps if each.role is not Role.REFERENCE]
+        start = branch[0].parent
+        at = 0 if start is None else start + 1
+        return line[:at] + branch + line[at:]
+
 
 class Kind(StrEnum):
     """What makes a recipe impossible."""

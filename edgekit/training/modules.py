@@ -13,6 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from edgekit.artifact import Artifact
 from edgekit.errors import EntryPointError, ModelError, first_line
@@ -141,6 +142,15 @@ def _counters(module: nn.Module) -> list[str]:
 def parameter_count(module: nn.Module) -> int:
     """The number of parameters."""
     return sum(each.numel() for each in module.parameters())
+
+
+def module_macs(module: nn.Module, batch: Batch) -> int:
+    """Multiply-accumulates for one sample of matrix products and convolutions, as PyTorch counts what really runs."""
+    counter = FlopCounterMode(display=False)
+    one = Batch(tuple(each[:1] for each in batch.inputs), None)
+    with torch.no_grad(), counter:
+        outputs_of(module, one, "the model")
+    return int(counter.get_total_flops()) // 2
 
 
 def outputs_of(module: nn.Module, batch: Batch, entry: str) -> tuple[Tensor, ...]:

@@ -2,13 +2,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import nn
 
 from edgekit.errors import StepError
 from edgekit.project.project import Project
-from edgekit.steps.prune import Prune, kept_channels
+from edgekit.steps.prune import Prune
 from edgekit.steps.step import Outcome
 from edgekit.training.modules import saved_module
 from tests.steps.conftest import artifact
@@ -31,22 +29,17 @@ def test_a_ratio_that_takes_nothing_is_told(run_step: Callable[..., Outcome], ti
         run_step(Prune(ratio=0.01, epochs=1), tiny)
 
 
-@given(st.integers(1, 512), st.floats(0.01, 0.99), st.sampled_from([1, 4, 8, 16]))
-def test_what_stays_is_the_nearest_multiple(channels: int, ratio: float, multiple: int) -> None:
-    kept = kept_channels(channels, ratio, multiple)
-    assert 0 < kept <= channels
-    assert kept % multiple == 0 or kept == channels
-    if channels >= multiple * 2 and channels % multiple == 0 and kept > multiple:
-        assert abs(kept - channels * (1 - ratio)) <= multiple / 2
+def test_what_cannot_be_traced_is_no_small_student(run_step: Callable[..., Outcome], tiny: Project) -> None:
+    model = (tiny.root / "model.py").read_text()
+    shuffled = model.replace("self.first(image)", "shuffled(self.first(image))").replace(
+        "self.second(features)", "shuffled(self.second(features))"
+    )
+    shuffled += """
 
-
-def test_the_output_layer_is_found_by_trying(tiny: Project) -> None:
-    from edgekit.data.split import Split
-    from edgekit.steps.prune import _output_layers
-    from edgekit.training.batches import tensor_example
-    from edgekit.training.modules import untrained_module
-    from edgekit.traits import Data, Role
-
-    module = untrained_module(tiny, Role.STUDENT)
-    kept = _output_layers(module, tensor_example(Split(tiny, Data.TRAIN)))
-    assert kept == [module.get_submodule("head")]
+def shuffled(x: Tensor) -> Tensor:
+    return x.view(len(x), 2, x.shape[1] // 2, *x.shape[2:]).transpose(1, 2).reshape(x.shape)
+"""
+    (tiny.root / "model.py").write_text(shuffled)
+    with pytest.raises(StepError, match=r"prune can take nothing: '.*' has channels that do not fit") as raised:
+        run_step(Prune(ratio=0.5, epochs=1), tiny)
+    assert "small" not in raised.value.hint

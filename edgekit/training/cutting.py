@@ -1,0 +1,224 @@
+"""Whole channels cut out of a module, where that can be done without changing what it gives."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from math import lcm
+from typing import Any
+
+import torch
+import torch_pruning
+from torch import Tensor, nn
+
+from edgekit.errors import EdgekitError, type_and_line
+from edgekit.model.parity import relative_difference
+from edgekit.progress import Progress
+from edgekit.training.batches import Batch
+from edgekit.training.modules import deep_copy, outputs_of, tie, tied_parameters
+
+_WHAT = "looking for channels to take"
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What was left of a module."""
+
+    module: nn.Module
+    outputs: tuple[str, ...]
+    """The layers whose channels are the module's outputs."""
+    faults: dict[str, str]
+    """The other layers that keep all their channels, and why."""
+
+
+def cut_channels(module: nn.Module, example: Batch, ratio: float, multiple: int, progress: Progress) -> Cut:
+    """A copy of the module without the channels of least group magnitude along its dependency graph (Fang et al.,
+    DepGraph, arXiv 2301.12900): of each layer the share `ratio`, so that a multiple of `multiple` stays, of grouped
+    convolutions as many from each group.
+
+    A layer keeps all its channels where they are the module's outputs, or where the outputs would change their shapes
+    or could not be computed: the others are cut all the same. What was frozen stays frozen, what was tied stays tied.
+    """
+    names = [name for name, each in module.named_modules() if _is_layer(each)]
+    last = _last_layers(module, example, names)
+    trial = _Trial(module, example, ratio, multiple)
+    fitting, faults = _fitting(trial, [name for name in names if name not in last], (), progress)
+    done = trial.cut(fitting)
+    assert isinstance(done, nn.Module), "the same cut was tried before"
+    return Cut(done, tuple(sorted(last)), faults)
+
+
+def _fitting(
+    trial: "_Trial", names: Sequence[str], besides: Sequence[str], progress: Progress
+) -> tuple[list[str], dict[str, str]]:
+    """The layers among `names` that can be cut besides those in `besides`, and why the others cannot: tried together,
+    and by halves where that fails."""
+    progress.advanced(_WHAT, len(besides), len(besides) + len(names), "layers")
+    tried = trial.cut([*besides, *names]) if names else trial.module
+    if isinstance(tried, nn.Module):
+        return list(names), {}
+    if len(names) == 1:
+        return [], {names[0]: tried}
+    half = len(names) // 2
+    left, faults = _fitting(trial, names[:half], besides, progress)
+    right, more = _fitting(trial, names[half:], [*besides, *left], progress)
+    return left + right, {**faults, **more}
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """Cuts tried on copies of a module."""
+
+    module: nn.Module
+    example: Batch
+    ratio: float
+    multiple: int
+
+    def cut(self, names: Collection[str]) -> nn.Module | str:
+        """A copy in which these layers are cut, or what goes wrong."""
+        copy = deep_copy(self.module)
+        ties = tied_parameters(copy)
+        frozen = {name for name, each in copy.named_parameters() if not each.requires_grad}
+        copy.requires_grad_(True)  # what needs no gradient is not in the graph that is traced
+        layers = dict(copy.named_modules())
+        others = [layers[name] for name, each in self.module.named_modules() if name not in names and _is_layer(each)]
+        try:
+            pruner = torch_pruning.pruner.BasePruner(
+                copy,
+                self.example.inputs,
+                importance=torch_pruning.importance.GroupMagnitudeImportance(p=2),
+                global_pruning=False,
+                pruning_ratio=0.0,
+                pruning_ratio_dict=_ratios(copy, self.ratio, self.multiple),
+                ignored_layers=others,
+            )
+            removed = _pruned(pruner)
+        except Exception as error:  # a graph that the library cannot follow
+            return f"cannot be traced ({type_and_line(error)})"
+        tie(copy, ties)
+        if tied_parameters(copy) != ties:
+            return "shares weights with a layer that keeps its own"
+        for name, parameter in copy.named_parameters():
+            parameter.requires_grad_(name not in frozen)
+        return self._fault(copy.eval(), removed) or copy
+
+    def _fault(self, cut: nn.Module, removed: "_Removed") -> str:
+        """What is wrong with a cut module, if anything: it must give what the whole one gives where the channels that
+        were removed are 0 wherever they come from and go to."""
+        masked = deep_copy(self.module).eval()
+        for name, module in masked.named_modules():
+            _mask(module, removed.outputs.get(name, []), removed.inputs.get(name, []))
+        try:
+            given, expected = _outputs(cut, self.example), _outputs(masked, self.example)
+        except EdgekitError as error:
+            return f"breaks the module when it is cut ({error.message})"
+        if [each.shape for each in given] != [each.shape for each in expected]:
+            return "changes the outputs' shapes when it is cut"
+        if any(isinstance(each, _MIXING) for each in self.module.modules()):
+            return ""
+        apart = relative_difference([each.numpy() for each in expected], [each.numpy() for each in given])
+        return "has channels that do not fit together when it is cut" if apart > _ROUNDING else ""
+
+
+_MIXING = nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.LocalResponseNorm
+"""They take a mean over channels: over fewer, another one."""
+_ROUNDING = 1e-3
+
+
+@dataclass(frozen=True)
+class _Removed:
+    """Channels that were removed from each layer, by its name, as they were numbered before."""
+
+    outputs: dict[str, list[int]]
+    inputs: dict[str, list[int]]
+
+
+def _pruned(pruner: Any) -> _Removed:
+    """Prune, and note what was removed."""
+    names = {each: name for name, each in pruner.model.named_modules()}
+    left: dict[tuple[str, bool], list[int]] = {}
+    removed = _Removed({}, {})
+    for group in pruner.step(interactive=True):
+        for dependency, indices in group:
+            module = dependency.target.module
+            if not isinstance(module, nn.Module) or module not in names:
+                continue
+            gives = pruner.DG.is_out_channel_pruning_fn(dependency.handler)
+            channels = (pruner.DG.get_out_channels if gives else pruner.DG.get_in_channels)(module)
+            there = left.setdefault((names[module], gives), list(range(channels or 0)))
+            taken = [there[index] for index in sorted(set(indices))]
+            left[names[module], gives] = [each for each in there if each not in set(taken)]
+            (removed.outputs if gives else removed.inputs).setdefault(names[module], []).extend(taken)
+        group.prune()
+    return removed
+
+
+def _mask(module: nn.Module, outputs: list[int], inputs: list[int]) -> None:
+    """Set these channels of what a layer takes and gives to 0."""
+    axis = -1 if isinstance(module, nn.Linear | nn.Embedding) else 1
+
+    def zero(value: Any, channels: list[int]) -> Any:
+        return value.index_fill(axis, torch.tensor(channels), 0) if isinstance(value, Tensor) else value
+
+    if outputs:
+        module.register_forward_hook(lambda _, __, output: zero(output, outputs))
+    if inputs:
+        module.register_forward_pre_hook(lambda _, given: tuple(zero(each, inputs) for each in given))
+
+
+def kept_channels(channels: int, ratio: float, multiple: int) -> int:
+    """How many of a layer's channels stay: the nearest multiple to their share, at least one multiple, never more than
+    there are."""
+    wanted = max(round(channels * (1 - ratio) / multiple), 1) * multiple
+    return min(wanted, channels)
+
+
+def _ratios(module: nn.Module, ratio: float, multiple: int) -> dict[nn.Module, float]:
+    """Each layer's own ratio: the pruner would round what stays down to a multiple: half of a layer for 1 %."""
+    ratios: dict[nn.Module, float] = {}
+    for layer in module.modules():
+        channels = getattr(layer, "out_channels", None) or getattr(layer, "out_features", None)
+        if isinstance(channels, int):
+            groups = getattr(layer, "groups", 1)
+            step = lcm(multiple, groups) if groups < channels else multiple
+            # The pruner keeps int(channels * (1 - ratio)): a hair more than the whole number survives the rounding.
+            ratios[layer] = max(1 - (kept_channels(channels, ratio, step) + 0.01 * groups) / channels, 0.0)
+    return ratios
+
+
+def _is_layer(module: nn.Module) -> bool:
+    return isinstance(module, nn.modules.conv._ConvNd | nn.Linear)
+
+
+def _outputs(module: nn.Module, example: Batch) -> tuple[Tensor, ...]:
+    with torch.no_grad():
+        return outputs_of(module, example, "the model")
+
+
+def _last_layers(module: nn.Module, example: Batch, names: Collection[str]) -> set[str]:
+    """The layers from which an output is reached without another layer between: their channels are its channels, or
+    mixed into them."""
+    copy = deep_copy(module).eval().requires_grad_(True)
+    made: dict[object, str] = {}
+
+    def note(name: str, output: object) -> None:
+        if isinstance(output, Tensor) and output.grad_fn is not None:
+            made[output.grad_fn] = name
+
+    for name in names:
+        copy.get_submodule(name).register_forward_hook(lambda _, __, output, name=name: note(name, output))
+    with torch.enable_grad():
+        outputs = outputs_of(copy, example, "the model")
+    return {made[each] for each in _reached([output.grad_fn for output in outputs], made) if each in made}
+
+
+def _reached(start: Sequence[object], stops: Collection[object]) -> Iterator[object]:
+    """The nodes of the autograd graph that are reached, those in `stops` last on their way."""
+    seen: set[object] = set()
+    waiting = [each for each in start if each is not None]
+    while waiting:
+        node = waiting.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        yield node
+        if node not in stops:
+            waiting += [each for each, _ in node.next_functions if each is not None]  # type: ignore[attr-defined]
