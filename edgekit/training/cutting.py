@@ -52,7 +52,7 @@ def _fitting(
     """The layers among `names` that can be cut besides those in `besides`, and why the others cannot: tried together,
     and by halves where that fails."""
     progress.advanced(_WHAT, len(besides), len(besides) + len(names), "layers")
-    tried = trial.cut([*besides, *names]) if names else trial.module
+    tried = trial.cut([*besides, *names])
     if isinstance(tried, nn.Module):
         return list(names), {}
     if len(names) == 1:
@@ -63,17 +63,23 @@ def _fitting(
     return left + right, {**faults, **more}
 
 
-@dataclass(frozen=True)
 class _Trial:
     """Cuts tried on copies of a module."""
 
-    module: nn.Module
-    example: Batch
-    ratio: float
-    multiple: int
+    def __init__(self, module: nn.Module, example: Batch, ratio: float, multiple: int) -> None:
+        self.module = module
+        self.example = example
+        self.ratio = ratio
+        self.multiple = multiple
+        self._latest: tuple[set[str], nn.Module | str] = set(), module
 
     def cut(self, names: Collection[str]) -> nn.Module | str:
         """A copy in which these layers are cut, or what goes wrong."""
+        if set(names) != self._latest[0]:
+            self._latest = set(names), self._tried(names)
+        return self._latest[1]
+
+    def _tried(self, names: Collection[str]) -> nn.Module | str:
         copy = deep_copy(self.module)
         ties = tied_parameters(copy)
         frozen = {name for name, each in copy.named_parameters() if not each.requires_grad}
