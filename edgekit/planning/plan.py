@@ -55,12 +55,14 @@ class Plan(Record, frozen=True):
     """The uncompressed model as fp32 ONNX: of the last trained module before the first step that gives up anything."""
 
     def order(self) -> list[PlannedStep]:
-        """The steps in the order in which they run: the reference's as soon as its module is there, so that a teacher
+        """The steps in the order in which they run: a teacher becomes the reference as soon as it is there, so that one
         that cannot be exported is told before the student is trained."""
         branch = [each for each in self.steps if each.role is Role.REFERENCE]
         line = [each for each in self.steps if each.role is not Role.REFERENCE]
         start = branch[0].parent
-        at = 0 if start is None else start + 1
+        if start is None or self.steps[start].role is not Role.TEACHER:
+            return list(self.steps)
+        at = start + 1
         return line[:at] + branch + line[at:]
 
 

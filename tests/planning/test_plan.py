@@ -44,10 +44,10 @@ def test_the_recommended_order_is_planned_with_the_reference_beside_it(tiny: Pro
     assert plan.steps[7].parent == 0, "the reference is the teacher"
 
 
-def test_the_reference_runs_as_soon_as_its_module_is_there(tiny: Project) -> None:
-    plan = planned(tiny, *FULL)
-    assert [each.index for each in plan.order()] == [0, 7, 8, 1, 2, 3, 4, 5, 6]
-    assert all(each.parent is None or each.parent in range(each.index) for each in plan.order())
+def test_a_teacher_becomes_the_reference_as_soon_as_it_is_there(tiny: Project) -> None:
+    assert [each.index for each in planned(tiny, *FULL).order()] == [0, 7, 8, 1, 2, 3, 4, 5, 6]
+    alone = planned(tiny, "train", "prune", "export")
+    assert alone.order() == list(alone.steps), "the student's own export comes first"
 
 
 def test_without_a_teacher_the_reference_is_the_student_before_compression(tiny: Project) -> None:
