@@ -51,7 +51,6 @@ class Fuse(Step):
         from edgekit.model.passes.rewriting import rewritten
         from edgekit.model.passes.slimmed import slimmed
         from edgekit.model.reading import load_model, save_model, strip_annotations
-        from edgekit.model.sample import COMPARED, comparison_samples
         from edgekit.runtimes.ort import host_outputs, optimize_offline
 
         path = context.folder / "model.onnx"
@@ -65,7 +64,7 @@ class Fuse(Step):
                 "which the target's kernels are not chosen for",
                 _LEAVE_OUT,
             )
-        compared = comparison_samples(model.path, context.splits[Data.CALIBRATION].arrays(limit=COMPARED)[0])
+        compared = context.comparison_samples(model.path)
         differences = (_integer_differences if after else _float_differences)(model.path, path, compared.inputs)
         if self.slim:
             outputs = host_outputs(path, compared.inputs, optimize=False)
@@ -92,8 +91,8 @@ def _float_differences(source: Path, fused: Path, inputs: "Arrays") -> dict[str,
     from edgekit.runtimes.ort import host_outputs
     from edgekit.runtimes.rounding import float_tolerance
 
-    outputs = (host_outputs(path, inputs, optimize=False) for path in (source, fused))
-    apart, tolerance = relative_difference(*outputs), float_tolerance(source, inputs)
+    before, after = (host_outputs(path, inputs, optimize=False) for path in (source, fused))
+    apart, tolerance = relative_difference(before, after), float_tolerance(source, inputs, before)
     if apart > tolerance:
         raise StepError(
             f"fusing changes what the model computes: outputs differ by {apart:.1e} of their largest, "

@@ -83,7 +83,6 @@ class Quantize(Step):
         from edgekit.model.passes.plain_gemms import plain_gemms
         from edgekit.model.passes.rewriting import rewritten
         from edgekit.model.reading import load_model, save_model, strip_annotations
-        from edgekit.model.sample import COMPARED, comparison_samples
         from edgekit.model.shapes import with_shapes
         from edgekit.runtimes.ort import inner_tensors
         from edgekit.runtimes.static_quantization import Watched, quantized_statically
@@ -93,23 +92,26 @@ class Quantize(Step):
         path, prepared = context.folder / "model.onnx", context.folder / "prepared.onnx"
         source = with_shapes(rewritten(load_model(model.path), named_nodes, plain_gemms))
         save_model(source, prepared)
-        compared = comparison_samples(prepared, split.arrays(limit=COMPARED)[0])
+        compared = context.comparison_samples(prepared)
         tensors = inner_tensors(prepared, compared.inputs)
         lost = {**mixed_tensors(source, tensors), **wiped_tensors(tensors)}
         kept = {**nodes_beside(source, lost), **read_by_branches(source)}
-        for last in (False,) * (_ROUNDS - 1) + (True,):
+        for number in range(1, _ROUNDS + 1):
             batches = Watched((batch.inputs for batch in split.batches(limit=limit)), limit, context.progress)
             samples = quantized_statically(prepared, path, batches, scheme, self.calibration, kept)
             strip_annotations(path)
-            save_model(with_shapes(load_model(path)), path)
-            _check_scales(load_model(path))
+            proto = with_shapes(load_model(path))
+            _check_scales(proto)
+            save_model(proto, path)
             held = _held(prepared, path, compared.inputs)
             more = {name: told for name, told in held.faults.items() if name not in kept}
-            if not more or last:
+            if not more or number == _ROUNDS:
                 break
             context.progress.note(f"again, with {len(more)} operators in float: {next(iter(more.values()))}")
             kept |= more
         held.check()
+        for name, told in held.lost_parts.items():
+            context.progress.note(f"in the output '{name}' more is noise than signal: {told}")
         prepared.unlink()
         return Outcome(
             path,
@@ -131,8 +133,8 @@ class _Held:
     """A quantized file held against the float file that it came from, both as they are written: kernels that saturate
     on this machine are no fault of the file."""
 
-    outputs: dict[str, float]
-    """The signal-to-noise of each float output, in dB."""
+    outputs: dict[str, float | None]
+    """The signal-to-noise of each float output, in dB; None where nothing differs."""
     lost_parts: dict[str, str]
     parted: dict[str, str]
     """The tensors in which both part, and the operators that made them, in the graph's order."""
@@ -160,14 +162,16 @@ def _held(source: Path, path: Path, inputs: "Arrays") -> _Held:
 
     model, quantized = load_model(source), load_model(path)
     expected, given = (host_outputs(each, inputs, optimize=False) for each in (source, path))
-    outputs, parts = {}, {}
+    outputs: dict[str, float | None] = {}
+    parts: dict[str, str] = {}
     for port, left, right in zip(inspected(source).outputs, expected, given, strict=True):
         if left.dtype.kind == "f":
-            outputs[port.name] = signal_to_noise(left, right)
+            noise = signal_to_noise(left, right)
+            outputs[port.name] = None if noise == float("inf") else noise
             if told := lost_parts(left, right):
                 parts[port.name] = told
     parted = {}
-    if parts or any(noise < _SUSPICIOUS for noise in outputs.values()):
+    if parts or any(noise is not None and noise < _SUSPICIOUS for noise in outputs.values()):
         makers = {name: node.op_type for node in model.graph.node for name in node.output}
         parted = {
             name: f"{makers.get(name, 'an input')}: {noise:.1f} dB of signal to noise"

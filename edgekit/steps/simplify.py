@@ -61,10 +61,9 @@ class Simplify(Step):
         from edgekit.model.passes.pooled_means import pooled_means
         from edgekit.model.passes.rewriting import rewritten
         from edgekit.model.reading import load_model, save_model, strip_annotations
-        from edgekit.model.sample import COMPARED, comparison_samples
         from edgekit.model.shapes import with_shapes
 
-        samples = comparison_samples(model.path, context.splits[Data.CALIBRATION].arrays(limit=COMPARED)[0])
+        samples = context.comparison_samples(model.path)
         source = _Source.of(model.path, samples.inputs)
         tried: dict[str, Any] = {}
         sound: list[tuple[int, int, str, Path]] = []
@@ -77,15 +76,19 @@ class Simplify(Step):
         if sound:
             _, _, chosen, best = min(sound)
             plain = with_shapes(load_model(best))
+            versions = [rewritten(plain, pooled_means), plain]
         else:
             chosen = "neither"
             told = "; ".join(f"{name}: {each['status']}" for name, each in tried.items())
             context.progress.note(f"neither simplifier gave an equal graph, it stays as it was ({told})")
-            plain = with_shapes(rewritten(with_shapes(load_model(model.path)), folded_norms))
+            plain = with_shapes(load_model(model.path))
+            folded = rewritten(plain, folded_norms)
+            versions = [rewritten(with_shapes(folded), pooled_means), folded, plain]
         path = context.folder / "model.onnx"
-        save_model(with_shapes(rewritten(plain, pooled_means)), path)
-        if source.verdict(path)["status"] != "equal":
-            save_model(plain, path)
+        for version in versions:
+            save_model(with_shapes(version), path)
+            if source.verdict(path)["status"] == "equal":
+                break
         for name in _SIMPLIFIERS:
             (context.folder / f"{name}.onnx").unlink(missing_ok=True)
         missing = self.contract.provides - observed_facts(load_model(path))
@@ -121,7 +124,8 @@ class _Source:
         from edgekit.runtimes.ort import host_outputs
         from edgekit.runtimes.rounding import float_tolerance
 
-        return _Source(path, inputs, host_outputs(path, inputs, optimize=False), float_tolerance(path, inputs))
+        outputs = host_outputs(path, inputs, optimize=False)
+        return _Source(path, inputs, outputs, float_tolerance(path, inputs, outputs))
 
     def verdict(self, candidate: Path) -> dict[str, Any]:
         """Whether a rewritten file gives what its source gives: equal (with nodes), differs, or cannot be run."""

@@ -18,6 +18,7 @@ from edgekit.traits import Data, Facts, Role
 
 if TYPE_CHECKING:
     from edgekit.data.splits import Splits
+    from edgekit.model.sample import Samples
 
 Setting = Literal["seed", "loss", "ports", "weights"]
 """Of a project: its seed, its own loss, the names of inputs and outputs, the file of trained weights."""
@@ -71,6 +72,12 @@ class Context:
     checkpoints: Path
     """For what an interrupted step wants to find again."""
     progress: Progress
+
+    def comparison_samples(self, path: Path) -> "Samples":
+        """What a file that a step rewrote is held against its source `path` on: the first calibration samples."""
+        from edgekit.model.sample import COMPARED, comparison_samples
+
+        return comparison_samples(path, self.splits[Data.CALIBRATION].arrays(limit=COMPARED)[0])
 
 
 @dataclass(frozen=True)

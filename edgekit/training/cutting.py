@@ -16,6 +16,10 @@ from edgekit.training.batches import Batch
 from edgekit.training.modules import deep_copy, outputs_of, tie, tied_parameters
 
 _WHAT = "looking for channels to take"
+_MIXING = nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.LocalResponseNorm
+"""They take a mean over channels: over fewer, another one."""
+_ROUNDING = 1e-3
+"""Of a part's largest value: what sums over fewer channels round to otherwise."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +126,6 @@ class _Trial:
             return ""
         apart = relative_difference([each.numpy() for each in expected], [each.numpy() for each in given])
         return "has channels that do not fit together when it is cut" if apart > _ROUNDING else ""
-
-
-_MIXING = nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.LocalResponseNorm
-"""They take a mean over channels: over fewer, another one."""
-_ROUNDING = 1e-3
 
 
 @dataclass(frozen=True)

@@ -39,11 +39,9 @@ def file_evaluation(path: Path, project: Project, split: Split) -> Evaluation:
 
 
 def _judged(project: Project, outputs: Arrays, targets: Any) -> Evaluation:
-    return Evaluation(
-        metric_value(project, outputs, targets),
-        item_scores(project, outputs, targets),
-        chance_value(project, outputs, targets),
-    )
+    value = metric_value(project, outputs, targets)
+    chance = chance_value(project, outputs, targets, value)
+    return Evaluation(value, item_scores(project, outputs, targets), chance)
 
 
 def module_metric(module: nn.Module, project: Project, split: Split) -> float:

@@ -89,6 +89,8 @@ def differences(
     from edgekit.model.facts import observed_facts, output_step
     from edgekit.model.parity import relative_difference
     from edgekit.model.reading import load_model
+    from edgekit.model.sample import COMPARED, comparison_samples
+    from edgekit.runtimes.ort import host_outputs
     from edgekit.runtimes.rounding import float_tolerance
     from edgekit.traits import Trait
 
@@ -97,7 +99,9 @@ def differences(
     if Trait.INTEGER in observed_facts(model):
         share, why = _INTEGER_TOLERANCE, "of a part's largest value"
     else:
-        share, why = float_tolerance(path, _first(path, inputs)), "of a part's largest value, rounding"
+        few = comparison_samples(path, tuple(each[:COMPARED] for each in inputs)).inputs
+        share = float_tolerance(path, few, host_outputs(path, few, optimize=False))
+        why = "of a part's largest value, rounding"
     found = []
     for port, left, right in zip(model.graph.output, expected, given, strict=True):
         if port.name in steps:
@@ -105,16 +109,6 @@ def differences(
         else:
             found.append(Difference(relative_difference([left], [right]), share, why))
     return found
-
-
-def _first(path: Path, inputs: Sequence["Array"]) -> tuple["Array", ...]:
-    """As many samples as a file takes at once, eight where it leaves that open."""
-    from edgekit.model.counting import inspected
-    from edgekit.model.sample import COMPARED
-
-    shape = inspected(path).inputs[0].shape
-    fixed = shape[0] if shape and isinstance(shape[0], int) else COMPARED
-    return tuple(each[:fixed] for each in inputs)
 
 
 def _ignores(inputs: Sequence["Array"], outputs: Sequence["Array"]) -> bool:

@@ -32,8 +32,8 @@ def metric_value(project: Project, outputs: Arrays, targets: Any) -> float:
     return number
 
 
-def chance_value(project: Project, outputs: Arrays, targets: Any) -> float | None:
-    """What a model that knows nothing of its input may reach; None where that cannot be told.
+def chance_value(project: Project, outputs: Arrays, targets: Any, value: float) -> float | None:
+    """What a model that knows nothing of its input may reach, `value` being the metric; None where that cannot be told.
 
     For accuracy, always the commonest label, and two standard errors of this many samples. For a project's own
     function, the best of three values with the targets dealt out in another order; None where the order makes no
@@ -44,12 +44,12 @@ def chance_value(project: Project, outputs: Arrays, targets: Any) -> float | Non
         share = float(np.bincount(targets).max()) / count
         return 100.0 * (share + 2.0 * float(np.sqrt(share * (1.0 - share) / count)))
     random = np.random.default_rng(project.seed)
-    values = []
+    dealt_values = []
     for _ in range(_DEALT):
         order = random.permutation(count)
         dealt = tuple(each[order] for each in targets) if isinstance(targets, tuple) else targets[order]
-        values.append(metric_value(project, outputs, dealt))
-    return None if set(values) == {metric_value(project, outputs, targets)} else max(values)
+        dealt_values.append(metric_value(project, outputs, dealt))
+    return None if set(dealt_values) == {value} else max(dealt_values)
 
 
 def item_scores(project: Project, outputs: Arrays, targets: Any) -> Array | None:

@@ -16,7 +16,7 @@ from edgekit.model.shapes import with_shapes
 from edgekit.project.project import Project
 from edgekit.runtimes import static_quantization
 from edgekit.runtimes.ort import session, session_outputs
-from edgekit.steps.quantize import Quantize, _check_scales
+from edgekit.steps.quantize import Quantize, _check_scales, _held
 from edgekit.steps.step import Outcome
 from edgekit.traits import Data, Trait
 
@@ -198,6 +198,14 @@ def test_what_integers_do_not_explain_is_refused(
     with pytest.raises(StepError, match=r"changes what the model computes: '.*', (Conv|Relu): .* dB") as raised:
         run_step(Quantize(), tiny, plain)
     assert "report" in raised.value.hint
+
+
+def test_where_nothing_differs_there_is_no_figure(tiny: Project, plain: Path) -> None:
+    """JSON has no infinity."""
+    inputs = Splits(tiny)[Data.CALIBRATION].arrays(limit=8)[0]
+    held = _held(plain, plain, inputs)
+    assert list(held.outputs.values()) == [None]
+    assert (held.lost_parts, held.parted, held.faults) == ({}, {}, {})
 
 
 def test_a_scale_that_no_kernel_can_use_is_refused(tmp_path: Path) -> None:

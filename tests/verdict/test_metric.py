@@ -65,8 +65,8 @@ def test_batches_are_joined_along_the_batch_axis() -> None:
 def test_chance_is_the_commonest_label_and_the_luck_of_few_samples(tiny: Project) -> None:
     labels = np.array([0] * 60 + [1] * 40)
     logits = np.zeros((100, 2))
-    assert chance_value(tiny, (logits,), labels) == pytest.approx(60 + 2 * np.sqrt(0.6 * 0.4 / 100) * 100)
-    assert chance_value(tiny, (logits,), np.zeros(100, int)) == 100.0
+    assert chance_value(tiny, (logits,), labels, 60.0) == pytest.approx(60 + 2 * np.sqrt(0.6 * 0.4 / 100) * 100)
+    assert chance_value(tiny, (logits,), np.zeros(100, int), 100.0) == 100.0
 
 
 def test_chance_of_a_projects_own_metric_is_what_dealt_targets_reach(make_project: Callable[..., Path]) -> None:
@@ -79,6 +79,9 @@ def test_chance_of_a_projects_own_metric_is_what_dealt_targets_reach(make_projec
     project = load_project(folder)
     known = np.linspace(0, 1, 50)
     for targets in (known, (known, known)):
-        chance = chance_value(project, (known,), targets)
-        assert chance is not None and metric_value(project, (known,), targets) == 0.0 > chance
-    assert chance_value(project, (known,), np.ones(50)) is None, "any order is the same"
+        value = metric_value(project, (known,), targets)
+        chance = chance_value(project, (known,), targets, value)
+        assert chance is not None and value == 0.0 > chance
+    same = np.ones(50)
+    value = metric_value(project, (known,), same)
+    assert chance_value(project, (known,), same, value) is None, "any order is the same"
