@@ -1,7 +1,9 @@
 """ONNX Runtime's static quantizer."""
 
 import logging
+import sys
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +61,9 @@ def quantized_statically(
     }
     logging.getLogger().setLevel(logging.ERROR)
     try:
-        with np.errstate(invalid="ignore"):  # of masks, which are among the tensors that stay float
+        # Masks, which are among the tensors that stay float, divide by infinity; and the histograms' progress is printed
+        # where --json writes.
+        with np.errstate(invalid="ignore"), redirect_stdout(sys.stderr):
             quantize_static(
                 str(source),
                 str(path),

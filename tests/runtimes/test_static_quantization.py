@@ -33,3 +33,11 @@ def test_what_the_quantizer_says_is_passed_on(conv_model: Path, tmp_path: Path) 
     batches = Watched(iter([(np.zeros((2, 9), np.float32),)]), 2, Silent())
     with pytest.raises(StepError, match="ONNX Runtime could not quantize the model: "):
         quantized_statically(conv_model, tmp_path / "q.onnx", batches, SCHEME, "minmax", [])
+
+
+def test_the_quantizer_does_not_talk_to_whoever_reads_our_output(
+    conv_model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    batches = Watched(iter(BATCHES), 6, Silent())
+    quantized_statically(conv_model, tmp_path / "q.onnx", batches, SCHEME, "percentile", [])
+    assert capfd.readouterr().out == ""
