@@ -61,8 +61,8 @@ def quantized_statically(
     }
     logging.getLogger().setLevel(logging.ERROR)
     try:
-        # Masks, which are among the tensors that stay float, divide by infinity; and the histograms' progress is printed
-        # where --json writes.
+        # Masks, which are among the tensors that stay float, divide by infinity; and what histograms print would stand
+        # in the output of --json.
         with np.errstate(invalid="ignore"), redirect_stdout(sys.stderr):
             quantize_static(
                 str(source),
