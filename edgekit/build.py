@@ -202,4 +202,6 @@ class _Builder:
 
 def _lineage(run: StepRun) -> Lineage:
     artifact = run.artifact
-    return Lineage(run.name, run.role, run.options, artifact.digest, artifact.parents, artifact.notes, run.metric)
+    return Lineage(
+        run.name, run.role, run.options, artifact.digest, artifact.parents, artifact.notes, run.metric, run.warning
+    )

@@ -32,6 +32,7 @@ class Lineage:
     parents: tuple[str, ...]
     notes: dict[str, Any]
     metric: float | None
+    warning: str
 
 
 def manifest(
@@ -77,6 +78,7 @@ def manifest(
                 "digest": each.digest,
                 "parents": list(each.parents),
                 "metric": each.metric,
+                "warning": each.warning,
                 "notes": each.notes,
             }
             for each in lineage

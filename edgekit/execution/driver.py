@@ -10,6 +10,7 @@ from edgekit.artifact import Artifact
 from edgekit.data.splits import Splits
 from edgekit.errors import EdgekitError, StepError, storage_errors, type_and_line
 from edgekit.execution.cache import Cache, Entry
+from edgekit.execution.gaps import gap_warning
 from edgekit.execution.keys import DataDigests, metric_key, step_key
 from edgekit.planning.plan import ENTRY, PlannedStep
 from edgekit.progress import Progress
@@ -38,6 +39,8 @@ class StepRun:
     options: dict[str, Any]
     metric: float | None
     """On the evaluation split, on this machine; None where the step leaves nothing trained."""
+    warning: str = ""
+    """Where training and evaluation lie far apart: the gap, and its likely cause."""
 
 
 Runs = Mapping[int, StepRun] | Sequence[StepRun]
@@ -76,9 +79,13 @@ class Driver:
             notes=entry.record["notes"],
         )
         metric = self.metric(artifact) if Trait.CONVERGED in planned.facts else None
+        warning = gap_warning(artifact.notes, self.scores(artifact) if metric is not None else None)
         seconds = time.perf_counter() - started
         self.progress.step_finished(target.id, number, total, name, cached=cached, seconds=seconds)
-        return StepRun(planned.step.name(), planned.role, cached, seconds, artifact, planned.step.options(), metric)
+        if warning:
+            self.progress.note(f"{name}: {warning}")
+        options = planned.step.options()
+        return StepRun(planned.step.name(), planned.role, cached, seconds, artifact, options, metric, warning)
 
     def _work(
         self,

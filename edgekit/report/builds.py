@@ -22,6 +22,8 @@ def build_report(built: Build) -> list[RenderableType]:
         found += [_steps(built, each, unit), _models(each, unit), _gates(each), _closing(each)]
     told = {(one.code, one.message): one for each in built.targets for one in each.findings}
     found += [f"[{COLOURS[one.severity]}]{one.severity} {one.code}:[/] {escape(one.message)}" for one in told.values()]
+    warned = {(run.name, run.role, run.warning) for each in built.targets for run in each.steps if run.warning}
+    found += [f"[yellow]warning:[/] {name} of the {role}: {escape(text)}" for name, role, text in sorted(warned)]
     found += [f"[yellow]assumed:[/] {escape(text)}" for text in built.assumed]
     return found
 
@@ -58,7 +60,13 @@ def _target_json(built: Build, each: TargetBuild) -> dict[str, Any]:
         "findings": [finding.to_json() for finding in each.findings],
         "measurements": [one.to_json() for one in each.verdict.measurements],
         "steps": [
-            {"name": run.name, "role": run.role, "cached": run.cached, "seconds": round(run.seconds, 3)}
+            {
+                "name": run.name,
+                "role": run.role,
+                "cached": run.cached,
+                "seconds": round(run.seconds, 3),
+                "warning": run.warning,
+            }
             for run in each.steps
         ],
     }

@@ -44,8 +44,8 @@ class Prune(FineTunedStep):
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.training.batches import tensor_example
         from edgekit.training.cutting import cut_channels
-        from edgekit.training.finetune import fine_tuned
         from edgekit.training.modules import held_by, module_macs, parameter_count, saved_module
+        from edgekit.training.trained import trained
 
         module = saved_module(context.project, model)
         example = tensor_example(context.splits[Data.TRAIN])
@@ -58,9 +58,7 @@ class Prune(FineTunedStep):
             context.progress.note(f"{len(done.faults)} layers keep all their channels, such as '{name}': it {why}")
         before = {"parameters_before": parameter_count(module), "macs_before": module_macs(module, example)}
         after = {"parameters": parameter_count(done.module), "macs": module_macs(done.module, example)}
-        outcome = fine_tuned(
-            done.module, held_by(model), self.tuning, context, f"fine-tuning the pruned {context.role}"
-        )
+        outcome = trained(done.module, held_by(model), self.training, context, f"fine-tuning the pruned {context.role}")
         return Outcome(
             outcome.path, {**outcome.notes, **before, **after, "outputs": done.outputs, "kept_whole": done.faults}
         )

@@ -49,16 +49,16 @@ class Qat(Step):
         from edgekit.training.batches import tensor_example
         from edgekit.training.batchnorms import fold
         from edgekit.training.fakequant import rounding_inputs
-        from edgekit.training.finetune import FineTuning, fine_tuned
         from edgekit.training.held import Grid
         from edgekit.training.loop import Schedule
         from edgekit.training.modules import held_by, saved_module
+        from edgekit.training.trained import Training, trained
 
         project = context.project
         module = saved_module(project, model)
         calibration = context.splits[Data.CALIBRATION]
         fold(module, tensor_example(calibration))
         held = replace(held_by(model), grid=Grid(8, "channel"))
-        tuning = FineTuning(Schedule(self.epochs, self.learning_rate, self.weight_decay), "kept")
+        training = Training(Schedule(self.epochs, self.learning_rate, self.weight_decay), "kept")
         with rounding_inputs(module, calibration, project.data.calibration_samples):
-            return fine_tuned(module, held, tuning, context, f"training the {context.role} under INT8 rounding")
+            return trained(module, held, training, context, f"training the {context.role} under INT8 rounding")

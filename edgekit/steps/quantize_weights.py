@@ -44,10 +44,10 @@ class QuantizeWeights(FineTunedStep):
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from dataclasses import replace
 
-        from edgekit.training.finetune import fine_tuned
         from edgekit.training.held import Grid
         from edgekit.training.modules import held_by, saved_module
+        from edgekit.training.trained import trained
 
         module = saved_module(context.project, model)
         held = replace(held_by(model), grid=Grid(self.bits, self.granularity, self.group_size, self.symmetric))
-        return fine_tuned(module, held, self.tuning, context, f"fine-tuning the {context.role} at {self.bits} bits")
+        return trained(module, held, self.training, context, f"fine-tuning the {context.role} at {self.bits} bits")

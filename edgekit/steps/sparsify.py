@@ -41,10 +41,10 @@ class Sparsify(FineTunedStep):
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from dataclasses import replace
 
-        from edgekit.training.finetune import fine_tuned
         from edgekit.training.held import weights_of
         from edgekit.training.modules import held_by, saved_module
         from edgekit.training.sparsity import Ramp, zero_smallest
+        from edgekit.training.trained import trained
 
         module = saved_module(context.project, model)
         held = replace(held_by(model), sparse=True)
@@ -53,7 +53,8 @@ class Sparsify(FineTunedStep):
             constraint = Ramp(module, held, self.sparsity, self.scope)
         else:
             zero_smallest(module, self.sparsity, self.scope)
-        outcome = fine_tuned(module, held, self.tuning, context, f"fine-tuning the sparse {context.role}", constraint)
+        what = f"fine-tuning the sparse {context.role}"
+        outcome = trained(module, held, self.training, context, what, constraint=constraint)
         weights = list(weights_of(module).values())
         zeros = sum(int((each == 0).sum()) for each in weights) / sum(each.numel() for each in weights)
         return Outcome(outcome.path, {**outcome.notes, "zeros": zeros})

@@ -1,7 +1,6 @@
 """The training loop: seeded by epoch, checkpointed by epoch, so that an interrupted run ends in the same weights."""
 
 import math
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from io import BytesIO
@@ -18,9 +17,7 @@ from edgekit.progress import Progress
 from edgekit.training.batches import Batch, tensor_batches
 from edgekit.training.held import Constraint
 from edgekit.training.modules import device_of_training, outputs_of, seed_everything
-
-Loss = Callable[[tuple[Tensor, ...], Batch], Tensor]
-"""(the module's outputs, the batch) -> a scalar."""
+from edgekit.training.tally import Loss, Tally
 
 _WARM_UP = 0.15
 
@@ -59,12 +56,12 @@ def fit(
         module.train()
         if constraint is not None:
             constraint.epoch_started(module, epoch, schedule.epochs)
-        tally = _Tally()
+        tally = Tally()
         for position, batch in enumerate(tensor_batches(split, epoch)):
             done = (epoch + (position / length if length else 0.0)) / schedule.epochs
             for group in optimizer.param_groups:
                 group["lr"] = schedule.learning_rate * _one_cycle(done)
-            tally.add(_stepped(module, batch.on(device), loss, optimizer, split, epoch, constraint), batch)
+            tally.add(*_stepped(module, batch.on(device), loss, optimizer, split, epoch, constraint), batch)
         told = tally.told()
         _save(module, optimizer, checkpoint, epoch + 1, told)
         progress.advanced(
@@ -96,35 +93,6 @@ def _stepped(
         value.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     return value.item(), outputs[0].detach()
-
-
-class _Tally:
-    """Loss and accuracy over one epoch."""
-
-    def __init__(self) -> None:
-        self.loss = 0.0
-        self.right = 0
-        self.labelled = 0
-        self.samples = 0
-
-    def add(self, result: tuple[float, Tensor], batch: Batch) -> None:
-        value, first = result
-        self.loss += value * len(batch)
-        self.samples += len(batch)
-        if (
-            isinstance(batch.target, Tensor)
-            and batch.target.ndim == 1
-            and first.ndim == 2
-            and not batch.target.is_floating_point()
-        ):
-            self.right += int((first.argmax(1).cpu() == batch.target.cpu()).sum())
-            self.labelled += len(batch)
-
-    def told(self) -> dict[str, float]:
-        told = {"loss": self.loss / max(self.samples, 1)}
-        if self.labelled:
-            told["accuracy"] = 100 * self.right / self.labelled
-        return told
 
 
 def _one_cycle(done: float) -> float:

@@ -8,8 +8,8 @@ from edgekit.errors import DataError
 from edgekit.project.entrypoints import entry_function
 from edgekit.project.project import Project
 from edgekit.training.batches import Batch
-from edgekit.training.loop import Loss
 from edgekit.training.modules import outputs_of
+from edgekit.training.tally import Loss
 
 
 def task_loss(project: Project) -> Loss:

@@ -34,3 +34,26 @@ def test_the_scores_of_samples_make_up_the_metric(tiny: Project) -> None:
         scores = driver.scores(run.artifact)
         assert scores is not None and set(scores.tolist()) <= {0.0, 100.0}
         assert run.metric == pytest.approx(float(scores.mean()), abs=1e-4)
+
+
+class Heard(Silent):
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+@pytest.mark.parametrize("choice", ["kept", "re-estimated"])
+def test_a_model_that_fails_in_evaluation_mode_alone_is_warned_of(tiny: Project, choice: str) -> None:
+    code = tiny.root / "model.py"
+    code.write_text(code.read_text().replace("BatchNorm2d(width)", "BatchNorm2d(width, momentum=0.001)"))
+    steps = [{"use": "train", "epochs": 10, "batch_norm": choice}, {"use": "export"}]
+    heard = Heard()
+    planned = plan_of(recipe_from("short", steps, "short"), tiny.roles).steps[0]
+    for _ in range(2):
+        heard.notes.clear()
+        run = Driver(tiny, heard).step_run(RPI4, planned, [], 2)
+        assert bool(run.warning) is (choice == "kept"), run
+    told = [each for each in heard.notes if "in evaluation mode" in each]
+    assert told == ([f"train: {run.warning}"] if choice == "kept" else [])

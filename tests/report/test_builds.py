@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -50,3 +51,14 @@ def test_the_json_has_the_documented_keys(built: Build) -> None:
     assert all(gate["status"] in ("passed", "failed", "not_run") for gate in rpi4["gates"])
     assert all({"name", "cached", "seconds"} <= set(step) for step in rpi4["steps"])
     assert rpi4["bytes"] == built.targets[0].model_bytes
+
+
+def test_warnings_of_steps_are_told_once(built: Build) -> None:
+    runs = built.targets[0].steps
+    warned = (replace(runs[0], warning="90 % in training, 10 % in [evaluation]"), *runs[1:])
+    told = replace(built, targets=tuple(replace(each, steps=warned) for each in built.targets))
+    text = " ".join(text_of(told).split())
+    assert text.count("warning: train of the teacher: 90 % in training, 10 % in [evaluation]") == 1
+    assert json.loads(build_json(told))["targets"][0]["steps"][0]["warning"].startswith("90 %")
+    silent = tuple(replace(each, steps=tuple(replace(run, warning="") for run in each.steps)) for each in built.targets)
+    assert "warning:" not in text_of(replace(built, targets=silent))

@@ -6,6 +6,8 @@ from edgekit.steps.prune import Prune
 from edgekit.steps.quantize_weights import QuantizeWeights
 from edgekit.steps.sparsify import Sparsify
 from edgekit.steps.step import Step
+from edgekit.training.loop import Schedule
+from edgekit.training.trained import Training
 
 edgekit.steps.load_all()
 
@@ -17,9 +19,9 @@ def test_what_is_shared_is_no_step_of_its_own() -> None:
 
 def test_its_options_are_the_schedule_of_the_fine_tuning() -> None:
     for kind in (Prune, QuantizeWeights, Sparsify):
-        tuning = kind(epochs=7, learning_rate=0.25, weight_decay=0.125, batch_norm="kept").tuning
-        assert (tuning.schedule.epochs, tuning.schedule.learning_rate, tuning.schedule.weight_decay) == (7, 0.25, 0.125)
-        assert tuning.batch_norm == "kept"
+        training = kind(epochs=7, learning_rate=0.25, weight_decay=0.125, batch_norm="kept").training
+        assert training == Training(Schedule(7, 0.25, 0.125), "kept")
+        assert kind(epochs=0).training.schedule.epochs == 0
 
 
 def test_what_they_need_and_keep_is_the_same() -> None:

@@ -6,8 +6,10 @@ from edgekit.data.split import Split
 from edgekit.errors import StepError
 from edgekit.project.project import Project
 from edgekit.training.batches import tensor_batches, tensor_example
-from edgekit.training.batchnorms import fold, has_batch_norms, reestimate
+from edgekit.training.batchnorms import SAMPLES, fold, has_batch_norms, mended, reestimate
+from edgekit.training.losses import task_loss
 from edgekit.training.modules import untrained_module
+from edgekit.training.tally import tally_at_rest
 from edgekit.traits import Data, Role
 
 
@@ -85,3 +87,49 @@ def test_a_module_without_batch_norms_is_left_alone(tiny: Project) -> None:
     module = nn.Sequential(nn.Flatten(), nn.Linear(64, 4))
     assert not has_batch_norms(module) and has_batch_norms(used(tiny))
     reestimate(module, Split(tiny, Data.TRAIN))
+
+
+class Frozen(nn.BatchNorm2d):
+    """A batch norm that stays in evaluation mode, as users freeze it."""
+
+    def train(self, mode: bool = True) -> "Frozen":
+        return super().train(False)
+
+
+def test_frozen_batch_norms_and_those_that_no_batch_reaches_keep_their_statistics(tiny: Project) -> None:
+    module = untrained_module(tiny, Role.STUDENT)
+    module.second[1] = Frozen(16)
+    module.spare = nn.BatchNorm2d(3)
+    for norm in (module.second[1], module.spare):
+        norm.running_mean.fill_(7.0)
+        norm.num_batches_tracked.fill_(5)
+    reestimate(module, Split(tiny, Data.TRAIN))
+    for norm in (module.second[1], module.spare):
+        assert (norm.running_mean == 7).all() and norm.num_batches_tracked == 5
+    assert (module.first[1].running_mean != 0).any()
+
+
+def test_statistics_are_those_of_inference_not_of_dropout(tiny: Project) -> None:
+    norm = nn.BatchNorm1d(64)
+    module = nn.Sequential(nn.Flatten(), nn.Dropout(0.9), norm, nn.Linear(64, 4))
+    split = Split(tiny, Data.TRAIN)
+    reestimate(module, split)
+    seen = [batch.inputs[0].flatten(1).var(0) for batch in tensor_batches(split)]
+    assert torch.allclose(norm.running_var, torch.stack(seen).mean(0), rtol=1e-4)
+
+
+def test_statistics_are_mended_only_where_the_loss_falls(tiny: Project) -> None:
+    split, loss = Split(tiny, Data.TRAIN), task_loss(tiny)
+    module = used(tiny)
+    reestimate(module, split)
+    right = {name: each.clone() for name, each in module.state_dict().items()}
+    told = tally_at_rest(module, split, loss, SAMPLES)
+    assert mended(module, split, loss, told) is told
+    assert all(torch.equal(right[name], each) for name, each in module.state_dict().items())
+    module.get_submodule("first.1").running_var.fill_(1e-3)
+    wrong = tally_at_rest(module, split, loss, SAMPLES)
+    assert wrong["loss"] > 2 * told["loss"]
+    assert mended(module, split, loss, wrong)["loss"] == pytest.approx(told["loss"], rel=1e-4)
+    module.get_submodule("first.1").running_var.fill_(float("nan"))
+    broken = tally_at_rest(module, split, loss, SAMPLES)
+    assert mended(module, split, loss, broken)["loss"] == pytest.approx(told["loss"], rel=1e-4)

@@ -1,0 +1,55 @@
+"""The gap between a model's accuracy in training and in evaluation, and where it is likely to come from."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgekit.arrays import Array
+
+_POINTS = 10.0
+"""Few models that generalize lose more; what is broken loses far more."""
+
+
+def gap_warning(notes: Mapping[str, Any], scores: "Array | None") -> str:
+    """What to say of a trained module whose accuracy fell by more than ten points after training; else nothing.
+
+    `notes` are the training step's: `accuracy` of the last epoch, in training mode, and that `at_rest`, of training
+    samples in evaluation mode. `scores` are those of the evaluation split, 100 or 0 a sample, shape (samples,), None
+    where the metric is not accuracy: the gap must then lie between the first two. Chance is left out: two standard
+    errors of the scores count for nothing.
+    """
+    trained, at_rest = notes.get("accuracy"), notes.get("at_rest", {}).get("accuracy")
+    if trained is None or at_rest is None:
+        return ""
+    told = [f"{trained:.1f} % of training samples are right in training, {at_rest:.1f} % in evaluation mode"]
+    by_mode = trained - at_rest
+    by_data = chance = 0.0
+    if scores is not None:
+        value = float(scores.mean())
+        by_data, chance = at_rest - value, 2.0 * float(scores.std()) / len(scores) ** 0.5
+        told.append(f"and {value:.1f} % of the evaluation split")
+    if max(by_mode, by_mode + by_data - chance) <= _POINTS:
+        return ""
+    return f"{' '.join(told)}: {_mode(notes) if by_mode > by_data else _DATA}"
+
+
+_DATA = (
+    "the module knows its training data by heart, or the two splits are prepared in different ways; compare their "
+    "scaling and the order of their labels, then train for fewer epochs or on more data"
+)
+
+
+def _mode(notes: Mapping[str, Any]) -> str:
+    """What may make a module compute otherwise in evaluation mode."""
+    match notes.get("batch_norm"):
+        case "kept":
+            return "the batch norms' running statistics lag behind the weights; leave batch_norm at re-estimated"
+        case None:
+            return (
+                "the module computes otherwise in evaluation mode; look at its dropout, and at what asks self.training"
+            )
+        case _:
+            return (
+                "batch norms serve a batch's own statistics better than those of all data, even taken anew; raise "
+                "batch_size, or normalize without the batch (GroupNorm)"
+            )

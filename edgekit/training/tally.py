@@ -1,0 +1,65 @@
+"""Loss and accuracy, summed over batches."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from edgekit.data.split import Split
+from edgekit.errors import EdgekitError
+from edgekit.training.batches import Batch, tensor_batches
+from edgekit.training.modules import device_of_training, outputs_of
+
+Loss = Callable[[tuple[Tensor, ...], Batch], Tensor]
+"""(the module's outputs, the batch) -> a scalar."""
+
+
+class Tally:
+    """Loss and accuracy over the batches that were added."""
+
+    def __init__(self) -> None:
+        self._loss = 0.0
+        self._right = 0
+        self._labelled = 0
+        self._samples = 0
+
+    def add(self, loss: float, first: Tensor, batch: Batch) -> None:
+        """Add a batch: its mean loss, the module's first output, the targets."""
+        self._loss += loss * len(batch)
+        self._samples += len(batch)
+        if (
+            isinstance(batch.target, Tensor)
+            and batch.target.ndim == 1
+            and first.ndim == 2
+            and not batch.target.is_floating_point()
+        ):
+            self._right += int((first.argmax(1).cpu() == batch.target.cpu()).sum())
+            self._labelled += len(batch)
+
+    def told(self) -> dict[str, float]:
+        """`loss`, the mean over samples; `accuracy` in per cent, where the targets are labels."""
+        told = {"loss": self._loss / max(self._samples, 1)}
+        if self._labelled:
+            told["accuracy"] = 100 * self._right / self._labelled
+        return told
+
+
+def tally_at_rest(module: nn.Module, split: Split, loss: Loss, samples: int) -> dict[str, float]:
+    """What `Tally` tells of a module in evaluation mode over the first `samples` of a split. Leaves it on the CPU.
+
+    The loss is NaN where it cannot be computed: a module may have other outputs in evaluation mode than in training.
+    """
+    device = device_of_training()
+    module.to(device).eval()
+    tally = Tally()
+    with torch.no_grad():
+        for batch in tensor_batches(split, limit=samples):
+            outputs = outputs_of(module, batch.on(device), split.entry)
+            try:
+                value = loss(outputs, batch.on(device)).item()
+            except EdgekitError:
+                value = math.nan
+            tally.add(value, outputs[0], batch)
+    module.cpu()
+    return tally.told()

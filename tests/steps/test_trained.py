@@ -1,0 +1,25 @@
+import pytest
+
+import edgekit.steps
+from edgekit.errors import RecipeError
+from edgekit.steps.distill import Distill
+from edgekit.steps.step import Step, step_from
+from edgekit.steps.train import Train
+from edgekit.steps.trained import TrainedStep
+from edgekit.training.loop import Schedule
+from edgekit.training.trained import Training
+
+edgekit.steps.load_all()
+
+
+def test_what_is_shared_is_no_step_of_its_own() -> None:
+    assert TrainedStep not in Step.registry.values()
+
+
+def test_its_options_say_how_the_module_is_trained() -> None:
+    for kind in (Train, Distill):
+        assert kind().training.batch_norm == "re-estimated"
+        told = kind(epochs=7, learning_rate=0.25, weight_decay=0.125, batch_norm="kept").training
+        assert told == Training(Schedule(7, 0.25, 0.125), "kept")
+    with pytest.raises(RecipeError, match="epochs"):
+        step_from("train", {"epochs": 0}, "recipe")
