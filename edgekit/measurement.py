@@ -1,7 +1,7 @@
 """Measurement: a figure that says what it is of and how it was obtained; and those that need no more than a file or a
 list of latencies."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,12 @@ class Measurement:
         return asdict(self)
 
 
-def static_measurements(name: str, path: Path) -> list[Measurement]:
-    """What can be counted in a file: bytes, parameters, multiply-accumulates for one sample."""
+def static_measurements(name: str, path: Path, sizes: Mapping[str, int] | None = None) -> list[Measurement]:
+    """What can be counted in a file: bytes, parameters, and, where they are known, multiply-accumulates for one sample,
+    `sizes` being the lengths of dynamic axes by name."""
     from edgekit.model.counting import inspected
 
-    found = inspected(path)
+    found = inspected(path, sizes)
     told = [
         Measurement(name, "file_size", path.stat().st_size, "bytes", Fidelity.STATIC),
         Measurement(name, "parameters", found.parameters, "count", Fidelity.STATIC),

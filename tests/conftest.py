@@ -155,6 +155,17 @@ def conv_model(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def in_steps(tmp_path: Path) -> Path:
+    """A matrix product 4x4 over x (batch, steps, 4), both dynamic; opset 17."""
+    (x, y) = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", "steps", 4]) for name in "xy")
+    weight = numpy_helper.from_array(np.eye(4, dtype=np.float32), "w")
+    graph = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"])], "g", [x], [y], [weight])
+    path = tmp_path / "in_steps.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    return path
+
+
+@pytest.fixture
 def cancelling(tmp_path: Path) -> Path:
     """From the tiny project's images to 4 numbers that are what is left of large ones: a bias of 10,000 that the batch
     norm behind it takes away again."""

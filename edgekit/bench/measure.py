@@ -40,7 +40,7 @@ def benched(model: Path, target: Target | None, threads: int, seconds: float, sh
     if model.suffix == ".tflite":
         raise ModelError(f"{model.name} is a TFLite model, and bench takes ONNX", "name the .onnx file")
     name = model.name
-    counted = static_measurements(name, model)
+    counted = static_measurements(name, model, shapes)
     runner = runner_for(target) if target else NativeRunner()
     native = runner.fidelity is Fidelity.NATIVE
     inputs = random_inputs(model, batch=1 if native else _PARITY_SAMPLES, shapes=shapes)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from edgekit.cli.options import json_option
+from edgekit.cli.options import json_option, shape_option
 
 
 @click.command("bench", short_help="What a model costs: latency, memory, size, parameters, MACs.")
@@ -12,9 +12,7 @@ from edgekit.cli.options import json_option
 @click.option("--target", "-t", metavar="ID", help="A target's id or TOML file; this machine without it.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--seconds", type=click.FloatRange(0.05, 3600), default=2.0, show_default=True, help="Of timing.")
-@click.option(
-    "--shape", "shapes", multiple=True, metavar="AXIS=N", help="The length of a dynamic axis other than the batch."
-)
+@shape_option
 @json_option
 def command(
     model: Path, target: str | None, threads: int, seconds: float, shapes: tuple[str, ...], as_json: bool

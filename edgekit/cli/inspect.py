@@ -4,19 +4,21 @@ from pathlib import Path
 
 import click
 
-from edgekit.cli.options import json_option
+from edgekit.cli.options import json_option, shape_option
 
 
 @click.command("inspect", short_help="What is in a model file.")
 @click.argument("model", type=click.Path(path_type=Path))
+@shape_option
 @json_option
-def command(model: Path, as_json: bool) -> int:
+def command(model: Path, shapes: tuple[str, ...], as_json: bool) -> int:
     """Inputs, outputs, opset, operators, types, parameters, MACs of MODEL.onnx, and what of it is quantized."""
     from edgekit.cli.console import print_tables
+    from edgekit.cli.shapes import parsed_shapes
     from edgekit.model.counting import inspected
     from edgekit.report.inspections import inspection_json, inspection_report
 
-    found = inspected(model)
+    found = inspected(model, parsed_shapes(shapes))
     if as_json:
         click.echo(inspection_json(model, found))
     else:

@@ -12,6 +12,10 @@ json_option: Decorator = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object instead of tables."
 )
 
+shape_option: Decorator = click.option(
+    "--shape", "shapes", multiple=True, metavar="AXIS=N", help="The length of a dynamic axis other than the batch."
+)
+
 targets_option: Decorator = click.option(
     "--target",
     "-t",

@@ -1,19 +1,21 @@
 """ONNX files counted: inputs, operators, parameters, multiply-accumulates, what is quantized."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import prod
 from pathlib import Path
 from typing import Any
 
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto
+from onnx import ModelProto
 
-from edgekit.errors import ModelError, first_line
+from edgekit.errors import ModelError, did_you_mean, first_line
 from edgekit.model.facts import observed_facts
-from edgekit.model.operators import WEIGHT_INPUT, attribute, nodes, operator_kinds, weights
+from edgekit.model.kinds import operator_kinds
+from edgekit.model.macs import macs_of
+from edgekit.model.operators import operator_counts
 from edgekit.model.ports import Port, inputs_of, port_of
 from edgekit.model.reading import load_model
-from edgekit.model.shapes import known_shapes
+from edgekit.model.stored import weights
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,9 @@ class Inspection:
     """Elements of weights by stored type."""
     parameters: int
     macs: int | None
-    """Multiply-accumulates for one sample; None where a shape stays unknown."""
+    """Multiply-accumulates for one sample; None where they are not known."""
+    macs_unknown: str
+    """Why not."""
     integer_operators: int
     float_operators: int
     """Operators that compute on floats although the model holds integers; all of them in a float model."""
@@ -36,23 +40,32 @@ class Inspection:
         return asdict(self)
 
 
-def inspected(path: Path) -> Inspection:
-    """What can be read in a model file. Raises ModelError for a file that is no sound model."""
+def inspected(path: Path, sizes: Mapping[str, int] | None = None) -> Inspection:
+    """What can be read in a model file, `sizes` being lengths of its dynamic axes by name. Raises ModelError for a file
+    that is no sound model."""
     model = load_model(path)
+    _check_axes(model, sizes or {})
     try:
-        return _inspection(model)
+        return _inspection(model, sizes or {})
     except Exception as error:  # a damaged graph may break any assumption: names that are no text, nodes without inputs
         raise ModelError(f"{path} is not a valid ONNX model: {first_line(error)}", "export it again") from error
 
 
-def _inspection(model: ModelProto) -> Inspection:
+def _check_axes(model: ModelProto, sizes: Mapping[str, int]) -> None:
+    axes = {size for port in inputs_of(model.graph) for size in port.shape if isinstance(size, str)}
+    for name in sizes:
+        if name not in axes:
+            raise ModelError(f"no input has a dynamic axis '{name}'", did_you_mean(name, sorted(axes)))
+
+
+def _inspection(model: ModelProto, sizes: Mapping[str, int]) -> Inspection:
     graph = model.graph
-    stored = weights(graph)
     types: Counter[str] = Counter()
-    for tensor in stored:
-        types[TensorProto.DataType.Name(tensor.data_type).lower()] += prod(tensor.dims)
-    operators = Counter(node.op_type for node in nodes(graph))
+    for weight in weights(model):
+        types[weight.kind] += weight.size
+    operators = operator_counts(model)
     integer, floating = operator_kinds(model)
+    macs = macs_of(model, sizes)
     return Inspection(
         inputs=inputs_of(graph),
         outputs=tuple(port_of(each) for each in graph.output),
@@ -60,7 +73,8 @@ def _inspection(model: ModelProto) -> Inspection:
         operators=dict(sorted(operators.items(), key=lambda each: (-each[1], each[0]))),
         weight_types=dict(types),
         parameters=sum(types.values()),
-        macs=_macs(model),
+        macs=macs.count,
+        macs_unknown=macs.unknown,
         integer_operators=integer,
         float_operators=floating,
         traits=tuple(sorted(observed_facts(model))),
@@ -77,39 +91,3 @@ def described(path: Path) -> dict[str, Any]:
         "parameters": found.parameters,
         "macs": found.macs,
     }
-
-
-def _macs(model: ModelProto) -> int | None:
-    """Multiply-accumulates of the convolutions and matrix products for one sample."""
-    graph = model.graph
-    known = known_shapes(model)
-    total = 0
-    for node in graph.node:
-        position = WEIGHT_INPUT.get(node.op_type)
-        if position is None:
-            continue
-        weight = known.get(_origin(graph, node.input[position]))
-        output = known.get(node.output[0])
-        if weight is None or output is None:
-            return None
-        total += _macs_of(node, weight, prod(output))
-    return total
-
-
-def _macs_of(node: NodeProto, weight: tuple[int, ...], outputs: int) -> int:
-    """For each element of the output, the products summed into it: kernel x input channels, or the inner axis."""
-    if "Conv" in node.op_type:
-        if node.op_type == "ConvTranspose":
-            return outputs * prod(weight[2:]) * weight[0] // attribute(node, "group", 1)
-        return outputs * prod(weight[1:])
-    if "Gemm" in node.op_type:
-        return outputs * (weight[1] if attribute(node, "transB", 0) else weight[0])
-    return outputs * (weight[-2] if len(weight) > 1 else weight[0])
-
-
-def _origin(graph: GraphProto, name: str) -> str:
-    """The initializer behind a weight that passes through DequantizeLinear."""
-    for node in graph.node:
-        if name in node.output and node.op_type == "DequantizeLinear":
-            return str(node.input[0])
-    return name

@@ -3,16 +3,19 @@
 import onnx
 from onnx import GraphProto, ModelProto, TensorProto
 
-from edgekit.model.operators import INTEGER_OPERATORS, INTEGERS, nodes, weights
+from edgekit.model.operators import INTEGER_OPERATORS, nodes
 from edgekit.model.shapes import known_shapes
+from edgekit.model.stored import weights
 from edgekit.traits import Fact, Facts, Format, Trait
+
+_INTEGERS = {"int8", "uint8", "int4", "uint4"}
 
 
 def observed_facts(model: ModelProto) -> Facts:
     """The facts that can be seen in a file: what a step declared is held against them."""
     graph = model.graph
     found: set[Fact] = {Format.ONNX}
-    is_integer = any(tensor.data_type in INTEGERS for tensor in weights(graph)) or any(
+    is_integer = any(weight.kind in _INTEGERS for weight in weights(model)) or any(
         node.op_type in INTEGER_OPERATORS for node in nodes(graph)
     )
     found.add(Trait.INTEGER if is_integer else Trait.FLOAT)

@@ -23,9 +23,7 @@ def inspection_report(path: Path, found: Inspection) -> list[RenderableType]:
     figures.add_row("file size", f"{path.stat().st_size:,} B")
     figures.add_row("opset", ", ".join(f"{domain} {number}" for domain, number in found.opset.items()))
     figures.add_row("parameters", f"{found.parameters:,}")
-    figures.add_row(
-        "MACs, one sample", "unknown: a shape is not in the file" if found.macs is None else f"{found.macs:,}"
-    )
+    figures.add_row("MACs, one run", f"unknown: {escape(_unknown(found))}" if found.macs is None else f"{found.macs:,}")
     figures.add_row(
         "weights by type", ", ".join(f"{count:,} {kind}" for kind, count in found.weight_types.items()) or "none"
     )
@@ -41,6 +39,12 @@ def inspection_report(path: Path, found: Inspection) -> list[RenderableType]:
 def inspection_json(path: Path, found: Inspection) -> str:
     """The same as one JSON object."""
     return json.dumps({"schema": SCHEMA, "model": str(path), "bytes": path.stat().st_size, **found.to_json()}, indent=2)
+
+
+def _unknown(found: Inspection) -> str:
+    """Why there are no MACs, and what would help."""
+    named = [size for port in found.inputs for size in port.shape[1:] if isinstance(size, str)]
+    return f"{found.macs_unknown}; say how long it is: --shape {named[0]}=128" if named else found.macs_unknown
 
 
 def _shape(port: Port) -> str:

@@ -46,7 +46,7 @@ class Fuse(Step):
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.model.counting import described
         from edgekit.model.facts import activation_types
-        from edgekit.model.operators import operator_kinds
+        from edgekit.model.kinds import operator_kinds
         from edgekit.model.parity import relative_difference
         from edgekit.model.passes.rewriting import rewritten
         from edgekit.model.passes.slimmed import slimmed

@@ -4,7 +4,8 @@ import copy
 import json
 import random
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from edgekit.artifact import Artifact
@@ -148,9 +150,21 @@ def module_macs(module: nn.Module, batch: Batch) -> int:
     """Multiply-accumulates for one sample of matrix products and convolutions, as PyTorch counts what really runs."""
     counter = FlopCounterMode(display=False)
     one = Batch(tuple(each[:1] for each in batch.inputs), None)
-    with torch.no_grad(), counter:
+    with torch.no_grad(), _spelled_out(), counter:
         outputs_of(module, one, "the model")
     return int(counter.get_total_flops()) // 2
+
+
+@contextmanager
+def _spelled_out() -> Iterator[None]:
+    """Attention and recurrent layers run as the matrix products that they are: nothing counts their fused kernels."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH), torch.backends.mkldnn.flags(enabled=False):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
 
 
 def outputs_of(module: nn.Module, batch: Batch, entry: str) -> tuple[Tensor, ...]:

@@ -24,3 +24,9 @@ def test_the_emulated_table_has_no_latency(run_edgekit: Run, conv_model: Path) -
     assert done.returncode == 0, done.stderr
     assert "emulated" in done.stdout and "latency_p50" not in done.stdout
     assert "wall time under emulation is no latency" in done.stdout
+
+
+def test_the_lengths_of_axes_reach_the_macs(run_edgekit: Run, in_steps: Path) -> None:
+    done = run_edgekit("bench", in_steps, "--seconds", "0.1", "--shape", "steps=7", "--json")
+    (macs,) = [one["value"] for one in json.loads(done.stdout)["measurements"] if one["name"] == "macs"]
+    assert macs == 7 * 16

@@ -1,12 +1,9 @@
 import os
 from pathlib import Path
 
-import numpy as np
-import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper, numpy_helper
 
 from edgekit.build import Build
 from edgekit.errors import ModelError
@@ -20,7 +17,7 @@ def test_a_float_model_is_counted(conv_model: Path) -> None:
     assert found.inputs == (Port("x", "float32", ("batch", 3, 6, 6)),)
     assert found.outputs == (Port("y", "float32", ("batch", 5)),)
     assert found.opset == {"ai.onnx": 17}
-    assert found.parameters == 4 * 3 * 9 + 4 * 4 + 4 * 5 + 5
+    assert found.parameters == 4 * 3 * 9 + 2 * 4 + 4 * 5 + 5, "statistics are no parameters"
     assert found.macs == 6 * 6 * 4 * 27 + 4 * 5
     assert found.integer_operators == 0
     assert found.traits == ("float", "onnx", "portable")
@@ -37,22 +34,13 @@ def test_a_fused_integer_model_is_counted_like_the_float_one(built: Build) -> No
         assert "integer" in fused.traits
 
 
-@pytest.mark.parametrize(("transposed", "grouped"), [(False, False), (True, False), (False, True)])
-def test_multiply_accumulates_follow_the_attributes(tmp_path: Path, transposed: bool, grouped: bool) -> None:
-    weight = np.zeros((4, 6, 3, 3), np.float32) if not grouped else np.zeros((12, 1, 3, 3), np.float32)
-    kind = "ConvTranspose" if transposed else "Conv"
-    channels = 4 if transposed else 12 if grouped else 6
-    group = 12 if grouped else 1
-    graph = helper.make_graph(
-        [helper.make_node(kind, ["x", "w"], ["y"], group=group)],
-        "g",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, channels, 8, 8])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", "c", "h", "w"])],
-        [numpy_helper.from_array(weight, "w")],
-    )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "m.onnx")
-    expected = 10 * 10 * 6 * 9 * 4 if transposed else 6 * 6 * 12 * 9 if grouped else 6 * 6 * 4 * 54
-    assert inspected(tmp_path / "m.onnx").macs == expected
+def test_dynamic_axes_take_the_lengths_that_are_named(in_steps: Path) -> None:
+    assert inspected(in_steps).macs is None and "the shape of" in inspected(in_steps).macs_unknown
+    assert inspected(in_steps, {"steps": 7}).macs == 7 * 16
+    assert inspected(in_steps, {"steps": 7}).macs_unknown == ""
+    with pytest.raises(ModelError, match="no input has a dynamic axis 'step'") as raised:
+        inspected(in_steps, {"step": 7})
+    assert "steps" in raised.value.hint
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x09", b"\x00" * 100])

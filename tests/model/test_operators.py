@@ -1,7 +1,7 @@
 import onnx
 from onnx import TensorProto, helper
 
-from edgekit.model.operators import nodes, operator_kinds, weights
+from edgekit.model.operators import attribute, graphs, nodes, operator_counts
 
 
 def branching() -> onnx.ModelProto:
@@ -35,24 +35,14 @@ def test_the_nodes_of_branches_are_seen() -> None:
     assert [each.op_type for each in nodes(branching().graph)] == ["If", "Identity", "Add"]
 
 
-def test_scales_and_shapes_are_no_weights_and_conversions_no_operators() -> None:
-    floats = {"w": [2, 2], "scale": [1]}
-    initializers = [helper.make_tensor(k, TensorProto.FLOAT, v, [1.0] * (v[0] * v[-1])) for k, v in floats.items()]
-    initializers += [
-        helper.make_tensor("zero", TensorProto.INT8, [1], [0]),
-        helper.make_tensor("shape", TensorProto.INT64, [2], [1, 2]),
-    ]
-    graph = helper.make_graph(
-        [
-            helper.make_node("QuantizeLinear", ["x", "scale", "zero"], ["q"]),
-            helper.make_node("DequantizeLinear", ["q", "scale", "zero"], ["d"]),
-            helper.make_node("MatMul", ["d", "w"], ["m"]),
-            helper.make_node("Reshape", ["m", "shape"], ["y"]),
-        ],
-        "g",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 2])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 2])],
-        initializers,
-    )
-    assert [each.name for each in weights(graph)] == ["w"]
-    assert operator_kinds(helper.make_model(graph)) == (0, 1)
+def test_inner_graphs_and_functions_are_counted_along() -> None:
+    model = branching()
+    body = [helper.make_node("Add", ["a", "a"], ["b"])]
+    model.functions.append(helper.make_function("mine", "Twice", ["a"], ["b"], body, [helper.make_opsetid("", 17)]))
+    assert [each.name for each in graphs(model.graph)] == ["g", "else", "then"]
+    assert operator_counts(model) == {"If": 1, "Identity": 1, "Add": 2}
+
+
+def test_an_attribute_that_is_not_there_has_its_default() -> None:
+    node = helper.make_node("Conv", ["x", "w"], ["y"], group=4)
+    assert (attribute(node, "group", 1), attribute(node, "kernels", 7)) == (4, 7)

@@ -5,7 +5,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from edgekit.errors import ModelError
-from edgekit.model.shapes import known_shapes, with_shapes
+from edgekit.model.shapes import for_one_sample, known_shapes, shapes_of, types_of, with_shapes
 
 
 def test_every_inner_tensor_gets_its_shape(conv_model: Path) -> None:
@@ -47,3 +47,60 @@ def test_shapes_that_contradict_each_other_are_told() -> None:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     with pytest.raises(ModelError, match=r"the shapes in the graph contradict each other: .*4"):
         with_shapes(model)
+
+
+def folded(*tail: onnx.NodeProto) -> onnx.ModelProto:
+    """x (batch, 6, 8) reshaped to (batch x 2, 24) by a shape that is computed."""
+    nodes = [
+        helper.make_node("Shape", ["x"], ["size"]),
+        helper.make_node("Gather", ["size", "zero"], ["count"]),
+        helper.make_node("Mul", ["count", "two"], ["rows"]),
+        helper.make_node("Reshape", ["rows", "one"], ["axis"]),
+        helper.make_node("Concat", ["axis", "width"], ["target"], axis=0),
+        helper.make_node("Reshape", ["x", "target"], ["y"]),
+        *tail,
+    ]
+    constants = {"zero": [], "two": [], "one": [1], "width": [1]}
+    values = {"zero": [0], "two": [2], "one": [1], "width": [24]}
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 6, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["rows", 24])],
+        [helper.make_tensor(name, TensorProto.INT64, sizes, values[name]) for name, sizes in constants.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
+
+
+def test_computed_shapes_are_followed() -> None:
+    assert known_shapes(folded())["y"] == (2, 24)
+    assert shapes_of(for_one_sample(folded(), {"batch": 3}).graph)["y"] == (6, 24)
+
+
+def test_what_the_file_states_serves_where_nothing_can_be_inferred() -> None:
+    model = folded(helper.make_node("Twist", ["y"], ["t"], domain="mine"), helper.make_node("Relu", ["t"], ["r"]))
+    model.opset_import.append(helper.make_opsetid("mine", 1))
+    assert "t" not in known_shapes(model)
+    model.graph.value_info.append(helper.make_tensor_value_info("t", TensorProto.FLOAT, ["batch", 5]))
+    assert known_shapes(model)["t"] == known_shapes(model)["r"] == (1, 5)
+
+
+def test_axes_without_names_may_be_named_all_at_once() -> None:
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, None, 4]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", ports[:1], ports[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    assert "y" not in known_shapes(model)
+    assert shapes_of(for_one_sample(model, {"?": 7}).graph)["y"] == (7, 7, 4)
+
+
+def test_inner_graphs_get_shapes_and_types(branching: onnx.ModelProto) -> None:
+    shaped = for_one_sample(branching)
+    inner = next(each.g for each in shaped.graph.node[1].attribute)
+    assert shapes_of(inner)["o"] == (1, 4) and types_of(inner)["o"] == TensorProto.FLOAT
+    assert shapes_of(shaped.graph)["y"] == (1, 4)
+
+
+def test_what_stops_inference_takes_nothing_away() -> None:
+    model = folded(helper.make_node("Twist", ["y"], ["t"], domain="not imported"))
+    model.graph.value_info.append(helper.make_tensor_value_info("t", TensorProto.FLOAT, ["batch", 5]))
+    assert known_shapes(model)["t"] == (1, 5)

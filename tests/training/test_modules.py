@@ -14,6 +14,7 @@ from edgekit.project.project import Project, load_project
 from edgekit.training.batches import Batch
 from edgekit.training.modules import (
     load_weights,
+    module_macs,
     outputs_of,
     parameter_count,
     save_module,
@@ -223,3 +224,32 @@ def test_a_state_from_before_batches_were_counted_loads(tied: Project, tmp_path:
     torch.save(state, tmp_path / "w.pt")
     with pytest.raises(ModelError, match=r"1 tensors differ, first 'norm\.running_mean'"):
         load_weights(module, tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize(
+    ("module", "sizes", "right"),
+    [
+        (nn.LSTM(20, 48, batch_first=True), (50, 20), 50 * 4 * 48 * 68),
+        (nn.GRU(20, 48, batch_first=True), (50, 20), 50 * 3 * 48 * 68),
+        (nn.ConvTranspose2d(8, 4, 4, 2, 1, groups=2), (8, 16, 16), 8 * 16 * 16 * 2 * 16),
+        (
+            nn.TransformerEncoderLayer(32, 4, 64, batch_first=True),
+            (10, 32),
+            10 * 32 * (96 + 32) + 2 * 10 * 10 * 32 + 2 * 10 * 32 * 64,
+        ),
+    ],
+)
+def test_macs_of_layers_with_kernels_of_their_own_are_counted(
+    module: nn.Module, sizes: tuple[int, ...], right: int
+) -> None:
+    class First(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = module.eval()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            given = self.inner(x)
+            return given[0] if isinstance(given, tuple) else given
+
+    assert module_macs(First(), Batch((torch.randn(3, *sizes),), None)) == right
+    assert torch.backends.mha.get_fastpath_enabled()

@@ -1,0 +1,113 @@
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from edgekit.model.kinds import operator_kinds
+
+
+def made(nodes: Sequence[NodeProto], kind: int = TensorProto.FLOAT) -> ModelProto:
+    """x (batch, 4) to y, with s and z for a scale and a zero point, and indices for whatever wants them."""
+    (x, y) = (helper.make_tensor_value_info(name, kind, ["n", 4]) for name in "xy")
+    constants = {
+        "s": np.array(0.1, np.float32), "z": np.array(0, np.uint8), "w": np.ones((4, 4), np.float32),
+        "flat": np.array([-1, 4]), "first": np.array([0]), "four": np.array([4]), "one": np.array([1]),
+    }  # fmt: skip
+    graph = helper.make_graph(
+        nodes, "g", [x], [y], [numpy_helper.from_array(array, name) for name, array in constants.items()]
+    )
+    domains = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    return helper.make_model(graph, opset_imports=domains, ir_version=9)
+
+
+def node(kind: str, given: str, output: str, **attributes: object) -> NodeProto:
+    return helper.make_node(kind, given.split(), [output], **attributes)
+
+
+def test_conversions_are_neither_and_products_of_floats_floats() -> None:
+    nodes = [node("QuantizeLinear", "x s z", "q"), node("DequantizeLinear", "q s z", "d"), node("MatMul", "d w", "y")]
+    assert operator_kinds(made(nodes)) == (0, 1)
+
+
+def test_integer_operators_are_integer_ones() -> None:
+    nodes = [
+        node("QuantizeLinear", "x s z", "q"),
+        node("QLinearAdd", "q s z q s z s z", "a", domain="com.microsoft"),
+        node("DequantizeLinear", "a s z", "y"),
+    ]
+    assert operator_kinds(made(nodes)) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "moving",
+    [
+        node("Split", "x", "y", axis=1),
+        node("Expand", "x flat", "y"),
+        node("Slice", "x first four one", "y"),
+        node("GatherND", "x first", "y"),
+        node("Pad", "x flat", "y"),
+        node("Transpose", "x", "y"),
+        node("Less", "x w", "y"),
+    ],
+)
+def test_what_moves_or_compares_numbers_is_no_computation(moving: NodeProto) -> None:
+    assert operator_kinds(made([moving])) == (0, 0)
+
+
+def test_arithmetic_on_shapes_is_no_computation() -> None:
+    nodes = [
+        node("Shape", "x", "shape"),
+        node("Mul", "shape one", "doubled"),
+        node("Range", "first doubled one", "r"),
+        node("Reshape", "x doubled", "m"),
+        node("Relu", "m", "y"),
+    ]
+    assert operator_kinds(made(nodes)) == (0, 1)
+
+
+def test_a_float_result_of_an_integer_operator_is_known_to_be_float() -> None:
+    nodes = [
+        node("MatMulIntegerToFloat", "x z s s", "m", domain="com.microsoft"),
+        node("Relu", "m", "y"),
+    ]
+    assert operator_kinds(made(nodes, TensorProto.UINT8)) == (1, 1)
+
+
+def between(*moving: NodeProto, end: str = "m") -> ModelProto:
+    """Moves from d to m, between conversions."""
+    return made(
+        [
+            node("QuantizeLinear", "x s z", "q"),
+            node("DequantizeLinear", "q s z", "d"),
+            *moving,
+            node("QuantizeLinear", f"{end} s z", "r"),
+            node("DequantizeLinear", "r s z", "y"),
+        ]
+    )
+
+
+def test_floats_moved_between_conversions_are_an_island() -> None:
+    assert operator_kinds(between(node("Transpose", "d", "m"))) == (0, 1)
+    assert operator_kinds(between(node("Transpose", "d", "t"), node("Reshape", "t flat", "m"))) == (0, 1), "once"
+    assert operator_kinds(between(node("Concat", "d d", "m", axis=1))) == (0, 1)
+
+
+def test_an_island_may_be_asked_for_its_shape() -> None:
+    moving = [node("Transpose", "d", "m"), node("Shape", "m", "size"), node("Expand", "one size", "other")]
+    assert operator_kinds(between(*moving)) == (0, 1)
+
+
+def test_what_also_meets_floats_is_no_island_but_part_of_them() -> None:
+    assert operator_kinds(between(node("Relu", "d", "t"), node("Transpose", "t", "m"))) == (0, 1)
+    assert operator_kinds(between(node("Transpose", "d", "m"), node("Exp", "m", "e"))) == (0, 1)
+    assert operator_kinds(between(node("Transpose", "d", "m"), end="x")) == (0, 0), "nothing takes it"
+
+
+def test_a_weight_that_is_turned_is_no_island() -> None:
+    nodes = [
+        node("DequantizeLinear", "w8 s z", "d"),
+        node("Transpose", "d", "t"),
+        node("MatMul", "x t", "y"),
+    ]
+    assert operator_kinds(made(nodes)) == (0, 1)

@@ -1,0 +1,71 @@
+"""Counts held against PyTorch's own, on the smallest of each family of torchvision's classifiers."""
+
+import logging
+import sys
+import warnings
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from torch import nn
+
+from edgekit.model.counting import inspected
+from edgekit.training.batches import Batch
+from edgekit.training.modules import module_macs
+
+SMALLEST = [
+    "alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "efficientnet_v2_s", "googlenet", "inception_v3",
+    "maxvit_t", "mnasnet0_5", "mobilenet_v2", "mobilenet_v3_small", "regnet_x_400mf", "resnet18", "resnext50_32x4d",
+    "shufflenet_v2_x0_5", "squeezenet1_1", "swin_t", "swin_v2_t", "vgg11", "vit_b_32",
+]  # fmt: skip
+
+# The exporter makes tables of positions into what is looked up in them, one for each pair of positions.
+TABLES = {"maxvit_t", "swin_t", "swin_v2_t"}
+
+
+@pytest.fixture(scope="module")
+def models() -> ModuleType:
+    """torchvision's, where it is installed."""
+    if find_spec("torchvision") is None:
+        pytest.skip("torchvision is not installed: make .venv/vision")
+    try:
+        return import_module("torchvision.models")
+    except RuntimeError:  # a build for CUDA beside a torch without: only its own operators are missing
+        for name in [name for name in sys.modules if name.startswith("torchvision")]:
+            del sys.modules[name]
+        for operator in ("nms", "qnms"):
+            torch.library.define(f"torchvision::{operator}", "(Tensor boxes, Tensor scores, float threshold) -> Tensor")
+        return import_module("torchvision.models")
+
+
+def made(models: ModuleType, name: str) -> nn.Module:
+    more = {"aux_logits": False, "init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    module: nn.Module = models.get_model(name, weights=None, **more).eval()
+    torch.manual_seed(0)
+    for each in module.parameters():  # no two alike: the exporter stores equal tensors once
+        nn.init.uniform_(each, -0.1, 0.1)
+    return module
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SMALLEST)
+def test_macs_and_parameters_are_pytorchs(models: ModuleType, name: str, tmp_path: Path) -> None:
+    module = made(models, name)
+    image = torch.randn(2, 3, *[299 if name == "inception_v3" else 224] * 2)
+    path = tmp_path / f"{name}.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        batch = ({0: torch.export.Dim("batch")},)
+        torch.onnx.export(
+            module, (image,), str(path), dynamic_shapes=batch, external_data=False, verbose=False, optimize=False
+        )
+    found = inspected(path)
+    assert found.macs == module_macs(module, Batch((image,), None)), found.macs_unknown
+    parameters = sum(each.numel() for each in module.parameters())
+    assert found.parameters >= parameters if name in TABLES else found.parameters == parameters
+
+
+logging.getLogger("torch.onnx").setLevel(logging.ERROR)
