@@ -129,8 +129,8 @@ class _Builder:
                 Candidate(
                     name,
                     run.artifact.path,
-                    self.driver.metric(run.artifact),
-                    self.driver.chance(run.artifact),
+                    self.driver.metric(run.artifact, target),
+                    self.driver.chance(run.artifact, target),
                 )
                 for name, run in (("deployed", deployed), ("float student", float_student), ("reference", reference))
             )

@@ -77,6 +77,11 @@ class Target(Record, frozen=True, kw_only=True):
     container: Container | None = None
     budgets: Budgets = Budgets()
 
+    @property
+    def saturates(self) -> bool:
+        """Whether its kernels add pairs of 8-bit products in 16 bits, and lose what does not fit."""
+        return self.arch == "x86_64" and "vnni" not in self.isa
+
     def is_this(self, host: Host) -> bool:
         """Whether a figure taken on `host` is this target's own: same architecture, same deciding instruction sets,
         and on ARM the same core."""

@@ -96,3 +96,7 @@ def test_the_json_of_a_target_is_the_same_in_every_process() -> None:
         for seed in range(8)
     }
     assert len(told) == 1
+
+
+def test_x86_saturates_without_vnni_and_nothing_else_does() -> None:
+    assert [each for each in ("x86-avx2", "x86-vnni", "rpi4", "rpi5") if find_target(each).saturates] == ["x86-avx2"]

@@ -78,8 +78,8 @@ class Driver:
             parents=(model.digest, *(each.digest for each in joined.values())),
             notes=entry.record["notes"],
         )
-        metric = self.metric(artifact) if Trait.CONVERGED in planned.facts else None
-        warning = gap_warning(artifact.notes, self.scores(artifact) if metric is not None else None)
+        metric = self.metric(artifact, target) if Trait.CONVERGED in planned.facts else None
+        warning = gap_warning(artifact.notes, self.scores(artifact, target) if metric is not None else None)
         seconds = time.perf_counter() - started
         self.progress.step_finished(target.id, number, total, name, cached=cached, seconds=seconds)
         if warning:
@@ -121,25 +121,26 @@ class Driver:
         entry = self.project.model_entry(role) or ""
         return Artifact(self.project.root / entry, Format.TORCH, ENTRY, self.project.entry_digest(entry), role)
 
-    def metric(self, artifact: Artifact) -> float:
-        """The project's metric of a module or a file, on this machine."""
-        return float(self._evaluation(artifact).record["value"])
+    def metric(self, artifact: Artifact, target: Target) -> float:
+        """The project's metric of a module or a file, on this machine, integers added as the target adds them."""
+        return float(self._evaluation(artifact, target).record["value"])
 
-    def chance(self, artifact: Artifact) -> float | None:
+    def chance(self, artifact: Artifact, target: Target) -> float | None:
         """What a model that knows nothing may reach with the project's metric; None where that cannot be told."""
-        chance: float | None = self._evaluation(artifact).record["chance"]
+        chance: float | None = self._evaluation(artifact, target).record["chance"]
         return chance
 
-    def scores(self, artifact: Artifact) -> "Array | None":
+    def scores(self, artifact: Artifact, target: Target) -> "Array | None":
         """Each evaluation sample's share in the metric, shape (samples,); None where the metric is no mean of them."""
         import numpy as np
 
-        path = self._evaluation(artifact).folder / _SCORES
+        path = self._evaluation(artifact, target).folder / _SCORES
         scores: Array | None = np.load(path) if path.is_file() else None
         return scores
 
-    def _evaluation(self, artifact: Artifact) -> Entry:
+    def _evaluation(self, artifact: Artifact, target: Target) -> Entry:
         project = self.project
+        exact = Trait.INTEGER in artifact.facts and not target.saturates
 
         def evaluated(output: Path, _: Path) -> dict[str, Any]:
             import numpy as np
@@ -151,13 +152,13 @@ class Driver:
             judged = (
                 module_evaluation(saved_module(project, artifact), project, split)
                 if artifact.format is Format.TORCH
-                else file_evaluation(artifact.path, project, split)
+                else file_evaluation(artifact.path, project, split, exact=exact)
             )
             if judged.scores is not None:
                 np.save(output / _SCORES, judged.scores.astype(np.float32))
             return {"kind": "metric", "value": judged.value, "chance": judged.chance}
 
-        return self.cache.entry(metric_key(project, self.data, artifact), evaluated)[0]
+        return self.cache.entry(metric_key(project, self.data, artifact, exact=exact), evaluated)[0]
 
 
 def _check_declaration(label: str, declared: Facts, path: Path) -> None:

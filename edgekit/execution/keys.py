@@ -95,8 +95,8 @@ def step_key(
     )
 
 
-def metric_key(project: Project, data: DataDigests, artifact: Artifact) -> str:
-    """Of a model's metric on this machine."""
+def metric_key(project: Project, data: DataDigests, artifact: Artifact, *, exact: bool) -> str:
+    """Of a model's metric on this machine; `exact` where 8-bit products must not saturate."""
     return sha256_of_json(
         {
             "metric": [project.metric, project.entry_digest(project.metric) if ":" in project.metric else ""],
@@ -104,6 +104,7 @@ def metric_key(project: Project, data: DataDigests, artifact: Artifact) -> str:
             "entry": project.entry_digest(project.model_entry(artifact.role) or "")
             if artifact.format is Format.TORCH
             else "",
+            "exact": exact,
             "data": data.digest(Data.EVALUATION),
             "code": code_version("edgekit.training.evaluation"),
             "packages": {name: package_version(name) for name in ("torch", "onnxruntime")},

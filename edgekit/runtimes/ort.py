@@ -16,8 +16,9 @@ from edgekit.errors import ModelError, first_line
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
-def session(path: Path, *, threads: int = 0, optimize: bool = True) -> Any:
-    """An InferenceSession on the CPU. `threads` 0 takes all cores. Raises ModelError for a file it cannot load."""
+def session(path: Path, *, threads: int = 0, optimize: bool = True, exact: bool = False) -> Any:
+    """An InferenceSession on the CPU. `threads` 0 takes all cores; with `exact`, no sum of 8-bit products saturates,
+    whatever this machine's own kernels do. Raises ModelError for a file it cannot load."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -26,12 +27,22 @@ def session(path: Path, *, threads: int = 0, optimize: bool = True) -> Any:
     if not optimize:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        source = _unsigned(path) if exact and saturates() else str(path)
+        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's exceptions share no base class
         raise ModelError(
             f"ONNX Runtime cannot load {path.name}: {first_line(error)}",
             "check the file with: edgekit inspect",
         ) from error
+
+
+def _unsigned(path: Path) -> bytes:
+    """The runtime has an option for this, session.x64quantprecision; it fails where two operators share a weight."""
+    from edgekit.model.reading import load_model
+    from edgekit.model.unsigned import unsigned
+
+    content: bytes = unsigned(load_model(path)).SerializeToString()
+    return content
 
 
 def session_outputs(running: Any, inputs: Sequence[Array]) -> Arrays:

@@ -13,6 +13,7 @@ import onnx_ir as ir
 from edgekit.arrays import Arrays
 from edgekit.errors import StepError, first_line
 from edgekit.model.counting import inspected
+from edgekit.model.reading import load_model
 from edgekit.progress import Progress
 from edgekit.runtimes import ort  # noqa: F401  (switches telemetry off before it is imported)
 
@@ -75,7 +76,13 @@ def quantized_statically(
                 weight_type=kinds[scheme["weight"]],
                 calibrate_method=methods[method],
                 nodes_to_exclude=list(kept),
-                extra_options={"ActivationSymmetric": scheme["symmetric_activation"], "WeightSymmetric": True},
+                extra_options={
+                    "ActivationSymmetric": scheme["symmetric_activation"],
+                    "WeightSymmetric": True,
+                    "TensorQuantOverrides": {
+                        name: [{"quant_type": kinds[scheme["activation"]]}] for name in _tied(source)
+                    },
+                },
             )
     except Exception as error:
         raise StepError(
@@ -83,6 +90,16 @@ def quantized_statically(
         ) from error
     _sort(path)
     return batches.samples
+
+
+def _tied(path: Path) -> list[str]:
+    """The tables that are looked up and multiplied by, too, as tied embeddings are: what is looked up takes over the
+    table's type and scale, of which there must then be one, not one a channel."""
+    model = load_model(path)
+    stored = {tensor.name for tensor in model.graph.initializer}
+    looked_up = {node.input[0] for node in model.graph.node if node.op_type in ("Gather", "GatherElements")}
+    multiplied = {name for node in model.graph.node if node.op_type in ("Gemm", "MatMul") for name in node.input[:2]}
+    return sorted(stored & looked_up & multiplied)
 
 
 def _sort(path: Path) -> None:

@@ -68,7 +68,7 @@ def tried(
             for planned in plan.steps:
                 done.append(driver.step_run(target, planned, done, len(plan.steps)))
             runs[position].append(tuple(done))
-            scores[position].append(driver.scores(done[-1].artifact))
+            scores[position].append(driver.scores(done[-1].artifact, target))
     return tuple(
         Trial(recipe, plan, tuple(run), tuple(score))
         for recipe, plan, run, score in zip(recipes, plans, runs, scores, strict=True)

@@ -33,9 +33,9 @@ def module_evaluation(module: nn.Module, project: Project, split: Split) -> Eval
     return _judged(project, *_module_outputs(module, split))
 
 
-def file_evaluation(path: Path, project: Project, split: Split) -> Evaluation:
-    """An ONNX file judged, run by ONNX Runtime on this machine."""
-    return _judged(project, *_file_outputs(path, split))
+def file_evaluation(path: Path, project: Project, split: Split, *, exact: bool) -> Evaluation:
+    """An ONNX file judged, run by ONNX Runtime on this machine; `exact` where 8-bit products must not saturate."""
+    return _judged(project, *_file_outputs(path, split, exact))
 
 
 def _judged(project: Project, outputs: Arrays, targets: Any) -> Evaluation:
@@ -63,9 +63,9 @@ def _module_outputs(module: nn.Module, split: Split) -> tuple[Arrays, Any]:
     return joined(outputs), joined_targets(targets)
 
 
-def _file_outputs(path: Path, split: Split) -> tuple[Arrays, Any]:
+def _file_outputs(path: Path, split: Split, exact: bool) -> tuple[Arrays, Any]:
     """The outputs of an ONNX file on this machine and the targets, over the whole split."""
-    running = session(path)
+    running = session(path, exact=exact)
     first = running.get_inputs()[0].shape
     fixed = first[0] if first and isinstance(first[0], int) else 0
     outputs, targets = [], []

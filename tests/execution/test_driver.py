@@ -31,7 +31,7 @@ def test_steps_run_once_and_come_from_the_cache_afterwards(tiny: Project) -> Non
 def test_the_scores_of_samples_make_up_the_metric(tiny: Project) -> None:
     driver, runs = ran(tiny)
     for run in runs:
-        scores = driver.scores(run.artifact)
+        scores = driver.scores(run.artifact, RPI4)
         assert scores is not None and set(scores.tolist()) <= {0.0, 100.0}
         assert run.metric == pytest.approx(float(scores.mean()), abs=1e-4)
 

@@ -30,12 +30,14 @@ def test_what_decides_a_steps_output_is_in_its_key_and_nothing_else(tiny: Projec
 
 
 def test_a_metric_is_kept_for_a_model_and_its_data(tiny: Project, make_project: MakeProject) -> None:
-    def of(project: Project, digest: str = "digest") -> str:
+    def of(project: Project, digest: str = "digest", *, exact: bool = True) -> str:
         data = DataDigests(project, Splits(project), Cache(project.cache_folder), Silent())
-        return metric_key(project, data, Artifact(Path("m.onnx"), Format.ONNX, ENTRY, digest, Role.STUDENT))
+        model = Artifact(Path("m.onnx"), Format.ONNX, ENTRY, digest, Role.STUDENT)
+        return metric_key(project, data, model, exact=exact)
 
     assert of(tiny) == of(load_project(make_project({"seed = 0": "seed = 1"}, "seeded")))
     assert of(tiny) != of(tiny, "another")
+    assert of(tiny) != of(tiny, exact=False)
 
 
 def test_a_package_that_is_not_installed_is_absent() -> None:

@@ -102,6 +102,29 @@ def test_masks_and_what_they_mask_stay_float(
     assert "int8" in inspected(done.path).weight_types
 
 
+@pytest.mark.parametrize("target", ["rpi4", "x86-vnni"])
+def test_a_table_that_is_looked_up_and_multiplied_by_has_one_scale(
+    run_step: Callable[..., Outcome], tiny: Project, tmp_path: Path, target: str
+) -> None:
+    """As tied embeddings are: per channel, what was looked up had the scales of the table's rows."""
+    nodes = [
+        helper.make_node("Flatten", ["image"], ["x"]),
+        helper.make_node("Gemm", ["x", "w"], ["q"]),
+        helper.make_node("ArgMax", ["q"], ["word"], axis=1, keepdims=0),
+        helper.make_node("Gather", ["table", "word"], ["found"]),
+        helper.make_node("Gemm", ["found", "v", "b"], ["mixed"]),
+        helper.make_node("Gemm", ["mixed", "table"], ["logits"], transB=1),
+    ]
+    constants = {"w": weights(64, 6), "table": weights(4, 8), "v": weights(8, 8), "b": weights(8)}
+    constants["w"] = constants["w"][:, :4].copy()
+    model = saved(tmp_path / "tied.onnx", nodes, constants)
+    done = run_step(Quantize(), tiny, model, target)
+    assert done.notes["kept_float"] == {}
+    stored = [tensor for tensor in load_model(done.path).graph.initializer if list(tensor.dims) == [4, 8]]
+    assert len(stored) == 1 and stored[0].data_type in (TensorProto.INT8, TensorProto.UINT8)
+    assert done.notes["signal_to_noise_db"]["logits"] > 20
+
+
 @pytest.mark.parametrize(("factors", "bias"), [({}, (1, 4)), ({"alpha": 0.5, "beta": 2.0}, (4,)), ({"beta": 3.0}, ())])
 def test_factors_and_shapes_of_a_bias_survive(
     run_step: Callable[..., Outcome], tiny: Project, tmp_path: Path, factors: dict[str, float], bias: tuple[int, ...]

@@ -1,0 +1,44 @@
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+from edgekit.model.unsigned import unsigned
+
+
+def test_every_number_stands_for_what_it_stood_for() -> None:
+    """int8 in and out of a product, a bias, a table that is shared; by kernels as written."""
+    random = np.random.default_rng(0)
+    constants = {
+        "s": np.float32(0.05), "z": np.int8(-7), "w": random.integers(-128, 128, (8, 8)).astype(np.int8),
+        "ws": np.full(8, 0.02, np.float32), "wz": np.zeros(8, np.int8), "rows": np.array([3, 1, 0]),
+        "out": np.float32(0.2),
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d"]),
+        helper.make_node("DequantizeLinear", ["w", "ws", "wz"], ["wd"], axis=1),
+        helper.make_node("MatMul", ["d", "wd"], ["m"]),
+        helper.make_node("QuantizeLinear", ["m", "out", "z"], ["r"]),
+        helper.make_node("Constant", [], ["same"], value=numpy_helper.from_array(np.int8(-7))),
+        helper.make_node("DequantizeLinear", ["r", "out", "same"], ["y"]),
+        helper.make_node("Gather", ["w", "rows"], ["table"]),
+        helper.make_node("DequantizeLinear", ["table", "ws", "wz"], ["t"], axis=1),
+    ]
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in "xyt"]
+    graph = helper.make_graph(
+        nodes, "g", ports[:1], ports[1:], [numpy_helper.from_array(np.asarray(a), n) for n, a in constants.items()]
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    model = onnx.shape_inference.infer_shapes(model)
+    given = {"x": random.standard_normal((5, 8)).astype(np.float32)}
+    outputs = []
+    for each in (model, unsigned(model)):
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        running = onnxruntime.InferenceSession(each.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        outputs.append(running.run(None, given))
+    for left, right in zip(*outputs, strict=True):
+        assert np.array_equal(left, right) and left.std() > 0
+    kinds = {each.data_type for each in unsigned(model).graph.initializer}
+    assert TensorProto.INT8 not in kinds and TensorProto.INT8 in {each.data_type for each in model.graph.initializer}
