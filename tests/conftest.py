@@ -155,6 +155,32 @@ def conv_model(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def saturating(tmp_path: Path) -> Path:
+    """An integer product as `fuse` leaves it, of x (1, 64) with 127s: where x is 255, two products take 17 bits."""
+    constants = {
+        "s": np.array(1, np.float32),
+        "u": np.array(0, np.uint8),
+        "i": np.array(0, np.int8),
+        "w": np.full((64, 16), 127, np.int8),
+        "large": np.array(255 * 127 * 64 / 200, np.float32),
+    }
+    graph = helper.make_graph(
+        [
+            helper.make_node("QuantizeLinear", ["x", "s", "u"], ["q"]),
+            helper.make_node("QLinearMatMul", ["q", "s", "u", "w", "s", "i", "large", "u"], ["p"]),
+            helper.make_node("DequantizeLinear", ["p", "large", "u"], ["y"]),
+        ],
+        "product",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 64])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 16])],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    path = tmp_path / "product.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    return path
+
+
+@pytest.fixture
 def in_steps(tmp_path: Path) -> Path:
     """A matrix product 4x4 over x (batch, steps, 4), both dynamic; opset 17."""
     (x, y) = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", "steps", 4]) for name in "xy")

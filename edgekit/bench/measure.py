@@ -8,7 +8,7 @@ from edgekit.errors import ModelError, RunError
 from edgekit.measurement import Measurement, latency_measurements, static_measurements
 from edgekit.model.sample import random_inputs
 from edgekit.runners.choice import runner_for
-from edgekit.runners.native import NativeRunner
+from edgekit.runners.native import NativeRunner, native_outputs
 from edgekit.runners.runner import Job, Result
 from edgekit.target import Target
 from edgekit.traits import Fidelity
@@ -55,7 +55,7 @@ def benched(model: Path, target: Target | None, threads: int, seconds: float, sh
     if not isinstance(result, RunError):
         measured = _measurements(name, result, threads)
     if target is not None:
-        expected = tuple(NativeRunner().run(Job([model], inputs, threads)).outputs[0])
+        expected = native_outputs(model, inputs, target, threads)
         gates.append(parity_gate(model, inputs, expected, result))
         if target.ram_bytes is not None:
             gates.append(memory_gate(target.ram_bytes, "the target's RAM", measured, result))

@@ -8,15 +8,22 @@ from onnx import GraphProto, ModelProto, TensorProto, numpy_helper
 from edgekit.model.operators import graphs
 
 _SHIFT = 128
+_NO_ZERO_POINTS = {
+    "ConvInteger", "MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM",
+    "QAttention",
+}  # fmt: skip
 
 
 def unsigned(model: ModelProto) -> ModelProto:
     """A copy in which every int8 number is 128 more and uint8, zero points with it: each stands for what it stood for.
 
     Weights times unsigned activations are then added without saturation where a CPU adds signed products in 16 bits.
+    Where int8 goes in or out, or a number has no zero point that could be shifted, the copy stays signed.
     """
     copy = ModelProto()
     copy.CopyFrom(model)
+    if not all(_is_shiftable(graph) for graph in graphs(copy.graph)):
+        return copy
     for graph in graphs(copy.graph):
         del graph.value_info[:]
         for tensor in _tensors(graph):
@@ -24,6 +31,16 @@ def unsigned(model: ModelProto) -> ModelProto:
                 shifted = numpy_helper.to_array(tensor).astype(np.int16) + _SHIFT
                 tensor.CopyFrom(numpy_helper.from_array(shifted.astype(np.uint8), tensor.name))
     return copy
+
+
+def _is_shiftable(graph: GraphProto) -> bool:
+    ports = {value.type.tensor_type.elem_type for value in (*graph.input, *graph.output)}
+    return TensorProto.INT8 not in ports and not any(
+        node.op_type in _NO_ZERO_POINTS
+        or (node.op_type in ("QuantizeLinear", "DequantizeLinear") and len(node.input) < 3)
+        or any(each.name in ("to", "output_dtype") and each.i == TensorProto.INT8 for each in node.attribute)
+        for node in graph.node
+    )
 
 
 def _tensors(graph: GraphProto) -> Iterator[TensorProto]:

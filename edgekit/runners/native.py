@@ -5,9 +5,20 @@ import sys
 import tempfile
 from pathlib import Path
 
+from edgekit.arrays import Arrays
 from edgekit.host import this_host
 from edgekit.runners.runner import WORKER, Job, Result, run_worker
+from edgekit.target import Target
 from edgekit.traits import Fidelity
+
+
+def native_outputs(path: Path, inputs: Arrays, target: Target, threads: int = 1) -> Arrays:
+    """The outputs on this machine, by the same loop as on a target, 8-bit products added as the target adds them."""
+    from edgekit.runtimes.ort import exact_copy
+
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+        source = path if target.saturates else exact_copy(path, Path(folder))
+        return tuple(NativeRunner().run(Job([source], inputs, threads)).outputs[0])
 
 
 class NativeRunner:

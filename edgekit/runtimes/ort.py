@@ -27,8 +27,9 @@ def session(path: Path, *, threads: int = 0, optimize: bool = True, exact: bool 
     if not optimize:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
-        source = _unsigned(path) if exact and saturates() else str(path)
-        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        with TemporaryDirectory() as folder:
+            source = exact_copy(path, Path(folder)) if exact else path
+            return onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's exceptions share no base class
         raise ModelError(
             f"ONNX Runtime cannot load {path.name}: {first_line(error)}",
@@ -36,13 +37,22 @@ def session(path: Path, *, threads: int = 0, optimize: bool = True, exact: bool 
         ) from error
 
 
-def _unsigned(path: Path) -> bytes:
-    """The runtime has an option for this, session.x64quantprecision; it fails where two operators share a weight."""
-    from edgekit.model.reading import load_model
+def exact_copy(path: Path, folder: Path) -> Path:
+    """A file below `folder` that computes the same without saturation; the file itself where nothing saturates here.
+
+    The runtime has an option for this, session.x64quantprecision; it fails where two operators share a weight.
+    """
+    if not saturates():
+        return path
+    import onnx
+
     from edgekit.model.unsigned import unsigned
 
-    content: bytes = unsigned(load_model(path)).SerializeToString()
-    return content
+    model = onnx.load(path)
+    if not any(tensor.data_type == onnx.TensorProto.INT8 for tensor in model.graph.initializer):
+        return path
+    onnx.save(unsigned(model), folder / path.name)
+    return folder / path.name
 
 
 def session_outputs(running: Any, inputs: Sequence[Array]) -> Arrays:
@@ -59,8 +69,9 @@ def session_outputs(running: Any, inputs: Sequence[Array]) -> Arrays:
 
 
 def host_outputs(path: Path, inputs: Sequence[Array], *, optimize: bool = True) -> Arrays:
-    """The outputs of a model file for one batch, on this machine, with the runtime's own optimization or as written."""
-    return session_outputs(session(path, optimize=optimize), inputs)
+    """The outputs of a model file for one batch, on this machine, with the runtime's own optimization or as written; no
+    sum of 8-bit products saturates."""
+    return session_outputs(session(path, optimize=optimize, exact=True), inputs)
 
 
 def inner_tensors(path: Path, inputs: Sequence[Array]) -> dict[str, Array]:

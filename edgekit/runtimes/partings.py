@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from onnx import ModelProto
 
 from edgekit.arrays import Array
 from edgekit.model.cuts import GIVEN, cut
@@ -15,6 +16,7 @@ from edgekit.model.parity import signal_to_noise
 from edgekit.model.ports import inputs_of
 from edgekit.model.reading import load_model, save_model
 from edgekit.model.shapes import with_shapes
+from edgekit.model.unsigned import unsigned
 from edgekit.runtimes.ort import inner_tensors, session, session_outputs
 
 
@@ -23,18 +25,22 @@ def local_noise(source: Path, rewritten: Path, inputs: Sequence[Array]) -> dict[
     operators make of the values that the rewritten file gave them, against what the rewritten file passes on."""
     passed = _passed_on(rewritten, inner_tensors(rewritten, inputs))
     floats = {name: array for name, array in passed.items() if array.dtype.kind == "f"}
-    pairs = _made_and_passed(source, inputs, floats, optimize=False)
+    pairs = _made_and_passed(load_model(source), inputs, floats)
     return {name: signal_to_noise(*pair) for name, pair in pairs.items()}
 
 
-def local_steps(source: Path, fused: Path, inputs: Sequence[Array], *, optimize: bool = False) -> dict[str, float]:
+def local_steps(source: Path, fused: Path, inputs: Sequence[Array]) -> dict[str, float]:
     """How many integer steps each 8-bit tensor that both files have lies off, at most: what the source's operators make
     of the values that the fused file gave them, against what the fused file makes. Infinite where shapes differ.
 
-    `optimize` runs the source's operators by the runtime's own integer kernels, not as they are written.
+    Both are taken unsigned, where this machine's kernels would saturate otherwise: that is no fault of the fused file.
     """
-    integers = {name: array for name, array in inner_tensors(fused, inputs).items() if array.dtype.kind in "iu"}
-    pairs = _made_and_passed(source, inputs, integers, optimize=optimize)
+    with TemporaryDirectory() as folder:
+        exact = Path(folder) / "exact.onnx"
+        save_model(unsigned(load_model(fused)), exact)
+        tensors = inner_tensors(exact, inputs)
+    integers = {name: array for name, array in tensors.items() if array.dtype.kind in "iu"}
+    pairs = _made_and_passed(unsigned(load_model(source)), inputs, integers)
     return {name: _steps(*pair) for name, pair in pairs.items()}
 
 
@@ -45,17 +51,16 @@ def _steps(made: Array, passed: Array) -> float:
 
 
 def _made_and_passed(
-    source: Path, inputs: Sequence[Array], passed: Mapping[str, Array], *, optimize: bool
+    model: ModelProto, inputs: Sequence[Array], passed: Mapping[str, Array]
 ) -> dict[str, tuple[Array, Array]]:
-    """For the tensors of `passed` that the source has, too, in its order: what its operators make of what was passed to
+    """For the tensors of `passed` that a model has, too, in its order: what its operators make of what was passed to
     them, and what is passed on."""
-    model = load_model(source)
     ports = [each.name for each in inputs_of(model.graph)]
     common = [name for node in model.graph.node for name in node.output if name in passed]
     with TemporaryDirectory() as folder:
         path = Path(folder) / "cut.onnx"
         save_model(cut(with_shapes(model), set(common)), path)
-        running = session(path, optimize=optimize)
+        running = session(path, optimize=False)
         given = dict(zip(ports, inputs, strict=True))
         fed = {**given, **passed, **{f"{name}{GIVEN}": passed[name] for name in common}}
         outputs = session_outputs(running, [fed[each.name] for each in running.get_inputs()])

@@ -13,6 +13,7 @@ import onnx_ir as ir
 from edgekit.arrays import Arrays
 from edgekit.errors import StepError, first_line
 from edgekit.model.counting import inspected
+from edgekit.model.ports import Port
 from edgekit.model.reading import load_model
 from edgekit.progress import Progress
 from edgekit.runtimes import ort  # noqa: F401  (switches telemetry off before it is imported)
@@ -26,6 +27,9 @@ class Watched:
         self.total = total
         self.progress = progress
         self.samples = 0
+
+    def __iter__(self) -> Iterator[Arrays]:
+        return self
 
     def __next__(self) -> Arrays:
         batch = next(self.batches)
@@ -47,12 +51,13 @@ def quantized_statically(
         quantize_static,
     )
 
-    names = [each.name for each in inspected(source).inputs]
+    ports = inspected(source).inputs
+    parts = iter(batches) if method == "minmax" else _even(batches, ports[0])
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
         def get_next(self) -> dict[str, Any] | None:
-            batch = next(batches, None)
-            return None if batch is None else dict(zip(names, batch, strict=True))
+            batch = next(parts, None)
+            return None if batch is None else dict(zip((port.name for port in ports), batch, strict=True))
 
     kinds = {"int8": QuantType.QInt8, "uint8": QuantType.QUInt8}
     methods = {
@@ -90,6 +95,14 @@ def quantized_statically(
         ) from error
     _sort(path)
     return batches.samples
+
+
+def _even(batches: Iterator[Arrays], port: Port) -> Iterator[Arrays]:
+    """Samples one by one, or as many as the file takes: the runtime's histograms want all batches of one size."""
+    fixed = port.shape[0] if port.shape and isinstance(port.shape[0], int) else 1
+    for batch in batches:
+        for start in range(0, len(batch[0]), fixed):
+            yield tuple(each[start : start + fixed] for each in batch)
 
 
 def _tied(path: Path) -> list[str]:

@@ -86,6 +86,7 @@ def verified(
     `runner` may be the reason why there is none: the gates that need it are then not run. Writes the first evaluation
     sample and its outputs to `golden`, as .npz with arrays input_N and output_N.
     """
+    from edgekit.runners.native import native_outputs
     from edgekit.verdict.metric import metric_value, unit_of
 
     deployed, float_student, reference = candidates.deployed, candidates.float_student, candidates.reference
@@ -99,7 +100,7 @@ def verified(
         )
     ]
     inputs, labels, complete = _samples(split, deployed.path)
-    expected = _host_outputs(deployed.path, inputs)
+    expected = native_outputs(deployed.path, inputs, target)
     result = _attempt(runner, deployed, float_student, inputs)
     if isinstance(result, EdgekitError):
         _write_golden(golden, inputs, expected)
@@ -135,14 +136,6 @@ def _samples(split: Split, path: Path) -> tuple["Arrays", Any, bool]:
     complete = len(inputs[0]) <= count and len(inputs[0]) % fixed == 0
     kept = min(len(inputs[0]), count) // fixed * fixed
     return tuple(each[:kept] for each in inputs), labels, complete
-
-
-def _host_outputs(path: Path, inputs: "Arrays") -> "Arrays":
-    """The outputs on this machine, by the same loop as on the target."""
-    from edgekit.runners.native import NativeRunner
-    from edgekit.runners.runner import Job
-
-    return tuple(NativeRunner().run(Job([path], inputs)).outputs[0])
 
 
 def _attempt(

@@ -1,6 +1,7 @@
 import numpy as np
 import onnx
 import onnxruntime
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edgekit.model.unsigned import unsigned
@@ -42,3 +43,26 @@ def test_every_number_stands_for_what_it_stood_for() -> None:
         assert np.array_equal(left, right) and left.std() > 0
     kinds = {each.data_type for each in unsigned(model).graph.initializer}
     assert TensorProto.INT8 not in kinds and TensorProto.INT8 in {each.data_type for each in model.graph.initializer}
+
+
+def small(nodes: list[onnx.NodeProto], port: int = TensorProto.FLOAT) -> onnx.ModelProto:
+    (x, y) = (helper.make_tensor_value_info(name, port, None) for name in "xy")
+    constants = [
+        numpy_helper.from_array(array, name) for name, array in (("s", np.float32(1)), ("w", np.ones((2, 2), np.int8)))
+    ]
+    graph = helper.make_graph(nodes, "g", [x], [y], constants)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        small([helper.make_node("Add", ["x", "w"], ["y"])], TensorProto.INT8),
+        small([helper.make_node("DequantizeLinear", ["w", "s"], ["y"])]),
+        small([helper.make_node("MatMulInteger", ["x", "w"], ["y"])], TensorProto.UINT8),
+        small([helper.make_node("QuantizeLinear", ["x", "s", ""], ["y"], output_dtype=TensorProto.INT8)]),
+        small([helper.make_node("Cast", ["x"], ["y"], to=TensorProto.INT8)]),
+    ],
+)
+def test_what_cannot_be_shifted_stays_signed(model: onnx.ModelProto) -> None:
+    assert unsigned(model) == model

@@ -3,9 +3,10 @@ from pathlib import Path
 import numpy as np
 
 from edgekit.model.parity import relative_difference
-from edgekit.runners.native import NativeRunner
+from edgekit.runners.native import NativeRunner, native_outputs
 from edgekit.runners.runner import Job
-from edgekit.runtimes.ort import host_outputs
+from edgekit.runtimes.ort import host_outputs, session, session_outputs
+from edgekit.target import find_target
 from edgekit.traits import Fidelity
 
 X = (np.random.default_rng(0).standard_normal((3, 3, 6, 6)).astype(np.float32),)
@@ -25,3 +26,11 @@ def test_outputs_memory_and_latencies_come_back(conv_model: Path) -> None:
 
 def test_without_seconds_nothing_is_timed(conv_model: Path) -> None:
     assert not NativeRunner().run(Job([conv_model], X)).latencies_ms
+
+
+def test_integers_are_added_as_the_target_adds_them(saturating: Path) -> None:
+    x = (np.full((1, 64), 255, np.float32),)
+    (exact,) = native_outputs(saturating, x, find_target("x86-vnni"))
+    assert np.array_equal(exact, host_outputs(saturating, x)[0])
+    (own,) = native_outputs(saturating, x, find_target("x86-avx2"))
+    assert np.array_equal(own, session_outputs(session(saturating), x)[0])

@@ -1,14 +1,20 @@
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
 from edgekit.errors import ModelError
 from edgekit.host import this_host
 from edgekit.model.reading import load_model
-from edgekit.runtimes.ort import host_outputs, inner_tensors, optimize_offline, saturates, session, session_outputs
+from edgekit.runtimes.ort import (
+    exact_copy,
+    host_outputs,
+    inner_tensors,
+    optimize_offline,
+    saturates,
+    session,
+    session_outputs,
+)
 
 
 def test_a_model_runs(conv_model: Path) -> None:
@@ -52,26 +58,17 @@ def test_whether_integer_products_saturate_is_found_by_trying() -> None:
         assert saturates()
 
 
-def test_exact_kernels_add_what_others_lose(tmp_path: Path) -> None:
-    """An integer product as `fuse` leaves it: 255 x 127 by 64 terms, 16 bits short of what it takes on AVX2."""
-    constants = {
-        "s": np.array(1, np.float32), "u": np.array(0, np.uint8), "i": np.array(0, np.int8),
-        "w": np.full((64, 16), 127, np.int8), "large": np.array(255 * 127 * 64 / 200, np.float32),
-    }  # fmt: skip
-    graph = helper.make_graph(
-        [
-            helper.make_node("QuantizeLinear", ["x", "s", "u"], ["q"]),
-            helper.make_node("QLinearMatMul", ["q", "s", "u", "w", "s", "i", "large", "u"], ["p"]),
-            helper.make_node("DequantizeLinear", ["p", "large", "u"], ["y"]),
-        ],
-        "product",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 64])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 16])],
-        [numpy_helper.from_array(array, name) for name, array in constants.items()],
-    )
-    path = tmp_path / "product.onnx"
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
-    (y,) = session_outputs(session(path, exact=True), (np.full((1, 64), 255, np.float32),))
+def test_exact_kernels_add_what_others_lose(saturating: Path) -> None:
+    x = (np.full((1, 64), 255, np.float32),)
+    (y,) = session_outputs(session(saturating, exact=True), x)
     assert y == pytest.approx(np.full((1, 16), 255 * 127 * 64), rel=1e-6)
-    (own,) = session_outputs(session(path), (np.full((1, 64), 255, np.float32),))
+    assert np.array_equal(host_outputs(saturating, x)[0], y)
+    (own,) = session_outputs(session(saturating), x)
     assert bool((own < 0.9 * y).any()) is saturates()
+
+
+def test_only_what_saturates_is_copied(saturating: Path, conv_model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    assert exact_copy(conv_model, folder) == conv_model
+    assert (exact_copy(saturating, folder).parent == folder) is saturates()

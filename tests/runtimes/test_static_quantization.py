@@ -41,3 +41,10 @@ def test_the_quantizer_does_not_talk_to_whoever_reads_our_output(
     batches = Watched(iter(BATCHES), 6, Silent())
     quantized_statically(conv_model, tmp_path / "q.onnx", batches, SCHEME, "percentile", [])
     assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize("method", ["minmax", "percentile", "entropy"])
+def test_a_last_batch_may_be_shorter(conv_model: Path, tmp_path: Path, method: str) -> None:
+    uneven = [BATCHES[0], BATCHES[1], (BATCHES[2][0][:1],)]
+    batches = Watched(iter(uneven), 5, Silent())
+    assert quantized_statically(conv_model, tmp_path / "q.onnx", batches, SCHEME, method, []) == 5
