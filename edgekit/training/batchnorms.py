@@ -17,8 +17,8 @@ SAMPLES = 2048
 """Of the training split, that statistics are taken from and judged on."""
 _TOLERANCE = 1e-3
 _LAG = 0.1
-"""The share of the loss that running statistics may cost before they are taken anew: what two readings of the same
-training data differ by lies well below, a model that fails in evaluation mode far above."""
+"""The share of the loss that running statistics may cost before they are taken anew: what batches differ by lies below,
+a model that fails in evaluation mode far above."""
 
 Statistics = Literal["re-estimated", "kept"]
 
@@ -57,12 +57,17 @@ def reestimate(module: nn.Module, split: Split) -> None:
     module.cpu().eval()
 
 
+def lag(at_rest: float, trained: float) -> bool:
+    """Whether a loss in evaluation mode lies more than a tenth above that of the last epoch in training, as where the
+    running statistics lag behind the weights: momentum is low, or training short."""
+    return not at_rest <= trained + _LAG * abs(trained)
+
+
 def mended(module: nn.Module, split: Split, loss: Loss, told: dict[str, float]) -> dict[str, float]:
     """Take the statistics of the batch norms anew, and keep them where that lowers the loss in evaluation mode by more
     than a tenth; `told` is what `tally_at_rest` says now. Returns what it says then: `told` where they stay.
 
-    Running statistics lag behind the weights where momentum is low or training short. The
-    re-estimation is the precise batch norm of Wu and Johnson (arXiv 2105.07576, section 3).
+    It is the precise batch norm of Wu and Johnson (arXiv 2105.07576, section 3).
     """
     before = {name: _statistics(each) for name, each in _norms(module)}
     reestimate(module, split)

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from edgekit.steps.step import Context, Outcome
-from edgekit.training.batchnorms import SAMPLES, Statistics, has_batch_norms, mended, reestimate
+from edgekit.training.batchnorms import SAMPLES, Statistics, has_batch_norms, lag, mended, reestimate
 from edgekit.training.held import Constraint, Held
 from edgekit.training.loop import Schedule, fit
 from edgekit.training.losses import task_loss
@@ -55,13 +55,15 @@ def trained(
     if has_batch_norms(module):
         told["batch_norm"] = training.batch_norm
         if training.schedule.epochs and training.batch_norm == "re-estimated":
-            lagging, at_rest = at_rest, mended(module, split, loss, at_rest)
-            if at_rest is lagging:
-                told["batch_norm"] = "up to date"
-            else:
+            told["batch_norm"] = "up to date"
+            before = at_rest
+            if lag(before["loss"], told["loss"]):
+                at_rest = mended(module, split, loss, before)
+            if at_rest is not before:
+                told["batch_norm"] = "re-estimated"
                 context.progress.note(
                     f"the batch norms' running statistics lag behind training: taken anew, the loss on training "
-                    f"samples falls from {lagging['loss']:.3g} to {at_rest['loss']:.3g}"
+                    f"samples falls from {before['loss']:.3g} to {at_rest['loss']:.3g}"
                 )
     path = context.folder / "model.safetensors"
     save_module(module, project, context.role, path, held)

@@ -6,7 +6,7 @@ from edgekit.data.split import Split
 from edgekit.errors import StepError
 from edgekit.project.project import Project
 from edgekit.training.batches import tensor_batches, tensor_example
-from edgekit.training.batchnorms import SAMPLES, fold, has_batch_norms, mended, reestimate
+from edgekit.training.batchnorms import SAMPLES, fold, has_batch_norms, lag, mended, reestimate
 from edgekit.training.losses import task_loss
 from edgekit.training.modules import untrained_module
 from edgekit.training.tally import tally_at_rest
@@ -133,3 +133,8 @@ def test_statistics_are_mended_only_where_the_loss_falls(tiny: Project) -> None:
     module.get_submodule("first.1").running_var.fill_(float("nan"))
     broken = tally_at_rest(module, split, loss, SAMPLES)
     assert mended(module, split, loss, broken)["loss"] == pytest.approx(told["loss"], rel=1e-4)
+
+
+def test_statistics_lag_where_a_model_is_worse_at_rest_than_in_training() -> None:
+    assert lag(2.64, 0.15) and lag(0.2, 0.15) and lag(float("nan"), 0.15) and lag(-1.0, -1.2)
+    assert not lag(0.016, 0.03) and not lag(0.16, 0.15) and not lag(-1.15, -1.2)
