@@ -14,8 +14,7 @@ from edgekit.bundle.csource import PortSource, c_sources
 from edgekit.bundle.manifest import Lineage, manifest, safe_file_name
 from edgekit.errors import storage_errors
 from edgekit.files import write_json
-from edgekit.model.counting import inspected
-from edgekit.model.ports import Port
+from edgekit.model.ports import Port, inputs_of, outputs_of
 from edgekit.model.reading import load_model
 from edgekit.project.project import Project
 from edgekit.target import Target
@@ -47,14 +46,15 @@ def packed(
             folder = Path(temporary) / target.id
             folder.mkdir()
             shutil.copyfile(model, folder / "model.onnx")
-            found = inspected(model)
-            scales = port_scales(load_model(model))
-            inputs = [(port, scales.get(port.name, {})) for port in found.inputs]
-            outputs = [(port, scales.get(port.name, {})) for port in found.outputs]
+            proto = load_model(model)
+            scales = port_scales(proto)
+            taken, given = inputs_of(proto.graph), outputs_of(proto.graph)
+            inputs = [(port, scales.get(port.name, {})) for port in taken]
+            outputs = [(port, scales.get(port.name, {})) for port in given]
             source, header = c_sources(model, project.name, target.name, _sources(inputs), _sources(outputs))
             (folder / "model.c").write_text(source)
             (folder / "model.h").write_text(header)
-            pair = _golden_files(golden, folder, found.inputs, found.outputs)
+            pair = _golden_files(golden, folder, taken, given)
             told = manifest(
                 project,
                 target,

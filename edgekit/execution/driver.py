@@ -79,7 +79,7 @@ class Driver:
             notes=entry.record["notes"],
         )
         metric = self.metric(artifact, target) if Trait.CONVERGED in planned.facts else None
-        warning = gap_warning(artifact.notes, self.scores(artifact, target) if metric is not None else None)
+        warning = gap_warning(artifact.notes, self.scores(artifact, target) if "accuracy" in artifact.notes else None)
         seconds = time.perf_counter() - started
         self.progress.step_finished(target.id, number, total, name, cached=cached, seconds=seconds)
         if warning:

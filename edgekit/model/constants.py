@@ -7,6 +7,7 @@ import numpy as np
 from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
 from edgekit.arrays import Array
+from edgekit.model.operators import is_standard
 
 _ARITHMETIC = {
     "Abs", "Add", "And", "Cast", "Ceil", "Concat", "ConstantOfShape", "Div", "Equal", "Expand", "Flatten", "Floor",
@@ -18,21 +19,27 @@ _SMALL = 64
 """Elements: what says how long axes are is no longer."""
 
 
-def fold(graph: GraphProto, shapes: Mapping[str, tuple[int, ...]], opset: int) -> bool:
-    """Put constants in the place of the operators on few numbers whose inputs are constant or a known shape, in place;
-    the operators stay where they were, as Constant. Whether there were any."""
-    known = {
+def small_constants(graph: GraphProto) -> dict[str, Array]:
+    """The constants of a graph of few elements, initializers and nodes, by tensor."""
+    known: dict[str, Array] = {
         tensor.name: numpy_helper.to_array(tensor)
         for tensor in graph.initializer
         if prod(tensor.dims) <= _SMALL and _has_values(tensor)
     }
-    found = False
     for node in graph.node:
         if node.op_type == "Constant" and len(node.attribute) == 1:
             value = _constant(node)
             if value is not None and value.size <= _SMALL:
                 known[node.output[0]] = value
-            continue
+    return known
+
+
+def fold(graph: GraphProto, shapes: Mapping[str, tuple[int, ...]], opset: int) -> bool:
+    """Put constants in the place of the operators on few numbers whose inputs are constant or a known shape, in place;
+    the operators stay where they were, as Constant. Whether there were any."""
+    known = small_constants(graph)
+    found = False
+    for node in graph.node:
         values = _values(node, known, shapes, opset)
         if values is not None:
             known |= values
@@ -46,7 +53,7 @@ def _values(
     node: NodeProto, known: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]], opset: int
 ) -> dict[str, Array] | None:
     """What a node gives out; None where that is not known or not small."""
-    if node.domain not in ("", "ai.onnx") or not node.input:
+    if not is_standard(node) or not node.input:
         return None
     if node.op_type in ("Shape", "Size") and node.input[0] in shapes:
         given = {node.input[0]: np.broadcast_to(np.float32(0), shapes[node.input[0]])}

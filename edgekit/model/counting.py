@@ -13,8 +13,9 @@ from edgekit.model.facts import observed_facts
 from edgekit.model.kinds import operator_kinds
 from edgekit.model.macs import macs_of
 from edgekit.model.operators import operator_counts
-from edgekit.model.ports import Port, inputs_of, port_of
+from edgekit.model.ports import Port, inputs_of, outputs_of
 from edgekit.model.reading import load_model
+from edgekit.model.shapes import for_one_sample
 from edgekit.model.stored import weights
 
 
@@ -44,7 +45,8 @@ def inspected(path: Path, sizes: Mapping[str, int] | None = None) -> Inspection:
     """What can be read in a model file, `sizes` being lengths of its dynamic axes by name. Raises ModelError for a file
     that is no sound model."""
     model = load_model(path)
-    _check_axes(model, sizes or {})
+    if sizes:
+        _check_axes(model, sizes)
     try:
         return _inspection(model, sizes or {})
     except Exception as error:  # a damaged graph may break any assumption: names that are no text, nodes without inputs
@@ -64,11 +66,12 @@ def _inspection(model: ModelProto, sizes: Mapping[str, int]) -> Inspection:
     for weight in weights(model):
         types[weight.kind] += weight.size
     operators = operator_counts(model)
-    integer, floating = operator_kinds(model)
-    macs = macs_of(model, sizes)
+    shaped = for_one_sample(model, sizes)
+    integer, floating = operator_kinds(model, shaped)
+    macs = macs_of(shaped)
     return Inspection(
         inputs=inputs_of(graph),
-        outputs=tuple(port_of(each) for each in graph.output),
+        outputs=outputs_of(graph),
         opset={each.domain or "ai.onnx": each.version for each in model.opset_import},
         operators=dict(sorted(operators.items(), key=lambda each: (-each[1], each[0]))),
         weight_types=dict(types),
@@ -81,9 +84,9 @@ def _inspection(model: ModelProto, sizes: Mapping[str, int]) -> Inspection:
     )
 
 
-def described(path: Path) -> dict[str, Any]:
-    """What a step notes about the ONNX file that it leaves."""
-    found = inspected(path)
+def described(path: Path, found: Inspection | None = None) -> dict[str, Any]:
+    """What a step notes about the ONNX file that it leaves, `found` being its inspection where there was one."""
+    found = found or inspected(path)
     return {
         "bytes": path.stat().st_size,
         "nodes": sum(found.operators.values()),

@@ -3,12 +3,12 @@
 import onnx
 from onnx import GraphProto, ModelProto, TensorProto
 
-from edgekit.model.operators import INTEGER_OPERATORS, nodes
+from edgekit.model.operators import INTEGER_OPERATORS, INTEGERS, nodes
 from edgekit.model.shapes import known_shapes
 from edgekit.model.stored import weights
 from edgekit.traits import Fact, Facts, Format, Trait
 
-_INTEGERS = {"int8", "uint8", "int4", "uint4"}
+_INTEGERS = {TensorProto.DataType.Name(kind).lower() for kind in INTEGERS}
 
 
 def observed_facts(model: ModelProto) -> Facts:

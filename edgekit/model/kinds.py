@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
 from edgekit.model.operators import FLOATS, INTEGER_OPERATORS, graphs, nodes
-from edgekit.model.shapes import for_one_sample, types_of
+from edgekit.model.shapes import types_of
 
 _CONVERSIONS = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Cast", "CastLike"}
 
@@ -31,14 +31,15 @@ _IDLE = {
 }  # fmt: skip
 
 
-def operator_kinds(model: ModelProto) -> tuple[int, int]:
-    """How many operators compute on integers and how many on floats.
+def operator_kinds(model: ModelProto, shaped: ModelProto) -> tuple[int, int]:
+    """How many operators compute on integers and how many on floats; `shaped` is what `for_one_sample` makes of the
+    model.
 
     Conversions between both, arithmetic on shapes and indices and what only moves numbers count as neither; but where
     such operators move floats between integer neighbours, what lies between the conversions counts as one on floats.
     """
     types: dict[str, int] = {}
-    for graph in graphs(for_one_sample(model).graph):
+    for graph in graphs(shaped.graph):
         types |= types_of(graph)
     integer = floating = 0
     for node in nodes(model.graph):

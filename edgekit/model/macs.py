@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import prod
 
-from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, inliner, numpy_helper
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
 
-from edgekit.model.operators import attribute
-from edgekit.model.shapes import for_one_sample, shapes_of
+from edgekit.model.constants import small_constants
+from edgekit.model.operators import attribute, is_standard
+from edgekit.model.shapes import shapes_of
 
 Shape = tuple[int, ...]
 
@@ -26,15 +27,12 @@ class _Unknown(Exception):
         self.why = why
 
 
-def macs_of(model: ModelProto, sizes: Mapping[str, int] | None = None) -> Macs:
-    """The multiply-accumulates for one sample: a dynamic first axis counts as 1, others as named in `sizes`.
+def macs_of(shaped: ModelProto) -> Macs:
+    """The multiply-accumulates of a model as `for_one_sample` gives it.
 
     Counted is what multiplies and sums: convolutions, matrix products, Einsum, attention, recurrent layers; neither
     elementwise arithmetic nor transforms. An If counts where its branches agree, a Scan as often as it runs.
     """
-    if model.functions:
-        model = inliner.inline_local_functions(model)
-    shaped = for_one_sample(model, sizes)
     try:
         return Macs(_of_graph(shaped.graph, {}, {}))
     except _Unknown as unknown:
@@ -75,14 +73,13 @@ def _of_graph(graph: GraphProto, outer: Mapping[str, Shape], constants: Mapping[
 
 
 def _of_node(node: NodeProto, shapes: Mapping[str, Shape], constants: Mapping[str, bool]) -> int:
-    standard = node.domain in ("", "ai.onnx")
     inner = [each for each in node.attribute if each.type == AttributeProto.GRAPH]
     if inner:
         return _of_control_flow(node, inner, shapes, constants)
-    counter = (_STANDARD if standard else _RUNTIMES_OWN).get(node.op_type)
+    counter = (_STANDARD if is_standard(node) else _RUNTIMES_OWN).get(node.op_type)
     if counter is not None:
         return counter(_Node(node, shapes))
-    if standard or node.op_type in _FREE:
+    if is_standard(node) or node.op_type in _FREE:
         return 0
     raise _Unknown(f"what {node.domain}.{node.op_type} multiplies is not known")
 
@@ -106,15 +103,8 @@ def _of_control_flow(
 
 def _conditions(graph: GraphProto) -> dict[str, bool]:
     """Constants that may decide an If."""
-    tensors = {tensor.name: tensor for tensor in graph.initializer if prod(tensor.dims) == 1}
-    for node in graph.node:
-        if node.op_type == "Constant" and node.attribute[0].name == "value":
-            tensors[node.output[0]] = node.attribute[0].t
-    return {
-        name: bool(numpy_helper.to_array(tensor))
-        for name, tensor in tensors.items()
-        if tensor.data_type == TensorProto.BOOL
-    }
+    constants = small_constants(graph)
+    return {name: bool(value) for name, value in constants.items() if value.dtype == bool and value.size == 1}
 
 
 def _convolution(weight: int) -> Callable[[_Node], int]:

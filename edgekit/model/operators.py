@@ -42,5 +42,15 @@ def nodes(graph: GraphProto) -> Iterator[NodeProto]:
         yield from each.node
 
 
+def is_standard(node: NodeProto) -> bool:
+    """Whether the ONNX standard defines its operator, not a runtime or a project."""
+    return node.domain in ("", "ai.onnx")
+
+
+def opset_of(model: ModelProto) -> int:
+    """The version of the standard's operators."""
+    return next((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), 1)
+
+
 def attribute(node: NodeProto, name: str, default: int) -> int:
     return next((each.i for each in node.attribute if each.name == name), default)

@@ -7,6 +7,9 @@ from onnx import GraphProto, TensorProto
 
 from edgekit.errors import ModelError
 
+ANONYMOUS = "?"
+"""The name of dynamic axes that have none."""
+
 
 @dataclass(frozen=True)
 class Port:
@@ -44,11 +47,15 @@ def inputs_of(graph: GraphProto) -> tuple[Port, ...]:
     return tuple(port_of(each) for each in graph.input if each.name not in constants)
 
 
+def outputs_of(graph: GraphProto) -> tuple[Port, ...]:
+    return tuple(port_of(each) for each in graph.output)
+
+
 def port_of(value: onnx.ValueInfoProto) -> Port:
     tensor = value.type.tensor_type
     if not value.type.HasField("tensor_type") or tensor.elem_type == TensorProto.UNDEFINED:
         return Port(value.name, "unknown", ())
-    shape = tuple(d.dim_value if d.HasField("dim_value") else d.dim_param or "?" for d in tensor.shape.dim)
+    shape = tuple(d.dim_value if d.HasField("dim_value") else d.dim_param or ANONYMOUS for d in tensor.shape.dim)
     try:
         dtype = str(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type))
     except KeyError:

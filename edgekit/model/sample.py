@@ -8,8 +8,8 @@ import numpy as np
 
 from edgekit.arrays import Array, Arrays
 from edgekit.errors import ModelError
-from edgekit.model.counting import inspected
-from edgekit.model.ports import Port, batch_of_one
+from edgekit.model.ports import Port, batch_of_one, inputs_of
+from edgekit.model.reading import load_model
 
 COMPARED = 8
 """Samples on which a rewritten file is held against the file that it came from."""
@@ -25,7 +25,7 @@ class Samples:
 def comparison_samples(path: Path, given: Arrays) -> Samples:
     """Of the calibration samples `given`, as many as the file takes at once; made-up ones where their shapes or types
     are not the file's."""
-    ports = inspected(path).inputs
+    ports = inputs_of(load_model(path).graph)
     if len(given) == len(ports):
         inputs = tuple(_cut(*pair) for pair in zip(ports, given, strict=True))
         if all(_fits(*pair) for pair in zip(ports, inputs, strict=True)):
@@ -40,7 +40,7 @@ def random_inputs(path: Path, batch: int = 1, shapes: Mapping[str, int] | None =
     """
     random = np.random.default_rng(seed)
     made = []
-    for port in inspected(path).inputs:
+    for port in inputs_of(load_model(path).graph):
         shape = batch_of_one(port, dict(shapes or {}))
         if port.shape and not isinstance(port.shape[0], int):
             shape = (batch, *shape[1:])

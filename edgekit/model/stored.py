@@ -66,8 +66,9 @@ def weights(model: ModelProto) -> list[Weight]:
     axes, and those that only multiply.
     """
     inner = list(graphs(model.graph))
-    found = [each for graph in inner for each in _of_initializers(graph, _uses(inner))]
-    found += [each for graph in inner for each in _of_nodes(graph, _uses(inner))]
+    uses = _uses(inner)
+    found = [each for graph in inner for each in _of_initializers(graph, uses)]
+    found += [each for graph in inner for each in _of_nodes(graph, uses)]
     return found + [each for function in model.functions for each in _of_nodes(function, _uses([function]))]
 
 

@@ -33,7 +33,7 @@ def local_steps(source: Path, fused: Path, inputs: Sequence[Array]) -> dict[str,
     """How many integer steps each 8-bit tensor that both files have lies off, at most: what the source's operators make
     of the values that the fused file gave them, against what the fused file makes. Infinite where shapes differ.
 
-    Both are taken unsigned, where this machine's kernels would saturate otherwise: that is no fault of the fused file.
+    Both are taken unsigned: where this machine's kernels saturate, that is no fault of the fused file.
     """
     with TemporaryDirectory() as folder:
         exact = Path(folder) / "exact.onnx"

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import onnx_ir as ir
+from onnx import ModelProto
 
 from edgekit.arrays import Arrays
 from edgekit.errors import StepError, first_line
-from edgekit.model.counting import inspected
-from edgekit.model.ports import Port
+from edgekit.model.ports import Port, inputs_of
 from edgekit.model.reading import load_model
 from edgekit.progress import Progress
 from edgekit.runtimes import ort  # noqa: F401  (switches telemetry off before it is imported)
@@ -51,7 +51,8 @@ def quantized_statically(
         quantize_static,
     )
 
-    ports = inspected(source).inputs
+    model = load_model(source)
+    ports = inputs_of(model.graph)
     parts = iter(batches) if method == "minmax" else _even(batches, ports[0])
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
@@ -85,7 +86,7 @@ def quantized_statically(
                     "ActivationSymmetric": scheme["symmetric_activation"],
                     "WeightSymmetric": True,
                     "TensorQuantOverrides": {
-                        name: [{"quant_type": kinds[scheme["activation"]]}] for name in _tied(source)
+                        name: [{"quant_type": kinds[scheme["activation"]]}] for name in _tied(model)
                     },
                 },
             )
@@ -105,10 +106,9 @@ def _even(batches: Iterator[Arrays], port: Port) -> Iterator[Arrays]:
             yield tuple(each[start : start + fixed] for each in batch)
 
 
-def _tied(path: Path) -> list[str]:
+def _tied(model: ModelProto) -> list[str]:
     """The tables that are looked up and multiplied by, too, as tied embeddings are: what is looked up takes over the
     table's type and scale, of which there must then be one, not one a channel."""
-    model = load_model(path)
     stored = {tensor.name for tensor in model.graph.initializer}
     looked_up = {node.input[0] for node in model.graph.node if node.op_type in ("Gather", "GatherElements")}
     multiplied = {name for node in model.graph.node if node.op_type in ("Gemm", "MatMul") for name in node.input[:2]}

@@ -44,9 +44,8 @@ class Fuse(Step):
         return Technique(family=Family.GRAPH, fused=True, ties_cpu=self.layouts)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        from edgekit.model.counting import described
+        from edgekit.model.counting import described, inspected
         from edgekit.model.facts import activation_types
-        from edgekit.model.kinds import operator_kinds
         from edgekit.model.parity import relative_difference
         from edgekit.model.passes.rewriting import rewritten
         from edgekit.model.passes.slimmed import slimmed
@@ -71,14 +70,14 @@ class Fuse(Step):
             save_model(rewritten(fused, slimmed), path)
             if relative_difference(outputs, host_outputs(path, compared.inputs, optimize=False)) > 0:
                 raise StepError("slimming changes what the model computes", "set slim = false in the step fuse")
-        integer, floating = operator_kinds(load_model(path))
+        found = inspected(path)
         return Outcome(
             path,
             {
-                **described(path),
+                **described(path, found),
                 "activations": sorted(after),
-                "integer_operators": integer,
-                "float_operators": floating,
+                "integer_operators": found.integer_operators,
+                "float_operators": found.float_operators,
                 **differences,
                 "compared_on": compared.origin,
             },

@@ -153,7 +153,6 @@ class _Held:
 
 def _held(source: Path, path: Path, inputs: "Arrays") -> _Held:
     from edgekit.model.clipping import lost_clipping
-    from edgekit.model.counting import inspected
     from edgekit.model.levels import nodes_beside
     from edgekit.model.parity import lost_parts, signal_to_noise
     from edgekit.model.reading import load_model
@@ -164,7 +163,7 @@ def _held(source: Path, path: Path, inputs: "Arrays") -> _Held:
     expected, given = (host_outputs(each, inputs, optimize=False) for each in (source, path))
     outputs: dict[str, float | None] = {}
     parts: dict[str, str] = {}
-    for port, left, right in zip(inspected(source).outputs, expected, given, strict=True):
+    for port, left, right in zip(model.graph.output, expected, given, strict=True):
         if left.dtype.kind == "f":
             noise = signal_to_noise(left, right)
             outputs[port.name] = None if noise == float("inf") else noise

@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import nn
 
+from edgekit.data.split import Split
+from edgekit.progress import Progress
 from edgekit.steps.step import Context, Outcome
 from edgekit.training.batchnorms import SAMPLES, Statistics, has_batch_norms, lag, mended, reestimate
 from edgekit.training.held import Constraint, Held
@@ -55,17 +57,22 @@ def trained(
     if has_batch_norms(module):
         told["batch_norm"] = training.batch_norm
         if training.schedule.epochs and training.batch_norm == "re-estimated":
-            told["batch_norm"] = "up to date"
-            before = at_rest
-            if lag(before["loss"], told["loss"]):
-                at_rest = mended(module, split, loss, before)
-            if at_rest is not before:
-                told["batch_norm"] = "re-estimated"
-                context.progress.note(
-                    f"the batch norms' running statistics lag behind training: taken anew, the loss on training "
-                    f"samples falls from {before['loss']:.3g} to {at_rest['loss']:.3g}"
-                )
+            told["batch_norm"], at_rest = _checked(module, split, loss, told["loss"], at_rest, context.progress)
     path = context.folder / "model.safetensors"
     save_module(module, project, context.role, path, held)
     told["at_rest"] = {name: value for name, value in at_rest.items() if math.isfinite(value)}
     return Outcome(path, {**told, "parameters": parameter_count(module)})
+
+
+def _checked(
+    module: nn.Module, split: Split, loss: Loss, trained_loss: float, at_rest: dict[str, float], progress: Progress
+) -> tuple[str, dict[str, float]]:
+    """What becomes of the batch norms' statistics after training, in place: the word for it, and the module at rest."""
+    anew = mended(module, split, loss, at_rest) if lag(at_rest["loss"], trained_loss) else at_rest
+    if anew is at_rest:
+        return "up to date", at_rest
+    progress.note(
+        f"the batch norms' running statistics lag behind training: taken anew, the loss on training samples falls "
+        f"from {at_rest['loss']:.3g} to {anew['loss']:.3g}"
+    )
+    return "re-estimated", anew

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from edgekit.model.kinds import operator_kinds
+from edgekit.model import kinds
+from edgekit.model.shapes import for_one_sample
+
+
+def operator_kinds(model: ModelProto) -> tuple[int, int]:
+    return kinds.operator_kinds(model, for_one_sample(model))
 
 
 def made(nodes: Sequence[NodeProto], kind: int = TensorProto.FLOAT) -> ModelProto:

@@ -1,15 +1,21 @@
 """Held against counts by hand."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
 import pytest
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from edgekit.model.macs import Macs, macs_of
+from edgekit.model import macs
+from edgekit.model.macs import Macs
+from edgekit.model.shapes import for_one_sample
 
 Sizes = Sequence[int | str | None]
+
+
+def macs_of(model: ModelProto, sizes: Mapping[str, int] | None = None) -> Macs:
+    return macs.macs_of(for_one_sample(model, sizes))
 
 
 def value(name: str, sizes: Sizes | None, kind: int = TensorProto.FLOAT) -> ValueInfoProto:

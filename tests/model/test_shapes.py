@@ -24,23 +24,6 @@ def test_shapes_are_known_for_one_sample_even_where_the_file_has_none(conv_model
     assert not model.graph.value_info, "the model itself stays as it is"
 
 
-def test_the_runtimes_own_operators_have_shapes_too() -> None:
-    graph = helper.make_graph(
-        [
-            helper.make_node("FusedMatMul", ["x", "w"], ["m"], domain="com.microsoft"),
-            helper.make_node("Relu", ["m"], ["y"]),
-        ],
-        "g",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 3])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 5])],
-        [helper.make_tensor("w", TensorProto.FLOAT, [3, 5], [0.0] * 15)],
-    )
-    model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
-    )
-    assert known_shapes(model)["m"] == (1, 5)
-
-
 def test_shapes_that_contradict_each_other_are_told() -> None:
     ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [2, size]) for name, size in (("x", 3), ("y", 4))]
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", ports[:1], ports[1:])

@@ -1,13 +1,11 @@
 """What the networks learn: which of two words stands in a sentence, the next of a progression, handwritten digits."""
 
 import torch
+from model import LENGTH, NUMBERS, SEEN, WORDS
 from sklearn.datasets import load_digits
 from torch import Tensor
 from torch.nn.functional import interpolate
 from torch.utils.data import Dataset, TensorDataset
-
-WORDS, LENGTH = 64, 16
-NUMBERS, SEEN = 97, 8
 
 
 class Sentences(Dataset):
