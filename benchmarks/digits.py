@@ -84,7 +84,7 @@ def speed_ratios(folder: Path, model: str) -> list[float]:
     student = [step for step in manifest["lineage"] if step["role"] == "student" and step["step"] == "simplify"][-1]
     entries = (folder / ".edgekit" / "cache" / "entries").glob("*/*/entry.json")
     plain = next(path.parent / "model.onnx" for path in entries if student["digest"] in path.read_text())
-    sample = (np.random.default_rng(0).random((1, 1, 16, 16), dtype=np.float32),)
+    sample = (np.random.default_rng(0).random((1, 1, 1, 16, 16), dtype=np.float32),)
     ratios = []
     for _ in range(RATIO_ROUNDS):
         result = NativeRunner().run(Job([Path(model), plain], sample, seconds=0.5))

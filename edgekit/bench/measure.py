@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edgekit.errors import ModelError, RunError
 from edgekit.measurement import Measurement, latency_measurements, static_measurements
-from edgekit.model.sample import random_inputs
+from edgekit.model.sample import random_feeds
 from edgekit.runners.choice import runner_for
 from edgekit.runners.native import NativeRunner, native_outputs
 from edgekit.runners.runner import Job, Result
@@ -43,11 +43,11 @@ def benched(model: Path, target: Target | None, threads: int, seconds: float, sh
     counted = static_measurements(name, model, shapes)
     runner = runner_for(target) if target else NativeRunner()
     native = runner.fidelity is Fidelity.NATIVE
-    inputs = random_inputs(model, batch=1 if native else _PARITY_SAMPLES, shapes=shapes)
+    feeds = random_feeds(model, 1 if native else _PARITY_SAMPLES, shapes)
     gates: list[Gate] = []
     measured: list[Measurement] = []
     try:
-        result: Result | RunError = runner.run(Job([model], inputs, threads, seconds if native else 0.0))
+        result: Result | RunError = runner.run(Job([model], feeds, threads, seconds if native else 0.0))
     except RunError as error:
         if target is None:
             raise
@@ -55,8 +55,8 @@ def benched(model: Path, target: Target | None, threads: int, seconds: float, sh
     if not isinstance(result, RunError):
         measured = _measurements(name, result, threads)
     if target is not None:
-        expected = native_outputs(model, inputs, target, threads)
-        gates.append(parity_gate(model, inputs, expected, result))
+        expected = native_outputs(model, feeds, target, threads)
+        gates.append(parity_gate(model, feeds, expected, result))
         if target.ram_bytes is not None:
             gates.append(memory_gate(target.ram_bytes, "the target's RAM", measured, result))
         if not native:

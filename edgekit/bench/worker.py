@@ -2,15 +2,16 @@
 
     python worker.py FOLDER
 
-FOLDER/job.json: {"models": [...], "inputs": "inputs.npz" or null, "threads": n, "seconds": s}. Every model gets the
-same inputs, sample by sample. Leaves outputs_N.npz for each model and result.json. Needs numpy and onnxruntime only,
-so that it can be pushed to any board; it imports nothing of edgekit.
+FOLDER/job.json: {"models": [...], "inputs": "inputs.npz", "threads": n, "seconds": s}. Every model gets the same feeds:
+the first axis of each input array counts them. Leaves outputs_N.npz for each model, with arrays of the same kind, and
+result.json. Needs numpy and onnxruntime only, so that it can be pushed to any board; it imports nothing of edgekit.
 """
 
 import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ def main(folder: Path) -> None:
     with np.load(folder / job["inputs"]) as stored:
         arrays = [stored[f"arr_{i}"] for i in range(len(stored.files))]
     for number, running in enumerate(sessions):
-        np.savez(folder / f"outputs_{number}.npz", *outputs(np, running, arrays))
+        runs = [running.run(None, feed(running, arrays, k)) for k in range(len(arrays[0]))]
+        np.savez(folder / f"outputs_{number}.npz", *[stacked(np, parts) for parts in zip(*runs)])
     if job["seconds"]:
         result["latencies_ms"] = latencies(sessions, arrays, job["seconds"])
     result["peak_memory"] = peak_memory()
@@ -51,28 +53,33 @@ def session(onnxruntime: Any, path: str, threads: int) -> Any:
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-def feed(running: Any, arrays: list[Any], start: int) -> tuple[dict[str, Any], int]:
-    """The inputs from sample `start` on, as many as the model's batch axis wants (1 where it is dynamic)."""
-    first = running.get_inputs()[0].shape
-    size = first[0] if first and isinstance(first[0], int) else 1
-    names = [each.name for each in running.get_inputs()]
-    return {name: array[start : start + size] for name, array in zip(names, arrays)}, size
+def feed(running: Any, arrays: list[Any], number: int) -> dict[str, Any]:
+    """One feed, by the names of the model's inputs."""
+    return {each.name: array[number] for each, array in zip(running.get_inputs(), arrays)}
 
 
-def outputs(np: Any, running: Any, arrays: list[Any]) -> list[Any]:
-    """One array for each of the model's outputs, over all samples."""
-    parts = []
-    start, count = 0, len(arrays[0])
-    while start < count:
-        given, size = feed(running, arrays, start)
-        parts.append(running.run(None, given))
-        start += size
-    return [np.concatenate([np.atleast_1d(part[i]) for part in parts]) for i in range(len(parts[0]))]
+def stacked(np: Any, parts: Sequence[Any]) -> Any:
+    """An output of all feeds as one array: (feeds, ...), or, where their shapes differ, all values in one row."""
+    arrays = [as_array(np, part) for part in parts]
+    if all(each.shape == arrays[0].shape for each in arrays):
+        return np.stack(arrays)
+    return np.concatenate([each.ravel() for each in arrays])
+
+
+def as_array(np: Any, value: Any) -> Any:
+    """What the runtime gives for one output: a tensor, of strings too, or a list of tensors or of maps (by key)."""
+    if isinstance(value, dict):
+        return np.asarray([value[key] for key in sorted(value)])
+    if isinstance(value, list):
+        parts = [as_array(np, each).ravel() for each in value]
+        return np.concatenate(parts) if parts else np.zeros(0)
+    array = np.asarray(value if value is not None else [])
+    return array.astype(str) if array.dtype == object else array
 
 
 def latencies(sessions: list[Any], arrays: list[Any], seconds: float) -> list[list[float]]:
     """The milliseconds of every run, the models taking turns so that a drifting clock meets all alike."""
-    feeds = [feed(running, arrays, 0)[0] for running in sessions]
+    feeds = [feed(running, arrays, 0) for running in sessions]
     for running, given in zip(sessions, feeds):
         until = time.perf_counter() + WARM_UP_SECONDS
         runs = 0

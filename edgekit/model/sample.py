@@ -58,6 +58,12 @@ def random_inputs(path: Path, batch: int = 1, shapes: Mapping[str, int] | None =
     return tuple(made)
 
 
+def random_feeds(path: Path, count: int, shapes: Mapping[str, int] | None = None) -> Arrays:
+    """So many feeds of one sample each, (feeds, ...), as `random_inputs` makes them."""
+    made = [random_inputs(path, shapes=shapes, seed=seed) for seed in range(count)]
+    return tuple(np.stack(each) for each in zip(*made, strict=True))
+
+
 def _cut(port: Port, array: Array) -> Array:
     """As many samples as a fixed first axis wants."""
     return array[: port.shape[0]] if port.shape and isinstance(port.shape[0], int) and array.ndim else array

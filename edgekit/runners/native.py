@@ -13,7 +13,8 @@ from edgekit.traits import Fidelity
 
 
 def native_outputs(path: Path, inputs: Arrays, target: Target, threads: int = 1) -> Arrays:
-    """The outputs on this machine, by the same loop as on a target, 8-bit products added as the target adds them."""
+    """The outputs of feeds on this machine, by the same loop as on a target, 8-bit products added as the target adds
+    them."""
     from edgekit.runtimes.ort import exact_copy
 
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:

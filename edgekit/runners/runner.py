@@ -26,7 +26,7 @@ class Job:
     models: Sequence[Path]
     """Files that take the same inputs; timed in turns."""
     inputs: Arrays
-    """Samples along the first axis; the model sees one at a time, or as many as its fixed batch axis wants."""
+    """(feeds, ...): the model gets one feed at a time."""
     threads: int = 1
     seconds: float = 0.0
     """Of timing for each model; 0 times nothing."""
@@ -36,7 +36,7 @@ class Job:
 @dataclass(frozen=True)
 class Result:
     outputs: Sequence[Arrays]
-    """For each model, one array for each output over all samples."""
+    """For each model one array for each output, (feeds, ...); where lengths hang on the data, all values in a row."""
     memory_bytes: int | None
     """Peak resident memory of the process that ran: interpreter, runtime and model. None where it cannot be told."""
     memory_model_bytes: int | None

@@ -74,6 +74,13 @@ def host_outputs(path: Path, inputs: Sequence[Array], *, optimize: bool = True) 
     return session_outputs(session(path, optimize=optimize, exact=True), inputs)
 
 
+def feed_outputs(path: Path, feeds: Arrays, *, optimize: bool = True) -> Arrays:
+    """The outputs of a model file for feeds, (feeds, ...), one by one, otherwise as `host_outputs` takes them."""
+    running = session(path, optimize=optimize, exact=True)
+    runs = [session_outputs(running, each) for each in zip(*feeds, strict=True)]
+    return tuple(np.stack(each) for each in zip(*runs, strict=True))
+
+
 def inner_tensors(path: Path, inputs: Sequence[Array]) -> dict[str, Array]:
     """The float and 8-bit tensors of a model file for one batch, by name: its inputs, and what each operator gives
     without the runtime's optimization. Raises ModelError where the model cannot run."""

@@ -125,7 +125,7 @@ class _Source:
         from edgekit.runtimes.rounding import float_tolerance
 
         outputs = host_outputs(path, inputs, optimize=False)
-        return _Source(path, inputs, outputs, float_tolerance(path, inputs, outputs))
+        return _Source(path, inputs, outputs, float_tolerance(outputs, host_outputs(path, inputs)))
 
     def verdict(self, candidate: Path) -> dict[str, Any]:
         """Whether a rewritten file gives what its source gives: equal (with nodes), differs, or cannot be run."""

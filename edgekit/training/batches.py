@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from edgekit.arrays import Array
+from edgekit.arrays import Array, Arrays
 from edgekit.data.split import Batch as ArrayBatch
-from edgekit.data.split import Split, Target
+from edgekit.data.split import Split
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Batch:
 
     def on(self, device: torch.device) -> "Batch":
         """The same batch on another device."""
-        target = self.target.to(device) if isinstance(self.target, Tensor) else tuple(t.to(device) for t in self.target)
+        target = tuple(t.to(device) for t in self.target) if isinstance(self.target, tuple) else self.target
+        target = target.to(device) if isinstance(target, Tensor) else target
         return Batch(tuple(each.to(device) for each in self.inputs), target)
 
 
@@ -38,10 +39,9 @@ def tensor_example(split: Split) -> Batch:
     return _as_tensors(split.example())
 
 
-def numpy_target(batch: Batch) -> Target:
-    """A batch's target as numpy again."""
-    target = batch.target
-    return tuple(each.numpy() for each in target) if isinstance(target, tuple) else target.numpy()
+def unlabelled(inputs: Arrays) -> Batch:
+    """Inputs alone, as tensors: a batch without target."""
+    return Batch(tuple(_tensor(each) for each in inputs), None)
 
 
 def _as_tensors(batch: ArrayBatch) -> Batch:

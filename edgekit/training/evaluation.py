@@ -8,12 +8,13 @@ import torch
 from torch import nn
 
 from edgekit.arrays import Array, Arrays
+from edgekit.data.batching import batch_axes, joined
 from edgekit.data.split import Split, joined_targets
 from edgekit.project.project import Project
 from edgekit.runtimes.ort import session, session_outputs
-from edgekit.training.batches import numpy_target, tensor_batches
+from edgekit.training.batches import unlabelled
 from edgekit.training.modules import device_of_training, outputs_of
-from edgekit.verdict.metric import chance_value, item_scores, joined, metric_value
+from edgekit.verdict.metric import chance_value, item_scores, metric_value
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,19 @@ def _module_outputs(module: nn.Module, split: Split) -> tuple[Arrays, Any]:
     """The outputs of a module and the targets, over the whole split. Leaves the module on the CPU."""
     device = device_of_training()
     module.to(device).eval()
+
+    def run(inputs: Arrays) -> Arrays:
+        given = outputs_of(module, unlabelled(inputs).on(device), split.entry)
+        return tuple(each.cpu().numpy() for each in given)
+
     outputs, targets = [], []
     with torch.no_grad():
-        for batch in tensor_batches(split):
-            given = outputs_of(module, batch.on(device), split.entry)
-            outputs.append(tuple(each.cpu().numpy() for each in given))
-            targets.append(numpy_target(batch))
+        axes = batch_axes(run, split.example().inputs)
+        for batch in split.batches():
+            outputs.append(run(batch.inputs))
+            targets.append(batch.target)
     module.cpu()
-    return joined(outputs), joined_targets(targets)
+    return joined(outputs, axes), joined_targets(targets)
 
 
 def _file_outputs(path: Path, split: Split, exact: bool) -> tuple[Arrays, Any]:
@@ -68,10 +74,11 @@ def _file_outputs(path: Path, split: Split, exact: bool) -> tuple[Arrays, Any]:
     running = session(path, exact=exact)
     first = running.get_inputs()[0].shape
     fixed = first[0] if first and isinstance(first[0], int) else 0
+    axes = batch_axes(lambda inputs: session_outputs(running, inputs), split.example().inputs, fixed)
     outputs, targets = [], []
     for batch in split.batches():
         size = fixed or len(batch)
         for start in range(0, len(batch), size):
             outputs.append(session_outputs(running, tuple(each[start : start + size] for each in batch.inputs)))
         targets.append(batch.target)
-    return joined(outputs), joined_targets(targets)
+    return joined(outputs, axes), joined_targets(targets)

@@ -36,24 +36,24 @@ class Gate:
 
 
 def parity_gate(
-    path: Path, inputs: Sequence["Array"], expected: Sequence["Array"], result: "Result | EdgekitError"
+    path: Path, feeds: Sequence["Array"], expected: Sequence["Array"], result: "Result | EdgekitError"
 ) -> Gate:
-    """Whether a run on a target gave what this machine gives: failed where it crashed, not run where there was none, or
-    where the outputs would be the same whatever goes in."""
+    """Whether a run on a target gave for each feed what this machine gives: failed where it crashed, not run where there
+    was none, or where the outputs would be the same whatever goes in."""
     if isinstance(result, RunError):
         return Gate("parity", Status.FAILED, result.message)
     if isinstance(result, EdgekitError):
         return Gate("parity", Status.NOT_RUN, f"{result.message}; {result.hint}")
     given = result.outputs[0]
     where = "here" if result.fidelity is Fidelity.NATIVE else f"{result.fidelity} against here"
-    told = f"{len(inputs[0])} samples {where}"
+    told = f"{len(feeds[0])} samples {where}"
     if shapes_of(given) != shapes_of(expected):
         return Gate("parity", Status.FAILED, f"{told}: shapes {shapes_of(given)} for {shapes_of(expected)}")
-    worst = max(differences(path, inputs, expected, given), key=lambda each: each.apart / each.allowed)
+    worst = max(differences(path, feeds, expected, given), key=lambda each: each.apart / each.allowed)
     told = f"{told}: differ by {worst.apart:.3g}, allowed {worst.allowed:.3g} ({worst.why})"
     if worst.apart > worst.allowed:
         return Gate("parity", Status.FAILED, told)
-    if _ignores(inputs, expected):
+    if _ignores(feeds, expected):
         return Gate("parity", Status.NOT_RUN, f"{told}; but the outputs are the same for every input")
     return Gate("parity", Status.PASSED, told)
 
@@ -82,15 +82,15 @@ class Difference:
 
 
 def differences(
-    path: Path, inputs: Sequence["Array"], expected: Sequence["Array"], given: Sequence["Array"]
+    path: Path, feeds: Sequence["Array"], expected: Sequence["Array"], given: Sequence["Array"]
 ) -> list[Difference]:
-    """How far each output of a file lies apart on two CPUs: in its own unit where one integer step is known, else
-    relative to the largest value of the same part, as `relative_difference` counts."""
+    """How far each output of a file for the same feeds lies apart on two CPUs: in its own unit where one integer step is
+    known, else relative to the largest value of the same part, as `relative_difference` counts."""
     from edgekit.model.facts import observed_facts, output_step
     from edgekit.model.parity import relative_difference
     from edgekit.model.reading import load_model
-    from edgekit.model.sample import COMPARED, comparison_samples
-    from edgekit.runtimes.ort import host_outputs
+    from edgekit.model.sample import COMPARED
+    from edgekit.runtimes.ort import feed_outputs
     from edgekit.runtimes.rounding import float_tolerance
     from edgekit.traits import Trait
 
@@ -99,8 +99,8 @@ def differences(
     if Trait.INTEGER in observed_facts(model):
         share, why = _INTEGER_TOLERANCE, "of a part's largest value"
     else:
-        few = comparison_samples(path, tuple(each[:COMPARED] for each in inputs)).inputs
-        share = float_tolerance(path, few, host_outputs(path, few, optimize=False))
+        few = tuple(each[:COMPARED] for each in feeds)
+        share = float_tolerance(feed_outputs(path, few, optimize=False), feed_outputs(path, few))
         why = "of a part's largest value, rounding"
     found = []
     for port, left, right in zip(model.graph.output, expected, given, strict=True):
@@ -111,9 +111,9 @@ def differences(
     return found
 
 
-def _ignores(inputs: Sequence["Array"], outputs: Sequence["Array"]) -> bool:
+def _ignores(feeds: Sequence["Array"], outputs: Sequence["Array"]) -> bool:
     """Whether every output is the same for each of several inputs that differ."""
-    varies = any((each[1:] != each[:1]).any() for each in inputs)
+    varies = any((each[1:] != each[:1]).any() for each in feeds)
     return varies and all(len(each) > 1 and (each[1:] == each[:1]).all() for each in outputs)
 
 

@@ -1,6 +1,5 @@
 """The figure that a model is judged by: accuracy, or the project's own function."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -65,11 +64,6 @@ def item_scores(project: Project, outputs: Arrays, targets: Any) -> Array | None
 def unit_of(project: Project) -> str:
     """`%` for accuracy, else the name of the metric's function."""
     return "%" if project.metric == "accuracy" else project.metric.split(":")[-1]
-
-
-def joined(parts: Sequence[Arrays]) -> Arrays:
-    """Batches of outputs joined along the batch axis."""
-    return tuple(np.concatenate([part[i] for part in parts]) for i in range(len(parts[0])))
 
 
 def _accuracy(logits: Array, labels: Array) -> float:

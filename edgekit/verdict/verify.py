@@ -83,8 +83,8 @@ def verified(
 ) -> Verdict:
     """Run the deployed model where the target's instruction set is over the evaluation split, and judge it.
 
-    `runner` may be the reason why there is none: the gates that need it are then not run. Writes the first evaluation
-    sample and its outputs to `golden`, as .npz with arrays input_N and output_N.
+    `runner` may be the reason why there is none: the gates that need it are then not run. Writes what the model takes
+    at a time of the evaluation split and its outputs to `golden`, as .npz with arrays input_N and output_N.
     """
     from edgekit.runners.native import native_outputs
     from edgekit.verdict.metric import metric_value, unit_of
@@ -99,20 +99,20 @@ def verified(
             *static_measurements(one.name, one.path),
         )
     ]
-    inputs, labels, complete = _samples(split, deployed.path)
-    expected = native_outputs(deployed.path, inputs, target)
-    result = _attempt(runner, deployed, float_student, inputs)
+    samples = _samples(split, deployed.path)
+    expected = native_outputs(deployed.path, samples.feeds, target)
+    result = _attempt(runner, deployed, float_student, samples.feeds)
     if isinstance(result, EdgekitError):
-        _write_golden(golden, inputs, expected)
+        _write_golden(golden, samples.feeds, expected)
     else:
         given = tuple(result.outputs[0])
-        _write_golden(golden, inputs, given)
+        _write_golden(golden, samples.feeds, given)
         measurements += _run_measurements(result, deployed, float_student)
-        if complete and result.fidelity is not Fidelity.NATIVE and shapes_of(given) == shapes_of(expected):
-            value = metric_value(project, given, labels)
+        if samples.complete and result.fidelity is not Fidelity.NATIVE and shapes_of(given) == shapes_of(expected):
+            value = metric_value(project, samples.joined(deployed.path, given), samples.targets)
             measurements.append(Measurement(deployed.name, "metric", value, unit, result.fidelity, "the whole split"))
     budgets = merged(target.budgets, project.budgets)
-    gates = [parity_gate(deployed.path, inputs, expected, result)]
+    gates = [parity_gate(deployed.path, samples.feeds, expected, result)]
     gates += _metric_gates(budgets, deployed, reference, unit)
     gates += _budget_gates(budgets, target, deployed, measurements, result)
     return Verdict(tuple(gates), tuple(measurements))
@@ -124,18 +124,40 @@ def merged(target: Budgets, project: Budgets) -> Budgets:
     return target.changed(**told)
 
 
-def _samples(split: Split, path: Path) -> tuple["Arrays", Any, bool]:
-    """As many evaluation samples as an emulated CPU gets through, their targets, and whether these are all."""
+@dataclass(frozen=True)
+class _Samples:
+    """Evaluation samples as a model takes them."""
+
+    feeds: "Arrays"
+    fixed: int
+    """Samples in a feed where the file fixes that; 0: one."""
+    targets: Any
+    complete: bool
+    """Whether these are all that the split has."""
+
+    def joined(self, path: Path, outputs: "Arrays") -> "Arrays":
+        """What a model file gave for the feeds as its outputs for one batch."""
+        from edgekit.data.batching import batch_axes, unfed
+        from edgekit.runtimes.ort import host_outputs
+
+        first = tuple(each[0] for each in self.feeds)
+        return unfed(outputs, batch_axes(lambda inputs: host_outputs(path, inputs), first, self.fixed))
+
+
+def _samples(split: Split, path: Path) -> _Samples:
+    """As many evaluation samples as an emulated CPU gets through."""
+    from edgekit.data.batching import fed
     from edgekit.model.counting import inspected
 
     found = inspected(path)
     first = found.inputs[0].shape
-    fixed = first[0] if first and isinstance(first[0], int) else 1
+    fixed = first[0] if first and isinstance(first[0], int) else 0
+    size = fixed or 1
     count = max(8, min(_SAMPLES, _EMULATED_MACS // max(found.macs or 1_000_000, 1)))
-    inputs, labels = split.arrays(limit=count // fixed * fixed + fixed)
-    complete = len(inputs[0]) <= count and len(inputs[0]) % fixed == 0
-    kept = min(len(inputs[0]), count) // fixed * fixed
-    return tuple(each[:kept] for each in inputs), labels, complete
+    inputs, labels = split.arrays(limit=count // size * size + size)
+    complete = len(inputs[0]) <= count and len(inputs[0]) % size == 0
+    kept = min(len(inputs[0]), count) // size * size
+    return _Samples(fed(tuple(each[:kept] for each in inputs), size), fixed, labels, complete)
 
 
 def _attempt(
@@ -213,9 +235,9 @@ def _budget_gates(
     return gates
 
 
-def _write_golden(path: Path, inputs: Sequence["Array"], outputs: Sequence["Array"]) -> None:
+def _write_golden(path: Path, feeds: Sequence["Array"], outputs: Sequence["Array"]) -> None:
     import numpy as np
 
-    pair = {f"input_{i}": each[:1] for i, each in enumerate(inputs)}
-    pair.update({f"output_{i}": each[:1] for i, each in enumerate(outputs)})
+    pair = {f"input_{i}": each[0] for i, each in enumerate(feeds)}
+    pair.update({f"output_{i}": each[0] for i, each in enumerate(outputs)})
     np.savez(path, **pair)

@@ -16,7 +16,7 @@ from edgekit.progress import Silent
 from edgekit.runners.emulator import prepare
 from edgekit.runners.qemu import QemuRunner
 from edgekit.runners.runner import Job
-from edgekit.runtimes.ort import host_outputs
+from edgekit.runtimes.ort import feed_outputs
 from edgekit.target import find_target
 from edgekit.traits import Fidelity
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
     not (sys.platform.startswith("linux") and shutil.which("apt-get")), reason="the emulator is set up with apt"
 )
 
-X = (np.random.default_rng(0).standard_normal((3, 3, 6, 6)).astype(np.float32),)
+X = (np.random.default_rng(0).standard_normal((3, 1, 3, 6, 6)).astype(np.float32),)
 
 
 def runner(name: str) -> QemuRunner:
@@ -35,7 +35,7 @@ def runner(name: str) -> QemuRunner:
 @pytest.mark.parametrize("name", ["rpi3", "rpi4", "rpi5", "rpi-zero2w", "arm64-generic", "x86-avx2"])
 def test_a_float_model_gives_the_same_under_emulation(name: str, conv_model: Path) -> None:
     result = runner(name).run(Job([conv_model], X, seconds=1.0))
-    assert relative_difference(host_outputs(conv_model, X), result.outputs[0]) < 1e-5
+    assert relative_difference(feed_outputs(conv_model, X), tuple(result.outputs[0])) < 1e-5
     assert result.fidelity is Fidelity.EMULATED
     assert not result.latencies_ms, "wall time under emulation is never a latency"
 
@@ -43,9 +43,9 @@ def test_a_float_model_gives_the_same_under_emulation(name: str, conv_model: Pat
 @pytest.mark.parametrize("name", ["rpi4", "rpi5"])
 def test_an_integer_model_gives_the_very_same_under_emulation(name: str, built: Build) -> None:
     model = built.targets[0].bundle / "model.onnx"
-    x = (np.random.default_rng(0).standard_normal((5, 1, 8, 8)).astype(np.float32),)
+    x = (np.random.default_rng(0).standard_normal((5, 1, 1, 8, 8)).astype(np.float32),)
     result = runner(name).run(Job([model], x))
-    assert np.array_equal(host_outputs(model, x)[0], result.outputs[0][0])
+    assert np.array_equal(feed_outputs(model, x)[0], result.outputs[0][0])
 
 
 def test_memory_is_the_guests_own(conv_model: Path) -> None:
@@ -80,5 +80,5 @@ def test_a_model_larger_than_the_targets_memory_is_caught(tmp_path: Path) -> Non
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "m.onnx")
     small = find_target("rpi-zero2w").changed(ram_bytes=192 * 2**20)
     with pytest.raises(RunError) as raised:
-        QemuRunner(small, prepare(small, Silent())).run(Job([tmp_path / "m.onnx"], (np.ones(1, np.float32),)))
+        QemuRunner(small, prepare(small, Silent())).run(Job([tmp_path / "m.onnx"], (np.ones((1, 1), np.float32),)))
     assert "cortex-a53" in raised.value.message

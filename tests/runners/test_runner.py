@@ -14,7 +14,7 @@ from edgekit.runners.runner import Job, run_worker
 
 def run(script: str, model: Path, folder: Path, timeout_s: float = 60.0) -> None:
     (folder / "job").mkdir()
-    job = Job([model], (np.zeros((1, 3, 6, 6), np.float32),), timeout_s=timeout_s)
+    job = Job([model], (np.zeros((1, 1, 3, 6, 6), np.float32),), timeout_s=timeout_s)
     run_worker([sys.executable, "-c", script], os.environ, job, folder / "job", "some-cpu")
 
 

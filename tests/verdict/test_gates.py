@@ -8,11 +8,11 @@ from edgekit.errors import EmulatorError, RunError
 from edgekit.model.facts import output_step
 from edgekit.model.reading import load_model
 from edgekit.runners.runner import Result
-from edgekit.runtimes.ort import host_outputs
+from edgekit.runtimes.ort import feed_outputs
 from edgekit.traits import Fidelity
 from edgekit.verdict.gates import Status, memory_gate, parity_gate
 
-X = np.random.default_rng(0).standard_normal((8, 3, 6, 6)).astype(np.float32)
+X = np.random.default_rng(0).standard_normal((8, 1, 3, 6, 6)).astype(np.float32)
 
 
 def ran(*outputs: np.ndarray) -> Result:
@@ -22,18 +22,18 @@ def ran(*outputs: np.ndarray) -> Result:
 def test_where_a_step_is_known_one_is_allowed(built: Build) -> None:
     model = built.targets[0].bundle / "model.onnx"
     (step,) = output_step(load_model(model)).values()
-    expected = np.linspace(-1, 1, 32).reshape(8, 4).astype(np.float32)
-    inputs = (np.random.default_rng(0).standard_normal((8, 1, 8, 8)).astype(np.float32),)
+    expected = np.linspace(-1, 1, 32).reshape(8, 1, 4).astype(np.float32)
+    inputs = (np.random.default_rng(0).standard_normal((8, 1, 1, 8, 8)).astype(np.float32),)
     for steps, status in ((0.9, Status.PASSED), (1.1, Status.FAILED)):
         gate = parity_gate(model, inputs, [expected], ran(expected + np.float32(steps * step)))
         assert gate.status is status and "one integer step" in gate.detail
 
 
 def test_floats_are_judged_part_by_part(conv_model: Path) -> None:
-    (expected,) = host_outputs(conv_model, (X,))
+    (expected,) = feed_outputs(conv_model, (X,))
     small = expected * np.array([100, 100, 100, 100, 10], np.float32)
     apart = np.zeros_like(small)
-    apart[0, 4] = np.abs(small[:, 4]).max() * 3e-4
+    apart[0, 0, 4] = np.abs(small[:, 0, 4]).max() * 3e-4
     assert parity_gate(conv_model, (X,), [small], ran(small + apart)).status is Status.FAILED
     assert parity_gate(conv_model, (X,), [small], ran(small + apart / 10)).status is Status.PASSED
     assert np.abs(apart).max() < 1e-4 * np.abs(small).max(), "the whole would have passed"
@@ -41,7 +41,7 @@ def test_floats_are_judged_part_by_part(conv_model: Path) -> None:
 
 @pytest.mark.parametrize("given", [np.full((8, 5), np.nan, np.float32), np.zeros((8, 4), np.float32)])
 def test_nans_and_other_shapes_fail(conv_model: Path, given: np.ndarray) -> None:
-    gate = parity_gate(conv_model, (X,), host_outputs(conv_model, (X,)), ran(given))
+    gate = parity_gate(conv_model, (X,), feed_outputs(conv_model, (X,)), ran(given))
     assert gate.status is Status.FAILED
 
 

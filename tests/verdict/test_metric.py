@@ -6,7 +6,7 @@ import pytest
 
 from edgekit.errors import DataError, EdgekitError, EntryPointError, ProjectError
 from edgekit.project.project import Project, load_project
-from edgekit.verdict.metric import chance_value, joined, metric_value, unit_of
+from edgekit.verdict.metric import chance_value, metric_value, unit_of
 
 LOGITS = np.array([[0.0, 1.0], [2.0, 1.0], [0.0, 3.0], [1.0, 0.0]])
 
@@ -56,10 +56,6 @@ def test_wrong_shapes_labels_and_names_are_told(tiny: Project) -> None:
         metric_value(tiny, (LOGITS[:, 0],), np.array([0, 1, 1, 0]))
     with pytest.raises(ProjectError, match="no metric 'f1'"):
         metric_value(tiny.changed(metric="f1"), (LOGITS,), np.array([0]))
-
-
-def test_batches_are_joined_along_the_batch_axis() -> None:
-    assert joined([(LOGITS, LOGITS[:, 0]), (LOGITS[:1], LOGITS[:1, 0])])[0].shape == (5, 2)
 
 
 def test_chance_is_the_commonest_label_and_the_luck_of_few_samples(tiny: Project) -> None:

@@ -1,0 +1,66 @@
+"""Samples in batches: the axis of an output along which they lie, and batches taken apart and joined."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from edgekit.arrays import Arrays
+from edgekit.errors import DataError
+
+Axes = tuple[int | None, ...]
+"""For each output the axis along which the samples lie; None where it does not follow them."""
+
+
+def batch_axes(run: Callable[[Arrays], Arrays], inputs: Arrays, fixed: int = 0) -> Axes:
+    """The axes along which the outputs of `run` hold the samples of `inputs`, batch axis first: of each output the
+    first whose length grows as they do; where `run` takes just `fixed` of them, the first that is as long."""
+    if fixed:
+        return tuple(_of_length(each.shape, fixed) for each in run(_repeated(inputs, fixed)))
+    two, three = run(_repeated(inputs, 2)), run(_repeated(inputs, 3))
+    return tuple(_grown(*pair) for pair in zip((e.shape for e in two), (e.shape for e in three), strict=True))
+
+
+def joined(parts: Sequence[Arrays], axes: Axes) -> Arrays:
+    """The outputs of several batches as those of one. What does not follow the samples is kept once where it is always
+    the same, else stacked. Raises DataError for outputs of a length that hangs on the data."""
+    whole = []
+    for number, axis in enumerate(axes):
+        arrays = [part[number] for part in parts]
+        try:
+            if axis is not None:
+                whole.append(np.concatenate(arrays, axis))
+            else:
+                same = all(np.array_equal(each, arrays[0], equal_nan=each.dtype.kind == "f") for each in arrays)
+                whole.append(arrays[0] if same else np.stack(arrays))
+        except ValueError as error:
+            shapes = sorted({each.shape for each in arrays})
+            raise DataError(
+                f"output {number + 1} has other shapes from batch to batch: {shapes[0]}, {shapes[-1]}",
+                "give outputs whose shape does not hang on the data: leave non-maximum suppression to the device",
+            ) from error
+    return tuple(whole)
+
+
+def fed(inputs: Arrays, size: int = 1) -> Arrays:
+    """Samples as feeds, each of what a model takes at a time: (samples, ...) as (feeds, size, ...)."""
+    return tuple(each.reshape(-1, size, *each.shape[1:]) for each in inputs)
+
+
+def unfed(outputs: Arrays, axes: Axes) -> Arrays:
+    """The outputs of feeds, (feeds, ...), as those of one batch."""
+    return joined(list(zip(*outputs, strict=True)), axes)
+
+
+def _repeated(inputs: Arrays, count: int) -> Arrays:
+    return tuple(np.repeat(each[:1], count, axis=0) for each in inputs)
+
+
+def _grown(two: tuple[int, ...], three: tuple[int, ...]) -> int | None:
+    """The first axis that is half as long again."""
+    if len(two) != len(three):
+        return None
+    return next((i for i, (a, b) in enumerate(zip(two, three, strict=True)) if a and 3 * a == 2 * b), None)
+
+
+def _of_length(shape: tuple[int, ...], length: int) -> int | None:
+    return next((axis for axis, size in enumerate(shape) if size == length), None)

@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+
+from edgekit.arrays import Arrays
+from edgekit.data.batching import batch_axes, fed, joined, unfed
+from edgekit.errors import DataError
+
+X = (np.arange(20, dtype=np.float32).reshape(5, 4),)
+
+
+def turned(inputs: Arrays) -> Arrays:
+    """As a recurrent network: steps first; its last state, layers first; rows of all samples; what hangs on none."""
+    (x,) = inputs
+    return x.T[:, :, None], np.stack([x, -x]), x.reshape(-1, 1), np.ones((2, 3)), x
+
+
+def test_the_axis_of_the_samples_is_the_one_that_grows_with_them() -> None:
+    assert batch_axes(turned, X) == (1, 1, 0, None, 0)
+
+
+def test_where_the_number_is_fixed_it_is_the_first_axis_of_that_length() -> None:
+    assert batch_axes(turned, X, fixed=5) == (1, 1, None, None, 0)
+
+
+def test_batches_are_joined_along_their_own_axes() -> None:
+    parts = [turned((X[0][:3],)), turned((X[0][3:],))]
+    whole = joined(parts, batch_axes(turned, X))
+    assert all(np.array_equal(*pair) for pair in zip(whole, turned(X), strict=True))
+
+
+def test_what_is_no_samples_own_is_kept_once_or_stacked() -> None:
+    assert joined([(np.ones(2),), (np.ones(2),)], (None,))[0].shape == (2,)
+    assert joined([(np.ones(2),), (np.zeros(2),)], (None,))[0].shape == (2, 2)
+    assert joined([(np.array(["a"]),), (np.array(["a"]),)], (None,))[0].tolist() == ["a"]
+
+
+def test_lengths_that_hang_on_the_data_are_refused() -> None:
+    with pytest.raises(DataError, match="output 1 has other shapes from batch to batch"):
+        joined([(np.ones((2, 3)),), (np.ones((2, 1)),)], (0,))
+    with pytest.raises(DataError, match="output 1"):
+        joined([(np.ones(3),), (np.ones(1),)], (None,))
+
+
+def test_feeds_give_what_the_batch_gives() -> None:
+    assert fed(X)[0].shape == (5, 1, 4) and fed(X, 5)[0].shape == (1, 5, 4)
+    runs = [turned(each) for each in zip(*fed(X), strict=True)]
+    outputs = tuple(np.stack(each) for each in zip(*runs, strict=True))
+    assert all(np.array_equal(*pair) for pair in zip(unfed(outputs, batch_axes(turned, X)), turned(X), strict=True))
