@@ -22,8 +22,6 @@ class Trait(StrEnum):
     """Training of these weights, in this shape, ran to its end."""
     UNCUT = "uncut"
     """A module in the shapes that its entry point gives it: saved weights fit."""
-    SHAPED = "shaped"
-    """The shape of every tensor between the operators is known, but for the batch axis."""
     FOLDED = "folded"
     """No batch normalization is left beside a convolution."""
     PORTABLE = "portable"

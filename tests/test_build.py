@@ -17,7 +17,7 @@ from edgekit.files import sha256_of_file
 from edgekit.progress import Silent
 from edgekit.project.project import Project, load_project
 from edgekit.target import find_target
-from edgekit.traits import Format, Role, Trait
+from edgekit.traits import Fidelity, Format, Role, Trait
 
 RPI4 = find_target("rpi4")
 QUICK = find_target("x86-vnni")
@@ -201,13 +201,14 @@ def test_a_step_that_breaks_its_declaration_is_told(make_project: MakeProject, m
         from edgekit.steps.step import Outcome
 
         path = context.folder / "model.onnx"  # type: ignore[attr-defined]
-        without_shapes = onnx.load(model.path)  # type: ignore[attr-defined]
-        del without_shapes.graph.value_info[:]
-        onnx.save(without_shapes, path)
+        own = onnx.load(model.path)  # type: ignore[attr-defined]
+        own.opset_import.append(onnx.helper.make_opsetid("mine", 1))
+        own.graph.node[0].domain = "mine"
+        onnx.save(own, path)
         return Outcome(path, {})
 
     monkeypatch.setattr(Simplify, "run", idle)
-    with pytest.raises(StepError, match="step 3 simplify declares that its output is shaped, and it is not"):
+    with pytest.raises(StepError, match="step 3 simplify declares that its output is portable, and it is not"):
         build(load_project(folder), [QUICK], Silent())
 
 
@@ -394,3 +395,49 @@ class Recorded(Silent):
 
     def step_started(self, target: str, number: int, total: int, name: str) -> None:
         self.started.append(name)
+
+
+STEPS_FIRST = """
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rows, self.head = nn.GRU(8, 12), nn.Linear(12, 4)
+
+    def forward(self, image):
+        steps, last = self.rows(image[:, 0].transpose(0, 1))
+        return self.head(steps), last
+
+
+def student():
+    return Net()
+"""
+SCORES = """
+from torch.nn.functional import cross_entropy
+
+
+def loss(outputs, labels):
+    return cross_entropy(outputs[0][-1], labels)
+
+
+def right(outputs, labels):
+    assert outputs[0].shape == (8, len(labels), 4) and outputs[1].shape == (1, len(labels), 12)
+    return 100.0 * (outputs[0][-1].argmax(1) == labels).mean()
+"""
+
+
+def test_samples_need_not_lie_on_the_first_axis(make_project: MakeProject) -> None:
+    names = {'outputs = ["logits"]': 'outputs = ["steps", "last"]', 'teacher = "model:teacher"\n': ""}
+    scores = {"seed = 0\n": 'seed = 0\nloss = "scores:loss"\nmetric = "scores:right"\n'}
+    folder = shortened(make_project({**names, **scores}), SHORT + '[[steps]]\nuse = "quantize"\n')
+    (folder / "model.py").write_text(STEPS_FIRST)
+    (folder / "scores.py").write_text(SCORES)
+    (done,) = build(load_project(folder), [RPI4], Silent()).targets
+    assert {gate.name: gate.status.value for gate in done.verdict.gates}["parity"] == "passed"
+    metrics = {(one.model, one.fidelity): one.value for one in done.verdict.measurements if one.name == "metric"}
+    assert metrics["deployed", Fidelity.EMULATED] == metrics["deployed", Fidelity.NATIVE] == done.value
+    told = json.loads((done.bundle / "manifest.json").read_text())
+    assert [each["shape"] for each in told["model"]["outputs"]] == [[8, "batch", 4], [1, "batch", 12]]
+    assert [each["shape"] for each in told["golden"]["outputs"]] == [[8, 1, 4], [1, 1, 12]]

@@ -22,7 +22,7 @@ from edgekit.traits import Data, Facts, Format, Role, Trait
 if TYPE_CHECKING:
     from edgekit.arrays import Array
 
-_OBSERVABLE = frozenset({Format.ONNX, Trait.FLOAT, Trait.INTEGER, Trait.PORTABLE, Trait.FOLDED, Trait.SHAPED})
+_OBSERVABLE = frozenset({Format.ONNX, Trait.FLOAT, Trait.INTEGER, Trait.PORTABLE, Trait.FOLDED})
 _SCORES = "scores.npy"
 
 

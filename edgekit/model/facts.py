@@ -4,7 +4,6 @@ import onnx
 from onnx import GraphProto, ModelProto, TensorProto
 
 from edgekit.model.operators import INTEGER_OPERATORS, INTEGERS, nodes
-from edgekit.model.shapes import known_shapes
 from edgekit.model.stored import weights
 from edgekit.traits import Fact, Facts, Format, Trait
 
@@ -24,12 +23,6 @@ def observed_facts(model: ModelProto) -> Facts:
     made_by_conv = {node.output[0] for node in graph.node if node.op_type in ("Conv", "ConvTranspose")}
     if not any(node.op_type == "BatchNormalization" and node.input[0] in made_by_conv for node in graph.node):
         found.add(Trait.FOLDED)
-    outputs = {name for node in graph.node for name in node.output if name}
-    if (
-        outputs <= {value.name for value in (*graph.value_info, *graph.output)}
-        and outputs <= known_shapes(model).keys()
-    ):
-        found.add(Trait.SHAPED)
     return frozenset(found)
 
 

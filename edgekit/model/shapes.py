@@ -4,28 +4,33 @@ from collections.abc import Mapping, Sequence
 from math import prod
 
 import onnx
-from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, inliner
+from onnx import GraphProto, ModelProto, TensorProto, TensorShapeProto, ValueInfoProto, inliner
+from onnx.helper import make_tensor_value_info
 
-from edgekit.errors import ModelError, last_line
 from edgekit.model.constants import fold
 from edgekit.model.operators import graphs, nodes, opset_of
 from edgekit.model.ports import ANONYMOUS
 from edgekit.model.standins import gives_floats, standardized
 
+Dimension = TensorShapeProto.Dimension
+
 _SMALL = 1024
 """Elements. The shape of what Resize makes hangs on its scales, which are floats."""
+_MADE_UP = "unk__"
+"""What inference calls a size that it does not know begins so."""
+_PRIMES = 1009, 1013, 1019, 1021
+"""Lengths that no network has of itself."""
 
 
 def with_shapes(model: ModelProto) -> ModelProto:
-    """The model with the shape of every inner tensor that can be inferred. Raises ModelError where shapes contradict
-    each other."""
-    del model.graph.value_info[:]
-    try:
-        return onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
-    except onnx.shape_inference.InferenceError as error:
-        raise ModelError(
-            f"the shapes in the graph contradict each other: {last_line(error)}", "look at it with: edgekit inspect"
-        ) from error
+    """A copy with the shape of every inner tensor and output that can be inferred, sizes that hang on an input's named
+    axis by that name: `batch`, `6*batch`. What the file says of them itself counts only where nothing can be inferred.
+    """
+    inferred = _freely_inferred(model)
+    names = list(dict.fromkeys(dim.dim_param for each in inferred.graph.input for dim in _dims(each) if dim.dim_param))
+    if names and not _is_stated(inferred.graph):
+        _state(inferred.graph, _symbolic(model, inferred.graph, names))
+    return inferred
 
 
 def for_one_sample(model: ModelProto, sizes: Mapping[str, int] | None = None) -> ModelProto:
@@ -44,8 +49,10 @@ def for_one_sample(model: ModelProto, sizes: Mapping[str, int] | None = None) ->
         for axis, dim in enumerate(value.type.tensor_type.shape.dim):
             if not dim.HasField("dim_value") and not dim.dim_param and (axis == 0 or ANONYMOUS in bound):
                 dim.dim_value = bound.get(ANONYMOUS, 1)
-    stored = [value for value in copy.graph.value_info if _shape(value) is not None]
+    stored = [_copied(value) for value in (*copy.graph.output, *copy.graph.value_info) if _shape(value) is not None]
     del copy.graph.value_info[:]
+    for value in copy.graph.output:
+        value.type.tensor_type.ClearField("shape")
     _infer(copy)
     known = shapes_of(copy.graph)
     missing = [value for value in stored if value.name not in known]
@@ -76,9 +83,75 @@ def types_of(graph: GraphProto) -> dict[str, int]:
     return known
 
 
-def known_shapes(model: ModelProto) -> dict[str, tuple[int, ...]]:
-    """The shapes for one sample by tensor of the outer graph."""
-    return shapes_of(for_one_sample(model).graph)
+def known_shapes(model: ModelProto, sizes: Mapping[str, int] | None = None) -> dict[str, tuple[int, ...]]:
+    """The shapes for one sample by tensor of the outer graph, dynamic axes as long as `sizes` says."""
+    return shapes_of(for_one_sample(model, sizes).graph)
+
+
+def _freely_inferred(model: ModelProto) -> ModelProto:
+    """A copy with inferred shapes; of what the file says, only what inference leaves open of the outputs."""
+    free = ModelProto()
+    free.CopyFrom(model)
+    del free.graph.value_info[:]
+    for value in free.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    try:
+        inferred = onnx.shape_inference.infer_shapes(free, data_prop=True)
+    except Exception:  # an operator that stops inference
+        inferred = free
+    for value, stated in zip(inferred.graph.output, model.graph.output, strict=True):
+        if len(_dims(value)) != len(_dims(stated)):
+            if not value.type.tensor_type.HasField("shape"):
+                value.CopyFrom(stated)
+            continue
+        for dim, said in zip(_dims(value), _dims(stated), strict=True):
+            if not _is_told(dim):
+                dim.CopyFrom(said)
+    return inferred
+
+
+def _is_stated(graph: GraphProto) -> bool:
+    """Whether every size of every tensor is stated, by a number or a name that is not of inference's own making."""
+    stated = {value.name: value for value in (*graph.value_info, *graph.output)}
+    return all(name in stated and _is_whole(stated[name]) for node in graph.node for name in node.output if name)
+
+
+def _is_whole(value: ValueInfoProto) -> bool:
+    return value.type.tensor_type.HasField("shape") and all(map(_is_told, _dims(value)))
+
+
+def _is_told(dim: Dimension) -> bool:
+    return dim.HasField("dim_value") or (bool(dim.dim_param) and not dim.dim_param.startswith(_MADE_UP))
+
+
+def _symbolic(model: ModelProto, inferred: GraphProto, names: Sequence[str]) -> list[ValueInfoProto]:
+    """What can be said of the tensors whose sizes are not all stated in `inferred`: each size the same whatever the
+    named axes are, or in proportion to one of them. Found by inferring them for several lengths of each axis."""
+    stated = {value.name: value for value in (*inferred.value_info, *inferred.output)}
+    lengths = dict(zip(names, _PRIMES, strict=False))
+    first = for_one_sample(model, lengths).graph
+    shapes, types = shapes_of(first), types_of(first)
+    others = {name: known_shapes(model, {**lengths, name: 2 * size}) for name, size in lengths.items()}
+    found = []
+    for name, shape in shapes.items():
+        if name not in types or (name in stated and _is_whole(stated[name])):
+            continue
+        if any(len(each.get(name, ())) != len(shape) for each in others.values()):
+            continue
+        sizes: list[int | str | None] = []
+        for axis, size in enumerate(shape):
+            grown = {by: each[name][axis] for by, each in others.items() if each[name][axis] != size}
+            sizes.append(size if not grown else _product(size, lengths, grown))
+        found.append(make_tensor_value_info(name, types[name], sizes))
+    return found
+
+
+def _product(size: int, lengths: Mapping[str, int], grown: Mapping[str, int]) -> str | None:
+    """A size as a multiple of the one axis that it grows with; None where it is none."""
+    (name, other), *more = grown.items()
+    if more or other != 2 * size or size % lengths[name]:
+        return None
+    return name if size == lengths[name] else f"{size // lengths[name]}*{name}"
 
 
 def _infer(model: ModelProto) -> None:
@@ -99,18 +172,31 @@ def _is_known(graph: GraphProto) -> bool:
 
 
 def _state(graph: GraphProto, values: Sequence[ValueInfoProto]) -> None:
-    """State what a graph says of these tensors in the place of what it said before."""
-    names = {value.name for value in values}
-    kept = [value for value in graph.value_info if value.name not in names]
+    """State what a graph says of these inner tensors and outputs in the place of what it said before."""
+    stated = {value.name: value for value in values}
+    for output in graph.output:
+        if output.name in stated:
+            output.CopyFrom(stated.pop(output.name))
+    kept = [value for value in graph.value_info if value.name not in stated]
+    ports = {tensor.name for tensor in (*graph.input, *graph.initializer)}
     del graph.value_info[:]
-    graph.value_info.extend([*kept, *values])
+    graph.value_info.extend([*kept, *(value for name, value in stated.items() if name not in ports)])
 
 
 def _shape(value: ValueInfoProto) -> tuple[int, ...] | None:
-    tensor = value.type.tensor_type
-    if not tensor.HasField("shape") or not all(dim.HasField("dim_value") for dim in tensor.shape.dim):
+    if not value.type.tensor_type.HasField("shape") or not all(dim.HasField("dim_value") for dim in _dims(value)):
         return None
-    return tuple(dim.dim_value for dim in tensor.shape.dim)
+    return tuple(dim.dim_value for dim in _dims(value))
+
+
+def _copied(value: ValueInfoProto) -> ValueInfoProto:
+    copy = ValueInfoProto()
+    copy.CopyFrom(value)
+    return copy
+
+
+def _dims(value: ValueInfoProto) -> Sequence[Dimension]:
+    return list(value.type.tensor_type.shape.dim)
 
 
 def _batch_axes(graph: GraphProto) -> dict[str, int]:

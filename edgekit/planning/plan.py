@@ -26,7 +26,6 @@ _MEANING: Mapping[Fact, str] = {
     Trait.INTEGER: "a quantized model",
     Trait.CONVERGED: "a trained model",
     Trait.UNCUT: "a module in the shapes of its entry point",
-    Trait.SHAPED: "a graph with known shapes",
     Trait.FOLDED: "a graph with folded batch norms",
     Trait.PORTABLE: "a graph of standard operators",
 }

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgekit.artifact import Artifact
 from edgekit.errors import ModelError, StepError, first_line
@@ -15,10 +15,14 @@ from edgekit.traits import Data, Format, Role, Trait, facts
 if TYPE_CHECKING:
     from torch import nn
 
+    from edgekit.arrays import Arrays
     from edgekit.training.batches import Batch
 
 _TOLERANCE = 1e-4
 """Largest difference from the module's output, relative to the largest output, that float rounding explains."""
+
+_MIXED = 1e-2
+"""As that, from the module's output in a batch of another size: products of other sizes round in other ways."""
 
 _SAMPLES = 64
 
@@ -59,6 +63,7 @@ class Export(Step):
                 f"the exported model differs from the module by {worst:.1e} of its largest output",
                 "look for behaviour that changes with the batch or with training mode in forward",
             )
+        _check_batching(module, samples)
         return Outcome(path, {**described(path), "parity": worst, "parity_samples": len(samples)})
 
 
@@ -115,14 +120,44 @@ def _forward_names(module: "nn.Module", count: int) -> list[str]:
     return names[:count] if len(names) >= count else [f"input_{i}" for i in range(count)]
 
 
+def _check_batching(module: "nn.Module", samples: "Batch") -> None:
+    """Raises ModelError where what a sample gives hangs on the other samples of its batch: a device sees one."""
+    import numpy as np
+
+    from edgekit.data.batching import batch_axes
+    from edgekit.model.parity import relative_difference
+
+    inputs = tuple(each.numpy() for each in samples.inputs)
+    whole, one = _module_outputs(module, inputs), _module_outputs(module, tuple(each[:1] for each in inputs))
+    axes = batch_axes(lambda given: _module_outputs(module, given), inputs)
+    first = [
+        given if axis is None else np.take(given, range(alone.shape[axis]), axis)
+        for given, alone, axis in zip(whole, one, axes, strict=True)
+    ]
+    apart = relative_difference(one, first)
+    if apart > _MIXED:
+        raise ModelError(
+            f"the model gives for a sample alone something else than in a batch: they differ by {apart:.1e} of the "
+            "largest output",
+            "keep samples apart in forward: batch_first=True where the batch is the first axis, no statistics of the "
+            "batch in evaluation mode",
+        )
+
+
 def _difference(module: "nn.Module", path: Path, batch: "Batch") -> float:
     """The largest difference between module and file, relative to the module's largest output."""
-    import torch
-
     from edgekit.model.parity import relative_difference
     from edgekit.runtimes.ort import host_outputs
+
+    inputs = tuple(each.numpy() for each in batch.inputs)
+    return relative_difference(_module_outputs(module, inputs), host_outputs(path, inputs))
+
+
+def _module_outputs(module: "nn.Module", inputs: "Arrays") -> "Arrays":
+    import torch
+
+    from edgekit.training.batches import unlabelled
     from edgekit.training.modules import outputs_of
 
     with torch.no_grad():
-        expected: tuple[Any, ...] = tuple(each.numpy() for each in outputs_of(module, batch, "the model"))
-    return relative_difference(expected, host_outputs(path, tuple(each.numpy() for each in batch.inputs)))
+        return tuple(each.numpy() for each in outputs_of(module, unlabelled(inputs), "the model"))

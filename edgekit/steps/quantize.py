@@ -38,9 +38,9 @@ class Quantize(Step):
     calibration: Literal["minmax", "percentile", "entropy"] = "minmax"
 
     contract = Contract(
-        requires=facts(Format.ONNX, Trait.FLOAT, Trait.SHAPED, Trait.FOLDED, Trait.PORTABLE),
+        requires=facts(Format.ONNX, Trait.FLOAT, Trait.FOLDED, Trait.PORTABLE),
         provides=facts(Trait.INTEGER),
-        preserves=facts(Format.ONNX, Trait.SHAPED, Trait.FOLDED, Trait.PORTABLE, Trait.CONVERGED),
+        preserves=facts(Format.ONNX, Trait.FOLDED, Trait.PORTABLE, Trait.CONVERGED),
         data=frozenset({Data.CALIBRATION}),
         target=frozenset({"quantization"}),
         packages=("onnx", "onnx-ir", "onnxruntime"),

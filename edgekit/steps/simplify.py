@@ -45,7 +45,7 @@ class Simplify(Step):
 
     contract = Contract(
         requires=facts(Format.ONNX, Trait.FLOAT, Trait.PORTABLE),
-        provides=facts(Trait.SHAPED, Trait.FOLDED),
+        provides=facts(Trait.FOLDED),
         preserves=facts(Format.ONNX, Trait.FLOAT, Trait.PORTABLE, Trait.CONVERGED),
         data=frozenset({Data.CALIBRATION}),
         packages=("onnx", "onnx-ir", "onnxruntime", "onnxscript", "onnxsim", "onnxslim"),

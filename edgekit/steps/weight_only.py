@@ -22,7 +22,7 @@ class WeightOnly(Step):
     """No zero points: less to store."""
 
     contract = Contract(
-        requires=facts(Format.ONNX, Trait.FLOAT, Trait.SHAPED, Trait.PORTABLE),
+        requires=facts(Format.ONNX, Trait.FLOAT, Trait.PORTABLE),
         provides=facts(Trait.INTEGER),
         preserves=facts(Format.ONNX, Trait.FOLDED, Trait.CONVERGED),
         packages=("onnx", "onnx-ir", "onnxruntime"),

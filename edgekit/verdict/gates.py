@@ -38,8 +38,8 @@ class Gate:
 def parity_gate(
     path: Path, feeds: Sequence["Array"], expected: Sequence["Array"], result: "Result | EdgekitError"
 ) -> Gate:
-    """Whether a run on a target gave for each feed what this machine gives: failed where it crashed, not run where there
-    was none, or where the outputs would be the same whatever goes in."""
+    """Whether a run on a target gave for each feed what this machine gives: failed where it crashed, not run where
+    there was none, or where the outputs would be the same whatever goes in."""
     if isinstance(result, RunError):
         return Gate("parity", Status.FAILED, result.message)
     if isinstance(result, EdgekitError):
@@ -84,8 +84,8 @@ class Difference:
 def differences(
     path: Path, feeds: Sequence["Array"], expected: Sequence["Array"], given: Sequence["Array"]
 ) -> list[Difference]:
-    """How far each output of a file for the same feeds lies apart on two CPUs: in its own unit where one integer step is
-    known, else relative to the largest value of the same part, as `relative_difference` counts."""
+    """How far each output of a file for the same feeds lies apart on two CPUs: in its own unit where one integer step
+    is known, else relative to the largest value of the same part, as `relative_difference` counts."""
     from edgekit.model.facts import observed_facts, output_step
     from edgekit.model.parity import relative_difference
     from edgekit.model.reading import load_model

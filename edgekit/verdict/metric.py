@@ -38,7 +38,7 @@ def chance_value(project: Project, outputs: Arrays, targets: Any, value: float) 
     function, the best of three values with the targets dealt out in another order; None where the order makes no
     difference to it.
     """
-    count = len(outputs[0])
+    count = len(targets[0] if isinstance(targets, tuple) else targets)
     if project.metric == "accuracy":
         share = float(np.bincount(targets).max()) / count
         return 100.0 * (share + 2.0 * float(np.sqrt(share * (1.0 - share) / count)))

@@ -1,19 +1,22 @@
 from pathlib import Path
 
 import onnx
-import pytest
 from onnx import TensorProto, helper
 
-from edgekit.errors import ModelError
 from edgekit.model.shapes import for_one_sample, known_shapes, shapes_of, types_of, with_shapes
+
+
+def stated(model: onnx.ModelProto) -> dict[str, list[int | str]]:
+    """What a file says of its inner tensors and outputs."""
+    return {
+        each.name: [d.dim_param or d.dim_value for d in each.type.tensor_type.shape.dim]
+        for each in (*model.graph.value_info, *model.graph.output)
+    }
 
 
 def test_every_inner_tensor_gets_its_shape(conv_model: Path) -> None:
     model = with_shapes(onnx.load(conv_model))
-    found = {
-        each.name: [d.dim_param or d.dim_value for d in each.type.tensor_type.shape.dim]
-        for each in model.graph.value_info
-    }
+    found = stated(model)
     assert found["c"] == ["batch", 4, 6, 6] and found["f"] == ["batch", 4]
 
 
@@ -24,12 +27,34 @@ def test_shapes_are_known_for_one_sample_even_where_the_file_has_none(conv_model
     assert not model.graph.value_info, "the model itself stays as it is"
 
 
-def test_shapes_that_contradict_each_other_are_told() -> None:
-    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [2, size]) for name, size in (("x", 3), ("y", 4))]
-    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", ports[:1], ports[1:])
+def test_the_operators_win_over_what_the_file_says() -> None:
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", size]) for name, size in (("x", 3), ("y", 4))]
+    nodes = [helper.make_node("Neg", ["x"], ["i"]), helper.make_node("Relu", ["i"], ["y"])]
+    stale = [helper.make_tensor_value_info("i", TensorProto.FLOAT, [7, 7, 7])]
+    graph = helper.make_graph(nodes, "g", ports[:1], ports[1:], value_info=stale)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    with pytest.raises(ModelError, match=r"the shapes in the graph contradict each other: .*4"):
-        with_shapes(model)
+    assert stated(with_shapes(model)) == {"i": ["n", 3], "y": ["n", 3]}
+    assert known_shapes(model)["i"] == known_shapes(model)["y"] == (1, 3)
+    assert stated(model) == {"i": [7, 7, 7], "y": ["n", 4]}, "the model itself stays as it is"
+
+
+def test_sizes_that_hang_on_an_axis_are_told_by_its_name() -> None:
+    tail = [
+        helper.make_node("Transpose", ["y"], ["t"], perm=[1, 0]),
+        helper.make_node("NonZero", ["t"], ["places"]),
+        helper.make_node("Concat", ["y", "y"], ["twice"], axis=0),
+    ]
+    assert stated(with_shapes(folded(*tail))) | {"places": []} == {
+        "size": [3],
+        "count": [],
+        "rows": [],
+        "axis": [1],
+        "target": [2],
+        "y": ["rows", 24],
+        "t": [24, "2*batch"],
+        "places": [],
+        "twice": ["4*batch", 24],
+    }
 
 
 def folded(*tail: onnx.NodeProto) -> onnx.ModelProto:

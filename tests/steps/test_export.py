@@ -38,10 +38,11 @@ def test_wrong_names_are_told(
 
 
 BRANCHING = "if float(image.sum()) > 0:\n            image = image + 1\n        features = self.first(image)"
+MIXING = "features = self.first(image) - image.mean(0, keepdim=True)"
 RANDOM = "import torch\n        features = self.first(image + torch.rand_like(image))"
 
 
-@pytest.mark.parametrize(("body", "kind"), [(BRANCHING, ModelError), (RANDOM, StepError)])
+@pytest.mark.parametrize(("body", "kind"), [(BRANCHING, ModelError), (RANDOM, StepError), (MIXING, ModelError)])
 def test_a_forward_that_cannot_be_exported_is_told(
     run_step: Callable[..., Outcome], make_project: Callable[..., Path], body: str, kind: type[Exception]
 ) -> None:

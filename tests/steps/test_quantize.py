@@ -28,7 +28,7 @@ def test_the_scheme_is_the_targets(
     done = run_step(Quantize(), tiny, plain, target)
     model = load_model(done.path)
     assert activation_types(model) == {activation}
-    assert {Trait.INTEGER, Trait.SHAPED, Trait.FOLDED, Trait.PORTABLE} <= observed_facts(model)
+    assert {Trait.INTEGER, Trait.FOLDED, Trait.PORTABLE} <= observed_facts(model)
     assert done.notes["calibration_samples"] == 32
     assert inspected(done.path).weight_types.keys() == {"int8", "int32"}
 

