@@ -216,12 +216,17 @@ def test_a_step_that_breaks_its_declaration_is_told(make_project: MakeProject, m
     ("old", "new", "kind", "told"),
     [
         ("return images(96, 1)", "return images(0, 1)", DataError, "'data:train' is empty"),
-        ("return images(96, 1)", "return [1, 2]", EntryPointError, "returned a list, not a Dataset or DataLoader"),
+        ("return images(96, 1)", "return [1, 2]", DataError, "no (input, target) pair"),
         ("return images(96, 1)", "return None", EntryPointError, "returned a NoneType"),
         ("return images(96, 1)", "raise OSError('gone')", EntryPointError, "'data:train' raised OSError: gone"),
         ("labels)", "labels + 1)", DataError, "a label is 4, and the model has 4 classes"),
         ("0.3 * noise", "0.3 * noise / 0", DataError, "has NaN or infinite inputs, first in sample"),
-        ("[:, None] +", "[:, None].repeat(1, 3, 1, 1) +", ModelError, "does not take inputs of shape (16, 3, 8, 8)"),
+        (
+            "[:, None] +",
+            "[:, None].repeat(1, 3, 1, 1) +",
+            ModelError,
+            "the model does not take inputs of float32 (16, 3, 8, 8)",
+        ),
         ("labels)", "labels.float())", DataError, "classification takes logits"),
     ],
 )
@@ -441,3 +446,74 @@ def test_samples_need_not_lie_on_the_first_axis(make_project: MakeProject) -> No
     told = json.loads((done.bundle / "manifest.json").read_text())
     assert [each["shape"] for each in told["model"]["outputs"]] == [[8, "batch", 4], [1, "batch", 12]]
     assert [each["shape"] for each in told["golden"]["outputs"]] == [[8, 1, 4], [1, 1, 12]]
+
+
+NAMED = """
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        conv = nn.Sequential(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU())
+        self.body = nn.Sequential(conv, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.kind, self.place = nn.Linear(8, 4), nn.Linear(8, 2)
+
+    def forward(self, image):
+        x = self.body(image.float() / 255)
+        found = {"linear": self.kind(x), "place": self.place(x), "image": x}
+        return {**found, "extra": self.kind(x) * 0.5} if self.training else found
+
+
+def student():
+    return Net()
+"""
+NESTED = """
+import torch
+
+
+def samples(count):
+    generator = torch.Generator().manual_seed(count)
+    images = torch.randint(0, 256, (count, 1, 8, 8), generator=generator, dtype=torch.uint8)
+    labels = torch.arange(count, dtype=torch.int32) % 4
+    return [(images[i], {"kind": labels[i], "box": (float(i), torch.tensor(0.5))}) for i in range(count)]
+
+
+def train():
+    return samples(33)
+
+
+def calibration():
+    return samples(16)
+
+
+def evaluation():
+    return samples(24)
+"""
+SCORES_BY_NAME = """
+from torch.nn.functional import cross_entropy
+
+
+def loss(outputs, targets):
+    extra = cross_entropy(outputs["extra"], targets["kind"].long()) if len(outputs) == 4 else 0.0
+    return extra + cross_entropy(outputs["linear"], targets["kind"].long()) + outputs["place"].pow(2).mean()
+
+
+def right(outputs, targets):
+    assert len(targets["box"]) == 2 and len(targets["box"][0]) == 24
+    return 100.0 * (outputs["linear"].argmax(1) == targets["kind"]).mean()
+"""
+
+
+def test_outputs_and_targets_by_name(make_project: MakeProject) -> None:
+    """With a list of samples, integers of all sizes, a last batch of one, and an output more in training."""
+    names = {'inputs = ["image"]\noutputs = ["logits"]\n': "", 'teacher = "model:teacher"\n': ""}
+    scores = {"seed = 0\n": 'seed = 0\nloss = "scores:loss"\nmetric = "scores:right"\n'}
+    folder = shortened(make_project({**names, **scores}), SHORT + '[[steps]]\nuse = "quantize"\n')
+    (folder / "model.py").write_text(NAMED)
+    (folder / "data.py").write_text(NESTED)
+    (folder / "scores.py").write_text(SCORES_BY_NAME)
+    (done,) = build(load_project(folder), [QUICK], Silent()).targets
+    told = json.loads((done.bundle / "manifest.json").read_text())["model"]
+    assert [(each["name"], each["dtype"]) for each in told["inputs"]] == [("image", "uint8")]
+    assert [each["name"] for each in told["outputs"]] == ["linear", "place", "image_output"]

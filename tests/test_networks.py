@@ -4,19 +4,24 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edgekit.build import TargetBuild, build
+from edgekit.data.split import Split
 from edgekit.model.counting import Inspection, inspected
 from edgekit.progress import Silent
 from edgekit.project.project import load_project
+from edgekit.runtimes.ort import session
 from edgekit.target import find_target
-from edgekit.traits import Role
+from edgekit.traits import Data, Role
 from edgekit.verdict.gates import Status
-from tests.networks import model
+from tests.networks import model, scores
 
 NETWORKS = Path(__file__).parent / "networks"
 END = [{"use": "export"}, {"use": "simplify"}, {"use": "quantize"}, {"use": "fuse"}]
+SCORED = {"steps", "shadows"}
+"""Data with a loss and a metric of its own."""
 MakeBuild = Callable[..., TargetBuild]
 
 
@@ -24,26 +29,51 @@ MakeBuild = Callable[..., TargetBuild]
 def built_network(tmp_path: Path) -> MakeBuild:
     """A network trained, pruned where asked, and built."""
 
-    def make(name: str, data: str, train: dict[str, object], prune: dict[str, object] | None = None) -> TargetBuild:
+    def make(
+        name: str,
+        data: str,
+        train: dict[str, object],
+        prune: dict[str, object] | None = None,
+        target: str = "x86-vnni",
+    ) -> TargetBuild:
         folder = tmp_path / name
         shutil.copytree(NETWORKS, folder, ignore=shutil.ignore_patterns("__pycache__"))
         text = (folder / "edgekit.toml").read_text().replace("NETWORK", name).replace("DATA", data)
         steps = [{"use": "train", **train}, *([{"use": "prune", **prune}] if prune else []), *END]
         for step in steps:
             text += "\n[[steps]]\n" + "".join(f"{key} = {value!r}\n" for key, value in step.items())
+        if data in SCORED:
+            text = f'loss = "scores:{data}_loss"\nmetric = "scores:{data}_metric"\n' + text
         (folder / "edgekit.toml").write_text(text)
-        (done,) = build(load_project(folder), [find_target("x86-vnni")], Silent()).targets
+        (done,) = build(load_project(folder), [find_target(target)], Silent()).targets
         return done
 
     return make
 
 
 def deployed(done: TargetBuild) -> Inspection:
-    """The model in the bundle; and that no gate failed on the way there, with a metric that means something."""
+    """The model in the bundle; and that no gate failed on the way there, with a metric that means something, and that
+    ONNX Runtime gives by itself."""
+    assert by_hand(done) == pytest.approx(done.value)
     gates = {gate.name: gate for gate in done.verdict.gates}
     assert not [gate for gate in gates.values() if gate.status is Status.FAILED]
     assert gates["drop"].status is Status.PASSED, gates["drop"].detail
     return inspected(done.bundle / "model.onnx")
+
+
+def by_hand(done: TargetBuild) -> float:
+    """The deployed model's metric, sample by sample."""
+    project = load_project(done.bundle.parent.parent)
+    running = session(done.bundle / "model.onnx", exact=not done.target.saturates)
+    (inputs, targets), outputs = Split(project, Data.EVALUATION).arrays(), []
+    for number in range(len(inputs[0])):
+        feed = {port.name: each[number : number + 1] for port, each in zip(running.get_inputs(), inputs, strict=True)}
+        outputs.append(running.run(None, feed)[0])
+    if project.metric == "accuracy":
+        return 100.0 * float((np.concatenate(outputs).argmax(1) == targets).mean())
+    along = 1 if project.metric == "scores:steps_metric" else 0
+    name = project.metric.partition(":")[2]
+    return float(getattr(scores, name)(np.concatenate(outputs, along), targets))
 
 
 def notes(done: TargetBuild, step: str) -> dict[str, object]:
@@ -109,3 +139,52 @@ def test_batch_norms_that_lag(built_network: MakeBuild) -> None:
     assert found.macs == notes(done, "export")["macs"] == 256 * 16 * 9 + body + 24 * 64 + 64 * 10
     assert floats(found) == {"HardSigmoid": 11, "Mul": 8}, "the runtime has no integer kernel for them"
     assert found.float_operators == 19
+
+
+@pytest.mark.slow
+def test_a_causal_decoder(built_network: MakeBuild) -> None:
+    done = built_network("decoder", "steps", {"epochs": 20, "learning_rate": 0.003})
+    found = deployed(done)
+    assert done.value > 97 and done.value > done.float_value - 1
+    length, width, hidden = model.SEEN, model.WIDTH, model.HIDDEN
+    layer = 4 * length * width**2 + 2 * length**2 * width + 2 * length * width * hidden
+    assert found.macs == model.LAYERS * layer + length * width * model.NUMBERS
+    assert floats(found) == {"Add": 2, "LayerNormalization": 4, "Softmax": 2}, "the mask is added on floats"
+    assert [port.shape for port in found.outputs] == [(length, "batch", model.NUMBERS)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "gates", "target"), [("lstm", 4, "rpi4"), ("gru", 3, "x86-vnni")])
+def test_recurrent_networks(built_network: MakeBuild, name: str, gates: int, target: str) -> None:
+    done = built_network(name, "digits", {"epochs": 14, "learning_rate": 0.005}, target=target)
+    found = deployed(done)
+    assert done.value > 70 and done.value > done.float_value - 1.5
+    rows, hidden = 32, 24
+    layers = [2 * rows * gates * hidden * (width + hidden) for width in (32, 2 * hidden)]
+    assert found.macs == sum(layers) + 2 * hidden * 32 + 32 * 10
+    assert found.operators[name.upper()] == 2 and found.operators["QGemm"] == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["x86-vnni", "rpi4"])
+def test_a_vision_transformer(built_network: MakeBuild, target: str) -> None:
+    done = built_network("vit", "digits", {"epochs": 15, "learning_rate": 0.002}, target=target)
+    found = deployed(done)
+    assert done.value > 75 and done.value > done.float_value - 1.5
+    length, width, hidden = 17, model.WIDTH, model.HIDDEN
+    layer = 4 * length * width**2 + 2 * length**2 * width + 2 * length * width * hidden
+    assert found.macs == 16 * 64 * width + model.LAYERS * layer + width * 10
+    assert floats(found) == {"Gelu": 2, "LayerNormalization": 5}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["x86-vnni", "rpi4"])
+def test_a_unet(built_network: MakeBuild, target: str) -> None:
+    done = built_network("unet", "shadows", {"epochs": 4, "learning_rate": 0.005}, target=target)
+    found = deployed(done)
+    assert done.value > 85 and done.value > done.float_value - 1
+    whole, half, quarter = 32 * 32, 16 * 16, 8 * 8
+    down = 9 * (whole * 1 * 8 + half * 8 * 16 + quarter * 16 * 32)
+    up = quarter * 32 * 16 * 4 + 9 * (half * 32 * 16 + whole * 24 * 8) + whole * 8
+    assert found.macs == down + up
+    assert found.operators["QLinearConv"] == 6 and found.float_operators == 2, "ConvTranspose and Resize"

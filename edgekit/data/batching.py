@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from edgekit.arrays import Arrays
+from edgekit.arrays import Array, Arrays, Outputs
 from edgekit.errors import DataError
 
 Axes = tuple[int | None, ...]
@@ -20,7 +20,7 @@ def batch_axes(run: Callable[[Arrays], Arrays], inputs: Arrays, fixed: int = 0) 
     return tuple(_grown(*pair) for pair in zip((e.shape for e in two), (e.shape for e in three), strict=True))
 
 
-def joined(parts: Sequence[Arrays], axes: Axes) -> Arrays:
+def joined(parts: Sequence[Outputs[Array]], axes: Axes) -> Outputs[Array]:
     """The outputs of several batches as those of one. What does not follow the samples is kept once where it is always
     the same, else stacked. Raises DataError for outputs of a length that hangs on the data."""
     whole = []
@@ -33,12 +33,12 @@ def joined(parts: Sequence[Arrays], axes: Axes) -> Arrays:
                 same = all(np.array_equal(each, arrays[0], equal_nan=each.dtype.kind == "f") for each in arrays)
                 whole.append(arrays[0] if same else np.stack(arrays))
         except ValueError as error:
-            shapes = sorted({each.shape for each in arrays})
+            first, *_, last = sorted({each.shape for each in arrays})
             raise DataError(
-                f"output {number + 1} has other shapes from batch to batch: {shapes[0]}, {shapes[-1]}",
+                f"the output '{parts[0].names[number]}' has other shapes from batch to batch: {first}, {last}",
                 "give outputs whose shape does not hang on the data: leave non-maximum suppression to the device",
             ) from error
-    return tuple(whole)
+    return Outputs(whole, parts[0].names)
 
 
 def fed(inputs: Arrays, size: int = 1) -> Arrays:
@@ -46,9 +46,9 @@ def fed(inputs: Arrays, size: int = 1) -> Arrays:
     return tuple(each.reshape(-1, size, *each.shape[1:]) for each in inputs)
 
 
-def unfed(outputs: Arrays, axes: Axes) -> Arrays:
+def unfed(outputs: Arrays, axes: Axes, names: Sequence[str]) -> Outputs[Array]:
     """The outputs of feeds, (feeds, ...), as those of one batch."""
-    return joined(list(zip(*outputs, strict=True)), axes)
+    return joined([Outputs(each, names) for each in zip(*outputs, strict=True)], axes)
 
 
 def _repeated(inputs: Arrays, count: int) -> Arrays:

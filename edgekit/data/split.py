@@ -8,21 +8,20 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from edgekit.arrays import Array, Arrays
+from edgekit.arrays import Arrays
 from edgekit.data.randomness import Randomness, drawn_alone
+from edgekit.data.trees import Tree, joined_trees, leaves, mapped
 from edgekit.errors import DataError, EntryPointError
 from edgekit.project.entrypoints import blamed, entry_function
 from edgekit.project.project import Project
 from edgekit.traits import Data
-
-Target = Array | tuple[Array, ...]
 
 
 @dataclass(frozen=True)
 class Batch:
     inputs: Arrays
     """One array for each of the model's inputs, batch axis first."""
-    target: Target
+    target: Tree
     """For classification the labels, shape (batch,), integers."""
 
     def __len__(self) -> int:
@@ -30,8 +29,7 @@ class Batch:
 
     def head(self, count: int) -> "Batch":
         """The first `count` samples."""
-        target = tuple(each[:count] for each in self.target) if isinstance(self.target, tuple) else self.target[:count]
-        return Batch(tuple(each[:count] for each in self.inputs), target)
+        return Batch(tuple(each[:count] for each in self.inputs), mapped(lambda each: each[:count], self.target))
 
 
 class Source(Protocol):
@@ -98,11 +96,11 @@ class Split:
         """The first sample, as a batch of one."""
         return next(iter(self.batches(limit=1)))
 
-    def arrays(self, limit: int | None = None) -> tuple[Arrays, Target]:
+    def arrays(self, limit: int | None = None) -> tuple[Arrays, Tree]:
         """The inputs as one array each, and the targets, of the first `limit` samples."""
         parts = list(self.batches(limit=limit))
         inputs = tuple(np.concatenate([part.inputs[i] for part in parts]) for i in range(len(parts[0].inputs)))
-        return inputs, joined_targets([part.target for part in parts])
+        return inputs, joined_trees([part.target for part in parts])
 
     def digest(self) -> str:
         """The digest of every sample, in the order of the first epoch."""
@@ -119,17 +117,20 @@ class Split:
         if not isinstance(item, tuple | list) or len(item) != 2:
             raise DataError(f"'{self.entry}' gives items that are no (input, target) pair", "return pairs of tensors")
         inputs = tuple(item[0]) if isinstance(item[0], tuple | list) else (item[0],)
-        target = tuple(item[1]) if isinstance(item[1], tuple | list) else item[1]
+        target = item[1]
         for array in inputs:
             if not isinstance(array, np.ndarray):
-                raise DataError(f"'{self.entry}' gives inputs of type {type(array).__name__}", "return torch tensors")
+                raise DataError(
+                    f"'{self.entry}' gives inputs of type {type(array).__name__}",
+                    "return a tensor, or a tuple of tensors in the order of forward's parameters",
+                )
             if array.dtype.kind == "f" and not np.isfinite(array).all():
                 bad = int((~np.isfinite(array.reshape(len(array), -1))).any(1).argmax()) if array.ndim > 1 else 0
                 raise DataError(
                     f"'{self.entry}' has NaN or infinite inputs, first in sample {position + bad} as served",
                     "clean the data before it reaches edgekit",
                 )
-        for array in target if isinstance(target, tuple) else (target,):
+        for array in leaves(target):
             if not isinstance(array, np.ndarray):
                 raise DataError(f"'{self.entry}' gives targets of type {type(array).__name__}", "return torch tensors")
         return Batch(inputs, target)
@@ -167,16 +168,8 @@ class Split:
         )
 
 
-def joined_targets(parts: "list[Target]") -> Target:
-    """Batches of targets joined to one array, or to a tuple of arrays."""
-    first = parts[0]
-    if isinstance(first, tuple):
-        return tuple(np.concatenate([part[i] for part in parts]) for i in range(len(first)))
-    return np.concatenate(parts)
-
-
 def _arrays_of(batch: Batch) -> Arrays:
-    return (*batch.inputs, *(batch.target if isinstance(batch.target, tuple) else (batch.target,)))
+    return (*batch.inputs, *leaves(batch.target))
 
 
 def _source_of(given: Any, entry: str, batch_size: int, shuffled: bool) -> Source:
@@ -185,10 +178,10 @@ def _source_of(given: Any, entry: str, batch_size: int, shuffled: bool) -> Sourc
 
         from edgekit.data.torch_source import TorchSource
 
-        if isinstance(given, Dataset | DataLoader):
+        if isinstance(given, Dataset | DataLoader | list):
             return TorchSource(given, batch_size, shuffled)
     raise EntryPointError(
-        f"'{entry}' returned a {type(given).__name__}, not a Dataset or DataLoader",
+        f"'{entry}' returned a {type(given).__name__}, not a Dataset, a DataLoader or a list",
         "return a torch.utils.data.Dataset of (input, target) pairs, such as a TensorDataset",
     )
 

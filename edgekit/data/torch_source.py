@@ -1,7 +1,7 @@
 """torch's Dataset and DataLoader as a source of batches."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from torch import Generator, Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
@@ -10,15 +10,16 @@ from edgekit.errors import DataError
 
 
 class TorchSource:
-    """A Dataset, put into batches here, or a DataLoader, which makes its own."""
+    """A Dataset or list of samples, put into batches here, or a DataLoader, which makes its own."""
 
-    def __init__(self, given: "Dataset[Any] | DataLoader[Any]", batch_size: int, shuffled: bool) -> None:
+    def __init__(self, given: "Dataset[Any] | DataLoader[Any] | list[Any]", batch_size: int, shuffled: bool) -> None:
         self._given = given
         self._batch_size = batch_size
         self._shuffled = shuffled and not isinstance(given, IterableDataset)
 
     def batches(self, seed: int) -> Iterable[Any]:
-        """(input, target) of each batch, as numpy arrays or tuples of them; anything else as it is served."""
+        """(input, target) of each batch, as numpy arrays, or tuples and dicts of them; anything else as it is
+        served."""
         return (_as_numpy(item) for item in self._loader(seed))
 
     def samples(self) -> int | None:
@@ -35,7 +36,10 @@ class TorchSource:
                 self._given.generator.manual_seed(seed)
             return self._given
         generator = Generator().manual_seed(seed)
-        return DataLoader(self._given, self._batch_size, shuffle=self._shuffled, generator=generator)
+        # Whatever tells its length and gives items by number is a dataset to torch.
+        return DataLoader(
+            cast("Dataset[Any]", self._given), self._batch_size, shuffle=self._shuffled, generator=generator
+        )
 
 
 def _length(sized: Any) -> int | None:
@@ -48,6 +52,8 @@ def _length(sized: Any) -> int | None:
 def _as_numpy(item: Any) -> Any:
     if isinstance(item, tuple | list):
         return tuple(_as_numpy(each) for each in item)
+    if isinstance(item, dict):
+        return {key: _as_numpy(each) for key, each in item.items()}
     if not isinstance(item, Tensor):
         return item
     try:

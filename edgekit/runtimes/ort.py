@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.arrays import Array, Arrays
+from edgekit.arrays import Array, Arrays, Outputs
 from edgekit.errors import ModelError, first_line
 
 # ONNX Runtime ships telemetry; a tool for other people's models switches it off.
@@ -55,20 +55,21 @@ def exact_copy(path: Path, folder: Path) -> Path:
     return folder / path.name
 
 
-def session_outputs(running: Any, inputs: Sequence[Array]) -> Arrays:
+def session_outputs(running: Any, inputs: Sequence[Array]) -> Outputs[Array]:
     """The outputs of one run; `inputs` in the model's order. Raises ModelError when they do not fit."""
     names = [each.name for each in running.get_inputs()]
     if len(names) != len(inputs):
         raise ModelError(f"the model takes {len(names)} inputs, the data has {len(inputs)}", "make both agree")
     try:
-        return tuple(np.asarray(each) for each in running.run(None, dict(zip(names, inputs, strict=True))))
+        given = [np.asarray(each) for each in running.run(None, dict(zip(names, inputs, strict=True)))]
     except Exception as error:
         raise ModelError(
             f"the model does not take these inputs: {first_line(error)}", "check shapes and types: edgekit inspect"
         ) from error
+    return Outputs(given, [each.name for each in running.get_outputs()])
 
 
-def host_outputs(path: Path, inputs: Sequence[Array], *, optimize: bool = True) -> Arrays:
+def host_outputs(path: Path, inputs: Sequence[Array], *, optimize: bool = True) -> Outputs[Array]:
     """The outputs of a model file for one batch, on this machine, with the runtime's own optimization or as written; no
     sum of 8-bit products saturates."""
     return session_outputs(session(path, optimize=optimize, exact=True), inputs)

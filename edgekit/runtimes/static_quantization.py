@@ -13,7 +13,7 @@ from onnx import ModelProto
 
 from edgekit.arrays import Arrays
 from edgekit.errors import StepError, first_line
-from edgekit.model.ports import Port, inputs_of
+from edgekit.model.ports import inputs_of
 from edgekit.model.reading import load_model
 from edgekit.progress import Progress
 from edgekit.runtimes import ort  # noqa: F401  (switches telemetry off before it is imported)
@@ -53,7 +53,9 @@ def quantized_statically(
 
     model = load_model(source)
     ports = inputs_of(model.graph)
-    parts = iter(batches) if method == "minmax" else _even(batches, ports[0])
+    fixed = ports[0].shape[0] if ports[0].shape and isinstance(ports[0].shape[0], int) else 0
+    # The runtime's histograms want all batches of one size.
+    parts = iter(batches) if method == "minmax" and not fixed else _sized(batches, fixed or 1)
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
         def get_next(self) -> dict[str, Any] | None:
@@ -98,12 +100,11 @@ def quantized_statically(
     return batches.samples
 
 
-def _even(batches: Iterator[Arrays], port: Port) -> Iterator[Arrays]:
-    """Samples one by one, or as many as the file takes: the runtime's histograms want all batches of one size."""
-    fixed = port.shape[0] if port.shape and isinstance(port.shape[0], int) else 1
+def _sized(batches: Iterator[Arrays], size: int) -> Iterator[Arrays]:
+    """The same samples, so many at a time; the rest of a batch that fills none is left out."""
     for batch in batches:
-        for start in range(0, len(batch[0]), fixed):
-            yield tuple(each[start : start + fixed] for each in batch)
+        for start in range(0, len(batch[0]) - size + 1, size):
+            yield tuple(each[start : start + size] for each in batch)
 
 
 def _tied(model: ModelProto) -> list[str]:

@@ -34,6 +34,6 @@ class Distill(TrainedStep):
 
         project = context.project
         teacher = saved_module(project, joined[Role.TEACHER]).to(device_of_training())
-        loss = distillation_loss(task_loss(project), teacher, project.model.teacher or "", self.temperature, self.alpha)
+        loss = distillation_loss(task_loss(project), teacher, self.temperature, self.alpha)
         module = saved_module(project, model)
         return trained(module, held_by(model), self.training, context, "distilling the student", loss=loss)

@@ -1,6 +1,7 @@
 """export: a PyTorch module to one ONNX file with a dynamic batch axis, checked against the module."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from edgekit.target import Target
 from edgekit.traits import Data, Format, Role, Trait, facts
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from edgekit.arrays import Arrays
     from edgekit.training.batches import Batch
@@ -54,10 +55,17 @@ class Export(Step):
         samples = next(tensor_batches(context.splits[Data.EVALUATION], limit=_SAMPLES))
         path = context.folder / "model.onnx"
         inputs = project.model.inputs or _forward_names(module, len(samples.inputs))
-        _export(module, samples, inputs, project.model.outputs, path)
+        _export(module, samples, inputs, project.model.outputs, path, batch="batch")
+        singles = [Batch(tuple(each[i : i + 1] for each in samples.inputs), None) for i in range(min(len(samples), 4))]
+        compared = [samples, singles[0]]
+        if _fixes_batch(path):
+            context.progress.note(
+                "forward fixes the number of samples, as len(x) does and x.shape[0] does not: the file takes one"
+            )
+            _export(module, singles[0], inputs, project.model.outputs, path, batch=None)
+            compared = singles
         strip_annotations(path)
-        one = Batch(tuple(each[:1] for each in samples.inputs), None)
-        worst = max(_difference(module, path, batch) for batch in (samples, one))
+        worst = max(_difference(module, path, batch) for batch in compared)
         if worst > _TOLERANCE:
             raise StepError(
                 f"the exported model differs from the module by {worst:.1e} of its largest output",
@@ -67,45 +75,85 @@ class Export(Step):
         return Outcome(path, {**described(path), "parity": worst, "parity_samples": len(samples)})
 
 
-def _export(module: "nn.Module", batch: "Batch", inputs: Sequence[str], outputs: Sequence[str], path: Path) -> None:
+def _fixes_batch(path: Path) -> bool:
+    from edgekit.model.ports import inputs_of
+    from edgekit.model.reading import load_model
+
+    return any(isinstance(port.shape[0], int) for port in inputs_of(load_model(path).graph))
+
+
+def _export(
+    module: "nn.Module",
+    samples: "Batch",
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    path: Path,
+    *,
+    batch: str | None,
+) -> None:
+    """Write the file, its first axes dynamic by the name `batch`, or as long as there are samples."""
     import logging
     import warnings
 
     import torch
 
+    from edgekit.model.passes.port_names import port_names
+    from edgekit.model.passes.rewriting import rewritten
+    from edgekit.model.reading import load_model, save_model
     from edgekit.training.modules import outputs_of
 
-    given = outputs_of(module, batch, "the model")
+    given = outputs_of(module, samples)
     if outputs and len(outputs) != len(given):
         raise ModelError(
             f"the model has {len(given)} outputs, edgekit.toml names {len(outputs)}", "correct [model] outputs"
         )
-    if len(inputs) != len(batch.inputs):
+    if len(inputs) != len(samples.inputs):
         raise ModelError(
-            f"the data has {len(batch.inputs)} inputs, edgekit.toml names {len(inputs)}",
+            f"the data has {len(samples.inputs)} inputs, edgekit.toml names {len(inputs)}",
             "correct [model] inputs",
         )
-    names = list(outputs) or (["output"] if len(given) == 1 else [f"output_{i}" for i in range(len(given))])
+    names = list(outputs) or [f"{name}_output" if name in inputs else name for name in given.names]
+    if twice := sorted(name for name in {*inputs, *names} if [*inputs, *names].count(name) > 1):
+        raise ModelError(f"two inputs or outputs are called '{twice[0]}'", "correct [model] inputs and outputs")
+    # torch.export takes an axis of length 1 for a constant.
+    given_inputs = tuple(each[:2].repeat(2, *[1] * (each.ndim - 1))[:2] for each in samples.inputs)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _masks_as_given():
         warnings.simplefilter("ignore")
         try:
             torch.onnx.export(
                 module,
-                tuple(each[:2].repeat(2, *[1] * (each.ndim - 1))[:2] for each in batch.inputs),
+                given_inputs if batch else samples.inputs,
                 str(path),
-                input_names=list(inputs),
-                output_names=names,
-                dynamic_shapes=tuple({0: torch.export.Dim("batch")} for _ in batch.inputs),
+                dynamic_shapes=tuple({0: torch.export.Dim(batch)} for _ in samples.inputs) if batch else None,
                 dynamo=True,
                 external_data=False,
                 verbose=False,
             )
         except Exception as error:
             raise ModelError(
-                f"torch.onnx cannot export the model: {first_line(error)}",
+                f"torch.onnx cannot export the model: {first_line(error.__cause__ or error)}",
                 "keep Python branches on tensor values and fixed batch sizes out of forward; --debug shows the report",
             ) from error
+    save_model(rewritten(load_model(path), port_names(inputs, names)), path)
+
+
+@contextmanager
+def _masks_as_given() -> Iterator[None]:
+    """PyTorch's transformer layers use an attention mask as it is given: otherwise they look at its values to find out
+    whether it is causal, which cannot be exported."""
+    from torch.nn.modules import transformer
+
+    def told(mask: "Tensor | None", is_causal: bool | None = None, size: int | None = None) -> bool:
+        del mask, size
+        return bool(is_causal)
+
+    looks = transformer._detect_is_causal_mask
+    transformer._detect_is_causal_mask = told
+    try:
+        yield
+    finally:
+        transformer._detect_is_causal_mask = looks
 
 
 def _forward_names(module: "nn.Module", count: int) -> list[str]:
@@ -160,4 +208,4 @@ def _module_outputs(module: "nn.Module", inputs: "Arrays") -> "Arrays":
     from edgekit.training.modules import outputs_of
 
     with torch.no_grad():
-        return tuple(each.numpy() for each in outputs_of(module, unlabelled(inputs), "the model"))
+        return tuple(each.numpy() for each in outputs_of(module, unlabelled(inputs)))

@@ -10,6 +10,7 @@ from torch import Tensor
 from edgekit.arrays import Array, Arrays
 from edgekit.data.split import Batch as ArrayBatch
 from edgekit.data.split import Split
+from edgekit.data.trees import mapped
 
 
 @dataclass(frozen=True)
@@ -17,15 +18,14 @@ class Batch:
     inputs: tuple[Tensor, ...]
     """One tensor for each of the model's inputs, batch axis first."""
     target: Any
-    """A tensor, or a tuple of tensors; for classification the labels, shape (batch,), integers."""
+    """A tensor, or tuples and dicts of them; for classification the labels, shape (batch,), integers."""
 
     def __len__(self) -> int:
         return len(self.inputs[0])
 
     def on(self, device: torch.device) -> "Batch":
         """The same batch on another device."""
-        target = tuple(t.to(device) for t in self.target) if isinstance(self.target, tuple) else self.target
-        target = target.to(device) if isinstance(target, Tensor) else target
+        target = None if self.target is None else mapped(lambda each: each.to(device), self.target)
         return Batch(tuple(each.to(device) for each in self.inputs), target)
 
 
@@ -45,11 +45,7 @@ def unlabelled(inputs: Arrays) -> Batch:
 
 
 def _as_tensors(batch: ArrayBatch) -> Batch:
-    target = batch.target
-    return Batch(
-        tuple(_tensor(each) for each in batch.inputs),
-        tuple(_tensor(each) for each in target) if isinstance(target, tuple) else _tensor(target),
-    )
+    return Batch(tuple(_tensor(each) for each in batch.inputs), mapped(_tensor, batch.target))
 
 
 def _tensor(array: Array) -> Tensor:

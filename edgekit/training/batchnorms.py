@@ -49,7 +49,7 @@ def reestimate(module: nn.Module, split: Split) -> None:
     with torch.no_grad():
         for batch in tensor_batches(split, limit=SAMPLES):
             if norms and len(batch) > 1:
-                outputs_of(module, batch.on(device), split.entry)
+                outputs_of(module, batch.on(device))
     for each, (momentum, statistics) in zip(norms, before, strict=True):
         each.momentum = momentum
         if not each.num_batches_tracked:
@@ -97,10 +97,10 @@ def fold(module: nn.Module, example: Batch) -> None:
     """
     module.eval()
     with torch.no_grad():
-        before = outputs_of(module, example, "the model")
+        before = outputs_of(module, example)
         for layer, norm in _pairs(module, example):
             _fold(layer, norm)
-        after = outputs_of(module, example, "the model")
+        after = outputs_of(module, example)
     for left, right in zip(before, after, strict=True):
         if (left - right).abs().max() > _TOLERANCE * left.abs().max():
             raise StepError(
@@ -133,7 +133,7 @@ def _pairs(module: nn.Module, example: Batch) -> list[tuple[nn.Module, _BatchNor
         elif isinstance(each, _BatchNorm) and each.affine and each.track_running_stats:
             hooks.append(each.register_forward_pre_hook(taken))
     try:
-        outputs_of(module, example, "the model")
+        outputs_of(module, example)
     finally:
         for hook in hooks:
             hook.remove()

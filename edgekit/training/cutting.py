@@ -195,7 +195,7 @@ def _is_layer(module: nn.Module) -> bool:
 
 def _outputs(module: nn.Module, example: Batch) -> tuple[Tensor, ...]:
     with torch.no_grad():
-        return outputs_of(module, example, "the model")
+        return outputs_of(module, example)
 
 
 def _last_layers(module: nn.Module, example: Batch, names: Collection[str]) -> set[str]:
@@ -211,7 +211,7 @@ def _last_layers(module: nn.Module, example: Batch, names: Collection[str]) -> s
     for name in names:
         copy.get_submodule(name).register_forward_hook(lambda _, __, output, name=name: note(name, output))
     with torch.enable_grad():
-        outputs = outputs_of(copy, example, "the model")
+        outputs = outputs_of(copy, example)
     return {made[each] for each in _reached([output.grad_fn for output in outputs], made) if each in made}
 
 

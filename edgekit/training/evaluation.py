@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from edgekit.arrays import Array, Arrays
+from edgekit.arrays import Array, Arrays, Outputs
 from edgekit.data.batching import batch_axes, joined
-from edgekit.data.split import Split, joined_targets
+from edgekit.data.split import Split
+from edgekit.data.trees import joined_trees
 from edgekit.project.project import Project
 from edgekit.runtimes.ort import session, session_outputs
 from edgekit.training.batches import unlabelled
@@ -39,7 +40,7 @@ def file_evaluation(path: Path, project: Project, split: Split, *, exact: bool) 
     return _judged(project, *_file_outputs(path, split, exact))
 
 
-def _judged(project: Project, outputs: Arrays, targets: Any) -> Evaluation:
+def _judged(project: Project, outputs: Outputs[Array], targets: Any) -> Evaluation:
     value = metric_value(project, outputs, targets)
     chance = chance_value(project, outputs, targets, value)
     return Evaluation(value, item_scores(project, outputs, targets), chance)
@@ -50,14 +51,14 @@ def module_metric(module: nn.Module, project: Project, split: Split) -> float:
     return module_evaluation(module, project, split).value
 
 
-def _module_outputs(module: nn.Module, split: Split) -> tuple[Arrays, Any]:
+def _module_outputs(module: nn.Module, split: Split) -> tuple[Outputs[Array], Any]:
     """The outputs of a module and the targets, over the whole split. Leaves the module on the CPU."""
     device = device_of_training()
     module.to(device).eval()
 
-    def run(inputs: Arrays) -> Arrays:
-        given = outputs_of(module, unlabelled(inputs).on(device), split.entry)
-        return tuple(each.cpu().numpy() for each in given)
+    def run(inputs: Arrays) -> Outputs[Array]:
+        given = outputs_of(module, unlabelled(inputs).on(device))
+        return Outputs((each.cpu().numpy() for each in given), given.names)
 
     outputs, targets = [], []
     with torch.no_grad():
@@ -66,10 +67,10 @@ def _module_outputs(module: nn.Module, split: Split) -> tuple[Arrays, Any]:
             outputs.append(run(batch.inputs))
             targets.append(batch.target)
     module.cpu()
-    return joined(outputs, axes), joined_targets(targets)
+    return joined(outputs, axes), joined_trees(targets)
 
 
-def _file_outputs(path: Path, split: Split, exact: bool) -> tuple[Arrays, Any]:
+def _file_outputs(path: Path, split: Split, exact: bool) -> tuple[Outputs[Array], Any]:
     """The outputs of an ONNX file on this machine and the targets, over the whole split."""
     running = session(path, exact=exact)
     first = running.get_inputs()[0].shape
@@ -81,4 +82,4 @@ def _file_outputs(path: Path, split: Split, exact: bool) -> tuple[Arrays, Any]:
         for start in range(0, len(batch), size):
             outputs.append(session_outputs(running, tuple(each[start : start + size] for each in batch.inputs)))
         targets.append(batch.target)
-    return joined(outputs, axes), joined_targets(targets)
+    return joined(outputs, axes), joined_trees(targets)

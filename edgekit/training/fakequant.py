@@ -50,7 +50,7 @@ def _ranges(
     module.eval()
     with torch.no_grad():
         for batch in tensor_batches(calibration, limit=samples):
-            outputs_of(module, batch, calibration.entry)
+            outputs_of(module, batch)
     for hook in hooks:
         hook.remove()
     return ranges

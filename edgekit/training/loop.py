@@ -1,6 +1,7 @@
 """The training loop: seeded by epoch, checkpointed by epoch, so that an interrupted run ends in the same weights."""
 
 import math
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from io import BytesIO
@@ -15,6 +16,7 @@ from edgekit.errors import DataError
 from edgekit.files import write_bytes
 from edgekit.progress import Progress
 from edgekit.training.batches import Batch, tensor_batches
+from edgekit.training.batchnorms import has_batch_norms
 from edgekit.training.held import Constraint
 from edgekit.training.modules import device_of_training, outputs_of, seed_everything
 from edgekit.training.tally import Loss, Tally
@@ -57,11 +59,12 @@ def fit(
         if constraint is not None:
             constraint.epoch_started(module, epoch, schedule.epochs)
         tally = Tally()
-        for position, batch in enumerate(tensor_batches(split, epoch)):
+        batches = tensor_batches(split, epoch)
+        for position, batch in enumerate(_but_a_last_one(batches) if has_batch_norms(module) else batches):
             done = (epoch + (position / length if length else 0.0)) / schedule.epochs
             for group in optimizer.param_groups:
                 group["lr"] = schedule.learning_rate * _one_cycle(done)
-            tally.add(*_stepped(module, batch.on(device), loss, optimizer, split, epoch, constraint), batch)
+            tally.add(*_stepped(module, batch.on(device), loss, optimizer, epoch, constraint), batch)
         told = tally.told()
         _save(module, optimizer, checkpoint, epoch + 1, told)
         progress.advanced(
@@ -73,17 +76,25 @@ def fit(
     return {"epochs": schedule.epochs, "device": device.type, **told}
 
 
+def _but_a_last_one(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Batches, but for a last one of a single sample, in which batch norms find no statistics."""
+    largest = 0
+    for batch in batches:
+        if len(batch) > 1 or largest <= 1:
+            yield batch
+        largest = max(largest, len(batch))
+
+
 def _stepped(
     module: nn.Module,
     batch: Batch,
     loss: Loss,
     optimizer: torch.optim.Optimizer,
-    split: Split,
     epoch: int,
     constraint: Constraint | None,
 ) -> tuple[float, Tensor]:
     with constraint.applied(module) if constraint is not None else nullcontext():
-        outputs = outputs_of(module, batch, split.entry)
+        outputs = outputs_of(module, batch)
         value = loss(outputs, batch)
         if not torch.isfinite(value):
             raise DataError(

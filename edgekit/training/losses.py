@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from edgekit.arrays import Outputs
 from edgekit.errors import DataError
 from edgekit.project.entrypoints import entry_function
 from edgekit.project.project import Project
@@ -18,8 +19,9 @@ def task_loss(project: Project) -> Loss:
         return lambda outputs, batch: cross_entropy(outputs[0], batch.target)
     own = entry_function(project.root, project.loss)
 
-    def loss(outputs: tuple[Tensor, ...], batch: Batch) -> Tensor:
-        value: Tensor = own(outputs[0] if len(outputs) == 1 else outputs, batch.target)
+    def loss(outputs: Outputs[Tensor], batch: Batch) -> Tensor:
+        given = outputs[0] if len(outputs) == 1 else outputs.renamed(project.model.outputs)
+        value: Tensor = own(given, batch.target)
         return value
 
     return loss
@@ -39,20 +41,25 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
             f"a label is {low if low < 0 else high}, and the model has {logits.shape[1]} classes",
             f"labels must lie in 0 to {logits.shape[1] - 1}",
         )
-    return F.cross_entropy(logits, labels)
+    return F.cross_entropy(logits, labels.long())
 
 
-def distillation_loss(task: Loss, teacher: nn.Module, teacher_entry: str, temperature: float, alpha: float) -> Loss:
+def distillation_loss(task: Loss, teacher: nn.Module, temperature: float, alpha: float) -> Loss:
     """`alpha` of the soft loss and 1 - `alpha` of the task's.
 
     For two-dimensional outputs (logits) the soft loss is T^2 KL(teacher || student) at temperature T (Hinton, Vinyals,
     Dean, arXiv 1503.02531, section 2); for any other output it is the mean squared difference, averaged over outputs.
+    What the student gives besides in training, as auxiliary heads do, has no teacher and is left to the task's loss.
     """
 
-    def loss(outputs: tuple[Tensor, ...], batch: Batch) -> Tensor:
+    def loss(outputs: Outputs[Tensor], batch: Batch) -> Tensor:
         with torch.no_grad():
-            taught = outputs_of(teacher, batch, teacher_entry)
-        soft = [_soft(mine, theirs, temperature) for mine, theirs in zip(outputs, taught, strict=True)]
+            taught = outputs_of(teacher, batch, "the teacher")
+        if len(taught) > len(outputs):
+            raise DataError(
+                f"the teacher has {len(taught)} outputs and the student {len(outputs)}", "give both the same outputs"
+            )
+        soft = [_soft(mine, theirs, temperature) for mine, theirs in zip(outputs, taught, strict=False)]
         return alpha * torch.stack(soft).mean() + (1 - alpha) * task(outputs, batch)
 
     return loss

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from edgekit.arrays import Outputs
 from edgekit.artifact import Artifact
-from edgekit.errors import EntryPointError, ModelError, first_line
+from edgekit.errors import EdgekitError, EntryPointError, ModelError, first_line
 from edgekit.files import write_bytes
 from edgekit.project.entrypoints import blamed, entry_function
 from edgekit.project.project import Project
@@ -151,7 +152,7 @@ def module_macs(module: nn.Module, batch: Batch) -> int:
     counter = FlopCounterMode(display=False)
     one = Batch(tuple(each[:1] for each in batch.inputs), None)
     with torch.no_grad(), _spelled_out(), counter:
-        outputs_of(module, one, "the model")
+        outputs_of(module, one)
     return int(counter.get_total_flops()) // 2
 
 
@@ -169,22 +170,52 @@ def _spelled_out() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(fast)
 
 
-def outputs_of(module: nn.Module, batch: Batch, entry: str) -> tuple[Tensor, ...]:
-    """The module's outputs for a batch, as a tuple. Raises ModelError when the shapes do not fit."""
+def outputs_of(module: nn.Module, batch: Batch, what: str = "the model") -> Outputs[Tensor]:
+    """The module's outputs for a batch: those of tuples and dicts in a row, None left out, by the names of `_named`.
+
+    Raises ModelError where the module does not take the batch, or gives other things than tensors.
+    """
     try:
         given = module(*batch.inputs)
-    except (RuntimeError, TypeError) as error:
-        shapes = ", ".join(str(tuple(each.shape)) for each in batch.inputs)
+    except EdgekitError:
+        raise
+    except Exception as error:  # whatever a forward may run into
+        told = ", ".join(f"{str(each.dtype).removeprefix('torch.')} {tuple(each.shape)}" for each in batch.inputs)
         raise ModelError(
-            f"'{entry}' does not take inputs of shape {shapes}: {first_line(error)}",
-            "make the model and the data agree on the input's shape",
+            f"{what} does not take inputs of {told}: {first_line(error)}", _remedy(module, batch, error)
         ) from error
-    outputs = (
-        tuple(given.values()) if isinstance(given, dict) else given if isinstance(given, tuple | list) else (given,)
-    )
-    if not all(isinstance(each, Tensor) for each in outputs):
-        raise ModelError(f"'{entry}' does not return tensors", "return a tensor or a tuple of tensors from forward")
-    return tuple(outputs)
+    found = dict(_named(given, ""))
+    wrong = next((each for each in found.values() if not isinstance(each, Tensor)), None)
+    if not found or wrong is not None:
+        raise ModelError(
+            f"{what} gives {'nothing' if not found else f'a {type(wrong).__name__} among its outputs'}",
+            "return tensors from forward, or tuples and dicts of tensors",
+        )
+    return Outputs(found.values(), list(found))
+
+
+def _named(given: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """What a forward gives, by name: keys of dicts, else `output`, or `output_0` and so on where there are several."""
+    if isinstance(given, dict):
+        for key, each in given.items():
+            yield from _named(each, f"{name}_{key}" if name else str(key))
+    elif isinstance(given, tuple | list):
+        for number, each in enumerate(given):
+            yield from _named(each, f"{name or 'output'}_{number}")
+    elif given is not None:
+        yield name or "output", given
+
+
+def _remedy(module: nn.Module, batch: Batch, error: Exception) -> str:
+    """What to do about inputs that a module does not take."""
+    weights = {each.dtype for each in module.parameters() if each.is_floating_point()}
+    given = {each.dtype for each in batch.inputs if each.is_floating_point()}
+    if weights and given and not given & weights:
+        names = [str(min(each, key=str)).removeprefix("torch.") for each in (given, weights)]
+        return f"the data is {names[0]} and the model's weights are {names[1]}: convert the data"
+    if "more than 1 value per channel" in str(error):
+        return "batch norms take the statistics of two samples or more: raise batch_size"
+    return "make the model and the data agree on the inputs' shapes and types"
 
 
 def deep_copy(module: nn.Module) -> nn.Module:

@@ -46,13 +46,13 @@ def survey_of(project: Project, splits: Splits, role: Role) -> Survey:
     batch = next(tensor_batches(split))
     calls = _Calls()
     with calls, torch.no_grad():
-        outputs_of(module, batch, split.entry)
+        outputs_of(module, batch)
     loss = task_loss(project)
     module.train()
     seconds = []
     for _ in range(3):
         started = time.perf_counter()
-        loss(outputs_of(module, batch, split.entry), batch).backward()  # type: ignore[no-untyped-call]
+        loss(outputs_of(module, batch), batch).backward()  # type: ignore[no-untyped-call]
         seconds.append(time.perf_counter() - started)
     layers = [each for each in module.modules() if isinstance(each, (*_CONVOLUTIONS, nn.Linear))]
     channels = [int(getattr(each, "out_channels", 0) or getattr(each, "out_features", 0)) for each in layers]

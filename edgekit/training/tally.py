@@ -6,12 +6,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from edgekit.arrays import Outputs
 from edgekit.data.split import Split
 from edgekit.errors import EdgekitError
 from edgekit.training.batches import Batch, tensor_batches
 from edgekit.training.modules import device_of_training, outputs_of
 
-Loss = Callable[[tuple[Tensor, ...], Batch], Tensor]
+Loss = Callable[[Outputs[Tensor], Batch], Tensor]
 """(the module's outputs, the batch) -> a scalar."""
 
 
@@ -55,7 +56,7 @@ def tally_at_rest(module: nn.Module, split: Split, loss: Loss, samples: int) -> 
     tally = Tally()
     with torch.no_grad():
         for batch in tensor_batches(split, limit=samples):
-            outputs = outputs_of(module, batch.on(device), split.entry)
+            outputs = outputs_of(module, batch.on(device))
             try:
                 value = loss(outputs, batch.on(device)).item()
             except EdgekitError:

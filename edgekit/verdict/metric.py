@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.arrays import Array, Arrays
+from edgekit.arrays import Array, Outputs
+from edgekit.data.trees import leaves, mapped
 from edgekit.errors import DataError, EntryPointError, ProjectError
 from edgekit.project.entrypoints import blamed, entry_function
 from edgekit.project.project import Project
@@ -12,10 +13,10 @@ from edgekit.project.project import Project
 _DEALT = 3
 
 
-def metric_value(project: Project, outputs: Arrays, targets: Any) -> float:
+def metric_value(project: Project, outputs: Outputs[Array], targets: Any) -> float:
     """The metric of a model's outputs over a whole split: per cent for accuracy, else the metric's own unit.
 
-    `outputs` holds one array for each of the model's outputs; `targets` is an array or a tuple of arrays. Raises
+    `outputs` holds one array for each of the model's outputs; `targets` is a tree of arrays. Raises
     DataError for labels out of range and EntryPointError when the project's function gives no finite number.
     """
     if project.metric == "accuracy":
@@ -23,7 +24,7 @@ def metric_value(project: Project, outputs: Arrays, targets: Any) -> float:
     if ":" not in project.metric:
         raise ProjectError(f"no metric '{project.metric}'", 'use metric = "accuracy" or metric = "module:function"')
     function = entry_function(project.root, project.metric)
-    value = function(outputs[0] if len(outputs) == 1 else outputs, targets)
+    value = function(outputs[0] if len(outputs) == 1 else outputs.renamed(project.model.outputs), targets)
     with blamed(f"'{project.metric}'"):
         number = float(value)
     if not np.isfinite(number):
@@ -31,14 +32,14 @@ def metric_value(project: Project, outputs: Arrays, targets: Any) -> float:
     return number
 
 
-def chance_value(project: Project, outputs: Arrays, targets: Any, value: float) -> float | None:
+def chance_value(project: Project, outputs: Outputs[Array], targets: Any, value: float) -> float | None:
     """What a model that knows nothing of its input may reach, `value` being the metric; None where that cannot be told.
 
     For accuracy, always the commonest label, and two standard errors of this many samples. For a project's own
     function, the best of three values with the targets dealt out in another order; None where the order makes no
     difference to it.
     """
-    count = len(targets[0] if isinstance(targets, tuple) else targets)
+    count = len(next(leaves(targets)))
     if project.metric == "accuracy":
         share = float(np.bincount(targets).max()) / count
         return 100.0 * (share + 2.0 * float(np.sqrt(share * (1.0 - share) / count)))
@@ -46,12 +47,11 @@ def chance_value(project: Project, outputs: Arrays, targets: Any, value: float) 
     dealt_values = []
     for _ in range(_DEALT):
         order = random.permutation(count)
-        dealt = tuple(each[order] for each in targets) if isinstance(targets, tuple) else targets[order]
-        dealt_values.append(metric_value(project, outputs, dealt))
+        dealt_values.append(metric_value(project, outputs, mapped(lambda each, order=order: each[order], targets)))
     return None if set(dealt_values) == {value} else max(dealt_values)
 
 
-def item_scores(project: Project, outputs: Arrays, targets: Any) -> Array | None:
+def item_scores(project: Project, outputs: Outputs[Array], targets: Any) -> Array | None:
     """Each sample's share in the metric, shape (samples,): 100 or 0 for accuracy; None for a project's own function,
     which is not a mean over samples."""
     if project.metric != "accuracy":

@@ -14,7 +14,7 @@ from edgekit.traits import Fidelity
 from edgekit.verdict.gates import Gate, Status, memory_gate, parity_gate, shapes_of, why_not
 
 if TYPE_CHECKING:
-    from edgekit.arrays import Array, Arrays
+    from edgekit.arrays import Array, Arrays, Outputs
     from edgekit.runners.runner import Result, Runner
 
 _SAMPLES = 1024
@@ -135,13 +135,14 @@ class _Samples:
     complete: bool
     """Whether these are all that the split has."""
 
-    def joined(self, path: Path, outputs: "Arrays") -> "Arrays":
+    def joined(self, path: Path, outputs: "Arrays") -> "Outputs[Array]":
         """What a model file gave for the feeds as its outputs for one batch."""
         from edgekit.data.batching import batch_axes, unfed
         from edgekit.runtimes.ort import host_outputs
 
         first = tuple(each[0] for each in self.feeds)
-        return unfed(outputs, batch_axes(lambda inputs: host_outputs(path, inputs), first, self.fixed))
+        axes = batch_axes(lambda inputs: host_outputs(path, inputs), first, self.fixed)
+        return unfed(outputs, axes, host_outputs(path, first).names)
 
 
 def _samples(split: Split, path: Path) -> _Samples:

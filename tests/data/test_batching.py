@@ -1,17 +1,24 @@
 import numpy as np
 import pytest
 
-from edgekit.arrays import Arrays
+from edgekit.arrays import Array, Outputs
 from edgekit.data.batching import batch_axes, fed, joined, unfed
 from edgekit.errors import DataError
 
 X = (np.arange(20, dtype=np.float32).reshape(5, 4),)
 
 
-def turned(inputs: Arrays) -> Arrays:
+NAMES = ("steps", "last", "rows", "fixed", "same")
+
+
+def turned(inputs: tuple[Array, ...]) -> Outputs[Array]:
     """As a recurrent network: steps first; its last state, layers first; rows of all samples; what hangs on none."""
     (x,) = inputs
-    return x.T[:, :, None], np.stack([x, -x]), x.reshape(-1, 1), np.ones((2, 3)), x
+    return Outputs((x.T[:, :, None], np.stack([x, -x]), x.reshape(-1, 1), np.ones((2, 3)), x), NAMES)
+
+
+def part(array: Array) -> Outputs[Array]:
+    return Outputs([array], ["o"])
 
 
 def test_the_axis_of_the_samples_is_the_one_that_grows_with_them() -> None:
@@ -29,20 +36,22 @@ def test_batches_are_joined_along_their_own_axes() -> None:
 
 
 def test_what_is_no_samples_own_is_kept_once_or_stacked() -> None:
-    assert joined([(np.ones(2),), (np.ones(2),)], (None,))[0].shape == (2,)
-    assert joined([(np.ones(2),), (np.zeros(2),)], (None,))[0].shape == (2, 2)
-    assert joined([(np.array(["a"]),), (np.array(["a"]),)], (None,))[0].tolist() == ["a"]
+    assert joined([part(np.ones(2)), part(np.ones(2))], (None,))[0].shape == (2,)
+    assert joined([part(np.ones(2)), part(np.zeros(2))], (None,))[0].shape == (2, 2)
+    assert joined([part(np.array(["a"])), part(np.array(["a"]))], (None,))[0].tolist() == ["a"]
 
 
 def test_lengths_that_hang_on_the_data_are_refused() -> None:
-    with pytest.raises(DataError, match="output 1 has other shapes from batch to batch"):
-        joined([(np.ones((2, 3)),), (np.ones((2, 1)),)], (0,))
-    with pytest.raises(DataError, match="output 1"):
-        joined([(np.ones(3),), (np.ones(1),)], (None,))
+    with pytest.raises(DataError, match="the output 'o' has other shapes from batch to batch"):
+        joined([part(np.ones((2, 3))), part(np.ones((2, 1)))], (0,))
+    with pytest.raises(DataError, match="the output 'o'"):
+        joined([part(np.ones(3)), part(np.ones(1))], (None,))
 
 
 def test_feeds_give_what_the_batch_gives() -> None:
     assert fed(X)[0].shape == (5, 1, 4) and fed(X, 5)[0].shape == (1, 5, 4)
     runs = [turned(each) for each in zip(*fed(X), strict=True)]
     outputs = tuple(np.stack(each) for each in zip(*runs, strict=True))
-    assert all(np.array_equal(*pair) for pair in zip(unfed(outputs, batch_axes(turned, X)), turned(X), strict=True))
+    assert all(
+        np.array_equal(*pair) for pair in zip(unfed(outputs, batch_axes(turned, X), NAMES), turned(X), strict=True)
+    )

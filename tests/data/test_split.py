@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from edgekit.data.split import Batch, Split, joined_targets
+from edgekit.data.split import Batch, Split
+from edgekit.data.trees import leaves
 from edgekit.errors import DataError, EntryPointError
 from edgekit.project.project import Project, load_project
 from edgekit.traits import Data
@@ -65,6 +66,7 @@ class Stream(IterableDataset):
 def stream(): return Stream(5)
 def nothing(): return Stream(0)
 def singles(): return TensorDataset(torch.zeros(4, 2))
+def listed(): return [(torch.full((2,), float(i)), {"number": torch.tensor(i), "both": (i, 2.0 * i)}) for i in range(5)]
 def loader(): return DataLoader(Stream(5), batch_size=3)
 def shuffled(): return DataLoader(TensorDataset(torch.arange(12.0)[:, None], torch.arange(12)), 5, shuffle=True)
 
@@ -197,9 +199,14 @@ def test_a_stream_that_ends_is_told_in_the_second_epoch_too(entry: Callable[[str
         list(split.batches(1))
 
 
-def test_targets_may_be_tuples() -> None:
-    joined = joined_targets([(np.ones(2), np.zeros(2)), (np.ones(1), np.zeros(1))])
-    assert isinstance(joined, tuple) and [len(each) for each in joined] == [3, 3]
-    assert np.array_equal(joined_targets([np.ones(1), np.zeros(1)]), [1, 0])
-    head = Batch((np.ones((3, 2)),), (np.arange(3), np.zeros(3))).head(2)
-    assert len(head) == 2 and [len(each) for each in head.target] == [2, 2]
+def test_targets_may_be_nested() -> None:
+    head = Batch((np.ones((3, 2)),), {"kind": np.arange(3), "place": (np.zeros(3), np.ones((3, 4)))}).head(2)
+    assert len(head) == 2 and [len(each) for each in leaves(head.target)] == [2, 2, 2]
+
+
+def test_a_list_of_samples_serves_and_targets_keep_their_make(entry: Callable[[str], Split]) -> None:
+    split = entry("listed")
+    assert split.length == 5
+    _, targets = split.arrays()
+    assert sorted(targets["number"]) == [0, 1, 2, 3, 4]
+    assert np.array_equal(targets["both"][1], 2 * targets["number"])

@@ -1,4 +1,5 @@
-"""What the networks learn: which of two words stands in a sentence, the next of a progression, handwritten digits."""
+"""What the networks learn: which of two words stands in a sentence, how a progression goes on, handwritten digits, and
+where they have ink."""
 
 import torch
 from model import LENGTH, NUMBERS, SEEN, WORDS
@@ -28,12 +29,28 @@ class Sentences(Dataset):
         return (self.words[index], self.mask[index]), self.labels[index]
 
 
-def progressions(count: int, seed: int) -> TensorDataset:
+def numbers(count: int, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     first = torch.randint(0, NUMBERS, (count, 1), generator=generator)
     step = torch.randint(1, 3, (count, 1), generator=generator)
-    numbers = (first + step * torch.arange(SEEN + 1)) % NUMBERS
-    return TensorDataset(numbers[:, :SEEN], numbers[:, SEEN])
+    return (first + step * torch.arange(SEEN + 1)) % NUMBERS
+
+
+def progressions(count: int, seed: int) -> TensorDataset:
+    found = numbers(count, seed)
+    return TensorDataset(found[:, :SEEN], found[:, SEEN])
+
+
+def steps(count: int, seed: int) -> TensorDataset:
+    found = numbers(count, seed)
+    return TensorDataset(found[:, :SEEN], found[:, 1:])
+
+
+def shadows(first: int, last: int) -> TensorDataset:
+    """Noisy digits, and where there is ink."""
+    images = digits(first, last).tensors[0]
+    noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(first))
+    return TensorDataset(images + 0.2 * noise, (images > 0.4).float())
 
 
 def digits(first: int, last: int) -> TensorDataset:
@@ -78,3 +95,27 @@ def digits_calibration() -> Dataset:
 
 def digits_evaluation() -> Dataset:
     return digits(1028, 1797)
+
+
+def steps_train() -> Dataset:
+    return steps(1500, 1)
+
+
+def steps_calibration() -> Dataset:
+    return steps(128, 2)
+
+
+def steps_evaluation() -> Dataset:
+    return steps(400, 3)
+
+
+def shadows_train() -> Dataset:
+    return shadows(0, 400)
+
+
+def shadows_calibration() -> Dataset:
+    return shadows(900, 1028)
+
+
+def shadows_evaluation() -> Dataset:
+    return shadows(1028, 1228)

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate, max_pool2d
 
 WORDS, LENGTH, WIDTH, HEADS, HIDDEN, LAYERS = 64, 16, 64, 4, 128, 2
 NUMBERS, SEEN = 97, 8
@@ -122,6 +123,73 @@ class MobileNetV3(nn.Module):
         return self.head(self.body(self.stem(image)).mean((2, 3)))
 
 
+class Decoder(nn.Module):
+    """PyTorch's own layers, steps first and each looking back only: scores of the next number at every step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers, self.places = nn.Embedding(NUMBERS, WIDTH), nn.Embedding(SEEN, WIDTH)
+        layer = nn.TransformerEncoderLayer(WIDTH, HEADS, HIDDEN, dropout=0.0)
+        self.layers = nn.TransformerEncoder(layer, LAYERS, enable_nested_tensor=False)
+        self.register_buffer("ahead", torch.full((SEEN, SEEN), -torch.inf).triu(1), persistent=False)
+        self.head = nn.Linear(WIDTH, NUMBERS)
+
+    def forward(self, seen: Tensor) -> Tensor:
+        x = (self.numbers(seen) + self.places.weight).transpose(0, 1)
+        return self.head(self.layers(x, mask=self.ahead))
+
+
+class Recurrent(nn.Module):
+    """Reads an image row by row, forwards and backwards."""
+
+    def __init__(self, kind: type[nn.RNNBase]) -> None:
+        super().__init__()
+        self.rows = kind(32, 24, num_layers=2, batch_first=True, bidirectional=True)
+        self.head = nn.Sequential(nn.Linear(48, 32), nn.ReLU(), nn.Linear(32, 10))
+
+    def forward(self, image: Tensor) -> Tensor:
+        steps, _ = self.rows(image[:, 0])
+        return self.head(steps.mean(1))
+
+
+class ViT(nn.Module):
+    """Patches of 8 x 8 and a class token through PyTorch's own layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(1, WIDTH, 8, 8)
+        self.token, self.places = nn.Parameter(torch.zeros(1, 1, WIDTH)), nn.Parameter(0.02 * torch.randn(1, 17, WIDTH))
+        layer = nn.TransformerEncoderLayer(
+            WIDTH, HEADS, HIDDEN, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+        )
+        self.layers = nn.TransformerEncoder(layer, LAYERS, nn.LayerNorm(WIDTH), enable_nested_tensor=False)
+        self.head = nn.Linear(WIDTH, 10)
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = self.patches(image).flatten(2).transpose(1, 2)
+        x = torch.cat((self.token.expand(len(x), -1, -1), x), 1) + self.places
+        return self.head(self.layers(x)[:, 0])
+
+
+class UNet(nn.Module):
+    """Down to a quarter and up again, by a transposed convolution and by interpolation; each scale joins its like."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.ModuleList((convolution(1, 8), convolution(8, 16), convolution(16, 32)))
+        self.wider = nn.ConvTranspose2d(32, 16, 2, 2)
+        self.up = nn.ModuleList((convolution(32, 16), convolution(24, 8)))
+        self.head = nn.Conv2d(8, 1, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        whole = self.down[0](image)
+        half = self.down[1](max_pool2d(whole, 2))
+        quarter = self.down[2](max_pool2d(half, 2))
+        x = self.up[0](torch.cat((self.wider(quarter), half), 1))
+        x = interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+        return self.head(self.up[1](torch.cat((x, whole), 1)))
+
+
 def masked_bert() -> nn.Module:
     return MaskedBert()
 
@@ -136,3 +204,23 @@ def grouped() -> nn.Module:
 
 def mobilenet_v3() -> nn.Module:
     return MobileNetV3()
+
+
+def decoder() -> nn.Module:
+    return Decoder()
+
+
+def lstm() -> nn.Module:
+    return Recurrent(nn.LSTM)
+
+
+def gru() -> nn.Module:
+    return Recurrent(nn.GRU)
+
+
+def vit() -> nn.Module:
+    return ViT()
+
+
+def unet() -> nn.Module:
+    return UNet()

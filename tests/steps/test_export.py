@@ -37,6 +37,17 @@ def test_wrong_names_are_told(
         run_step(Export(), load_project(make_project({old: new})))
 
 
+def test_where_forward_fixes_the_batch_the_file_takes_one_sample_at_a_time(
+    run_step: Callable[..., Outcome], make_project: Callable[..., Path]
+) -> None:
+    folder = make_project()
+    text = (folder / "model.py").read_text().replace(".flatten(1)", ".reshape(len(image), -1)")
+    (folder / "model.py").write_text(text)
+    done = run_step(Export(), load_project(folder))
+    assert host_outputs(done.path, (np.zeros((1, 1, 8, 8), np.float32),))[0].shape == (1, 4)
+    assert onnx.load(done.path).graph.input[0].type.tensor_type.shape.dim[0].dim_value == 1
+
+
 BRANCHING = "if float(image.sum()) > 0:\n            image = image + 1\n        features = self.first(image)"
 MIXING = "features = self.first(image) - image.mean(0, keepdim=True)"
 RANDOM = "import torch\n        features = self.first(image + torch.rand_like(image))"

@@ -1,12 +1,14 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from edgekit.data.split import Split
 from edgekit.errors import DataError
 from edgekit.progress import Silent
-from edgekit.project.project import Project
+from edgekit.project.project import Project, load_project
 from edgekit.training.evaluation import module_metric
 from edgekit.training.loop import Schedule, fit
 from edgekit.training.losses import task_loss
@@ -73,6 +75,22 @@ def test_a_loss_that_runs_away_is_told(tiny: Project, tmp_path: Path) -> None:
             "",
         )
     assert "learning_rate" in raised.value.hint
+
+
+@pytest.mark.parametrize(("samples", "seen"), [(17, 16), (18, 18), (16, 16)])
+def test_batch_norms_are_spared_a_last_batch_of_one(
+    make_project: Callable[..., Path], tmp_path: Path, samples: int, seen: int
+) -> None:
+    folder = make_project()
+    text = (folder / "data.py").read_text()
+    (folder / "data.py").write_text(text.replace("images(96, 1)", f"images({samples}, 1)"))
+    project = load_project(folder)
+    module = nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.BatchNorm1d(8), nn.Linear(8, 4))
+    counted: list[int] = []
+    module[0].register_forward_hook(lambda _, __, output: counted.append(len(output)))
+    schedule = Schedule(epochs=1, learning_rate=0.01, weight_decay=0.0)
+    fit(module, Split(project, Data.TRAIN), task_loss(project), schedule, tmp_path / "c.pt", Silent(), "training")
+    assert sum(counted) == seen
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here")

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from edgekit.arrays import Outputs
 from edgekit.errors import DataError
 from edgekit.training.batches import Batch
 from edgekit.training.losses import cross_entropy, distillation_loss
@@ -23,9 +24,9 @@ class Fixed(nn.Module):
 
 def loss(student: torch.Tensor, teacher: torch.Tensor, temperature: float, alpha: float) -> float:
     function = distillation_loss(
-        lambda outputs, batch: cross_entropy(outputs[0], batch.target), Fixed(teacher), "t", temperature, alpha
+        lambda outputs, batch: cross_entropy(outputs[0], batch.target), Fixed(teacher), temperature, alpha
     )
-    return float(function((student,), Batch((torch.zeros(len(student), 1),), LABELS)))
+    return float(function(Outputs([student], ["output"]), Batch((torch.zeros(len(student), 1),), LABELS)))
 
 
 def test_hintons_loss_is_the_divergence_of_softened_outputs_times_the_square_of_the_temperature() -> None:
@@ -45,8 +46,8 @@ def test_alpha_weighs_the_teacher_against_the_targets() -> None:
 
 def test_other_outputs_than_logits_are_compared_by_their_squares() -> None:
     images = torch.ones(2, 1, 4, 4)
-    function = distillation_loss(lambda o, _: o[0].sum() * 0, Fixed(images * 3), "t", 4.0, 1.0)
-    assert float(function((images,), Batch((images,), LABELS))) == pytest.approx(4.0)
+    function = distillation_loss(lambda o, _: o[0].sum() * 0, Fixed(images * 3), 4.0, 1.0)
+    assert float(function(Outputs([images], ["output"]), Batch((images,), LABELS))) == pytest.approx(4.0)
 
 
 @pytest.mark.parametrize(
@@ -66,3 +67,24 @@ def test_labels_that_cannot_be_are_told(labels: torch.Tensor, told: str) -> None
 def test_a_student_with_other_outputs_than_the_teacher_is_told() -> None:
     with pytest.raises(DataError, match=r"the teacher's \(2, 4\)"):
         loss(LOGITS, torch.zeros(2, 4), 1.0, 0.5)
+
+
+@pytest.mark.parametrize("kind", [torch.int32, torch.uint8, torch.int64])
+def test_labels_may_be_integers_of_any_size(kind: torch.dtype) -> None:
+    assert cross_entropy(LOGITS, LABELS.to(kind)) == cross_entropy(LOGITS, LABELS)
+
+
+def test_what_a_student_gives_besides_in_training_is_not_taught() -> None:
+    function = distillation_loss(lambda outputs, _: outputs["extra"].sum(), Fixed(LOGITS), 4.0, 0.5)
+    outputs = Outputs([LOGITS, torch.ones(2)], ["main", "extra"])
+    assert float(function(outputs, Batch((LOGITS,), LABELS))) == pytest.approx(1.0)
+
+
+def test_a_teacher_of_more_outputs_is_told() -> None:
+    class Two(nn.Module):
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            return x, x
+
+    function = distillation_loss(lambda outputs, _: outputs[0].sum(), Two(), 4.0, 0.5)
+    with pytest.raises(DataError, match="the teacher has 2 outputs and the student 1"):
+        function(Outputs([LOGITS], ["output"]), Batch((LOGITS,), LABELS))

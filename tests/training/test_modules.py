@@ -104,10 +104,10 @@ def test_weights_of_another_architecture_are_told(tiny: Project, tmp_path: Path)
 
 def test_inputs_and_outputs_that_do_not_fit_are_told(tiny: Project) -> None:
     module = untrained_module(tiny, Role.STUDENT)
-    with pytest.raises(ModelError, match=r"does not take inputs of shape \(2, 3, 8, 8\)"):
-        outputs_of(module, Batch((torch.zeros(2, 3, 8, 8),), None), "model:student")
-    with pytest.raises(ModelError, match="does not return tensors"):
-        outputs_of(Text(), Batch((X,), None), "model:text")
+    with pytest.raises(ModelError, match=r"the model does not take inputs of float32 \(2, 3, 8, 8\)"):
+        outputs_of(module, Batch((torch.zeros(2, 3, 8, 8),), None))
+    with pytest.raises(ModelError, match="the model gives a str among its outputs"):
+        outputs_of(Text(), Batch((X,), None))
 
 
 class Text(nn.Module):
@@ -253,3 +253,40 @@ def test_macs_of_layers_with_kernels_of_their_own_are_counted(
 
     assert module_macs(First(), Batch((torch.randn(3, *sizes),), None)) == right
     assert torch.backends.mha.get_fastpath_enabled()
+
+
+class Nested(nn.Module):
+    def forward(self, x: torch.Tensor) -> object:
+        return {"logits": x, "hidden": (x + 1, [x + 2, None]), 3: x + 3}
+
+
+def test_outputs_of_any_make_come_in_a_row_by_their_names() -> None:
+    outputs = outputs_of(Nested(), Batch((torch.zeros(1),), None))
+    assert outputs.names == ("logits", "hidden_0", "hidden_1_0", "3")
+    assert [float(each) for each in outputs] == [0.0, 1.0, 2.0, 3.0]
+    assert outputs_of(nn.LSTM(2, 3), Batch((torch.zeros(4, 1, 2),), None)).names == (
+        "output_0",
+        "output_1_0",
+        "output_1_1",
+    )
+    assert outputs_of(nn.Identity(), Batch((torch.zeros(1),), None)).names == ("output",)
+
+
+@pytest.mark.parametrize(
+    ("module", "given", "told", "remedy"),
+    [
+        (
+            nn.Linear(4, 2),
+            torch.zeros(2, 4, dtype=torch.float64),
+            "float64 (2, 4)",
+            "the data is float64 and the model",
+        ),
+        (nn.BatchNorm1d(4), torch.zeros(1, 4), "Expected more than 1 value", "raise batch_size"),
+        (nn.Embedding(4, 2), torch.full((1, 1), 9), "int64 (1, 1): index out of range", "make the model and the data"),
+        (nn.Linear(4, 2), torch.zeros(2, 3), "float32 (2, 3)", "make the model and the data agree"),
+    ],
+)
+def test_the_remedy_blames_the_right_thing(module: nn.Module, given: torch.Tensor, told: str, remedy: str) -> None:
+    with pytest.raises(ModelError) as raised:
+        outputs_of(module, Batch((given,), None))
+    assert told in raised.value.message and remedy in raised.value.hint

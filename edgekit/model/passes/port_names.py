@@ -1,0 +1,34 @@
+"""Names for a graph's inputs and outputs, whatever is called so inside."""
+
+from collections.abc import Sequence
+
+import onnx_ir as ir
+
+from edgekit.model.passes.rewriting import Pass, values_of
+
+
+def port_names(inputs: Sequence[str], outputs: Sequence[str]) -> Pass:
+    """A pass that names the inputs and outputs. An inner tensor of one of these names gets another; an output that is
+    an input, a constant or an earlier output as well gets a tensor of its own."""
+
+    def rename(model: ir.Model) -> None:
+        graph = model.graph
+        for number, value in enumerate(graph.outputs):
+            if value.is_graph_input() or value.is_initializer() or value in list(graph.outputs)[:number]:
+                own = ir.node("Identity", [value])
+                own.outputs[0].type, own.outputs[0].shape = value.type, value.shape
+                graph.append(own)
+                graph.outputs[number] = own.outputs[0]
+        ports = [*graph.inputs, *graph.outputs]
+        names = [*inputs, *outputs]
+        others = [value for value in values_of(graph) if value not in ports]
+        taken = {value.name for value in others} | set(names)
+        for value in others:
+            if value.name in names:
+                while value.name in taken:
+                    value.name = f"{value.name}_"
+                taken.add(value.name)
+        for value, name in zip(ports, names, strict=True):
+            value.name = name
+
+    return rename
