@@ -10,7 +10,7 @@ from onnx.helper import make_tensor_value_info
 from edgekit.model.constants import fold
 from edgekit.model.operators import graphs, nodes, opset_of
 from edgekit.model.ports import ANONYMOUS
-from edgekit.model.standins import gives_floats, standardized
+from edgekit.model.standins import gives_floats, standardized, state_defaults
 
 Dimension = TensorShapeProto.Dimension
 
@@ -92,6 +92,7 @@ def _freely_inferred(model: ModelProto) -> ModelProto:
     """A copy with inferred shapes; of what the file says, only what inference leaves open of the outputs."""
     free = ModelProto()
     free.CopyFrom(model)
+    state_defaults(free)
     del free.graph.value_info[:]
     for value in free.graph.output:
         value.type.tensor_type.ClearField("shape")

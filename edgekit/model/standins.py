@@ -2,7 +2,7 @@
 
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper
 
-from edgekit.model.operators import attribute, graphs, is_standard, opset_of
+from edgekit.model.operators import attribute, graphs, is_standard, nodes, opset_of
 
 # The standard operator whose first output has the same shape, and which inputs it takes.
 _STANDARD = {
@@ -38,12 +38,21 @@ def standardized(model: ModelProto) -> ModelProto:
     that is known here. It is good for shape inference alone."""
     copy = ModelProto()
     copy.CopyFrom(model)
+    state_defaults(copy)
     opset = opset_of(copy)
     for graph in graphs(copy.graph):
         for node in graph.node:
             if not is_standard(node):
                 _standardize(graph, node, opset)
     return copy
+
+
+def state_defaults(model: ModelProto) -> None:
+    """Say of STFT that it is one-sided where it says nothing, which is the standard: onnx 1.18 infers its shape as if
+    it were not."""
+    for node in nodes(model.graph):
+        if node.op_type == "STFT" and is_standard(node) and attribute(node, "onesided", -1) == -1:
+            node.attribute.append(helper.make_attribute("onesided", 1))
 
 
 def gives_floats(node: NodeProto) -> bool:

@@ -31,10 +31,10 @@ def session(path: Path, *, threads: int = 0, optimize: bool = True, exact: bool 
             source = exact_copy(path, Path(folder)) if exact else path
             return onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's exceptions share no base class
-        raise ModelError(
-            f"ONNX Runtime cannot load {path.name}: {first_line(error)}",
-            "check the file with: edgekit inspect",
-        ) from error
+        remedy = "check the file with: edgekit inspect"
+        if "NOT_IMPLEMENTED" in first_line(error):
+            remedy = "the runtime has no kernel for this operator or type: export it from a module of float32 weights"
+        raise ModelError(f"ONNX Runtime cannot load {path.name}: {first_line(error)}", remedy) from error
 
 
 def exact_copy(path: Path, folder: Path) -> Path:

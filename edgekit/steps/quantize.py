@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 _ROUNDS = 3
 """Of quantizing, each with what the one before showed to be lost left in float."""
+_OPSET = 13
+"""The first in which QuantizeLinear takes a scale for each channel."""
+_REWRITTEN = 0.05
+"""Of the largest value: what computing in float32 instead of float16 may change."""
 _SUSPICIOUS = 20.0
 """dB at an output. Eight bits leave more of ordinary networks; where there is less, the graph is walked."""
 _PARTED = 10.0
@@ -79,9 +83,6 @@ class Quantize(Step):
         from edgekit.model.clipping import read_by_branches
         from edgekit.model.counting import described
         from edgekit.model.levels import mixed_tensors, nodes_beside, wiped_tensors
-        from edgekit.model.passes.named_nodes import named_nodes
-        from edgekit.model.passes.plain_gemms import plain_gemms
-        from edgekit.model.passes.rewriting import rewritten
         from edgekit.model.reading import load_model, save_model, strip_annotations
         from edgekit.model.shapes import with_shapes
         from edgekit.runtimes.ort import inner_tensors
@@ -90,9 +91,8 @@ class Quantize(Step):
         split, limit = context.splits[Data.CALIBRATION], context.project.data.calibration_samples
         scheme = self.scheme(context.target.quantization)
         path, prepared = context.folder / "model.onnx", context.folder / "prepared.onnx"
-        source = with_shapes(rewritten(load_model(model.path), named_nodes, plain_gemms))
-        save_model(source, prepared)
-        compared = context.comparison_samples(prepared)
+        compared = context.comparison_samples(model.path)
+        source = _prepared(model.path, prepared, compared.inputs)
         tensors = inner_tensors(prepared, compared.inputs)
         lost = {**mixed_tensors(source, tensors), **wiped_tensors(tensors)}
         kept = {**nodes_beside(source, lost), **read_by_branches(source)}
@@ -126,6 +126,34 @@ class Quantize(Step):
                 "compared_on": compared.origin,
             },
         )
+
+
+def _prepared(path: Path, prepared: Path, inputs: "Arrays") -> "ModelProto":
+    """The model in the form that the quantizer wants, written to `prepared`: float32, Gemms without factors, every node
+    by its name, in an opset whose integers may have a scale for each channel.
+
+    Raises StepError where that changes what it computes.
+    """
+    from edgekit.model.parity import relative_difference
+    from edgekit.model.passes.named_nodes import named_nodes
+    from edgekit.model.passes.plain_gemms import plain_gemms
+    from edgekit.model.passes.rewriting import rewritten
+    from edgekit.model.passes.single_precision import single_precision
+    from edgekit.model.reading import load_model, save_model
+    from edgekit.model.shapes import with_shapes
+    from edgekit.model.versions import raised
+    from edgekit.runtimes.ort import host_outputs
+
+    source = with_shapes(rewritten(raised(load_model(path), _OPSET), single_precision, named_nodes, plain_gemms))
+    save_model(source, prepared)
+    before, after = (host_outputs(each, inputs, optimize=False) for each in (path, prepared))
+    apart = relative_difference(before, after)
+    if apart > _REWRITTEN:
+        raise StepError(
+            f"put in the quantizer's form, the model gives something else: {apart:.1e} of the largest output apart",
+            "leave quantize out of the recipe, and report the model",
+        )
+    return source
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """simplify: the smallest equal graph that onnxsim or onnxslim finds, with shapes inferred and batch norms folded."""
 
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ _TIMEOUT_S = 600
 # imports torch where it can, for what is not used here: two thirds of its time on a small model.
 _SIMPLIFIERS = {
     "onnxsim": """
+import shutil
 import sys
 sys.modules["torch"] = None
 import onnx, onnxsim
@@ -89,6 +91,8 @@ class Simplify(Step):
             save_model(with_shapes(version), path)
             if source.verdict(path)["status"] == "equal":
                 break
+        else:
+            shutil.copyfile(model.path, path)
         for name in _SIMPLIFIERS:
             (context.folder / f"{name}.onnx").unlink(missing_ok=True)
         missing = self.contract.provides - observed_facts(load_model(path))

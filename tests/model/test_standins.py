@@ -65,3 +65,13 @@ def test_some_give_floats_whatever_they_take() -> None:
     assert not gives_floats(own("QLinearAdd", "x s z b t z o z")) and not gives_floats(
         helper.make_node("Add", "xx", "y")
     )
+
+
+def test_stft_is_one_sided_where_it_says_nothing() -> None:
+    nodes = [helper.make_node("STFT", ["x", "step", "window"], ["y"])]
+    ports = [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 64, 1])]
+    end = [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)]
+    constants = [helper.make_tensor("step", TensorProto.INT64, [], [8])]
+    constants.append(helper.make_tensor("window", TensorProto.FLOAT, [16], [1.0] * 16))
+    graph = helper.make_graph(nodes, "g", ports, end, constants)
+    assert known_shapes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]))["y"] == (1, 7, 9, 2)

@@ -238,3 +238,41 @@ def test_a_scale_that_no_kernel_can_use_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StepError, match="'image' gets the scale inf") as raised:
         _check_scales(model)
     assert "-30" in raised.value.hint
+
+
+def old(opset: int, kind: int = TensorProto.FLOAT) -> onnx.ModelProto:
+    """A convolution and a matrix of an older opset, or of another precision."""
+    random = np.random.default_rng(0)
+    dtype = helper.tensor_dtype_to_np_dtype(kind)
+    weights = {"w": (8, 1, 3, 3), "g": (8, 4)}
+    nodes = [
+        helper.make_node("Cast", ["image"], ["x"], to=kind),
+        helper.make_node("Conv", ["x", "w"], ["c"]),
+        helper.make_node("Relu", ["c"], ["r"]),
+        helper.make_node("GlobalAveragePool", ["r"], ["p"]),
+        helper.make_node("Flatten", ["p"], ["f"]),
+        helper.make_node("MatMul", ["f", "g"], ["y"]),
+    ]
+    ports = [
+        helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 1, 8, 8]),
+        helper.make_tensor_value_info("y", kind, ["batch", 4]),
+    ]
+    constants = [
+        numpy_helper.from_array((0.3 * random.standard_normal(shape)).astype(dtype), name)
+        for name, shape in weights.items()
+    ]
+    graph = helper.make_graph(nodes, "old", ports[:1], ports[1:], constants)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=4)
+
+
+@pytest.mark.parametrize(
+    ("opset", "kind"), [(7, TensorProto.FLOAT), (11, TensorProto.FLOAT), (17, TensorProto.FLOAT16)]
+)
+def test_old_opsets_and_half_precision_become_integers_too(
+    run_step: Callable[..., Outcome], tiny: Project, tmp_path: Path, opset: int, kind: int
+) -> None:
+    onnx.save(old(opset, kind), tmp_path / "old.onnx")
+    done = run_step(Quantize(), tiny, tmp_path / "old.onnx")
+    assert done.notes["signal_to_noise_db"]["y"] > 25
+    assert inspected(done.path).weight_types.keys() == {"int8"}
+    assert [each.name for each in onnx.load(done.path).graph.output] == ["y"]
