@@ -111,6 +111,11 @@ def last_line(message: BaseException | str) -> str:
     return next(reversed(_lines(message)), _without_words(message))
 
 
+def all_lines(message: BaseException | str) -> str:
+    """All of its lines in one: where each says a part of what is wrong."""
+    return " ".join(_lines(message)) or _without_words(message)
+
+
 def type_and_line(error: BaseException) -> str:
     """An exception's type, and its first line where it has one."""
     name = type(error).__name__

@@ -1,12 +1,15 @@
 """Measurement: a figure that says what it is of and how it was obtained; and those that need no more than a file or a
 list of latencies."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgekit.traits import Fidelity
+
+if TYPE_CHECKING:
+    from edgekit.model.sizes import Sizes
 
 
 @dataclass(frozen=True)
@@ -24,9 +27,9 @@ class Measurement:
         return asdict(self)
 
 
-def static_measurements(name: str, path: Path, sizes: Mapping[str, int] | None = None) -> list[Measurement]:
+def static_measurements(name: str, path: Path, sizes: "Sizes | None" = None) -> list[Measurement]:
     """What can be counted in a file: bytes, parameters, and, where they are known, multiply-accumulates for one sample,
-    `sizes` being the lengths of dynamic axes by name."""
+    dynamic axes as long as `sizes` tells."""
     from edgekit.model.counting import inspected
 
     found = inspected(path, sizes)

@@ -10,6 +10,7 @@ from edgekit import errors
 from edgekit.errors import (
     EdgekitError,
     StorageError,
+    all_lines,
     did_you_mean,
     first_line,
     last_line,
@@ -100,3 +101,8 @@ except StorageError as error:
         pytest.skip(f"no mount namespace here: {done.stderr.strip()}")
     assert "the disk is full" in done.stdout, done.stderr
     assert "['small']" in done.stdout
+
+
+def test_all_lines_are_told_where_each_says_a_part() -> None:
+    assert all_lines("bad input\n  index: 0 got: 4\n\n expected: 2\n") == "bad input index: 0 got: 4 expected: 2"
+    assert all_lines("") == "no message"

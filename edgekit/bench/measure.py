@@ -1,12 +1,12 @@
 """Measure a model file on this machine, or where a target's instruction set is."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.errors import ModelError, RunError
 from edgekit.measurement import Measurement, latency_measurements, static_measurements
 from edgekit.model.sample import random_feeds
+from edgekit.model.sizes import Sizes
 from edgekit.runners.choice import runner_for
 from edgekit.runners.native import NativeRunner, native_outputs
 from edgekit.runners.runner import Job, Result
@@ -31,7 +31,7 @@ class Bench:
         return all(gate.status is not Status.FAILED for gate in self.gates)
 
 
-def benched(model: Path, target: Target | None, threads: int, seconds: float, shapes: Mapping[str, int]) -> Bench:
+def benched(model: Path, target: Target | None, threads: int, seconds: float, sizes: Sizes) -> Bench:
     """Measure `model` with made-up inputs, batch 1, for `seconds` with so many threads.
 
     For a target that this machine is not, outputs are compared with this machine's, memory is the guest's, and there is
@@ -40,10 +40,10 @@ def benched(model: Path, target: Target | None, threads: int, seconds: float, sh
     if model.suffix == ".tflite":
         raise ModelError(f"{model.name} is a TFLite model, and bench takes ONNX", "name the .onnx file")
     name = model.name
-    counted = static_measurements(name, model, shapes)
+    counted = static_measurements(name, model, sizes)
     runner = runner_for(target) if target else NativeRunner()
     native = runner.fidelity is Fidelity.NATIVE
-    feeds = random_feeds(model, 1 if native else _PARITY_SAMPLES, shapes)
+    feeds = random_feeds(model, 1 if native else _PARITY_SAMPLES, sizes)
     gates: list[Gate] = []
     measured: list[Measurement] = []
     try:

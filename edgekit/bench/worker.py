@@ -55,7 +55,7 @@ def session(onnxruntime: Any, path: str, threads: int) -> Any:
 
 def feed(running: Any, arrays: list[Any], number: int) -> dict[str, Any]:
     """One feed, by the names of the model's inputs."""
-    return {each.name: array[number] for each, array in zip(running.get_inputs(), arrays)}
+    return {each.name: array[number, ...] for each, array in zip(running.get_inputs(), arrays)}
 
 
 def stacked(np: Any, parts: Sequence[Any]) -> Any:

@@ -13,7 +13,11 @@ json_option: Decorator = click.option(
 )
 
 shape_option: Decorator = click.option(
-    "--shape", "shapes", multiple=True, metavar="AXIS=N", help="The length of a dynamic axis other than the batch."
+    "--shape",
+    "shapes",
+    multiple=True,
+    metavar="NAME=N",
+    help="The length of a dynamic axis other than the batch, or an input's whole shape: image=1,3,48,320.",
 )
 
 targets_option: Decorator = click.option(

@@ -1,16 +1,19 @@
-"""--shape AXIS=N"""
+"""--shape AXIS=N, --shape INPUT=N,N,N"""
 
 from collections.abc import Iterable
 
 import click
 
 
-def parsed_shapes(texts: Iterable[str]) -> dict[str, int]:
-    """The lengths of named axes. Raises click.BadParameter for anything but NAME=positive number."""
+def parsed_shapes(texts: Iterable[str]) -> dict[str, tuple[int, ...]]:
+    """Lengths by the name of an axis or of an input. Raises click.BadParameter for anything but NAME=N or NAME=N,N."""
     found = {}
     for text in texts:
-        name, equals, size = text.partition("=")
-        if not (name and equals and size.isdecimal() and int(size) > 0):
-            raise click.BadParameter(f"'{text}' is not AXIS=N, such as sequence=128", param_hint="--shape")
-        found[name] = int(size)
+        name, equals, told = text.rpartition("=")
+        sizes = told.split(",")
+        if not (name and equals and all(size.isdecimal() for size in sizes)):
+            raise click.BadParameter(
+                f"'{text}' is neither AXIS=N nor INPUT=N,N: sequence=128, image=1,3,48,320", param_hint="--shape"
+            )
+        found[name] = tuple(int(size) for size in sizes)
     return found

@@ -1,14 +1,13 @@
 """ONNX files counted: inputs, operators, parameters, multiply-accumulates, what is quantized."""
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from onnx import ModelProto
 
-from edgekit.errors import ModelError, did_you_mean, first_line
+from edgekit.errors import EdgekitError, ModelError, first_line
 from edgekit.model.facts import observed_facts
 from edgekit.model.kinds import operator_kinds
 from edgekit.model.macs import macs_of
@@ -16,6 +15,7 @@ from edgekit.model.operators import operator_counts
 from edgekit.model.ports import Port, inputs_of, outputs_of
 from edgekit.model.reading import load_model
 from edgekit.model.shapes import for_one_sample
+from edgekit.model.sizes import Sizes
 from edgekit.model.stored import weights
 
 
@@ -41,26 +41,19 @@ class Inspection:
         return asdict(self)
 
 
-def inspected(path: Path, sizes: Mapping[str, int] | None = None) -> Inspection:
-    """What can be read in a model file, `sizes` being lengths of its dynamic axes by name. Raises ModelError for a file
-    that is no sound model."""
+def inspected(path: Path, sizes: Sizes | None = None) -> Inspection:
+    """What can be read in a model file, dynamic axes as long as `sizes` tells. Raises ModelError for a file that is no
+    sound model, and for sizes that its inputs cannot have."""
     model = load_model(path)
-    if sizes:
-        _check_axes(model, sizes)
     try:
         return _inspection(model, sizes or {})
+    except EdgekitError:
+        raise
     except Exception as error:  # a damaged graph may break any assumption: names that are no text, nodes without inputs
         raise ModelError(f"{path} is not a valid ONNX model: {first_line(error)}", "export it again") from error
 
 
-def _check_axes(model: ModelProto, sizes: Mapping[str, int]) -> None:
-    axes = {size for port in inputs_of(model.graph) for size in port.shape if isinstance(size, str)}
-    for name in sizes:
-        if name not in axes:
-            raise ModelError(f"no input has a dynamic axis '{name}'", did_you_mean(name, sorted(axes)))
-
-
-def _inspection(model: ModelProto, sizes: Mapping[str, int]) -> Inspection:
+def _inspection(model: ModelProto, sizes: Sizes) -> Inspection:
     graph = model.graph
     types: Counter[str] = Counter()
     for weight in weights(model):

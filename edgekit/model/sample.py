@@ -1,6 +1,5 @@
 """Inputs for a model file: the data's own where they fit, else made up, seeded, of the right shape and type."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +7,9 @@ import numpy as np
 
 from edgekit.arrays import Array, Arrays
 from edgekit.errors import ModelError
-from edgekit.model.ports import Port, batch_of_one, inputs_of
+from edgekit.model.ports import Port, inputs_of
 from edgekit.model.reading import load_model
+from edgekit.model.sizes import Sizes, filled, lengths
 
 COMPARED = 8
 """Samples on which a rewritten file is held against the file that it came from."""
@@ -33,34 +33,32 @@ def comparison_samples(path: Path, given: Arrays) -> Samples:
     return Samples(random_inputs(path, batch=2), "made-up inputs: the calibration samples do not fit")
 
 
-def random_inputs(path: Path, batch: int = 1, shapes: Mapping[str, int] | None = None, seed: int = 0) -> Arrays:
+def random_inputs(path: Path, batch: int = 1, sizes: Sizes | None = None, seed: int = 0) -> Arrays:
     """One array for each input: floats from a standard normal distribution, integers 0 and 1, booleans.
 
-    A dynamic first axis gets `batch`. Raises ModelError for other dynamic axes that `shapes` does not name.
+    Batch axes get `batch`. Raises ModelError for other dynamic axes that `sizes` does not tell.
     """
     random = np.random.default_rng(seed)
     made = []
-    for port in inputs_of(load_model(path).graph):
-        shape = batch_of_one(port, dict(shapes or {}))
-        if port.shape and not isinstance(port.shape[0], int):
-            shape = (batch, *shape[1:])
-        dtype = np.dtype(port.dtype) if port.dtype != "unknown" else None
+    for port in filled(inputs_of(load_model(path).graph), sizes or {}, batch):
+        shape = lengths(port)
+        dtype = None if port.dtype in ("string", "unknown") else np.dtype(port.dtype)
         if dtype is None or dtype.kind not in "fiub":
             raise ModelError(
                 f"input '{port.name}' has type {port.dtype}, for which no input can be made up",
                 "use a tensor of numbers",
             )
         made.append(
-            random.standard_normal(shape).astype(dtype)
+            np.asarray(random.standard_normal(shape), dtype)
             if dtype.kind == "f"
-            else random.integers(0, 2, shape).astype(dtype)
+            else np.asarray(random.integers(0, 2, shape), dtype)
         )
     return tuple(made)
 
 
-def random_feeds(path: Path, count: int, shapes: Mapping[str, int] | None = None) -> Arrays:
+def random_feeds(path: Path, count: int, sizes: Sizes | None = None) -> Arrays:
     """So many feeds of one sample each, (feeds, ...), as `random_inputs` makes them."""
-    made = [random_inputs(path, shapes=shapes, seed=seed) for seed in range(count)]
+    made = [random_inputs(path, sizes=sizes, seed=seed) for seed in range(count)]
     return tuple(np.stack(each) for each in zip(*made, strict=True))
 
 

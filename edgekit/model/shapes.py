@@ -9,7 +9,8 @@ from onnx.helper import make_tensor_value_info
 
 from edgekit.model.constants import fold
 from edgekit.model.operators import graphs, nodes, opset_of
-from edgekit.model.ports import ANONYMOUS
+from edgekit.model.ports import inputs_of
+from edgekit.model.sizes import Sizes, filled
 from edgekit.model.standins import gives_floats, standardized, state_defaults
 
 Dimension = TensorShapeProto.Dimension
@@ -33,22 +34,25 @@ def with_shapes(model: ModelProto) -> ModelProto:
     return inferred
 
 
-def for_one_sample(model: ModelProto, sizes: Mapping[str, int] | None = None) -> ModelProto:
+def for_one_sample(model: ModelProto, sizes: Sizes | None = None) -> ModelProto:
     """A copy in which every tensor, of inner graphs, too, has the shape and type that it has for one sample, where they
-    can be inferred: the dynamic first axes of the inputs are 1 wherever they go, others as named in `sizes`.
+    can be inferred: the batch axes of the inputs are 1 wherever they go, others as long as `sizes` tells. Raises
+    ModelError for sizes that the inputs cannot have.
 
     The model's own functions are inlined, and large initializers have no values: it is good for reading alone.
     """
     copy = _skeleton(model)
-    bound = {**_batch_axes(copy.graph), **(sizes or {})}
-    for value in (*copy.graph.input, *copy.graph.output, *copy.graph.value_info):
-        for dim in value.type.tensor_type.shape.dim:
-            if dim.dim_param in bound:
-                dim.dim_value = bound[dim.dim_param]
+    ports = {port.name: port for port in filled(inputs_of(copy.graph), sizes or {})}
+    bound = {}
     for value in copy.graph.input:
-        for axis, dim in enumerate(value.type.tensor_type.shape.dim):
-            if not dim.HasField("dim_value") and not dim.dim_param and (axis == 0 or ANONYMOUS in bound):
-                dim.dim_value = bound.get(ANONYMOUS, 1)
+        for dim, size in zip(_dims(value), ports[value.name].shape if value.name in ports else (), strict=False):
+            if isinstance(size, int):
+                bound[dim.dim_param] = size
+                dim.dim_value = size
+    for value in (*copy.graph.output, *copy.graph.value_info):
+        for dim in _dims(value):
+            if dim.dim_param and dim.dim_param in bound:
+                dim.dim_value = bound[dim.dim_param]
     stored = [_copied(value) for value in (*copy.graph.output, *copy.graph.value_info) if _shape(value) is not None]
     del copy.graph.value_info[:]
     for value in copy.graph.output:
@@ -83,8 +87,8 @@ def types_of(graph: GraphProto) -> dict[str, int]:
     return known
 
 
-def known_shapes(model: ModelProto, sizes: Mapping[str, int] | None = None) -> dict[str, tuple[int, ...]]:
-    """The shapes for one sample by tensor of the outer graph, dynamic axes as long as `sizes` says."""
+def known_shapes(model: ModelProto, sizes: Sizes | None = None) -> dict[str, tuple[int, ...]]:
+    """The shapes for one sample by tensor of the outer graph, dynamic axes as long as `sizes` tells."""
     return shapes_of(for_one_sample(model, sizes).graph)
 
 
@@ -130,9 +134,10 @@ def _symbolic(model: ModelProto, inferred: GraphProto, names: Sequence[str]) -> 
     named axes are, or in proportion to one of them. Found by inferring them for several lengths of each axis."""
     stated = {value.name: value for value in (*inferred.value_info, *inferred.output)}
     lengths = dict(zip(names, _PRIMES, strict=False))
-    first = for_one_sample(model, lengths).graph
+    told = {name: (size,) for name, size in lengths.items()}
+    first = for_one_sample(model, told).graph
     shapes, types = shapes_of(first), types_of(first)
-    others = {name: known_shapes(model, {**lengths, name: 2 * size}) for name, size in lengths.items()}
+    others = {name: known_shapes(model, {**told, name: (2 * size,)}) for name, size in lengths.items()}
     found = []
     for name, shape in shapes.items():
         if name not in types or (name in stated and _is_whole(stated[name])):
@@ -198,12 +203,6 @@ def _copied(value: ValueInfoProto) -> ValueInfoProto:
 
 def _dims(value: ValueInfoProto) -> Sequence[Dimension]:
     return list(value.type.tensor_type.shape.dim)
-
-
-def _batch_axes(graph: GraphProto) -> dict[str, int]:
-    """The names of the inputs' dynamic first axes, each with the size 1."""
-    first = [value.type.tensor_type.shape.dim[0] for value in graph.input if value.type.tensor_type.shape.dim]
-    return {dim.dim_param: 1 for dim in first if dim.dim_param}
 
 
 def _skeleton(model: ModelProto) -> ModelProto:

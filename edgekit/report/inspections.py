@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from edgekit.model.counting import Inspection
 from edgekit.model.ports import Port
+from edgekit.model.sizes import filled, option
 from edgekit.report.tables import table
 
 SCHEMA = 1
@@ -43,8 +44,8 @@ def inspection_json(path: Path, found: Inspection) -> str:
 
 def _unknown(found: Inspection) -> str:
     """Why there are no MACs, and what would help."""
-    named = [size for port in found.inputs for size in port.shape[1:] if isinstance(size, str)]
-    return f"{found.macs_unknown}; say how long it is: --shape {named[0]}=128" if named else found.macs_unknown
+    left = [port for port in filled(found.inputs, {}) if any(isinstance(size, str) for size in port.shape)]
+    return f"{found.macs_unknown}; say how long it is: {option(left[0])}" if left else found.macs_unknown
 
 
 def _shape(port: Port) -> str:

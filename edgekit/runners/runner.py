@@ -1,19 +1,21 @@
 """Runner: a place where a model file runs, and what comes back from it."""
 
 import json
+import re
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from edgekit.arrays import Arrays
-from edgekit.errors import RunError, last_line
+from edgekit.errors import RunError, all_lines
 from edgekit.traits import Fidelity
 
 WORKER = Path(__file__).parent.parent / "bench" / "worker.py"
@@ -163,12 +165,21 @@ def _fault(code: int, words: str, cpu: str, job: Job, expired: bool) -> tuple[st
             f"the runtime died of SIGILL on {cpu}: it used an instruction that this CPU does not have",
             "pin another version of the runtime in the target's [runtime]",
         )
-    last = last_line(words)
+    last = _last_words(words)
     if number == signal.SIGKILL or any(mark in last for mark in _OUT_OF_MEMORY):
         return f"the model ran out of memory on {cpu}", "make the model smaller, or choose a target with more memory"
     if number:
         return (
-            f"the runtime died of {signal.Signals(number).name} on {cpu}",
+            f"the runtime died of {signal.Signals(number).name} on {cpu}{f': {last}' if words.strip() else ''}",
             "run again with --debug; report it if it repeats",
         )
     return f"the model failed on {cpu}: {last}", "look at the model with: edgekit inspect"
+
+
+def _last_words(text: str) -> str:
+    """What a process said of its end: the exception of its last traceback with all its lines, else its last lines."""
+    _, traceback, told = text.rpartition("Traceback (most recent call last):\n")
+    lines = told.splitlines()
+    if traceback:
+        lines = list(dropwhile(lambda line: not line or line[0].isspace(), lines))
+    return re.sub(r"^(\w+\.)+(?=\w+:)", "", all_lines("\n".join(lines if traceback else lines[-3:])))

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from edgekit.arrays import Array, Arrays, Outputs
-from edgekit.errors import ModelError, first_line
+from edgekit.bench.worker import as_array, stacked
+from edgekit.errors import ModelError, all_lines, first_line
 
 # ONNX Runtime ships telemetry; a tool for other people's models switches it off.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -34,7 +35,7 @@ def session(path: Path, *, threads: int = 0, optimize: bool = True, exact: bool 
         remedy = "check the file with: edgekit inspect"
         if "NOT_IMPLEMENTED" in first_line(error):
             remedy = "the runtime has no kernel for this operator or type: export it from a module of float32 weights"
-        raise ModelError(f"ONNX Runtime cannot load {path.name}: {first_line(error)}", remedy) from error
+        raise ModelError(f"ONNX Runtime cannot load {path.name}: {all_lines(error)}", remedy) from error
 
 
 def exact_copy(path: Path, folder: Path) -> Path:
@@ -61,10 +62,10 @@ def session_outputs(running: Any, inputs: Sequence[Array]) -> Outputs[Array]:
     if len(names) != len(inputs):
         raise ModelError(f"the model takes {len(names)} inputs, the data has {len(inputs)}", "make both agree")
     try:
-        given = [np.asarray(each) for each in running.run(None, dict(zip(names, inputs, strict=True)))]
+        given = [as_array(np, each) for each in running.run(None, dict(zip(names, inputs, strict=True)))]
     except Exception as error:
         raise ModelError(
-            f"the model does not take these inputs: {first_line(error)}", "check shapes and types: edgekit inspect"
+            f"the model does not take these inputs: {all_lines(error)}", "check shapes and types: edgekit inspect"
         ) from error
     return Outputs(given, [each.name for each in running.get_outputs()])
 
@@ -78,8 +79,8 @@ def host_outputs(path: Path, inputs: Sequence[Array], *, optimize: bool = True) 
 def feed_outputs(path: Path, feeds: Arrays, *, optimize: bool = True) -> Arrays:
     """The outputs of a model file for feeds, (feeds, ...), one by one, otherwise as `host_outputs` takes them."""
     running = session(path, optimize=optimize, exact=True)
-    runs = [session_outputs(running, each) for each in zip(*feeds, strict=True)]
-    return tuple(np.stack(each) for each in zip(*runs, strict=True))
+    runs = [session_outputs(running, [each[number, ...] for each in feeds]) for number in range(len(feeds[0]))]
+    return tuple(stacked(np, each) for each in zip(*runs, strict=True))
 
 
 def inner_tensors(path: Path, inputs: Sequence[Array]) -> dict[str, Array]:

@@ -49,7 +49,8 @@ def parity_gate(
         return Gate("parity", Status.NOT_RUN, f"{result.message}; {result.hint}")
     given = result.outputs[0]
     where = "here" if result.fidelity is Fidelity.NATIVE else f"{result.fidelity} against here"
-    told = f"{len(feeds[0])} samples {where}"
+    count = len(feeds[0])
+    told = f"{count} sample{'s' if count > 1 else ''} {where}"
     if shapes_of(given) != shapes_of(expected):
         return Gate("parity", Status.FAILED, f"{told}: shapes {shapes_of(given)} for {shapes_of(expected)}")
     worst = max(differences(path, feeds, expected, given), key=lambda each: each.apart / each.allowed)

@@ -1,10 +1,14 @@
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from edgekit.bench.measure import benched
 from edgekit.build import Build
-from edgekit.errors import ModelError
+from edgekit.errors import ModelError, RunError
+from edgekit.model.sizes import Sizes
 from edgekit.target import find_target
 from edgekit.traits import Fidelity
 
@@ -42,3 +46,115 @@ def test_another_format_is_told(tmp_path: Path) -> None:
     (tmp_path / "m.tflite").touch()
     with pytest.raises(ModelError, match="TFLite"):
         benched(tmp_path / "m.tflite", None, 1, 0.1, {})
+
+
+Port = tuple[str, int, list[int | str | None]]
+FLOAT, LEARNED = TensorProto.FLOAT, "ai.onnx.ml"
+MAPS = helper.make_sequence_type_proto(
+    helper.make_map_type_proto(TensorProto.INT64, helper.make_tensor_type_proto(FLOAT, []))
+)
+
+
+def saved(
+    folder: Path,
+    nodes: list[onnx.NodeProto],
+    inputs: list[Port],
+    output: onnx.ValueInfoProto,
+    *constants: onnx.TensorProto,
+) -> Path:
+    ports = [helper.make_tensor_value_info(*each) for each in inputs]
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(LEARNED, 3)]
+    graph = helper.make_graph(nodes, "g", ports, [output], list(constants))
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), folder / "m.onnx")
+    return folder / "m.onnx"
+
+
+def tensor(*shape: int | str | None, kind: int = FLOAT) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info("y", kind, list(shape))
+
+
+ANYTHING = {
+    "no batch": ([helper.make_node("Relu", ["x"], ["y"])], [("x", FLOAT, [5])], tensor(5), {}),
+    "a scalar": (
+        [helper.make_node("Mul", ["x", "s"], ["y"])],
+        [("x", FLOAT, ["n", 3]), ("s", FLOAT, [])],
+        tensor("n", 3),
+        {},
+    ),
+    "no names": (
+        [helper.make_node("Relu", ["x"], ["y"])],
+        [("x", FLOAT, [None, 3, None, None])],
+        tensor(None, 3, None, None),
+        {"x": [1, 3, 4, 5]},
+    ),
+    "a state": (
+        [helper.make_node("Add", ["x", "h"], ["y"])],
+        [("x", FLOAT, ["batch", "steps", 4]), ("h", FLOAT, [1, "batch", 4])],
+        tensor("batch", "steps", 4),
+        {"steps": [5]},
+    ),
+    "other first axes": (
+        [helper.make_node("MatMul", ["a", "b"], ["y"])],
+        [("a", FLOAT, [3, 4]), ("b", FLOAT, [4, 5])],
+        tensor(3, 5),
+        {},
+    ),
+    "nothing yet": (
+        [helper.make_node("Concat", ["past", "x"], ["y"], axis=1)],
+        [("past", FLOAT, ["batch", "past", 4]), ("x", FLOAT, ["batch", 1, 4])],
+        tensor("batch", "all", 4),
+        {"past": [0]},
+    ),
+    "lengths by the data": (
+        [helper.make_node("Relu", ["x"], ["r"]), helper.make_node("NonZero", ["r"], ["y"])],
+        [("x", FLOAT, ["n", 6])],
+        tensor(2, "found", kind=TensorProto.INT64),
+        {},
+    ),
+    "maps": (
+        [
+            helper.make_node("Softmax", ["x"], ["p"]),
+            helper.make_node("ZipMap", ["p"], ["y"], domain=LEARNED, classlabels_int64s=[3, 1, 2]),
+        ],
+        [("x", FLOAT, ["n", 3])],
+        helper.make_value_info("y", MAPS),
+        {},
+    ),
+    "strings": (
+        [
+            helper.make_node("ArgMax", ["x"], ["i"], axis=1, keepdims=0),
+            helper.make_node(
+                "LabelEncoder", ["i"], ["y"], domain=LEARNED, keys_int64s=[0, 1, 2], values_strings=["a", "bb", "c"]
+            ),
+        ],
+        [("x", FLOAT, ["n", 3])],
+        tensor("n", kind=TensorProto.STRING),
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ANYTHING)
+def test_whatever_a_model_takes_and_gives_is_measured(name: str, tmp_path: Path) -> None:
+    nodes, inputs, output, sizes = ANYTHING[name]
+    found = benched(saved(tmp_path, nodes, inputs, output), find_target("rpi4"), 1, 0.05, sizes)
+    assert found.gates[0].status.value == "passed", found.gates[0].detail
+    assert "4 samples emulated" in found.gates[0].detail
+
+
+TABLE = numpy_helper.from_array(np.zeros(1, np.float32), "table")
+
+
+@pytest.mark.parametrize(
+    ("given", "sizes", "told"),
+    [
+        (("x", TensorProto.STRING, [1]), {}, "input 'x' has type string"),
+        (("x", TensorProto.INT64, [None, None]), {}, "input 'x' has the dynamic axis '?'"),
+        (("x", TensorProto.INT64, ["n", 3]), {}, "running Gather node.*indices element out of data bounds"),
+    ],
+)
+def test_what_cannot_be_measured_is_told(tmp_path: Path, given: Port, sizes: Sizes, told: str) -> None:
+    nodes = [helper.make_node("Cast", ["x"], ["i"], to=7), helper.make_node("Gather", ["table", "i"], ["y"])]
+    with pytest.raises((ModelError, RunError), match=told) as raised:
+        benched(saved(tmp_path, nodes, [given], tensor(None, None), TABLE), None, 1, 0.05, sizes)
+    assert raised.value.hint

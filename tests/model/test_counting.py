@@ -36,10 +36,10 @@ def test_a_fused_integer_model_is_counted_like_the_float_one(built: Build) -> No
 
 def test_dynamic_axes_take_the_lengths_that_are_named(in_steps: Path) -> None:
     assert inspected(in_steps).macs is None and "the shape of" in inspected(in_steps).macs_unknown
-    assert inspected(in_steps, {"steps": 7}).macs == 7 * 16
-    assert inspected(in_steps, {"steps": 7}).macs_unknown == ""
-    with pytest.raises(ModelError, match="no input has a dynamic axis 'step'") as raised:
-        inspected(in_steps, {"step": 7})
+    assert inspected(in_steps, {"steps": [7]}).macs == 7 * 16
+    assert inspected(in_steps, {"steps": [7]}).macs_unknown == ""
+    with pytest.raises(ModelError, match="no input and no dynamic axis is called 'step'") as raised:
+        inspected(in_steps, {"step": [7]})
     assert "steps" in raised.value.hint
 
 

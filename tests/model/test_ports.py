@@ -1,12 +1,8 @@
-import pytest
+from onnx import TensorProto, helper
 
-from edgekit.errors import ModelError
-from edgekit.model.ports import Port, batch_of_one
+from edgekit.model.ports import Port, port_of
 
 
-def test_a_dynamic_axis_needs_a_length() -> None:
-    port = Port("x", "float32", ("batch", "sequence", 4))
-    assert batch_of_one(port, {"sequence": 7}) == (1, 7, 4)
-    with pytest.raises(ModelError) as raised:
-        batch_of_one(port, {})
-    assert "--shape sequence=" in raised.value.hint
+def test_lengths_that_are_not_known_have_a_name() -> None:
+    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", None, -1, 0, 4])
+    assert port_of(value) == Port("x", "float32", ("batch", "?", "?", 0, 4))

@@ -40,7 +40,7 @@ def test_an_axis_without_a_length_and_strings_are_told(tmp_path: Path) -> None:
     path = model(tmp_path / "m.onnx", ["batch", "sequence"])
     with pytest.raises(ModelError, match="dynamic axis 'sequence'"):
         random_inputs(path)
-    assert random_inputs(path, shapes={"sequence": 9})[0].shape == (1, 9)
+    assert random_inputs(path, sizes={"sequence": [9]})[0].shape == (1, 9)
     with pytest.raises(ModelError, match="no input can be made up"):
         random_inputs(model(tmp_path / "s.onnx", [1], TensorProto.STRING))
 

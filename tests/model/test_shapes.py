@@ -82,7 +82,7 @@ def folded(*tail: onnx.NodeProto) -> onnx.ModelProto:
 
 def test_computed_shapes_are_followed() -> None:
     assert known_shapes(folded())["y"] == (2, 24)
-    assert shapes_of(for_one_sample(folded(), {"batch": 3}).graph)["y"] == (6, 24)
+    assert shapes_of(for_one_sample(folded(), {"batch": [3]}).graph)["y"] == (6, 24)
 
 
 def test_what_the_file_states_serves_where_nothing_can_be_inferred() -> None:
@@ -98,7 +98,7 @@ def test_axes_without_names_may_be_named_all_at_once() -> None:
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", ports[:1], ports[1:])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     assert "y" not in known_shapes(model)
-    assert shapes_of(for_one_sample(model, {"?": 7}).graph)["y"] == (7, 7, 4)
+    assert shapes_of(for_one_sample(model, {"?": [7]}).graph)["y"] == (7, 7, 4)
 
 
 def test_inner_graphs_get_shapes_and_types(branching: onnx.ModelProto) -> None:

@@ -30,6 +30,14 @@ def run(script: str, model: Path, folder: Path, timeout_s: float = 60.0) -> None
         ("import sys; sys.exit(132)", "SIGILL"),
         ("raise MemoryError('no')", "ran out of memory"),
         ("raise ValueError('bad model')", "failed on some-cpu: ValueError: bad model"),
+        (
+            "raise ValueError('bad input\\n index: 0 got: 4')",
+            "failed on some-cpu: ValueError: bad input index: 0 got: 4",
+        ),
+        (
+            "import os, sys; print('what(): no kernel', file=sys.stderr, flush=True); os.kill(os.getpid(), 6)",
+            "died of SIGABRT on some-cpu: what(): no kernel",
+        ),
         ("pass", "failed on some-cpu: no message"),
     ],
 )

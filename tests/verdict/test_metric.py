@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgekit.arrays import Outputs
 from edgekit.errors import DataError, EdgekitError, EntryPointError, ProjectError
 from edgekit.project.project import Project, load_project
 from edgekit.verdict.metric import chance_value, metric_value, unit_of
@@ -29,7 +30,7 @@ def test_a_projects_own_metric_is_called(make_project: Callable[..., Path]) -> N
 def test_several_outputs_reach_the_metric_as_a_tuple(make_project: Callable[..., Path]) -> None:
     folder = make_project({'name = "tiny"': 'name = "tiny"\nmetric = "score:count"'})
     (folder / "score.py").write_text("def count(outputs, targets):\n    return len(outputs)\n")
-    assert metric_value(load_project(folder), (LOGITS, LOGITS), None) == 2.0
+    assert metric_value(load_project(folder), Outputs([LOGITS, LOGITS], ["a", "b"]), None) == 2.0
 
 
 @pytest.mark.parametrize(

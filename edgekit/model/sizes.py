@@ -1,0 +1,84 @@
+"""How long the dynamic axes of a model's inputs are: told by the name of an axis, or by the whole shape of an input."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from edgekit.errors import ModelError, did_you_mean
+from edgekit.model.ports import ANONYMOUS, Port
+
+Sizes = Mapping[str, Sequence[int]]
+"""By the name of an axis its length alone; by that of an input all of its lengths."""
+
+
+def filled(ports: Sequence[Port], sizes: Sizes, batch: int = 1) -> tuple[Port, ...]:
+    """The inputs with the lengths of their axes as `sizes` has them, of batch axes `batch`; others stay dynamic.
+
+    Batch axes are those with `batch` in their name, or, where there are none, the first. Raises ModelError for a name
+    that no input or axis has, and for a shape that the input cannot have.
+    """
+    whole, told = _told(ports, sizes)
+    axes = {**dict.fromkeys(_batch_axes(ports), batch), **told}
+    unnamed = told.get(ANONYMOUS, ANONYMOUS)
+
+    def length(size: int | str, axis: int) -> int | str:
+        if size != ANONYMOUS:
+            return axes.get(size, size) if isinstance(size, str) else size
+        return batch if axis == 0 and unnamed == ANONYMOUS else unnamed
+
+    shapes = [tuple(length(size, axis) for axis, size in enumerate(port.shape)) for port in ports]
+    return tuple(replace(port, shape=whole.get(port.name, shape)) for port, shape in zip(ports, shapes, strict=True))
+
+
+def lengths(port: Port) -> tuple[int, ...]:
+    """The shape of an input without dynamic axes. Raises ModelError where one is left."""
+    for size in port.shape:
+        if isinstance(size, str):
+            raise ModelError(
+                f"input '{port.name}' has the dynamic axis '{size}'", f"say how long it is: {option(port)}"
+            )
+    return tuple(int(size) for size in port.shape)
+
+
+def option(port: Port) -> str:
+    """The command-line option that would tell the length of an input's first axis that is left dynamic."""
+    left = next(size for size in port.shape if isinstance(size, str))
+    if left != ANONYMOUS:
+        return f"--shape {left}=128"
+    return f"--shape {port.name}={','.join(str(size) if isinstance(size, int) else '128' for size in port.shape)}"
+
+
+def _told(ports: Sequence[Port], sizes: Sizes) -> tuple[dict[str, tuple[int, ...]], dict[str, int]]:
+    """What was told of whole inputs, and of axes, those of whole inputs among them."""
+    inputs = {port.name: port for port in ports}
+    names = {size for port in ports for size in port.shape if isinstance(size, str)}
+    whole, axes = {}, {}
+    for name, told in sizes.items():
+        if name in names and len(told) == 1:
+            axes[name] = told[0]
+        elif name in inputs:
+            whole[name] = _checked(inputs[name], told)
+        elif name in names:
+            raise ModelError(f"'{name}' is one axis, and {len(told)} lengths are told", f"--shape {name}={told[0]}")
+        else:
+            known = sorted({*names, *inputs})
+            raise ModelError(f"no input and no dynamic axis is called '{name}'", did_you_mean(name, known))
+    for name, shape in whole.items():
+        for size, length in zip(inputs[name].shape, shape, strict=True):
+            if isinstance(size, str) and size != ANONYMOUS and axes.setdefault(size, length) != length:
+                raise ModelError(f"the axis '{size}' cannot be {axes[size]} and {length}", "tell one length of it")
+    return whole, axes
+
+
+def _checked(port: Port, told: Sequence[int]) -> tuple[int, ...]:
+    if len(told) != len(port.shape) or any(
+        isinstance(size, int) and size != length for size, length in zip(port.shape, told, strict=True)
+    ):
+        wanted = ",".join(str(size) for size in port.shape) or "nothing: it is a scalar"
+        raise ModelError(f"input '{port.name}' takes no shape {','.join(map(str, told))}", f"its shape is {wanted}")
+    return tuple(told)
+
+
+def _batch_axes(ports: Sequence[Port]) -> list[str]:
+    names = [size for port in ports for size in port.shape if isinstance(size, str)]
+    batches = [name for name in names if "batch" in name.lower()]
+    return batches or [port.shape[0] for port in ports if port.shape and isinstance(port.shape[0], str)]
