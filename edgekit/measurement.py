@@ -27,6 +27,14 @@ class Measurement:
         return asdict(self)
 
 
+def metric_shown(value: float, unit: str, *, signed: bool = False) -> str:
+    """A metric's value as a person reads it: per cent to the hundredth, anything else to four digits that count."""
+    sign = "+" if signed else ""
+    if unit == "%":
+        return f"{value:{sign}.2f}"
+    return f"{value:{sign}.4g}" if abs(value) < 10_000 else f"{value:{sign},.0f}"
+
+
 def static_measurements(name: str, path: Path, sizes: "Sizes | None" = None) -> list[Measurement]:
     """What can be counted in a file: bytes, parameters, and, where they are known, multiply-accumulates for one sample,
     dynamic axes as long as `sizes` tells."""

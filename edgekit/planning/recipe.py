@@ -76,12 +76,13 @@ def recipe_for(project: Project, named: Recipe) -> Recipe:
 
 def _unused_weights(recipe: Recipe, project: Project) -> list[Role]:
     roles = (Role.TEACHER, Role.STUDENT)
-    return [role for role in roles if project.weights_file(role) and _LOAD[role] not in recipe.steps]
+    loading = {each.role for each in recipe.steps if isinstance(each.step, Load)}
+    return [role for role in roles if project.weights_file(role) and role not in loading]
 
 
 def _check_loads(recipe: Recipe, project: Project) -> None:
     for number, each in enumerate(recipe.steps, start=1):
-        if each == _LOAD[each.role] and each.role in project.roles and project.weights_file(each.role) is None:
+        if isinstance(each.step, Load) and each.role in project.roles and project.weights_file(each.role) is None:
             raise RecipeError(
                 f"step {number} loads the {each.role}, and edgekit.toml names no weights",
                 f'add {each.role}_weights = "file.safetensors" to [model], or use the step train',

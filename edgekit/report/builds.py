@@ -8,6 +8,7 @@ from rich.console import RenderableType
 from rich.markup import escape
 
 from edgekit.build import Build, TargetBuild
+from edgekit.measurement import metric_shown
 from edgekit.report.tables import COLOURS, MARKS, table, with_unit
 from edgekit.traits import Fidelity, Role
 
@@ -82,7 +83,7 @@ def _steps(built: Build, each: TargetBuild, unit: str) -> RenderableType:
         rows.add_row(
             f"{number} {run.name}",
             run.role,
-            f"{run.metric:.2f}" if run.metric is not None else "",
+            metric_shown(run.metric, unit) if run.metric is not None else "",
             f"{notes['parameters']:,}" if "parameters" in notes else "",
             f"{notes['bytes']:,} B" if "bytes" in notes else "",
             "cached" if run.cached else f"{run.seconds:.1f} s",

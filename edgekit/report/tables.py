@@ -3,6 +3,7 @@
 from rich import box
 from rich.table import Table
 
+from edgekit.measurement import metric_shown
 from edgekit.planning.interactions import Severity
 
 COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
@@ -10,10 +11,14 @@ MARKS = {"passed": "[green]passed[/]", "failed": "[bold red]FAILED[/]", "not_run
 
 
 def table(title: str, *columns: str, numeric: frozenset[int] = frozenset()) -> Table:
-    """An empty table that fits 80 columns; `numeric` columns are aligned to the right."""
+    """An empty table that fits 80 columns; `numeric` columns are aligned to the right and
+    never broken."""
     made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, title_style="bold")
     for number, name in enumerate(columns):
-        made.add_column(name, justify="right" if number in numeric else "left", overflow="fold")
+        if number in numeric:
+            made.add_column(name, justify="right", no_wrap=True)
+        else:
+            made.add_column(name, overflow="fold")
     return made
 
 
@@ -25,6 +30,4 @@ def with_unit(value: float, unit: str) -> str:
         return f"{value:.3g} ms" if value < 1000 else f"{value:,.0f} ms"
     if unit == "count":
         return f"{value:,.0f}"
-    if unit == "%":
-        return f"{value:.2f} %"
-    return f"{value:.4g} {unit}"
+    return f"{metric_shown(value, unit)} {unit}"

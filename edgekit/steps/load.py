@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from edgekit.artifact import Artifact
 from edgekit.errors import ProjectError
@@ -27,16 +28,22 @@ class Load(Step):
         return Technique(family=Family.TRAINING, discards=True)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        from edgekit.training.modules import load_weights, parameter_count, save_module, saved_module
+        from edgekit.training.modules import parameter_count, save_module, saved_module
+        from edgekit.training.weights import load_weights
 
-        weights = context.project.weights_file(context.role)
-        if weights is None:
-            raise ProjectError(
-                f"the recipe loads the {context.role}, and edgekit.toml names no weights",
-                f'add {context.role}_weights = "file.safetensors" to [model], or use the step train',
-            )
+        weights = self.weights(context)
         module = saved_module(context.project, model)
         load_weights(module, weights)
         path = context.folder / "model.safetensors"
         save_module(module, context.project, context.role, path)
         return Outcome(path, {"weights": weights.name, "parameters": parameter_count(module)})
+
+    def weights(self, context: Context) -> Path:
+        """The file that the project declares for the role. Raises ProjectError where it declares none."""
+        found = context.project.weights_file(context.role)
+        if found is None:
+            raise ProjectError(
+                f"the recipe loads the {context.role}, and edgekit.toml names no weights",
+                f'add {context.role}_weights = "file.safetensors" to [model], or use the step train',
+            )
+        return found

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors import safe_open
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
@@ -92,33 +92,6 @@ def save_module(module: nn.Module, project: Project, role: Role, path: Path, hel
     write_bytes(path, save(state, told))
 
 
-def load_weights(module: nn.Module, path: Path) -> None:
-    """Load a .safetensors file, or a state dict saved by torch, into a module. Nothing in the file is executed.
-
-    Raises ModelError for a file that is neither, that holds more than tensors, or that does not fit the module.
-    """
-    state = _safetensors(path) if path.suffix == ".safetensors" else _state_dict(path)
-    own = module.state_dict()
-    for names in tied_parameters(module):
-        given = [name for name in names if name in state]
-        if any(not torch.equal(state[given[0]], state[name]) for name in given[1:]):
-            raise ModelError(
-                f"{path.name} holds different values for {' and '.join(given)}, which the module ties",
-                "save the weights of the same architecture, or untie them in the model",
-            )
-        state.update({name: state[given[0]] for name in names if given})
-    state.update({name: own[name] for name in _counters(module) if name not in state})
-    wrong = sorted(
-        (own.keys() ^ state.keys()) | {k for k in own.keys() & state.keys() if own[k].shape != state[k].shape}
-    )
-    if wrong:
-        raise ModelError(
-            f"{path.name} does not fit the module: {len(wrong)} tensors differ, first '{wrong[0]}'",
-            "save the weights of the same architecture: torch.save(module.state_dict(), ...)",
-        )
-    module.load_state_dict(state)
-
-
 def tied_parameters(module: nn.Module) -> list[list[str]]:
     """The names of each parameter that has several: an embedding that is the output layer's matrix, too."""
     names: dict[int, list[str]] = {}
@@ -135,11 +108,6 @@ def tie(module: nn.Module, ties: Sequence[Sequence[str]]) -> None:
             if parameters[name].shape == parameters[first].shape and torch.equal(parameters[name], parameters[first]):
                 owner, _, key = name.rpartition(".")
                 setattr(module.get_submodule(owner), key, parameters[first])
-
-
-def _counters(module: nn.Module) -> list[str]:
-    """The counts of batches seen, which batch norms did not have before PyTorch 0.4.1, and load without."""
-    return [name for name in module.state_dict() if name.rpartition(".")[2] == "num_batches_tracked"]
 
 
 def parameter_count(module: nn.Module) -> int:
@@ -257,27 +225,3 @@ def _parameter(value: Tensor, trained: bool, alike: list[nn.Parameter]) -> nn.Pa
             return each
     alike.append(nn.Parameter(value, trained))
     return alike[-1]
-
-
-def _safetensors(path: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(str(path))
-    except (SafetensorError, OSError) as error:
-        raise ModelError(
-            f"{path} is no readable .safetensors file: {first_line(error)}", "save the weights again"
-        ) from error
-
-
-def _state_dict(path: Path) -> dict[str, Tensor]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about pickle protocols; what is refused is told below
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise ModelError(
-            f"{path} was refused: it holds more than plain tensors, or is damaged",
-            "save the weights with safetensors.torch.save_file, whose files run no code on loading",
-        ) from error
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ModelError(f"{path} holds no state dict", "save module.state_dict(), not the module or a checkpoint")
-    return state

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgekit.data.split import Split
 from edgekit.errors import EdgekitError, EmulatorError, RunError
-from edgekit.measurement import Measurement, latency_measurements, static_measurements
+from edgekit.measurement import Measurement, latency_measurements, metric_shown, static_measurements
 from edgekit.project.project import Project
 from edgekit.target import Budgets, Target
 from edgekit.traits import Fidelity
@@ -37,7 +37,8 @@ class Candidate:
         """Why the metric tells nothing, where it is no better than chance."""
         if self.chance is None or self.metric > self.chance:
             return ""
-        return f"the {self.name}'s {self.metric:.2f} {unit} is no better than chance, {self.chance:.2f}"
+        value, chance = metric_shown(self.metric, unit), metric_shown(self.chance, unit)
+        return f"the {self.name}'s {value} {unit} is no better than chance, {chance}"
 
 
 @dataclass(frozen=True)
@@ -190,12 +191,13 @@ def _metric_gates(budgets: Budgets, deployed: Candidate, reference: Candidate, u
     gates = []
     if budgets.max_drop is not None:
         drop = reference.metric - deployed.metric
-        told = f"{deployed.metric:.2f} {unit} against {reference.metric:.2f}: {drop:+.2f} lost"
+        value, other = metric_shown(deployed.metric, unit), metric_shown(reference.metric, unit)
+        told = f"{value} {unit} against {other}: {metric_shown(drop, unit, signed=True)} lost"
         holds = drop <= budgets.max_drop + 1e-9
         gates.append(_figure_gate("drop", holds, f"{told}, allowed {budgets.max_drop:g}", reference.luck(unit)))
     if budgets.min_metric is not None:
         holds = deployed.metric >= budgets.min_metric
-        told = f"{deployed.metric:.2f} {unit}, at least {budgets.min_metric:g}"
+        told = f"{metric_shown(deployed.metric, unit)} {unit}, at least {budgets.min_metric:g}"
         gates.append(_figure_gate("metric", holds, told, deployed.luck(unit)))
     return gates
 

@@ -1,10 +1,8 @@
-import inspect
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file, save_model
 from torch import nn
 
 from edgekit.artifact import Artifact
@@ -13,7 +11,6 @@ from edgekit.planning.plan import ENTRY
 from edgekit.project.project import Project, load_project
 from edgekit.training.batches import Batch
 from edgekit.training.modules import (
-    load_weights,
     module_macs,
     outputs_of,
     parameter_count,
@@ -25,6 +22,7 @@ from edgekit.training.modules import (
     untrained_module,
 )
 from edgekit.traits import Format, Role
+from tests.training.conftest import Tied
 
 X = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -54,52 +52,6 @@ def test_a_module_of_another_shape_comes_back_as_it_was(tiny: Project, tmp_path:
     assert torch.equal(again(X), expected)
     assert parameter_count(again) == parameter_count(module)
     assert again.get_submodule("first.0").out_channels == 8
-
-
-class Malicious:
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return Path.touch, (Path("/tmp/edgekit-was-here"),)  # type: ignore[return-value]
-
-
-def test_a_malicious_pickle_is_refused_and_not_run(tiny: Project, tmp_path: Path) -> None:
-    mark = Path("/tmp/edgekit-was-here")
-    mark.unlink(missing_ok=True)
-    torch.save({"first.0.weight": Malicious()}, tmp_path / "w.pt")
-    with pytest.raises(ModelError, match="more than plain tensors") as raised:
-        load_weights(untrained_module(tiny, Role.STUDENT), tmp_path / "w.pt")
-    assert not mark.exists()
-    assert "safetensors" in raised.value.hint
-
-
-def test_plain_weights_are_loaded_from_both_formats(tiny: Project, tmp_path: Path) -> None:
-    source = untrained_module(tiny, Role.STUDENT)
-    with torch.no_grad():
-        for parameter in source.parameters():
-            parameter.add_(1.0)
-    torch.save(source.state_dict(), tmp_path / "w.pt")
-    save_file(source.state_dict(), tmp_path / "w.safetensors")
-    for name in ("w.pt", "w.safetensors"):
-        module = untrained_module(tiny, Role.STUDENT)
-        load_weights(module, tmp_path / name)
-        assert torch.equal(module(X), source(X))
-
-
-@pytest.mark.parametrize("content", [b"", b"not weights", b"PK\x03\x04torn"])
-@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
-def test_a_damaged_weights_file_is_told(tiny: Project, tmp_path: Path, content: bytes, suffix: str) -> None:
-    path = tmp_path / f"w.{suffix}"
-    path.write_bytes(content)
-    with pytest.raises(ModelError):
-        load_weights(untrained_module(tiny, Role.STUDENT), path)
-
-
-def test_weights_of_another_architecture_are_told(tiny: Project, tmp_path: Path) -> None:
-    torch.save(untrained_module(tiny, Role.TEACHER).state_dict(), tmp_path / "w.pt")
-    with pytest.raises(ModelError, match=r"does not fit the module: \d+ tensors differ, first"):
-        load_weights(untrained_module(tiny, Role.STUDENT), tmp_path / "w.pt")
-    torch.save([torch.ones(1)], tmp_path / "list.pt")
-    with pytest.raises(ModelError, match="no state dict"):
-        load_weights(untrained_module(tiny, Role.STUDENT), tmp_path / "list.pt")
 
 
 def test_inputs_and_outputs_that_do_not_fit_are_told(tiny: Project) -> None:
@@ -149,29 +101,6 @@ def test_weights_in_the_recipe_go_without_training(make_project: Callable[..., P
         untrained_module(nameless, Role.TEACHER)
 
 
-class Tied(nn.Module):
-    """An embedding whose matrix is the head's, too, and a batch norm."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(10, 4)
-        self.norm = nn.BatchNorm1d(4)
-        self.head = nn.Linear(4, 10, bias=False)
-        self.head.weight = self.embedding.weight
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.head(self.norm(self.embedding(x).mean(1)))
-        return logits
-
-
-@pytest.fixture
-def tied(make_project: Callable[..., Path]) -> Project:
-    folder = make_project({'student = "model:student"': 'student = "tied:Tied"'})
-    source = inspect.getsource(Tied)
-    (folder / "tied.py").write_text(f"import torch\nfrom torch import nn\n\n\n{source}")
-    return load_project(folder)
-
-
 def test_tied_weights_are_tied_after_saving_and_loading(tied: Project, tmp_path: Path) -> None:
     module = untrained_module(tied, Role.STUDENT)
     assert tied_parameters(module) == [["embedding.weight", "head.weight"]]
@@ -194,36 +123,6 @@ def test_what_was_one_is_tied_again_only_where_it_still_is_alike() -> None:
     module.head.weight = nn.Parameter(module.head.weight + 1)
     tie(module, ties)
     assert module.head.weight is not module.embedding.weight
-
-
-def test_a_file_that_holds_tied_weights_once_loads(tied: Project, tmp_path: Path) -> None:
-    source = untrained_module(tied, Role.STUDENT)
-    with torch.no_grad():
-        source.get_parameter("embedding.weight").add_(1.0)
-    save_model(source, str(tmp_path / "w.safetensors"))
-    module = untrained_module(tied, Role.STUDENT)
-    load_weights(module, tmp_path / "w.safetensors")
-    assert torch.equal(module.get_parameter("head.weight"), source.get_parameter("embedding.weight"))
-
-
-def test_two_values_for_one_parameter_are_told(tied: Project, tmp_path: Path) -> None:
-    module = untrained_module(tied, Role.STUDENT)
-    state = dict(module.state_dict()) | {"head.weight": torch.zeros(10, 4)}
-    torch.save(state, tmp_path / "w.pt")
-    with pytest.raises(ModelError, match=r"different values for embedding.weight and head.weight"):
-        load_weights(module, tmp_path / "w.pt")
-
-
-def test_a_state_from_before_batches_were_counted_loads(tied: Project, tmp_path: Path) -> None:
-    module = untrained_module(tied, Role.STUDENT)
-    state = {name: value + 1 for name, value in module.state_dict().items() if "num_batches" not in name}
-    torch.save(state, tmp_path / "w.pt")
-    load_weights(module, tmp_path / "w.pt")
-    assert torch.equal(module.get_buffer("norm.running_mean"), state["norm.running_mean"])
-    del state["norm.running_mean"]
-    torch.save(state, tmp_path / "w.pt")
-    with pytest.raises(ModelError, match=r"1 tensors differ, first 'norm\.running_mean'"):
-        load_weights(module, tmp_path / "w.pt")
 
 
 @pytest.mark.parametrize(

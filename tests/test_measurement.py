@@ -1,0 +1,21 @@
+import pytest
+
+from edgekit.measurement import metric_shown
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "told"),
+    [
+        (98.4375, "%", "98.44"),
+        (0.99671, "r2", "0.9967"),
+        (-0.000123456, "r2", "-0.0001235"),
+        (12.3456, "mae", "12.35"),
+        (123456.7, "score", "123,457"),
+    ],
+)
+def test_a_metric_is_told_to_the_digits_that_count(value: float, unit: str, told: str) -> None:
+    assert metric_shown(value, unit) == told
+
+
+def test_a_difference_has_its_sign() -> None:
+    assert metric_shown(0.5, "%", signed=True) == "+0.50" and metric_shown(-0.0004, "r2", signed=True) == "-0.0004"
