@@ -68,6 +68,7 @@ def manifest(
             "fidelity": Fidelity.NATIVE,
         },
         "gates": [gate.to_json() for gate in verdict.gates],
+        "warnings": list(verdict.warnings),
         "measurements": [each.to_json() for each in verdict.measurements],
         "golden": golden,
         "lineage": [

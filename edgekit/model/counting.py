@@ -35,6 +35,8 @@ class Inspection:
     integer_operators: int
     float_operators: int
     """Operators that compute on floats although the model holds integers; all of them in a float model."""
+    float_kinds: dict[str, int]
+    """The same by type, the commonest first."""
     traits: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -72,7 +74,8 @@ def _inspection(model: ModelProto, sizes: Sizes) -> Inspection:
         macs=macs.count,
         macs_unknown=macs.unknown,
         integer_operators=integer,
-        float_operators=floating,
+        float_operators=sum(floating.values()),
+        float_kinds=floating,
         traits=tuple(sorted(observed_facts(model))),
     )
 

@@ -1,5 +1,6 @@
 """Which operators compute on integers, which on floats, and which only move numbers."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto
@@ -31,23 +32,29 @@ _IDLE = {
 }  # fmt: skip
 
 
-def operator_kinds(model: ModelProto, shaped: ModelProto) -> tuple[int, int]:
-    """How many operators compute on integers and how many on floats; `shaped` is what `for_one_sample` makes of the
-    model.
+MOVES = "moves of floats between integers"
+
+
+def operator_kinds(model: ModelProto, shaped: ModelProto) -> tuple[int, dict[str, int]]:
+    """How many operators compute on integers, and how many of each type on floats; `shaped` is what `for_one_sample`
+    makes of the model.
 
     Conversions between both, arithmetic on shapes and indices and what only moves numbers count as neither; but where
-    such operators move floats between integer neighbours, what lies between the conversions counts as one on floats.
+    such operators move floats between integer neighbours, what lies between the conversions counts as one on floats,
+    under MOVES.
     """
     types: dict[str, int] = {}
     for graph in graphs(shaped.graph):
         types |= types_of(graph)
-    integer = floating = 0
+    integer = 0
+    floating: Counter[str] = Counter()
     for node in nodes(model.graph):
         if node.op_type in INTEGER_OPERATORS:
             integer += 1
         elif node.op_type not in _MOVES.keys() | _IDLE | _CONVERSIONS and _may_be_float(node, types):
-            floating += 1
-    return integer, floating + sum(_islands(graph) for graph in graphs(model.graph))
+            floating[node.op_type] += 1
+    floating[MOVES] = sum(_islands(graph) for graph in graphs(model.graph))
+    return integer, {kind: count for kind, count in floating.most_common() if count}
 
 
 def _may_be_float(node: NodeProto, types: Mapping[str, int]) -> bool:

@@ -23,6 +23,11 @@ def build_report(built: Build) -> list[RenderableType]:
         found += [_steps(built, each, unit), _models(each, unit), _gates(each), _closing(each)]
     told = {(one.code, one.message): one for each in built.targets for one in each.findings}
     found += [f"[{COLOURS[one.severity]}]{one.severity} {one.code}:[/] {escape(one.message)}" for one in told.values()]
+    found += [
+        f"[yellow]warning:[/] {each.target.id}: {escape(text)}"
+        for each in built.targets
+        for text in each.verdict.warnings
+    ]
     warned = {(run.name, run.role, run.warning) for each in built.targets for run in each.steps if run.warning}
     found += [f"[yellow]warning:[/] {name} of the {role}: {escape(text)}" for name, role, text in sorted(warned)]
     found += [f"[yellow]assumed:[/] {escape(text)}" for text in built.assumed]
@@ -58,6 +63,7 @@ def _target_json(built: Build, each: TargetBuild) -> dict[str, Any]:
         "metric_fidelity": Fidelity.NATIVE,
         "passed": each.verdict.passed,
         "gates": [gate.to_json() for gate in each.verdict.gates],
+        "warnings": list(each.verdict.warnings),
         "findings": [finding.to_json() for finding in each.findings],
         "measurements": [one.to_json() for one in each.verdict.measurements],
         "steps": [

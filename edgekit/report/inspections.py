@@ -29,7 +29,8 @@ def inspection_report(path: Path, found: Inspection) -> list[RenderableType]:
         "weights by type", ", ".join(f"{count:,} {kind}" for kind, count in found.weight_types.items()) or "none"
     )
     figures.add_row("operators on integers", str(found.integer_operators))
-    figures.add_row("operators on floats", str(found.float_operators))
+    kinds = ", ".join(f"{count} {kind}" for kind, count in found.float_kinds.items())
+    figures.add_row("operators on floats", f"{found.float_operators}: {kinds}" if kinds else "0")
     figures.add_row("what holds", ", ".join(found.traits))
     operators = table("", "operator", "count", numeric=frozenset({1}))
     for name, count in found.operators.items():

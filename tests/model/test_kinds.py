@@ -9,7 +9,8 @@ from edgekit.model.shapes import for_one_sample
 
 
 def operator_kinds(model: ModelProto) -> tuple[int, int]:
-    return kinds.operator_kinds(model, for_one_sample(model))
+    integer, floating = kinds.operator_kinds(model, for_one_sample(model))
+    return integer, sum(floating.values())
 
 
 def made(nodes: Sequence[NodeProto], kind: int = TensorProto.FLOAT) -> ModelProto:
@@ -116,3 +117,11 @@ def test_a_weight_that_is_turned_is_no_island() -> None:
         node("MatMul", "x t", "y"),
     ]
     assert operator_kinds(made(nodes)) == (0, 1)
+
+
+def test_operators_on_floats_are_told_by_type() -> None:
+    nodes = [node("Relu", "x", "a"), node("Sigmoid", "a", "b"), node("Relu", "b", "c"), node("Identity", "c", "y")]
+    model = made(nodes)
+    assert kinds.operator_kinds(model, for_one_sample(model)) == (0, {"Relu": 2, "Sigmoid": 1})
+    moved = between(node("Transpose", "d", "m"))
+    assert kinds.operator_kinds(moved, for_one_sample(moved))[1] == {kinds.MOVES: 1}
