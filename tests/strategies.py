@@ -16,9 +16,11 @@ edgekit.steps.load_all()
 OPTIONS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "train": {},
     "load": {},
+    "load-part": {},
     "distill": {},
     "prune": {
         "ratio": st.sampled_from([0.3, 0.5, 0.75]),
+        "units": st.sampled_from(["all", "channels", "heads"]),
         "epochs": st.sampled_from([0, 5]),
         "batch_norm": st.sampled_from(["kept", "re-estimated"]),
     },

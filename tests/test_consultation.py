@@ -20,7 +20,7 @@ def test_without_a_project_the_recommended_recipe_is_told_of(tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     told = about(None)
     assert told.recipe.name == RECOMMENDED and told.project is None and not told.targets
-    assert not told.has_errors and {"EK301", "EK403"} <= {each.code for each in told.undecided}
+    assert not told.has_errors and {"EK307", "EK403"} <= {each.code for each in told.undecided}
     with pytest.raises(ProjectError, match="no model to inspect"):
         about(None, inspect=True)
 
@@ -32,7 +32,7 @@ def test_a_project_brings_its_recipe_its_targets_and_once_looked_at_its_models(
     monkeypatch.chdir(folder)
     told = about(None)
     assert told.recipe.source == folder / "edgekit.toml" and [each.id for each in told.targets] == ["rpi4"]
-    assert "EK301" in {each.code for each in told.undecided}
+    assert "EK307" in {each.code for each in told.undecided}
     assert not about(None, inspect=True).undecided
     assert not about(folder).undecided, "what was seen is kept"
 

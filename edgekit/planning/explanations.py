@@ -135,8 +135,6 @@ def _rule(row: Interaction) -> str:
         parts.append(f"none after it: {_step_in_words(row.without_after)}")
     if row.when:
         parts.append(f"where {', '.join(_property_in_words(*each) for each in row.when.items())}")
-    if row.planned:
-        parts.append("no step applies it yet")
     return "; ".join(parts)
 
 

@@ -137,8 +137,6 @@ class Interaction(Record, frozen=True, kw_only=True):
     why: str
     fix: str = ""
     remedy: Remedy | None = None
-    planned: bool = False
-    """No step applies the technique yet: the row is explained, and never proposed."""
     example: Example | None = None
     evidence: Annotated[tuple[Evidence, ...], Meta(min_length=1)]
 
@@ -343,7 +341,7 @@ def _check_codes(rows: Sequence[Interaction], path: Path) -> None:
 
 
 def _check_remedies(rows: Sequence[Interaction], path: Path) -> None:
-    """A remedy names steps that are there: what is only planned is never proposed."""
+    """A remedy names steps that are there."""
     steps_room.load_all()
     for row in rows:
         for name in (row.remedy.add, row.remedy.replace.use if row.remedy.replace else None) if row.remedy else ():

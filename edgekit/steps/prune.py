@@ -1,8 +1,8 @@
-"""prune: take whole channels out of a module, then fine-tune what is left."""
+"""prune: take whole channels and attention heads out of a module, then fine-tune what is left."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -17,10 +17,14 @@ from edgekit.traits import Data, Role, Trait
 
 @dataclass(frozen=True)
 class Prune(FineTunedStep):
-    """Structured pruning by group magnitude along the dependency graph (Fang et al., DepGraph, arXiv 2301.12900)."""
+    """Structured pruning: channels by group magnitude along the dependency graph (Fang et al., DepGraph, arXiv
+    2301.12900), attention by whole heads (Michel, Levy, Neubig, arXiv 1905.10650)."""
 
     ratio: Annotated[float, Meta(gt=0, lt=1)] = 0.25
-    """The share of each layer's channels to take; what stays is the nearest multiple of the target's own."""
+    """The share of each layer's channels to take, and of each attention's heads; of channels, the nearest multiple of
+    the target's own stays."""
+    units: Literal["all", "channels", "heads"] = "all"
+    """What to take: all that the model is made of, heads of attention and channels of other layers; or one alone."""
 
     contract = replace(
         FineTunedStep.contract,
@@ -34,7 +38,7 @@ class Prune(FineTunedStep):
             family=Family.PRUNING,
             lossy=True,
             sparsity=self.ratio,
-            structure="channels",
+            structure="units" if self.units == "all" else self.units,
             gradual=False,
             fine_tuned=self.epochs > 0,
             batch_norm=self.batch_norm,
@@ -43,24 +47,33 @@ class Prune(FineTunedStep):
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.training.batches import tensor_example
-        from edgekit.training.cutting import cut_channels
+        from edgekit.training.cutting import cut_units
         from edgekit.training.modules import held_by, module_macs, parameter_count, saved_module
         from edgekit.training.trained import trained
 
         module = saved_module(context.project, model)
         example = tensor_example(context.splits[Data.TRAIN])
         multiple = context.target.channel_multiple
-        done = cut_channels(module, example, self.ratio, multiple, context.progress)
+        done = cut_units(module, example, self.ratio, multiple, self.units, context.progress)
         if parameter_count(done.module) >= parameter_count(module):
             raise StepError(*self._nothing(done.faults, multiple))
         if done.faults:
             name, why = next(iter(done.faults.items()))
-            context.progress.note(f"{len(done.faults)} layers keep all their channels, such as '{name}': it {why}")
+            context.progress.note(f"{len(done.faults)} layers are kept whole, such as '{name}': it {why}")
         before = {"parameters_before": parameter_count(module), "macs_before": module_macs(module, example)}
         after = {"parameters": parameter_count(done.module), "macs": module_macs(done.module, example)}
         outcome = trained(done.module, held_by(model), self.training, context, f"fine-tuning the pruned {context.role}")
         return Outcome(
-            outcome.path, {**outcome.notes, **before, **after, "outputs": done.outputs, "kept_whole": done.faults}
+            outcome.path,
+            {
+                **outcome.notes,
+                **before,
+                **after,
+                "heads": {name: list(counts) for name, counts in done.heads.items()},
+                "outputs": done.outputs,
+                "attention_width": done.shared,
+                "kept_whole": done.faults,
+            },
         )
 
     def _nothing(self, faults: Mapping[str, str], multiple: int) -> tuple[str, str]:

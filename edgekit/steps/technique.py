@@ -15,7 +15,7 @@ class Family(StrEnum):
 
 
 Granularity = Literal["tensor", "channel", "group"]
-Structure = Literal["unstructured", "channels", "heads"]
+Structure = Literal["unstructured", "units", "channels", "heads"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,10 @@
-"""Whole channels cut out of a module, where that can be done without changing what it gives."""
+"""Whole units cut out of a module, heads of attention and channels, where that can be done without changing what it
+gives."""
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from math import lcm
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch_pruning
@@ -13,7 +14,10 @@ from edgekit.errors import EdgekitError, type_and_line
 from edgekit.model.parity import relative_difference
 from edgekit.progress import Progress
 from edgekit.training.batches import Batch
+from edgekit.training.heads import reached, without_heads
 from edgekit.training.modules import deep_copy, outputs_of, tie, tied_parameters
+
+Units = Literal["all", "channels", "heads"]
 
 _WHAT = "looking for channels to take"
 _MIXING = nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.LocalResponseNorm
@@ -29,25 +33,66 @@ class Cut:
     module: nn.Module
     outputs: tuple[str, ...]
     """The layers whose channels are the module's outputs."""
+    shared: tuple[str, ...]
+    """The layers whose channels are the width that attention shares with all that it adds to."""
+    heads: dict[str, tuple[int, int]]
+    """By attention, how many heads it had and has."""
     faults: dict[str, str]
-    """The other layers that keep all their channels, and why."""
+    """What else keeps all its channels or heads, and why."""
 
 
-def cut_channels(module: nn.Module, example: Batch, ratio: float, multiple: int, progress: Progress) -> Cut:
+def cut_units(module: nn.Module, example: Batch, ratio: float, multiple: int, units: Units, progress: Progress) -> Cut:
+    """A copy of the module without the share `ratio` of its attention's heads, as `without_heads` takes them, and of
+    the channels of its other layers; or without one of both, as `units` has it."""
+    beheaded = without_heads(
+        module, example, lambda heads: kept_channels(heads, ratio if units != "channels" else 0, 1)
+    )
+    if units == "heads":
+        return Cut(beheaded.module, (), (), beheaded.heads, beheaded.faults)
+    cut = _without_channels(beheaded.module, example, ratio, multiple, beheaded.layers, progress)
+    return replace(cut, heads=beheaded.heads, faults={**beheaded.faults, **cut.faults})
+
+
+def _without_channels(
+    module: nn.Module, example: Batch, ratio: float, multiple: int, attending: Collection[str], progress: Progress
+) -> Cut:
     """A copy of the module without the channels of least group magnitude along its dependency graph (Fang et al.,
     DepGraph, arXiv 2301.12900): of each layer the share `ratio`, so that a multiple of `multiple` stays, of grouped
     convolutions as many from each group.
 
-    A layer keeps all its channels where they are the module's outputs, or where the outputs would change their shapes
-    or could not be computed: the others are cut all the same. What was frozen stays frozen, what was tied stays tied.
+    A layer keeps all its channels where they are the module's outputs or the width that attention shares, or where the
+    outputs would change their shapes or could not be computed: the others are cut all the same. What was frozen stays
+    frozen, what was tied stays tied.
     """
     names = [name for name, each in module.named_modules() if _is_layer(each)]
     last = _last_layers(module, example, names)
+    inside = tuple(f"{name}." for name in attending)
+    others = [name for name in names if name not in {*last, *attending} and not name.startswith(inside)]
+    shared = _sharing(module, example, others, attending) if attending else set()
     trial = _Trial(module, example, ratio, multiple)
-    fitting, faults = _fitting(trial, [name for name in names if name not in last], (), progress)
+    fitting, faults = _fitting(trial, [name for name in others if name not in shared], (), progress)
     done = trial.cut(fitting)
     assert isinstance(done, nn.Module), "the same cut was tried before"
-    return Cut(done, tuple(sorted(last)), faults)
+    return Cut(done, tuple(sorted(last)), tuple(sorted(shared)), {}, faults)
+
+
+def _sharing(module: nn.Module, example: Batch, names: Sequence[str], attending: Collection[str]) -> set[str]:
+    """The layers among `names` whose channels go, as they are, where attention takes its width from or adds to; none
+    where the module cannot be traced."""
+    copy = deep_copy(module).requires_grad_(True)
+    layers = dict(copy.named_modules())
+    try:
+        graph = torch_pruning.DependencyGraph().build_dependency(copy, example.inputs)
+        found = {}
+        for name in names:
+            function = graph.get_pruner_of_module(layers[name]).prune_out_channels
+            found[name] = {
+                dependency.target.module for dependency, _ in graph.get_pruning_group(layers[name], function, [0])
+            }
+    except Exception:  # a graph that the library cannot follow: it is told when the cut is tried
+        return set()
+    attention = {layers[name] for name in attending}
+    return {name for name, members in found.items() if members & attention}
 
 
 def _fitting(
@@ -122,7 +167,8 @@ class _Trial:
             return f"breaks the module when it is cut ({error.message})"
         if [each.shape for each in given] != [each.shape for each in expected]:
             return "changes the outputs' shapes when it is cut"
-        if any(isinstance(each, _MIXING) for each in self.module.modules()):
+        touched = (self.module.get_submodule(name) for name in {*removed.outputs, *removed.inputs})
+        if any(isinstance(each, _MIXING) for each in touched):
             return ""
         apart = relative_difference([each.numpy() for each in expected], [each.numpy() for each in given])
         return "has channels that do not fit together when it is cut" if apart > _ROUNDING else ""
@@ -212,18 +258,4 @@ def _last_layers(module: nn.Module, example: Batch, names: Collection[str]) -> s
         copy.get_submodule(name).register_forward_hook(lambda _, __, output, name=name: note(name, output))
     with torch.enable_grad():
         outputs = outputs_of(copy, example)
-    return {made[each] for each in _reached([output.grad_fn for output in outputs], made) if each in made}
-
-
-def _reached(start: Sequence[object], stops: Collection[object]) -> Iterator[object]:
-    """The nodes of the autograd graph that are reached, those in `stops` last on their way."""
-    seen: set[object] = set()
-    waiting = [each for each in start if each is not None]
-    while waiting:
-        node = waiting.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        yield node
-        if node not in stops:
-            waiting += [each for each, _ in node.next_functions if each is not None]  # type: ignore[attr-defined]
+    return {made[each] for each in reached([output.grad_fn for output in outputs], made) if each in made}

@@ -23,6 +23,7 @@ from edgekit.errors import EdgekitError, EntryPointError, ModelError, first_line
 from edgekit.files import write_bytes
 from edgekit.project.entrypoints import blamed, entry_function
 from edgekit.project.project import Project
+from edgekit.training.attention import as_fewer_heads, has_fewer_heads
 from edgekit.training.batches import Batch
 from edgekit.training.held import Held, held_from_json
 from edgekit.traits import Role
@@ -216,6 +217,8 @@ def _reshape(module: nn.Module, shapes: dict[str, dict[str, Any]], state: dict[s
         for key in each._buffers:
             if prefix + key in state:
                 setattr(each, key, state[prefix + key])
+        if isinstance(each, nn.MultiheadAttention) and has_fewer_heads(each):
+            as_fewer_heads(each)
 
 
 def _parameter(value: Tensor, trained: bool, alike: list[nn.Parameter]) -> nn.Parameter:

@@ -50,7 +50,15 @@ def test_a_transformer_is_offered_weights_alone() -> None:
     recipe = recipe_from("r", [*PREFIX, {"use": "prune"}, *SUFFIX], "r")
     proposal = proposed(recipe, KNOWN.changed(surveys=models), shipped_interactions())
     assert proposal.judgement.is_clean
-    assert "weight-only" in names(proposal.recipe) and "prune" not in names(proposal.recipe)
+    assert "weight-only" in names(proposal.recipe) and "prune" in names(proposal.recipe)
+
+
+def test_a_transformer_that_is_to_lose_channels_alone_is_offered_heads_as_well() -> None:
+    models = {Role.TEACHER: replace(TRANSFORMER, parameters=2000), Role.STUDENT: TRANSFORMER}
+    recipe = recipe_from("r", [*PREFIX, {"use": "prune", "units": "channels"}, *SUFFIX], "r")
+    proposal = proposed(recipe, KNOWN.changed(surveys=models), shipped_interactions())
+    (pruned,) = [each.step for each in proposal.recipe.steps if each.step.name() == "prune"]
+    assert pruned.options()["units"] == "all"
 
 
 def test_without_a_teacher_distillation_becomes_training() -> None:

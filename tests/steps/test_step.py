@@ -12,7 +12,7 @@ edgekit.steps.load_all()
 
 
 def test_every_file_of_the_room_registers_its_step() -> None:
-    torch_steps = {"train", "load", "distill", "prune", "sparsify", "quantize-weights", "qat"}
+    torch_steps = {"train", "load", "load-part", "distill", "prune", "sparsify", "quantize-weights", "qat"}
     assert set(Step.registry) == torch_steps | {"export", "simplify", "quantize", "weight-only", "fuse"}
 
 

@@ -9,15 +9,15 @@ from torch.nn import functional
 
 from edgekit.progress import Silent
 from edgekit.training.batches import Batch
-from edgekit.training.cutting import Cut, cut_channels, kept_channels
+from edgekit.training.cutting import Cut, Units, cut_units, kept_channels
 from edgekit.training.modules import module_macs, parameter_count
 
 IMAGE = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
 
-def cut(module: nn.Module, x: Tensor = IMAGE, ratio: float = 0.5, multiple: int = 8) -> Cut:
+def cut(module: nn.Module, x: Tensor = IMAGE, ratio: float = 0.5, multiple: int = 8, units: Units = "all") -> Cut:
     torch.manual_seed(0)
-    return cut_channels(module.eval(), Batch((x,), None), ratio, multiple, Silent())
+    return cut_units(module.eval(), Batch((x,), None), ratio, multiple, units, Silent())
 
 
 def block(inputs: int, outputs: int, groups: int = 1, stride: int = 1) -> nn.Sequential:
@@ -162,3 +162,65 @@ def test_products_are_counted_by_hand() -> None:
     assert module_macs(Grouped(), Batch((IMAGE,), None)) == (
         16 * 16 * (64 * 3 * 9 + 64 * 16 * 9 + 64 * 64) + 8 * 8 * (128 * 8 * 9 + 128 * 128 * 9) + 128 * 10
     )
+
+
+class Hybrid(nn.Module):
+    """Convolutions, then PyTorch's own encoder layers over their pixels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(block(3, 32, stride=2), block(32, 64, stride=2))
+        self.into = nn.Conv2d(64, 32, 1)
+        layer = nn.TransformerEncoderLayer(32, 4, 64, dropout=0.0, batch_first=True)
+        self.layers = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        self.head = nn.Linear(32, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.layers(self.into(self.stem(x)).flatten(2).transpose(1, 2)).mean(1))
+
+
+def shapes(done: Cut) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(each.shape) for name, each in done.module.named_parameters() if each.ndim > 1}
+
+
+def test_a_network_with_both_loses_channels_heads_and_feed_forward_width() -> None:
+    torch.manual_seed(0)
+    done = cut(Hybrid())
+    attention = {f"layers.layers.{number}.self_attn": (4, 2) for number in (0, 1)}
+    assert (done.heads, done.faults, done.outputs) == (attention, {}, ("head",))
+    found = shapes(done)
+    assert found["stem.0.0.weight"] == (16, 3, 3, 3) and found["stem.1.0.weight"] == (32, 16, 3, 3)
+    assert found["into.weight"] == (32, 32, 1, 1), "the width that attention shares"
+    for number in (0, 1):
+        layer = f"layers.layers.{number}"
+        assert found[f"{layer}.self_attn.in_proj_weight"] == (48, 32)
+        assert found[f"{layer}.self_attn.out_proj.weight"] == (32, 16)
+        assert found[f"{layer}.linear1.weight"] == (32, 32) and found[f"{layer}.linear2.weight"] == (32, 32)
+    assert set(done.shared) == {"into", "layers.layers.0.linear2", "layers.layers.1.linear2"} - set(done.outputs)
+
+
+def test_one_kind_of_unit_may_be_taken_alone() -> None:
+    torch.manual_seed(0)
+    module = Hybrid()
+    heads, channels = cut(module, units="heads"), cut(module, units="channels")
+    assert heads.heads and shapes(heads)["stem.0.0.weight"] == (32, 3, 3, 3)
+    assert not channels.heads and shapes(channels)["stem.0.0.weight"] == (16, 3, 3, 3)
+    assert shapes(channels)["layers.layers.0.self_attn.in_proj_weight"] == (96, 32)
+
+
+def test_what_comes_before_a_norm_over_channels_is_still_held_against_the_whole() -> None:
+    """A cut that does not reach the layer norm is compared by what it gives, not by its shape alone."""
+
+    class Shuffled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Linear(8, 32), nn.Linear(32, 8)
+            self.norm, self.head = nn.LayerNorm(8), nn.Linear(8, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            hidden = self.a(x).relu()
+            weights = torch.arange(1.0, 1 + hidden.shape[-1]) / 8
+            return self.head(self.norm(self.b(hidden * weights)))
+
+    done = cut(Shuffled(), torch.randn(2, 8), units="channels")
+    assert "do not fit together" in done.faults["a"]
