@@ -188,3 +188,30 @@ def test_a_unet(built_network: MakeBuild, target: str) -> None:
     up = quarter * 32 * 16 * 4 + 9 * (half * 32 * 16 + whole * 24 * 8) + whole * 8
     assert found.macs == down + up
     assert found.operators["QLinearConv"] == 6 and found.float_operators == 2, "ConvTranspose and Resize"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "data", "train"),
+    [
+        ("vit", "digits", {"epochs": 15, "learning_rate": 0.002}),
+        ("masked_bert", "sentences", {"epochs": 12, "learning_rate": 0.002}),
+    ],
+)
+def test_a_transformer_loses_half_of_its_heads(
+    built_network: MakeBuild, name: str, data: str, train: dict[str, object]
+) -> None:
+    done = built_network(name, data, train, {"ratio": 0.5, "epochs": 8, "learning_rate": 0.002})
+    found = deployed(done)
+    pruned = notes(done, "prune")
+    assert (
+        list(pruned["heads"].values()) == [[model.HEADS, model.HEADS // 2]] * model.LAYERS and not pruned["kept_whole"]
+    )
+    length, inputs, outputs = (17, 16 * 64, 10) if name == "vit" else (model.LENGTH, 0, 2)
+    width, heads, hidden = model.WIDTH, model.WIDTH // 2, model.HIDDEN // 2
+    layer = 4 * length * width * heads + 2 * length**2 * heads + 2 * length * width * hidden
+    assert found.macs == pruned["macs"] == inputs * width + model.LAYERS * layer + width * outputs
+    assert found.macs < 0.55 * pruned["macs_before"] and pruned["parameters"] < 0.65 * pruned["parameters_before"]
+    least = {"Gelu": 2, "LayerNormalization": 4}
+    assert floats(found).items() >= least.items() and found.float_operators <= 11, "no operator more than uncut"
+    assert done.value > done.reference_value - 5

@@ -117,7 +117,8 @@ def _export(
         raise ModelError(f"two inputs or outputs are called '{twice[0]}'", "correct [model] inputs and outputs")
     # torch.export takes an axis of length 1 for a constant.
     given_inputs = tuple(each[:2].repeat(2, *[1] * (each.ndim - 1))[:2] for each in samples.inputs)
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    for name in ("torch.onnx", "onnxscript"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings(), _masks_as_given():
         warnings.simplefilter("ignore")
         try:

@@ -8,9 +8,9 @@ from edgekit.model.parity import relative_difference
 from edgekit.model.reading import load_model
 from edgekit.model.sample import random_inputs
 from edgekit.project.project import Project
-from edgekit.runtimes.ort import host_outputs
+from edgekit.runtimes.ort import host_outputs, optimize_offline
 from edgekit.steps import simplify
-from edgekit.steps.simplify import Simplify
+from edgekit.steps.simplify import Simplify, _Source
 from edgekit.steps.step import Outcome
 from edgekit.traits import Trait
 
@@ -91,3 +91,9 @@ def test_a_rest_of_large_sums_may_differ_by_what_their_rounding_does(
     assert done.notes["compared_on"] == "8 calibration samples"
     apart = max(each["parity"] for each in done.notes["tried"].values())
     assert 1e-4 < apart < done.notes["tolerance"] < 0.05
+
+
+def test_what_only_one_runtime_knows_is_not_simpler(conv_model: Path, tmp_path: Path) -> None:
+    optimize_offline(conv_model, tmp_path / "fused.onnx", keep_int8_activations=False)
+    source = _Source.of(conv_model, random_inputs(conv_model, batch=2))
+    assert source.verdict(tmp_path / "fused.onnx")["status"] == "gave operators that are not standard"
