@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _TOLERANCE = 1e-4
 """Largest difference from the module's output, relative to the largest output, that float rounding explains."""
+_HALF_TOLERANCE = 1e-2
+"""As that, where weights have half the digits: they are rounded after every operator, and operators are merged."""
 
 _MIXED = 1e-2
 """As that, from the module's output in a batch of another size: products of other sizes round in other ways."""
@@ -66,13 +68,20 @@ class Export(Step):
             compared = singles
         strip_annotations(path)
         worst = max(_difference(module, path, batch) for batch in compared)
-        if worst > _TOLERANCE:
+        if worst > _tolerance(module):
             raise StepError(
                 f"the exported model differs from the module by {worst:.1e} of its largest output",
                 "look for behaviour that changes with the batch or with training mode in forward",
             )
         _check_batching(module, samples)
         return Outcome(path, {**described(path), "parity": worst, "parity_samples": len(samples)})
+
+
+def _tolerance(module: "nn.Module") -> float:
+    import torch
+
+    halves = {torch.float16, torch.bfloat16}
+    return _HALF_TOLERANCE if any(each.dtype in halves for each in module.parameters()) else _TOLERANCE
 
 
 def _fixes_batch(path: Path) -> bool:

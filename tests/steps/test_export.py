@@ -48,6 +48,15 @@ def test_where_forward_fixes_the_batch_the_file_takes_one_sample_at_a_time(
     assert onnx.load(done.path).graph.input[0].type.tensor_type.shape.dim[0].dim_value == 1
 
 
+def test_half_precision_is_rounded_more(run_step: Callable[..., Outcome], make_project: Callable[..., Path]) -> None:
+    folder = make_project()
+    text = (folder / "model.py").read_text().replace("return Net(16)", "return Net(16).half()")
+    text = text.replace("self.first(image)", "self.first(image.half())").replace(".flatten(1))", ".flatten(1)).float()")
+    (folder / "model.py").write_text(text)
+    done = run_step(Export(), load_project(folder))
+    assert 0 < done.notes["parity"] < 1e-2
+
+
 BRANCHING = "if float(image.sum()) > 0:\n            image = image + 1\n        features = self.first(image)"
 MIXING = "features = self.first(image) - image.mean(0, keepdim=True)"
 RANDOM = "import torch\n        features = self.first(image + torch.rand_like(image))"
