@@ -11,12 +11,15 @@ NUMBERS, SEEN = 97, 8
 class Layer(nn.Module):
     def __init__(self) -> None:
         super().__init__()
+        self.heads = HEADS
         self.query, self.key, self.value, self.out = (nn.Linear(WIDTH, WIDTH) for _ in range(4))
         self.before, self.after = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
         self.hidden = nn.Sequential(nn.Linear(WIDTH, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, WIDTH))
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        q, k, v = (each(x).unflatten(2, (HEADS, -1)).transpose(1, 2) for each in (self.query, self.key, self.value))
+        q, k, v = (
+            each(x).unflatten(2, (self.heads, -1)).transpose(1, 2) for each in (self.query, self.key, self.value)
+        )
         scores = q @ k.transpose(2, 3) * (WIDTH // HEADS) ** -0.5 + mask
         mixed = (scores.softmax(3) @ v).transpose(1, 2).flatten(2)
         x = self.before(x + self.out(mixed))
