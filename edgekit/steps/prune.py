@@ -86,6 +86,11 @@ class Prune(FineTunedStep):
                 "write what stands between the layers in operators that keep channels in their order, or leave the "
                 "step out",
             )
+        if self.units == "heads":
+            return (
+                f"prune found no attention heads to take at ratio {self.ratio}",
+                "let it take channels as well: leave units out",
+            )
         return (
             f"prune found nothing to take at ratio {self.ratio} with channels in multiples of {multiple}",
             "raise the ratio, or leave the step out: the student is small already",

@@ -27,6 +27,9 @@ def test_channels_keep_the_targets_multiple_and_the_module_gets_smaller(
 def test_a_ratio_that_takes_nothing_is_told(run_step: Callable[..., Outcome], tiny: Project) -> None:
     with pytest.raises(StepError, match=r"found nothing to take at ratio 0\.01"):
         run_step(Prune(ratio=0.01, epochs=1), tiny)
+    with pytest.raises(StepError, match="found no attention heads to take") as raised:
+        run_step(Prune(ratio=0.5, epochs=1, units="heads"), tiny)
+    assert "units" in raised.value.hint
 
 
 def test_what_cannot_be_traced_is_no_small_student(run_step: Callable[..., Outcome], tiny: Project) -> None:
