@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import torch
@@ -89,10 +90,9 @@ def attentions(module: nn.Module, example: Batch) -> list[Attention]:
     own = [
         Attention(name, each.num_heads, each.num_heads)
         for name, each in copy.named_modules()
-        if isinstance(each, nn.MultiheadAttention) and each.in_proj_weight is not None and each.bias_k is None
+        if isinstance(each, nn.MultiheadAttention)
     ]
-    inside = tuple(f"{each.name}." for each in own)
-    return own + [each for each in watch.found() if not each.name.startswith(inside)]
+    return own + watch.found()
 
 
 @dataclass
@@ -158,7 +158,7 @@ class _Watch(TorchFunctionMode):
     def found(self) -> list[Attention]:
         """Each attention of which a layer takes what the heads give."""
         layers = dict(self.module.named_modules())
-        attentions = []
+        attentions: dict[str, Attention] = {}
         for each in self.seen:
             if isinstance(layers[each.inner], nn.MultiheadAttention):
                 continue
@@ -172,10 +172,10 @@ class _Watch(TorchFunctionMode):
             owners = (each.inner, *(name.rpartition(".")[0] for name in (*projections, taker)))
             groups = _groups(each.heads, [layers[name] for name in projections], layers[taker])
             if groups:
-                attentions.append(
-                    Attention(taker, each.heads, groups, tuple(sorted(projections)), tuple(dict.fromkeys(owners)))
+                attentions[taker] = Attention(
+                    taker, each.heads, groups, tuple(sorted(projections)), tuple(dict.fromkeys(owners))
                 )
-        return attentions
+        return list(attentions.values())
 
 
 def reached(start: Sequence[object], stops: Collection[object]) -> Iterator[object]:
@@ -209,17 +209,15 @@ def _groups(heads: int, projections: Sequence[nn.Module], taker: nn.Module) -> i
 def _cut(module: nn.Module, example: Batch, attention: Attention, count: int) -> nn.Module | None:
     """A copy without `count` groups of heads, in the first layout and with the first counts written back that give what
     the module gives with those heads silent; None where none does."""
-    for group_major in (False, True):
-        taken = _least(module, attention, count, group_major)
-        silent = _outputs(_silenced(module, attention, taken), example)
-        for written in _writings(attention, count):
-            copy = deep_copy(module).eval()
-            with suppress(EdgekitError, RuntimeError, IndexError):
-                _take(copy, attention, taken, group_major)
-                written(copy)
-                given = _outputs(copy, example)
-                if relative_difference(silent, given) <= _ROUNDING:
-                    return copy
+    for group_major, written in product((False, True), _writings(attention, count)):
+        copy = deep_copy(module).eval()
+        with suppress(EdgekitError, RuntimeError, IndexError, AttributeError):  # sizes that are no heads' after all
+            taken = _least(module, attention, count, group_major)
+            silent = _outputs(_silenced(module, attention, taken), example)
+            _take(copy, attention, taken, group_major)
+            written(copy)
+            if relative_difference(silent, _outputs(copy, example)) <= _ROUNDING:
+                return copy
     return None
 
 

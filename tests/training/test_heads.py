@@ -135,6 +135,39 @@ def test_attention_that_cannot_be_followed_is_kept_and_said() -> None:
     assert parameter_count(done.module) == parameter_count(module) and done.layers == {"proj", "qkv"}
 
 
+class Other(nn.Module):
+    """PyTorch's own, with keys of another width, or with a key more than it is given."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(WIDTH, HEADS, batch_first=True, **options)  # type: ignore[arg-type]
+        self.head = nn.Linear(WIDTH, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        keys = x[..., : self.attention.kdim]
+        return self.head(self.attention(x, keys, keys)[0])
+
+
+@pytest.mark.parametrize("options", [{"kdim": 16, "vdim": 16}, {"add_bias_kv": True}, {"add_zero_attn": True}])
+def test_pytorchs_own_is_kept_where_it_has_more_than_heads(options: dict[str, object]) -> None:
+    torch.manual_seed(0)
+    module = Other(**options).eval()
+    for each in module.parameters():
+        nn.init.normal_(each)
+    done = without_heads(module, Batch((X,), None), half)
+    assert "attention" in done.faults and not done.heads and done.layers == {"attention"}
+
+
+def test_attention_that_runs_twice_is_cut_once() -> None:
+    class Twice(Separate):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x) + super().forward(2 * x)
+
+    torch.manual_seed(0)
+    done = without_heads(Twice().eval(), Batch((X,), None), half)
+    assert done.heads == {"o": (4, 2)}
+
+
 def test_where_nothing_attends_nothing_is_found() -> None:
     module = nn.Sequential(nn.Linear(32, 32), nn.Softmax(-1), nn.Linear(32, 4))
     assert attentions(module, Batch((X,), None)) == []
