@@ -76,6 +76,11 @@ def by_hand(done: TargetBuild) -> float:
     return float(getattr(scores, name)(np.concatenate(outputs, along), targets))
 
 
+def layer_macs(length: int, heads: int = model.WIDTH, hidden: int = model.HIDDEN) -> int:
+    """Of one encoder layer: projections to and from the width of all heads, attention, the feed-forward layers."""
+    return 4 * length * model.WIDTH * heads + 2 * length**2 * heads + 2 * length * model.WIDTH * hidden
+
+
 def notes(done: TargetBuild, step: str) -> dict[str, object]:
     (run,) = [run for run in done.steps if (run.name, run.role) == (step, Role.STUDENT)]
     return run.artifact.notes
@@ -96,9 +101,7 @@ def test_masked_attention(built_network: MakeBuild) -> None:
     done = built_network("masked_bert", "sentences", {"epochs": 12, "learning_rate": 0.002})
     found = deployed(done)
     assert done.value > 97 and done.value > done.float_value - 1
-    length, width, hidden = model.LENGTH, model.WIDTH, model.HIDDEN
-    layer = 4 * length * width**2 + 2 * length**2 * width + 2 * length * width * hidden
-    assert found.macs == notes(done, "export")["macs"] == model.LAYERS * layer + 2 * width
+    assert found.macs == notes(done, "export")["macs"] == model.LAYERS * layer_macs(model.LENGTH) + 2 * model.WIDTH
     assert floats(found) == MASKED
     assert found.float_operators == 11, "no islands"
     assert all("values left" in why for why in notes(done, "quantize")["kept_float"].values()), "but the mask's own"
@@ -148,11 +151,9 @@ def test_a_causal_decoder(built_network: MakeBuild) -> None:
     done = built_network("decoder", "steps", {"epochs": 20, "learning_rate": 0.003})
     found = deployed(done)
     assert done.value > 97 and done.value > done.float_value - 1
-    length, width, hidden = model.SEEN, model.WIDTH, model.HIDDEN
-    layer = 4 * length * width**2 + 2 * length**2 * width + 2 * length * width * hidden
-    assert found.macs == model.LAYERS * layer + length * width * model.NUMBERS
+    assert found.macs == model.LAYERS * layer_macs(model.SEEN) + model.SEEN * model.WIDTH * model.NUMBERS
     assert floats(found) == {"Add": 2, "LayerNormalization": 4, "Softmax": 2}, "the mask is added on floats"
-    assert [port.shape for port in found.outputs] == [(length, "batch", model.NUMBERS)]
+    assert [port.shape for port in found.outputs] == [(model.SEEN, "batch", model.NUMBERS)]
 
 
 @pytest.mark.slow
@@ -173,9 +174,7 @@ def test_a_vision_transformer(built_network: MakeBuild, target: str) -> None:
     done = built_network("vit", "digits", {"epochs": 15, "learning_rate": 0.002}, target=target)
     found = deployed(done)
     assert done.value > 75 and done.value > done.float_value - 1.5
-    length, width, hidden = 17, model.WIDTH, model.HIDDEN
-    layer = 4 * length * width**2 + 2 * length**2 * width + 2 * length * width * hidden
-    assert found.macs == 16 * 64 * width + model.LAYERS * layer + width * 10
+    assert found.macs == (16 * 64 + 10) * model.WIDTH + model.LAYERS * layer_macs(17)
     assert floats(found) == {"Gelu": 2, "LayerNormalization": 5}
 
 
@@ -210,9 +209,8 @@ def test_a_transformer_loses_half_of_its_heads(
         list(pruned["heads"].values()) == [[model.HEADS, model.HEADS // 2]] * model.LAYERS and not pruned["kept_whole"]
     )
     length, inputs, outputs = (17, 16 * 64, 10) if name == "vit" else (model.LENGTH, 0, 2)
-    width, heads, hidden = model.WIDTH, model.WIDTH // 2, model.HIDDEN // 2
-    layer = 4 * length * width * heads + 2 * length**2 * heads + 2 * length * width * hidden
-    assert found.macs == pruned["macs"] == inputs * width + model.LAYERS * layer + width * outputs
+    layers = model.LAYERS * layer_macs(length, model.WIDTH // 2, model.HIDDEN // 2)
+    assert found.macs == pruned["macs"] == (inputs + outputs) * model.WIDTH + layers
     assert found.macs < 0.55 * pruned["macs_before"] and pruned["parameters"] < 0.65 * pruned["parameters_before"]
     uncut = {"Gelu": 2, "LayerNormalization": 5} if name == "vit" else MASKED
     assert floats(found) == uncut and found.float_operators == sum(uncut.values())

@@ -33,9 +33,9 @@ def joined(parts: Sequence[Outputs[Array]], axes: Axes) -> Outputs[Array]:
                 same = all(np.array_equal(each, arrays[0], equal_nan=each.dtype.kind == "f") for each in arrays)
                 whole.append(arrays[0] if same else np.stack(arrays))
         except ValueError as error:
-            first, *_, last = sorted({each.shape for each in arrays})
+            shapes = sorted({each.shape for each in arrays})
             raise DataError(
-                f"the output '{parts[0].names[number]}' has other shapes from batch to batch: {first}, {last}",
+                f"the output '{parts[0].names[number]}' has other shapes from batch to batch, such as {shapes[-1]}",
                 "give outputs whose shape does not hang on the data: leave non-maximum suppression to the device",
             ) from error
     return Outputs(whole, parts[0].names)

@@ -33,14 +33,18 @@ class Inspection:
     macs_unknown: str
     """Why not."""
     integer_operators: int
-    float_operators: int
-    """Operators that compute on floats although the model holds integers; all of them in a float model."""
     float_kinds: dict[str, int]
-    """The same by type, the commonest first."""
+    """Operators that compute on floats although the model holds integers, all of them in a float model: by type, the
+    commonest first."""
     traits: tuple[str, ...]
 
+    @property
+    def float_operators(self) -> int:
+        """How many compute on floats."""
+        return sum(self.float_kinds.values())
+
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "float_operators": self.float_operators}
 
 
 def inspected(path: Path, sizes: Sizes | None = None) -> Inspection:
@@ -74,7 +78,6 @@ def _inspection(model: ModelProto, sizes: Sizes) -> Inspection:
         macs=macs.count,
         macs_unknown=macs.unknown,
         integer_operators=integer,
-        float_operators=sum(floating.values()),
         float_kinds=floating,
         traits=tuple(sorted(observed_facts(model))),
     )

@@ -1,5 +1,6 @@
 """The inputs and outputs of a model."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import onnx
@@ -27,6 +28,11 @@ def inputs_of(graph: GraphProto) -> tuple[Port, ...]:
 
 def outputs_of(graph: GraphProto) -> tuple[Port, ...]:
     return tuple(port_of(each) for each in graph.output)
+
+
+def fixed_batch(shape: Sequence[object]) -> int:
+    """How many samples an input of this shape takes at a time where its first axis is fixed; else 0."""
+    return shape[0] if shape and isinstance(shape[0], int) else 0
 
 
 def port_of(value: onnx.ValueInfoProto) -> Port:

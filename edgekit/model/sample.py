@@ -1,5 +1,6 @@
 """Inputs for a model file: the data's own where they fit, else made up, seeded, of the right shape and type."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from edgekit.arrays import Array, Arrays
 from edgekit.errors import ModelError
-from edgekit.model.ports import Port, inputs_of
+from edgekit.model.ports import Port, fixed_batch, inputs_of
 from edgekit.model.reading import load_model
 from edgekit.model.sizes import Sizes, filled, lengths
 
@@ -38,9 +39,20 @@ def random_inputs(path: Path, batch: int = 1, sizes: Sizes | None = None, seed: 
 
     Batch axes get `batch`. Raises ModelError for other dynamic axes that `sizes` does not tell.
     """
+    return _random_arrays(filled(inputs_of(load_model(path).graph), sizes or {}, batch), seed)
+
+
+def random_feeds(path: Path, count: int, sizes: Sizes | None = None) -> Arrays:
+    """So many feeds of one sample each, (feeds, ...), as `random_inputs` makes them."""
+    ports = filled(inputs_of(load_model(path).graph), sizes or {})
+    made = [_random_arrays(ports, seed) for seed in range(count)]
+    return tuple(np.stack(each) for each in zip(*made, strict=True))
+
+
+def _random_arrays(ports: Sequence[Port], seed: int) -> Arrays:
     random = np.random.default_rng(seed)
     made = []
-    for port in filled(inputs_of(load_model(path).graph), sizes or {}, batch):
+    for port in ports:
         shape = lengths(port)
         dtype = None if port.dtype in ("string", "unknown") else np.dtype(port.dtype)
         if dtype is None or dtype.kind not in "fiub":
@@ -56,15 +68,10 @@ def random_inputs(path: Path, batch: int = 1, sizes: Sizes | None = None, seed: 
     return tuple(made)
 
 
-def random_feeds(path: Path, count: int, sizes: Sizes | None = None) -> Arrays:
-    """So many feeds of one sample each, (feeds, ...), as `random_inputs` makes them."""
-    made = [random_inputs(path, sizes=sizes, seed=seed) for seed in range(count)]
-    return tuple(np.stack(each) for each in zip(*made, strict=True))
-
-
 def _cut(port: Port, array: Array) -> Array:
     """As many samples as a fixed first axis wants."""
-    return array[: port.shape[0]] if port.shape and isinstance(port.shape[0], int) and array.ndim else array
+    fixed = fixed_batch(port.shape)
+    return array[:fixed] if fixed and array.ndim else array
 
 
 def _fits(port: Port, array: Array) -> bool:

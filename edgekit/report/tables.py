@@ -11,8 +11,7 @@ MARKS = {"passed": "[green]passed[/]", "failed": "[bold red]FAILED[/]", "not_run
 
 
 def table(title: str, *columns: str, numeric: frozenset[int] = frozenset()) -> Table:
-    """An empty table that fits 80 columns; `numeric` columns are aligned to the right and
-    never broken."""
+    """An empty table that fits 80 columns; `numeric` columns are aligned to the right and never broken."""
     made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, title_style="bold")
     for number, name in enumerate(columns):
         if number in numeric:

@@ -13,7 +13,7 @@ from onnx import ModelProto
 
 from edgekit.arrays import Arrays
 from edgekit.errors import StepError, first_line
-from edgekit.model.ports import inputs_of
+from edgekit.model.ports import fixed_batch, inputs_of
 from edgekit.model.reading import load_model
 from edgekit.progress import Progress
 from edgekit.runtimes import ort  # noqa: F401  (switches telemetry off before it is imported)
@@ -53,7 +53,7 @@ def quantized_statically(
 
     model = load_model(source)
     ports = inputs_of(model.graph)
-    fixed = ports[0].shape[0] if ports[0].shape and isinstance(ports[0].shape[0], int) else 0
+    fixed = fixed_batch(ports[0].shape)
     # The runtime's histograms want all batches of one size.
     parts = iter(batches) if method == "minmax" and not fixed else _sized(batches, fixed or 1)
 

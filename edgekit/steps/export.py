@@ -85,10 +85,10 @@ def _tolerance(module: "nn.Module") -> float:
 
 
 def _fixes_batch(path: Path) -> bool:
-    from edgekit.model.ports import inputs_of
+    from edgekit.model.ports import fixed_batch, inputs_of
     from edgekit.model.reading import load_model
 
-    return any(isinstance(port.shape[0], int) for port in inputs_of(load_model(path).graph))
+    return any(fixed_batch(port.shape) for port in inputs_of(load_model(path).graph))
 
 
 def _export(

@@ -3,13 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from edgekit.artifact import Artifact
 from edgekit.errors import ProjectError
+from edgekit.progress import Progress
 from edgekit.steps.step import Context, Contract, Outcome, Step
 from edgekit.steps.technique import Family, Technique
 from edgekit.target import Target
 from edgekit.traits import Format, Role, Trait, facts
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -29,21 +34,22 @@ class Load(Step):
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.training.modules import parameter_count, save_module, saved_module
-        from edgekit.training.weights import load_weights
 
-        weights = self.weights(context)
-        module = saved_module(context.project, model)
-        load_weights(module, weights)
-        path = context.folder / "model.safetensors"
-        save_module(module, context.project, context.role, path)
-        return Outcome(path, {"weights": weights.name, "parameters": parameter_count(module)})
-
-    def weights(self, context: Context) -> Path:
-        """The file that the project declares for the role. Raises ProjectError where it declares none."""
-        found = context.project.weights_file(context.role)
-        if found is None:
+        weights = context.project.weights_file(context.role)
+        if weights is None:
             raise ProjectError(
                 f"the recipe loads the {context.role}, and edgekit.toml names no weights",
                 f'add {context.role}_weights = "file.safetensors" to [model], or use the step train',
             )
-        return found
+        module = saved_module(context.project, model)
+        notes = self.loaded(module, weights, context.progress)
+        path = context.folder / "model.safetensors"
+        save_module(module, context.project, context.role, path)
+        return Outcome(path, {"weights": weights.name, **notes, "parameters": parameter_count(module)})
+
+    def loaded(self, module: "nn.Module", weights: Path, progress: Progress) -> dict[str, Any]:
+        """Load the file into the module, in place; what is to be noted of it."""
+        from edgekit.training.weights import load_weights
+
+        load_weights(module, weights)
+        return {}

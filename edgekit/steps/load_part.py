@@ -1,12 +1,14 @@
 """load-part: take what fits of the declared weights, as a backbone under a new head does; the rest is to be trained."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from edgekit.artifact import Artifact
+from edgekit.progress import Progress
 from edgekit.steps.load import Load
-from edgekit.steps.step import Context, Outcome
-from edgekit.traits import Role
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -15,15 +17,10 @@ class LoadPart(Load):
 
     contract = replace(Load.contract, provides=frozenset())
 
-    def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        from edgekit.training.modules import parameter_count, save_module, saved_module
+    def loaded(self, module: "nn.Module", weights: Path, progress: Progress) -> dict[str, Any]:
+        """Load what fits; what was loaded, left and made."""
         from edgekit.training.weights import load_part
 
-        weights = self.weights(context)
-        module = saved_module(context.project, model)
         part = load_part(module, weights)
-        context.progress.note(part.told(weights.name))
-        path = context.folder / "model.safetensors"
-        save_module(module, context.project, context.role, path)
-        notes = {"weights": weights.name, "below": part.below, "loaded": part.loaded, "left": part.left}
-        return Outcome(path, {**notes, "made": part.made, "parameters": parameter_count(module)})
+        progress.note(part.told(weights.name))
+        return {"below": part.below, "loaded": part.loaded, "left": part.left, "made": part.made}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta
 
@@ -10,7 +10,7 @@ from edgekit.artifact import Artifact
 from edgekit.errors import StepError
 from edgekit.steps.finetuned import FineTunedStep
 from edgekit.steps.step import Context, Outcome
-from edgekit.steps.technique import Family, Technique
+from edgekit.steps.technique import Family, Technique, Units
 from edgekit.target import Target
 from edgekit.traits import Data, Role, Trait
 
@@ -23,7 +23,7 @@ class Prune(FineTunedStep):
     ratio: Annotated[float, Meta(gt=0, lt=1)] = 0.25
     """The share of each layer's channels to take, and of each attention's heads; of channels, the nearest multiple of
     the target's own stays."""
-    units: Literal["all", "channels", "heads"] = "all"
+    units: Units = "all"
     """What to take: all that the model is made of, heads of attention and channels of other layers; or one alone."""
 
     contract = replace(

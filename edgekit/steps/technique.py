@@ -15,6 +15,8 @@ class Family(StrEnum):
 
 
 Granularity = Literal["tensor", "channel", "group"]
+Units = Literal["all", "channels", "heads"]
+"""What pruning may take: whole channels, whole attention heads, or all that the model is made of."""
 Structure = Literal["unstructured", "units", "channels", "heads"]
 
 

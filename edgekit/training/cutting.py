@@ -4,7 +4,7 @@ gives."""
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from math import lcm
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch_pruning
@@ -13,11 +13,10 @@ from torch import Tensor, nn
 from edgekit.errors import EdgekitError, type_and_line
 from edgekit.model.parity import relative_difference
 from edgekit.progress import Progress
+from edgekit.steps.technique import Units
 from edgekit.training.batches import Batch
 from edgekit.training.heads import reached, without_heads
 from edgekit.training.modules import deep_copy, outputs_of, tie, tied_parameters
-
-Units = Literal["all", "channels", "heads"]
 
 _WHAT = "looking for channels to take"
 _MIXING = nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.LocalResponseNorm

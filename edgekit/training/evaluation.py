@@ -11,6 +11,7 @@ from edgekit.arrays import Array, Arrays, Outputs
 from edgekit.data.batching import batch_axes, joined
 from edgekit.data.split import Split
 from edgekit.data.trees import joined_trees
+from edgekit.model.ports import fixed_batch
 from edgekit.project.project import Project
 from edgekit.runtimes.ort import session, session_outputs
 from edgekit.training.batches import unlabelled
@@ -73,8 +74,7 @@ def _module_outputs(module: nn.Module, split: Split) -> tuple[Outputs[Array], An
 def _file_outputs(path: Path, split: Split, exact: bool) -> tuple[Outputs[Array], Any]:
     """The outputs of an ONNX file on this machine and the targets, over the whole split."""
     running = session(path, exact=exact)
-    first = running.get_inputs()[0].shape
-    fixed = first[0] if first and isinstance(first[0], int) else 0
+    fixed = fixed_batch(running.get_inputs()[0].shape)
     axes = batch_axes(lambda inputs: session_outputs(running, inputs), split.example().inputs, fixed)
     outputs, targets = [], []
     for batch in split.batches():

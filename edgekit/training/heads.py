@@ -224,8 +224,8 @@ def _cut(module: nn.Module, example: Batch, attention: Attention, count: int) ->
 def _least(module: nn.Module, attention: Attention, count: int, group_major: bool) -> list[int]:
     """The groups of least magnitude."""
     scores = torch.zeros(attention.groups)
-    for weight, groups, axis in _weights(module, attention, group_major):
-        squares = weight.detach().float().pow(2).sum(1 - axis)
+    for _, layer, key, groups, axis in _parts(module, attention, group_major):
+        squares = layer.get_parameter(key).detach().float().pow(2).sum(1 - axis)
         scores.index_add_(0, groups, squares)
     return sorted(scores.argsort()[:count].tolist())
 
@@ -262,11 +262,6 @@ def _silenced(module: nn.Module, attention: Attention, taken: Sequence[int]) -> 
 
 Part = tuple[str, nn.Module, str, Tensor, int]
 """A layer by its name, the name of its weight, and the group of each index along an axis of that."""
-
-
-def _weights(module: nn.Module, attention: Attention, group_major: bool) -> Iterator[tuple[Tensor, Tensor, int]]:
-    for _, layer, key, groups, axis in _parts(module, attention, group_major):
-        yield layer.get_parameter(key), groups, axis
 
 
 def _parts(module: nn.Module, attention: Attention, group_major: bool) -> Iterator[Part]:

@@ -146,21 +146,22 @@ class _Samples:
     def joined(self, path: Path, outputs: "Arrays") -> "Outputs[Array]":
         """What a model file gave for the feeds as its outputs for one batch."""
         from edgekit.data.batching import batch_axes, unfed
-        from edgekit.runtimes.ort import host_outputs
+        from edgekit.runtimes.ort import session, session_outputs
 
+        running = session(path, exact=True)
         first = tuple(each[0] for each in self.feeds)
-        axes = batch_axes(lambda inputs: host_outputs(path, inputs), first, self.fixed)
-        return unfed(outputs, axes, host_outputs(path, first).names)
+        axes = batch_axes(lambda inputs: session_outputs(running, inputs), first, self.fixed)
+        return unfed(outputs, axes, [each.name for each in running.get_outputs()])
 
 
 def _samples(split: Split, path: Path) -> _Samples:
     """As many evaluation samples as an emulated CPU gets through."""
     from edgekit.data.batching import fed
     from edgekit.model.counting import inspected
+    from edgekit.model.ports import fixed_batch
 
     found = inspected(path)
-    first = found.inputs[0].shape
-    fixed = first[0] if first and isinstance(first[0], int) else 0
+    fixed = fixed_batch(found.inputs[0].shape)
     size = fixed or 1
     count = max(8, min(_SAMPLES, _EMULATED_MACS // max(found.macs or 1_000_000, 1)))
     inputs, labels = split.arrays(limit=count // size * size + size)

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgekit.progress import Silent
+from edgekit.steps.technique import Units
 from edgekit.training.batches import Batch
-from edgekit.training.cutting import Cut, Units, cut_units, kept_channels
+from edgekit.training.cutting import Cut, cut_units, kept_channels
 from edgekit.training.modules import module_macs, parameter_count
 
 IMAGE = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
