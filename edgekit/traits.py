@@ -23,7 +23,7 @@ class Trait(StrEnum):
     UNCUT = "uncut"
     """A module in the shapes that its entry point gives it: saved weights fit."""
     FOLDED = "folded"
-    """No batch normalization is left beside a convolution."""
+    """No batch normalization is left that a convolution could take up: one whose output goes nowhere else."""
     PORTABLE = "portable"
     """Standard ONNX operators only: any CPU and runtime can take the file."""
 

@@ -1,5 +1,7 @@
 """What can be seen in a graph: its traits, its activations' types, the size of an integer step."""
 
+from collections import Counter
+
 import onnx
 from onnx import GraphProto, ModelProto, TensorProto
 
@@ -20,8 +22,13 @@ def observed_facts(model: ModelProto) -> Facts:
     found.add(Trait.INTEGER if is_integer else Trait.FLOAT)
     if all(each.domain in ("", "ai.onnx") for each in model.opset_import if _uses(graph, each.domain)):
         found.add(Trait.PORTABLE)
-    made_by_conv = {node.output[0] for node in graph.node if node.op_type in ("Conv", "ConvTranspose")}
-    if not any(node.op_type == "BatchNormalization" and node.input[0] in made_by_conv for node in graph.node):
+    readers = Counter((*(name for node in nodes(graph) for name in node.input), *(each.name for each in graph.output)))
+    own = {
+        node.output[0]
+        for node in graph.node
+        if node.op_type in ("Conv", "ConvTranspose") and readers[node.output[0]] == 1
+    }
+    if not any(node.op_type == "BatchNormalization" and node.input[0] in own for node in graph.node):
         found.add(Trait.FOLDED)
     return frozenset(found)
 

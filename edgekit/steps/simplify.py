@@ -77,15 +77,13 @@ class Simplify(Step):
                 sound.append((verdict["nodes"], candidate.stat().st_size, name, candidate))
         if sound:
             _, _, chosen, best = min(sound)
-            plain = with_shapes(load_model(best))
-            versions = [rewritten(plain, pooled_means), plain]
         else:
-            chosen = "neither"
+            chosen, best = "neither", model.path
             told = "; ".join(f"{name}: {each['status']}" for name, each in tried.items())
             context.progress.note(f"neither simplifier gave an equal graph, it stays as it was ({told})")
-            plain = with_shapes(load_model(model.path))
-            folded = rewritten(plain, folded_norms)
-            versions = [rewritten(with_shapes(folded), pooled_means), folded, plain]
+        plain = with_shapes(load_model(best))
+        folded = rewritten(plain, folded_norms)
+        versions = [rewritten(with_shapes(folded), pooled_means), folded, plain]
         path = context.folder / "model.onnx"
         for version in versions:
             save_model(with_shapes(version), path)
