@@ -11,11 +11,12 @@ _MULTIPLE = 4
 """A rewrite may reorder more than the runtime's optimization does."""
 
 
-def float_tolerance(plain: Arrays, optimized: Arrays) -> float:
-    """How far, as `relative_difference` counts, a rewritten float model may lie from the file that it came from: four
-    times what the runtime's own optimization does to that file, from 1e-4 to 0.05. `plain` is what it gives without.
+def float_tolerance(plain: Arrays, rounded: Arrays) -> float:
+    """How far, as `relative_difference` counts, a rewritten float model may lie from what it came from: four times what
+    lies between two runs of that which differ by rounding alone, from 1e-4 to 0.05: a file with the runtime's own
+    optimization and without, a module with as many digits and with twice as many.
 
     An output that is the small rest of large sums differs from one order of additions to another by much more than a
     fixed tolerance allows.
     """
-    return min(max(_LEAST, _MULTIPLE * relative_difference(plain, optimized)), _MOST)
+    return min(max(_LEAST, _MULTIPLE * relative_difference(plain, rounded)), _MOST)

@@ -4,12 +4,15 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
+from torch import Tensor, nn
 
 from edgekit.errors import ModelError, StepError
 from edgekit.project.project import Project, load_project
 from edgekit.runtimes.ort import host_outputs
-from edgekit.steps.export import Export
+from edgekit.steps.export import Export, _tolerance
 from edgekit.steps.step import Outcome
+from edgekit.training.batches import Batch
 
 
 def test_the_file_takes_any_batch_and_has_the_declared_names(run_step: Callable[..., Outcome], tiny: Project) -> None:
@@ -55,6 +58,18 @@ def test_half_precision_is_rounded_more(run_step: Callable[..., Outcome], make_p
     (folder / "model.py").write_text(text)
     done = run_step(Export(), load_project(folder))
     assert 0 < done.notes["parity"] < 1e-2
+
+
+def test_what_rounding_does_to_a_small_rest_of_large_numbers_is_measured() -> None:
+    class Rest(nn.Module):
+        """What is left of numbers a million times as large."""
+
+        def forward(self, x: Tensor) -> Tensor:
+            return (x + 1e5) - 1e5
+
+    batch = Batch((torch.linspace(-1, 1, 12).reshape(3, 4),), None)
+    assert _tolerance(Rest(), batch) > 1e-3
+    assert _tolerance(nn.Identity(), batch) == 1e-4
 
 
 BRANCHING = "if float(image.sum()) > 0:\n            image = image + 1\n        features = self.first(image)"
