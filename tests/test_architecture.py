@@ -30,7 +30,7 @@ FLOORS = (
     {"target", "artifact", "model", "bench.worker"},
     {"measurement", "project"},
     {"runtimes", "data"},
-    {"steps.step", "verdict.metric"},
+    {"steps.step", "metrics"},
     {"training"},
     {"steps"},
     {"runners", "planning"},

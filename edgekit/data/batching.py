@@ -41,16 +41,6 @@ def joined(parts: Sequence[Outputs[Array]], axes: Axes) -> Outputs[Array]:
     return Outputs(whole, parts[0].names)
 
 
-def fed(inputs: Arrays, size: int = 1) -> Arrays:
-    """Samples as feeds, each of what a model takes at a time: (samples, ...) as (feeds, size, ...)."""
-    return tuple(each.reshape(-1, size, *each.shape[1:]) for each in inputs)
-
-
-def unfed(outputs: Arrays, axes: Axes, names: Sequence[str]) -> Outputs[Array]:
-    """The outputs of feeds, (feeds, ...), as those of one batch."""
-    return joined([Outputs(each, names) for each in zip(*outputs, strict=True)], axes)
-
-
 def _repeated(inputs: Arrays, count: int) -> Arrays:
     return tuple(np.repeat(each[:1], count, axis=0) for each in inputs)
 

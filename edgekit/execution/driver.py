@@ -145,15 +145,16 @@ class Driver:
         def evaluated(output: Path, _: Path) -> dict[str, Any]:
             import numpy as np
 
-            from edgekit.training.evaluation import file_evaluation, module_evaluation
-            from edgekit.training.modules import saved_module
-
             split = self.splits[Data.EVALUATION]
-            judged = (
-                module_evaluation(saved_module(project, artifact), project, split)
-                if artifact.format is Format.TORCH
-                else file_evaluation(artifact.path, project, split, exact=exact)
-            )
+            if artifact.format is Format.TORCH:
+                from edgekit.training.evaluation import module_evaluation
+                from edgekit.training.modules import saved_module
+
+                judged = module_evaluation(saved_module(project, artifact), project, split)
+            else:
+                from edgekit.metrics.evaluation import file_evaluation
+
+                judged = file_evaluation(artifact.path, project, split, exact=exact)
             if judged.scores is not None:
                 np.save(output / _SCORES, judged.scores.astype(np.float32))
             return {"kind": "metric", "value": judged.value, "chance": judged.chance}

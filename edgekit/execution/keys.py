@@ -97,17 +97,16 @@ def step_key(
 
 def metric_key(project: Project, data: DataDigests, artifact: Artifact, *, exact: bool) -> str:
     """Of a model's metric on this machine; `exact` where 8-bit products must not saturate."""
+    is_module = artifact.format is Format.TORCH
     return sha256_of_json(
         {
             "metric": [project.metric, project.entry_digest(project.metric) if ":" in project.metric else ""],
             "model": artifact.digest,
-            "entry": project.entry_digest(project.model_entry(artifact.role) or "")
-            if artifact.format is Format.TORCH
-            else "",
+            "entry": project.entry_digest(project.model_entry(artifact.role) or "") if is_module else "",
             "exact": exact,
             "data": data.digest(Data.EVALUATION),
-            "code": code_version("edgekit.training.evaluation"),
-            "packages": {name: package_version(name) for name in ("torch", "onnxruntime")},
+            "code": code_version(f"edgekit.{'training' if is_module else 'metrics'}.evaluation"),
+            "packages": {name: package_version(name) for name in ("torch" if is_module else "onnxruntime",)},
         }
     )
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from edgekit.arrays import Array, Arrays
 from edgekit.errors import ModelError
-from edgekit.model.ports import Port, fixed_batch, inputs_of
+from edgekit.model.feeding import feeding_of
+from edgekit.model.ports import Port, inputs_of
 from edgekit.model.reading import load_model
 from edgekit.model.sizes import Sizes, filled, lengths
 
@@ -28,9 +29,9 @@ def comparison_samples(path: Path, given: Arrays) -> Samples:
     are not the file's."""
     ports = inputs_of(load_model(path).graph)
     if len(given) == len(ports):
-        inputs = tuple(_cut(*pair) for pair in zip(ports, given, strict=True))
+        inputs, count = next(feeding_of(ports).feeds(given))
         if all(_fits(*pair) for pair in zip(ports, inputs, strict=True)):
-            return Samples(inputs, f"{min((len(each) for each in inputs if each.ndim), default=1)} calibration samples")
+            return Samples(inputs, f"{count} calibration sample{'s' if count > 1 else ''}")
     return Samples(random_inputs(path, batch=2), "made-up inputs: the calibration samples do not fit")
 
 
@@ -66,12 +67,6 @@ def _random_arrays(ports: Sequence[Port], seed: int) -> Arrays:
             else np.asarray(random.integers(0, 2, shape), dtype)
         )
     return tuple(made)
-
-
-def _cut(port: Port, array: Array) -> Array:
-    """As many samples as a fixed first axis wants."""
-    fixed = fixed_batch(port.shape)
-    return array[:fixed] if fixed and array.ndim else array
 
 
 def _fits(port: Port, array: Array) -> bool:

@@ -17,7 +17,7 @@ def filled(ports: Sequence[Port], sizes: Sizes, batch: int = 1) -> tuple[Port, .
     that no input or axis has, and for a shape that the input cannot have.
     """
     whole, told = _told(ports, sizes)
-    axes = {**dict.fromkeys(_batch_axes(ports), batch), **told}
+    axes = {**dict.fromkeys(batch_names(ports), batch), **told}
     unnamed = told.get(ANONYMOUS, ANONYMOUS)
 
     def length(size: int | str, axis: int) -> int | str:
@@ -78,7 +78,8 @@ def _checked(port: Port, told: Sequence[int]) -> tuple[int, ...]:
     return tuple(told)
 
 
-def _batch_axes(ports: Sequence[Port]) -> list[str]:
+def batch_names(ports: Sequence[Port]) -> list[str]:
+    """The names of batch axes: those with `batch` in them, or, where there are none, the first axes'."""
     names = [size for port in ports for size in port.shape if isinstance(size, str)]
     batches = [name for name in names if "batch" in name.lower()]
     return batches or [port.shape[0] for port in ports if port.shape and isinstance(port.shape[0], str)]

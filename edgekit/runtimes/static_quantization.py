@@ -13,7 +13,8 @@ from onnx import ModelProto
 
 from edgekit.arrays import Arrays
 from edgekit.errors import StepError, first_line
-from edgekit.model.ports import fixed_batch, inputs_of
+from edgekit.model.feeding import Feeding, feeding_of
+from edgekit.model.ports import inputs_of
 from edgekit.model.reading import load_model
 from edgekit.progress import Progress
 from edgekit.runtimes import ort  # noqa: F401  (switches telemetry off before it is imported)
@@ -53,9 +54,8 @@ def quantized_statically(
 
     model = load_model(source)
     ports = inputs_of(model.graph)
-    fixed = fixed_batch(ports[0].shape)
     # The runtime's histograms want all batches of one size.
-    parts = iter(batches) if method == "minmax" and not fixed else _sized(batches, fixed or 1)
+    parts = _fed(batches, feeding_of(ports), 0 if method == "minmax" else 1)
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
         def get_next(self) -> dict[str, Any] | None:
@@ -100,11 +100,11 @@ def quantized_statically(
     return batches.samples
 
 
-def _sized(batches: Iterator[Arrays], size: int) -> Iterator[Arrays]:
-    """The same samples, so many at a time; the rest of a batch that fills none is left out."""
+def _fed(batches: Iterator[Arrays], feeding: Feeding, size: int) -> Iterator[Arrays]:
+    """The batches as the model takes them."""
     for batch in batches:
-        for start in range(0, len(batch[0]) - size + 1, size):
-            yield tuple(each[start : start + size] for each in batch)
+        for feed, _ in feeding.feeds(batch, size):
+            yield feed
 
 
 def _tied(model: ModelProto) -> list[str]:

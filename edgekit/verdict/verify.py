@@ -93,8 +93,8 @@ def verified(
     `runner` may be the reason why there is none: the gates that need it are then not run. Writes what the model takes
     at a time of the evaluation split and its outputs to `golden`, as .npz with arrays input_N and output_N.
     """
+    from edgekit.metrics.metric import metric_value, unit_of
     from edgekit.runners.native import native_outputs
-    from edgekit.verdict.metric import metric_value, unit_of
 
     deployed, float_student, reference = candidates.deployed, candidates.float_student, candidates.reference
     unit = unit_of(project)
@@ -137,37 +137,39 @@ class _Samples:
     """Evaluation samples as a model takes them."""
 
     feeds: "Arrays"
-    fixed: int
-    """Samples in a feed where the file fixes that; 0: one."""
+    counts: tuple[int, ...]
+    """How many of a feed's are samples: the last may be filled up."""
+    first: "Arrays"
+    """The first sample, as the split gives it."""
     targets: Any
     complete: bool
     """Whether these are all that the split has."""
 
     def joined(self, path: Path, outputs: "Arrays") -> "Outputs[Array]":
         """What a model file gave for the feeds as its outputs for one batch."""
-        from edgekit.data.batching import batch_axes, unfed
-        from edgekit.runtimes.ort import session, session_outputs
+        from edgekit.metrics.evaluation import Running
 
-        running = session(path, exact=True)
-        first = tuple(each[0] for each in self.feeds)
-        axes = batch_axes(lambda inputs: session_outputs(running, inputs), first, self.fixed)
-        return unfed(outputs, axes, [each.name for each in running.get_outputs()])
+        running = Running.of(path, exact=True, sample=self.first)
+        return running.joined([*zip(zip(*outputs, strict=True), self.counts, strict=True)])
 
 
 def _samples(split: Split, path: Path) -> _Samples:
     """As many evaluation samples as an emulated CPU gets through."""
-    from edgekit.data.batching import fed
+    import numpy as np
+
     from edgekit.model.counting import inspected
-    from edgekit.model.ports import fixed_batch
+    from edgekit.model.feeding import feeding_of
 
     found = inspected(path)
-    fixed = fixed_batch(found.inputs[0].shape)
-    size = fixed or 1
+    feeding = feeding_of(found.inputs)
+    size = feeding.size or 1
     count = max(8, min(_SAMPLES, _EMULATED_MACS // max(found.macs or 1_000_000, 1)))
     inputs, labels = split.arrays(limit=count // size * size + size)
-    complete = len(inputs[0]) <= count and len(inputs[0]) % size == 0
-    kept = min(len(inputs[0]), count) // size * size
-    return _Samples(fed(tuple(each[:kept] for each in inputs), size), fixed, labels, complete)
+    complete = len(inputs[0]) <= count
+    kept = len(inputs[0]) if complete else count // size * size
+    feeds, counts = zip(*feeding.feeds(tuple(each[:kept] for each in inputs), 1), strict=True)
+    stacked = tuple(np.stack(each) for each in zip(*feeds, strict=True))
+    return _Samples(stacked, counts, tuple(each[:1] for each in inputs), labels, complete)
 
 
 def _attempt(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from edgekit.arrays import Array, Outputs
-from edgekit.data.batching import batch_axes, fed, joined, unfed
+from edgekit.data.batching import batch_axes, joined
 from edgekit.errors import DataError
 
 X = (np.arange(20, dtype=np.float32).reshape(5, 4),)
@@ -46,12 +46,3 @@ def test_lengths_that_hang_on_the_data_are_refused() -> None:
         joined([part(np.ones((2, 3))), part(np.ones((2, 1)))], (0,))
     with pytest.raises(DataError, match="the output 'o'"):
         joined([part(np.ones(3)), part(np.ones(1))], (None,))
-
-
-def test_feeds_give_what_the_batch_gives() -> None:
-    assert fed(X)[0].shape == (5, 1, 4) and fed(X, 5)[0].shape == (1, 5, 4)
-    runs = [turned(each) for each in zip(*fed(X), strict=True)]
-    outputs = tuple(np.stack(each) for each in zip(*runs, strict=True))
-    assert all(
-        np.array_equal(*pair) for pair in zip(unfed(outputs, batch_axes(turned, X), NAMES), turned(X), strict=True)
-    )

@@ -6,8 +6,8 @@ import pytest
 
 from edgekit.arrays import Outputs
 from edgekit.errors import DataError, EdgekitError, EntryPointError, ProjectError
+from edgekit.metrics.metric import chance_value, metric_value, unit_of
 from edgekit.project.project import Project, load_project
-from edgekit.verdict.metric import chance_value, metric_value, unit_of
 
 LOGITS = np.array([[0.0, 1.0], [2.0, 1.0], [0.0, 3.0], [1.0, 0.0]])
 
