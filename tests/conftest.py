@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 # Two workers on two cores: one thread each, in this process and in those that tests start.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -20,12 +21,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgekit.build import Build, build
 from edgekit.progress import Silent
-from edgekit.project.project import Project, load_project
+from edgekit.project.project import Datasets, Models, Project, load_project
 from edgekit.target import find_target
 
 TINY = Path(__file__).parent / "tiny"
 
 MakeProject = Callable[..., Path]
+FileProject = Callable[..., Project]
 
 _LEFT = TINY.parent.parent / ".hypothesis"
 _ALWAYS = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]}
@@ -152,6 +154,32 @@ def conv_model(tmp_path: Path) -> Path:
     path = tmp_path / "conv.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
     return path
+
+
+@pytest.fixture
+def file_project(tmp_path: Path) -> FileProject:
+    """A project of a file that passes its inputs on: file_project({"x": ("batch", 3)}, calibration="samples")."""
+
+    def made(shapes: dict[str, tuple[int | str, ...]], *, preprocessing: Any = None, **data: Any) -> Project:
+        named = [(name, f"{name}_out") for name in shapes]
+        inputs, outputs = (
+            [helper.make_tensor_value_info(each[side], TensorProto.FLOAT, shapes[each[0]]) for each in named]
+            for side in (0, 1)
+        )
+        nodes = [helper.make_node("Identity", [name], [f"{name}_out"]) for name in shapes]
+        model = helper.make_model(
+            helper.make_graph(nodes, "g", inputs, outputs), opset_imports=[helper.make_opsetid("", 17)], ir_version=9
+        )
+        onnx.save(model, tmp_path / "model.onnx")
+        return Project(
+            root=tmp_path,
+            name="passing",
+            model=Models(onnx="model.onnx"),
+            data=Datasets(**{"calibration": "samples", **data}),
+            preprocessing=preprocessing or {},
+        )
+
+    return made
 
 
 @pytest.fixture

@@ -1,18 +1,18 @@
 """A split of a project's data: batches of numpy arrays, checked as they pass, the same at every reading."""
 
 import hashlib
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from edgekit.arrays import Arrays
+from edgekit.data.opening import opened
 from edgekit.data.randomness import Randomness, drawn_alone
 from edgekit.data.trees import Tree, joined_trees, leaves, mapped
-from edgekit.errors import DataError, EntryPointError
-from edgekit.project.entrypoints import blamed, entry_function
+from edgekit.errors import DataError
+from edgekit.project.entrypoints import blamed
 from edgekit.project.project import Project
 from edgekit.traits import Data
 
@@ -32,19 +32,6 @@ class Batch:
         return Batch(tuple(each[:count] for each in self.inputs), mapped(lambda each: each[:count], self.target))
 
 
-class Source(Protocol):
-    """What batches come from."""
-
-    def batches(self, seed: int) -> Iterable[Any]:
-        """(input, target) of each batch, as numpy arrays or tuples of them."""
-
-    def samples(self) -> int | None:
-        """How many there are; None where the source cannot say."""
-
-    def batches_an_epoch(self) -> int | None:
-        """How many batches an epoch has; None where the source cannot say."""
-
-
 class Split:
     """One split, opened: the project's function is called here and never again.
 
@@ -56,8 +43,11 @@ class Split:
         self.entry = project.data_entry(split)
         self.seed = project.seed
         with Randomness(self._seed_of(0)).in_force():
-            given = entry_function(project.root, self.entry)()
-        self._source = _source_of(given, self.entry, project.data.batch_size, split is Data.TRAIN)
+            found = opened(project, split)
+        self._source = found.source
+        self.labelled = found.labelled
+        self.classes = found.classes
+        self.preprocessing = found.preprocessing
         self._digests: list[bytes] = []
         self._counted: int | None = None
         if self.length == 0:
@@ -91,6 +81,10 @@ class Split:
     def batches_an_epoch(self) -> int | None:
         """How many batches an epoch has; None where the source cannot say."""
         return self._source.batches_an_epoch()
+
+    def origin(self, position: int) -> str:
+        """Where the sample at this place comes from: a file's path; empty where the source cannot say."""
+        return self._source.origin(position)
 
     def example(self) -> Batch:
         """The first sample, as a batch of one."""
@@ -126,8 +120,9 @@ class Split:
                 )
             if array.dtype.kind == "f" and not np.isfinite(array).all():
                 bad = int((~np.isfinite(array.reshape(len(array), -1))).any(1).argmax()) if array.ndim > 1 else 0
+                place = self.origin(position + bad) or f"'{self.entry}'"
                 raise DataError(
-                    f"'{self.entry}' has NaN or infinite inputs, first in sample {position + bad} as served",
+                    f"{place} has NaN or infinite inputs, first in sample {position + bad} as served",
                     "clean the data before it reaches edgekit",
                 )
         for array in leaves(target):
@@ -170,20 +165,6 @@ class Split:
 
 def _arrays_of(batch: Batch) -> Arrays:
     return (*batch.inputs, *leaves(batch.target))
-
-
-def _source_of(given: Any, entry: str, batch_size: int, shuffled: bool) -> Source:
-    if "torch" in sys.modules:
-        from torch.utils.data import DataLoader, Dataset
-
-        from edgekit.data.torch_source import TorchSource
-
-        if isinstance(given, Dataset | DataLoader | list):
-            return TorchSource(given, batch_size, shuffled)
-    raise EntryPointError(
-        f"'{entry}' returned a {type(given).__name__}, not a Dataset, a DataLoader or a list",
-        "return a torch.utils.data.Dataset of (input, target) pairs, such as a TensorDataset",
-    )
 
 
 def _empty(entry: str) -> DataError:

@@ -15,7 +15,8 @@ class Splits:
 
     def __getitem__(self, split: Data) -> Split:
         """The opened split. Raises EntryPointError or DataError where it cannot be opened."""
-        kind = f"{split is Data.TRAIN} {self._project.data_entry(split)}"
+        apart = split is Data.TRAIN or self._project.holds_out
+        kind = f"{split if apart else ''} {self._project.data_entry(split)}"
         if kind not in self._opened:
             self._opened[kind] = Split(self._project, split)
         return self._opened[kind]

@@ -30,6 +30,10 @@ class TorchSource:
         """How many batches an epoch has; None where the data cannot say."""
         return _length(self._loader(0))
 
+    def origin(self, position: int) -> str:
+        """Not known."""
+        return ""
+
     def _loader(self, seed: int) -> "DataLoader[Any]":
         if isinstance(self._given, DataLoader):
             if self._given.generator is not None:

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.artifact import Artifact
+from edgekit.data.listing import listing_of
 from edgekit.data.splits import Splits
 from edgekit.execution.cache import Cache
 from edgekit.files import sha256_of_file, sha256_of_json
 from edgekit.planning.plan import PlannedStep
 from edgekit.progress import Progress
-from edgekit.project.project import Project
+from edgekit.project.project import Project, is_function
 from edgekit.project.sources import code_version
 from edgekit.steps.step import Setting
 from edgekit.target import Target
@@ -28,6 +29,7 @@ class DataDigests:
         self.progress = progress
         self.assumed: list[str] = []
         self._known: dict[Data, str] = {}
+        self._hashed: dict[str, str] = {}
         self._declared = project.declared_data_digest()
 
     def digest(self, split: Data) -> str:
@@ -37,23 +39,42 @@ class DataDigests:
 
     def _identity(self, split: Data) -> list[Any]:
         entry = self.project.data_entry(split)
-        sources = self.project.entry_digest(entry)
-        settings = [
+        settings: list[Any] = [
             self.project.data.batch_size,
             self.project.data.calibration_samples if split is Data.CALIBRATION else 0,
         ]
+        if not is_function(entry):
+            # Files are dealt out by the seed.
+            how = [self.splits[split].preprocessing, self.project.seed, split if self.project.holds_out else ""]
+            return [self._files(entry), how, settings]
+        sources = self.project.entry_digest(entry)
+        if self.project.holds_out:
+            settings += [self.project.seed, split]
         if self._declared is not None:
             return [sources, self._declared, settings]
-        return [sources, self._content(entry, sources), settings]
+        return [sources, self._content(entry, sources, split), settings]
 
-    def _content(self, entry: str, sources: str) -> str:
+    def _files(self, entry: str) -> str:
+        """The digest of the files of samples at a path, and of their labels."""
+        if entry not in self._hashed:
+            listing = listing_of(self.project.root / entry)
+            self.progress.note(f"hashing {len(listing.paths)} files in {entry}")
+            digests = {str(path.relative_to(listing.root)): sha256_of_file(path) for path in listing.paths}
+            labels = self.project.data.labels
+            self._hashed[entry] = sha256_of_json(
+                [digests, sha256_of_file(self.project.root / labels) if labels else ""]
+            )
+        return self._hashed[entry]
+
+    def _content(self, entry: str, sources: str, split: Data) -> str:
         """The digest of undeclared data, taken once for these sources and kept."""
-        key = sha256_of_json(["content", sources])
+        alike = [each for each in Data if self.project.data_entry(each) == entry]
+        read = split if self.project.holds_out else alike[0]
+        key = sha256_of_json(["content", sources, read if self.project.holds_out else ""])
 
         def hashed(*_: Path) -> dict[str, Any]:
             self.progress.note(f"hashing what '{entry}' gives: edgekit.toml declares no data_files")
-            split = next(each for each in Data if self.project.data_entry(each) == entry)
-            return {"kind": "data", "entry": entry, "digest": self.splits[split].digest()}
+            return {"kind": "data", "entry": entry, "digest": self.splits[read].digest()}
 
         found, _ = self.cache.entry(key, hashed)
         told = (

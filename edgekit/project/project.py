@@ -1,5 +1,6 @@
 """edgekit.toml -> Project: where the model and the data come from, the recipe, the budgets."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,13 +15,23 @@ from edgekit.traits import Data, Role
 
 PROJECT_FILE = "edgekit.toml"
 
-EntryPoint = Annotated[str, Meta(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+_ENTRY = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+EntryPoint = Annotated[str, Meta(pattern=_ENTRY)]
 """`module:function`, the module's file lying in the project's folder."""
 
 
+def is_function(entry: str) -> bool:
+    """Whether an entry of [data] names a function, not a path."""
+    return re.fullmatch(_ENTRY, entry) is not None
+
+
 class Models(Record, frozen=True, kw_only=True):
+    """Modules that functions return, or a trained model in a file."""
+
+    onnx: str | None = None
+    """The path of a float ONNX model."""
     teacher: EntryPoint | None = None
-    student: EntryPoint
+    student: EntryPoint | None = None
     teacher_weights: str | None = None
     student_weights: str | None = None
     inputs: tuple[str, ...] = ()
@@ -28,9 +39,12 @@ class Models(Record, frozen=True, kw_only=True):
 
 
 class Datasets(Record, frozen=True, kw_only=True):
-    train: EntryPoint
-    calibration: EntryPoint | None = None
-    evaluation: EntryPoint
+    train: EntryPoint | None = None
+    calibration: str | None = None
+    """An entry point; for an ONNX model it may be the path of a folder or file of samples, as may evaluation's."""
+    evaluation: str | None = None
+    labels: str | None = None
+    """A CSV file with a label for each file of samples."""
     data_files: tuple[str, ...] | None = None
     """Files and glob patterns that the datasets read. `[]` says that there are none; absent says nothing."""
     batch_size: Annotated[int, Meta(gt=0)] = 64
@@ -55,6 +69,11 @@ class Project(Record, frozen=True, kw_only=True):
     """Of a named recipe's steps, by step; below a step, a table `teacher` or `student` is for that role alone."""
 
     @property
+    def model_file(self) -> Path | None:
+        """The ONNX model that the project starts from; None where modules are trained."""
+        return self.root / self.model.onnx if self.model.onnx else None
+
+    @property
     def roles(self) -> frozenset[Role]:
         """The models that the project has."""
         return frozenset({Role.TEACHER, Role.STUDENT} if self.model.teacher else {Role.STUDENT})
@@ -69,10 +88,17 @@ class Project(Record, frozen=True, kw_only=True):
         return self.root / name if name else None
 
     def data_entry(self, split: Data) -> str:
-        """The entry point of a split; calibration falls back on the training split."""
-        if split is Data.CALIBRATION:
-            return self.data.calibration or self.data.train
-        return self.data.train if split is Data.TRAIN else self.data.evaluation
+        """The entry point of a split, or the path of its samples; calibration falls back on the training split, and
+        evaluation on what is held out of calibration."""
+        data = self.data
+        fallback = data.train if data.train is not None else data.calibration
+        found = {Data.TRAIN: data.train, Data.CALIBRATION: data.calibration, Data.EVALUATION: data.evaluation}[split]
+        return found or fallback or data.evaluation or ""
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether evaluation has no data of its own, and a part of calibration's is held out for it."""
+        return self.data.evaluation is None
 
     def entry_digest(self, entry: str) -> str:
         """The digest of an entry point's name and of the project's own sources that it needs."""
@@ -143,9 +169,37 @@ def load_project(folder: Path) -> Project:
             f"{path} has both [[steps]] and [options.{next(iter(project.options))}]",
             "write the options into the steps: [options] are for a named recipe",
         )
+    _check_sources(project, path)
     for name in (project.model.teacher_weights, project.model.student_weights):
         if name and not (folder / name).is_file():
             raise ProjectError(
                 f"{path}: the weights file '{name}' does not exist", "correct the path, or train instead"
             )
     return project
+
+
+def _check_sources(project: Project, path: Path) -> None:
+    """Raises ProjectError where models and data are named that do not go together, or are missing."""
+    model, data = project.model, project.data
+    if project.model_file is not None:
+        if model.student or model.teacher or data.train:
+            key = "data.train" if data.train else "model.teacher" if model.teacher else "model.student"
+            raise ProjectError(f"{path} has both model.onnx and {key}", "keep one: a model from a file is not trained")
+        if data.calibration is None:
+            raise ProjectError(
+                f"{path}: 'data.calibration' is missing", 'name samples: calibration = "samples/", or module:function'
+            )
+        return
+    for key, value in (
+        ("model.student", model.student),
+        ("data.train", data.train),
+        ("data.evaluation", data.evaluation),
+    ):
+        if value is None:
+            raise ProjectError(f"{path}: '{key}' is missing", f"add {key} = ...")
+    for key, value in (("calibration", data.calibration), ("evaluation", data.evaluation), ("labels", data.labels)):
+        if value is not None and not is_function(value):
+            raise ProjectError(
+                f"{path}: 'data.{key}' is {value!r}, and only an ONNX model has its samples in files",
+                "name a function: module:function",
+            )

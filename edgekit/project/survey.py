@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from edgekit.files import sha256_of_json
 from edgekit.project.project import Project
-from edgekit.traits import Role
+from edgekit.traits import Data, Role
 
 _VERSION = 1
 
@@ -36,6 +36,6 @@ def survey_key(project: Project, role: Role) -> str:
         {
             "survey": _VERSION,
             "model": project.entry_digest(project.model_entry(role) or ""),
-            "data": [project.entry_digest(project.data.train), project.data.batch_size],
+            "data": [project.entry_digest(project.data_entry(Data.TRAIN)), project.data.batch_size],
         }
     )

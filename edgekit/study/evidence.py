@@ -12,7 +12,7 @@ from edgekit.planning.lint import Finding, Judgement
 from edgekit.planning.plan import PlannedStep
 from edgekit.project.project import Project
 from edgekit.study.intervals import Interval
-from edgekit.traits import Role
+from edgekit.traits import Data, Role
 
 SCHEMA = 1
 LOSS = 1.0
@@ -62,7 +62,7 @@ def subject_of(project: Project) -> dict[str, str]:
     """What a study is about: the digests of the models and of the data that judges them."""
     entries = {role.value: project.model_entry(role) for role in sorted(project.roles)}
     told = {name: project.entry_digest(entry) for name, entry in entries.items() if entry}
-    return {**told, "evaluation": project.entry_digest(project.data.evaluation), "metric": project.metric}
+    return {**told, "evaluation": project.entry_digest(project.data_entry(Data.EVALUATION)), "metric": project.metric}
 
 
 def verdict_of(points: Interval, unit: str, scale: float) -> Verdict:

@@ -1,5 +1,8 @@
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from edgekit.artifact import Artifact
 from edgekit.data.splits import Splits
 from edgekit.execution.cache import Cache
@@ -9,8 +12,8 @@ from edgekit.planning.recipe import recipe_from
 from edgekit.progress import Silent
 from edgekit.project.project import Project, load_project
 from edgekit.target import find_target
-from edgekit.traits import Format, Role
-from tests.conftest import MakeProject
+from edgekit.traits import Data, Format, Role
+from tests.conftest import FileProject, MakeProject
 
 
 def key(project: Project, target: str = "rpi4", use: str = "train", **options: object) -> str:
@@ -38,6 +41,34 @@ def test_a_metric_is_kept_for_a_model_and_its_data(tiny: Project, make_project: 
     assert of(tiny) == of(load_project(make_project({"seed = 0": "seed = 1"}, "seeded")))
     assert of(tiny) != of(tiny, "another")
     assert of(tiny) != of(tiny, exact=False)
+
+
+def test_samples_in_files_are_known_by_their_content(tmp_path: Path, file_project: FileProject) -> None:
+    (tmp_path / "samples").mkdir()
+    for number in range(5):
+        np.save(tmp_path / "samples" / f"{number}.npy", np.full(4, number, np.float32))
+
+    def digest(split: Data, **changes: object) -> str:
+        project = file_project({"x": ("batch", 4)}).changed(**changes)
+        return DataDigests(project, Splits(project), Cache(project.cache_folder), Silent()).digest(split)
+
+    before = digest(Data.CALIBRATION)
+    assert before == digest(Data.CALIBRATION) != digest(Data.EVALUATION)
+    assert before != digest(Data.CALIBRATION, seed=1), "what is held out hangs on the seed"
+    np.save(tmp_path / "samples" / "3.npy", np.zeros(4, np.float32))
+    assert before != digest(Data.CALIBRATION)
+
+
+def test_what_is_read_of_images_is_part_of_their_digest(tmp_path: Path, file_project: FileProject) -> None:
+    (tmp_path / "samples").mkdir()
+    for number in range(2):
+        Image.fromarray(np.full((4, 4), number, np.uint8)).save(tmp_path / "samples" / f"{number}.png")
+
+    def digest(**preprocessing: object) -> str:
+        project = file_project({"x": ("batch", 1, 4, 4)}, preprocessing=preprocessing)
+        return DataDigests(project, Splits(project), Cache(project.cache_folder), Silent()).digest(Data.CALIBRATION)
+
+    assert digest() == digest(pixels="0-1") != digest(mean=0.5)
 
 
 def test_a_package_that_is_not_installed_is_absent() -> None:

@@ -1,0 +1,100 @@
+"""Labels of files: the folders that they lie in, or a table."""
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgekit.data.samples import UNLABELLED
+from edgekit.data.trees import Tree
+from edgekit.errors import DataError, did_you_mean, first_line
+
+_NAMED = 1000
+"""Of the known files, among which the one that was meant is looked for."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The target of each file."""
+
+    targets: tuple[Tree, ...]
+    classes: tuple[str, ...] = ()
+    """The names that were numbered, in the order of their numbers; empty where labels are numbers themselves."""
+
+
+def no_labels(count: int) -> Labels:
+    """Of files that have none."""
+    return Labels((UNLABELLED,) * count)
+
+
+def labels_of_folders(root: Path, paths: Sequence[Path]) -> Labels:
+    """Files in two folders or more below `root` are labelled by these; numbers stand for themselves, names are numbered
+    in alphabetical order. Raises DataError where some lie in folders and others do not."""
+    names = [path.relative_to(root).parts[0] if path.parent != root else "" for path in paths]
+    folders = set(names) - {""}
+    if len(folders) < 2:
+        return no_labels(len(paths))
+    if "" in names:
+        loose = paths[names.index("")]
+        raise DataError(
+            f"{root} has files in folders, and {loose.name} in none", "put all into folders of their classes, or none"
+        )
+    return _numbered(names)
+
+
+def labels_of_table(table: Path, root: Path, paths: Sequence[Path], others: Sequence[Path] = ()) -> Labels:
+    """The labels that a CSV file gives: rows of a file's path below `root`, or its bare name, and its label. A first
+    row that names no file is a heading. `others` may be named, too.
+
+    Raises DataError for a file without a label, or with two, and for a row that names no file.
+    """
+    below = {_below(root, path) for path in (*paths, *others)}
+    bare = Counter(path.name for path in (*paths, *others))
+    told: dict[str, str] = {}
+    for line, name, label in _rows(table):
+        if name not in below and name not in bare:
+            if line == 1:
+                continue
+            near = did_you_mean(name, sorted({*below, *bare})[:_NAMED])
+            raise DataError(f"{table}, line {line}: there is no file '{name}' in {root}", near)
+        if name not in below and bare[name] > 1:
+            raise DataError(f"{table}, line {line}: {bare[name]} files are called '{name}'", "name it with its folders")
+        if told.setdefault(name, label) != label:
+            raise DataError(f"{table}, line {line}: '{name}' is labelled twice: {told[name]}, {label}", "keep one")
+    labels = [told.get(_below(root, path), told.get(path.name)) for path in paths]
+    without = [path for path, label in zip(paths, labels, strict=True) if label is None]
+    if without:
+        more = f", nor have {len(without) - 1} others" if len(without) > 1 else ""
+        raise DataError(f"{without[0]} has no label in {table}{more}", "add a row: its path, its label")
+    return _numbered([label or "" for label in labels], sorted(set(told.values())))
+
+
+def _below(root: Path, path: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+
+
+def _rows(table: Path) -> list[tuple[int, str, str]]:
+    """Each row's line, file and label."""
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            rows = [(line, row) for line, row in enumerate(csv.reader(file), start=1) if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(
+            f"{table} cannot be read: {first_line(error)}", "give a CSV file of paths and labels"
+        ) from error
+    for line, row in rows:
+        if len(row) != 2:
+            raise DataError(f"{table}, line {line}: columns are {len(row)}, not 2", "give a file's path, and its label")
+    return [(line, row[0].strip().removeprefix("./"), row[1].strip()) for line, row in rows]
+
+
+def _numbered(labels: Sequence[str], known: Sequence[str] = ()) -> Labels:
+    """Labels as numbers; names by their place among those `known`, or among themselves."""
+    names = tuple(known or sorted(set(labels)))
+    if all(name.isdecimal() for name in names):
+        return Labels(tuple(np.int64(label) for label in labels))
+    places = {name: np.int64(place) for place, name in enumerate(names)}
+    return Labels(tuple(places[label] for label in labels), names)

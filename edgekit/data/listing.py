@@ -1,0 +1,64 @@
+"""Which files a path holds, and of which kind."""
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from edgekit.errors import DataError
+
+
+class FileKind(StrEnum):
+    IMAGES = "images"
+    ARRAYS = "arrays"
+    SOUNDS = "sounds"
+
+
+_KINDS = {
+    suffix: kind
+    for kind, suffixes in {
+        FileKind.IMAGES: ("png", "jpg", "jpeg", "bmp", "gif", "tif", "tiff", "webp", "ppm", "pgm"),
+        FileKind.ARRAYS: ("npy", "npz"),
+        FileKind.SOUNDS: ("wav", "flac"),
+    }.items()
+    for suffix in suffixes
+}
+
+
+@dataclass(frozen=True)
+class Listing:
+    root: Path
+    """The folder; of a single file, its own."""
+    paths: tuple[Path, ...]
+    """Sorted."""
+    kind: FileKind
+
+
+def listing_of(path: Path) -> Listing:
+    """The files of samples at `path`, a folder and all below it, or one file. Hidden ones and others are passed over.
+    Raises DataError where there are none, or of several kinds."""
+    if not path.exists():
+        raise DataError(f"there is no {path}", "name a folder or file of samples, or module:function")
+    found = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
+    root = path.parent if path.is_file() else path
+    paths = sorted(each for each in found if _kind(each) and not _hidden(root, each))
+    kinds = Counter(_KINDS[_suffix(each)] for each in paths)
+    if not kinds:
+        what = "is no file of samples" if path.is_file() else "holds no samples"
+        raise DataError(f"{path} {what}", f"known are: {', '.join(sorted(_KINDS))}")
+    if len(kinds) > 1:
+        told = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        raise DataError(f"{path} holds files of several kinds: {told}", "keep one kind")
+    return Listing(root, tuple(paths), next(iter(kinds)))
+
+
+def _suffix(path: Path) -> str:
+    return path.suffix.removeprefix(".").lower()
+
+
+def _kind(path: Path) -> FileKind | None:
+    return _KINDS.get(_suffix(path))
+
+
+def _hidden(root: Path, path: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(root).parts)

@@ -1,0 +1,150 @@
+"""Where a split's samples come from: a function of the project's, or, for an ONNX model, files."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from edgekit.data.fitting import Inputs
+from edgekit.data.given import samples_given
+from edgekit.data.labels import Labels, labels_of_folders, labels_of_table, no_labels
+from edgekit.data.listing import FileKind, Listing, listing_of
+from edgekit.data.samples import UNLABELLED, IndexedSource, Samples
+from edgekit.errors import DataError, EntryPointError
+from edgekit.model.ports import inputs_of
+from edgekit.model.reading import load_model
+from edgekit.project.entrypoints import entry_function
+from edgekit.project.preprocessing import ImagePreprocessing, SoundPreprocessing, preprocessing_as
+from edgekit.project.project import PROJECT_FILE, Project, is_function
+from edgekit.traits import Data
+
+_HELD_OUT = 5
+"""One of so many calibration samples is held out for evaluation where no other data is named."""
+
+
+class Source(Protocol):
+    """What batches come from."""
+
+    def batches(self, seed: int) -> Iterable[Any]:
+        """(input, target) of each batch, as numpy arrays or tuples of them."""
+
+    def samples(self) -> int | None:
+        """How many there are; None where the source cannot say."""
+
+    def batches_an_epoch(self) -> int | None:
+        """How many batches an epoch has; None where the source cannot say."""
+
+    def origin(self, position: int) -> str:
+        """Where the sample at this place comes from; empty where the source cannot say."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A split's source, and what is known of it."""
+
+    source: Source
+    labelled: bool = True
+    classes: tuple[str, ...] = ()
+    """The names that labels number; empty where they are numbers themselves."""
+    preprocessing: dict[str, Any] = field(default_factory=dict)
+    """What becomes of a file on its way to the model; for other data what the project tells."""
+
+
+def opened(project: Project, split: Data) -> Opened:
+    """The source of a split. Raises EntryPointError, DataError or ModelError where it cannot be used."""
+    entry = project.data_entry(split)
+    given = entry_function(project.root, entry)() if is_function(entry) else None
+    if project.model_file is None or _is_loader(given):
+        return Opened(_torch_source(given, entry, project, split), preprocessing=project.preprocessing)
+    inputs = Inputs(inputs_of(load_model(project.model_file).graph))
+    if given is not None:
+        found = _Found(samples_given(given, entry, inputs), told=project.preprocessing)
+    else:
+        found = _in_files(project, split, inputs)
+    order = _order(project, split, len(found.samples), entry, shuffled=given is None)
+    labelled = bool(order) and found.samples.sample(order[0]).target is not UNLABELLED
+    source = IndexedSource(found.samples, order, project.data.batch_size)
+    return Opened(source, labelled, found.classes, found.told)
+
+
+@dataclass(frozen=True)
+class _Found:
+    samples: Samples
+    classes: tuple[str, ...] = ()
+    told: dict[str, Any] = field(default_factory=dict)
+    """Of preprocessing."""
+
+
+def _in_files(project: Project, split: Data, inputs: Inputs) -> _Found:
+    listing = listing_of(project.root / project.data_entry(split))
+    labels = _labels(project, split, listing)
+    told = project.preprocessing
+    where = str(project.root / PROJECT_FILE)
+    if listing.kind is FileKind.ARRAYS:
+        from edgekit.data.stored import Stored
+
+        has_labels = any(target is not UNLABELLED for target in labels.targets)
+        stored = Stored(listing.paths, labels.targets if has_labels else None, inputs)
+        return _Found(stored, labels.classes, told)
+    port, shape = inputs.only(listing.kind)
+    if listing.kind is FileKind.IMAGES:
+        from edgekit.data import images
+
+        seen = images.preprocessing_for(port, shape, preprocessing_as(ImagePreprocessing, told, where))
+        return _Found(images.Images(listing.paths, labels.targets, seen, inputs), labels.classes, seen.told())
+    from edgekit.data import sounds
+
+    asked = preprocessing_as(SoundPreprocessing, told, where)
+    heard = sounds.preprocessing_for(port, shape, asked, listing.paths[0])
+    return _Found(sounds.Sounds(listing.paths, labels.targets, heard, inputs), labels.classes, heard.told())
+
+
+def _labels(project: Project, split: Data, listing: Listing) -> Labels:
+    """Asked for only where a model is judged: calibration needs none."""
+    if split is Data.CALIBRATION and not project.holds_out:
+        return no_labels(len(listing.paths))
+    if project.data.labels is None:
+        return labels_of_folders(listing.root, listing.paths)
+    calibration = project.data_entry(Data.CALIBRATION)
+    others: Sequence[Path] = () if is_function(calibration) else listing_of(project.root / calibration).paths
+    return labels_of_table(project.root / project.data.labels, listing.root, listing.paths, others)
+
+
+def _order(project: Project, split: Data, count: int, entry: str, *, shuffled: bool) -> Sequence[int]:
+    """The numbers of a split's samples. Files are dealt out: those of one folder are of one class. Without data of its
+    own, evaluation has a fifth of the calibration samples, held out by the project's seed."""
+    dealt = shuffled or project.holds_out
+    order: Sequence[int] = np.random.default_rng(project.seed).permutation(count).tolist() if dealt else range(count)
+    if not project.holds_out or not count:
+        return order
+    if count < 2:
+        raise DataError(f"'{entry}' holds one sample, of which none can be held out", "name --evaluation, or add more")
+    fifth = max(1, count // _HELD_OUT)
+    return order[:fifth] if split is Data.EVALUATION else order[fifth:]
+
+
+def _is_loader(given: Any) -> bool:
+    if "torch" not in sys.modules:
+        return False
+    from torch.utils.data import DataLoader, IterableDataset
+
+    return isinstance(given, DataLoader | IterableDataset)
+
+
+def _torch_source(given: Any, entry: str, project: Project, split: Data) -> Source:
+    if project.holds_out:
+        raise DataError(f"'{entry}' gives no samples by number, so that none can be held out", "name evaluation data")
+    if "torch" in sys.modules:
+        from torch.utils.data import DataLoader, Dataset
+
+        from edgekit.data.torch_source import TorchSource
+
+        if isinstance(given, Dataset | DataLoader | list):
+            return TorchSource(given, project.data.batch_size, split is Data.TRAIN)
+    raise EntryPointError(
+        f"'{entry}' returned a {type(given).__name__}, not a Dataset, a DataLoader or a list",
+        "return a torch.utils.data.Dataset of (input, target) pairs, such as a TensorDataset",
+    )

@@ -1,0 +1,87 @@
+"""Sound files as samples, read by libsndfile."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from edgekit.arrays import Array
+from edgekit.data.fitting import Inputs
+from edgekit.data.samples import Sample
+from edgekit.data.trees import Tree
+from edgekit.errors import DataError, first_line
+from edgekit.model.ports import Port
+from edgekit.project.preprocessing import SoundPreprocessing
+
+
+@dataclass(frozen=True)
+class Sounds:
+    """Files, with the target of each."""
+
+    paths: Sequence[Path]
+    targets: Sequence[Tree]
+    how: SoundPreprocessing
+    inputs: Inputs
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def sample(self, number: int) -> Sample:
+        """Raises DataError for a file that is no sound, damaged, or of another rate or shape than asked."""
+        sound = sound_array(self.paths[number], self.how)
+        port, shape = self.inputs.only("sounds")
+        if port.dtype == "int16":
+            sound = np.clip(np.round(sound * 32_768), -32_768, 32_767).astype(np.int16)
+        if len(shape) == 2:
+            sound = sound[None] if shape[0] == 1 or shape[1] != 1 else sound[:, None]
+        return Sample((self.inputs.samples([sound], self.origin(number))[0][0],), self.targets[number])
+
+    def origin(self, number: int) -> str:
+        return str(self.paths[number])
+
+
+def sound_array(path: Path, how: SoundPreprocessing) -> Array:
+    """One sound file, preprocessed: float32 from -1 to 1, (samples,). Raises DataError for a file that is no sound, is
+    damaged, empty, or of another rate."""
+    try:
+        channels, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise _unreadable(path, error) from error
+    if how.rate is not None and rate != how.rate:
+        raise DataError(f"{path} has {rate} samples a second, not {how.rate}", "give all sounds at the model's rate")
+    if not len(channels):
+        raise DataError(f"{path} holds no sound", "remove it, or replace it")
+    sound: Array = channels.mean(axis=1, dtype=np.float32)
+    if how.length is None:
+        return sound
+    start = max(0, (len(sound) - how.length) // 2)
+    return np.pad(sound[start : start + how.length], (0, max(0, how.length - len(sound))))
+
+
+def preprocessing_for(
+    port: Port, shape: Sequence[int | str], how: SoundPreprocessing, first: Path
+) -> SoundPreprocessing:
+    """`how`, and what it leaves open as an input with samples of this shape, and the first file, say. Raises DataError
+    where the input takes no sound."""
+    lengths = [size for size in shape if size != 1]
+    if len(shape) > 2 or len(lengths) != 1:
+        told = "x".join(map(str, shape)) or "a scalar"
+        raise DataError(
+            f"the input '{port.name}' takes {told} for one sample, which is no raw sound",
+            "give what it takes as .npy or .npz files, or module:function",
+        )
+    length = how.length or (lengths[0] if isinstance(lengths[0], int) else None)
+    return SoundPreprocessing(length=length, rate=how.rate or _rate(first))
+
+
+def _rate(path: Path) -> int:
+    try:
+        return int(soundfile.info(path).samplerate)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    return DataError(f"{path} is no sound that can be read: {first_line(error)}", "remove it, or replace it")

@@ -1,0 +1,85 @@
+"""Arrays in .npy and .npz files as samples."""
+
+import zipfile
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from edgekit.arrays import Array, Arrays
+from edgekit.data.fitting import Inputs
+from edgekit.data.samples import UNLABELLED, Sample
+from edgekit.data.trees import Tree
+from edgekit.errors import DataError, first_line
+
+Held = tuple[Arrays, Array | None]
+"""What a file holds for the inputs, samples first, and its labels."""
+
+
+class Stored:
+    """Files, each with one sample or more. Raises DataError for what cannot be read, does not fit the model, or has
+    labels for some samples only."""
+
+    def __init__(self, paths: Sequence[Path], targets: Sequence[Tree] | None, inputs: Inputs) -> None:
+        """`targets` are one a file, or None: as the files say."""
+        self._paths = paths
+        # Samples are had in any order: the file read last serves the next of its samples.
+        self._held: Callable[[Path], Held] = lru_cache(maxsize=1)(lambda path: _held(path, inputs))
+        self._places: list[tuple[int, int]] = []
+        self._targets: list[Tree] = []
+        self._counts: list[int] = []
+        for number, path in enumerate(paths):
+            rows, labels = self._held(path)
+            count = len(rows[0])
+            self._counts.append(count)
+            self._places += [(number, row) for row in range(count)]
+            self._targets += _dealt(path, labels, count) if targets is None else [targets[number]] * count
+        bare = [number for number, target in enumerate(self._targets) if target is UNLABELLED]
+        if bare and len(bare) < len(self._targets):
+            raise DataError(f"{self.origin(bare[0])} has no label, and others have", "give all of them, or none")
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def sample(self, number: int) -> Sample:
+        file, row = self._places[number]
+        return Sample(tuple(each[row] for each in self._held(self._paths[file])[0]), self._targets[number])
+
+    def origin(self, number: int) -> str:
+        file, row = self._places[number]
+        path = self._paths[file]
+        return f"{path}, sample {row}" if self._counts[file] > 1 else str(path)
+
+
+def _held(path: Path, inputs: Inputs) -> Held:
+    arrays = _loaded(path)
+    if path.suffix.lower() == ".npy":
+        port, _ = inputs.only(".npy files")
+        return inputs.samples({port.name: arrays["array"]}, str(path)), None
+    named, labels = inputs.named(arrays, str(path))
+    return inputs.samples(named, str(path)), labels
+
+
+def _loaded(path: Path) -> dict[str, Array]:
+    try:
+        held = np.load(path, allow_pickle=False)
+        if isinstance(held, np.ndarray):
+            return {"array": held}
+        with held:
+            return {name: held[name] for name in held.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"{path} cannot be read: {first_line(error)}", "write it anew with numpy.save or savez"
+        ) from error
+
+
+def _dealt(path: Path, labels: Array | None, count: int) -> list[Tree]:
+    if labels is None:
+        return [UNLABELLED] * count
+    if labels.ndim == 0 and count == 1:
+        return [labels]
+    if labels.ndim == 0 or len(labels) != count:
+        told = len(labels) if labels.ndim else 1
+        raise DataError(f"{path} has {count} samples and {told} labels", "give one label a sample, in the same order")
+    return list(labels)
