@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgekit.artifact import Artifact
 from edgekit.bundle.manifest import Lineage
+from edgekit.data.splits import Splits
 from edgekit.errors import EmulatorError, PlanError, TargetError, did_you_mean
 from edgekit.execution.cache import Entry
 from edgekit.execution.driver import Driver, StepRun
 from edgekit.execution.keys import package_version
 from edgekit.execution.surveys import known_surveys, surveyed
 from edgekit.files import sha256_of_file, sha256_of_json
+from edgekit.metrics.choice import judged_project
 from edgekit.planning.interactions import Interactions, Severity
 from edgekit.planning.lint import FAULT_CODES, Finding, Judgement, interactions_of, linted, surroundings_of
 from edgekit.planning.plan import Plan, plan_of
@@ -22,7 +25,7 @@ from edgekit.project.sources import code_version
 from edgekit.runners.choice import runner_for
 from edgekit.runners.runner import Runner
 from edgekit.target import Target, find_target
-from edgekit.traits import Data
+from edgekit.traits import Data, Role
 from edgekit.verdict.gates import Status
 from edgekit.verdict.verify import Candidate, Candidates, Verdict, verdict_from_json, verified
 
@@ -46,11 +49,42 @@ class TargetBuild:
 
 
 @dataclass(frozen=True)
+class DataUse:
+    """How the samples for a model file were used."""
+
+    calibration: str
+    """Where they came from."""
+    calibration_samples: int | None
+    evaluation: str
+    evaluation_samples: int | None
+    held_out: bool
+    """Whether those for evaluation were taken out of those for calibration."""
+    labelled: bool
+    preprocessing: dict[str, Any]
+
+    @staticmethod
+    def of(project: Project, splits: Splits) -> "DataUse":
+        calibration, evaluation = splits[Data.CALIBRATION], splits[Data.EVALUATION]
+        most, length = project.data.calibration_samples, calibration.length
+        return DataUse(
+            calibration.entry,
+            length if length is None else min(most, length),
+            evaluation.entry,
+            evaluation.length,
+            project.holds_out,
+            evaluation.labelled,
+            evaluation.preprocessing,
+        )
+
+
+@dataclass(frozen=True)
 class Build:
     project: Project
     targets: tuple[TargetBuild, ...]
     assumed: tuple[str, ...]
     """Data that the project does not declare: hashed once, and not looked at since."""
+    data: DataUse | None = None
+    """None where modules were trained."""
 
     def passes(self, *, strict: bool) -> bool:
         """Whether no gate failed; `strict` asks that each could run, too."""
@@ -73,16 +107,19 @@ def build(project: Project, targets: Sequence[Target], progress: Progress, allow
     error) and the finding's code is not `allowed`; and the error of the step that fails.
     """
     recipe = recipe_of(project)
-    plan = plan_of(recipe, project.roles)
+    plan = plan_of(recipe, project.roles, project.entry_facts)
     interactions = interactions_of(project)
     _check_codes(allowed, interactions)
-    builder = _Builder(project, progress)
+    splits = Splits(project)
+    project = judged_project(project, splits)
+    builder = _Builder(project, splits, progress)
     roles = sorted({each.role for each in recipe.steps})
     surveys = {**known_surveys(project), **{role: surveyed(project, builder.driver.splits, role) for role in roles}}
     surroundings = [surroundings_of(project, target, surveys) for target in targets]
     findings = [_accepted(linted(recipe, each, interactions), allowed) for each in surroundings]
     built = tuple(builder.target_build(plan, *each) for each in zip(targets, findings, strict=True))
-    return Build(project, built, tuple(builder.driver.data.assumed))
+    used = DataUse.of(project, splits) if project.model_file is not None else None
+    return Build(project, built, tuple(builder.driver.data.assumed), used)
 
 
 def _check_codes(allowed: Collection[str], interactions: Interactions) -> None:
@@ -110,10 +147,10 @@ def _accepted(judgement: Judgement, allowed: Collection[str]) -> tuple[Finding, 
 
 
 class _Builder:
-    def __init__(self, project: Project, progress: Progress) -> None:
+    def __init__(self, project: Project, splits: Splits, progress: Progress) -> None:
         self.project = project
         self.progress = progress
-        self.driver = Driver(project, progress)
+        self.driver = Driver(project, progress, splits)
 
     def target_build(self, plan: Plan, target: Target, findings: Sequence[Finding]) -> TargetBuild:
         from edgekit.bundle.pack import packed
@@ -122,25 +159,18 @@ class _Builder:
         for planned in plan.order():
             done[planned.index] = self.driver.step_run(target, planned, done, len(plan.steps))
         runs = [done[each.index] for each in plan.steps]
-        deployed, reference = runs[plan.deployed], runs[plan.reference]
-        float_student = runs[plan.float_student]
-        candidates = Candidates(
-            *(
-                Candidate(
-                    name,
-                    run.artifact.path,
-                    self.driver.metric(run.artifact, target),
-                    self.driver.chance(run.artifact, target),
-                )
-                for name, run in (("deployed", deployed), ("float student", float_student), ("reference", reference))
-            )
+        deployed, float_student, reference = (
+            self.driver.entry(Role.STUDENT) if index is None else runs[index].artifact
+            for index in (plan.deployed, plan.float_student, plan.reference)
         )
+        named = (("deployed", deployed), ("float student", float_student), ("reference", reference))
+        candidates = Candidates(*(self._candidate(*each, target) for each in named))
         entry, verdict = self._verdict(target, candidates)
         bundle = packed(
             self.project,
             target,
             plan.recipe,
-            deployed.artifact.path,
+            deployed.path,
             entry.folder / "golden.npz",
             [_lineage(run) for run in runs],
             verdict,
@@ -148,8 +178,9 @@ class _Builder:
             candidates.reference.metric,
             self.driver.data.assumed,
             [each.to_json() for each in findings],
+            self._preprocessing(),
         )
-        sizes = [run.artifact.path.stat().st_size for run in (deployed, float_student, reference)]
+        sizes = [artifact.path.stat().st_size for artifact in (deployed, float_student, reference)]
         return TargetBuild(
             target=target,
             recipe=plan.recipe,
@@ -165,6 +196,17 @@ class _Builder:
             findings=tuple(findings),
         )
 
+    def _preprocessing(self) -> dict[str, Any]:
+        """What becomes of a raw sample: as the samples were read, else as the project tells."""
+        if self.project.model_file is None:
+            return self.project.preprocessing
+        return self.driver.splits[Data.EVALUATION].preprocessing
+
+    def _candidate(self, name: str, artifact: Artifact, target: Target) -> Candidate:
+        driver = self.driver
+        metric, chance = driver.metric(artifact, target), driver.chance(artifact, target)
+        return Candidate(name, artifact.path, metric, chance, driver.similarity(artifact, target))
+
     def _verdict(self, target: Target, candidates: Candidates) -> tuple[Entry, Verdict]:
         """The gates' verdict on a target; kept until the models, the data, the budgets or the emulator change."""
         runner: Runner | EmulatorError
@@ -179,7 +221,10 @@ class _Builder:
                 "verdict": [sha256_of_file(each.path) for each in models],
                 "target": target.to_json(),
                 "budgets": self.project.budgets.to_json(),
-                "metric": [self.project.metric, *((each.metric, each.chance) for each in models)],
+                "metric": [
+                    self.project.metric,
+                    *((each.metric, each.chance, dict(each.similarity)) for each in models),
+                ],
                 "data": self.driver.data.digest(Data.EVALUATION),
                 "runner": identity,
                 "code": code_version("edgekit.verdict.verify"),

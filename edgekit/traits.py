@@ -37,6 +37,13 @@ def facts(*members: Fact) -> Facts:
     return frozenset(members)
 
 
+MODULE_ENTRY = facts(Format.TORCH, Trait.FLOAT, Trait.UNCUT)
+"""What an entry point gives: a module with float weights, untrained, in its own shapes."""
+
+FILE_ENTRY = facts(Format.ONNX, Trait.FLOAT, Trait.CONVERGED, Trait.PORTABLE)
+"""What a model file gives that a project starts from: trained, float, of standard operators."""
+
+
 class Role(StrEnum):
     """Which of a plan's models a step works on."""
 

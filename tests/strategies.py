@@ -6,10 +6,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 import edgekit.steps
-from edgekit.planning.plan import ENTRY
 from edgekit.planning.recipe import Recipe, RecipeStep, recipe_from
 from edgekit.steps.step import Step
-from edgekit.traits import Facts, Format, Role
+from edgekit.traits import MODULE_ENTRY, Facts, Format, Role
 
 edgekit.steps.load_all()
 
@@ -73,7 +72,7 @@ def accepted_order(seed: int, most: int = 6) -> Recipe:
     """A recipe of registered steps that the contracts allow, on either model, drawn step by step by their declarations
     alone; at most `most` steps and an export. A model's channels are cut once: more the tiny one has not to give."""
     random = Random(seed)
-    have: dict[Role, Facts] = {Role.TEACHER: ENTRY, Role.STUDENT: ENTRY}
+    have: dict[Role, Facts] = {Role.TEACHER: MODULE_ENTRY, Role.STUDENT: MODULE_ENTRY}
     chosen: list[RecipeStep] = []
 
     def is_allowed(each: RecipeStep) -> bool:

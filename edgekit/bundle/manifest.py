@@ -47,6 +47,7 @@ def manifest(
     outputs: Sequence[tuple[Port, dict[str, Any]]],
     assumed: Sequence[str],
     findings: Sequence[dict[str, Any]],
+    preprocessing: dict[str, Any],
     folder: Path,
     golden: dict[str, Any],
 ) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def manifest(
         "seed": project.seed,
         "passed": verdict.passed,
         "model": {"file": "model.onnx", "format": "onnx", "inputs": _ports(inputs), "outputs": _ports(outputs)},
-        "preprocessing": project.preprocessing,
+        "preprocessing": preprocessing,
         "metric": {
             "name": project.metric,
             "value": value,

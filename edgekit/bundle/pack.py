@@ -33,6 +33,7 @@ def packed(
     reference_value: float,
     assumed: Sequence[str],
     findings: Sequence[dict[str, Any]],
+    preprocessing: dict[str, Any],
 ) -> Path:
     """Write the bundle of a target and return its folder; an older one is replaced whole."""
     dist = project.dist_folder
@@ -67,6 +68,7 @@ def packed(
                 outputs,
                 assumed,
                 findings,
+                preprocessing,
                 folder,
                 pair,
             )
@@ -105,8 +107,11 @@ def _sources(ports: Sequence[tuple[Port, dict[str, Any]]]) -> list[PortSource]:
 
 
 def _golden_files(golden: Path, folder: Path, inputs: Sequence[Port], outputs: Sequence[Port]) -> dict[str, Any]:
-    """The golden pair as raw little-endian files, and how to read them."""
+    """The golden pair as raw little-endian files, and how to read them; and the file that the input was made of."""
     told: dict[str, Any] = {"inputs": [], "outputs": []}
+    for raw in sorted(golden.parent.glob("golden_raw.*")):
+        shutil.copyfile(raw, folder / raw.name)
+        told["raw"] = raw.name
     with np.load(golden) as pair:
         for kind, ports in (("input", inputs), ("output", outputs)):
             for number, port in enumerate(ports):

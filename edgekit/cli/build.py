@@ -1,35 +1,101 @@
 """edgekit build"""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgekit.cli.options import json_option, project_option, targets_option
+from edgekit.cli.options import (
+    calibration_option,
+    json_option,
+    preprocessing_options,
+    project_option,
+    samples_option,
+    several,
+    targets_option,
+)
+
+if TYPE_CHECKING:
+    from edgekit.project.project import Project
+
+_file_options = several(
+    calibration_option,
+    click.option("--evaluation", metavar="PATH", help="Samples that it is judged on. Default: a fifth is held out."),
+    click.option("--labels", metavar="CSV", help="Of files: path,label. Default: the folders that they lie in."),
+    click.option("--metric", metavar="NAME", help="accuracy, top5, macro-f1, mean-iou, cosine, agreement or your own."),
+    click.option("--recipe", metavar="NAME", help="A shipped recipe or a TOML file, from an ONNX file on."),
+    samples_option,
+    click.option(
+        "--write-project",
+        "written",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="As edgekit.toml, built there.",
+    ),
+    preprocessing_options,
+)
 
 
-@click.command("build", short_help="Distil, prune, quantize, fuse, verify and pack for one or more targets.")
+@click.command("build", short_help="Compress, verify and pack a project or an ONNX file for one or more targets.")
+@click.argument("model", type=click.Path(path_type=Path), required=False)
 @targets_option
-@project_option()
+@project_option("Default: this one; with MODEL the model's folder, where cache and dist/ are left.", default=None)
 @click.option(
     "--allow", "allowed", multiple=True, metavar="CODE", help="Build although this finding is an error: EK101."
 )
 @click.option("--strict", is_flag=True, help="A gate that could not run fails the build too.")
 @json_option
 @click.option("--quiet", "-q", is_flag=True, help="No progress; the report only.")
+@_file_options
 def command(
-    targets: tuple[str, ...], folder: Path, allowed: tuple[str, ...], strict: bool, as_json: bool, quiet: bool
+    model: Path | None,
+    targets: tuple[str, ...],
+    folder: Path | None,
+    allowed: tuple[str, ...],
+    strict: bool,
+    as_json: bool,
+    quiet: bool,
+    written: Path | None,
+    **told: Any,
 ) -> int:
-    """Build the project in this folder for its targets and leave dist/TARGET/ for each."""
+    """Build the project in this folder, or MODEL.onnx, for its targets and leave dist/TARGET/ for each.
+
+    With MODEL.onnx, samples are named by --calibration; the options below are for it, or stand in edgekit.toml.
+    """
     from edgekit.build import build, chosen_targets
     from edgekit.cli.console import print_tables
     from edgekit.cli.progress import watcher
+    from edgekit.project.from_file import written_project
     from edgekit.project.project import load_project
     from edgekit.report.builds import build_json, build_report
 
-    project = load_project(folder)
-    built = build(project, chosen_targets(project, targets), watcher(quiet=quiet or as_json), allowed)
+    given = {name: value for name, value in told.items() if value is not None}
+    if model is None and (given or written):
+        name = next(iter(given), "write_project").replace("_", "-")
+        raise click.UsageError(f"--{name} is for a model file: edgekit build MODEL.onnx, or set it in edgekit.toml")
+    project = load_project(folder or Path()) if model is None else _of_file(model, folder, given)
+    chosen = chosen_targets(project, targets)
+    if written is not None:
+        project = written_project(project, written, [target.id for target in chosen])
+    built = build(project, chosen, watcher(quiet=quiet or as_json), allowed)
     if as_json:
         click.echo(build_json(built))
     else:
         print_tables(*build_report(built))
     return 0 if built.passes(strict=strict) else 1
+
+
+def _of_file(model: Path, folder: Path | None, told: dict[str, Any]) -> "Project":
+    from edgekit.project.from_file import file_project
+
+    if "calibration" not in told:
+        raise click.UsageError("name samples that the model is to see: --calibration FOLDER")
+    about = ("evaluation", "labels", "metric", "recipe")
+    return file_project(
+        model,
+        told["calibration"],
+        folder=folder,
+        calibration_samples=told.get("samples"),
+        preprocessing={name: value for name, value in told.items() if name not in (*about, "calibration", "samples")},
+        **{name: told[name] for name in about if name in told},
+    )

@@ -41,3 +41,52 @@ def project_option(more: str = "Default: this one.", *, default: Path | None = P
         help=f"The folder of edgekit.toml. {more}",
     )
     return found
+
+
+def several(*options: Decorator) -> Decorator:
+    """Options that stand together, in this order."""
+
+    def decorated(command: Any) -> Any:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorated
+
+
+def _sizes(_: click.Context, option: click.Parameter, value: str | None) -> list[int] | None:
+    return None if value is None else _numbers(value.split("x"), int, option, "256 or 224x320")
+
+
+def _values(_: click.Context, option: click.Parameter, value: str | None) -> list[float] | None:
+    return None if value is None else _numbers(value.split(","), float, option, "0.5 or 0.485,0.456,0.406")
+
+
+def _numbers(parts: list[str], kind: type[Any], option: click.Parameter, such_as: str) -> list[Any]:
+    try:
+        return [kind(part) for part in parts]
+    except ValueError as error:
+        raise click.BadParameter(f"give numbers, such as {such_as}", param=option) from error
+
+
+calibration_option: Decorator = click.option(
+    "--calibration",
+    metavar="PATH",
+    help="Samples that the model is to see: a folder of images, .npy, .npz or .wav, one .npz, or module:function.",
+)
+
+samples_option: Decorator = click.option(
+    "--samples", type=click.IntRange(1), metavar="N", help="At most so many for calibration. Default: 512."
+)
+
+preprocessing_options: Decorator = several(
+    click.option("--resize", callback=_sizes, metavar="N|HxW", help="Images: the shorter side, or height and width."),
+    click.option("--crop", callback=_sizes, metavar="N|HxW", help="Cut out of the middle."),
+    click.option("--mean", callback=_values, metavar="X[,Y,Z]", help="Taken off the pixels, 0 to 1 (above 1: to 255)."),
+    click.option("--std", callback=_values, metavar="X[,Y,Z]", help="Pixels are divided by it, after that."),
+    click.option("--layout", metavar="NAME", help="NCHW, NHWC or NHW."),
+    click.option("--color", metavar="NAME", help="RGB, BGR or GREY."),
+    click.option("--pixels", metavar="RANGE", help="0-1 or 0-255, before mean and std."),
+    click.option("--length", type=int, metavar="N", help="Sounds: so many samples of each."),
+    click.option("--rate", type=int, metavar="HZ", help="Sounds of another rate are refused."),
+)

@@ -52,6 +52,12 @@ def listing_of(path: Path) -> Listing:
     return Listing(root, tuple(paths), next(iter(kinds)))
 
 
+def raw_file(origin: str) -> Path | None:
+    """The image or sound that a sample comes from; None where it comes from anything else."""
+    path = Path(origin)
+    return path if _kind(path) in (FileKind.IMAGES, FileKind.SOUNDS) and path.is_file() else None
+
+
 def _suffix(path: Path) -> str:
     return path.suffix.removeprefix(".").lower()
 

@@ -127,7 +127,7 @@ def _order(project: Project, split: Data, count: int, entry: str, *, shuffled: b
 
 
 def _is_loader(given: Any) -> bool:
-    if "torch" not in sys.modules:
+    if not sys.modules.get("torch"):
         return False
     from torch.utils.data import DataLoader, IterableDataset
 
@@ -137,7 +137,7 @@ def _is_loader(given: Any) -> bool:
 def _torch_source(given: Any, entry: str, project: Project, split: Data) -> Source:
     if project.holds_out:
         raise DataError(f"'{entry}' gives no samples by number, so that none can be held out", "name evaluation data")
-    if "torch" in sys.modules:
+    if sys.modules.get("torch"):
         from torch.utils.data import DataLoader, Dataset
 
         from edgekit.data.torch_source import TorchSource

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +13,17 @@ from edgekit.errors import EdgekitError, StepError, storage_errors, type_and_lin
 from edgekit.execution.cache import Cache, Entry
 from edgekit.execution.gaps import gap_warning
 from edgekit.execution.keys import DataDigests, metric_key, step_key
-from edgekit.planning.plan import ENTRY, PlannedStep
+from edgekit.files import sha256_of_json
+from edgekit.planning.plan import PlannedStep
 from edgekit.progress import Progress
 from edgekit.project.project import Project
+from edgekit.project.sources import code_version
 from edgekit.steps.step import Context, TargetView
 from edgekit.target import Target
-from edgekit.traits import Data, Facts, Format, Role, Trait
+from edgekit.traits import FILE_ENTRY, MODULE_ENTRY, Data, Facts, Format, Role, Trait
 
 if TYPE_CHECKING:
-    from edgekit.arrays import Array
+    from edgekit.arrays import Array, Outputs
 
 _OBSERVABLE = frozenset({Format.ONNX, Trait.FLOAT, Trait.INTEGER, Trait.PORTABLE, Trait.FOLDED})
 _SCORES = "scores.npy"
@@ -49,11 +52,11 @@ Runs = Mapping[int, StepRun] | Sequence[StepRun]
 class Driver:
     """Runs steps of a project; what was done before is taken from the cache."""
 
-    def __init__(self, project: Project, progress: Progress) -> None:
+    def __init__(self, project: Project, progress: Progress, splits: Splits | None = None) -> None:
         self.project = project
         self.progress = progress
         self.cache = Cache(project.cache_folder)
-        self.splits = Splits(project)
+        self.splits = splits or Splits(project)
         self.data = DataDigests(project, self.splits, self.cache, progress)
 
     def step_run(self, target: Target, planned: PlannedStep, runs: Runs, total: int) -> StepRun:
@@ -116,10 +119,26 @@ class Driver:
 
     def _input(self, role: Role, parent: int | None, runs: Runs) -> Artifact:
         """The artifact that a step takes: another step's, or the role's entry point."""
-        if parent is not None:
-            return runs[parent].artifact
+        return self.entry(role) if parent is None else runs[parent].artifact
+
+    def entry(self, role: Role) -> Artifact:
+        """What a role's models start as: the project's model file, its weights taken in, or the entry point."""
+        if self.project.model_file is not None:
+            return self._imported(self.project.model_file, role)
         entry = self.project.model_entry(role) or ""
-        return Artifact(self.project.root / entry, Format.TORCH, ENTRY, self.project.entry_digest(entry), role)
+        return Artifact(self.project.root / entry, Format.TORCH, MODULE_ENTRY, self.project.entry_digest(entry), role)
+
+    def _imported(self, path: Path, role: Role) -> Artifact:
+        from edgekit.model.importing import file_digest, imported
+        from edgekit.model.reading import save_model
+
+        def work(output: Path, _: Path) -> dict[str, Any]:
+            save_model(imported(path), output / "model.onnx")
+            return {"kind": "model", "file": "model.onnx"}
+
+        key = sha256_of_json({"imported": file_digest(path), "code": code_version("edgekit.model.importing")})
+        entry, _ = self.cache.entry(key, work)
+        return Artifact(entry.folder / "model.onnx", Format.ONNX, FILE_ENTRY, entry.record["files"]["model.onnx"], role)
 
     def metric(self, artifact: Artifact, target: Target) -> float:
         """The project's metric of a module or a file, on this machine, integers added as the target adds them."""
@@ -129,6 +148,12 @@ class Driver:
         """What a model that knows nothing may reach with the project's metric; None where that cannot be told."""
         chance: float | None = self._evaluation(artifact, target).record["chance"]
         return chance
+
+    def similarity(self, artifact: Artifact, target: Target) -> dict[str, float]:
+        """How alike a file's outputs are to those of the file that the project starts from, by metric; empty where it
+        starts from modules."""
+        found: dict[str, float] = self._evaluation(artifact, target).record["similarity"]
+        return found
 
     def scores(self, artifact: Artifact, target: Target) -> "Array | None":
         """Each evaluation sample's share in the metric, shape (samples,); None where the metric is no mean of them."""
@@ -154,12 +179,28 @@ class Driver:
             else:
                 from edgekit.metrics.evaluation import file_evaluation
 
-                judged = file_evaluation(artifact.path, project, split, exact=exact)
+                judged = file_evaluation(artifact.path, project, split, exact=exact, reference=self._reference_outputs)
             if judged.scores is not None:
                 np.save(output / _SCORES, judged.scores.astype(np.float32))
-            return {"kind": "metric", "value": judged.value, "chance": judged.chance}
+            return {
+                "kind": "metric",
+                "value": judged.value,
+                "chance": judged.chance,
+                "similarity": dict(judged.similarity),
+            }
 
-        return self.cache.entry(metric_key(project, self.data, artifact, exact=exact), evaluated)[0]
+        reference = self.entry(Role.STUDENT).digest if project.model_file is not None else ""
+        key = metric_key(project, self.data, artifact, exact=exact, reference=reference)
+        return self.cache.entry(key, evaluated)[0]
+
+    @cached_property
+    def _reference_outputs(self) -> "Outputs[Array] | None":
+        """What the file that the project starts from gives for the evaluation split; None where modules are trained."""
+        if self.project.model_file is None:
+            return None
+        from edgekit.metrics.evaluation import outputs_by_sample
+
+        return outputs_by_sample(self.entry(Role.STUDENT).path, self.splits[Data.EVALUATION])
 
 
 def _check_declaration(label: str, declared: Facts, path: Path) -> None:

@@ -116,8 +116,9 @@ def step_key(
     )
 
 
-def metric_key(project: Project, data: DataDigests, artifact: Artifact, *, exact: bool) -> str:
-    """Of a model's metric on this machine; `exact` where 8-bit products must not saturate."""
+def metric_key(project: Project, data: DataDigests, artifact: Artifact, *, exact: bool, reference: str = "") -> str:
+    """Of a model's metric on this machine; `exact` where 8-bit products must not saturate, `reference` the digest of
+    the float model that it is compared with."""
     is_module = artifact.format is Format.TORCH
     return sha256_of_json(
         {
@@ -125,6 +126,7 @@ def metric_key(project: Project, data: DataDigests, artifact: Artifact, *, exact
             "model": artifact.digest,
             "entry": project.entry_digest(project.model_entry(artifact.role) or "") if is_module else "",
             "exact": exact,
+            "reference": reference,
             "data": data.digest(Data.EVALUATION),
             "code": code_version(f"edgekit.{'training' if is_module else 'metrics'}.evaluation"),
             "packages": {name: package_version(name) for name in ("torch" if is_module else "onnxruntime",)},

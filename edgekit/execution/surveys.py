@@ -1,6 +1,7 @@
 """Surveys of a project's models, taken once and kept until their sources change."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit.execution.cache import Cache
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
 
 def known_surveys(project: Project) -> Mapping[Role, Survey | None]:
-    """What is known of each model; None where nobody has looked since its sources changed. Loads no model."""
+    """What is known of each model; None where nobody has looked since its sources changed. Loads no model. Raises
+    ModelError where there is no file of the name that the project gives."""
     return {role: _known(project, role) for role in project.roles}
 
 
@@ -21,12 +23,25 @@ def surveyed(project: Project, splits: "Splits", role: Role) -> Survey:
     """The survey of a role's model: from the cache, else taken now and kept."""
     found = _known(project, role)
     if found is None:
-        from edgekit.training.surveying import survey_of
+        if project.model_file is not None:
+            found = _survey_of_file(project.model_file)
+        else:
+            from edgekit.training.surveying import survey_of
 
-        found = survey_of(project, splits, role)
+            found = survey_of(project, splits, role)
         told = found.to_json()
         Cache(project.cache_folder).entry(survey_key(project, role), lambda *_: {"kind": "survey", **told})
     return found
+
+
+def _survey_of_file(path: Path) -> Survey:
+    from edgekit.model.architecture import architecture_of
+    from edgekit.model.counting import inspected
+    from edgekit.model.reading import load_model
+
+    found = inspected(path)
+    norms = found.operators.get("BatchNormalization", 0) > 0
+    return Survey(architecture_of(load_model(path)), found.parameters, (), norms, None, None)
 
 
 def _known(project: Project, role: Role) -> Survey | None:

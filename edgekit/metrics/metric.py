@@ -1,30 +1,33 @@
-"""The figure that a model is judged by: accuracy, or the project's own function."""
+"""The figure that a model is judged by: one that has a name, or the project's own function."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from edgekit.arrays import Array, Outputs
 from edgekit.data.trees import leaves, mapped
-from edgekit.errors import DataError, EntryPointError, ProjectError
+from edgekit.errors import EntryPointError, ProjectError, did_you_mean
+from edgekit.metrics.named import NAMED, Named, right_labels
 from edgekit.project.entrypoints import blamed, entry_function
-from edgekit.project.project import Project
+from edgekit.project.project import Project, is_function
 
 _DEALT = 3
 
 
-def metric_value(project: Project, outputs: Outputs[Array], targets: Any) -> float:
-    """The metric of a model's outputs over a whole split: per cent for accuracy, else the metric's own unit.
+def metric_value(project: Project, outputs: Sequence[Array], targets: Any) -> float:
+    """The metric of a model's outputs over a whole split: per cent for accuracy and its like, else the metric's own
+    unit.
 
-    `outputs` holds one array for each of the model's outputs; `targets` is a tree of arrays. Raises
-    DataError for labels out of range and EntryPointError when the project's function gives no finite number.
+    `outputs` holds one array for each of the model's outputs; `targets` is a tree of arrays, or, where a metric
+    compares with the float model, that one's outputs, both samples first. Raises DataError for labels out of range and
+    EntryPointError when the project's function gives no finite number.
     """
-    if project.metric == "accuracy":
-        return _accuracy(outputs[0], targets)
-    if ":" not in project.metric:
-        raise ProjectError(f"no metric '{project.metric}'", 'use metric = "accuracy" or metric = "module:function"')
+    if not is_function(project.metric):
+        return named_metric(project).value(outputs, targets)
     function = entry_function(project.root, project.metric)
-    value = function(outputs[0] if len(outputs) == 1 else outputs.renamed(project.model.outputs), targets)
+    given = outputs.renamed(project.model.outputs) if isinstance(outputs, Outputs) else outputs
+    value = function(outputs[0] if len(outputs) == 1 else given, targets)
     with blamed(f"'{project.metric}'"):
         number = float(value)
     if not np.isfinite(number):
@@ -32,12 +35,24 @@ def metric_value(project: Project, outputs: Outputs[Array], targets: Any) -> flo
     return number
 
 
-def chance_value(project: Project, outputs: Outputs[Array], targets: Any, value: float) -> float | None:
+def named_metric(project: Project) -> Named:
+    """The metric of that name. Raises ProjectError where there is none."""
+    if project.metric not in NAMED:
+        hint = did_you_mean(project.metric, list(NAMED))
+        raise ProjectError(f"no metric '{project.metric}'", f'{hint}; or your own: metric = "module:function"')
+    return NAMED[project.metric]
+
+
+def compares(project: Project) -> bool:
+    """Whether the metric compares with the float model instead of labels."""
+    return not is_function(project.metric) and named_metric(project).compares
+
+
+def chance_value(project: Project, outputs: Sequence[Array], targets: Any, value: float) -> float | None:
     """What a model that knows nothing of its input may reach, `value` being the metric; None where that cannot be told.
 
-    For accuracy, always the commonest label, and two standard errors of this many samples. For a project's own
-    function, the best of three values with the targets dealt out in another order; None where the order makes no
-    difference to it.
+    For accuracy, always the commonest label, and two standard errors of this many samples. For others, the best of
+    three values with the targets dealt out in another order; None where the order makes no difference.
     """
     count = len(next(leaves(targets)))
     if project.metric == "accuracy":
@@ -51,30 +66,11 @@ def chance_value(project: Project, outputs: Outputs[Array], targets: Any, value:
     return None if set(dealt_values) == {value} else max(dealt_values)
 
 
-def item_scores(project: Project, outputs: Outputs[Array], targets: Any) -> Array | None:
-    """Each sample's share in the metric, shape (samples,): 100 or 0 for accuracy; None for a project's own function,
-    which is not a mean over samples."""
-    if project.metric != "accuracy":
-        return None
-    _accuracy(outputs[0], targets)
-    scores: Array = 100.0 * (outputs[0].argmax(1) == targets)
-    return scores
+def item_scores(project: Project, outputs: Sequence[Array], targets: Any) -> Array | None:
+    """Each sample's share in the metric, shape (samples,): 100 or 0 for accuracy; None for another metric."""
+    return 100.0 * right_labels(outputs, targets) if project.metric == "accuracy" else None
 
 
 def unit_of(project: Project) -> str:
-    """`%` for accuracy, else the name of the metric's function."""
-    return "%" if project.metric == "accuracy" else project.metric.split(":")[-1]
-
-
-def _accuracy(logits: Array, labels: Array) -> float:
-    if logits.ndim != 2 or not isinstance(labels, np.ndarray) or labels.ndim != 1:
-        raise DataError(
-            f"accuracy takes logits (batch, classes) and labels (batch,); the first output is {logits.shape}",
-            'for another task name a metric: metric = "module:function"',
-        )
-    if labels.min() < 0 or labels.max() >= logits.shape[1]:
-        raise DataError(
-            f"a label of the evaluation split lies outside 0 to {logits.shape[1] - 1}",
-            "correct the labels or the model",
-        )
-    return 100.0 * float((logits.argmax(1) == labels).mean())
+    """`%` for accuracy, a named metric's own, else the name of the metric's function."""
+    return project.metric.split(":")[-1] if is_function(project.metric) else named_metric(project).unit

@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import onnx
-from onnx import ModelProto
+from onnx import ModelProto, external_data_helper
 
 from edgekit.errors import ModelError, first_line
 from edgekit.files import write_bytes
-from edgekit.model.operators import nodes
+from edgekit.model.operators import graphs, nodes
 
+_MOST_BYTES = 2**31 - 1
+"""Of a protobuf message."""
 _DIVISORS = {"group", "strides", "dilations", "kernel_shape"}
 
 
@@ -18,12 +20,8 @@ def load_model(path: Path) -> ModelProto:
         raise ModelError(f"there is no file {path}", "check the path")
     if path.is_dir():
         raise ModelError(f"{path} is a folder, not a model", "name the .onnx file itself")
-    try:
-        model = onnx.load(str(path))
-    except Exception as error:  # protobuf's DecodeError, onnx's external-data errors, memory
-        raise ModelError(
-            f"{path} is no readable ONNX model: it is truncated, damaged or of another format", "export it again"
-        ) from error
+    model = _read(path)
+    _take_weights_in(model, path)
     if not model.graph.node and not model.graph.output:
         raise ModelError(f"{path} is no ONNX model: it holds no graph", "name an .onnx file")
     _check_divisors(model, path)
@@ -34,6 +32,54 @@ def load_model(path: Path) -> ModelProto:
     except Exception as error:
         raise ModelError(f"{path} is not a valid ONNX model: {first_line(error)}", "export it again") from error
     return model
+
+
+def weight_files(path: Path) -> tuple[Path, ...]:
+    """The files beside a model's that hold weights of it. Raises ModelError where the model cannot be read or one of
+    them is missing."""
+    return _weight_files(_read(path), path)
+
+
+def _read(path: Path) -> ModelProto:
+    """The model without weights that other files hold."""
+    try:
+        return onnx.load(str(path), load_external_data=False)
+    except Exception as error:  # protobuf's DecodeError, memory
+        raise ModelError(
+            f"{path} is no readable ONNX model: it is truncated, damaged or of another format", "export it again"
+        ) from error
+
+
+def _weight_files(model: ModelProto, path: Path) -> tuple[Path, ...]:
+    stored = [tensor for graph in graphs(model.graph) for tensor in graph.initializer]
+    names = {
+        entry.value
+        for tensor in stored
+        if external_data_helper.uses_external_data(tensor)
+        for entry in tensor.external_data
+        if entry.key == "location"
+    }
+    found = tuple(path.parent / name for name in sorted(names))
+    for each in found:
+        if not each.is_file():
+            raise ModelError(f"{path} keeps weights in {each.name}, which is not there", "put it beside the model")
+    return found
+
+
+def _take_weights_in(model: ModelProto, path: Path) -> None:
+    found = _weight_files(model, path)
+    size = sum(each.stat().st_size for each in (path, *found))
+    if size >= _MOST_BYTES:
+        raise ModelError(
+            f"{path} has {size / 1e9:.1f} GB with its weights, and one ONNX file holds 2 at most",
+            "a device's runtime loads one file: start from a smaller model",
+        )
+    if not found:
+        return
+    try:
+        external_data_helper.load_external_data_for_model(model, str(path.parent))
+    except Exception as error:  # of onnx's C++ core, without a base class
+        raise ModelError(f"the weights beside {path} cannot be read: {first_line(error)}", "export it again") from error
 
 
 def _check_divisors(model: ModelProto, path: Path) -> None:

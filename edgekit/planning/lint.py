@@ -20,14 +20,14 @@ from edgekit.planning.interactions import (
     shipped_interactions,
     step_properties,
 )
-from edgekit.planning.plan import Fault, Kind, PlannedStep, Walked, walked
+from edgekit.planning.plan import Fault, Kind, PlannedStep, Walked, entry_for, walked
 from edgekit.planning.recipe import Recipe, find_recipe, shipped_recipes
 from edgekit.project.project import Project
 from edgekit.project.survey import Survey
 from edgekit.project.toml import Record
 from edgekit.steps.technique import Family, Technique
 from edgekit.target import Target
-from edgekit.traits import Role, Trait
+from edgekit.traits import Facts, Format, Role, Trait
 
 FAULT_CODES = {Kind.MISSING: "EK001", Kind.NO_ROLE: "EK002", Kind.NO_FILE: "EK003"}
 _CONTRACT = Evidence(
@@ -42,6 +42,12 @@ class Surroundings(Record, frozen=True):
     surveys: Mapping[Role, Survey | None] = {}
     roles: frozenset[Role] = frozenset({Role.TEACHER, Role.STUDENT})
     training_data: bool | None = True
+    entry: Facts | None = None
+    """What each model starts as."""
+
+    def entry_of(self, recipe: Recipe) -> Facts:
+        """What the models of a recipe start as, as far as is known."""
+        return entry_for(recipe.steps) if self.entry is None else self.entry
 
     def known(self, role: Role) -> tuple[dict[str, Any], frozenset[str]]:
         """The properties that conditions may name, seen from a role's model, and the names of those not known."""
@@ -69,7 +75,10 @@ def surroundings_of(
     project: Project | None, target: Target | None, surveys: Mapping[Role, Survey | None] | None = None
 ) -> Surroundings:
     """What is known of a project's models and of a target."""
-    return Surroundings(target, surveys or {}, project.roles) if project is not None else Surroundings(target)
+    if project is None:
+        return Surroundings(target)
+    entry = project.entry_facts
+    return Surroundings(target, surveys or {}, project.roles, Format.TORCH in entry, entry)
 
 
 def interactions_of(project: Project | None) -> Interactions:
@@ -149,7 +158,7 @@ class Judgement(Record, frozen=True):
 
 def linted(recipe: Recipe, surroundings: Surroundings, interactions: Interactions) -> Judgement:
     """Everything that is known to be wrong with a recipe, or good."""
-    walk = walked(recipe, surroundings.roles)
+    walk = walked(recipe, surroundings.roles, surroundings.entry_of(recipe))
     lint = _Lint(walk, surroundings)
     for row in interactions:
         lint.judge(row)
@@ -247,7 +256,8 @@ class _Lint:
 
     def _side(self, planned: PlannedStep) -> tuple[dict[str, Any], frozenset[str]]:
         """The properties of a step, and the names of those not known."""
-        trained = planned.parent is not None and Trait.CONVERGED in self.walk.steps[planned.parent].facts
+        before = self.walk.entry if planned.parent is None else self.walk.steps[planned.parent].facts
+        trained = Trait.CONVERGED in before
         return step_properties(planned.step.technique(self.surroundings.target), planned.role, trained=trained)
 
     def _fits(self, condition: Condition | None, index: int) -> bool | None:

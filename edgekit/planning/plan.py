@@ -12,10 +12,7 @@ from edgekit.planning.recipe import Recipe, RecipeStep
 from edgekit.project.toml import Record
 from edgekit.steps.step import Step
 from edgekit.steps.technique import Family
-from edgekit.traits import Fact, Facts, Format, Role, Trait, facts
-
-ENTRY = facts(Format.TORCH, Trait.FLOAT, Trait.UNCUT)
-"""What an entry point gives: a module with float weights, untrained, in its own shapes."""
+from edgekit.traits import FILE_ENTRY, MODULE_ENTRY, Fact, Facts, Format, Role, Trait
 
 _REFERENCE_STEPS = ("export", "simplify")
 
@@ -48,15 +45,18 @@ class Plan(Record, frozen=True):
     steps: tuple[PlannedStep, ...]
     deployed: int
     """The step whose output goes to the device."""
-    float_student: int
-    """The last float ONNX model on the way to it."""
-    reference: int
-    """The uncompressed model as fp32 ONNX: of the last trained module before the first step that gives up anything."""
+    float_student: int | None
+    """The last float ONNX model on the way to it; None is the file that the project starts from."""
+    reference: int | None
+    """The uncompressed model as fp32 ONNX: of the last trained module before the first step that gives up anything;
+    None is the file that the project starts from."""
 
     def order(self) -> list[PlannedStep]:
         """The steps in the order in which they run: a teacher becomes the reference as soon as it is there, so that one
         that cannot be exported is told before the student is trained."""
         branch = [each for each in self.steps if each.role is Role.REFERENCE]
+        if not branch:
+            return list(self.steps)
         line = [each for each in self.steps if each.role is not Role.REFERENCE]
         start = branch[0].parent
         if start is None or self.steps[start].role is not Role.TEACHER:
@@ -93,6 +93,8 @@ class Walked(Record, frozen=True):
 
     steps: tuple[PlannedStep, ...]
     faults: tuple[Fault, ...]
+    entry: Facts
+    """What each model starts as."""
 
     def line(self, index: int) -> list[int]:
         """The steps that a step's own model comes from, the nearest first."""
@@ -108,10 +110,10 @@ class Walked(Record, frozen=True):
         return [each for joined in self.steps[index].joined.values() for each in (joined, *self.line(joined))]
 
 
-def plan_of(recipe: Recipe, roles: Collection[Role]) -> Plan:
-    """The plan of a recipe for a project that has models in these roles. Raises PlanError naming the step that cannot
-    run and the culprit."""
-    walk = _Walk(roles)
+def plan_of(recipe: Recipe, roles: Collection[Role], entry: Facts = MODULE_ENTRY) -> Plan:
+    """The plan of a recipe for a project that has models in these roles, each starting as `entry`. Raises PlanError
+    naming the step that cannot run and the culprit."""
+    walk = _Walk(roles, entry)
     walk.add_all(recipe)
     if walk.faults:
         raise PlanError(walk.faults[0].message, walk.faults[0].hint)
@@ -119,25 +121,33 @@ def plan_of(recipe: Recipe, roles: Collection[Role]) -> Plan:
     assert deployed is not None
     float_student = max(
         (each.index for each in walk.steps if each.role is Role.STUDENT and {Format.ONNX, Trait.FLOAT} <= each.facts),
-        default=deployed,
+        default=None,
     )
+    if Format.ONNX in entry:
+        return Plan(recipe.name, tuple(walk.steps), deployed, float_student, None)
     walk.branch_reference()
     for name in _REFERENCE_STEPS:
         walk.add(Step.registry[name](), Role.REFERENCE)
     return Plan(recipe.name, tuple(walk.steps), deployed, float_student, len(walk.steps) - 1)
 
 
-def walked(recipe: Recipe, roles: Collection[Role]) -> Walked:
+def entry_for(steps: Sequence[RecipeStep]) -> Facts:
+    """What steps start from where no project says it: a file where all work on one, else modules."""
+    return FILE_ENTRY if all(Format.ONNX in each.step.contract.requires for each in steps) else MODULE_ENTRY
+
+
+def walked(recipe: Recipe, roles: Collection[Role], entry: Facts = MODULE_ENTRY) -> Walked:
     """Every step of a recipe, and every reason why it cannot be run."""
-    walk = _Walk(roles)
+    walk = _Walk(roles, entry)
     walk.add_all(recipe)
-    return Walked(tuple(walk.steps), tuple(walk.faults))
+    return Walked(tuple(walk.steps), tuple(walk.faults), entry)
 
 
 class _Walk:
     """The state of a symbolic walk: the steps so far, each role's last one, and what went wrong."""
 
-    def __init__(self, roles: Collection[Role]) -> None:
+    def __init__(self, roles: Collection[Role], entry: Facts) -> None:
+        self.entry = entry
         self.steps: list[PlannedStep] = []
         self.faults: list[Fault] = []
         self.last: dict[Role, int | None] = dict.fromkeys(roles)
@@ -145,8 +155,7 @@ class _Walk:
     def add_all(self, recipe: Recipe) -> None:
         for each in recipe.steps:
             self.add(each.step, each.role)
-        deployed = self.last.get(Role.STUDENT)
-        if deployed is None or Format.ONNX not in self.steps[deployed].facts:
+        if Format.ONNX not in self.facts_of(Role.STUDENT):
             self.faults.append(
                 Fault(
                     Kind.NO_FILE,
@@ -159,7 +168,7 @@ class _Walk:
 
     def facts_of(self, role: Role) -> Facts:
         index = self.last.get(role)
-        return ENTRY if index is None else self.steps[index].facts
+        return self.entry if index is None else self.steps[index].facts
 
     def add(self, step: Step, role: Role) -> None:
         contract = step.contract
@@ -213,7 +222,7 @@ class _Walk:
         index = self.last[role]
         while index is not None:
             parent = self.steps[index].parent
-            before = ENTRY if parent is None else self.steps[parent].facts
+            before = self.entry if parent is None else self.steps[parent].facts
             if missing in before and missing not in self.steps[index].facts:
                 return self.steps[index]
             index = parent
@@ -228,6 +237,8 @@ class _Walk:
             )
             name = f"step {culprit.index + 1} {culprit.step.name()}"
             return f"{needs}, which {name} turned into {made}", f"move it before {name}"
+        if missing is Format.TORCH:
+            return f"{label} works on {_MEANING[missing]}, and the project starts from an ONNX file", "leave it out"
         names = [kind.name() for kind in providers(missing) if role not in kind.contract.joins]
         hint = f"put {' or '.join(names)} before it" if names else "no step provides that"
         return f"{needs}, which no step before it gives the {role}", hint

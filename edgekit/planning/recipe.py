@@ -14,6 +14,7 @@ from edgekit.steps.step import Step, step_from
 from edgekit.traits import Role
 
 RECOMMENDED = "distil-prune-int8"
+RECOMMENDED_FOR_FILES = "int8"
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def recipe_of(project: Project) -> Recipe:
     """
     path = project.root / PROJECT_FILE
     if not project.steps:
-        named = recipe_for(project, find_recipe(project.recipe or RECOMMENDED, project.root))
+        named = recipe_for(project, find_recipe(project.recipe or recommended(project), project.root))
         for role in _unused_weights(named, project):
             raise RecipeError(
                 f"edgekit.toml names {role}_weights, and recipe '{named.name}' does not train the {role}: no step "
@@ -64,6 +65,11 @@ def recipe_of(project: Project) -> Recipe:
         )
     _check_loads(own, project)
     return own
+
+
+def recommended(project: Project) -> str:
+    """The recipe of a project that names none."""
+    return RECOMMENDED if project.model_file is None else RECOMMENDED_FOR_FILES
 
 
 def recipe_for(project: Project, named: Recipe) -> Recipe:

@@ -17,11 +17,11 @@ from edgekit.planning.interactions import (
     step_properties,
 )
 from edgekit.planning.lint import Finding, Judgement, Surroundings, linted
-from edgekit.planning.plan import ENTRY, providers
+from edgekit.planning.plan import providers
 from edgekit.planning.recipe import Recipe, RecipeStep
 from edgekit.project.toml import Record
 from edgekit.steps.step import Step, step_from
-from edgekit.traits import Fact, Facts, Format, Role
+from edgekit.traits import MODULE_ENTRY, Fact, Facts, Format, Role
 
 _ROUNDS = 40
 _TRIES = 20_000
@@ -41,6 +41,7 @@ class Proposal(Record, frozen=True):
 def proposed(recipe: Recipe, surroundings: Surroundings, interactions: Interactions) -> Proposal:
     """The recipe with every finding's remedy applied as far as there is one, its steps sorted over the contracts and
     over the orders that the rows ask for."""
+    surroundings = surroundings.changed(entry=surroundings.entry_of(recipe))
     changes: list[str] = []
     steps = list(_for_roles(recipe.steps, surroundings.roles, changes))
     is_sorted = False
@@ -150,6 +151,7 @@ class _Sorting:
     def __init__(self, steps: Sequence[RecipeStep], surroundings: Surroundings, interactions: Interactions) -> None:
         self.steps = list(steps)
         self.roles = surroundings.roles
+        self.entry = surroundings.entry or MODULE_ENTRY
         self.tries = 0
         orders = [order for row in interactions if (order := asked_order(row)) is not None]
         sides = [step_properties(each.step.technique(surroundings.target), each.role) for each in steps]
@@ -173,7 +175,7 @@ class _Sorting:
         for _ in range(2 * len(self.steps) + 4):
             for verdicts in (True, False):
                 self.tries = 0
-                found = self._search([], dict.fromkeys(self.roles, ENTRY), verdicts, set())
+                found = self._search([], dict.fromkeys(self.roles, self.entry), verdicts, set())
                 if found is not None:
                     return [self.steps[index] for index in found]
             if not self._mended(changes):
@@ -211,7 +213,7 @@ class _Sorting:
     def _mended(self, changes: list[str]) -> bool:
         """Walk as far as it goes, then add what the first stuck step needs, or take that step out."""
         placed: list[int] = []
-        have = dict.fromkeys(self.roles, ENTRY)
+        have = dict.fromkeys(self.roles, self.entry)
         while True:
             ready = [i for i, each in enumerate(self.steps) if i not in placed and self._missing(each, have) is None]
             harmless = [i for i in ready if not self._destroys(i, placed, have)]

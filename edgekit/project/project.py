@@ -11,9 +11,11 @@ from edgekit.files import sha256_of_file, sha256_of_json
 from edgekit.project.sources import sources_digest
 from edgekit.project.toml import Record, read_toml, validated
 from edgekit.target import Budgets
-from edgekit.traits import Data, Role
+from edgekit.traits import FILE_ENTRY, MODULE_ENTRY, Data, Facts, Role
 
 PROJECT_FILE = "edgekit.toml"
+UNSAID = "default"
+"""The metric of a project that names none."""
 
 _ENTRY = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
 EntryPoint = Annotated[str, Meta(pattern=_ENTRY)]
@@ -57,8 +59,9 @@ class Project(Record, frozen=True, kw_only=True):
     seed: Annotated[int, Meta(ge=0, lt=2**32)] = 0
     targets: tuple[str, ...] = ()
     recipe: str | None = None
-    metric: str = "accuracy"
-    """`accuracy`, or a `module:function` of (outputs, targets) as numpy arrays giving a number, higher is better."""
+    metric: str = UNSAID
+    """The name of one, or a `module:function` of (outputs, targets) as numpy arrays giving a number, higher is better;
+    where nothing is said, accuracy, or for a model file without labels its similarity to the float model."""
     loss: EntryPoint | None = None
     model: Models
     data: Datasets
@@ -77,6 +80,11 @@ class Project(Record, frozen=True, kw_only=True):
     def roles(self) -> frozenset[Role]:
         """The models that the project has."""
         return frozenset({Role.TEACHER, Role.STUDENT} if self.model.teacher else {Role.STUDENT})
+
+    @property
+    def entry_facts(self) -> Facts:
+        """What its models start as."""
+        return FILE_ENTRY if self.model.onnx else MODULE_ENTRY
 
     def model_entry(self, role: Role) -> str | None:
         """The entry point of the teacher or the student."""
@@ -170,6 +178,10 @@ def load_project(folder: Path) -> Project:
             "write the options into the steps: [options] are for a named recipe",
         )
     _check_sources(project, path)
+    if project.metric == UNSAID and project.model_file is None:
+        project = project.changed(metric="accuracy")
+    if project.model_file is not None and not project.model_file.is_file():
+        raise ProjectError(f"{path}: the model file '{project.model.onnx}' does not exist", "correct the path")
     for name in (project.model.teacher_weights, project.model.student_weights):
         if name and not (folder / name).is_file():
             raise ProjectError(

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from edgekit.files import sha256_of_json
+from edgekit.files import sha256_of_file, sha256_of_json
 from edgekit.project.project import Project
 from edgekit.traits import Data, Role
 
@@ -21,8 +21,9 @@ class Survey:
     channels: tuple[int, ...]
     """The output channels or features of each convolution and linear layer but the last."""
     batch_norms: bool
-    batch_s: float
-    """Seconds of a forward and a backward pass over one training batch, on this machine, one measurement."""
+    batch_s: float | None
+    """Seconds of a forward and a backward pass over one training batch, on this machine, one measurement; None where
+    nothing is trained."""
     batches: int | None
     """Of an epoch; None where the data cannot say."""
 
@@ -32,6 +33,8 @@ class Survey:
 
 def survey_key(project: Project, role: Role) -> str:
     """The cache's key: a change to the model's or the data's sources makes a survey out of date."""
+    if project.model_file is not None:
+        return sha256_of_json({"survey": _VERSION, "file": sha256_of_file(project.model_file)})
     return sha256_of_json(
         {
             "survey": _VERSION,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from edgekit.errors import ProjectError
 from edgekit.files import write_bytes
+from edgekit.project.from_file import named
 
 _FILES = ("edgekit.toml", "model.py", "data.py")
 _IGNORED = ".edgekit/\ndist/\n__pycache__/\n"
@@ -31,9 +32,8 @@ def new_project(folder: Path) -> list[Path]:
 
 
 def project_name(folder: Path) -> str:
-    """A folder's name as a project's name: letters, digits, - and _, a letter first."""
-    name = re.sub(r"[^\w-]", "_", folder.resolve().name, flags=re.ASCII)
-    return name if re.match(r"[A-Za-z_]", name) else f"_{name}"
+    """A folder's name as a project's name."""
+    return named(folder.resolve().name)
 
 
 def _template_folder() -> Path:

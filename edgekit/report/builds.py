@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from rich.console import RenderableType
@@ -9,6 +11,8 @@ from rich.markup import escape
 
 from edgekit.build import Build, TargetBuild
 from edgekit.measurement import metric_shown
+from edgekit.metrics.metric import compares
+from edgekit.metrics.named import NAMED
 from edgekit.report.tables import COLOURS, MARKS, table, with_unit
 from edgekit.traits import Fidelity, Role
 
@@ -20,7 +24,7 @@ def build_report(built: Build) -> list[RenderableType]:
     found: list[RenderableType] = []
     for each in built.targets:
         unit = next(one.unit for one in each.verdict.measurements if one.name == "metric")
-        found += [_steps(built, each, unit), _models(each, unit), _gates(each), _closing(each)]
+        found += [_steps(built, each, unit), _models(each, unit), *_similarity(each), _gates(each), _closing(each)]
     told = {(one.code, one.message): one for each in built.targets for one in each.findings}
     found += [f"[{COLOURS[one.severity]}]{one.severity} {one.code}:[/] {escape(one.message)}" for one in told.values()]
     found += [
@@ -31,6 +35,7 @@ def build_report(built: Build) -> list[RenderableType]:
     warned = {(run.name, run.role, run.warning) for each in built.targets for run in each.steps if run.warning}
     found += [f"[yellow]warning:[/] {name} of the {role}: {escape(text)}" for name, role, text in sorted(warned)]
     found += [f"[yellow]assumed:[/] {escape(text)}" for text in built.assumed]
+    found += _data(built)
     return found
 
 
@@ -43,8 +48,32 @@ def build_json(built: Build) -> str:
         "passed": built.passes(strict=False),
         "targets": [_target_json(built, each) for each in built.targets],
         "assumed_unchanged": list(built.assumed),
+        **({"data": asdict(built.data)} if built.data else {}),
     }
     return json.dumps(told, indent=2)
+
+
+def _data(built: Build) -> list[RenderableType]:
+    """Which samples the figures stand on, where only a model file and samples were given."""
+    used = built.data
+    if used is None:
+        return []
+    place = Path(used.calibration).name
+    held = f"held out of {place} by seed {built.project.seed}" if used.held_out else f"of {Path(used.evaluation).name}"
+    against = "the outputs of the model as given" if compares(built.project) else "labels"
+    why = "" if used.labelled else ", for there are no labels"
+    told = [
+        f"calibrated on {used.calibration_samples} samples of {place}, judged on {used.evaluation_samples} {held}",
+        f"{built.project.metric}: compared with {against}{why}",
+    ]
+    if used.preprocessing:
+        parts = (f"{key} {_listed(value)}" for key, value in used.preprocessing.items())
+        told.append(f"preprocessing: {', '.join(parts)}")
+    return [escape(each) for each in told]
+
+
+def _listed(value: Any) -> str:
+    return "x".join(str(each) for each in value) if isinstance(value, list) else str(value)
 
 
 def _target_json(built: Build, each: TargetBuild) -> dict[str, Any]:
@@ -116,6 +145,7 @@ def _models(each: TargetBuild, unit: str) -> RenderableType:
     ]
     headings = [f"{label}\n{fidelity}" for _, label, fidelity in columns]
     rows = table("", "model", *headings, "smaller\nstatic", numeric=frozenset(range(1, len(columns) + 2)))
+    rows.columns[0].no_wrap = True
     sizes = {one.model: one.value for one in measured if one.name == "file_size"}
     for model in sorted(models, key=["reference", "float student", "deployed"].index):
         figures = {(one.name, one.fidelity): one for one in measured if one.model == model}
@@ -128,10 +158,21 @@ def _models(each: TargetBuild, unit: str) -> RenderableType:
 
 
 def _told(model: str, each: TargetBuild) -> str:
+    if all(run.role is Role.STUDENT for run in each.steps):
+        return {"reference": "as given", "float student": "simplified"}.get(model, model)
     if model != "reference":
         return model
     has_teacher = any(run.role is Role.TEACHER for run in each.steps)
     return "teacher, fp32" if has_teacher else "uncompressed"
+
+
+def _similarity(each: TargetBuild) -> list[RenderableType]:
+    """How alike the deployed model is to the one given, by what it is not judged by."""
+    told = [one for one in each.verdict.measurements if one.model == "deployed" and one.name in NAMED]
+    if not told:
+        return []
+    figures = ", ".join(f"{one.name} {with_unit(one.value, one.unit)}" for one in told)
+    return [f"deployed against the model as given ({told[0].fidelity}): {figures}\n"]
 
 
 def _gates(each: TargetBuild) -> RenderableType:

@@ -10,10 +10,12 @@ from rich.markup import escape
 from edgekit.planning.interactions import Severity
 from edgekit.planning.lint import Judgement
 from edgekit.planning.options import options_of
-from edgekit.planning.recipe import RECOMMENDED, RecipeStep
+from edgekit.planning.recipe import RECOMMENDED, RECOMMENDED_FOR_FILES, RecipeStep
 from edgekit.report.tables import COLOURS, table
 
 SCHEMA = 1
+
+_TAKEN = (RECOMMENDED, RECOMMENDED_FOR_FILES)
 
 
 def recipes_report(judged: Sequence[Judgement]) -> RenderableType:
@@ -22,8 +24,8 @@ def recipes_report(judged: Sequence[Judgement]) -> RenderableType:
     rows.columns[0].no_wrap = True
     for each in judged:
         name = each.recipe.name
-        rows.add_row(f"{name} *" if name == RECOMMENDED else name, escape(each.recipe.about), _in_a_word(each))
-    rows.caption = "* taken where edgekit.toml names none"
+        rows.add_row(f"{name} *" if name in _TAKEN else name, escape(each.recipe.about), _in_a_word(each))
+    rows.caption = f"* taken where none is named; for an ONNX file, {RECOMMENDED_FOR_FILES}"
     rows.caption_justify = "left"
     return rows
 
@@ -84,7 +86,7 @@ def _json(judged: Judgement) -> dict[str, Any]:
     return {
         "name": judged.recipe.name,
         "about": judged.recipe.about,
-        "recommended": judged.recipe.name == RECOMMENDED,
+        "recommended": judged.recipe.name in _TAKEN,
         "steps": [_step_json(each) for each in judged.recipe.steps],
         "findings": [{"code": each.code, "severity": each.severity} for each in judged.findings],
     }

@@ -29,4 +29,6 @@ def with_unit(value: float, unit: str) -> str:
         return f"{value:.3g} ms" if value < 1000 else f"{value:,.0f} ms"
     if unit == "count":
         return f"{value:,.0f}"
-    return f"{metric_shown(value, unit)} {unit}"
+    if unit == "cosine":
+        return metric_shown(value, unit)
+    return f"{metric_shown(value, unit)} {'%' if unit.startswith('%') else unit}"

@@ -89,6 +89,7 @@ class Quantize(Step):
         from edgekit.runtimes.static_quantization import Watched, quantized_statically
 
         split, limit = context.splits[Data.CALIBRATION], context.project.data.calibration_samples
+        total = limit if split.length is None else min(limit, split.length)
         scheme = self.scheme(context.target.quantization)
         path, prepared = context.folder / "model.onnx", context.folder / "prepared.onnx"
         compared = context.comparison_samples(model.path)
@@ -97,7 +98,7 @@ class Quantize(Step):
         lost = {**mixed_tensors(source, tensors), **wiped_tensors(tensors)}
         kept = {**nodes_beside(source, lost), **read_by_branches(source)}
         for number in range(1, _ROUNDS + 1):
-            batches = Watched((batch.inputs for batch in split.batches(limit=limit)), limit, context.progress)
+            batches = Watched((batch.inputs for batch in split.batches(limit=limit)), total, context.progress)
             samples = quantized_statically(prepared, path, batches, scheme, self.calibration, kept)
             strip_annotations(path)
             proto = with_shapes(load_model(path))

@@ -83,7 +83,7 @@ def difference(first: Trial, second: Trial) -> Interval:
 
 
 def _possible(recipe: Recipe, project: Project) -> Walked:
-    plan = walked(recipe, project.roles)
+    plan = walked(recipe, project.roles, project.entry_facts)
     faults = [each for each in plan.faults if each.kind is not Kind.NO_FILE]
     if faults:
         raise PlanError(f"'{recipe.name}': {faults[0].message}", faults[0].hint)

@@ -1,10 +1,12 @@
 """The verdict: the deployed model run where the target's instruction set is, measured, and judged gate by gate."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgekit.data.listing import raw_file
 from edgekit.data.split import Split
 from edgekit.errors import EdgekitError, EmulatorError, RunError
 from edgekit.measurement import Measurement, latency_measurements, metric_shown, static_measurements
@@ -14,7 +16,7 @@ from edgekit.traits import Fidelity
 from edgekit.verdict.gates import Gate, Status, memory_gate, parity_gate, shapes_of, why_not
 
 if TYPE_CHECKING:
-    from edgekit.arrays import Array, Arrays, Outputs
+    from edgekit.arrays import Array, Arrays
     from edgekit.runners.runner import Result, Runner
 
 _SAMPLES = 1024
@@ -34,6 +36,8 @@ class Candidate:
     metric: float
     chance: float | None = None
     """What a model that knows nothing may reach; None where that cannot be told."""
+    similarity: Mapping[str, float] = field(default_factory=dict)
+    """To the file that a project starts from, by metric."""
 
     def luck(self, unit: str) -> str:
         """Why the metric tells nothing, where it is no better than chance."""
@@ -91,9 +95,10 @@ def verified(
     """Run the deployed model where the target's instruction set is over the evaluation split, and judge it.
 
     `runner` may be the reason why there is none: the gates that need it are then not run. Writes what the model takes
-    at a time of the evaluation split and its outputs to `golden`, as .npz with arrays input_N and output_N.
+    at a time of the evaluation split and its outputs to `golden`, as .npz with arrays input_N and output_N; beside
+    it, as golden_raw.*, the image or sound that it comes from.
     """
-    from edgekit.metrics.metric import metric_value, unit_of
+    from edgekit.metrics.metric import unit_of
     from edgekit.runners.native import native_outputs
 
     deployed, float_student, reference = candidates.deployed, candidates.float_student, candidates.reference
@@ -103,6 +108,7 @@ def verified(
         for one in (deployed, float_student, reference)
         for measurement in (
             Measurement(one.name, "metric", one.metric, unit, Fidelity.NATIVE),
+            *_similarities(project, one),
             *static_measurements(one.name, one.path),
         )
     ]
@@ -110,13 +116,13 @@ def verified(
     expected = native_outputs(deployed.path, samples.feeds, target)
     result = _attempt(runner, deployed, float_student, samples.feeds)
     if isinstance(result, EdgekitError):
-        _write_golden(golden, samples.feeds, expected)
+        _write_golden(golden, split, samples.feeds, expected)
     else:
         given = tuple(result.outputs[0])
-        _write_golden(golden, samples.feeds, given)
+        _write_golden(golden, split, samples.feeds, given)
         measurements += _run_measurements(result, deployed, float_student)
         if samples.complete and result.fidelity is not Fidelity.NATIVE and shapes_of(given) == shapes_of(expected):
-            value = metric_value(project, samples.joined(deployed.path, given), samples.targets)
+            value = _value(project, split, deployed, reference, samples, given)
             measurements.append(Measurement(deployed.name, "metric", value, unit, result.fidelity, "the whole split"))
     budgets = merged(target.budgets, project.budgets)
     gates = [parity_gate(deployed.path, samples.feeds, expected, result)]
@@ -124,6 +130,18 @@ def verified(
     gates += _budget_gates(budgets, target, deployed, measurements, result)
     warnings = () if isinstance(result, EdgekitError) else _slowness(deployed.path, result)
     return Verdict(tuple(gates), tuple(measurements), warnings)
+
+
+def _similarities(project: Project, one: Candidate) -> list[Measurement]:
+    """Those that are not the metric itself."""
+    from edgekit.metrics.named import NAMED
+
+    told = "to the float model"
+    return [
+        Measurement(one.name, name, value, NAMED[name].unit, Fidelity.NATIVE, told)
+        for name, value in one.similarity.items()
+        if name != project.metric
+    ]
 
 
 def merged(target: Budgets, project: Budgets) -> Budgets:
@@ -145,12 +163,19 @@ class _Samples:
     complete: bool
     """Whether these are all that the split has."""
 
-    def joined(self, path: Path, outputs: "Arrays") -> "Outputs[Array]":
-        """What a model file gave for the feeds as its outputs for one batch."""
-        from edgekit.metrics.evaluation import Running
 
-        running = Running.of(path, exact=True, sample=self.first)
-        return running.joined([*zip(zip(*outputs, strict=True), self.counts, strict=True)])
+def _value(
+    project: Project, split: Split, deployed: Candidate, reference: Candidate, samples: _Samples, given: "Arrays"
+) -> float:
+    """The metric of what the deployed model gave for all feeds."""
+    from edgekit.metrics.evaluation import Running, outputs_by_sample
+    from edgekit.metrics.metric import compares, metric_value
+
+    running = Running.of(deployed.path, exact=True, sample=samples.first)
+    outputs = running.joined([*zip(zip(*given, strict=True), samples.counts, strict=True)])
+    if compares(project):
+        return metric_value(project, running.by_sample(outputs), outputs_by_sample(reference.path, split))
+    return metric_value(project, outputs, samples.targets)
 
 
 def _samples(split: Split, path: Path) -> _Samples:
@@ -213,7 +238,7 @@ def _slowness(path: Path, result: "Result") -> tuple[str, ...]:
     kinds = [f"{count} {kind}" for kind, count in found.float_kinds.items()]
     conversions = sum(found.operators.get(kind, 0) for kind in ("QuantizeLinear", "DequantizeLinear"))
     return (
-        f"the deployed model takes {deployed / floating:.2f} times as long here as the float student: "
+        f"the deployed model takes {deployed / floating:.2f} times as long here as the float model before it: "
         f"{found.float_operators} of its operators compute on floats ({', '.join(kinds) or 'none'}), {conversions} "
         "convert between integers and floats",
     )
@@ -226,7 +251,9 @@ def _metric_gates(budgets: Budgets, deployed: Candidate, reference: Candidate, u
         value, other = metric_shown(deployed.metric, unit), metric_shown(reference.metric, unit)
         told = f"{value} {unit} against {other}: {metric_shown(drop, unit, signed=True)} lost"
         holds = drop <= budgets.max_drop + 1e-9
-        gates.append(_figure_gate("drop", holds, f"{told}, allowed {budgets.max_drop:g}", reference.luck(unit)))
+        # Of what is compared with the reference, that itself is always beyond chance.
+        luck = reference.luck(unit) or (deployed.luck(unit) if deployed.similarity else "")
+        gates.append(_figure_gate("drop", holds, f"{told}, allowed {budgets.max_drop:g}", luck))
     if budgets.min_metric is not None:
         holds = deployed.metric >= budgets.min_metric
         told = f"{metric_shown(deployed.metric, unit)} {unit}, at least {budgets.min_metric:g}"
@@ -270,8 +297,13 @@ def _budget_gates(
     return gates
 
 
-def _write_golden(path: Path, feeds: Sequence["Array"], outputs: Sequence["Array"]) -> None:
+def _write_golden(path: Path, split: Split, feeds: Sequence["Array"], outputs: Sequence["Array"]) -> None:
+    """The first feed and its outputs, and beside them the image or sound that its first sample comes from."""
     import numpy as np
+
+    raw = raw_file(split.origin(0))
+    if raw is not None:
+        shutil.copyfile(raw, path.with_name(f"golden_raw{raw.suffix.lower()}"))
 
     pair = {f"input_{i}": each[0] for i, each in enumerate(feeds)}
     pair.update({f"output_{i}": each[0] for i, each in enumerate(outputs)})

@@ -7,18 +7,18 @@ from edgekit.artifact import Artifact
 from edgekit.data.splits import Splits
 from edgekit.execution.cache import Cache
 from edgekit.execution.keys import DataDigests, metric_key, package_version, step_key
-from edgekit.planning.plan import ENTRY, plan_of
+from edgekit.planning.plan import plan_of
 from edgekit.planning.recipe import recipe_from
 from edgekit.progress import Silent
 from edgekit.project.project import Project, load_project
 from edgekit.target import find_target
-from edgekit.traits import Data, Format, Role
+from edgekit.traits import MODULE_ENTRY, Data, Format, Role
 from tests.conftest import FileProject, MakeProject
 
 
 def key(project: Project, target: str = "rpi4", use: str = "train", **options: object) -> str:
     planned = plan_of(recipe_from("r", [{"use": use, **options}, {"use": "export"}], "r"), project.roles).steps[0]
-    model = Artifact(Path("model"), Format.TORCH, ENTRY, "digest", Role.STUDENT)
+    model = Artifact(Path("model"), Format.TORCH, MODULE_ENTRY, "digest", Role.STUDENT)
     data = DataDigests(project, Splits(project), Cache(project.cache_folder), Silent())
     return step_key(project, data, find_target(target), planned, model, {})
 
@@ -35,7 +35,7 @@ def test_what_decides_a_steps_output_is_in_its_key_and_nothing_else(tiny: Projec
 def test_a_metric_is_kept_for_a_model_and_its_data(tiny: Project, make_project: MakeProject) -> None:
     def of(project: Project, digest: str = "digest", *, exact: bool = True) -> str:
         data = DataDigests(project, Splits(project), Cache(project.cache_folder), Silent())
-        model = Artifact(Path("m.onnx"), Format.ONNX, ENTRY, digest, Role.STUDENT)
+        model = Artifact(Path("m.onnx"), Format.ONNX, MODULE_ENTRY, digest, Role.STUDENT)
         return metric_key(project, data, model, exact=exact)
 
     assert of(tiny) == of(load_project(make_project({"seed = 0": "seed = 1"}, "seeded")))

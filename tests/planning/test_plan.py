@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 import edgekit.steps
 from edgekit.errors import PlanError
-from edgekit.planning.plan import ENTRY, Plan, plan_of, walked
+from edgekit.planning.plan import Plan, plan_of, walked
 from edgekit.planning.recipe import Recipe, RecipeStep, find_recipe
 from edgekit.project.project import Datasets, Models, Project
 from edgekit.steps.step import Step
-from edgekit.traits import Facts, Format, Role, Trait
+from edgekit.traits import MODULE_ENTRY, Facts, Format, Role, Trait
 from tests.strategies import accepted_order, recipes
 
 edgekit.steps.load_all()
@@ -127,7 +127,7 @@ def test_a_missing_teacher_is_told(tiny: Project) -> None:
 
 def runs(names: tuple[str, ...]) -> bool:
     """By the contracts alone, the formula of `Contract` walked by hand for one chain."""
-    have: dict[Role, Facts] = {Role.TEACHER: ENTRY, Role.STUDENT: ENTRY}
+    have: dict[Role, Facts] = {Role.TEACHER: MODULE_ENTRY, Role.STUDENT: MODULE_ENTRY}
     for name in names:
         role = Role.TEACHER if name == "train" and "distill" in names else Role.STUDENT
         contract = Step.registry[name].contract
@@ -141,7 +141,7 @@ def runs(names: tuple[str, ...]) -> bool:
 
 def possible(recipe: Recipe, roles: Collection[Role]) -> bool:
     """By the declarations alone, both models and any step."""
-    have: dict[Role, Facts] = dict.fromkeys(roles, ENTRY)
+    have: dict[Role, Facts] = dict.fromkeys(roles, MODULE_ENTRY)
     for each in recipe.steps:
         contract = each.step.contract
         needs = [(each.role, contract.requires), *contract.joins.items()]
@@ -196,7 +196,7 @@ def test_no_plan_holds_a_step_whose_needs_are_not_met(names: list[str]) -> None:
         assert error.hint
         return
     for each in plan.steps:
-        before = ENTRY if each.parent is None else plan.steps[each.parent].facts
+        before = MODULE_ENTRY if each.parent is None else plan.steps[each.parent].facts
         assert each.step.contract.requires <= before
     assert Trait.FLOAT in plan.steps[plan.reference].facts
 

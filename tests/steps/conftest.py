@@ -9,14 +9,13 @@ import pytest
 
 from edgekit.artifact import Artifact
 from edgekit.data.splits import Splits
-from edgekit.planning.plan import ENTRY
 from edgekit.progress import Silent
 from edgekit.project.project import Project, load_project
 from edgekit.steps.export import Export
 from edgekit.steps.simplify import Simplify
 from edgekit.steps.step import Context, Outcome, Step, TargetView
 from edgekit.target import find_target
-from edgekit.traits import Facts, Format, Role
+from edgekit.traits import MODULE_ENTRY, Facts, Format, Role
 from tests.conftest import TINY
 
 RunStep = Callable[..., Outcome]
@@ -61,6 +60,6 @@ def step_runner(place: Path) -> RunStep:
     return run
 
 
-def artifact(path: Path, facts: Facts = ENTRY, role: Role = Role.STUDENT) -> Artifact:
+def artifact(path: Path, facts: Facts = MODULE_ENTRY, role: Role = Role.STUDENT) -> Artifact:
     kind = Format.ONNX if path.suffix == ".onnx" else Format.TORCH
     return Artifact(path, kind, facts, "digest", role)

@@ -186,10 +186,9 @@ def test_heads_taken_from_pytorchs_own_layers_are_found_again_after_saving(
     make_project: Callable[..., Path], tmp_path: Path
 ) -> None:
     from edgekit.artifact import Artifact
-    from edgekit.planning.plan import ENTRY
     from edgekit.project.project import load_project
     from edgekit.training.modules import save_module, saved_module, untrained_module
-    from edgekit.traits import Format, Role
+    from edgekit.traits import MODULE_ENTRY, Format, Role
 
     folder = make_project({'student = "model:student"': 'student = "encoder:student"'})
     (folder / "encoder.py").write_text(
@@ -201,6 +200,6 @@ def test_heads_taken_from_pytorchs_own_layers_are_found_again_after_saving(
     module = untrained_module(project, Role.STUDENT)
     done = without_heads(module, Batch((X,), None), half).module
     save_module(done, project, Role.STUDENT, tmp_path / "m.safetensors")
-    again = saved_module(project, Artifact(tmp_path / "m.safetensors", Format.TORCH, ENTRY, "d", Role.STUDENT))
+    again = saved_module(project, Artifact(tmp_path / "m.safetensors", Format.TORCH, MODULE_ENTRY, "d", Role.STUDENT))
     with torch.no_grad():
         assert torch.equal(again(X), done.eval()(X))

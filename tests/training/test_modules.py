@@ -7,7 +7,6 @@ from torch import nn
 
 from edgekit.artifact import Artifact
 from edgekit.errors import EntryPointError, ModelError
-from edgekit.planning.plan import ENTRY
 from edgekit.project.project import Project, load_project
 from edgekit.training.batches import Batch
 from edgekit.training.modules import (
@@ -21,14 +20,14 @@ from edgekit.training.modules import (
     tied_parameters,
     untrained_module,
 )
-from edgekit.traits import Format, Role
+from edgekit.traits import MODULE_ENTRY, Format, Role
 from tests.training.conftest import Tied
 
 X = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 
 
 def artifact(path: Path) -> Artifact:
-    return Artifact(path, Format.TORCH, ENTRY, "digest", Role.STUDENT)
+    return Artifact(path, Format.TORCH, MODULE_ENTRY, "digest", Role.STUDENT)
 
 
 def test_the_entry_points_module_has_the_same_weights_each_time(tiny: Project) -> None:

@@ -1,0 +1,52 @@
+"""What a project is judged by where it does not say."""
+
+from collections.abc import Sequence
+
+from edgekit.data.splits import Splits
+from edgekit.errors import DataError
+from edgekit.metrics.metric import compares, named_metric
+from edgekit.model.ports import Port, outputs_of
+from edgekit.model.reading import load_model
+from edgekit.project.project import UNSAID, Project, is_function
+from edgekit.traits import Data
+
+_OF_CLASSES = frozenset({"accuracy", "top5", "macro-f1"})
+
+
+def judged_project(project: Project, splits: Splits) -> Project:
+    """The project with its metric and the drop that it may have, where it leaves them open: of a model file
+    accuracy where there are labels for it, else similarity to that model, with an allowance of its own.
+
+    Raises ProjectError for an unknown metric, and DataError for one that wants labels where there are none, or others.
+    """
+    if project.model_file is None:
+        return project
+    outputs = outputs_of(load_model(project.model_file).graph)
+    split = splits[Data.EVALUATION]
+    metric = _metric(outputs, split.labelled) if project.metric == UNSAID else project.metric
+    judged = project.changed(metric=metric)
+    if not compares(judged) and not split.labelled:
+        raise DataError(
+            f"'{split.entry}' has no labels, which {judged.metric} takes",
+            'give labels, or compare with the float model: metric = "cosine"',
+        )
+    classes = outputs[0].shape[1] if len(outputs[0].shape) == 2 else None
+    if judged.metric in _OF_CLASSES and split.classes and isinstance(classes, int) and classes != len(split.classes):
+        raise DataError(
+            f"'{split.entry}' names {len(split.classes)} classes, and the model's output has {classes}",
+            "name the folders, or the labels, by the numbers of the classes",
+        )
+    return _with_allowance(judged)
+
+
+def _metric(outputs: Sequence[Port], labelled: bool) -> str:
+    if labelled and len(outputs[0].shape) in (0, 2):
+        return "accuracy"
+    return "cosine" if any(port.dtype.startswith("float") for port in outputs) else "agreement"
+
+
+def _with_allowance(project: Project) -> Project:
+    budgets = project.budgets
+    if is_function(project.metric) or budgets.max_drop is not None or budgets.min_metric is not None:
+        return project
+    return project.changed(budgets=budgets.changed(max_drop=named_metric(project).max_drop))

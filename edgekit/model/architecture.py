@@ -1,0 +1,29 @@
+"""What a graph is made of, in the interaction table's terms."""
+
+from typing import Literal
+
+from onnx import ModelProto
+
+from edgekit.model.operators import nodes
+
+_PASSING = frozenset({"Cast", "Dropout", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze", "Where", "Mul"})
+"""What may stand between a softmax and the product that makes it attention."""
+_ATTENTION = frozenset({"Attention", "MultiHeadAttention", "GroupQueryAttention", "PackedAttention"})
+
+
+def architecture_of(model: ModelProto) -> Literal["cnn", "transformer", "other"]:
+    """A transformer where scores go through a softmax into a product; a CNN where there are convolutions."""
+    kinds = {node.op_type for node in nodes(model.graph)}
+    if kinds & _ATTENTION or _attends(model):
+        return "transformer"
+    return "cnn" if kinds & {"Conv", "ConvTranspose"} else "other"
+
+
+def _attends(model: ModelProto) -> bool:
+    weighted: set[str] = set()
+    for node in nodes(model.graph):
+        if node.op_type == "Softmax" or (node.op_type in _PASSING and weighted & set(node.input)):
+            weighted.update(node.output)
+        elif node.op_type in ("MatMul", "Einsum") and weighted & set(node.input):
+            return True
+    return False

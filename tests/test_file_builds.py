@@ -1,0 +1,141 @@
+"""Builds that start from an ONNX file and samples."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from PIL import Image
+
+from edgekit.build import Build, build
+from edgekit.data.splits import Splits
+from edgekit.errors import PlanError
+from edgekit.execution.surveys import surveyed
+from edgekit.planning.recipe import recipe_of
+from edgekit.progress import Silent
+from edgekit.project.from_file import file_project
+from edgekit.project.project import load_project
+from edgekit.target import find_target
+from edgekit.traits import Role
+from edgekit.verdict.gates import Status
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """Forty images of 8x8, in five folders by number."""
+    random = np.random.default_rng(0)
+    for number in range(40):
+        folder = tmp_path / "samples" / str(number % 5)
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (8, 8, 3), np.uint8)).save(folder / f"{number}.png")
+    return tmp_path / "samples"
+
+
+def built(model: Path, samples: Path, **told: object) -> Build:
+    project = file_project(model, str(samples), **told)  # type: ignore[arg-type]
+    return build(project, [find_target("rpi4")], Silent())
+
+
+def test_the_whole_road(conv_model: Path, images: Path) -> None:
+    found = built(conv_model, images, metric="cosine")
+    (target,) = found.targets
+    assert [run.name for run in target.steps] == ["simplify", "quantize", "fuse"]
+    assert target.reference_value == 1.0 and 0.99 < target.value < 1
+    assert found.data is not None and (found.data.calibration_samples, found.data.evaluation_samples) == (32, 8)
+    manifest = json.loads((target.bundle / "manifest.json").read_text())
+    assert manifest["preprocessing"] == {"resize": [6, 6], "color": "RGB", "layout": "NCHW", "pixels": "0-1"}
+    assert manifest["metric"]["name"] == "cosine"
+    # The golden pair is of the raw image that lies beside it.
+    with Image.open(target.bundle / manifest["golden"]["raw"]) as image:
+        pixels = np.asarray(image.resize((6, 6), Image.Resampling.BILINEAR), np.float32).transpose(2, 0, 1) / 255
+    golden = np.fromfile(target.bundle / manifest["golden"]["inputs"][0]["file"], np.float32)
+    assert np.array_equal(golden.reshape(3, 6, 6), pixels)
+
+
+def test_with_labels_it_is_judged_by_them(conv_model: Path, images: Path) -> None:
+    (target,) = built(conv_model, images).targets
+    told = {one.name: one for one in target.verdict.measurements if one.model == "deployed"}
+    assert told["metric"].unit == "%" and {"cosine", "agreement"} <= set(told)
+    drop = next(gate for gate in target.verdict.gates if gate.name == "drop")
+    # Random weights know nothing: what such a model keeps proves nothing.
+    assert drop.status in (Status.NOT_RUN, Status.FAILED)
+
+
+def test_the_second_build_and_the_written_project_come_from_the_cache(
+    conv_model: Path, images: Path, run_edgekit: Run, tmp_path: Path
+) -> None:
+    flags = ["build", conv_model, "-t", "rpi4", "--calibration", images, "--metric", "cosine", "--resize", "6"]
+    first = run_edgekit(*flags)
+    assert first.returncode == 0, first.stderr
+    assert "calibrated on 32 samples of samples, judged on 8 held out of samples" in " ".join(first.stdout.split())
+    assert (tmp_path / "dist" / "rpi4" / "model.onnx").is_file()
+    assert max(len(line) for line in first.stdout.splitlines()) <= 80
+    second = run_edgekit(*flags)
+    assert "every step came from the cache" in second.stdout
+    written = run_edgekit(*flags, "--write-project", tmp_path)
+    assert "every step came from the cache" in written.stdout
+    again = run_edgekit("build", "-C", tmp_path)
+    assert "every step came from the cache" in again.stdout
+    planned = run_edgekit("plan", "-C", tmp_path)
+    assert planned.returncode == 0 and "recipe int8" in planned.stdout
+
+
+def test_options_for_a_file_want_one(run_edgekit: Run, conv_model: Path, tmp_path: Path) -> None:
+    alone = run_edgekit("build", "--calibration", "samples", cwd=tmp_path)
+    assert alone.returncode == 2 and "--calibration is for a model file" in alone.stderr
+    bare = run_edgekit("build", conv_model, "-t", "rpi4")
+    assert bare.returncode == 2 and "--calibration FOLDER" in bare.stderr
+    wrong = run_edgekit("build", conv_model, "-t", "rpi4", "--calibration", "s", "--resize", "wide")
+    assert wrong.returncode == 2 and "256 or 224x320" in wrong.stderr
+
+
+def test_an_order_for_modules_is_refused(conv_model: Path, images: Path) -> None:
+    with pytest.raises(PlanError, match="step 1 train works on a PyTorch module, and the project starts from an ONNX"):
+        built(conv_model, images, recipe="weight-only-int4")
+
+
+def test_weights_beside_the_file_are_taken_in(conv_model: Path, images: Path, tmp_path: Path) -> None:
+    split = tmp_path / "split.onnx"
+    onnx.save(onnx.load(conv_model), split, save_as_external_data=True, location="split.data", size_threshold=0)
+    found = built(split, images, metric="cosine")
+    assert found.targets[0].reference_bytes > (tmp_path / "split.data").stat().st_size
+
+
+def test_a_file_is_surveyed(conv_model: Path, images: Path) -> None:
+    project = file_project(conv_model, str(images))
+    found = surveyed(project, Splits(project), Role.STUDENT)
+    assert (found.architecture, found.batch_norms, found.batch_s) == ("cnn", True, None)
+
+
+def test_a_project_of_a_file_is_checked(conv_model: Path, tmp_path: Path) -> None:
+    assert conv_model.is_file()
+    for text, fault in [
+        ('name = "a"\n[model]\nonnx = "conv.onnx"\n[data]\n', "'data.calibration' is missing"),
+        ('name = "a"\n[model]\nonnx = "no.onnx"\n[data]\ncalibration = "s"\n', "'no.onnx' does not exist"),
+        ('name = "a"\n[model]\nonnx = "conv.onnx"\nstudent = "m:f"\n[data]\ncalibration = "s"\n', "model.student"),
+        ('name = "a"\n[model]\nstudent = "m:f"\n[data]\ntrain = "d:f"\nevaluation = "samples"\n', "only an ONNX model"),
+        ('name = "a"\n[model]\n[data]\ntrain = "d:f"\nevaluation = "d:f"\n', "'model.student' is missing"),
+    ]:
+        (tmp_path / "edgekit.toml").write_text(text)
+        with pytest.raises(Exception, match=fault):
+            load_project(tmp_path)
+
+
+def test_the_recipe_of_a_file(conv_model: Path) -> None:
+    assert recipe_of(file_project(conv_model, "samples")).name == "int8"
+
+
+def test_no_torch_is_imported(conv_model: Path, images: Path) -> None:
+    script = (
+        "import sys; sys.modules['torch'] = None\n"
+        f"sys.argv = ['edgekit', 'build', {str(conv_model)!r}, '-t', 'rpi4', '--calibration', {str(images)!r}, '-q']\n"
+        "from edgekit.cli.main import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1) and "bundle" in done.stdout, done.stderr
