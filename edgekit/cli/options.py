@@ -69,6 +69,10 @@ def _numbers(parts: list[str], kind: type[Any], option: click.Parameter, such_as
         raise click.BadParameter(f"give numbers, such as {such_as}", param=option) from error
 
 
+def _choice(*names: str) -> click.Choice[str]:
+    return click.Choice(names, case_sensitive=False)
+
+
 calibration_option: Decorator = click.option(
     "--calibration",
     metavar="PATH",
@@ -84,9 +88,9 @@ preprocessing_options: Decorator = several(
     click.option("--crop", callback=_sizes, metavar="N|HxW", help="Cut out of the middle."),
     click.option("--mean", callback=_values, metavar="X[,Y,Z]", help="Taken off the pixels, 0 to 1 (above 1: to 255)."),
     click.option("--std", callback=_values, metavar="X[,Y,Z]", help="Pixels are divided by it, after that."),
-    click.option("--layout", metavar="NAME", help="NCHW, NHWC or NHW."),
-    click.option("--color", metavar="NAME", help="RGB, BGR or GREY."),
-    click.option("--pixels", metavar="RANGE", help="0-1 or 0-255, before mean and std."),
+    click.option("--layout", type=_choice("NCHW", "NHWC", "NHW"), help="Of the model's input."),
+    click.option("--color", type=_choice("RGB", "BGR", "GREY"), help="What the model takes."),
+    click.option("--pixels", type=_choice("0-1", "0-255"), help="Their range, before mean and std."),
     click.option("--length", type=int, metavar="N", help="Sounds: so many samples of each."),
     click.option("--rate", type=int, metavar="HZ", help="Sounds of another rate are refused."),
 )

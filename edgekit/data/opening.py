@@ -18,7 +18,7 @@ from edgekit.model.ports import inputs_of
 from edgekit.model.reading import load_model
 from edgekit.project.entrypoints import entry_function
 from edgekit.project.preprocessing import ImagePreprocessing, SoundPreprocessing, preprocessing_as
-from edgekit.project.project import PROJECT_FILE, Project, is_function
+from edgekit.project.project import Project, is_function
 from edgekit.traits import Data
 
 _HELD_OUT = 5
@@ -82,7 +82,7 @@ def _in_files(project: Project, split: Data, inputs: Inputs) -> _Found:
     listing = listing_of(project.root / project.data_entry(split))
     labels = _labels(project, split, listing)
     told = project.preprocessing
-    where = str(project.root / PROJECT_FILE)
+    where = f"[preprocessing] of {listing.kind}"
     if listing.kind is FileKind.ARRAYS:
         from edgekit.data.stored import Stored
 

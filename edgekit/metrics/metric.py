@@ -52,7 +52,8 @@ def chance_value(project: Project, outputs: Sequence[Array], targets: Any, value
     """What a model that knows nothing of its input may reach, `value` being the metric; None where that cannot be told.
 
     For accuracy, always the commonest label, and two standard errors of this many samples. For others, the best of
-    three values with the targets dealt out in another order; None where the order makes no difference.
+    three values with the targets dealt out in another order; None where the order makes no difference, unless the
+    metric compares with the float model.
     """
     count = len(next(leaves(targets)))
     if project.metric == "accuracy":
@@ -63,7 +64,10 @@ def chance_value(project: Project, outputs: Sequence[Array], targets: Any, value
     for _ in range(_DEALT):
         order = random.permutation(count)
         dealt_values.append(metric_value(project, outputs, mapped(lambda each, order=order: each[order], targets)))
-    return None if set(dealt_values) == {value} else max(dealt_values)
+    if set(dealt_values) == {value}:
+        # What compares and finds all samples alike has told nothing.
+        return value if compares(project) else None
+    return max(dealt_values)
 
 
 def item_scores(project: Project, outputs: Sequence[Array], targets: Any) -> Array | None:

@@ -198,6 +198,10 @@ class _Walk:
 
     def _faults(self, index: int, step: Step, role: Role, needed: Facts) -> Iterator[Fault]:
         label = f"step {index + 1} {step.name()}"
+        if role not in self.last and Format.ONNX in self.entry:
+            told = f"{label} needs a {role}, and the project starts from an ONNX file"
+            yield Fault(Kind.NO_ROLE, index, None, told, "choose a recipe that starts from one: int8")
+            return
         if role not in self.last:
             yield Fault(
                 Kind.NO_ROLE,

@@ -52,14 +52,14 @@ _SINGLE = frozenset({"mean", "std", "resize", "crop"})
 
 
 def preprocessing_as(kind: type[Any], told: Mapping[str, Any], where: str) -> Any:
-    """The [preprocessing] table, or what options say, as a kind of record. A single number may stand without brackets.
+    """A [preprocessing] table, or what options say, as a kind of record. A single number may stand without brackets.
     Raises ProjectError naming the first wrong key and `where`."""
     known = kind.__struct_fields__
     values = {
         key: [value] if key in _SINGLE and key in known and isinstance(value, int | float) else value
         for key, value in told.items()
     }
-    record = validated(kind, values, f"{where}, [preprocessing]", ProjectError)
+    record = validated(kind, values, where, ProjectError)
     if 0 in getattr(record, "std", ()):
-        raise ProjectError(f"{where}, [preprocessing]: 'std' holds 0", "pixels are divided by it: correct it")
+        raise ProjectError(f"{where}: 'std' holds 0", "pixels are divided by it: correct it")
     return record

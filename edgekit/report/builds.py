@@ -18,6 +18,9 @@ from edgekit.traits import Fidelity, Role
 
 SCHEMA = 1
 
+_FEW = 32
+"""Calibration samples: the largest activation of fewer is often exceeded by the next."""
+
 
 def build_report(built: Build) -> list[RenderableType]:
     """For each target: the steps, the models side by side, the gates, and where the bundle lies."""
@@ -58,17 +61,23 @@ def _data(built: Build) -> list[RenderableType]:
     used = built.data
     if used is None:
         return []
-    place = Path(used.calibration).name
+    place, most = Path(used.calibration).name, built.project.data.calibration_samples
     held = f"held out of {place} by seed {built.project.seed}" if used.held_out else f"of {Path(used.evaluation).name}"
+    fewer = used.calibration_samples is not None and used.calibration_samples < most
+    asked = f" (at most {most} were asked for)" if fewer else ""
     against = "the outputs of the model as given" if compares(built.project) else "labels"
     why = "" if used.labelled else ", for there are no labels"
     told = [
-        f"calibrated on {used.calibration_samples} samples of {place}, judged on {used.evaluation_samples} {held}",
+        f"calibrated on {used.calibration_samples} samples of {place}{asked}, "
+        f"judged on {used.evaluation_samples} {held}",
         f"{built.project.metric}: compared with {against}{why}",
     ]
     if used.preprocessing:
         parts = (f"{key} {_listed(value)}" for key, value in used.preprocessing.items())
         told.append(f"preprocessing: {', '.join(parts)}")
+    if used.calibration_samples is not None and used.calibration_samples < _FEW:
+        warned = f"{used.calibration_samples} samples leave the ranges to luck: calibrate on a hundred or more"
+        return [f"[yellow]warning:[/] {warned}", *(escape(each) for each in told)]
     return [escape(each) for each in told]
 
 

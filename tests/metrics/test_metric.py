@@ -82,3 +82,13 @@ def test_chance_of_a_projects_own_metric_is_what_dealt_targets_reach(make_projec
     same = np.ones(50)
     value = metric_value(project, (known,), same)
     assert chance_value(project, (known,), same, value) is None, "any order is the same"
+
+
+def test_what_compares_samples_that_are_all_alike_tells_nothing(tiny: Project) -> None:
+    project = tiny.changed(metric="cosine")
+    alike, apart = np.ones((4, 3)), np.eye(4)
+    given = np.ones((4, 3)) * [1, 1, 0.9]
+    assert chance_value(project, [given], (alike,), metric_value(project, [given], (alike,))) == metric_value(
+        project, [given], (alike,)
+    )
+    assert chance_value(project, [apart], (apart,), 1.0) < 1

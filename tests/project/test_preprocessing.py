@@ -24,6 +24,6 @@ def test_one_number_may_stand_without_brackets() -> None:
     ],
 )
 def test_wrong_keys_and_values_are_named(told: dict[str, object], fault: str) -> None:
-    with pytest.raises(ProjectError, match=r"edgekit.toml, \[preprocessing\]") as raised:
+    with pytest.raises(ProjectError, match=r"^edgekit.toml: ") as raised:
         preprocessing_as(ImagePreprocessing, told, "edgekit.toml")
     assert fault in raised.value.message and raised.value.hint
