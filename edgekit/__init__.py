@@ -1,3 +1,21 @@
-"""edgekit: from a PyTorch model to what a device's firmware build embeds."""
+"""edgekit: from a PyTorch or ONNX model to what a device's firmware build embeds."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgekit.public import bench, build, quantize, simplify
 
 __version__ = "0.1.0"
+__all__ = ["__version__", "bench", "build", "quantize", "simplify"]
+
+
+def __getattr__(name: str) -> Any:
+    """The public functions, imported when they are first asked for: `import edgekit` costs nothing."""
+    if name in __all__:
+        return getattr(import_module("edgekit.public"), name)
+    raise AttributeError(f"module 'edgekit' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -19,7 +19,7 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 from hypothesis.internal.conjecture import providers
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.build import Build, build
+from edgekit.building import Build, build
 from edgekit.progress import Silent
 from edgekit.project.project import Datasets, Models, Project, load_project
 from edgekit.target import find_target

@@ -11,7 +11,7 @@ import onnx
 import pytest
 from PIL import Image
 
-from edgekit.build import Build, build
+from edgekit.building import Build, build
 from edgekit.data.splits import Splits
 from edgekit.errors import PlanError
 from edgekit.execution.surveys import surveyed

@@ -6,7 +6,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from edgekit.bench.measure import benched
+from edgekit.measuring.measure import benched
 from edgekit.model.counting import inspected
 from edgekit.project.project import Project
 from edgekit.steps.simplify import Simplify

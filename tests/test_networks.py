@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.build import TargetBuild, build
+from edgekit.building import TargetBuild, build
 from edgekit.data.split import Split
 from edgekit.model.counting import Inspection, inspected
 from edgekit.progress import Silent

@@ -22,9 +22,9 @@ def command(
     Without a target, on this machine. With one: on this machine where it is that target, else under the target's
     emulator, which gives exact outputs and memory but no latency.
     """
-    from edgekit.bench.measure import benched
     from edgekit.cli.console import print_tables
     from edgekit.cli.shapes import parsed_shapes
+    from edgekit.measuring.measure import benched
     from edgekit.report.benches import bench_json, bench_report
     from edgekit.target import find_target
 

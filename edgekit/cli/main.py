@@ -8,7 +8,21 @@ import click
 from edgekit import __version__
 from edgekit.errors import EdgekitError, type_and_line
 
-_COMMANDS = ("init", "plan", "explain", "recipes", "build", "bench", "inspect", "targets", "setup", "doctor", "cache")
+_COMMANDS = (
+    "init",
+    "plan",
+    "explain",
+    "recipes",
+    "build",
+    "simplify",
+    "quantize",
+    "bench",
+    "inspect",
+    "targets",
+    "setup",
+    "doctor",
+    "cache",
+)
 _INTERRUPTED = 130
 _UNEXPECTED = 3
 
@@ -30,7 +44,7 @@ class _Commands(click.Group):
 @click.version_option(__version__, prog_name="edgekit")
 @click.option("--debug", is_flag=True, help="Show the whole traceback of an error; may stand after the command too.")
 def edgekit(debug: bool) -> None:
-    """From a PyTorch model to what a device's firmware build embeds."""
+    """From a PyTorch or ONNX model to what a device's firmware build embeds."""
 
 
 def main() -> None:

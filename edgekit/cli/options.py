@@ -79,6 +79,19 @@ calibration_option: Decorator = click.option(
     help="Samples that the model is to see: a folder of images, .npy, .npz or .wav, one .npz, or module:function.",
 )
 
+
+def output_option(made: str) -> Decorator:
+    """-o, where a command leaves the file that it makes."""
+    found: Decorator = click.option(
+        "--output",
+        "-o",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help=f"Default: MODEL-{made}.onnx, beside the model.",
+    )
+    return found
+
+
 samples_option: Decorator = click.option(
     "--samples", type=click.IntRange(1), metavar="N", help="At most so many for calibration. Default: 512."
 )

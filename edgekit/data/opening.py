@@ -56,6 +56,8 @@ class Opened:
 def opened(project: Project, split: Data) -> Opened:
     """The source of a split. Raises EntryPointError, DataError or ModelError where it cannot be used."""
     entry = project.data_entry(split)
+    if not entry:
+        raise DataError("no samples are named", "name a folder or file of samples, or module:function, as calibration")
     given = entry_function(project.root, entry)() if is_function(entry) else None
     if project.model_file is None or _is_loader(given):
         return Opened(_torch_source(given, entry, project, split), preprocessing=project.preprocessing)

@@ -114,7 +114,7 @@ class Driver:
                 f"{label} raised {type_and_line(error)}",
                 "the steps before it are in the cache; run again with --debug to see the traceback",
             ) from error
-        _check_declaration(label, planned.facts, outcome.path)
+        check_declaration(label, planned.facts, outcome.path)
         return {"kind": "step", "step": planned.step.name(), "file": outcome.path.name, "notes": outcome.notes}
 
     def _input(self, role: Role, parent: int | None, runs: Runs) -> Artifact:
@@ -203,7 +203,7 @@ class Driver:
         return outputs_by_sample(self.entry(Role.STUDENT).path, self.splits[Data.EVALUATION])
 
 
-def _check_declaration(label: str, declared: Facts, path: Path) -> None:
+def check_declaration(label: str, declared: Facts, path: Path) -> None:
     """Hold what can be seen in a step's file against what its contract says. Raises StepError."""
     if Format.ONNX not in declared:
         return

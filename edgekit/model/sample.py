@@ -32,7 +32,8 @@ def comparison_samples(path: Path, given: Arrays) -> Samples:
         inputs, count = next(feeding_of(ports).feeds(given))
         if all(_fits(*pair) for pair in zip(ports, inputs, strict=True)):
             return Samples(inputs, f"{count} calibration sample{'s' if count > 1 else ''}")
-    return Samples(random_inputs(path, batch=2), "made-up inputs: the calibration samples do not fit")
+    why = "the calibration samples do not fit" if given else "no samples were given"
+    return Samples(random_inputs(path, batch=2), f"made-up inputs: {why}")
 
 
 def random_inputs(path: Path, batch: int = 1, sizes: Sizes | None = None, seed: int = 0) -> Arrays:

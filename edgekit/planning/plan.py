@@ -16,7 +16,7 @@ from edgekit.traits import FILE_ENTRY, MODULE_ENTRY, Fact, Facts, Format, Role, 
 
 _REFERENCE_STEPS = ("export", "simplify")
 
-_MEANING: Mapping[Fact, str] = {
+MEANING: Mapping[Fact, str] = {
     Format.TORCH: "a PyTorch module",
     Format.ONNX: "an ONNX file",
     Trait.FLOAT: "a model with float weights",
@@ -233,16 +233,16 @@ class _Walk:
         return None
 
     def _told(self, role: Role, missing: Fact, label: str, culprit: PlannedStep | None) -> tuple[str, str]:
-        needs = f"{label} works on {_MEANING[missing]}"
+        needs = f"{label} works on {MEANING[missing]}"
         if culprit is not None:
             made = next(
-                (_MEANING[fact] for fact in sorted(culprit.step.contract.provides - {Trait.CONVERGED})),
+                (MEANING[fact] for fact in sorted(culprit.step.contract.provides - {Trait.CONVERGED})),
                 "something else",
             )
             name = f"step {culprit.index + 1} {culprit.step.name()}"
             return f"{needs}, which {name} turned into {made}", f"move it before {name}"
         if missing is Format.TORCH:
-            return f"{label} works on {_MEANING[missing]}, and the project starts from an ONNX file", "leave it out"
+            return f"{label} works on {MEANING[missing]}, and the project starts from an ONNX file", "leave it out"
         names = [kind.name() for kind in providers(missing) if role not in kind.contract.joins]
         hint = f"put {' or '.join(names)} before it" if names else "no step provides that"
         return f"{needs}, which no step before it gives the {role}", hint

@@ -16,7 +16,7 @@ from edgekit.project.toml import validated
 
 def file_project(
     model: Path,
-    calibration: str,
+    calibration: str | None,
     *,
     evaluation: str | None = None,
     labels: str | None = None,
@@ -27,7 +27,7 @@ def file_project(
     preprocessing: Mapping[str, Any] | None = None,
 ) -> Project:
     """The project of an ONNX file. Its cache and bundles lie in `folder`, else beside the model; samples are the path
-    of a folder or file, or a `module:function` of that folder.
+    of a folder or file, or a `module:function` of that folder; without them no more than simplify can be done.
 
     Raises ModelError where there is no such model, and ProjectError for values that no project may have.
     """

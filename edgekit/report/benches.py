@@ -5,7 +5,7 @@ import json
 from rich.console import RenderableType
 from rich.markup import escape
 
-from edgekit.bench.measure import Bench
+from edgekit.measuring.measure import Bench
 from edgekit.report.tables import MARKS, table, with_unit
 
 SCHEMA = 1

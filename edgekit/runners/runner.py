@@ -18,7 +18,7 @@ from edgekit.arrays import Arrays
 from edgekit.errors import RunError, all_lines
 from edgekit.traits import Fidelity
 
-WORKER = Path(__file__).parent.parent / "bench" / "worker.py"
+WORKER = Path(__file__).parent.parent / "measuring" / "worker.py"
 
 _OUT_OF_MEMORY = ("bad_alloc", "MemoryError", "Cannot allocate memory", "bad allocation", "Failed to allocate memory")
 

@@ -50,7 +50,8 @@ class Contract:
 class TargetView:
     """A target with only the fields that a step's contract declares."""
 
-    target: Target
+    target: Target | None
+    """None where a step that reads none of it runs alone."""
     visible: frozenset[str]
 
     def __getattr__(self, name: str) -> Any:
@@ -77,7 +78,8 @@ class Context:
         """What a file that a step rewrote is held against its source `path` on: the first calibration samples."""
         from edgekit.model.sample import COMPARED, comparison_samples
 
-        return comparison_samples(path, self.splits[Data.CALIBRATION].arrays(limit=COMPARED)[0])
+        has_samples = bool(self.project.data_entry(Data.CALIBRATION))
+        return comparison_samples(path, self.splits[Data.CALIBRATION].arrays(limit=COMPARED)[0] if has_samples else ())
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekit.build import Build, build
+from edgekit.building import Build, build
 from edgekit.bundle.pack import port_scales
 from edgekit.model.reading import load_model
 from edgekit.progress import Silent

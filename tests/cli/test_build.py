@@ -3,7 +3,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from edgekit.build import Build
+from edgekit.building import Build
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from edgekit.bench.measure import Bench
 from edgekit.measurement import Measurement
+from edgekit.measuring.measure import Bench
 from edgekit.report.benches import bench_json, bench_report
 from edgekit.target import find_target
 from edgekit.traits import Fidelity

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from edgekit.build import Build
+from edgekit.building import Build
 from edgekit.report.builds import build_json, build_report
 
 

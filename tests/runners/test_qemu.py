@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from edgekit.build import Build
+from edgekit.building import Build
 from edgekit.errors import RunError
 from edgekit.model.parity import relative_difference
 from edgekit.progress import Silent

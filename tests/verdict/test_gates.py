@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.build import Build
+from edgekit.building import Build
 from edgekit.errors import EmulatorError, RunError
 from edgekit.model.facts import output_step
 from edgekit.model.reading import load_model

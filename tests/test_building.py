@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.build import Build, build, chosen_targets
+from edgekit.building import Build, build, chosen_targets
 from edgekit.errors import DataError, EntryPointError, ModelError, PlanError, StepError, TargetError
 from edgekit.files import sha256_of_file
 from edgekit.progress import Silent

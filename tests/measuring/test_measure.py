@@ -5,9 +5,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.bench.measure import benched
-from edgekit.build import Build
+from edgekit.building import Build
 from edgekit.errors import ModelError, RunError
+from edgekit.measuring.measure import benched
 from edgekit.model.sizes import Sizes
 from edgekit.target import find_target
 from edgekit.traits import Fidelity

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.bench.worker import as_array, stacked
+from edgekit.measuring.worker import as_array, stacked
 from edgekit.runners.runner import WORKER
 from edgekit.runtimes.ort import host_outputs
 

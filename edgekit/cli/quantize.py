@@ -1,0 +1,67 @@
+"""edgekit quantize"""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgekit.cli.options import calibration_option, json_option, output_option, preprocessing_options, samples_option
+
+
+@click.command("quantize", short_help="An ONNX file as INT8, with a target's scheme.")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--target", "-t", metavar="ID", required=True, help="Whose scheme: a target's id or TOML file.")
+@calibration_option
+@output_option("quantized")
+@samples_option
+@click.option("--set", "options", multiple=True, metavar="NAME=VALUE", help="Of the step: calibration=entropy.")
+@preprocessing_options
+@json_option
+@click.option("--quiet", "-q", is_flag=True, help="No progress; the report only.")
+def command(
+    model: Path,
+    target: str,
+    calibration: str | None,
+    output: Path | None,
+    samples: int | None,
+    options: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+    **preprocessing: Any,
+) -> int:
+    """Write MODEL.onnx with 8-bit weights and activations, in QDQ form.
+
+    It is the step `quantize` of a build: what integers lose stays float, and the report says what.
+    """
+    from edgekit.cli.console import print_tables
+    from edgekit.cli.progress import watcher
+    from edgekit.public import quantize
+    from edgekit.report.conversions import conversion_json, conversion_report
+
+    if calibration is None:
+        raise click.UsageError("name samples that the model is to see: --calibration FOLDER")
+    found = quantize(
+        model,
+        calibration,
+        target=target,
+        output=output,
+        calibration_samples=samples,
+        preprocessing={name: value for name, value in preprocessing.items() if value is not None},
+        options=_parsed(options),
+        progress=watcher(quiet=quiet or as_json),
+    )
+    if as_json:
+        click.echo(conversion_json(found))
+    else:
+        print_tables(*conversion_report(found))
+    return 0
+
+
+def _parsed(options: tuple[str, ...]) -> dict[str, str]:
+    told = {}
+    for each in options:
+        name, equals, value = each.partition("=")
+        if not equals:
+            raise click.UsageError(f"--set {each}: give NAME=VALUE")
+        told[name] = value
+    return told

@@ -1,0 +1,36 @@
+"""edgekit simplify"""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgekit.cli.options import calibration_option, json_option, output_option, preprocessing_options
+
+
+@click.command("simplify", short_help="The smallest equal graph of an ONNX file.")
+@click.argument("model", type=click.Path(path_type=Path))
+@output_option("simplified")
+@calibration_option
+@preprocessing_options
+@json_option
+@click.option("--quiet", "-q", is_flag=True, help="No progress; the report only.")
+def command(
+    model: Path, output: Path | None, calibration: str | None, as_json: bool, quiet: bool, **preprocessing: Any
+) -> int:
+    """Write the smallest graph that computes the same as MODEL.onnx, as far as one was found.
+
+    It is the step `simplify` of a build. Both are compared on the samples, or on made-up inputs where none are named.
+    """
+    from edgekit.cli.console import print_tables
+    from edgekit.cli.progress import watcher
+    from edgekit.public import simplify
+    from edgekit.report.conversions import conversion_json, conversion_report
+
+    told = {name: value for name, value in preprocessing.items() if value is not None}
+    found = simplify(model, calibration, output=output, preprocessing=told, progress=watcher(quiet=quiet or as_json))
+    if as_json:
+        click.echo(conversion_json(found))
+    else:
+        print_tables(*conversion_report(found))
+    return 0

@@ -1,0 +1,149 @@
+"""edgekit as a library: the functions that `import edgekit` gives."""
+
+import tempfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgekit.building import Build, chosen_targets
+from edgekit.building import build as project_build
+from edgekit.conversion import Conversion, converted
+from edgekit.measuring.measure import Bench, benched
+from edgekit.progress import Progress, Silent
+from edgekit.project.from_file import file_project
+from edgekit.project.project import Project, load_project
+from edgekit.steps import load_all
+from edgekit.steps.step import Step, step_from
+from edgekit.target import find_target
+
+if TYPE_CHECKING:
+    from edgekit.arrays import Array
+
+
+def build(
+    model: str | Path | None = None,
+    *,
+    targets: str | Sequence[str] = (),
+    calibration: str | Path | None = None,
+    evaluation: str | Path | None = None,
+    labels: str | Path | None = None,
+    metric: str | None = None,
+    recipe: str | None = None,
+    folder: str | Path | None = None,
+    calibration_samples: int | None = None,
+    preprocessing: Mapping[str, Any] | None = None,
+    allowed: Collection[str] = (),
+    progress: Progress | None = None,
+) -> Build:
+    """What `edgekit build` does: the ONNX file `model` with its samples, or, without one, the project in `folder`.
+
+    `calibration` and `evaluation` are the path of a folder or file of samples, or `module:function` in `folder` (the
+    model's own where none is named), which also takes the cache and dist/. `preprocessing` is edgekit.toml's table.
+    Raises EdgekitError: `message` says what is wrong, `hint` what to do.
+    """
+    names = [targets] if isinstance(targets, str) else targets
+    if model is None:
+        project = load_project(Path(folder or "."))
+    else:
+        project = file_project(
+            Path(model),
+            str(calibration) if calibration is not None else None,
+            evaluation=str(evaluation) if evaluation is not None else None,
+            labels=str(labels) if labels is not None else None,
+            metric=metric,
+            recipe=recipe,
+            folder=Path(folder) if folder is not None else None,
+            calibration_samples=calibration_samples,
+            preprocessing=preprocessing,
+        )
+    return project_build(project, chosen_targets(project, names), progress or Silent(), allowed)
+
+
+def quantize(
+    model: str | Path,
+    calibration: "str | Path | Array | Mapping[str, Array]",
+    *,
+    target: str,
+    output: str | Path | None = None,
+    calibration_samples: int | None = None,
+    preprocessing: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Conversion:
+    """An INT8 file with the target's scheme, in QDQ form, at `output` (model-quantized.onnx beside the model where none
+    is named): what the step `quantize` of a build makes of the same file.
+
+    `calibration` is the path of a folder or file of samples, a `module:function` beside the model, an array (samples,
+    ...), or one for each input by name. `options` are those of the step: `edgekit recipes show int8` lists them.
+    Raises EdgekitError.
+    """
+    step, path = _step("quantize", options or {}), _made(model, output, "quantized")
+    with _project_of(model, calibration, preprocessing, calibration_samples) as project:
+        return converted(step, project, find_target(target), path, progress or Silent())
+
+
+def simplify(
+    model: str | Path,
+    calibration: "str | Path | Array | Mapping[str, Array] | None" = None,
+    *,
+    output: str | Path | None = None,
+    preprocessing: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Conversion:
+    """The smallest equal graph that was found, at `output` (model-simplified.onnx beside the model where none is
+    named): what the step `simplify` of a build makes of the same file.
+
+    `calibration`, as for `quantize`, is what both are compared on; made-up inputs where there is none.
+    Raises EdgekitError.
+    """
+    path = _made(model, output, "simplified")
+    with _project_of(model, calibration, preprocessing) as project:
+        return converted(_step("simplify", {}), project, None, path, progress or Silent())
+
+
+def bench(
+    model: str | Path,
+    target: str | None = None,
+    *,
+    threads: int = 1,
+    seconds: float = 2.0,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+) -> Bench:
+    """What `edgekit bench` measures: on this machine, or for a target where its instruction set is. `shapes` tells the
+    lengths of dynamic axes by name, or whole inputs. Raises EdgekitError."""
+    return benched(Path(model), find_target(target) if target else None, threads, seconds, shapes or {})
+
+
+@contextmanager
+def _project_of(
+    model: str | Path,
+    calibration: "str | Path | Array | Mapping[str, Array] | None",
+    preprocessing: Mapping[str, Any] | None,
+    samples: int | None = None,
+) -> Iterator[Project]:
+    """The project of a file for as long as one step takes; arrays become a file of samples meanwhile."""
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+        place: str | None
+        if calibration is None or isinstance(calibration, str | Path):
+            place = None if calibration is None else str(calibration)
+        else:
+            import numpy as np
+
+            place = str(Path(folder) / "calibration.npz")
+            arrays = calibration if isinstance(calibration, Mapping) else {"samples": calibration}
+            np.savez(place, **{name: np.asarray(each) for name, each in arrays.items()})
+        # All samples calibrate: nothing is judged, so that nothing is held out.
+        yield file_project(
+            Path(model), place, evaluation=place, calibration_samples=samples, preprocessing=preprocessing
+        )
+
+
+def _step(name: str, options: Mapping[str, Any]) -> Step:
+    load_all()
+    return step_from(name, options, name)
+
+
+def _made(model: str | Path, output: str | Path | None, made: str) -> Path:
+    path = Path(model)
+    return Path(output) if output is not None else path.with_name(f"{path.stem}-{made}.onnx")

@@ -1,0 +1,48 @@
+"""What `edgekit quantize` and `edgekit simplify` print."""
+
+import json
+from dataclasses import asdict
+
+from rich.console import RenderableType
+from rich.markup import escape
+
+from edgekit.conversion import Conversion
+from edgekit.measurement import metric_shown
+from edgekit.report.tables import table, with_unit
+
+SCHEMA = 1
+
+
+def conversion_report(found: Conversion) -> list[RenderableType]:
+    """Sizes before and after; what was compared, and on what; what stayed float, and why."""
+    rows = table("", "file", "size\nstatic", "smaller\nstatic", numeric=frozenset({1, 2}))
+    rows.add_row(escape(str(found.source)), with_unit(found.source_bytes, "bytes"), "1.0 x")
+    ratio = f"{found.source_bytes / found.bytes:.1f} x"
+    rows.add_row(escape(str(found.path)), with_unit(found.bytes, "bytes"), ratio)
+    shown: list[RenderableType] = [rows]
+    notes = found.notes
+    if "chosen" in notes:
+        shown.append(f"simplified by {notes['chosen']}: {notes['nodes_before']} nodes became {notes['nodes']}")
+    if "calibration_samples" in notes:
+        shown.append(
+            f"{notes['activation']} activations, {notes['weight']} weights, one scale a "
+            f"{'channel' if notes['per_channel'] else 'tensor'}; {notes['calibration']} over "
+            f"{notes['calibration_samples']} samples"
+        )
+    for name, noise in notes.get("signal_to_noise_db", {}).items():
+        told = "nothing differs" if noise is None else f"{metric_shown(noise, 'dB')} dB of signal to noise"
+        shown.append(escape(f"output '{name}': {told} against the float model (native)"))
+    for name, told in notes.get("lost_parts", {}).items():
+        shown.append(f"[yellow]warning:[/] {escape(f'output {name!r}: more noise than signal in {told}')}")
+    kept = notes.get("kept_float", {})
+    if kept:
+        name, why = next(iter(kept.items()))
+        shown.append(escape(f"{len(kept)} operators stay float, such as {name}: {why}"))
+    shown.append(escape(f"compared on {notes['compared_on']}"))
+    return shown
+
+
+def conversion_json(found: Conversion) -> str:
+    """The same as one JSON object; README documents it."""
+    told = {**asdict(found), "source": str(found.source), "path": str(found.path)}
+    return json.dumps({"schema": SCHEMA, **told}, indent=2)

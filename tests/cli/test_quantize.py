@@ -1,0 +1,35 @@
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+import edgekit
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_the_command_and_the_function_leave_the_same_bytes(run_edgekit: Run, conv_model: Path, tmp_path: Path) -> None:
+    samples = tmp_path / "samples.npz"
+    np.savez(samples, x=np.random.default_rng(0).random((12, 3, 6, 6), np.float32))
+    simple = edgekit.simplify(conv_model).path
+    done = run_edgekit(
+        "quantize", simple, "-t", "rpi4", "--calibration", samples, "--set", "calibration=percentile", "--json"
+    )
+    told = json.loads(done.stdout)
+    assert told["notes"]["calibration"] == "percentile" and Path(told["path"]).name == "conv-simplified-quantized.onnx"
+    same = edgekit.quantize(
+        simple, samples, target="rpi4", options={"calibration": "percentile"}, output=tmp_path / "same.onnx"
+    )
+    assert Path(told["path"]).read_bytes() == same.path.read_bytes()
+    assert (
+        "dB of signal to noise" in run_edgekit("quantize", simple, "-q", "-t", "rpi4", "--calibration", samples).stdout
+    )
+
+
+def test_what_is_missing_is_asked_for(run_edgekit: Run, conv_model: Path) -> None:
+    assert "--calibration FOLDER" in run_edgekit("quantize", conv_model, "-t", "rpi4").stderr
+    assert "--target" in run_edgekit("quantize", conv_model, "--calibration", "s").stderr
+    odd = run_edgekit("quantize", conv_model, "-t", "rpi4", "--calibration", "s", "--set", "calibration")
+    assert odd.returncode == 2 and "give NAME=VALUE" in odd.stderr

@@ -1,0 +1,28 @@
+from pathlib import Path
+
+import pytest
+
+from edgekit.conversion import converted
+from edgekit.errors import StepError
+from edgekit.progress import Silent
+from edgekit.project.from_file import file_project
+from edgekit.steps.simplify import Simplify
+from edgekit.steps.step import Contract
+from edgekit.traits import Trait, facts
+
+
+def test_the_output_is_there_whole_or_not_at_all(
+    conv_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, output = file_project(conv_model, None), tmp_path / "deep" / "out.onnx"
+    found = converted(Simplify(), project, None, output, Silent())
+    assert (found.step, found.source, found.bytes) == ("simplify", conv_model, output.stat().st_size)
+    assert list(output.parent.iterdir()) == [output]
+    output.unlink()
+    lying = Contract(
+        requires=Simplify.contract.requires, provides=facts(Trait.INTEGER), preserves=Simplify.contract.preserves
+    )
+    monkeypatch.setattr(Simplify, "contract", lying)
+    with pytest.raises(StepError):
+        converted(Simplify(), project, None, output, Silent())
+    assert not output.exists()
