@@ -119,14 +119,16 @@ def _target_json(built: Build, each: TargetBuild) -> dict[str, Any]:
 
 def _steps(built: Build, each: TargetBuild, unit: str) -> RenderableType:
     title = f"{built.project.name} for {each.target.id} ({each.target.name}), seed {built.project.seed}"
-    rows = table(
-        title, "step", "model", f"{unit}, native", "parameters", "file", "time", numeric=frozenset({2, 3, 4, 5})
-    )
+    roles = {run.role for run in each.steps}
+    several = ["model"] if len(roles) > 1 else []
+    figures = (f"{unit}, native", "parameters", "file", "time")
+    first = 1 + len(several)
+    rows = table(title, "step", *several, *figures, numeric=frozenset(range(first, first + len(figures))))
     for number, run in enumerate(each.steps, start=1):
         notes = run.artifact.notes
         rows.add_row(
             f"{number} {run.name}",
-            run.role,
+            *([run.role] if several else []),
             metric_shown(run.metric, unit) if run.metric is not None else "",
             f"{notes['parameters']:,}" if "parameters" in notes else "",
             f"{notes['bytes']:,} B" if "bytes" in notes else "",
