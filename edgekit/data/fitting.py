@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -19,14 +20,9 @@ class Inputs:
 
     ports: tuple[Port, ...]
 
-    @property
+    @cached_property
     def feeding(self) -> Feeding:
         return feeding_of(self.ports)
-
-    @property
-    def shapes(self) -> list[tuple[int | str, ...]]:
-        """Of one sample of each."""
-        return [sample_shape(*pair) for pair in zip(self.ports, self.feeding.axes, strict=True)]
 
     def only(self, what: str) -> tuple[Port, tuple[int | str, ...]]:
         """The one input that `what` can be given to, and the shape of its samples. Raises DataError where there are
@@ -37,7 +33,7 @@ class Inputs:
                 f"{what} feed one input, and the model takes {len(self.ports)}: {names}",
                 "give .npz files with an array for each input, or module:function",
             )
-        return self.ports[0], self.shapes[0]
+        return self.ports[0], sample_shape(self.ports[0], self.feeding.axes[0])
 
     def samples(self, given: Sequence[Array] | Mapping[str, Array], origin: str) -> Arrays:
         """What `origin` gives for the inputs, by name or in order, samples first: (samples, ...) each.
@@ -118,10 +114,9 @@ def _typed(port: Port, array: Array, origin: str) -> Array:
     if port.dtype in ("unknown", "string") or array.dtype.name == port.dtype:
         return array
     wanted = np.dtype(port.dtype)
-    integers = array.dtype.kind in "iu" and wanted.kind in "iu"
     if array.dtype.kind == "f" and wanted.kind == "f":
         return array.astype(wanted)
-    if integers:
+    if array.dtype.kind in "iu" and wanted.kind in "iu":
         limits = np.iinfo(wanted)
         if array.size and (array.min() < limits.min or array.max() > limits.max):
             raise DataError(

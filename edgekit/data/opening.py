@@ -14,8 +14,7 @@ from edgekit.data.labels import Labels, labels_of_folders, labels_of_table, no_l
 from edgekit.data.listing import FileKind, Listing, listing_of
 from edgekit.data.samples import UNLABELLED, IndexedSource, Samples
 from edgekit.errors import DataError, EntryPointError
-from edgekit.model.ports import inputs_of
-from edgekit.model.reading import load_model
+from edgekit.model.reading import ports_of
 from edgekit.project.entrypoints import entry_function
 from edgekit.project.preprocessing import ImagePreprocessing, SoundPreprocessing, preprocessing_as
 from edgekit.project.project import Project, is_function
@@ -61,7 +60,7 @@ def opened(project: Project, split: Data) -> Opened:
     given = entry_function(project.root, entry)() if is_function(entry) else None
     if project.model_file is None or _is_loader(given):
         return Opened(_torch_source(given, entry, project, split), preprocessing=project.preprocessing)
-    inputs = Inputs(inputs_of(load_model(project.model_file).graph))
+    inputs = Inputs(ports_of(project.model_file)[0])
     if given is not None:
         found = _Found(samples_given(given, entry, inputs), told=project.preprocessing)
     else:

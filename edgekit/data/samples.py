@@ -34,20 +34,18 @@ class Samples(Protocol):
 
 
 class IndexedSource:
-    """The samples of those numbers in that order; shuffled anew each epoch, or not."""
+    """The samples of those numbers in that order, the same each epoch."""
 
-    def __init__(self, samples: Samples, order: Sequence[int], batch_size: int, *, shuffled: bool = False) -> None:
+    def __init__(self, samples: Samples, order: Sequence[int], batch_size: int) -> None:
         self._samples = samples
         self._order = order
         self._batch_size = batch_size
-        self._shuffled = shuffled
 
     def batches(self, seed: int) -> Iterable[Any]:
         """(input, target) of each batch. Samples of other shapes than those before begin a new one."""
-        order = np.random.default_rng(seed).permutation(self._order) if self._shuffled else self._order
         part: list[Sample] = []
-        for number in order:
-            sample = self._samples.sample(int(number))
+        for number in self._order:
+            sample = self._samples.sample(number)
             if part and (len(part) == self._batch_size or _shapes(sample) != _shapes(part[0])):
                 yield _batch(part)
                 part = []
@@ -64,8 +62,8 @@ class IndexedSource:
         return -(-len(self._order) // self._batch_size)
 
     def origin(self, position: int) -> str:
-        """Where the sample at this place in the first epoch comes from."""
-        return "" if self._shuffled else self._samples.origin(int(self._order[position]))
+        """Where the sample at this place comes from."""
+        return self._samples.origin(self._order[position])
 
 
 def _batch(part: Sequence[Sample]) -> tuple[Arrays, Tree]:

@@ -123,12 +123,17 @@ class Driver:
 
     def entry(self, role: Role) -> Artifact:
         """What a role's models start as: the project's model file, its weights taken in, or the entry point."""
-        if self.project.model_file is not None:
-            return self._imported(self.project.model_file, role)
+        if self._model_file is not None:
+            return self._model_file
         entry = self.project.model_entry(role) or ""
         return Artifact(self.project.root / entry, Format.TORCH, MODULE_ENTRY, self.project.entry_digest(entry), role)
 
-    def _imported(self, path: Path, role: Role) -> Artifact:
+    @cached_property
+    def _model_file(self) -> Artifact | None:
+        """The file that the project starts from, its weights taken in; None where modules are trained."""
+        path = self.project.model_file
+        if path is None:
+            return None
         from edgekit.model.importing import file_digest, imported
         from edgekit.model.reading import save_model
 
@@ -138,7 +143,8 @@ class Driver:
 
         key = sha256_of_json({"imported": file_digest(path), "code": code_version("edgekit.model.importing")})
         entry, _ = self.cache.entry(key, work)
-        return Artifact(entry.folder / "model.onnx", Format.ONNX, FILE_ENTRY, entry.record["files"]["model.onnx"], role)
+        digest = entry.record["files"]["model.onnx"]
+        return Artifact(entry.folder / "model.onnx", Format.ONNX, FILE_ENTRY, digest, Role.STUDENT)
 
     def metric(self, artifact: Artifact, target: Target) -> float:
         """The project's metric of a module or a file, on this machine, integers added as the target adds them."""
@@ -189,18 +195,18 @@ class Driver:
                 "similarity": dict(judged.similarity),
             }
 
-        reference = self.entry(Role.STUDENT).digest if project.model_file is not None else ""
+        reference = self._model_file.digest if self._model_file is not None else ""
         key = metric_key(project, self.data, artifact, exact=exact, reference=reference)
         return self.cache.entry(key, evaluated)[0]
 
     @cached_property
     def _reference_outputs(self) -> "Outputs[Array] | None":
         """What the file that the project starts from gives for the evaluation split; None where modules are trained."""
-        if self.project.model_file is None:
+        if self._model_file is None:
             return None
         from edgekit.metrics.evaluation import outputs_by_sample
 
-        return outputs_by_sample(self.entry(Role.STUDENT).path, self.splits[Data.EVALUATION])
+        return outputs_by_sample(self._model_file.path, self.splits[Data.EVALUATION])
 
 
 def check_declaration(label: str, declared: Facts, path: Path) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from edgekit.data.splits import Splits
 from edgekit.errors import DataError
 from edgekit.metrics.metric import compares, named_metric
-from edgekit.model.ports import Port, outputs_of
-from edgekit.model.reading import load_model
+from edgekit.model.ports import Port
+from edgekit.model.reading import ports_of
 from edgekit.project.project import UNSAID, Project, is_function
 from edgekit.traits import Data
 
@@ -21,7 +21,7 @@ def judged_project(project: Project, splits: Splits) -> Project:
     """
     if project.model_file is None:
         return project
-    outputs = outputs_of(load_model(project.model_file).graph)
+    _, outputs = ports_of(project.model_file)
     split = splits[Data.EVALUATION]
     metric = _metric(outputs, split.labelled) if project.metric == UNSAID else project.metric
     judged = project.changed(metric=metric)

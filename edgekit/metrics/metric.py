@@ -39,7 +39,7 @@ def named_metric(project: Project) -> Named:
     """The metric of that name. Raises ProjectError where there is none."""
     if project.metric not in NAMED:
         hint = did_you_mean(project.metric, list(NAMED))
-        raise ProjectError(f"no metric '{project.metric}'", f'{hint}; or your own: metric = "module:function"')
+        raise ProjectError(f"no metric '{project.metric}'", f'{hint} (or your own: metric = "module:function")')
     return NAMED[project.metric]
 
 

@@ -8,6 +8,7 @@ from onnx import ModelProto, external_data_helper
 from edgekit.errors import ModelError, first_line
 from edgekit.files import write_bytes
 from edgekit.model.operators import graphs, nodes
+from edgekit.model.ports import Port, inputs_of, outputs_of
 
 _MOST_BYTES = 2**31 - 1
 """Of a protobuf message."""
@@ -22,8 +23,6 @@ def load_model(path: Path) -> ModelProto:
         raise ModelError(f"{path} is a folder, not a model", "name the .onnx file itself")
     model = _read(path)
     _take_weights_in(model, path)
-    if not model.graph.node and not model.graph.output:
-        raise ModelError(f"{path} is no ONNX model: it holds no graph", "name an .onnx file")
     _check_divisors(model, path)
     try:
         # The checker knows only the standard domains: a fused graph is checked by the runtime that loads it.
@@ -40,14 +39,24 @@ def weight_files(path: Path) -> tuple[Path, ...]:
     return _weight_files(_read(path), path)
 
 
+def ports_of(path: Path) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
+    """The inputs and outputs of the model in a file, which is not checked further. Raises ModelError where it cannot be
+    read."""
+    graph = _read(path).graph
+    return inputs_of(graph), outputs_of(graph)
+
+
 def _read(path: Path) -> ModelProto:
     """The model without weights that other files hold."""
     try:
-        return onnx.load(str(path), load_external_data=False)
+        model = onnx.load(str(path), load_external_data=False)
     except Exception as error:  # protobuf's DecodeError, memory
         raise ModelError(
             f"{path} is no readable ONNX model: it is truncated, damaged or of another format", "export it again"
         ) from error
+    if not model.graph.node and not model.graph.output:
+        raise ModelError(f"{path} is no ONNX model: it holds no graph", "name an .onnx file")
+    return model
 
 
 def _weight_files(model: ModelProto, path: Path) -> tuple[Path, ...]:

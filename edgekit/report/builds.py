@@ -27,7 +27,13 @@ def build_report(built: Build) -> list[RenderableType]:
     found: list[RenderableType] = []
     for each in built.targets:
         unit = next(one.unit for one in each.verdict.measurements if one.name == "metric")
-        found += [_steps(built, each, unit), _models(each, unit), *_similarity(each), _gates(each), _closing(each)]
+        found += [
+            _steps(built, each, unit),
+            _models(built, each, unit),
+            *_similarity(each),
+            _gates(each),
+            _closing(each),
+        ]
     told = {(one.code, one.message): one for each in built.targets for one in each.findings}
     found += [f"[{COLOURS[one.severity]}]{one.severity} {one.code}:[/] {escape(one.message)}" for one in told.values()]
     found += [
@@ -137,7 +143,7 @@ def _steps(built: Build, each: TargetBuild, unit: str) -> RenderableType:
     return rows
 
 
-def _models(each: TargetBuild, unit: str) -> RenderableType:
+def _models(built: Build, each: TargetBuild, unit: str) -> RenderableType:
     """One column a figure and fidelity: figures obtained in different ways are not put under one heading."""
     measured = each.verdict.measurements
     models = list(dict.fromkeys(one.model for one in measured))
@@ -164,12 +170,12 @@ def _models(each: TargetBuild, unit: str) -> RenderableType:
             with_unit(one.value, one.unit) if (one := figures.get((name, fidelity))) else ""
             for name, _, fidelity in columns
         ]
-        rows.add_row(_told(model, each), *cells, f"{sizes['reference'] / sizes[model]:.1f} x")
+        rows.add_row(_told(model, built, each), *cells, f"{sizes['reference'] / sizes[model]:.1f} x")
     return rows
 
 
-def _told(model: str, each: TargetBuild) -> str:
-    if all(run.role is Role.STUDENT for run in each.steps):
+def _told(model: str, built: Build, each: TargetBuild) -> str:
+    if built.project.model_file is not None:
         return {"reference": "as given", "float student": "simplified"}.get(model, model)
     if model != "reference":
         return model

@@ -25,13 +25,6 @@ def test_batches_are_of_one_shape() -> None:
     assert source.origin(0) == "number 5"
 
 
-def test_shuffled_by_the_seed() -> None:
-    source = IndexedSource(Numbers(), range(3), 3, shuffled=True)
-    orders = [next(iter(source.batches(seed)))[1].tolist() for seed in (0, 0, 1, 2)]
-    assert orders[0] == orders[1] and len({tuple(each) for each in orders}) > 1
-    assert source.origin(0) == ""
-
-
 def test_without_targets() -> None:
     class Bare(Numbers):
         def sample(self, number: int) -> Sample:
