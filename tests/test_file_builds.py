@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from edgekit.building import Build, build
@@ -141,3 +142,28 @@ def test_no_torch_is_imported(conv_model: Path, images: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1) and "bundle" in done.stdout, done.stderr
+
+
+def test_samples_may_be_of_different_shapes(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    x, y = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3, f"{name}_height", f"{name}_width"])
+        for name in "xy"
+    )
+    weights = numpy_helper.from_array(random.normal(size=(4, 3, 3, 3)).astype(np.float32), "w")
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"], pads=[1, 1, 1, 1]),
+        helper.make_node("Sigmoid", ["c"], ["y"]),
+    ]
+    graph = helper.make_graph(nodes, "g", [x], [y], [weights])
+    model = tmp_path / "model.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), model)
+    samples = tmp_path / "samples"
+    samples.mkdir()
+    for number in range(30):
+        shape = (3, int(random.integers(8, 12)), 8)
+        np.save(samples / f"{number}.npy", random.normal(size=shape).astype(np.float32))
+    (target,) = built(model, samples).targets
+    gates = {gate.name: gate for gate in target.verdict.gates}
+    assert gates["drop"].status is Status.PASSED and 0.99 < target.value < 1
+    assert gates["parity"].detail.split()[0] in "123456", "those of the first one's shape"

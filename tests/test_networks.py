@@ -65,7 +65,7 @@ def by_hand(done: TargetBuild) -> float:
     """The deployed model's metric, sample by sample."""
     project = load_project(done.bundle.parent.parent)
     running = session(done.bundle / "model.onnx", exact=not done.target.saturates)
-    (inputs, targets), outputs = Split(project, Data.EVALUATION).arrays(), []
+    (inputs, targets), outputs = Split(project, Data.EVALUATION).alike()[:2], []
     for number in range(len(inputs[0])):
         feed = {port.name: each[number : number + 1] for port, each in zip(running.get_inputs(), inputs, strict=True)}
         outputs.append(running.run(None, feed)[0])

@@ -90,11 +90,13 @@ class Split:
         """The first sample, as a batch of one."""
         return next(iter(self.batches(limit=1)))
 
-    def arrays(self, limit: int | None = None) -> tuple[Arrays, Tree]:
-        """The inputs as one array each, and the targets, of the first `limit` samples."""
+    def alike(self, limit: int | None = None) -> tuple[Arrays, Tree, int]:
+        """Of the first `limit` samples those of the first one's shapes: the inputs as one array each, and the targets;
+        and how many samples were looked at."""
         parts = list(self.batches(limit=limit))
-        inputs = tuple(np.concatenate([part.inputs[i] for part in parts]) for i in range(len(parts[0].inputs)))
-        return inputs, joined_trees([part.target for part in parts])
+        kept = [part for part in parts if _shapes(part) == _shapes(parts[0])]
+        inputs = tuple(np.concatenate(each) for each in zip(*(part.inputs for part in kept), strict=True))
+        return inputs, joined_trees([part.target for part in kept]), sum(len(part) for part in parts)
 
     def digest(self) -> str:
         """The digest of every sample, in the order of the first epoch."""
@@ -161,6 +163,10 @@ class Split:
             "make it start anew each time: the global generators of Python, numpy and torch are seeded for it, one of "
             "your own needs a fixed seed",
         )
+
+
+def _shapes(batch: Batch) -> list[tuple[int, ...]]:
+    return [each.shape[1:] for each in batch.inputs]
 
 
 def _arrays_of(batch: Batch) -> Arrays:

@@ -23,7 +23,8 @@ from edgekit.target import Target
 from edgekit.traits import FILE_ENTRY, MODULE_ENTRY, Data, Facts, Format, Role, Trait
 
 if TYPE_CHECKING:
-    from edgekit.arrays import Array, Outputs
+    from edgekit.arrays import Array
+    from edgekit.metrics.similarity import Sampled
 
 _OBSERVABLE = frozenset({Format.ONNX, Trait.FLOAT, Trait.INTEGER, Trait.PORTABLE, Trait.FOLDED})
 _SCORES = "scores.npy"
@@ -200,13 +201,13 @@ class Driver:
         return self.cache.entry(key, evaluated)[0]
 
     @cached_property
-    def _reference_outputs(self) -> "Outputs[Array] | None":
+    def _reference_outputs(self) -> "Sampled | None":
         """What the file that the project starts from gives for the evaluation split; None where modules are trained."""
         if self._model_file is None:
             return None
-        from edgekit.metrics.evaluation import outputs_by_sample
+        from edgekit.metrics.evaluation import file_outputs
 
-        return outputs_by_sample(self._model_file.path, self.splits[Data.EVALUATION])
+        return file_outputs(self._model_file.path, self.splits[Data.EVALUATION])
 
 
 def check_declaration(label: str, declared: Facts, path: Path) -> None:

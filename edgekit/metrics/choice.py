@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from edgekit.data.splits import Splits
 from edgekit.errors import DataError
-from edgekit.metrics.metric import compares, named_metric
+from edgekit.metrics.metric import comparing_score, named_metric
 from edgekit.model.ports import Port
 from edgekit.model.reading import ports_of
 from edgekit.project.project import UNSAID, Project, is_function
@@ -25,7 +25,7 @@ def judged_project(project: Project, splits: Splits) -> Project:
     split = splits[Data.EVALUATION]
     metric = _metric(outputs, split.labelled) if project.metric == UNSAID else project.metric
     judged = project.changed(metric=metric)
-    if not compares(judged) and not split.labelled:
+    if not split.labelled and comparing_score(judged) is None:
         raise DataError(
             f"'{split.entry}' has no labels, which {judged.metric} takes",
             'give labels, or compare with the float model: metric = "cosine"',

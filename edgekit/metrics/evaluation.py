@@ -1,7 +1,6 @@
 """A model file over a project's evaluation split: its outputs, and the metric."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,9 @@ import numpy as np
 from edgekit.arrays import Array, Arrays, Outputs
 from edgekit.data.batching import Axes, batch_axes, joined
 from edgekit.data.split import Split
-from edgekit.data.trees import joined_trees
-from edgekit.errors import DataError
-from edgekit.metrics.metric import chance_value, compares, item_scores, metric_value
-from edgekit.metrics.named import NAMED
+from edgekit.data.trees import Tree, joined_trees
+from edgekit.metrics.metric import chance_value, comparing_score, item_scores, metric_value
+from edgekit.metrics.similarity import Sampled, chance_similarity, similarities, similarity
 from edgekit.model.feeding import Feeding, feeding_of
 from edgekit.model.ports import inputs_of
 from edgekit.model.reading import load_model
@@ -44,41 +42,36 @@ def judged(project: Project, outputs: Sequence[Array], targets: Any) -> Evaluati
 
 
 def file_evaluation(
-    path: Path, project: Project, split: Split, *, exact: bool, reference: Sequence[Array] | None = None
+    path: Path, project: Project, split: Split, *, exact: bool, reference: Sampled | None = None
 ) -> Evaluation:
     """An ONNX file judged, run by ONNX Runtime on this machine; `exact` where 8-bit products must not saturate.
-    `reference` is what the float model gives, samples first."""
-    running, outputs, targets = _run(path, split, exact=exact)
+    `reference` is what the float model gives, sample by sample."""
+    running, parts, targets = _run(path, split, exact=exact)
     if reference is None:
-        return judged(project, outputs, targets)
-    alike = running.by_sample(outputs)
-    found = judged(project, alike, reference) if compares(project) else judged(project, outputs, targets)
-    return replace(found, similarity=similarity(alike, reference))
+        return judged(project, running.joined(parts), joined_trees(targets))
+    given = running.sampled(parts)
+    score = comparing_score(project)
+    if score is None:
+        found = judged(project, running.joined(parts), joined_trees(targets))
+    else:
+        chance = chance_similarity(score, given, reference, project.seed)
+        found = Evaluation(similarity(score, given, reference), None, chance)
+    return replace(found, similarity=similarities(given, reference))
 
 
-def outputs_by_sample(path: Path, split: Split) -> Outputs[Array]:
-    """What a float file gives for the whole split on this machine, samples first."""
-    running, outputs, _ = _run(path, split, exact=False)
-    return running.by_sample(outputs)
+def file_outputs(path: Path, split: Split) -> Sampled:
+    """What a float file gives for the whole split on this machine, sample by sample."""
+    running, parts, _ = _run(path, split, exact=False)
+    return running.sampled(parts)
 
 
-def similarity(outputs: Sequence[Array], reference: Sequence[Array]) -> dict[str, float]:
-    """How alike two models' outputs are, samples first, by each metric that can compare them."""
-    found = {}
-    for name, metric in NAMED.items():
-        if metric.compares:
-            with suppress(DataError):
-                found[name] = metric.value(outputs, reference)
-    return found
-
-
-def _run(path: Path, split: Split, *, exact: bool) -> "tuple[Running, Outputs[Array], Any]":
+def _run(path: Path, split: Split, *, exact: bool) -> "tuple[Running, list[Part], list[Tree]]":
     running = Running.of(path, exact=exact, sample=split.example().inputs)
     parts, targets = [], []
     for batch in split.batches():
         parts += running.parts(batch.inputs)
         targets.append(batch.target)
-    return running, running.joined(parts), joined_trees(targets)
+    return running, parts, targets
 
 
 Part = tuple[Sequence[Array], int]
@@ -111,14 +104,15 @@ class Running:
         """The outputs of runs as those of one batch, without what only filled a run up."""
         return joined([self._cut(*part) for part in parts], self.axes)
 
-    def by_sample(self, outputs: Outputs[Array]) -> Outputs[Array]:
-        """Outputs with the samples first; those that do not follow the samples are left out, unless all are so."""
-        moved = [
-            (name, np.moveaxis(each, axis, 0))
-            for name, each, axis in zip(self.names, outputs, self.axes, strict=True)
-            if axis is not None
-        ] or [(name, each[None]) for name, each in zip(self.names, outputs, strict=True)]
-        return Outputs([each for _, each in moved], [name for name, _ in moved])
+    def sampled(self, parts: Sequence[Part]) -> Sampled:
+        """The outputs of runs sample by sample; those that do not follow the samples are left out, unless all are so:
+        then a run counts as one."""
+        return [sample for part in parts for sample in self._samples(self._cut(*part), part[1])]
+
+    def _samples(self, outputs: Sequence[Array], count: int) -> Sampled:
+        pairs = zip(outputs, self.axes, strict=True)
+        following = [_dealt(np.moveaxis(each, axis, 0), count) for each, axis in pairs if axis is not None]
+        return [*zip(*following, strict=True)] if following else [tuple(outputs)]
 
     def _cut(self, outputs: Sequence[Array], count: int) -> Outputs[Array]:
         size = self.feeding.size
@@ -131,3 +125,8 @@ class Running:
             else outputs
         )
         return Outputs(cut, self.names)
+
+
+def _dealt(output: Array, count: int) -> Array:
+    """So many samples' parts of an output that may have several for each, one behind the other."""
+    return output if len(output) == count else output.reshape(count, -1, *output.shape[1:])

@@ -7,8 +7,8 @@ import numpy as np
 
 from edgekit.arrays import Array, Outputs
 from edgekit.data.trees import leaves, mapped
-from edgekit.errors import EntryPointError, ProjectError, did_you_mean
-from edgekit.metrics.named import NAMED, Named, right_labels
+from edgekit.errors import DataError, EntryPointError, ProjectError, did_you_mean
+from edgekit.metrics.named import NAMED, Named, Score, right_labels
 from edgekit.project.entrypoints import blamed, entry_function
 from edgekit.project.project import Project, is_function
 
@@ -19,12 +19,15 @@ def metric_value(project: Project, outputs: Sequence[Array], targets: Any) -> fl
     """The metric of a model's outputs over a whole split: per cent for accuracy and its like, else the metric's own
     unit.
 
-    `outputs` holds one array for each of the model's outputs; `targets` is a tree of arrays, or, where a metric
-    compares with the float model, that one's outputs, both samples first. Raises DataError for labels out of range and
-    EntryPointError when the project's function gives no finite number.
+    `outputs` holds one array for each of the model's outputs, `targets` is a tree of arrays, both samples first. Raises
+    DataError for labels out of range or a metric that compares with a float model instead, and EntryPointError when the
+    project's function gives no finite number.
     """
     if not is_function(project.metric):
-        return named_metric(project).value(outputs, targets)
+        value_of = named_metric(project).value
+        if value_of is None:
+            raise DataError(f"{project.metric} compares with a model file", "build from that, or name another metric")
+        return value_of(outputs, targets)
     function = entry_function(project.root, project.metric)
     given = outputs.renamed(project.model.outputs) if isinstance(outputs, Outputs) else outputs
     value = function(outputs[0] if len(outputs) == 1 else given, targets)
@@ -43,17 +46,16 @@ def named_metric(project: Project) -> Named:
     return NAMED[project.metric]
 
 
-def compares(project: Project) -> bool:
-    """Whether the metric compares with the float model instead of labels."""
-    return not is_function(project.metric) and named_metric(project).compares
+def comparing_score(project: Project) -> Score | None:
+    """What the metric compares with the float model, sample by sample; None where it takes labels."""
+    return None if is_function(project.metric) else named_metric(project).score
 
 
 def chance_value(project: Project, outputs: Sequence[Array], targets: Any, value: float) -> float | None:
     """What a model that knows nothing of its input may reach, `value` being the metric; None where that cannot be told.
 
     For accuracy, always the commonest label, and two standard errors of this many samples. For others, the best of
-    three values with the targets dealt out in another order; None where the order makes no difference, unless the
-    metric compares with the float model.
+    three values with the targets dealt out in another order; None where the order makes no difference.
     """
     count = len(next(leaves(targets)))
     if project.metric == "accuracy":
@@ -64,10 +66,7 @@ def chance_value(project: Project, outputs: Sequence[Array], targets: Any, value
     for _ in range(_DEALT):
         order = random.permutation(count)
         dealt_values.append(metric_value(project, outputs, mapped(lambda each, order=order: each[order], targets)))
-    if set(dealt_values) == {value}:
-        # What compares and finds all samples alike has told nothing.
-        return value if compares(project) else None
-    return max(dealt_values)
+    return None if set(dealt_values) == {value} else max(dealt_values)
 
 
 def item_scores(project: Project, outputs: Sequence[Array], targets: Any) -> Array | None:

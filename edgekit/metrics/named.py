@@ -6,19 +6,23 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.arrays import Array
+from edgekit.arrays import Array, Arrays
 from edgekit.errors import DataError
 
 _TOP = 5
 
 
+Score = Callable[[Arrays, Arrays], float]
+"""Of a model's outputs for one sample, against those of the float model."""
+
+
 @dataclass(frozen=True)
 class Named:
     unit: str
-    value: Callable[[Sequence[Array], Any], float]
-    """Of a model's outputs and the targets."""
-    compares: bool = False
-    """With the float model's outputs, samples first, as targets; else with labels."""
+    value: Callable[[Sequence[Array], Any], float] | None = None
+    """Of a model's outputs and labels."""
+    score: Score | None = None
+    """In place of `value`: what it compares with the float model."""
     max_drop: float = 1.0
     """How far a deployed model may fall below the float one where nobody says."""
 
@@ -65,37 +69,38 @@ def _mean_share(predicted: Array, labels: Array, share: Callable[[float, float],
     return 100.0 * float(np.mean(shares))
 
 
-def _cosine(outputs: Sequence[Array], expected: Any) -> float:
-    """Of each sample's values, averaged over the samples; of several outputs the lowest."""
-    pairs = [pair for pair in zip(outputs, expected, strict=True) if pair[0].dtype.kind == "f"]
+def _cosine(given: Arrays, expected: Arrays) -> float:
+    """Of all values; of several outputs the lowest."""
+    pairs = [pair for pair in zip(given, expected, strict=True) if pair[0].dtype.kind == "f"]
     if not pairs:
         raise DataError("cosine compares floats, and no output is one", 'compare labels: metric = "agreement"')
-    return min(_mean_cosine(*pair) for pair in pairs)
+    return min(_cosine_of(*pair) for pair in pairs)
 
 
-def _mean_cosine(given: Array, expected: Array) -> float:
+def _cosine_of(given: Array, expected: Array) -> float:
     if given.shape != expected.shape:
-        return 0.0
-    a, b = (np.nan_to_num(each.reshape(len(each), -1).astype(np.float64)) for each in (given, expected))
-    sizes = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    alike = (a == b).all(1)
-    products = np.divide((a * b).sum(1), sizes, out=np.zeros(len(a)), where=sizes > 0)
-    return float(np.where(alike, 1.0, products).mean())
+        raise DataError(
+            f"for one sample an output is {given.shape}, and the float model's {expected.shape}",
+            "give outputs whose shape does not hang on the data: leave non-maximum suppression to the device",
+        )
+    if np.array_equal(given, expected):
+        return 1.0
+    a, b = (np.nan_to_num(each.ravel().astype(np.float64)) for each in (given, expected))
+    size = np.linalg.norm(a) * np.linalg.norm(b)
+    return float(a @ b / size) if size > 0 else 0.0
 
 
-def _agreement(outputs: Sequence[Array], expected: Any) -> float:
-    """The share of samples with the same largest logit; of outputs that are integers, with the same values."""
-    given, wanted = outputs[0], expected[0]
-    if given.shape != wanted.shape:
-        return 0.0
-    if given.dtype.kind == "f":
-        if given.ndim != 2 or given.shape[1] < 2:
+def _agreement(given: Arrays, expected: Arrays) -> float:
+    """100 for the same largest logit, or the same integers; else 0."""
+    first, wanted = given[0], expected[0]
+    if first.dtype.kind == "f":
+        if first.ndim != 1 or len(first) < 2:
             raise DataError(
-                f"agreement takes logits (batch, classes); the first output is {given.shape}",
+                f"agreement takes logits (classes,) for one sample; the first output is {first.shape}",
                 'compare values: metric = "cosine"',
             )
-        return 100.0 * float((given.argmax(1) == wanted.argmax(1)).mean())
-    return 100.0 * float((given.reshape(len(given), -1) == wanted.reshape(len(given), -1)).all(1).mean())
+        return 100.0 * (first.shape == wanted.shape and bool(first.argmax() == wanted.argmax()))
+    return 100.0 * np.array_equal(first, wanted)
 
 
 def _logits(outputs: Sequence[Array], labels: Any) -> Array:
@@ -120,6 +125,6 @@ NAMED = {
     "top5": Named("% top-5", _top5),
     "macro-f1": Named("% F1", _macro_f1),
     "mean-iou": Named("% IoU", _mean_iou),
-    "cosine": Named("cosine", _cosine, compares=True, max_drop=0.01),
-    "agreement": Named("% agreement", _agreement, compares=True, max_drop=2.0),
+    "cosine": Named("cosine", score=_cosine, max_drop=0.01),
+    "agreement": Named("% agreement", score=_agreement, max_drop=2.0),
 }

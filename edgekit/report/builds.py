@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from edgekit.building import Build, TargetBuild
 from edgekit.measurement import metric_shown
-from edgekit.metrics.metric import compares
+from edgekit.metrics.metric import comparing_score
 from edgekit.metrics.named import NAMED
 from edgekit.report.tables import COLOURS, MARKS, table, with_unit
 from edgekit.traits import Fidelity, Role
@@ -71,7 +71,7 @@ def _data(built: Build) -> list[RenderableType]:
     held = f"held out of {place} by seed {built.project.seed}" if used.held_out else f"of {Path(used.evaluation).name}"
     fewer = used.calibration_samples is not None and used.calibration_samples < most
     asked = f" (at most {most} were asked for)" if fewer else ""
-    against = "the outputs of the model as given" if compares(built.project) else "labels"
+    against = "the outputs of the model as given" if comparing_score(built.project) else "labels"
     why = "" if used.labelled else ", for there are no labels"
     told = [
         f"calibrated on {used.calibration_samples} samples of {place}{asked}, "

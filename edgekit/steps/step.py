@@ -79,7 +79,7 @@ class Context:
         from edgekit.model.sample import COMPARED, comparison_samples
 
         has_samples = bool(self.project.data_entry(Data.CALIBRATION))
-        return comparison_samples(path, self.splits[Data.CALIBRATION].arrays(limit=COMPARED)[0] if has_samples else ())
+        return comparison_samples(path, self.splits[Data.CALIBRATION].alike(limit=COMPARED)[0] if has_samples else ())
 
 
 @dataclass(frozen=True)

@@ -168,18 +168,20 @@ def _value(
     project: Project, split: Split, deployed: Candidate, reference: Candidate, samples: _Samples, given: "Arrays"
 ) -> float:
     """The metric of what the deployed model gave for all feeds."""
-    from edgekit.metrics.evaluation import Running, outputs_by_sample
-    from edgekit.metrics.metric import compares, metric_value
+    from edgekit.metrics.evaluation import Running, file_outputs
+    from edgekit.metrics.metric import comparing_score, metric_value
+    from edgekit.metrics.similarity import similarity
 
     running = Running.of(deployed.path, exact=True, sample=samples.first)
-    outputs = running.joined([*zip(zip(*given, strict=True), samples.counts, strict=True)])
-    if compares(project):
-        return metric_value(project, running.by_sample(outputs), outputs_by_sample(reference.path, split))
-    return metric_value(project, outputs, samples.targets)
+    parts = [*zip(zip(*given, strict=True), samples.counts, strict=True)]
+    score = comparing_score(project)
+    if score:
+        return similarity(score, running.sampled(parts), file_outputs(reference.path, split))
+    return metric_value(project, running.joined(parts), samples.targets)
 
 
 def _samples(split: Split, path: Path) -> _Samples:
-    """As many evaluation samples as an emulated CPU gets through."""
+    """As many evaluation samples as an emulated CPU gets through, all of one shape."""
     import numpy as np
 
     from edgekit.model.counting import inspected
@@ -189,8 +191,8 @@ def _samples(split: Split, path: Path) -> _Samples:
     feeding = feeding_of(found.inputs)
     size = feeding.size or 1
     count = max(8, min(_SAMPLES, _EMULATED_MACS // max(found.macs or 1_000_000, 1)))
-    inputs, labels = split.arrays(limit=count // size * size + size)
-    complete = len(inputs[0]) <= count
+    inputs, labels, read = split.alike(limit=count // size * size + size)
+    complete = len(inputs[0]) == read <= count
     kept = len(inputs[0]) if complete else count // size * size
     feeds, counts = zip(*feeding.feeds(tuple(each[:kept] for each in inputs), 1), strict=True)
     stacked = tuple(np.stack(each) for each in zip(*feeds, strict=True))

@@ -60,13 +60,13 @@ def test_labels_from_a_table(tmp_path: Path, file_project: FileProject) -> None:
 def test_arrays_and_sounds(tmp_path: Path, file_project: FileProject) -> None:
     np.savez(tmp_path / "samples.npz", x=np.ones((10, 4), np.float32), labels=np.arange(10))
     project = file_project({"x": ("batch", 4)}, calibration="samples.npz")
-    assert Split(project, Data.EVALUATION).arrays()[1].shape == (2,)
+    assert Split(project, Data.EVALUATION).alike()[1].shape == (2,)
     (tmp_path / "sounds").mkdir()
     for number in range(5):
         soundfile.write(tmp_path / "sounds" / f"{number}.wav", np.ones(6) / 8, 8000)
     project = file_project({"x": ("batch", 4)}, calibration="sounds")
     split = Split(project, Data.CALIBRATION)
-    assert split.arrays()[0][0].shape == (4, 4) and split.preprocessing == {"length": 4, "rate": 8000}
+    assert split.alike()[0][0].shape == (4, 4) and split.preprocessing == {"length": 4, "rate": 8000}
     assert not split.labelled
 
 
@@ -77,9 +77,9 @@ def test_a_function_that_gives_arrays(tmp_path: Path, file_project: FileProject)
     project = file_project({"x": ("batch", 4)}, calibration="given:both")
     splits = [Split(project, each) for each in (Data.CALIBRATION, Data.EVALUATION)]
     assert [split.length for split in splits] == [8, 2]
-    assert sorted(int(label) for split in splits for label in split.arrays()[1]) == list(range(10))
+    assert sorted(int(label) for split in splits for label in split.alike()[1]) == list(range(10))
     whole = file_project({"x": ("batch", 4)}, calibration="given:both", evaluation="given:both")
-    assert Split(whole, Data.EVALUATION).arrays()[1].tolist() == list(range(10))
+    assert Split(whole, Data.EVALUATION).alike()[1].tolist() == list(range(10))
 
 
 def test_several_inputs_want_arrays(tmp_path: Path, file_project: FileProject) -> None:
@@ -89,7 +89,7 @@ def test_several_inputs_want_arrays(tmp_path: Path, file_project: FileProject) -
     arrays = {"a": np.ones((3, 2), np.float32), "b": np.zeros((3, 4), np.float32)}
     np.savez(tmp_path / "samples.npz", **arrays)
     project = file_project({"a": ("n", 2), "b": ("n", 4)}, calibration="samples.npz")
-    assert [each.shape for each in Split(project, Data.CALIBRATION).arrays()[0]] == [(2, 2), (2, 4)]
+    assert [each.shape for each in Split(project, Data.CALIBRATION).alike()[0]] == [(2, 2), (2, 4)]
 
 
 def test_too_little_to_hold_out(tmp_path: Path, file_project: FileProject) -> None:

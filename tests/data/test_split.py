@@ -33,7 +33,7 @@ def test_only_the_training_split_is_shuffled(tiny: Project) -> None:
 def test_a_limit_counts_samples(tiny: Project, limit: int) -> None:
     split = Split(tiny, Data.EVALUATION)
     assert sum(len(batch) for batch in split.batches(limit=limit)) == min(limit, 48)
-    (inputs,), targets = split.arrays(limit)
+    (inputs,), targets, _ = split.alike(limit)
     assert inputs.shape == (min(limit, 48), 1, 8, 8) and targets.shape == (min(limit, 48),)
 
 
@@ -207,6 +207,6 @@ def test_targets_may_be_nested() -> None:
 def test_a_list_of_samples_serves_and_targets_keep_their_make(entry: Callable[[str], Split]) -> None:
     split = entry("listed")
     assert split.length == 5
-    _, targets = split.arrays()
+    _, targets, _ = split.alike()
     assert sorted(targets["number"]) == [0, 1, 2, 3, 4]
     assert np.array_equal(targets["both"][1], 2 * targets["number"])

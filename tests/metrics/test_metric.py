@@ -57,6 +57,8 @@ def test_wrong_shapes_labels_and_names_are_told(tiny: Project) -> None:
         metric_value(tiny, (LOGITS[:, 0],), np.array([0, 1, 1, 0]))
     with pytest.raises(ProjectError, match="no metric 'f1'"):
         metric_value(tiny.changed(metric="f1"), (LOGITS,), np.array([0]))
+    with pytest.raises(DataError, match="cosine compares with a model file"):
+        metric_value(tiny.changed(metric="cosine"), (LOGITS,), np.array([0, 1, 1, 0]))
 
 
 def test_chance_is_the_commonest_label_and_the_luck_of_few_samples(tiny: Project) -> None:
@@ -82,13 +84,3 @@ def test_chance_of_a_projects_own_metric_is_what_dealt_targets_reach(make_projec
     same = np.ones(50)
     value = metric_value(project, (known,), same)
     assert chance_value(project, (known,), same, value) is None, "any order is the same"
-
-
-def test_what_compares_samples_that_are_all_alike_tells_nothing(tiny: Project) -> None:
-    project = tiny.changed(metric="cosine")
-    alike, apart = np.ones((4, 3)), np.eye(4)
-    given = np.ones((4, 3)) * [1, 1, 0.9]
-    assert chance_value(project, [given], (alike,), metric_value(project, [given], (alike,))) == metric_value(
-        project, [given], (alike,)
-    )
-    assert chance_value(project, [apart], (apart,), 1.0) < 1

@@ -11,7 +11,15 @@ LABELS = np.array([1, 0, 2, 0])
 
 
 def value(name: str, given: Any, targets: Any) -> float:
-    return NAMED[name].value([np.asarray(each) for each in given], targets)
+    value_of = NAMED[name].value
+    assert value_of is not None
+    return value_of([np.asarray(each) for each in given], targets)
+
+
+def score(name: str, given: Any, expected: Any) -> float:
+    score_of = NAMED[name].score
+    assert score_of is not None
+    return score_of(tuple(given), tuple(expected))
 
 
 def test_of_classes() -> None:
@@ -30,25 +38,25 @@ def test_mean_iou_is_over_places_and_classes_that_occur() -> None:
         value("mean-iou", [logits], LABELS)
 
 
-def test_cosine_is_of_each_sample_and_the_lowest_output() -> None:
-    a, b = np.array([[1.0, 0.0], [0.0, 2.0]]), np.array([[1.0, 1.0], [0.0, 1.0]])
-    expected = (np.sqrt(0.5) + 1) / 2
-    assert value("cosine", [a], [b]) == pytest.approx(expected)
-    assert value("cosine", [a, a], [a, b]) == pytest.approx(expected)
-    assert value("cosine", [a, LABELS], [a, LABELS + 1]) == 1
-    zeros = np.zeros((2, 2))
-    assert (value("cosine", [zeros], [zeros]), value("cosine", [zeros], [a])) == (1, 0)
-    assert value("cosine", [a * np.nan], [a]) == 0 == value("cosine", [a[:1]], [a])
+def test_cosine_is_of_the_lowest_output() -> None:
+    a, b = np.array([1.0, 0.0]), np.array([1.0, 1.0])
+    assert score("cosine", [a], [b]) == pytest.approx(np.sqrt(0.5)) == score("cosine", [b, a], [b, b])
+    assert score("cosine", [a, LABELS], [a, LABELS + 1]) == 1
+    zeros = np.zeros(2)
+    assert (score("cosine", [zeros], [zeros]), score("cosine", [zeros], [a])) == (1, 0)
+    assert score("cosine", [a * np.nan], [a]) == 0
     with pytest.raises(DataError, match="no output is one"):
-        value("cosine", [LABELS], [LABELS])
+        score("cosine", [LABELS], [LABELS])
+    with pytest.raises(DataError, match="an output is"):
+        score("cosine", [a], [a[:1]])
 
 
-def test_agreement_is_of_the_largest_logits_or_of_integers() -> None:
-    assert value("agreement", [LOGITS], [LOGITS[[0, 0, 0, 0]]]) == 50
-    assert value("agreement", [LABELS], [np.array([1, 0, 2, 1])]) == 75
-    assert value("agreement", [LOGITS], [LOGITS[:2]]) == 0
-    with pytest.raises(DataError, match="agreement takes logits"):
-        value("agreement", [LOGITS[:, :1]], [LOGITS[:, :1]])
+def test_agreement_is_of_the_largest_logit_or_of_integers() -> None:
+    assert [score("agreement", [LOGITS[0]], [each]) for each in LOGITS] == [100, 0, 100, 0]
+    assert [score("agreement", [LABELS], [each]) for each in (LABELS, LABELS[::-1], LABELS[:1])] == [100, 0, 0]
+    assert score("agreement", [LOGITS[0]], [LOGITS[0, :2]]) == 0
+    with pytest.raises(DataError, match=r"agreement takes logits \(classes,\) for one"):
+        score("agreement", [LOGITS[0, :1]], [LOGITS[0, :1]])
 
 
 @pytest.mark.parametrize(

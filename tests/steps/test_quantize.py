@@ -68,7 +68,7 @@ def saved(path: Path, nodes: list[onnx.NodeProto], constants: dict[str, np.ndarr
 
 def apart(project: Project, before: Path, after: Path) -> float:
     """Without the runtime's optimization: kernels that saturate on this machine are no fault of the file."""
-    inputs = Splits(project)[Data.CALIBRATION].arrays()[0]
+    inputs = Splits(project)[Data.CALIBRATION].alike()[0]
     float_, integer = (session_outputs(session(path, optimize=False), inputs) for path in (before, after))
     return relative_difference(float_, integer)
 
@@ -198,7 +198,7 @@ def test_scores_beside_boxes_are_not_lost(
     model = saved(tmp_path / "detector.onnx", nodes, constants)
     done = run_step(Quantize(), tiny, model, target)
     assert set(done.notes["kept_float"]) == ({"concat"} if merged else {"both"})
-    inputs = Splits(tiny)[Data.CALIBRATION].arrays()[0]
+    inputs = Splits(tiny)[Data.CALIBRATION].alike()[0]
     float_, integer = (session_outputs(session(path, optimize=False), inputs)[0] for path in (model, done.path))
     assert signal_to_noise(float_[:, 2:], integer[:, 2:]) > 20
     assert done.notes["lost_parts"] == {}
@@ -225,7 +225,7 @@ def test_what_integers_do_not_explain_is_refused(
 
 def test_where_nothing_differs_there_is_no_figure(tiny: Project, plain: Path) -> None:
     """JSON has no infinity."""
-    inputs = Splits(tiny)[Data.CALIBRATION].arrays(limit=8)[0]
+    inputs = Splits(tiny)[Data.CALIBRATION].alike(limit=8)[0]
     held = _held(plain, plain, inputs)
     assert list(held.outputs.values()) == [None]
     assert (held.lost_parts, held.parted, held.faults) == ({}, {}, {})

@@ -1,0 +1,56 @@
+"""How alike two models' outputs are, sample by sample: samples may be of different shapes."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+
+import numpy as np
+
+from edgekit.arrays import Array, Arrays
+from edgekit.errors import DataError
+from edgekit.metrics.named import NAMED, Score
+
+_DEALT = 3
+
+Sampled = Sequence[Arrays]
+"""A model's outputs for one sample each, without an axis of samples."""
+
+
+def similarities(given: Sampled, expected: Sampled) -> dict[str, float]:
+    """By each metric that can compare these outputs."""
+    found = {}
+    for name, metric in NAMED.items():
+        if metric.score:
+            with suppress(DataError):
+                found[name] = similarity(metric.score, given, expected)
+    return found
+
+
+def similarity(score: Score, given: Sampled, expected: Sampled) -> float:
+    """The mean over the samples. Raises DataError for outputs that cannot be so compared."""
+    return float(np.mean([score(*pair) for pair in zip(given, expected, strict=True)]))
+
+
+def chance_similarity(score: Score, given: Sampled, expected: Sampled, seed: int) -> float | None:
+    """What a model that knows nothing of its input may reach: the best of three values with the samples dealt out in
+    another order, each to another whose outputs have its shapes; None where no two have."""
+    alike: dict[object, list[int]] = {}
+    for number, outputs in enumerate(expected):
+        alike.setdefault(tuple(each.shape for each in outputs), []).append(number)
+    random = np.random.default_rng(seed)
+    values = []
+    for _ in range(_DEALT):
+        dealt = [
+            (given[number], expected[other])
+            for numbers in alike.values()
+            if len(numbers) > 1
+            for number, other in _others(random.permutation(numbers))
+        ]
+        if not dealt:
+            return None
+        values.append(similarity(score, *zip(*dealt, strict=True)))
+    return max(values)
+
+
+def _others(numbers: Array) -> Iterable[tuple[int, int]]:
+    """Each with another."""
+    return zip(numbers, np.roll(numbers, 1), strict=True)
