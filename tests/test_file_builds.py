@@ -59,6 +59,16 @@ def test_the_whole_road(conv_model: Path, images: Path) -> None:
     assert np.array_equal(golden.reshape(3, 6, 6), pixels)
 
 
+def test_the_metadata_goes_along(conv_model: Path, images: Path) -> None:
+    model = onnx.load(conv_model)
+    model.metadata_props.add(key="characters", value="abc")
+    onnx.save(model, conv_model)
+    (target,) = built(conv_model, images, metric="cosine").targets
+    deployed = onnx.load(target.bundle / "model.onnx")
+    assert [(each.key, each.value) for each in deployed.metadata_props] == [("characters", "abc")]
+    assert deployed.graph.input == model.graph.input
+
+
 def test_with_labels_it_is_judged_by_them(conv_model: Path, images: Path) -> None:
     (target,) = built(conv_model, images).targets
     told = {one.name: one for one in target.verdict.measurements if one.model == "deployed"}

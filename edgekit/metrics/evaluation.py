@@ -105,12 +105,14 @@ class Running:
         return joined([self._cut(*part) for part in parts], self.axes)
 
     def sampled(self, parts: Sequence[Part]) -> Sampled:
-        """The outputs of runs sample by sample; those that do not follow the samples are left out, unless all are so:
-        then a run counts as one."""
+        """The outputs of runs sample by sample. Where runs hold several, outputs that do not follow the samples are left
+        out, unless all are so: then a run counts as one."""
         return [sample for part in parts for sample in self._samples(self._cut(*part), part[1])]
 
     def _samples(self, outputs: Sequence[Array], count: int) -> Sampled:
-        pairs = zip(outputs, self.axes, strict=True)
+        pairs = [*zip(outputs, self.axes, strict=True)]
+        if self.feeding.size == 1:
+            return [tuple(each if axis is None else each.take(0, axis) for each, axis in pairs)]
         following = [_dealt(np.moveaxis(each, axis, 0), count) for each, axis in pairs if axis is not None]
         return [*zip(*following, strict=True)] if following else [tuple(outputs)]
 

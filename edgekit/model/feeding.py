@@ -1,5 +1,6 @@
 """How samples are put to a model: where their axis lies in each of its inputs, and how many it takes at a time."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from edgekit.arrays import Array, Arrays
 from edgekit.errors import ModelError
 from edgekit.model.ports import ANONYMOUS, Port
 from edgekit.model.sizes import batch_names
+
+_LENGTH = re.compile("seq|len|time|step|frame|token", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -37,12 +40,14 @@ class Feeding:
 
 
 def feeding_of(ports: Sequence[Port]) -> Feeding:
-    """How a model with these inputs is fed: by axes with `batch` in their name, else by the first ones."""
-    names = set(batch_names(ports)) - {ANONYMOUS}
+    """How a model with these inputs is fed: by axes with `batch` in their name, else by the first ones, unless those are
+    called after a sample's own length."""
+    names = {name for name in batch_names(ports) if not _LENGTH.search(name)} - {ANONYMOUS}
     firsts = [port.shape[0] for port in ports if port.shape]
     grows = bool(names) or ANONYMOUS in firsts
+    lengths = [size for size in firsts if isinstance(size, int)]
     # States of recurrent networks have layers first, and the samples behind them.
-    fixed = 0 if grows else 1 if 1 in firsts else int(next(iter(firsts), 0))
+    fixed = 0 if grows else 1 if 1 in lengths else next(iter(lengths), 0)
     axes = tuple(_axis(port, names, grows, fixed) for port in ports)
     ones = any(axis is None or (grows and port.shape[axis] == 1) for port, axis in zip(ports, axes, strict=True))
     return Feeding(axes, fixed or int(ones))

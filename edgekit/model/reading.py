@@ -102,8 +102,10 @@ def _check_divisors(model: ModelProto, path: Path) -> None:
                 )
 
 
-def strip_annotations(path: Path) -> None:
-    """Take out what no runtime reads: the exporter's stack traces, doc strings, metadata."""
+def strip_annotations(path: Path, source: Path | None = None) -> None:
+    """Take out what no runtime reads: stack traces, doc strings, metadata of exporters and tools. What `source`, the
+    file that this one was made of, says of itself stays: how its axes are called, and its metadata, which programs read.
+    """
     model = load_model(path)
     for node in nodes(model.graph):
         node.ClearField("doc_string")
@@ -114,7 +116,18 @@ def strip_annotations(path: Path) -> None:
     model.graph.ClearField("doc_string")
     model.graph.ClearField("metadata_props")
     model.ClearField("metadata_props")
+    if source is not None:
+        _declare(model, load_model(source))
     save_model(model, path)
+
+
+def _declare(model: ModelProto, source: ModelProto) -> None:
+    """Give a model the inputs' sizes and the metadata of the one that it was made of."""
+    model.metadata_props.extend(source.metadata_props)
+    said = {value.name: value.type.tensor_type for value in source.graph.input}
+    for value in model.graph.input:
+        if value.name in said and said[value.name].HasField("shape"):
+            value.type.tensor_type.shape.CopyFrom(said[value.name].shape)
 
 
 def save_model(model: ModelProto, path: Path) -> None:

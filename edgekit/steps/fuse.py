@@ -54,7 +54,7 @@ class Fuse(Step):
 
         path = context.folder / "model.onnx"
         optimize_offline(model.path, path, keep_int8_activations=context.target.arch == "aarch64", layouts=self.layouts)
-        strip_annotations(path)
+        strip_annotations(path, model.path)
         before, fused = activation_types(load_model(model.path)), load_model(path)
         after = activation_types(fused)
         if not after <= before:

@@ -100,7 +100,7 @@ class Quantize(Step):
         for number in range(1, _ROUNDS + 1):
             batches = Watched((batch.inputs for batch in split.batches(limit=limit)), total, context.progress)
             samples = quantized_statically(prepared, path, batches, scheme, self.calibration, kept)
-            strip_annotations(path)
+            strip_annotations(path, model.path)
             proto = with_shapes(load_model(path))
             _check_scales(proto)
             save_model(proto, path)

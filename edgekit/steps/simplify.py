@@ -73,7 +73,7 @@ class Simplify(Step):
             candidate = context.folder / f"{name}.onnx"
             tried[name] = verdict = _attempt(name, source, candidate)
             if verdict["status"] == "equal":
-                strip_annotations(candidate)
+                strip_annotations(candidate, model.path)
                 sound.append((verdict["nodes"], candidate.stat().st_size, name, candidate))
         if sound:
             _, _, chosen, best = min(sound)

@@ -62,7 +62,7 @@ class WeightOnly(Step):
         )
         quantizer.process()
         save_model(quantizer.model.model, path)
-        strip_annotations(path)
+        strip_annotations(path, model.path)
         found = described(path)
         if "MatMulNBits" not in found["operators"]:
             raise StepError(

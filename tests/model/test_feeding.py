@@ -28,6 +28,9 @@ def feeding(*shapes: tuple[int | str, ...]) -> Feeding:
         ([("batch", 5), (7, 5)], (0, None), 1),
         ([("sequence", 5), ("batch", 5)], (None, 0), 1),
         ([(), ()], (None, None), 1),
+        # Frames of one recording, and the state of one layer.
+        ([("sequence_length", 576), (1, 1, 128)], (None, 0), 1),
+        ([("frames", 80)], (None,), 1),
     ],
 )
 def test_the_axes_of_the_samples(shapes: list[tuple[int | str, ...]], axes: tuple[int | None, ...], size: int) -> None:

@@ -21,6 +21,19 @@ def test_annotations_are_taken_out(conv_model: Path) -> None:
     assert not model.graph.node[0].metadata_props and not model.metadata_props
 
 
+def test_what_the_source_says_of_itself_stays(conv_model: Path, tmp_path: Path) -> None:
+    """The characters that a reader of text may find, which it takes from the file; names of axes that a tool gave."""
+    source = onnx.load(conv_model)
+    source.metadata_props.add(key="characters", value="abc")
+    (size,) = source.graph.input
+    size.type.tensor_type.shape.dim[0].ClearField("value")
+    onnx.save(source, tmp_path / "source.onnx")
+    strip_annotations(conv_model, tmp_path / "source.onnx")
+    model = onnx.load(conv_model)
+    assert [(each.key, each.value) for each in model.metadata_props] == [("characters", "abc")]
+    assert model.graph.input == source.graph.input
+
+
 @pytest.mark.parametrize(("name", "value"), [("strides", [0, 1]), ("dilations", [0, 0]), ("group", 0)])
 def test_a_division_by_zero_in_a_damaged_file_is_refused(conv_model: Path, name: str, value: object) -> None:
     """onnx's shape inference would end the whole process with SIGFPE."""
