@@ -1,14 +1,14 @@
 """A build: the plan's steps run, the result verified on the target, and packed."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from edgekit.artifact import Artifact
 from edgekit.bundle.manifest import Lineage
 from edgekit.data.splits import Splits
-from edgekit.errors import EmulatorError, PlanError, TargetError, did_you_mean
+from edgekit.errors import EmulatorError, ModelError, PlanError, StepError, TargetError, did_you_mean
 from edgekit.execution.cache import Entry
 from edgekit.execution.driver import Driver, StepRun
 from edgekit.execution.keys import package_version
@@ -18,7 +18,7 @@ from edgekit.metrics.choice import judged_project
 from edgekit.planning.interactions import Interactions, Severity
 from edgekit.planning.lint import FAULT_CODES, Finding, Judgement, interactions_of, linted, surroundings_of
 from edgekit.planning.plan import Plan, plan_of
-from edgekit.planning.recipe import recipe_of
+from edgekit.planning.recipe import recipes_of
 from edgekit.progress import Progress
 from edgekit.project.project import Project
 from edgekit.project.sources import code_version
@@ -27,13 +27,22 @@ from edgekit.runners.runner import Runner
 from edgekit.target import Target, find_target
 from edgekit.traits import Data, Role
 from edgekit.verdict.gates import Status
-from edgekit.verdict.verify import Candidate, Candidates, Verdict, verdict_from_json, verified
+from edgekit.verdict.verify import Candidate, Candidates, Verdict, metric_gates, verdict_from_json, verified
+
+
+@dataclass(frozen=True)
+class PassedOver:
+    """A recipe that a build tried and left, for the one that stands in for it."""
+
+    recipe: str
+    why: str
 
 
 @dataclass(frozen=True)
 class TargetBuild:
     target: Target
     recipe: str
+    passed_over: tuple[PassedOver, ...]
     bundle: Path
     model_bytes: int
     float_bytes: int
@@ -106,18 +115,24 @@ def build(project: Project, targets: Sequence[Target], progress: Progress, allow
     Raises PlanError before any work when the recipe's order is impossible, or when it is unwise (a finding of severity
     error) and the finding's code is not `allowed`; and the error of the step that fails.
     """
-    recipe = recipe_of(project)
-    plan = plan_of(recipe, project.roles, project.entry_facts)
+    recipes = recipes_of(project)
+    plans = [plan_of(each, project.roles, project.entry_facts) for each in recipes]
     interactions = interactions_of(project)
     _check_codes(allowed, interactions)
     splits = Splits(project)
     project = judged_project(project, splits)
     builder = _Builder(project, splits, progress)
-    roles = sorted({each.role for each in recipe.steps})
+    roles = sorted({each.role for recipe in recipes for each in recipe.steps})
     surveys = {**known_surveys(project), **{role: surveyed(project, builder.driver.splits, role) for role in roles}}
     surroundings = [surroundings_of(project, target, surveys) for target in targets]
-    findings = [_accepted(linted(recipe, each, interactions), allowed) for each in surroundings]
-    built = tuple(builder.target_build(plan, *each) for each in zip(targets, findings, strict=True))
+    tries = [
+        [
+            _Try(plan, _accepted(linted(recipe, each, interactions), allowed))
+            for recipe, plan in zip(recipes, plans, strict=True)
+        ]
+        for each in surroundings
+    ]
+    built = tuple(builder.target_build(*each) for each in zip(targets, tries, strict=True))
     used = DataUse.of(project, splits) if project.model_file is not None else None
     return Build(project, built, tuple(builder.driver.data.assumed), used)
 
@@ -146,44 +161,90 @@ def _accepted(judgement: Judgement, allowed: Collection[str]) -> tuple[Finding, 
     return tuple(each for each in judgement.findings if each.severity is not Severity.INFO)
 
 
+@dataclass(frozen=True)
+class _Try:
+    """A recipe's plan for a target, and what its lint found."""
+
+    plan: Plan
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What a plan's steps left."""
+
+    runs: tuple[StepRun, ...]
+    candidates: Candidates
+
+
 class _Builder:
     def __init__(self, project: Project, splits: Splits, progress: Progress) -> None:
         self.project = project
         self.progress = progress
         self.driver = Driver(project, progress, splits)
 
-    def target_build(self, plan: Plan, target: Target, findings: Sequence[Finding]) -> TargetBuild:
-        from edgekit.bundle.pack import packed
+    def target_build(self, target: Target, tries: Sequence[_Try]) -> TargetBuild:
+        """By the first of the recipes that neither fails nor loses more than is allowed, else by the last."""
+        passed_over: list[PassedOver] = []
+        for number, each in enumerate(tries, start=1):
+            recipe, is_last = each.plan.recipe, number == len(tries)
+            try:
+                made = self._made(each.plan, target)
+            except (StepError, ModelError) as error:
+                if is_last:
+                    raise
+                why = error.message
+            else:
+                why = "" if is_last else self._loss(target, made.candidates)
+                if not why:
+                    return self._packed(target, each, made, passed_over)
+            passed_over.append(PassedOver(recipe, why))
+            self.progress.note(f"recipe {tries[number].plan.recipe} in the place of {recipe}: {why}")
+        raise AssertionError("a build has a recipe")
 
+    def _loss(self, target: Target, candidates: Candidates) -> str:
+        """By how much the metric lies below what the budgets allow; empty where it does not."""
+        gates = metric_gates(self.project, target, candidates)
+        return "; ".join(f"{gate.name}: {gate.detail}" for gate in gates if gate.status is Status.FAILED)
+
+    def _made(self, plan: Plan, target: Target) -> _Made:
         done: dict[int, StepRun] = {}
         for planned in plan.order():
             done[planned.index] = self.driver.step_run(target, planned, done, len(plan.steps))
-        runs = [done[each.index] for each in plan.steps]
-        deployed, float_student, reference = (
+        runs = tuple(done[each.index] for each in plan.steps)
+        artifacts = [
             self.driver.entry(Role.STUDENT) if index is None else runs[index].artifact
             for index in (plan.deployed, plan.float_student, plan.reference)
-        )
-        named = (("deployed", deployed), ("float student", float_student), ("reference", reference))
-        candidates = Candidates(*(self._candidate(*each, target) for each in named))
+        ]
+        names = ("deployed", "float student", "reference")
+        return _Made(runs, Candidates(*(self._candidate(*each, target) for each in zip(names, artifacts, strict=True))))
+
+    def _packed(self, target: Target, tried: _Try, made: _Made, passed_over: Sequence[PassedOver]) -> TargetBuild:
+        from edgekit.bundle.pack import packed
+
+        candidates = made.candidates
         entry, verdict = self._verdict(target, candidates)
         bundle = packed(
             self.project,
             target,
-            plan.recipe,
-            deployed.path,
+            tried.plan.recipe,
+            candidates.deployed.path,
             entry.folder / "golden.npz",
-            [_lineage(run) for run in runs],
+            [_lineage(run) for run in made.runs],
             verdict,
             candidates.deployed.metric,
             candidates.reference.metric,
             self.driver.data.assumed,
-            [each.to_json() for each in findings],
+            [each.to_json() for each in tried.findings],
             self._preprocessing(),
+            [asdict(each) for each in passed_over],
         )
-        sizes = [artifact.path.stat().st_size for artifact in (deployed, float_student, reference)]
+        models = (candidates.deployed, candidates.float_student, candidates.reference)
+        sizes = [each.path.stat().st_size for each in models]
         return TargetBuild(
             target=target,
-            recipe=plan.recipe,
+            recipe=tried.plan.recipe,
+            passed_over=tuple(passed_over),
             bundle=bundle,
             model_bytes=sizes[0],
             float_bytes=sizes[1],
@@ -192,8 +253,8 @@ class _Builder:
             float_value=candidates.float_student.metric,
             reference_value=candidates.reference.metric,
             verdict=verdict,
-            steps=tuple(runs),
-            findings=tuple(findings),
+            steps=made.runs,
+            findings=tried.findings,
         )
 
     def _preprocessing(self) -> dict[str, Any]:

@@ -177,3 +177,43 @@ def test_samples_may_be_of_different_shapes(tmp_path: Path) -> None:
     gates = {gate.name: gate for gate in target.verdict.gates}
     assert gates["drop"].status is Status.PASSED and 0.99 < target.value < 1
     assert gates["parity"].detail.split()[0] in "123456", "those of the first one's shape"
+
+
+def test_where_integers_lose_too_much_floats_are_deployed(conv_model: Path, images: Path) -> None:
+    project = file_project(conv_model, str(images), metric="cosine")
+    strict = project.changed(budgets=project.budgets.changed(max_drop=0.0))
+    (target,) = build(strict, [find_target("rpi4")], Silent()).targets
+    assert target.recipe == "float" and target.value == 1.0
+    assert [each.recipe for each in target.passed_over] == ["int8", "int8-products"]
+    assert all("lost, allowed 0" in each.why for each in target.passed_over)
+    manifest = json.loads((target.bundle / "manifest.json").read_text())
+    assert [each["recipe"] for each in manifest["passed_over"]] == ["int8", "int8-products"]
+    named = strict.changed(recipe="int8")
+    (target,) = build(named, [find_target("rpi4")], Silent()).targets
+    assert target.recipe == "int8" and not target.verdict.passed, "what is asked for by name stays"
+
+
+def test_what_lies_inside_control_flow_stays_float_and_says_so(images: Path, tmp_path: Path, run_edgekit: Run) -> None:
+    weights = np.random.default_rng(0).normal(size=(4, 3, 3, 3)).astype(np.float32)
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4, 6, 6])
+    branches = [
+        helper.make_graph(
+            [helper.make_node("Conv", ["x", "w"], ["y"])], name, [], [y], [numpy_helper.from_array(weights * sign, "w")]
+        )
+        for name, sign in (("then", 1), ("else", -1))
+    ]
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["mean"], keepdims=0),
+        helper.make_node("Greater", ["mean", "half"], ["bright"]),
+        helper.make_node("If", ["bright"], ["y"], then_branch=branches[0], else_branch=branches[1]),
+    ]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 8, 8])
+    half = numpy_helper.from_array(np.array(0.5, np.float32), "half")
+    graph = helper.make_graph(nodes, "g", [x], [y], [half])
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "model.onnx"
+    )
+    done = run_edgekit("build", tmp_path / "model.onnx", "-t", "rpi4", "--calibration", images)
+    assert done.returncode == 0, done.stderr
+    told = " ".join(done.stdout.split())
+    assert "recipe float in the place of int8: nothing here can be in integers: the network lies inside If" in told

@@ -48,6 +48,7 @@ def manifest(
     assumed: Sequence[str],
     findings: Sequence[dict[str, Any]],
     preprocessing: dict[str, Any],
+    passed_over: Sequence[dict[str, Any]],
     folder: Path,
     golden: dict[str, Any],
 ) -> dict[str, Any]:
@@ -58,6 +59,7 @@ def manifest(
         "project": project.name,
         "target": target.to_json(),
         "recipe": recipe,
+        "passed_over": list(passed_over),
         "seed": project.seed,
         "passed": verdict.passed,
         "model": {"file": "model.onnx", "format": "onnx", "inputs": _ports(inputs), "outputs": _ports(outputs)},

@@ -34,6 +34,7 @@ def packed(
     assumed: Sequence[str],
     findings: Sequence[dict[str, Any]],
     preprocessing: dict[str, Any],
+    passed_over: Sequence[dict[str, Any]],
 ) -> Path:
     """Write the bundle of a target and return its folder; an older one is replaced whole."""
     dist = project.dist_folder
@@ -69,6 +70,7 @@ def packed(
                 assumed,
                 findings,
                 preprocessing,
+                passed_over,
                 folder,
                 pair,
             )

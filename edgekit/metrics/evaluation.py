@@ -105,7 +105,7 @@ class Running:
         return joined([self._cut(*part) for part in parts], self.axes)
 
     def sampled(self, parts: Sequence[Part]) -> Sampled:
-        """The outputs of runs sample by sample. Where runs hold several, outputs that do not follow the samples are left
+        """The outputs of runs sample by sample. Where a run holds several, outputs that do not follow them are left
         out, unless all are so: then a run counts as one."""
         return [sample for part in parts for sample in self._samples(self._cut(*part), part[1])]
 

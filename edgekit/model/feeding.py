@@ -40,8 +40,8 @@ class Feeding:
 
 
 def feeding_of(ports: Sequence[Port]) -> Feeding:
-    """How a model with these inputs is fed: by axes with `batch` in their name, else by the first ones, unless those are
-    called after a sample's own length."""
+    """How a model with these inputs is fed: by axes with `batch` in their name, else by the first ones, where they are
+    not called after a sample's own length."""
     names = {name for name in batch_names(ports) if not _LENGTH.search(name)} - {ANONYMOUS}
     firsts = [port.shape[0] for port in ports if port.shape]
     grows = bool(names) or ANONYMOUS in firsts

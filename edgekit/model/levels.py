@@ -1,6 +1,6 @@
 """What is left of a tensor's values on an integer grid."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from onnx import ModelProto, numpy_helper
@@ -61,6 +61,22 @@ def nodes_beside(model: ModelProto, tensors: Mapping[str, str]) -> dict[str, str
         touched = [name for name in (*node.input, *node.output) if name in tensors]
         if touched:
             found[node.name] = f"{node.op_type}: {touched[0]}, {tensors[touched[0]]}"
+    return found
+
+
+def nodes_behind(model: ModelProto, tensors: Mapping[str, str], rounded: Collection[str]) -> dict[str, str]:
+    """The nodes that make what the tensors' own makers read, back to where something is `rounded`, by name, and what
+    would become of the tensors."""
+    makers = {name: node for node in model.graph.node for name in node.output}
+    found: dict[str, str] = {}
+    for tensor, told in tensors.items():
+        left = list(makers[tensor].input) if tensor in makers else []
+        while left:
+            name = left.pop()
+            node = makers.get(name)
+            if node is not None and node.name not in found:
+                found[node.name] = f"{node.op_type}: before {tensor}, {told}"
+                left += [] if name in rounded else node.input
     return found
 
 

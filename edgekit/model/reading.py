@@ -103,9 +103,8 @@ def _check_divisors(model: ModelProto, path: Path) -> None:
 
 
 def strip_annotations(path: Path, source: Path | None = None) -> None:
-    """Take out what no runtime reads: stack traces, doc strings, metadata of exporters and tools. What `source`, the
-    file that this one was made of, says of itself stays: how its axes are called, and its metadata, which programs read.
-    """
+    """Take out what no runtime reads: stack traces, doc strings, metadata of exporters and tools. What `source`, which
+    the file was made of, says of itself stays: how its axes are called, and its metadata, which programs read."""
     model = load_model(path)
     for node in nodes(model.graph):
         node.ClearField("doc_string")

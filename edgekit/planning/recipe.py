@@ -15,6 +15,8 @@ from edgekit.traits import Role
 
 RECOMMENDED = "distil-prune-int8"
 RECOMMENDED_FOR_FILES = "int8"
+_TEXTS = {"about": 'write one sentence: about = "..."', "otherwise": 'name a recipe: otherwise = "..."'}
+"""The keys of a recipe's file beside its steps, and what to do where one is no text."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Recipe:
     about: str = field(default="", compare=False)
     source: Path | None = field(default=None, compare=False)
     """The file whose [[steps]] they are; None where they were made here."""
+    otherwise: str = field(default="", compare=False)
+    """The recipe that a build takes instead, where this one was not asked for by name and fails, or loses too much."""
 
 
 _LOAD = {role: RecipeStep(Load(), role) for role in (Role.TEACHER, Role.STUDENT)}
@@ -65,6 +69,21 @@ def recipe_of(project: Project) -> Recipe:
         )
     _check_loads(own, project)
     return own
+
+
+def recipes_of(project: Project) -> list[Recipe]:
+    """What a build tries, in turn: the recipe that a project asks for, alone; where it leaves that to edgekit, the
+    recommended one and those that may stand in for it, with those of the project's [options] that they have steps for.
+
+    Raises RecipeError as `recipe_of` does.
+    """
+    found = [recipe_of(project)]
+    while found[-1].otherwise and not project.recipe and not project.steps:
+        named = recipe_for(project, find_recipe(found[-1].otherwise, project.root))
+        steps = {each.step.name() for each in named.steps}
+        options = {name: table for name, table in project.options.items() if name in steps}
+        found.append(_with_options(named, options, str(project.root / PROJECT_FILE)))
+    return found
 
 
 def recommended(project: Project) -> str:
@@ -143,13 +162,14 @@ def find_recipe(name: str, root: Path) -> Recipe:
     if path is None:
         raise RecipeError(f"no recipe '{name}'", did_you_mean(name, list(known)))
     tables = read_toml(path, RecipeError)
-    unknown = set(tables) - {"steps", "about"}
+    unknown = set(tables) - {"steps", *_TEXTS}
     if unknown:
-        raise RecipeError(f"{path}: unknown key '{min(unknown)}'", did_you_mean(min(unknown), ["steps", "about"]))
-    if not isinstance(tables.get("about", ""), str):
-        raise RecipeError(f"{path}: 'about' is no text", 'write one sentence: about = "..."')
+        raise RecipeError(f"{path}: unknown key '{min(unknown)}'", did_you_mean(min(unknown), ["steps", *_TEXTS]))
+    for key, hint in _TEXTS.items():
+        if not isinstance(tables.get(key, ""), str):
+            raise RecipeError(f"{path}: '{key}' is no text", hint)
     recipe = recipe_from(path.stem, tables.get("steps", ()), str(path))
-    return replace(recipe, about=tables.get("about", ""), source=path)
+    return replace(recipe, source=path, **{key: tables.get(key, "") for key in _TEXTS})
 
 
 def recipe_from(name: str, tables: Sequence[Mapping[str, Any]], where: str) -> Recipe:

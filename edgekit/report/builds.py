@@ -41,6 +41,11 @@ def build_report(built: Build) -> list[RenderableType]:
         for each in built.targets
         for text in each.verdict.warnings
     ]
+    found += [
+        f"[yellow]warning:[/] {each.target.id}: recipe {each.recipe} in the place of {one.recipe}: {escape(one.why)}"
+        for each in built.targets
+        for one in each.passed_over
+    ]
     warned = {(run.name, run.role, run.warning) for each in built.targets for run in each.steps if run.warning}
     found += [f"[yellow]warning:[/] {name} of the {role}: {escape(text)}" for name, role, text in sorted(warned)]
     found += [f"[yellow]assumed:[/] {escape(text)}" for text in built.assumed]
@@ -95,6 +100,7 @@ def _target_json(built: Build, each: TargetBuild) -> dict[str, Any]:
     return {
         "target": each.target.id,
         "recipe": each.recipe,
+        "passed_over": [asdict(one) for one in each.passed_over],
         "model": str(each.bundle / "model.onnx"),
         "manifest": str(each.bundle / "manifest.json"),
         "bytes": each.model_bytes,

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from onnx import ModelProto
+from onnx import ModelProto, numpy_helper
 
 from edgekit.arrays import Array
 from edgekit.model.cuts import GIVEN, cut
@@ -22,11 +22,13 @@ from edgekit.runtimes.ort import inner_tensors, session, session_outputs
 
 def local_noise(source: Path, rewritten: Path, inputs: Sequence[Array]) -> dict[str, float]:
     """The signal-to-noise in decibels of each float tensor that both files have, from the inputs on: what the source's
-    operators make of the values that the rewritten file gave them, against what the rewritten file passes on."""
-    passed = _passed_on(rewritten, inner_tensors(rewritten, inputs))
-    floats = {name: array for name, array in passed.items() if array.dtype.kind == "f"}
-    pairs = _made_and_passed(load_model(source), inputs, floats)
-    return {name: signal_to_noise(*pair) for name, pair in pairs.items()}
+    operators make of the values that the rewritten file has before it rounds them, against what that passes on. So it
+    takes in what rounding an operator's inputs does to it."""
+    tensors = inner_tensors(rewritten, inputs)
+    floats = {name: array for name, array in tensors.items() if array.dtype.kind == "f"}
+    passed = _passed_on(rewritten, floats)
+    made = _made(load_model(source), inputs, _within_grids(rewritten, floats))
+    return {name: signal_to_noise(array, _where_finite(array, passed[name])) for name, array in made.items()}
 
 
 def local_steps(source: Path, fused: Path, inputs: Sequence[Array]) -> dict[str, float]:
@@ -40,8 +42,14 @@ def local_steps(source: Path, fused: Path, inputs: Sequence[Array]) -> dict[str,
         save_model(unsigned(load_model(fused)), exact)
         tensors = inner_tensors(exact, inputs)
     integers = {name: array for name, array in tensors.items() if array.dtype.kind in "iu"}
-    pairs = _made_and_passed(unsigned(load_model(source)), inputs, integers)
-    return {name: _steps(*pair) for name, pair in pairs.items()}
+    made = _made(unsigned(load_model(source)), inputs, integers)
+    return {name: _steps(array, integers[name]) for name, array in made.items()}
+
+
+def _where_finite(made: Array, passed: Array) -> Array:
+    """What is passed on, but where the source's operator would give nothing finite of the same values: that is the
+    fault of what came before."""
+    return np.where(np.isfinite(made), passed, made) if made.shape == passed.shape else passed
 
 
 def _steps(made: Array, passed: Array) -> float:
@@ -50,22 +58,35 @@ def _steps(made: Array, passed: Array) -> float:
     return float(np.abs(made.astype(np.int16) - passed.astype(np.int16)).max(initial=0))
 
 
-def _made_and_passed(
-    model: ModelProto, inputs: Sequence[Array], passed: Mapping[str, Array]
-) -> dict[str, tuple[Array, Array]]:
-    """For the tensors of `passed` that a model has, too, in its order: what its operators make of what was passed to
-    them, and what is passed on."""
+def _made(model: ModelProto, inputs: Sequence[Array], given: Mapping[str, Array]) -> dict[str, Array]:
+    """What a model's operators make of given values, for the tensors of `given` that it has, in its order."""
     ports = [each.name for each in inputs_of(model.graph)]
-    common = [name for node in model.graph.node for name in node.output if name in passed]
+    common = [name for node in model.graph.node for name in node.output if name in given]
     with TemporaryDirectory() as folder:
         path = Path(folder) / "cut.onnx"
         save_model(cut(with_shapes(model), set(common)), path)
         running = session(path, optimize=False)
-        given = dict(zip(ports, inputs, strict=True))
-        fed = {**given, **passed, **{f"{name}{GIVEN}": passed[name] for name in common}}
+        whole = dict(zip(ports, inputs, strict=True))
+        fed = {**whole, **given, **{f"{name}{GIVEN}": given[name] for name in common}}
         outputs = session_outputs(running, [fed[each.name] for each in running.get_inputs()])
         made = dict(zip((each.name for each in running.get_outputs()), outputs, strict=True))
-    return {name: (array, passed[name]) for name, array in {**given, **made}.items() if name in passed}
+    return {name: array for name, array in {**whole, **made}.items() if name in given}
+
+
+def _within_grids(path: Path, tensors: Mapping[str, Array]) -> dict[str, Array]:
+    """The tensors clipped to the integers that they become: a grid that ends at 0 stands for a ReLU that is gone."""
+    model = load_model(path)
+    constants: dict[str, Array] = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
+    found = dict(tensors)
+    for node in model.graph.node:
+        if node.op_type != "QuantizeLinear" or node.input[0] not in found:
+            continue
+        scale, zero = (constants.get(each) for each in node.input[1:3])
+        if scale is not None and zero is not None and scale.size == 1:
+            limits = np.iinfo(zero.dtype)
+            low, high = ((limit - zero.astype(np.float32)) * scale for limit in (limits.min, limits.max))
+            found[node.input[0]] = np.clip(found[node.input[0]], low, high)
+    return found
 
 
 def _passed_on(path: Path, tensors: Mapping[str, Array]) -> dict[str, Array]:

@@ -19,6 +19,23 @@ from edgekit.model.reading import load_model
 from edgekit.progress import Progress
 from edgekit.runtimes import ort  # noqa: F401  (switches telemetry off before it is imported)
 
+_PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+_PASSING = (
+    "Clip",
+    "Flatten",
+    "Gather",
+    "MaxPool",
+    "Pad",
+    "Relu",
+    "Reshape",
+    "Slice",
+    "Split",
+    "Squeeze",
+    "Transpose",
+    "Unsqueeze",
+)
+"""They give the values that they get."""
+
 
 class Watched:
     """Calibration batches that report how far they are."""
@@ -40,10 +57,20 @@ class Watched:
 
 
 def quantized_statically(
-    source: Path, path: Path, batches: Watched, scheme: Mapping[str, Any], method: str, kept: Collection[str]
-) -> int:
-    """Write the QDQ model, the nodes named in `kept` as they are, and return the number of samples that calibrated
-    it."""
+    source: Path,
+    path: Path,
+    batches: Watched,
+    scheme: Mapping[str, Any],
+    method: str,
+    operators: str,
+    kept: Collection[str],
+    ranges: Path,
+) -> None:
+    """Write the QDQ model, the nodes named in `kept` as they are.
+
+    `operators` is `all` that the runtime can have in integers, or `products` alone and what passes values on. `ranges`
+    is where those of the tensors are kept: where the file is there, nothing is calibrated.
+    """
     from onnxruntime.quantization import (
         CalibrationDataReader,
         CalibrationMethod,
@@ -78,11 +105,13 @@ def quantized_statically(
                 str(path),
                 Reader(),
                 quant_format=QuantFormat.QDQ,
+                op_types_to_quantize=[*_PRODUCTS, *_PASSING] if operators == "products" else None,
                 per_channel=scheme["per_channel"],
                 reduce_range=scheme["reduce_range"],
                 activation_type=kinds[scheme["activation"]],
                 weight_type=kinds[scheme["weight"]],
                 calibrate_method=methods[method],
+                calibration_cache_path=ranges,
                 nodes_to_exclude=list(kept),
                 extra_options={
                     "ActivationSymmetric": scheme["symmetric_activation"],
@@ -97,7 +126,6 @@ def quantized_statically(
             f"ONNX Runtime could not quantize the model: {first_line(error)}", "try another calibration, or --debug"
         ) from error
     _sort(path)
-    return batches.samples
 
 
 def _fed(batches: Iterator[Arrays], feeding: Feeding, size: int) -> Iterator[Arrays]:

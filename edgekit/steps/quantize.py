@@ -1,6 +1,6 @@
 """quantize: static INT8 in QDQ form by ONNX Runtime, calibrated on the project's calibration split."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from edgekit.arrays import Arrays
 
-_ROUNDS = 3
+_ROUNDS = 6
 """Of quantizing, each with what the one before showed to be lost left in float."""
 _OPSET = 13
 """The first in which QuantizeLinear takes a scale for each channel."""
@@ -28,6 +28,8 @@ _SUSPICIOUS = 20.0
 _PARTED = 10.0
 """dB at a tensor, given the inputs that it really got. A grid of 256 levels leaves less only where it reaches over 140
 standard deviations: noise of a tenth of the signal is a fault, or a tensor that 8 bits do not suit."""
+_NOISY = (15.0, _SUSPICIOUS)
+"""dB at a tensor: where the outputs are suspicious and nothing is worse, those below stay float, too."""
 
 _BY_TARGET = frozenset({"granularity", "activations", "weights", "symmetric_activations", "reduced_range"})
 
@@ -40,6 +42,9 @@ class Quantize(Step):
     weight: Literal["target", "int8", "uint8"] = "target"
     per_channel: Literal["target", "yes", "no"] = "target"
     calibration: Literal["minmax", "percentile", "entropy"] = "minmax"
+    operators: Literal["all", "products"] = "all"
+    """`products`: only convolutions and matrix products, and what passes their values on; norms and activations, which
+    cost little and whose ranges are wide, stay float."""
 
     contract = Contract(
         requires=facts(Format.ONNX, Trait.FLOAT, Trait.FOLDED, Trait.PORTABLE),
@@ -91,21 +96,22 @@ class Quantize(Step):
         split, limit = context.splits[Data.CALIBRATION], context.project.data.calibration_samples
         total = limit if split.length is None else min(limit, split.length)
         scheme = self.scheme(context.target.quantization)
-        path, prepared = context.folder / "model.onnx", context.folder / "prepared.onnx"
+        path, prepared, ranges = (context.folder / name for name in ("model.onnx", "prepared.onnx", "ranges.json"))
         compared = context.comparison_samples(model.path)
         source = _prepared(model.path, prepared, compared.inputs)
         tensors = inner_tensors(prepared, compared.inputs)
         lost = {**mixed_tensors(source, tensors), **wiped_tensors(tensors)}
         kept = {**nodes_beside(source, lost), **read_by_branches(source)}
+        batches = Watched((batch.inputs for batch in split.batches(limit=limit)), total, context.progress)
         for number in range(1, _ROUNDS + 1):
-            batches = Watched((batch.inputs for batch in split.batches(limit=limit)), total, context.progress)
-            samples = quantized_statically(prepared, path, batches, scheme, self.calibration, kept)
+            quantized_statically(prepared, path, batches, scheme, self.calibration, self.operators, kept, ranges)
             strip_annotations(path, model.path)
             proto = with_shapes(load_model(path))
+            _check_quantized(proto, kept)
             _check_scales(proto)
             save_model(proto, path)
             held = _held(prepared, path, compared.inputs)
-            more = {name: told for name, told in held.faults.items() if name not in kept}
+            more = held.more(kept)
             if not more or number == _ROUNDS:
                 break
             context.progress.note(f"again, with {len(more)} operators in float: {next(iter(more.values()))}")
@@ -114,13 +120,15 @@ class Quantize(Step):
         for name, told in held.lost_parts.items():
             context.progress.note(f"in the output '{name}' more is noise than signal: {told}")
         prepared.unlink()
+        ranges.unlink()
         return Outcome(
             path,
             {
                 **described(path),
                 **scheme,
                 "calibration": self.calibration,
-                "calibration_samples": samples,
+                "calibration_samples": batches.samples,
+                "operators": self.operators,
                 "kept_float": {name: kept[name] for name in sorted(kept)},
                 "signal_to_noise_db": held.outputs,
                 "lost_parts": held.lost_parts,
@@ -167,8 +175,17 @@ class _Held:
     lost_parts: dict[str, str]
     parted: dict[str, str]
     """The tensors in which both part, and the operators that made them, in the graph's order."""
-    faults: dict[str, str]
-    """Nodes that stay float for it, and why."""
+    remedies: tuple[dict[str, str], ...]
+    """Nodes that are to stay float for it, and why; where the first did not help, the next."""
+    parted_nodes: frozenset[str]
+    """Those around the tensors in which both part."""
+
+    def more(self, kept: Collection[str]) -> dict[str, str]:
+        """The nodes that are to stay float beside those `kept` so; none where that would not help."""
+        if self.parted and self.parted_nodes <= set(kept):
+            return {}
+        news = ({name: told for name, told in each.items() if name not in kept} for each in self.remedies)
+        return next((each for each in news if each), {})
 
     def check(self) -> None:
         """Raises StepError where both part still."""
@@ -182,7 +199,7 @@ class _Held:
 
 def _held(source: Path, path: Path, inputs: "Arrays") -> _Held:
     from edgekit.model.clipping import lost_clipping
-    from edgekit.model.levels import nodes_beside
+    from edgekit.model.levels import nodes_behind, nodes_beside
     from edgekit.model.parity import lost_parts, signal_to_noise
     from edgekit.model.reading import load_model
     from edgekit.runtimes.ort import host_outputs
@@ -198,19 +215,47 @@ def _held(source: Path, path: Path, inputs: "Arrays") -> _Held:
             outputs[port.name] = None if noise == float("inf") else noise
             if told := lost_parts(left, right):
                 parts[port.name] = told
-    parted = {}
-    if parts or any(noise is not None and noise < _SUSPICIOUS for noise in outputs.values()):
-        makers = {name: node.op_type for node in model.graph.node for name in node.output}
-        parted = {
+    rounded = {node.input[0] for node in quantized.graph.node if node.op_type == "QuantizeLinear"}
+    noises: dict[str, float] = {}
+    suspicious = any(noise is not None and noise < _SUSPICIOUS for noise in outputs.values())
+    if parts or suspicious:
+        noises = local_noise(source, path, inputs)
+    makers = {name: node.op_type for node in model.graph.node for name in node.output}
+
+    def below(limit: float) -> dict[str, str]:
+        return {
             name: f"{makers.get(name, 'an input')}: {noise:.1f} dB of signal to noise"
-            for name, noise in local_noise(source, path, inputs).items()
-            if noise < _PARTED
+            for name, noise in noises.items()
+            if noise < limit
         }
-    faults = lost_clipping(model, quantized) or {
-        **nodes_beside(model, {name: f"parts lost: {told}" for name, told in parts.items()}),
-        **nodes_beside(model, parted),
-    }
-    return _Held(outputs, parts, parted, faults)
+
+    def around(tensors: dict[str, str]) -> dict[str, str]:
+        return {**nodes_behind(model, tensors, rounded), **nodes_beside(model, tensors)}
+
+    lost = nodes_beside(model, {name: f"parts lost: {told}" for name, told in parts.items()})
+    parted = below(_PARTED)
+    remedies = [lost_clipping(model, quantized), lost, around(parted)]
+    if suspicious:
+        remedies += [around(below(limit)) for limit in _NOISY]
+    return _Held(outputs, parts, parted, tuple(remedies), frozenset(around(parted)))
+
+
+def _check_quantized(model: "ModelProto", kept: Mapping[str, str]) -> None:
+    """Raises StepError where every operator stayed float."""
+    from onnx import AttributeProto
+
+    if any(node.op_type == "QuantizeLinear" for node in model.graph.node):
+        return
+    graphs = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
+    inner = sorted({node.op_type for node in model.graph.node for each in node.attribute if each.type in graphs})
+    if inner:
+        raise StepError(
+            f"nothing here can be in integers: the network lies inside {', '.join(inner)}, where the quantizer does "
+            "not look",
+            "leave quantize out of the recipe, or export the branch that the device runs",
+        )
+    why = f": {next(iter(kept.values()))}" if kept else ""
+    raise StepError(f"nothing here can be in integers{why}", "leave quantize out of the recipe")
 
 
 def _check_scales(model: "ModelProto") -> None:

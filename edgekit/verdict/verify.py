@@ -126,7 +126,7 @@ def verified(
             measurements.append(Measurement(deployed.name, "metric", value, unit, result.fidelity, "the whole split"))
     budgets = merged(target.budgets, project.budgets)
     gates = [parity_gate(deployed.path, samples.feeds, expected, result)]
-    gates += _metric_gates(budgets, deployed, reference, unit)
+    gates += metric_gates(project, target, candidates)
     gates += _budget_gates(budgets, target, deployed, measurements, result)
     warnings = () if isinstance(result, EdgekitError) else _slowness(deployed.path, result)
     return Verdict(tuple(gates), tuple(measurements), warnings)
@@ -246,7 +246,12 @@ def _slowness(path: Path, result: "Result") -> tuple[str, ...]:
     )
 
 
-def _metric_gates(budgets: Budgets, deployed: Candidate, reference: Candidate, unit: str) -> list[Gate]:
+def metric_gates(project: Project, target: Target, candidates: Candidates) -> list[Gate]:
+    """Whether the deployed model's metric lies within the budgets."""
+    from edgekit.metrics.metric import unit_of
+
+    deployed, reference, unit = candidates.deployed, candidates.reference, unit_of(project)
+    budgets = merged(target.budgets, project.budgets)
     gates = []
     if budgets.max_drop is not None:
         drop = reference.metric - deployed.metric

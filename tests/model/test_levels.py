@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.model.levels import mixed_tensors, nodes_beside, wiped_tensors
+from edgekit.model.levels import mixed_tensors, nodes_behind, nodes_beside, wiped_tensors
 from edgekit.runtimes.ort import inner_tensors
 
 SCORES = np.random.default_rng(0).standard_normal((8, 6, 6)).astype(np.float32)
@@ -96,3 +96,12 @@ def test_what_an_operator_forces_on_one_scale_is_found_and_followed(op: str, ali
     found = mixed_tensors(model, tensors)
     assert list(found) == ([] if alike else ["m", "c"])
     assert all(" values left" in told for told in found.values())
+
+
+def test_nodes_behind_reach_back_to_what_is_rounded() -> None:
+    kinds = [("Add", "x", "a"), ("Sqrt", "a", "b"), ("Reciprocal", "b", "c"), ("Relu", "c", "y")]
+    nodes = [helper.make_node(kind, [taken], [given], name=kind) for kind, taken, given in kinds]
+    model = helper.make_model(helper.make_graph(nodes, "g", [], []))
+    assert set(nodes_behind(model, {"c": "lost"}, {"a"})) == {"Sqrt", "Add"}
+    assert set(nodes_behind(model, {"c": "lost"}, {"b"})) == {"Sqrt"}
+    assert nodes_behind(model, {"x": "lost"}, set()) == {}

@@ -4,10 +4,11 @@ from pathlib import Path
 import pytest
 
 from edgekit.errors import ProjectError, RecipeError
-from edgekit.planning.recipe import RECOMMENDED, find_recipe, recipe_of, shipped_recipes
+from edgekit.planning.recipe import RECOMMENDED, find_recipe, recipe_of, recipes_of, shipped_recipes
 from edgekit.project.project import Project, load_project
 from edgekit.steps.prune import Prune
 from edgekit.traits import Role
+from tests.conftest import FileProject
 
 
 def test_a_projects_own_steps_are_its_recipe(tiny: Project) -> None:
@@ -161,3 +162,12 @@ def test_options_beside_steps_and_options_that_are_no_tables_are_told(make_proje
         load_project(make_project({"[budgets]": "[options.train]\nepochs = 1\n\n[budgets]"}))
     with pytest.raises(ProjectError, match=r"'options\.\*' is \{'train': 5\}: expected table, got int"):
         named(make_project(name="other"), "[options]\ntrain = 5\n")
+
+
+def test_what_may_stand_in_for_the_recommended_recipe(file_project: FileProject) -> None:
+    project = file_project({"x": ("batch", 3)})
+    assert [each.name for each in recipes_of(project)] == ["int8", "int8-products", "float"]
+    assert [each.name for each in recipes_of(project.changed(recipe="int8"))] == ["int8"]
+    told = project.changed(options={"quantize": {"calibration": "entropy"}})
+    calibrations = [[getattr(step.step, "calibration", None) for step in each.steps] for each in recipes_of(told)]
+    assert calibrations == [[None, "entropy", None], [None, "entropy", None], [None, None]]

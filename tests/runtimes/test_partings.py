@@ -35,7 +35,7 @@ def test_a_fault_shows_where_it_is_and_not_behind(tmp_path: Path) -> None:
 
 
 def test_what_readers_get_counts_not_what_was_rounded(tmp_path: Path) -> None:
-    """256 levels over 1,000 leave next to nothing of a; what is behind it is right for what it got."""
+    """256 levels over 1,000 leave next to nothing of a, nor of what is made of that; what is behind is right."""
     rounded = [
         CHAIN[0],
         helper.make_node("QuantizeLinear", ["a", "s", "z"], ["q"]),
@@ -46,8 +46,28 @@ def test_what_readers_get_counts_not_what_was_rounded(tmp_path: Path) -> None:
     grid = {"one": ONE, "s": np.array(4, np.float32), "z": np.array(0, np.int8)}
     paths = saved(tmp_path / "a.onnx", CHAIN, one=ONE), saved(tmp_path / "b.onnx", rounded, **grid)
     noise = local_noise(*paths, (X,))
-    assert noise["a"] < 5
-    assert {name for name, found in noise.items() if found == np.inf} == {"x", "b", "c", "y"}
+    assert noise["a"] < 5 and noise["b"] < 5
+    assert {name for name, found in noise.items() if found == np.inf} == {"x", "c", "y"}
+
+
+def test_what_is_made_of_nothing_finite_is_the_fault_of_what_came_before(tmp_path: Path) -> None:
+    """Of variances that are rounded to 0 the reciprocal is infinite, and so is what is made of that."""
+    chain = [
+        helper.make_node("Mul", ["x", "x"], ["v"]),
+        helper.make_node("Reciprocal", ["v"], ["r"]),
+        helper.make_node("Mul", ["r", "one"], ["y"]),
+    ]
+    rounded = [
+        chain[0],
+        helper.make_node("QuantizeLinear", ["v", "s", "z"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d"]),
+        helper.make_node("Reciprocal", ["d"], ["r"]),
+        chain[2],
+    ]
+    grid = {"one": ONE, "s": np.array(0.1, np.float32), "z": np.array(0, np.int8)}
+    paths = saved(tmp_path / "a.onnx", chain, one=ONE), saved(tmp_path / "b.onnx", rounded, **grid)
+    noise = local_noise(*paths, (X,))
+    assert noise["v"] > 20 and noise["r"] == -np.inf and noise["y"] == np.inf
 
 
 def test_an_operator_that_is_gone_shows_at_the_next_tensor_that_both_have(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,28 +19,37 @@ SCHEME = {
 BATCHES = [(np.random.default_rng(seed).standard_normal((2, 3, 6, 6)).astype(np.float32),) for seed in range(3)]
 
 
+def quantize(
+    source: Path, batches: Watched, method: str = "minmax", kept: Sequence[str] = (), operators: str = "all"
+) -> None:
+    """To q.onnx beside the source, the ranges in ranges.json."""
+    output, ranges = source.with_name("q.onnx"), source.with_name("ranges.json")
+    quantized_statically(source, output, batches, SCHEME, method, operators, kept, ranges)
+
+
 @pytest.mark.parametrize("kept", [[], ["conv"]])
 def test_every_batch_calibrates_and_what_is_kept_stays_float(conv_model: Path, tmp_path: Path, kept: list[str]) -> None:
     model = load_model(conv_model)
     model.graph.node[0].name = "conv"
     save_model(model, tmp_path / "named.onnx")
     batches = Watched(iter(BATCHES), 6, Silent())
-    assert quantized_statically(tmp_path / "named.onnx", tmp_path / "q.onnx", batches, SCHEME, "minmax", kept) == 6
+    quantize(tmp_path / "named.onnx", batches, kept=kept)
+    assert batches.samples == 6
     (conv,) = (node for node in load_model(tmp_path / "q.onnx").graph.node if node.op_type == "Conv")
     assert (conv.input[1] == "kernel") == bool(kept)
 
 
-def test_what_the_quantizer_says_is_passed_on(conv_model: Path, tmp_path: Path) -> None:
+def test_what_the_quantizer_says_is_passed_on(conv_model: Path) -> None:
     batches = Watched(iter([(np.zeros((2, 9), np.float32),)]), 2, Silent())
     with pytest.raises(StepError, match="ONNX Runtime could not quantize the model: "):
-        quantized_statically(conv_model, tmp_path / "q.onnx", batches, SCHEME, "minmax", [])
+        quantize(conv_model, batches)
 
 
 def test_the_quantizer_does_not_talk_to_whoever_reads_our_output(
-    conv_model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    conv_model: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     batches = Watched(iter(BATCHES), 6, Silent())
-    quantized_statically(conv_model, tmp_path / "q.onnx", batches, SCHEME, "percentile", [])
+    quantize(conv_model, batches, "percentile")
     assert capfd.readouterr().out == ""
 
 
@@ -47,4 +57,18 @@ def test_the_quantizer_does_not_talk_to_whoever_reads_our_output(
 def test_a_last_batch_may_be_shorter(conv_model: Path, tmp_path: Path, method: str) -> None:
     uneven = [BATCHES[0], BATCHES[1], (BATCHES[2][0][:1],)]
     batches = Watched(iter(uneven), 5, Silent())
-    assert quantized_statically(conv_model, tmp_path / "q.onnx", batches, SCHEME, method, []) == 5
+    quantize(conv_model, batches, method)
+    assert batches.samples == 5
+    again = Watched(iter([]), 0, Silent())
+    first = (tmp_path / "q.onnx").read_bytes()
+    quantize(conv_model, again, method)
+    assert (tmp_path / "q.onnx").read_bytes() == first, "of the ranges that are there"
+
+
+@pytest.mark.parametrize(("operators", "pooled"), [("all", True), ("products", False)])
+def test_products_alone_leave_the_rest_in_floats(
+    conv_model: Path, tmp_path: Path, operators: str, pooled: bool
+) -> None:
+    quantize(conv_model, Watched(iter(BATCHES), 6, Silent()), operators=operators)
+    rounded = {node.input[0] for node in load_model(tmp_path / "q.onnx").graph.node if node.op_type == "QuantizeLinear"}
+    assert {"x", "f"} <= rounded and ("p" in rounded) == pooled
