@@ -9,7 +9,7 @@ TORCH := torch==2.13.0
 TORCHVISION := torchvision==0.28.0
 EMULATED := rpi3 rpi4 rpi5 rpi-zero2w arm64-generic x86-avx2
 
-.PHONY: demo test test-all test-numpy2 check quick fuzz benchmark clean
+.PHONY: demo test test-all test-numpy2 test-onnx-only test-wild onnx-only check quick fuzz benchmark benchmark-wild clean
 
 demo: .venv/training .venv/emulators
 	cd examples/digits && ../../$(BIN)/edgekit build --target rpi4
@@ -17,12 +17,27 @@ demo: .venv/training .venv/emulators
 test: check .venv/emulators
 	$(BIN)/pytest -n 2 -m "not slow"
 
-test-all: check .venv/emulators .venv/vision test-numpy2
+test-all: check .venv/emulators .venv/vision test-numpy2 onnx-only .venv-wild/test
 	$(BIN)/pytest -n 2
 
 # The other world: numpy 2 and the newest onnx, which the extras inc and tflite do not take.
 test-numpy2: .venv-numpy2/test .venv/emulators
 	.venv-numpy2/bin/pytest -n 2 -m "not slow"
+
+# Without torch and without the checkout: the wheel, built and installed anew.
+test-onnx-only: onnx-only .venv/emulators
+	$(BIN)/pytest tests/test_onnx_only.py
+
+onnx-only: .venv/dev
+	$(PYTHON) -m venv .venv-onnx-only
+	rm -rf .venv-onnx-only/dist
+	$(BIN)/python -m build --wheel --outdir .venv-onnx-only/dist .
+	.venv-onnx-only/bin/python -m pip install --quiet .venv-onnx-only/dist/*.whl
+	.venv-onnx-only/bin/python -m pip install --quiet --force-reinstall --no-deps .venv-onnx-only/dist/*.whl
+
+# Models that packages bring, built and run by the packages; benchmarks/wild.py measures all of them.
+test-wild: .venv/dev .venv-wild/test
+	$(BIN)/pytest tests/test_wild.py
 
 # The habit before every commit: what changed since the last one, in under a minute.
 quick: check
@@ -41,6 +56,9 @@ check: .venv/dev
 benchmark: .venv/training .venv/emulators
 	$(BIN)/python benchmarks/planning.py
 	$(BIN)/python benchmarks/digits.py
+
+benchmark-wild: .venv-wild/test .venv/emulators
+	.venv-wild/bin/python benchmarks/wild.py
 
 # torch first: anything that merely wants "torch" would take another build of it.
 .venv/torch:
@@ -67,9 +85,15 @@ benchmark: .venv/training .venv/emulators
 	.venv-numpy2/bin/python -m pip install --quiet --editable ".[training,test]"
 	touch $@
 
+.venv-wild/test: pyproject.toml
+	$(PYTHON) -m venv .venv-wild
+	.venv-wild/bin/python -m pip install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) "$(TORCH)"
+	.venv-wild/bin/python -m pip install --quiet --editable ".[wild]"
+	touch $@
+
 # Where the host cannot set them up, the build goes on and says which gates could not run.
 .venv/emulators: .venv/training
 	$(BIN)/edgekit setup $(EMULATED) && touch $@ || $(BIN)/edgekit doctor
 
 clean:
-	rm -rf .venv .venv-numpy2 .hypothesis .edgekit examples/*/.edgekit examples/*/dist
+	rm -rf .venv .venv-numpy2 .venv-onnx-only .venv-wild .hypothesis .edgekit examples/*/.edgekit examples/*/dist

@@ -8,10 +8,12 @@ from onnx import GraphProto, ModelProto, TensorProto, numpy_helper
 from edgekit.model.operators import graphs
 
 _SHIFT = 128
-_NO_ZERO_POINTS = {
-    "ConvInteger", "MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM",
-    "QAttention",
+_ZERO_POINTS = {
+    "QuantizeLinear": (2,), "DequantizeLinear": (2,),
+    "ConvInteger": (2, 3), "MatMulInteger": (2, 3), "MatMulIntegerToFloat": (4, 5),
 }  # fmt: skip
+"""Operators whose zero points may be left out, and where they stand."""
+_NO_ZERO_POINTS = {"DynamicQuantizeMatMul", "DynamicQuantizeLSTM", "QAttention"}
 
 
 def unsigned(model: ModelProto) -> ModelProto:
@@ -37,7 +39,7 @@ def _is_shiftable(graph: GraphProto) -> bool:
     ports = {value.type.tensor_type.elem_type for value in (*graph.input, *graph.output)}
     return TensorProto.INT8 not in ports and not any(
         node.op_type in _NO_ZERO_POINTS
-        or (node.op_type in ("QuantizeLinear", "DequantizeLinear") and len(node.input) < 3)
+        or any(place >= len(node.input) or not node.input[place] for place in _ZERO_POINTS.get(node.op_type, ()))
         or any(each.name in ("to", "output_dtype") and each.i == TensorProto.INT8 for each in node.attribute)
         for node in graph.node
     )

@@ -128,7 +128,6 @@ class Quantize(Step):
                 **scheme,
                 "calibration": self.calibration,
                 "calibration_samples": batches.samples,
-                "operators": self.operators,
                 "kept_float": {name: kept[name] for name in sorted(kept)},
                 "signal_to_noise_db": held.outputs,
                 "lost_parts": held.lost_parts,

@@ -45,6 +45,37 @@ def test_every_number_stands_for_what_it_stood_for() -> None:
     assert TensorProto.INT8 not in kinds and TensorProto.INT8 in {each.data_type for each in model.graph.initializer}
 
 
+@pytest.mark.parametrize("kind", ["MatMulInteger", "MatMulIntegerToFloat"])
+def test_products_with_zero_points_are_shifted(kind: str) -> None:
+    """As attention's products between two activations are."""
+    random = np.random.default_rng(0)
+    numbers = [
+        ("w", random.integers(-128, 128, (8, 4)).astype(np.int8)), ("s", np.array(0.05, np.float32)),
+        ("zx", np.array(-7, np.int8)), ("zw", np.array(3, np.int8)),
+    ]  # fmt: skip
+    quantized = helper.make_node("QuantizeLinear", ["x", "s", "zx"], ["q"])
+    if kind == "MatMulInteger":
+        product = helper.make_node(kind, ["q", "w", "zx", "zw"], ["y"])
+    else:
+        product = helper.make_node(kind, ["q", "w", "s", "s", "zx", "zw"], ["y"], domain="com.microsoft")
+    given = TensorProto.INT32 if kind == "MatMulInteger" else TensorProto.FLOAT
+    ports = (
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, None)],
+        [helper.make_tensor_value_info("y", given, None)],
+    )
+    graph = helper.make_graph([quantized, product], "g", *ports, [numpy_helper.from_array(a, n) for n, a in numbers])
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=9)
+    x = (random.standard_normal((5, 8)) / 4).astype(np.float32)
+    q = np.clip(np.round(x / np.float32(0.05)) - 7, -128, 127).astype(int)
+    exact = (q + 7) @ (numbers[0][1].astype(int) - 3)
+    shifted = unsigned(model)
+    assert TensorProto.INT8 not in {each.data_type for each in shifted.graph.initializer}
+    running = onnxruntime.InferenceSession(shifted.SerializeToString(), providers=["CPUExecutionProvider"])
+    (y,) = running.run(None, {"x": x})
+    assert np.allclose(y, exact if kind == "MatMulInteger" else exact * 0.05**2, rtol=1e-5, atol=1e-5)
+
+
 def small(nodes: list[onnx.NodeProto], port: int = TensorProto.FLOAT) -> onnx.ModelProto:
     (x, y) = (helper.make_tensor_value_info(name, port, None) for name in "xy")
     constants = [
@@ -60,6 +91,7 @@ def small(nodes: list[onnx.NodeProto], port: int = TensorProto.FLOAT) -> onnx.Mo
         small([helper.make_node("Add", ["x", "w"], ["y"])], TensorProto.INT8),
         small([helper.make_node("DequantizeLinear", ["w", "s"], ["y"])]),
         small([helper.make_node("MatMulInteger", ["x", "w"], ["y"])], TensorProto.UINT8),
+        small([helper.make_node("MatMulInteger", ["x", "w", "", "w"], ["y"])], TensorProto.UINT8),
         small([helper.make_node("QuantizeLinear", ["x", "s", ""], ["y"], output_dtype=TensorProto.INT8)]),
         small([helper.make_node("Cast", ["x"], ["y"], to=TensorProto.INT8)]),
     ],

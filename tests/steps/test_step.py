@@ -1,4 +1,7 @@
+import re
+import tomllib
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +47,13 @@ def test_a_wrong_step_or_option_is_told(use: str, options: dict[str, object], to
     assert told in raised.value.message
     assert "recipe, step 1" in raised.value.message
     assert hint in raised.value.hint
+
+
+@pytest.mark.parametrize("name", ["simplify", "quantize", "weight-only", "fuse"])
+def test_steps_on_files_need_no_extra(name: str) -> None:
+    told = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["dependencies"]
+    installed = {re.split("[<>=!~ ]", each)[0] for each in told}
+    assert set(Step.registry[name].contract.packages) <= installed
 
 
 def test_a_step_sees_only_the_fields_of_the_target_that_it_declares() -> None:
