@@ -1,8 +1,10 @@
 """ONNX files read, checked and written."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import onnx
+import onnx.shape_inference
 from onnx import ModelProto, external_data_helper
 
 from edgekit.errors import ModelError, first_line
@@ -24,6 +26,7 @@ def load_model(path: Path) -> ModelProto:
     model = _read(path)
     _take_weights_in(model, path)
     _check_divisors(model, path)
+    _infer_outputs(model)
     try:
         # The checker knows only the standard domains: a fused graph is checked by the runtime that loads it.
         if all(each.domain in ("", "ai.onnx", "ai.onnx.ml") for each in model.opset_import):
@@ -100,6 +103,17 @@ def _check_divisors(model: ModelProto, path: Path) -> None:
                 raise ModelError(
                     f"{path} is not a valid ONNX model: {attribute.name} is {min(values)}", "export it again"
                 )
+
+
+def _infer_outputs(model: ModelProto) -> None:
+    """Give outputs the shapes that can be inferred where the file tells none: runtimes do without, the checker not."""
+    bare = [each for each in model.graph.output if not each.type.tensor_type.HasField("shape")]
+    if not bare:
+        return
+    with suppress(Exception):  # of onnx's C++ core, without a base class
+        inferred = {each.name: each for each in onnx.shape_inference.infer_shapes(model).graph.output}
+        for each in bare:
+            each.CopyFrom(inferred[each.name])
 
 
 def strip_annotations(path: Path, source: Path | None = None) -> None:

@@ -44,6 +44,15 @@ def test_a_division_by_zero_in_a_damaged_file_is_refused(conv_model: Path, name:
         inspected(conv_model)
 
 
+def test_outputs_without_shapes_are_inferred(conv_model: Path) -> None:
+    """Runtimes load such files."""
+    model = onnx.load(conv_model)
+    model.graph.output[0].type.tensor_type.ClearField("shape")
+    onnx.save(model, conv_model)
+    (output,) = load_model(conv_model).graph.output
+    assert [each.dim_param or each.dim_value for each in output.type.tensor_type.shape.dim] == ["batch", 5]
+
+
 @pytest.mark.parametrize("message", ["", "\n", "field 'name' is wrong\n\nand more"])
 def test_a_checker_without_words_is_understood(conv_model: Path, monkeypatch: pytest.MonkeyPatch, message: str) -> None:
     def check(_: onnx.ModelProto) -> None:
