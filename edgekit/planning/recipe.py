@@ -152,7 +152,8 @@ def _lacking(recipe: Recipe, name: str, role: Role | None, where: str) -> tuple[
 
 def shipped_recipes() -> dict[str, Path]:
     """The recipes that come with edgekit, by name."""
-    return {path.stem: path for path in sorted(Path(__file__).with_name("recipes").glob("*.toml"))}
+    found = Path(__file__).with_name("recipes").glob("*.toml")
+    return {path.stem: path for path in sorted(found, key=lambda each: each.stem)}
 
 
 def find_recipe(name: str, root: Path) -> Recipe:

@@ -56,6 +56,10 @@ def recipe_report(judged: Judgement) -> list[RenderableType]:
     for name, meaning in told.items():
         meanings.add_row(name, escape(meaning))
     about = [escape(judged.recipe.about)] if judged.recipe.about else []
+    if judged.recipe.otherwise:
+        about.append(
+            f"Not asked for by name, and failing or losing too much: {escape(judged.recipe.otherwise)} instead."
+        )
     return [
         *about,
         rows,
