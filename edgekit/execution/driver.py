@@ -24,7 +24,7 @@ from edgekit.traits import FILE_ENTRY, MODULE_ENTRY, Data, Facts, Format, Role, 
 
 if TYPE_CHECKING:
     from edgekit.arrays import Array
-    from edgekit.metrics.similarity import Sampled
+    from edgekit.metrics.named import Sampled
 
 _OBSERVABLE = frozenset({Format.ONNX, Trait.FLOAT, Trait.INTEGER, Trait.PORTABLE, Trait.FOLDED})
 _SCORES = "scores.npy"

@@ -12,7 +12,8 @@ from edgekit.data.batching import Axes, batch_axes, joined
 from edgekit.data.split import Split
 from edgekit.data.trees import Tree, joined_trees
 from edgekit.metrics.metric import chance_value, comparing_score, item_scores, metric_value
-from edgekit.metrics.similarity import Sampled, chance_similarity, similarities, similarity
+from edgekit.metrics.named import Sampled
+from edgekit.metrics.similarity import chance_similarity, similarities
 from edgekit.model.feeding import Feeding, feeding_of
 from edgekit.model.ports import inputs_of
 from edgekit.model.reading import load_model
@@ -55,7 +56,7 @@ def file_evaluation(
         found = judged(project, running.joined(parts), joined_trees(targets))
     else:
         chance = chance_similarity(score, given, reference, project.seed)
-        found = Evaluation(similarity(score, given, reference), None, chance)
+        found = Evaluation(score(given, reference), None, chance)
     return replace(found, similarity=similarities(given, reference))
 
 

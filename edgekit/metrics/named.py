@@ -12,8 +12,10 @@ from edgekit.errors import DataError
 _TOP = 5
 
 
-Score = Callable[[Arrays, Arrays], float]
-"""Of a model's outputs for one sample, against those of the float model."""
+Sampled = Sequence[Arrays]
+"""A model's outputs for one sample each, without an axis of samples: they may be of different shapes."""
+Score = Callable[[Sampled, Sampled], float]
+"""Of a model's outputs, against those of the float model."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +71,23 @@ def _mean_share(predicted: Array, labels: Array, share: Callable[[float, float],
     return 100.0 * float(np.mean(shares))
 
 
-def _cosine(given: Arrays, expected: Arrays) -> float:
-    """Of all values; of several outputs the lowest."""
-    pairs = [pair for pair in zip(given, expected, strict=True) if pair[0].dtype.kind == "f"]
-    if not pairs:
+def _cosine(given: Sampled, expected: Sampled) -> float:
+    """The mean over the samples; where an output is one value, which has no direction, of all samples' at once. Of
+    several outputs the lowest."""
+    outputs = [
+        [*zip(*pair, strict=True)] for pair in zip(zip(*given, strict=True), zip(*expected, strict=True), strict=True)
+    ]
+    floats = [pairs for pairs in outputs if pairs[0][0].dtype.kind == "f"]
+    if not floats:
         raise DataError("cosine compares floats, and no output is one", 'compare labels: metric = "agreement"')
-    return min(_cosine_of(*pair) for pair in pairs)
+    return min(_mean_cosine(pairs) for pairs in floats)
+
+
+def _mean_cosine(pairs: Sequence[tuple[Array, Array]]) -> float:
+    if all(each.size == 1 for pair in pairs for each in pair):
+        a, b = (np.concatenate([each.ravel() for each in side]) for side in zip(*pairs, strict=True))
+        return _cosine_of(a, b)
+    return float(np.mean([_cosine_of(*pair) for pair in pairs]))
 
 
 def _cosine_of(given: Array, expected: Array) -> float:
@@ -90,17 +103,20 @@ def _cosine_of(given: Array, expected: Array) -> float:
     return float(a @ b / size) if size > 0 else 0.0
 
 
-def _agreement(given: Arrays, expected: Arrays) -> float:
-    """100 for the same largest logit, or the same integers; else 0."""
-    first, wanted = given[0], expected[0]
-    if first.dtype.kind == "f":
-        if first.ndim != 1 or len(first) < 2:
-            raise DataError(
-                f"agreement takes logits (classes,) for one sample; the first output is {first.shape}",
-                'compare values: metric = "cosine"',
-            )
-        return 100.0 * (first.shape == wanted.shape and bool(first.argmax() == wanted.argmax()))
-    return 100.0 * np.array_equal(first, wanted)
+def _agreement(given: Sampled, expected: Sampled) -> float:
+    """The share of samples with the same largest logit, or the same integers."""
+    return 100.0 * float(np.mean([_agree(one[0], other[0]) for one, other in zip(given, expected, strict=True)]))
+
+
+def _agree(given: Array, expected: Array) -> bool:
+    if given.dtype.kind != "f":
+        return np.array_equal(given, expected)
+    if given.ndim != 1 or len(given) < 2:
+        raise DataError(
+            f"agreement takes logits (classes,) for one sample; the first output is {given.shape}",
+            'compare values: metric = "cosine"',
+        )
+    return given.shape == expected.shape and bool(given.argmax() == expected.argmax())
 
 
 def _logits(outputs: Sequence[Array], labels: Any) -> Array:

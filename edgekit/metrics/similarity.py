@@ -1,18 +1,15 @@
 """How alike two models' outputs are, sample by sample: samples may be of different shapes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 
 import numpy as np
 
-from edgekit.arrays import Array, Arrays
+from edgekit.arrays import Array
 from edgekit.errors import DataError
-from edgekit.metrics.named import NAMED, Score
+from edgekit.metrics.named import NAMED, Sampled, Score
 
 _DEALT = 3
-
-Sampled = Sequence[Arrays]
-"""A model's outputs for one sample each, without an axis of samples."""
 
 
 def similarities(given: Sampled, expected: Sampled) -> dict[str, float]:
@@ -21,13 +18,8 @@ def similarities(given: Sampled, expected: Sampled) -> dict[str, float]:
     for name, metric in NAMED.items():
         if metric.score:
             with suppress(DataError):
-                found[name] = similarity(metric.score, given, expected)
+                found[name] = metric.score(given, expected)
     return found
-
-
-def similarity(score: Score, given: Sampled, expected: Sampled) -> float:
-    """The mean over the samples. Raises DataError for outputs that cannot be so compared."""
-    return float(np.mean([score(*pair) for pair in zip(given, expected, strict=True)]))
 
 
 def chance_similarity(score: Score, given: Sampled, expected: Sampled, seed: int) -> float | None:
@@ -47,7 +39,7 @@ def chance_similarity(score: Score, given: Sampled, expected: Sampled, seed: int
         ]
         if not dealt:
             return None
-        values.append(similarity(score, *zip(*dealt, strict=True)))
+        values.append(score(*zip(*dealt, strict=True)))
     return max(values)
 
 

@@ -170,13 +170,12 @@ def _value(
     """The metric of what the deployed model gave for all feeds."""
     from edgekit.metrics.evaluation import Running, file_outputs
     from edgekit.metrics.metric import comparing_score, metric_value
-    from edgekit.metrics.similarity import similarity
 
     running = Running.of(deployed.path, exact=True, sample=samples.first)
     parts = [*zip(zip(*given, strict=True), samples.counts, strict=True)]
     score = comparing_score(project)
     if score:
-        return similarity(score, running.sampled(parts), file_outputs(reference.path, split))
+        return score(running.sampled(parts), file_outputs(reference.path, split))
     return metric_value(project, running.joined(parts), samples.targets)
 
 

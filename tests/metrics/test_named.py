@@ -19,7 +19,7 @@ def value(name: str, given: Any, targets: Any) -> float:
 def score(name: str, given: Any, expected: Any) -> float:
     score_of = NAMED[name].score
     assert score_of is not None
-    return score_of(tuple(given), tuple(expected))
+    return score_of([tuple(given)], [tuple(expected)])
 
 
 def test_of_classes() -> None:
@@ -49,6 +49,18 @@ def test_cosine_is_of_the_lowest_output() -> None:
         score("cosine", [LABELS], [LABELS])
     with pytest.raises(DataError, match="an output is"):
         score("cosine", [a], [a[:1]])
+
+
+def test_cosine_of_single_values_is_of_all_samples_at_once() -> None:
+    """Of a probability alone it would be 1 whatever it is."""
+    cosine = NAMED["cosine"].score
+    assert cosine is not None
+    given, expected = ([(np.array([value]),) for value in values] for values in ([1.0, 0.0, 1.0], [1.0, 1.0, 0.0]))
+    assert cosine(given, expected) == pytest.approx(0.5) and cosine(given, given) == 1
+    several = [(np.array([3.0, 4.0]), each) for (each,) in given]
+    assert cosine(
+        several, [(first, each) for (first, _), (each,) in zip(several, expected, strict=True)]
+    ) == pytest.approx(0.5)
 
 
 def test_agreement_is_of_the_largest_logit_or_of_integers() -> None:
