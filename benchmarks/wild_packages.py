@@ -174,21 +174,26 @@ def _speaker() -> wild_inputs.Speaker:
     return wild_inputs.Speaker()
 
 
+@cache
+def _recording(seed: int) -> Any:
+    """Both files hear the same: what the voice said before changes how it says the next."""
+    return wild_inputs.recording(_speaker(), seed)
+
+
 def _curves(own: Path, path: Path, seeds: Sequence[int]) -> Any:
     """The speech curves of recordings, one behind the other, with `path` in the place of the package's `own`."""
     import torch
     from silero_vad.sequence_vad import SileroVADSequence
     from silero_vad.utils_vad import OnnxWrapper
 
-    speaker = _speaker()
     curves = []
     if "sequence" in own.name:
         whole = SileroVADSequence(str(path))
-        curves = [whole.audio_forward(wild_inputs.recording(speaker, seed)) for seed in seeds]
+        curves = [whole.audio_forward(_recording(seed)) for seed in seeds]
         return np.concatenate(curves)
     stream = OnnxWrapper(str(path), force_onnx_cpu=True)
     for seed in seeds:
         stream.reset_states()
-        sound = torch.from_numpy(wild_inputs.recording(speaker, seed))
+        sound = torch.from_numpy(_recording(seed))
         curves.append([float(stream(sound[at : at + 512], wild_inputs.RATE)) for at in range(0, len(sound) - 511, 512)])
     return np.concatenate(curves)
