@@ -184,31 +184,31 @@ class _Builder:
         self.driver = Driver(project, progress, splits)
 
     def target_build(self, target: Target, tries: Sequence[_Try]) -> TargetBuild:
-        """By the first of the recipes that neither fails nor loses more than is allowed, else by the last."""
+        """By the first of the recipes that neither fails nor loses more than is allowed, else by the last. What fails
+        in a step that the next one takes, too, is raised."""
         passed_over: list[PassedOver] = []
-        for number, each in enumerate(tries, start=1):
-            recipe, is_last = each.plan.recipe, number == len(tries)
+        for tried, following in zip(tries, [*tries[1:], None], strict=True):
+            done: dict[int, StepRun] = {}
             try:
-                made = self._made(each.plan, target)
+                made = self._made(tried.plan, target, done)
+                why = self._loss(target, made.candidates)
             except (StepError, ModelError) as error:
-                if is_last:
+                if following is None or _share(tried.plan, following.plan, len(done) + 1):
                     raise
                 why = error.message
-            else:
-                why = "" if is_last else self._loss(target, made.candidates)
-                if not why:
-                    return self._packed(target, each, made, passed_over)
-            passed_over.append(PassedOver(recipe, why))
-            self.progress.note(f"recipe {tries[number].plan.recipe} in the place of {recipe}: {why}")
-        raise AssertionError("a build has a recipe")
+            if following is None or not why:
+                break
+            passed_over.append(PassedOver(tried.plan.recipe, why))
+            self.progress.note(f"recipe {following.plan.recipe} in the place of {tried.plan.recipe}: {why}")
+        return self._packed(target, tried, made, passed_over)
 
     def _loss(self, target: Target, candidates: Candidates) -> str:
         """By how much the metric lies below what the budgets allow; empty where it does not."""
         gates = metric_gates(self.project, target, candidates)
         return "; ".join(f"{gate.name}: {gate.detail}" for gate in gates if gate.status is Status.FAILED)
 
-    def _made(self, plan: Plan, target: Target) -> _Made:
-        done: dict[int, StepRun] = {}
+    def _made(self, plan: Plan, target: Target, done: dict[int, StepRun]) -> _Made:
+        """Run the steps; `done` holds those that are, by their index, whatever comes after."""
         for planned in plan.order():
             done[planned.index] = self.driver.step_run(target, planned, done, len(plan.steps))
         runs = tuple(done[each.index] for each in plan.steps)
@@ -304,6 +304,11 @@ class _Builder:
             key, judged, lambda: self.progress.note("waiting for another build that verifies")
         )
         return entry, verdict_from_json(entry.record)
+
+
+def _share(plan: Plan, other: Plan, count: int) -> bool:
+    """Whether both begin with the same steps, so many."""
+    return [each.step for each in plan.order()[:count]] == [each.step for each in other.order()[:count]]
 
 
 def _lineage(run: StepRun) -> Lineage:

@@ -14,12 +14,14 @@ from PIL import Image
 
 from edgekit.building import Build, build
 from edgekit.data.splits import Splits
-from edgekit.errors import PlanError
+from edgekit.errors import PlanError, StepError
 from edgekit.execution.surveys import surveyed
 from edgekit.planning.recipe import recipe_of
 from edgekit.progress import Silent
 from edgekit.project.from_file import file_project
 from edgekit.project.project import load_project
+from edgekit.steps.simplify import Simplify
+from edgekit.steps.step import Outcome
 from edgekit.target import find_target
 from edgekit.traits import Role
 from edgekit.verdict.gates import Status
@@ -217,3 +219,18 @@ def test_what_lies_inside_control_flow_stays_float_and_says_so(images: Path, tmp
     assert done.returncode == 0, done.stderr
     told = " ".join(done.stdout.split())
     assert "recipe float in the place of int8: nothing here can be in integers: the network lies inside If" in told
+
+
+def test_what_fails_in_a_step_of_all_recipes_is_raised_once(
+    conv_model: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = []
+
+    def failing(self: Simplify, *_: object) -> Outcome:
+        runs.append(self)
+        raise StepError("it is broken", "mend it")
+
+    monkeypatch.setattr(Simplify, "run", failing)
+    with pytest.raises(StepError, match="it is broken"):
+        built(conv_model, images)
+    assert len(runs) == 1

@@ -12,7 +12,8 @@ from edgekit.metrics.named import NAMED, Named, Score, right_labels
 from edgekit.project.entrypoints import blamed, entry_function
 from edgekit.project.project import Project, is_function
 
-_DEALT = 3
+DEALT = 3
+"""How often targets are dealt out in another order to see what luck reaches."""
 
 
 def metric_value(project: Project, outputs: Sequence[Array], targets: Any) -> float:
@@ -47,7 +48,7 @@ def named_metric(project: Project) -> Named:
 
 
 def comparing_score(project: Project) -> Score | None:
-    """What the metric compares with the float model, sample by sample; None where it takes labels."""
+    """How the metric compares with the float model; None where it takes labels."""
     return None if is_function(project.metric) else named_metric(project).score
 
 
@@ -63,7 +64,7 @@ def chance_value(project: Project, outputs: Sequence[Array], targets: Any, value
         return 100.0 * (share + 2.0 * float(np.sqrt(share * (1.0 - share) / count)))
     random = np.random.default_rng(project.seed)
     dealt_values = []
-    for _ in range(_DEALT):
+    for _ in range(DEALT):
         order = random.permutation(count)
         dealt_values.append(metric_value(project, outputs, mapped(lambda each, order=order: each[order], targets)))
     return None if set(dealt_values) == {value} else max(dealt_values)

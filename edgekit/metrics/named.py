@@ -74,9 +74,8 @@ def _mean_share(predicted: Array, labels: Array, share: Callable[[float, float],
 def _cosine(given: Sampled, expected: Sampled) -> float:
     """The mean over the samples; where an output is one value, which has no direction, of all samples' at once. Of
     several outputs the lowest."""
-    outputs = [
-        [*zip(*pair, strict=True)] for pair in zip(zip(*given, strict=True), zip(*expected, strict=True), strict=True)
-    ]
+    sides = (zip(*each, strict=True) for each in (given, expected))
+    outputs = [[*zip(*both, strict=True)] for both in zip(*sides, strict=True)]
     floats = [pairs for pairs in outputs if pairs[0][0].dtype.kind == "f"]
     if not floats:
         raise DataError("cosine compares floats, and no output is one", 'compare labels: metric = "agreement"')

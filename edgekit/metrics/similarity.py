@@ -7,9 +7,8 @@ import numpy as np
 
 from edgekit.arrays import Array
 from edgekit.errors import DataError
+from edgekit.metrics.metric import DEALT
 from edgekit.metrics.named import NAMED, Sampled, Score
-
-_DEALT = 3
 
 
 def similarities(given: Sampled, expected: Sampled) -> dict[str, float]:
@@ -30,7 +29,7 @@ def chance_similarity(score: Score, given: Sampled, expected: Sampled, seed: int
         alike.setdefault(tuple(each.shape for each in outputs), []).append(number)
     random = np.random.default_rng(seed)
     values = []
-    for _ in range(_DEALT):
+    for _ in range(DEALT):
         dealt = [
             (given[number], expected[other])
             for numbers in alike.values()

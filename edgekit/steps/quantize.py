@@ -215,10 +215,8 @@ def _held(source: Path, path: Path, inputs: "Arrays") -> _Held:
             if told := lost_parts(left, right):
                 parts[port.name] = told
     rounded = {node.input[0] for node in quantized.graph.node if node.op_type == "QuantizeLinear"}
-    noises: dict[str, float] = {}
     suspicious = any(noise is not None and noise < _SUSPICIOUS for noise in outputs.values())
-    if parts or suspicious:
-        noises = local_noise(source, path, inputs)
+    noises = local_noise(source, path, inputs) if parts or suspicious else {}
     makers = {name: node.op_type for node in model.graph.node for name in node.output}
 
     def below(limit: float) -> dict[str, str]:
@@ -233,10 +231,11 @@ def _held(source: Path, path: Path, inputs: "Arrays") -> _Held:
 
     lost = nodes_beside(model, {name: f"parts lost: {told}" for name, told in parts.items()})
     parted = below(_PARTED)
-    remedies = [lost_clipping(model, quantized), lost, around(parted)]
+    around_parted = around(parted)
+    remedies = [lost_clipping(model, quantized), lost, around_parted]
     if suspicious:
         remedies += [around(below(limit)) for limit in _NOISY]
-    return _Held(outputs, parts, parted, tuple(remedies), frozenset(around(parted)))
+    return _Held(outputs, parts, parted, tuple(remedies), frozenset(around_parted))
 
 
 def _check_quantized(model: "ModelProto", kept: Mapping[str, str]) -> None:

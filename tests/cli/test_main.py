@@ -17,6 +17,8 @@ def test_help_lists_every_command(run_edgekit: Run) -> None:
         "explain",
         "recipes",
         "build",
+        "simplify",
+        "quantize",
         "bench",
         "inspect",
         "targets",
