@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.artifact import Artifact
-from edgekit.bundle.manifest import Lineage
+from edgekit.bundle.manifest import Lineage, Origin
 from edgekit.data.splits import Splits
 from edgekit.errors import EmulatorError, ModelError, PlanError, StepError, TargetError, did_you_mean
 from edgekit.execution.cache import Entry
@@ -113,12 +113,17 @@ def build(project: Project, targets: Sequence[Target], progress: Progress, allow
     """Build a project for each target. What was done before, here or for another target, is taken from the cache.
 
     Raises PlanError before any work when the recipe's order is impossible, or when it is unwise (a finding of severity
-    error) and the finding's code is not `allowed`; and the error of the step that fails.
+    error) and the finding's code is not `allowed`; StorageError where the bundle of another model file would be
+    replaced; and the error of the step that fails.
     """
+    from edgekit.bundle.pack import check_place
+
     recipes = recipes_of(project)
     plans = [plan_of(each, project.roles, project.entry_facts) for each in recipes]
     interactions = interactions_of(project)
     _check_codes(allowed, interactions)
+    for target in targets:
+        check_place(project, target)
     splits = Splits(project)
     project = judged_project(project, splits)
     builder = _Builder(project, splits, progress)
@@ -224,21 +229,18 @@ class _Builder:
 
         candidates = made.candidates
         entry, verdict = self._verdict(target, candidates)
-        bundle = packed(
-            self.project,
-            target,
-            tried.plan.recipe,
-            candidates.deployed.path,
-            entry.folder / "golden.npz",
-            [_lineage(run) for run in made.runs],
-            verdict,
-            candidates.deployed.metric,
-            candidates.reference.metric,
-            self.driver.data.assumed,
-            [each.to_json() for each in tried.findings],
-            self._preprocessing(),
-            [asdict(each) for each in passed_over],
+        origin = Origin(
+            recipe=tried.plan.recipe,
+            passed_over=[asdict(each) for each in passed_over],
+            lineage=[_lineage(run) for run in made.runs],
+            findings=[each.to_json() for each in tried.findings],
+            preprocessing=self._preprocessing(),
+            assumed=self.driver.data.assumed,
+            verdict=verdict,
+            value=candidates.deployed.metric,
+            reference_value=candidates.reference.metric,
         )
+        bundle = packed(self.project, target, candidates.deployed.path, entry.folder / "golden.npz", origin)
         models = (candidates.deployed, candidates.float_student, candidates.reference)
         sizes = [each.path.stat().st_size for each in models]
         return TargetBuild(

@@ -14,7 +14,7 @@ from PIL import Image
 
 from edgekit.building import Build, build
 from edgekit.data.splits import Splits
-from edgekit.errors import PlanError, StepError
+from edgekit.errors import PlanError, StepError, StorageError
 from edgekit.execution.surveys import surveyed
 from edgekit.planning.recipe import recipe_of
 from edgekit.progress import Silent
@@ -99,6 +99,20 @@ def test_the_second_build_and_the_written_project_come_from_the_cache(
     assert "every step came from the cache" in again.stdout
     planned = run_edgekit("plan", "-C", tmp_path)
     assert planned.returncode == 0 and "recipe int8" in planned.stdout
+
+
+def test_the_bundle_of_another_model_is_not_replaced(conv_model: Path, images: Path, tmp_path: Path) -> None:
+    beside = conv_model.with_name("other.onnx")
+    beside.write_bytes(conv_model.read_bytes())
+    bundle = built(conv_model, images, folder=tmp_path).targets[0].bundle
+    told = (bundle / "manifest.json").read_text()
+    with pytest.raises(StorageError, match=f"holds the bundle of {conv_model.stem}") as found:
+        built(beside, images, folder=tmp_path)
+    assert "-C DIR" in found.value.hint and (bundle / "manifest.json").read_text() == told
+    assert built(conv_model, images, folder=tmp_path).targets[0].bundle == bundle, "its own is"
+    (bundle / "manifest.json").write_text("torn")
+    with pytest.raises(StorageError, match="cannot be read"):
+        built(conv_model, images, folder=tmp_path)
 
 
 def test_options_for_a_file_want_one(run_edgekit: Run, conv_model: Path, tmp_path: Path) -> None:

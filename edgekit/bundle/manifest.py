@@ -17,6 +17,7 @@ from edgekit.traits import Fidelity
 from edgekit.verdict.verify import Verdict
 
 SCHEMA = 1
+MANIFEST = "manifest.json"
 
 _TOOLS = ("torch", "torch-pruning", "onnx", "onnxscript", "onnxruntime", "onnxsim", "onnxslim", "numpy")
 
@@ -35,22 +36,32 @@ class Lineage:
     warning: str
 
 
+@dataclass(frozen=True)
+class Origin:
+    """How a model was made and judged: what the manifest tells that its files do not show."""
+
+    recipe: str
+    passed_over: Sequence[dict[str, Any]]
+    """The recipes that were tried before, and why each was left."""
+    lineage: Sequence[Lineage]
+    findings: Sequence[dict[str, Any]]
+    preprocessing: dict[str, Any]
+    assumed: Sequence[str]
+    """Data that the project does not declare."""
+    verdict: Verdict
+    value: float
+    """The model's metric on the machine that built it, as is the next."""
+    reference_value: float
+
+
 def manifest(
     project: Project,
     target: Target,
-    recipe: str,
-    lineage: Sequence[Lineage],
-    verdict: Verdict,
-    value: float,
-    reference_value: float,
+    origin: Origin,
     inputs: Sequence[tuple[Port, dict[str, Any]]],
     outputs: Sequence[tuple[Port, dict[str, Any]]],
-    assumed: Sequence[str],
-    findings: Sequence[dict[str, Any]],
-    preprocessing: dict[str, Any],
-    passed_over: Sequence[dict[str, Any]],
-    folder: Path,
     golden: dict[str, Any],
+    folder: Path,
 ) -> dict[str, Any]:
     """The manifest of a bundle whose files lie in `folder`, all but the manifest itself."""
     return {
@@ -58,21 +69,21 @@ def manifest(
         "edgekit": __version__,
         "project": project.name,
         "target": target.to_json(),
-        "recipe": recipe,
-        "passed_over": list(passed_over),
+        "recipe": origin.recipe,
+        "passed_over": list(origin.passed_over),
         "seed": project.seed,
-        "passed": verdict.passed,
+        "passed": origin.verdict.passed,
         "model": {"file": "model.onnx", "format": "onnx", "inputs": _ports(inputs), "outputs": _ports(outputs)},
-        "preprocessing": preprocessing,
+        "preprocessing": origin.preprocessing,
         "metric": {
             "name": project.metric,
-            "value": value,
-            "reference_value": reference_value,
+            "value": origin.value,
+            "reference_value": origin.reference_value,
             "fidelity": Fidelity.NATIVE,
         },
-        "gates": [gate.to_json() for gate in verdict.gates],
-        "warnings": list(verdict.warnings),
-        "measurements": [each.to_json() for each in verdict.measurements],
+        "gates": [gate.to_json() for gate in origin.verdict.gates],
+        "warnings": list(origin.verdict.warnings),
+        "measurements": [each.to_json() for each in origin.verdict.measurements],
         "golden": golden,
         "lineage": [
             {
@@ -85,12 +96,12 @@ def manifest(
                 "warning": each.warning,
                 "notes": each.notes,
             }
-            for each in lineage
+            for each in origin.lineage
         ],
-        "findings": list(findings),
-        "assumed_unchanged": list(assumed),
+        "findings": list(origin.findings),
+        "assumed_unchanged": list(origin.assumed),
         "tools": tool_versions(),
-        "files": {path.name: sha256_of_file(path) for path in sorted(folder.iterdir()) if path.name != "manifest.json"},
+        "files": {path.name: sha256_of_file(path) for path in sorted(folder.iterdir()) if path.name != MANIFEST},
     }
 
 

@@ -1,5 +1,6 @@
 """dist/<target>/: written beside, then put in place at once."""
 
+import json
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -11,31 +12,29 @@ from filelock import FileLock
 from onnx import ModelProto, numpy_helper
 
 from edgekit.bundle.csource import PortSource, c_sources
-from edgekit.bundle.manifest import Lineage, manifest, safe_file_name
-from edgekit.errors import storage_errors
+from edgekit.bundle.manifest import MANIFEST, Origin, manifest, safe_file_name
+from edgekit.errors import StorageError, storage_errors
 from edgekit.files import write_json
 from edgekit.model.ports import Port, inputs_of, outputs_of
 from edgekit.model.reading import load_model
 from edgekit.project.project import Project
 from edgekit.target import Target
-from edgekit.verdict.verify import Verdict
 
 
-def packed(
-    project: Project,
-    target: Target,
-    recipe: str,
-    model: Path,
-    golden: Path,
-    lineage: Sequence[Lineage],
-    verdict: Verdict,
-    value: float,
-    reference_value: float,
-    assumed: Sequence[str],
-    findings: Sequence[dict[str, Any]],
-    preprocessing: dict[str, Any],
-    passed_over: Sequence[dict[str, Any]],
-) -> Path:
+def check_place(project: Project, target: Target) -> None:
+    """Raises StorageError where the bundle of another model lies: those of one folder would replace each other."""
+    folder = project.dist_folder / target.id
+    if project.model_file is None or not (folder / MANIFEST).is_file():
+        return
+    try:
+        there = json.loads((folder / MANIFEST).read_bytes())["project"]
+    except (OSError, ValueError, LookupError, TypeError):
+        there = "something that cannot be read"
+    if there != project.name:
+        raise StorageError(f"{folder} holds the bundle of {there}", "move it away, or leave this one elsewhere: -C DIR")
+
+
+def packed(project: Project, target: Target, model: Path, golden: Path, origin: Origin) -> Path:
     """Write the bundle of a target and return its folder; an older one is replaced whole."""
     dist = project.dist_folder
     with storage_errors(dist):
@@ -57,24 +56,8 @@ def packed(
             (folder / "model.c").write_text(source)
             (folder / "model.h").write_text(header)
             pair = _golden_files(golden, folder, taken, given)
-            told = manifest(
-                project,
-                target,
-                recipe,
-                lineage,
-                verdict,
-                value,
-                reference_value,
-                inputs,
-                outputs,
-                assumed,
-                findings,
-                preprocessing,
-                passed_over,
-                folder,
-                pair,
-            )
-            write_json(folder / "manifest.json", told)
+            told = manifest(project, target, origin, inputs, outputs, pair, folder)
+            write_json(folder / MANIFEST, told)
             final = dist / target.id
             if final.exists():
                 final.rename(Path(temporary) / "old")
