@@ -102,12 +102,13 @@ class Quantize(Step):
         tensors = inner_tensors(prepared, compared.inputs)
         lost = {**mixed_tensors(source, tensors), **wiped_tensors(tensors)}
         kept = {**nodes_beside(source, lost), **read_by_branches(source)}
+        noisy: dict[str, str] = {}
         batches = Watched((batch.inputs for batch in split.batches(limit=limit)), total, context.progress)
         for number in range(1, _ROUNDS + 1):
             quantized_statically(prepared, path, batches, scheme, self.calibration, self.operators, kept, ranges)
             strip_annotations(path, model.path)
             proto = with_shapes(load_model(path))
-            _check_quantized(proto, kept)
+            _check_quantized(proto, kept, noisy)
             _check_scales(proto)
             save_model(proto, path)
             held = _held(prepared, path, compared.inputs)
@@ -116,6 +117,7 @@ class Quantize(Step):
                 break
             context.progress.note(f"again, with {len(more)} operators in float: {next(iter(more.values()))}")
             kept |= more
+            noisy |= more
         held.check()
         for name, told in held.lost_parts.items():
             context.progress.note(f"in the output '{name}' more is noise than signal: {told}")
@@ -238,21 +240,21 @@ def _held(source: Path, path: Path, inputs: "Arrays") -> _Held:
     return _Held(outputs, parts, parted, tuple(remedies), frozenset(around_parted))
 
 
-def _check_quantized(model: "ModelProto", kept: Mapping[str, str]) -> None:
-    """Raises StepError where every operator stayed float."""
+def _check_quantized(model: "ModelProto", kept: Mapping[str, str], noisy: Mapping[str, str]) -> None:
+    """Raises StepError where every operator stayed float: some are `kept` so, among them the `noisy` that were not."""
     from onnx import AttributeProto
 
     if any(node.op_type == "QuantizeLinear" for node in model.graph.node):
         return
     graphs = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
     inner = sorted({node.op_type for node in model.graph.node for each in node.attribute if each.type in graphs})
-    if inner:
+    if inner and not noisy:
         raise StepError(
             f"nothing here can be in integers: the network lies inside {', '.join(inner)}, where the quantizer does "
             "not look",
             "leave quantize out of the recipe, or export the branch that the device runs",
         )
-    why = f": {next(iter(kept.values()))}" if kept else ""
+    why = next((f": {told}" for each in (noisy, kept) for told in each.values()), "")
     raise StepError(f"nothing here can be in integers{why}", "leave quantize out of the recipe")
 
 

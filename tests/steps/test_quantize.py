@@ -16,7 +16,7 @@ from edgekit.model.shapes import with_shapes
 from edgekit.project.project import Project
 from edgekit.runtimes import static_quantization
 from edgekit.runtimes.ort import session, session_outputs
-from edgekit.steps.quantize import Quantize, _check_scales, _held
+from edgekit.steps.quantize import Quantize, _check_quantized, _check_scales, _held
 from edgekit.steps.step import Outcome
 from edgekit.traits import Data, Trait
 
@@ -202,6 +202,24 @@ def test_scores_beside_boxes_are_not_lost(
     float_, integer = (session_outputs(session(path, optimize=False), inputs)[0] for path in (model, done.path))
     assert signal_to_noise(float_[:, 2:], integer[:, 2:]) > 20
     assert done.notes["lost_parts"] == {}
+
+
+def test_why_nothing_is_in_integers() -> None:
+    """An If is no reason where integers were tried and lost the scores."""
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    branches = [helper.make_graph([helper.make_node(kind, ["x"], ["y"])], kind, [], [y]) for kind in ("Relu", "Neg")]
+    node = helper.make_node("If", ["low"], ["y"], then_branch=branches[0], else_branch=branches[1])
+    inside, plain = (helper.make_model(helper.make_graph(each, "g", [], [y])) for each in ([node], []))
+    kept, noisy = {"add": "Add: a mask"}, {"gemm": "parts lost: scores"}
+    for model, reasons, told in (
+        (inside, (kept, {}), "the network lies inside If"),
+        (inside, (kept | noisy, noisy), "parts lost: scores"),
+        (plain, (kept, {}), "Add: a mask"),
+        (plain, ({}, {}), "leave quantize out of the recipe"),
+    ):
+        with pytest.raises(StepError) as raised:
+            _check_quantized(model, *reasons)
+        assert told in raised.value.message + "; " + raised.value.hint
 
 
 def test_what_integers_do_not_explain_is_refused(
