@@ -32,6 +32,8 @@ class Quantization(Record, frozen=True, kw_only=True):
     symmetric_activation: bool = False
     reduce_range: bool = False
     """7-bit weights: without VNNI, x86 saturates when it adds pairs of 8-bit products."""
+    why: str = ""
+    """The reason, as reports tell it."""
 
 
 class CpuInfo(Record, frozen=True, kw_only=True):

@@ -36,6 +36,8 @@ class Inspection:
     float_kinds: dict[str, int]
     """Operators that compute on floats although the model holds integers, all of them in a float model: by type, the
     commonest first."""
+    islands: dict[str, int]
+    """Of those, and of moves, what lies between conversions from integers and back: how many, by their operators."""
     traits: tuple[str, ...]
 
     @property
@@ -66,7 +68,7 @@ def _inspection(model: ModelProto, sizes: Sizes) -> Inspection:
         types[weight.kind] += weight.size
     operators = operator_counts(model)
     shaped = for_one_sample(model, sizes)
-    integer, floating = operator_kinds(model, shaped)
+    kinds = operator_kinds(model, shaped)
     macs = macs_of(shaped)
     return Inspection(
         inputs=inputs_of(graph),
@@ -77,8 +79,9 @@ def _inspection(model: ModelProto, sizes: Sizes) -> Inspection:
         parameters=sum(types.values()),
         macs=macs.count,
         macs_unknown=macs.unknown,
-        integer_operators=integer,
-        float_kinds=floating,
+        integer_operators=kinds.integer,
+        float_kinds=kinds.floating,
+        islands=kinds.islands,
         traits=tuple(sorted(observed_facts(model))),
     )
 

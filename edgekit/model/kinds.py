@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
@@ -35,9 +36,20 @@ _IDLE = {
 MOVES = "moves of floats between integers"
 
 
-def operator_kinds(model: ModelProto, shaped: ModelProto) -> tuple[int, dict[str, int]]:
-    """How many operators compute on integers, and how many of each type on floats; `shaped` is what `for_one_sample`
-    makes of the model.
+@dataclass(frozen=True)
+class Kinds:
+    """How many operators of a model compute on what."""
+
+    integer: int
+    floating: dict[str, int]
+    """Of each type, the commonest first."""
+    islands: dict[str, int]
+    """What lies on floats between conversions from integers and back: how many, by the operators of each in the graph's
+    order."""
+
+
+def operator_kinds(model: ModelProto, shaped: ModelProto) -> Kinds:
+    """The operators of a model counted; `shaped` is what `for_one_sample` makes of it.
 
     Conversions between both, arithmetic on shapes and indices and what only moves numbers count as neither; but where
     such operators move floats between integer neighbours, what lies between the conversions counts as one on floats,
@@ -51,63 +63,88 @@ def operator_kinds(model: ModelProto, shaped: ModelProto) -> tuple[int, dict[str
     for node in nodes(model.graph):
         if node.op_type in INTEGER_OPERATORS:
             integer += 1
-        elif node.op_type not in _MOVES.keys() | _IDLE | _CONVERSIONS and _may_be_float(node, types):
+        elif _computes_on_floats(node, types):
             floating[node.op_type] += 1
-    floating[MOVES] = sum(_islands(graph) for graph in graphs(model.graph))
-    return integer, {kind: count for kind, count in floating.most_common() if count}
+    islands = [island for graph in graphs(model.graph) for island in _islands(graph, types)]
+    floating[MOVES] = sum(all(node.op_type in _MOVES for node in island) for island in islands)
+    return Kinds(
+        integer,
+        {kind: count for kind, count in floating.most_common() if count},
+        dict(Counter(_named(island) for island in islands).most_common()),
+    )
 
 
-def _may_be_float(node: NodeProto, types: Mapping[str, int]) -> bool:
-    """Whether any of a node's tensors is of floats, or not known to be anything else."""
+def _computes_on_floats(node: NodeProto, types: Mapping[str, int]) -> bool:
+    """Whether a node is no mere move, conversion or comparison, and one of its tensors is of floats, or not known to be
+    anything else."""
+    if node.op_type in _MOVES.keys() | _IDLE | _CONVERSIONS | INTEGER_OPERATORS:
+        return False
     kinds = {types.get(name, TensorProto.FLOAT) for name in (*node.input, *node.output) if name}
     return not kinds or bool(kinds & FLOATS)
 
 
-def _islands(graph: GraphProto) -> int:
-    """Moves of floats that only conversions from integers feed and only conversions to integers take: neighbours
-    count as one."""
+def _islands(graph: GraphProto, types: Mapping[str, int]) -> list[list[NodeProto]]:
+    """The operators on floats, and moves, that only conversions from integers feed and only conversions to integers
+    take: those that hang together, in the graph's order."""
     makers = {name: node for node in graph.node for name in node.output if name}
     takers: dict[str, list[NodeProto]] = {}
     for node in graph.node:
-        for name in node.input if node.op_type not in _MOVES else _moved(node):
+        for name in _read(node):
             takers.setdefault(name, []).append(node)
     ends = {value.name for value in graph.output}
+    stored = {tensor.name for tensor in graph.initializer}
     seen: set[int] = set()
-    count = 0
+    found = []
     for start in graph.node:
-        island, sources, drains = _moves_around(start, makers, takers, seen)
-        count += (
+        island, sources, drains = _around(start, makers, takers, types, seen)
+        if (
             sources == {"DequantizeLinear"}
             and drains == {"QuantizeLinear"}
             and not any(name in ends for node in island for name in node.output)
-        )
-    return count
+            and all(name in makers or name in stored for node in island for name in _read(node))
+        ):
+            inner = {id(node) for node in island}
+            found.append([node for node in graph.node if id(node) in inner])
+    return found
 
 
-def _moves_around(
-    start: NodeProto, makers: Mapping[str, NodeProto], takers: Mapping[str, list[NodeProto]], seen: set[int]
+def _around(
+    start: NodeProto,
+    makers: Mapping[str, NodeProto],
+    takers: Mapping[str, list[NodeProto]],
+    types: Mapping[str, int],
+    seen: set[int],
 ) -> tuple[list[NodeProto], set[str], set[str]]:
-    """The moves that hang together with one, not `seen` before, and the types of operators that feed them and take
-    from them: those that only look at a shape or compare are left out."""
+    """The operators on floats, and moves, that hang together with one, not `seen` before, and the types of operators
+    that feed them and take from them: those that only look at a shape or compare are left out."""
     found: list[NodeProto] = []
-    sources, drains = set(), set()
+    sources: list[NodeProto] = []
+    drains: list[NodeProto] = []
     waiting = [start]
     while waiting:
         node = waiting.pop()
-        if id(node) in seen or node.op_type not in _MOVES:
+        if id(node) in seen or not (node.op_type in _MOVES or _computes_on_floats(node, types)):
             continue
         seen.add(id(node))
         found.append(node)
-        for name in _moved(node):
-            if name in makers:
-                waiting.append(makers[name])
-                sources.add(makers[name].op_type)
-        for taker in (each for name in node.output for each in takers.get(name, ())):
-            waiting.append(taker)
-            drains.add(taker.op_type)
-    return found, sources - _MOVES.keys() - _IDLE, drains - _MOVES.keys() - _IDLE
+        feeding = [makers[name] for name in _read(node) if name in makers]
+        taking = [each for name in node.output for each in takers.get(name, ())]
+        waiting += [*feeding, *taking]
+        sources += feeding
+        drains += taking
+    return found, _outer(sources, found), _outer(drains, found)
 
 
-def _moved(node: NodeProto) -> list[str]:
-    """The inputs that a move passes on: not shapes, indices or conditions."""
-    return [name for name in node.input[: _MOVES[node.op_type]] if name]
+def _outer(neighbours: list[NodeProto], island: list[NodeProto]) -> set[str]:
+    """The types of an island's neighbours that are not of it, but for those that only look at shapes or compare."""
+    inner = {id(node) for node in island}
+    return {node.op_type for node in neighbours if id(node) not in inner} - _IDLE
+
+
+def _read(node: NodeProto) -> list[str]:
+    """The inputs that a node computes with, or that a move passes on: not its shapes, indices or conditions."""
+    return [name for name in node.input[: _MOVES.get(node.op_type)] if name]
+
+
+def _named(island: list[NodeProto]) -> str:
+    return ", ".join(dict.fromkeys(node.op_type for node in island))

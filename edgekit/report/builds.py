@@ -13,6 +13,7 @@ from edgekit.building import Build, TargetBuild
 from edgekit.measurement import metric_shown
 from edgekit.metrics.metric import comparing_score
 from edgekit.metrics.named import NAMED
+from edgekit.report.integers import operator_lines, scheme_lines
 from edgekit.report.tables import COLOURS, MARKS, table, with_unit
 from edgekit.traits import Fidelity, Role
 
@@ -31,6 +32,7 @@ def build_report(built: Build) -> list[RenderableType]:
             _steps(built, each, unit),
             _models(built, each, unit),
             *_similarity(each),
+            *_integers(each),
             _gates(each),
             _closing(each),
         ]
@@ -196,6 +198,12 @@ def _similarity(each: TargetBuild) -> list[RenderableType]:
         return []
     figures = ", ".join(f"{one.name} {with_unit(one.value, one.unit)}" for one in told)
     return [f"deployed against the model as given ({told[0].fidelity}): {figures}\n"]
+
+
+def _integers(each: TargetBuild) -> list[RenderableType]:
+    """The scheme and why, what stayed float, and what the fused graph computes on."""
+    notes = [run.artifact.notes for run in each.steps]
+    return [escape(line) for told in notes for line in (*scheme_lines(told), *operator_lines(told))]
 
 
 def _gates(each: TargetBuild) -> RenderableType:

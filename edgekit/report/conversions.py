@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from edgekit.conversion import Conversion
 from edgekit.measurement import metric_shown
+from edgekit.report.integers import scheme_lines
 from edgekit.report.tables import table, with_unit
 
 SCHEMA = 1
@@ -23,21 +24,14 @@ def conversion_report(found: Conversion) -> list[RenderableType]:
     notes = found.notes
     if "chosen" in notes:
         shown.append(f"simplified by {notes['chosen']}: {notes['nodes_before']} nodes became {notes['nodes']}")
+    shown += [escape(each) for each in scheme_lines(notes)]
     if "calibration_samples" in notes:
-        shown.append(
-            f"{notes['activation']} activations, {notes['weight']} weights, one scale a "
-            f"{'channel' if notes['per_channel'] else 'tensor'}; {notes['calibration']} over "
-            f"{notes['calibration_samples']} samples"
-        )
+        shown.append(f"{notes['calibration']} over {notes['calibration_samples']} samples")
     for name, noise in notes.get("signal_to_noise_db", {}).items():
         told = "nothing differs" if noise is None else f"{metric_shown(noise, 'dB')} dB of signal to noise"
         shown.append(escape(f"output '{name}': {told} against the float model (native)"))
     for name, told in notes.get("lost_parts", {}).items():
         shown.append(f"[yellow]warning:[/] {escape(f'output {name!r}: more noise than signal in {told}')}")
-    kept = notes.get("kept_float", {})
-    if kept:
-        name, why = next(iter(kept.items()))
-        shown.append(escape(f"{len(kept)} operators stay float, such as {name}: {why}"))
     shown.append(escape(f"compared on {notes['compared_on']}"))
     return shown
 

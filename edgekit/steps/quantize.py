@@ -84,6 +84,11 @@ class Quantize(Step):
             "reduce_range": defaults.reduce_range,
         }
 
+    def _reason(self, defaults: Quantization) -> str:
+        """Why the scheme is what it is."""
+        asked = (self.activation, self.weight, self.per_channel)
+        return defaults.why if set(asked) == {"target"} else "as the recipe's options say"
+
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.model.clipping import read_by_branches
         from edgekit.model.counting import described
@@ -128,6 +133,7 @@ class Quantize(Step):
             {
                 **described(path),
                 **scheme,
+                "why": self._reason(context.target.quantization),
                 "calibration": self.calibration,
                 "calibration_samples": batches.samples,
                 "kept_float": {name: kept[name] for name in sorted(kept)},

@@ -9,8 +9,12 @@ from edgekit.model.shapes import for_one_sample
 
 
 def operator_kinds(model: ModelProto) -> tuple[int, int]:
-    integer, floating = kinds.operator_kinds(model, for_one_sample(model))
-    return integer, sum(floating.values())
+    found = kinds.operator_kinds(model, for_one_sample(model))
+    return found.integer, sum(found.floating.values())
+
+
+def islands(model: ModelProto) -> dict[str, int]:
+    return kinds.operator_kinds(model, for_one_sample(model)).islands
 
 
 def made(nodes: Sequence[NodeProto], kind: int = TensorProto.FLOAT) -> ModelProto:
@@ -122,6 +126,17 @@ def test_a_weight_that_is_turned_is_no_island() -> None:
 def test_operators_on_floats_are_told_by_type() -> None:
     nodes = [node("Relu", "x", "a"), node("Sigmoid", "a", "b"), node("Relu", "b", "c"), node("Identity", "c", "y")]
     model = made(nodes)
-    assert kinds.operator_kinds(model, for_one_sample(model)) == (0, {"Relu": 2, "Sigmoid": 1})
+    assert kinds.operator_kinds(model, for_one_sample(model)).floating == {"Relu": 2, "Sigmoid": 1}
     moved = between(node("Transpose", "d", "m"))
-    assert kinds.operator_kinds(moved, for_one_sample(moved))[1] == {kinds.MOVES: 1}
+    assert kinds.operator_kinds(moved, for_one_sample(moved)).floating == {kinds.MOVES: 1}
+
+
+def test_islands_are_named_by_their_operators() -> None:
+    assert islands(between(node("Relu", "d", "t"), node("Transpose", "t", "m"))) == {"Relu, Transpose": 1}
+    shaped = [node("Shape", "d", "size"), node("Reshape", "d size", "t"), node("HardSwish", "t", "m")]
+    assert islands(between(*shaped)) == {"Reshape, HardSwish": 1}
+    assert islands(between(node("Add", "d w", "m"))) == {"Add": 1}, "a constant is no neighbour"
+    assert islands(between(node("Add", "d x", "m"))) == {}, "floats come in"
+    ends = [node("QuantizeLinear", "x s z", "q"), node("DequantizeLinear", "q s z", "d"), node("Relu", "d", "y")]
+    assert islands(made(ends)) == {}, "floats go out"
+    assert islands(between(node("Transpose", "q", "m"))) == {}, "on integers"

@@ -26,7 +26,7 @@ def test_what_was_done_and_lost_is_told_in_eighty_columns() -> None:
         console.print(each)
     text = console.export_text()
     assert max(map(len, text.splitlines())) <= 80
-    for told in ("4.0 x", "one scale a channel", "31.25 dB", "nothing differs", "1 operators stay float", "80 of 84"):
+    for told in ("4.0 x", "one scale a channel", "31.25 dB", "nothing differs", "1 operator kept in float", "80 of 84"):
         assert told in text
 
 

@@ -25,7 +25,7 @@ def test_every_operator_computes_on_integers_and_the_outputs_stay(
     run_step: Callable[..., Outcome], tiny: Project, quantized: Path
 ) -> None:
     done = run_step(Fuse(), tiny, quantized)
-    assert (done.notes["activations"], done.notes["float_operators"]) == (["int8"], 0)
+    assert (done.notes["activations"], done.notes["float_operators"]) == (["int8"], {})
     assert done.notes["integer_operators"] >= 4
     assert done.notes["steps_off"] <= 1
     x = (np.random.default_rng(0).standard_normal((4, 1, 8, 8)).astype(np.float32),)

@@ -1,0 +1,35 @@
+"""What stands on integers, by which scheme and why, and what on floats."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def scheme_lines(notes: Mapping[str, Any]) -> list[str]:
+    """What quantize notes: the scheme and its reason, and what stayed float for what reason. Nothing of other steps."""
+    if "activation" not in notes:
+        return []
+    scale = "channel" if notes["per_channel"] else "tensor"
+    why = f": {notes['why']}" if notes.get("why") else ""
+    told = [f"{notes['activation']} activations, {notes['weight']} weights, one scale a {scale}{why}"]
+    kept: Mapping[str, str] = notes.get("kept_float", {})
+    if kept:
+        name, reason = next(iter(kept.items()))
+        told.append(f"{_counted(len(kept), 'operator')} kept in float, such as {name}: {reason}")
+    return told
+
+
+def operator_lines(notes: Mapping[str, Any]) -> list[str]:
+    """What fuse notes: the operators of the fused graph on integers and on floats. Nothing of other steps."""
+    if "integer_operators" not in notes:
+        return []
+    integer, floating = notes["integer_operators"], notes["float_operators"]
+    kinds = ", ".join(f"{count} {kind}" for kind, count in floating.items())
+    told = [f"{_counted(integer, 'operator')} on integers, {sum(floating.values())} on floats{kinds and ': ' + kinds}"]
+    if notes["islands"]:
+        islands = "; ".join(f"{count} x {kinds}" for kinds, count in notes["islands"].items())
+        told.append(f"islands of floats between integers: {islands}")
+    return told
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -1,0 +1,35 @@
+from typing import Any
+
+import pytest
+
+from edgekit.report.integers import operator_lines, scheme_lines
+from edgekit.target import find_target, target_files
+
+SCHEME: dict[str, Any] = {"activation": "uint8", "weight": "int8", "per_channel": True, "why": "VNNI"}
+COUNTS: dict[str, Any] = {"integer_operators": 1, "float_operators": {}, "islands": {}}
+
+
+def test_the_scheme_and_why() -> None:
+    assert scheme_lines(SCHEME) == ["uint8 activations, int8 weights, one scale a channel: VNNI"]
+    plain = {**SCHEME, "per_channel": False, "why": ""}
+    assert scheme_lines(plain) == ["uint8 activations, int8 weights, one scale a tensor"]
+    kept = {**SCHEME, "kept_float": {"a": "Add: a mask", "b": "noise"}}
+    assert scheme_lines(kept)[1] == "2 operators kept in float, such as a: Add: a mask"
+
+
+def test_the_operators_of_the_fused_graph() -> None:
+    assert operator_lines(COUNTS) == ["1 operator on integers, 0 on floats"]
+    more = {**COUNTS, "float_operators": {"Mul": 2, "Exp": 1}, "islands": {"Exp, Mul": 1}}
+    assert operator_lines(more) == [
+        "1 operator on integers, 3 on floats: 2 Mul, 1 Exp",
+        "islands of floats between integers: 1 x Exp, Mul",
+    ]
+
+
+def test_other_steps_have_nothing_to_tell() -> None:
+    assert scheme_lines(COUNTS) == operator_lines(SCHEME) == []
+
+
+@pytest.mark.parametrize("name", sorted(target_files()))
+def test_each_shipped_target_says_why(name: str) -> None:
+    assert find_target(name).quantization.why
