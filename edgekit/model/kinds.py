@@ -17,8 +17,8 @@ _MOVES: dict[str, int | None] = {
     **dict.fromkeys(
         (
             "CenterCropPad", "Compress", "DepthToSpace", "Dropout", "Expand", "Flatten", "Gather", "GatherElements",
-            "GatherND", "Identity", "MaxPool", "Pad", "Reshape", "ReverseSequence", "Slice", "SpaceToDepth", "Split",
-            "Squeeze", "Tile", "TopK", "Transpose", "Trilu", "Unsqueeze",
+            "GatherND", "Identity", "MaxPool", "Pad", "Reshape", "Resize", "ReverseSequence", "Slice",
+            "SpaceToDepth", "Split", "Squeeze", "Tile", "TopK", "Transpose", "Trilu", "Unsqueeze",
         ),
         1,
     ),
@@ -66,7 +66,7 @@ def operator_kinds(model: ModelProto, shaped: ModelProto) -> Kinds:
         elif _computes_on_floats(node, types):
             floating[node.op_type] += 1
     islands = [island for graph in graphs(model.graph) for island in _islands(graph, types)]
-    floating[MOVES] = sum(all(node.op_type in _MOVES for node in island) for island in islands)
+    floating[MOVES] = sum(all(map(_moves, island)) for island in islands)
     return Kinds(
         integer,
         {kind: count for kind, count in floating.most_common() if count},
@@ -74,12 +74,18 @@ def operator_kinds(model: ModelProto, shaped: ModelProto) -> Kinds:
     )
 
 
+def _moves(node: NodeProto) -> bool:
+    """Whether a node only moves numbers: a Resize may compute new ones between them."""
+    modes = [each.s for each in node.attribute if each.name == "mode"] if node.op_type == "Resize" else []
+    return node.op_type in _MOVES and set(modes) <= {b"nearest"}
+
+
 def _computes_on_floats(node: NodeProto, types: Mapping[str, int]) -> bool:
     """Whether a node is no mere move, conversion or comparison, and one of its tensors is of floats, or not known to be
     anything else."""
-    if node.op_type in _MOVES.keys() | _IDLE | _CONVERSIONS | INTEGER_OPERATORS:
+    if _moves(node) or node.op_type in _IDLE | _CONVERSIONS | INTEGER_OPERATORS:
         return False
-    kinds = {types.get(name, TensorProto.FLOAT) for name in (*node.input, *node.output) if name}
+    kinds = {types.get(name, TensorProto.FLOAT) for name in (*_read(node), *node.output) if name}
     return not kinds or bool(kinds & FLOATS)
 
 
@@ -123,7 +129,7 @@ def _around(
     waiting = [start]
     while waiting:
         node = waiting.pop()
-        if id(node) in seen or not (node.op_type in _MOVES or _computes_on_floats(node, types)):
+        if id(node) in seen or not (_moves(node) or _computes_on_floats(node, types)):
             continue
         seen.add(id(node))
         found.append(node)
@@ -142,7 +148,7 @@ def _outer(neighbours: list[NodeProto], island: list[NodeProto]) -> set[str]:
 
 
 def _read(node: NodeProto) -> list[str]:
-    """The inputs that a node computes with, or that a move passes on: not its shapes, indices or conditions."""
+    """The inputs that a node computes with, or that a move passes on: no shapes, indices, factors or conditions."""
     return [name for name in node.input[: _MOVES.get(node.op_type)] if name]
 
 

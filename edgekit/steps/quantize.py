@@ -93,6 +93,8 @@ class Quantize(Step):
         from edgekit.model.clipping import read_by_branches
         from edgekit.model.counting import described
         from edgekit.model.levels import mixed_tensors, nodes_beside, wiped_tensors
+        from edgekit.model.passes.integer_moves import integer_moves
+        from edgekit.model.passes.rewriting import rewritten
         from edgekit.model.reading import load_model, save_model, strip_annotations
         from edgekit.model.shapes import with_shapes
         from edgekit.runtimes.ort import inner_tensors
@@ -112,7 +114,7 @@ class Quantize(Step):
         for number in range(1, _ROUNDS + 1):
             quantized_statically(prepared, path, batches, scheme, self.calibration, self.operators, kept, ranges)
             strip_annotations(path, model.path)
-            proto = with_shapes(load_model(path))
+            proto = with_shapes(rewritten(load_model(path), integer_moves))
             _check_quantized(proto, kept, noisy)
             _check_scales(proto)
             save_model(proto, path)

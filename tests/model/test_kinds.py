@@ -23,6 +23,7 @@ def made(nodes: Sequence[NodeProto], kind: int = TensorProto.FLOAT) -> ModelProt
     constants = {
         "s": np.array(0.1, np.float32), "z": np.array(0, np.uint8), "w": np.ones((4, 4), np.float32),
         "flat": np.array([-1, 4]), "first": np.array([0]), "four": np.array([4]), "one": np.array([1]),
+        "factors": np.ones(2, np.float32),
     }  # fmt: skip
     graph = helper.make_graph(
         nodes, "g", [x], [y], [numpy_helper.from_array(array, name) for name, array in constants.items()]
@@ -140,3 +141,16 @@ def test_islands_are_named_by_their_operators() -> None:
     ends = [node("QuantizeLinear", "x s z", "q"), node("DequantizeLinear", "q s z", "d"), node("Relu", "d", "y")]
     assert islands(made(ends)) == {}, "floats go out"
     assert islands(between(node("Transpose", "q", "m"))) == {}, "on integers"
+
+
+@pytest.mark.parametrize(("mode", "floats"), [("nearest", 0), ("linear", 1)])
+def test_a_resize_moves_or_computes(mode: str, floats: int) -> None:
+    """Its factors are floats, whatever it resizes."""
+    assert operator_kinds(made([helper.make_node("Resize", ["x", "", "factors"], ["y"], mode=mode)])) == (0, floats)
+    resized = [
+        node("QuantizeLinear", "x s z", "q"),
+        helper.make_node("Resize", ["q", "", "factors"], ["r"], mode=mode),
+        node("DequantizeLinear", "r s z", "y"),
+    ]
+    assert operator_kinds(made(resized)) == (0, 0)
+    assert islands(between(helper.make_node("Resize", ["d", "", "factors"], ["m"], mode=mode))) == {"Resize": 1}

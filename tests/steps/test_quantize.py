@@ -204,6 +204,27 @@ def test_scores_beside_boxes_are_not_lost(
     assert done.notes["lost_parts"] == {}
 
 
+def test_what_moves_numbers_moves_integers(run_step: Callable[..., Outcome], tiny: Project, tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Conv", ["image", "w"], ["wide"]),
+        helper.make_node("DepthToSpace", ["wide"], ["high"], blocksize=2),
+        helper.make_node("Pad", ["high", "pads"], ["padded"], mode="reflect"),
+        helper.make_node("Conv", ["padded", "v"], ["maps"], strides=[4, 4]),
+        helper.make_node("Flatten", ["maps"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "head"], ["logits"]),
+    ]
+    constants = {
+        "w": weights(8, 1, 1, 1), "v": weights(4, 2, 4, 4), "pads": np.array([0, 0, 1, 1, 0, 0, 1, 1]),
+        "head": weights(64, 4),
+    }  # fmt: skip
+    model = saved(tmp_path / "moved.onnx", nodes, constants)
+    done = run_step(Quantize(), tiny, model)
+    makers = {name: node.op_type for node in onnx.load(done.path).graph.node for name in node.output}
+    read = {node.op_type: makers[node.input[0]] for node in onnx.load(done.path).graph.node if node.input[0] in makers}
+    assert (read["DepthToSpace"], read["Pad"]) == ("QuantizeLinear", "DepthToSpace")
+    assert apart(tiny, model, done.path) < 0.05
+
+
 def test_why_nothing_is_in_integers() -> None:
     """An If is no reason where integers were tried and lost the scores."""
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)

@@ -3,8 +3,7 @@
 import numpy as np
 import onnx_ir as ir
 
-from edgekit.arrays import Array
-from edgekit.model.passes.rewriting import replace
+from edgekit.model.passes.rewriting import constant, replace
 
 
 def plain_gemms(model: ir.Model) -> None:
@@ -35,10 +34,10 @@ def _fold(node: ir.Node, index: int, name: str) -> None:
     tensor = ir.convenience.get_const_tensor(given)
     if tensor is not None:
         array = tensor.numpy()
-        node.replace_input_with(index, _constant(node, f"{given.name}_{name}", (array * factor).astype(array.dtype)))
+        node.replace_input_with(index, constant(node, f"{given.name}_{name}", (array * factor).astype(array.dtype)))
         return
     dtype = given.dtype.numpy() if given.dtype is not None else np.dtype(np.float32)
-    scaled = ir.node("Mul", [given, _constant(node, f"{name}_of_{node.outputs[0].name}", np.asarray(factor, dtype))])
+    scaled = ir.node("Mul", [given, constant(node, f"{name}_of_{node.outputs[0].name}", np.asarray(factor, dtype))])
     scaled.outputs[0].name = f"{node.outputs[0].name}_{name}"
     scaled.outputs[0].type, scaled.outputs[0].shape = given.type, given.shape
     node.graph.insert_before(node, scaled)
@@ -58,22 +57,10 @@ def _make_vector(node: ir.Node) -> None:
     array = tensor.numpy()
     if isinstance(columns, int) and array.size in (1, columns) and array.shape[:-1] in ((), (1,)):
         vector = np.broadcast_to(array.reshape(-1), (columns,)).copy()
-        node.replace_input_with(2, _constant(node, f"{bias.name}_vector", vector))
+        node.replace_input_with(2, constant(node, f"{bias.name}_vector", vector))
 
 
 def _product_and_sum(node: ir.Node) -> list[ir.Node]:
     product = ir.node("Gemm", node.inputs[:2], node.attributes, name=node.name)
     product.outputs[0].name = f"{node.outputs[0].name}_product"
     return [product, ir.node("Add", [product.outputs[0], node.inputs[2]])]
-
-
-def _constant(node: ir.Node, name: str, array: Array) -> ir.Value:
-    """A constant beside a node, of this name or of one like it."""
-    graph = node.graph
-    assert graph is not None
-    while name in graph.initializers:
-        name += "_"
-    tensor = ir.tensor(array, name=name)
-    value = ir.val(name, const_value=tensor, type=ir.TensorType(tensor.dtype), shape=array.shape)
-    graph.register_initializer(value)
-    return value

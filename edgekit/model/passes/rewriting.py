@@ -6,6 +6,8 @@ import onnx_ir as ir
 from onnx import ModelProto
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
+from edgekit.arrays import Array
+
 Pass = Callable[[ir.Model], None]
 """Rewrites a model in place and leaves its outputs as they are."""
 
@@ -38,3 +40,15 @@ def values_of(graph: ir.Graph) -> list[ir.Value]:
             found.update(dict.fromkeys((*node.graph.inputs, *node.graph.initializers.values())))
         found.update(dict.fromkeys(each for each in (*node.inputs, *node.outputs) if each is not None and each.name))
     return list(found)
+
+
+def constant(node: ir.Node, name: str, array: Array) -> ir.Value:
+    """A constant beside a node, of this name or of one like it."""
+    graph = node.graph
+    assert graph is not None
+    while name in graph.initializers:
+        name += "_"
+    tensor = ir.tensor(array, name=name)
+    value = ir.val(name, const_value=tensor, type=ir.TensorType(tensor.dtype), shape=array.shape)
+    graph.register_initializer(value)
+    return value
