@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from edgekit.artifact import Artifact
-from edgekit.errors import StepError
+from edgekit.errors import ModelError, StepError
 from edgekit.steps.step import Context, Contract, Outcome, Step
 from edgekit.steps.technique import Family, Technique
 from edgekit.target import Quantization, Target
@@ -93,6 +93,7 @@ class Quantize(Step):
         from edgekit.model.clipping import read_by_branches
         from edgekit.model.counting import described
         from edgekit.model.levels import mixed_tensors, nodes_beside, wiped_tensors
+        from edgekit.model.passes.integer_activations import integer_activations
         from edgekit.model.passes.integer_moves import integer_moves
         from edgekit.model.passes.rewriting import rewritten
         from edgekit.model.reading import load_model, save_model, strip_annotations
@@ -105,7 +106,7 @@ class Quantize(Step):
         scheme = self.scheme(context.target.quantization)
         path, prepared, ranges = (context.folder / name for name in ("model.onnx", "prepared.onnx", "ranges.json"))
         compared = context.comparison_samples(model.path)
-        source = _prepared(model.path, prepared, compared.inputs)
+        source = _prepared(model.path, prepared, compared.inputs, self.operators)
         tensors = inner_tensors(prepared, compared.inputs)
         lost = {**mixed_tensors(source, tensors), **wiped_tensors(tensors)}
         kept = {**nodes_beside(source, lost), **read_by_branches(source)}
@@ -114,7 +115,7 @@ class Quantize(Step):
         for number in range(1, _ROUNDS + 1):
             quantized_statically(prepared, path, batches, scheme, self.calibration, self.operators, kept, ranges)
             strip_annotations(path, model.path)
-            proto = with_shapes(rewritten(load_model(path), integer_moves))
+            proto = with_shapes(rewritten(load_model(path), integer_activations, integer_moves))
             _check_quantized(proto, kept, noisy)
             _check_scales(proto)
             save_model(proto, path)
@@ -146,13 +147,15 @@ class Quantize(Step):
         )
 
 
-def _prepared(path: Path, prepared: Path, inputs: "Arrays") -> "ModelProto":
+def _prepared(path: Path, prepared: Path, inputs: "Arrays", operators: str) -> "ModelProto":
     """The model in the form that the quantizer wants, written to `prepared`: float32, Gemms without factors, every node
-    by its name, in an opset whose integers may have a scale for each channel.
+    by its name, in an opset whose integers may have a scale for each channel; with `all` operators in integers, in
+    those that have integer kernels.
 
     Raises StepError where that changes what it computes.
     """
     from edgekit.model.parity import relative_difference
+    from edgekit.model.passes.integer_forms import integer_forms
     from edgekit.model.passes.named_nodes import named_nodes
     from edgekit.model.passes.plain_gemms import plain_gemms
     from edgekit.model.passes.rewriting import rewritten
@@ -162,7 +165,9 @@ def _prepared(path: Path, prepared: Path, inputs: "Arrays") -> "ModelProto":
     from edgekit.model.versions import raised
     from edgekit.runtimes.ort import host_outputs
 
-    source = with_shapes(rewritten(raised(load_model(path), _OPSET), single_precision, named_nodes, plain_gemms))
+    model = _with_gelus(load_model(path))
+    plain = with_shapes(rewritten(raised(model, _OPSET), single_precision, named_nodes, plain_gemms))
+    source = with_shapes(rewritten(plain, integer_forms)) if operators == "all" else plain
     save_model(source, prepared)
     before, after = (host_outputs(each, inputs, optimize=False) for each in (path, prepared))
     apart = relative_difference(before, after)
@@ -172,6 +177,22 @@ def _prepared(path: Path, prepared: Path, inputs: "Arrays") -> "ModelProto":
             "leave quantize out of the recipe, and report the model",
         )
     return source
+
+
+def _with_gelus(model: "ModelProto") -> "ModelProto":
+    """The model with what it writes out as one Gelu where there is such an operator, or can be."""
+    from edgekit.model.operators import operator_counts
+    from edgekit.model.passes.rewriting import rewritten
+    from edgekit.model.passes.whole_gelus import OPSET, whole_gelus
+    from edgekit.model.versions import raised
+
+    if not operator_counts(model)["Erf"]:
+        return model
+    try:
+        whole = rewritten(raised(model, OPSET), whole_gelus)
+    except ModelError:
+        return model
+    return whole if operator_counts(whole)["Gelu"] else model
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from edgekit.model.shapes import with_shapes
 from edgekit.project.project import Project
 from edgekit.runtimes import static_quantization
 from edgekit.runtimes.ort import session, session_outputs
+from edgekit.steps.fuse import Fuse
 from edgekit.steps.quantize import Quantize, _check_quantized, _check_scales, _held
 from edgekit.steps.step import Outcome
 from edgekit.traits import Data, Trait
@@ -223,6 +224,50 @@ def test_what_moves_numbers_moves_integers(run_step: Callable[..., Outcome], tin
     read = {node.op_type: makers[node.input[0]] for node in onnx.load(done.path).graph.node if node.input[0] in makers}
     assert (read["DepthToSpace"], read["Pad"]) == ("QuantizeLinear", "DepthToSpace")
     assert apart(tiny, model, done.path) < 0.05
+
+
+ERF = [
+    helper.make_node("Div", ["wide", "root"], ["d"]), helper.make_node("Erf", ["d"], ["e"]),
+    helper.make_node("Add", ["e", "one"], ["f"]), helper.make_node("Mul", ["wide", "f"], ["g"]),
+    helper.make_node("Mul", ["g", "half"], ["m"]),
+]  # fmt: skip
+NORM = ["opened", "gamma", "beta", "mean", "variance"]
+ACTIVATIONS = {
+    "HardSwish": ([helper.make_node("HardSwish", ["wide"], ["m"])], {}),
+    "Tanh": ([helper.make_node("Tanh", ["wide"], ["m"])], {}),
+    "Max": ([helper.make_node("Max", ["wide", "nought"], ["m"])], {}),
+    "norm": (
+        [helper.make_node("Relu", ["wide"], ["opened"]), helper.make_node("BatchNormalization", NORM, ["m"])],
+        {},
+    ),
+    "Gelu": (ERF, {"Gelu": 1}),
+}
+
+
+@pytest.mark.parametrize("target", ["rpi4", "x86-vnni"])
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_no_island_remains_that_an_integer_kernel_or_one_on_floats_avoids(
+    run_step: Callable[..., Outcome], tiny: Project, tmp_path: Path, name: str, target: str
+) -> None:
+    nodes, islands = ACTIVATIONS[name]
+    whole = [
+        helper.make_node("Conv", ["image", "w"], ["wide"]),
+        *nodes,
+        helper.make_node("Conv", ["m", "v"], ["maps"]),
+        helper.make_node("GlobalAveragePool", ["maps"], ["pooled"]),
+        helper.make_node("Flatten", ["pooled"], ["logits"]),
+    ]
+    one = np.ones(8, np.float32)
+    known = {
+        "w": weights(8, 1, 3, 3), "v": weights(4, 8, 3, 3), "nought": np.float32(0), "gamma": one, "beta": one / 2,
+        "mean": one / 3, "variance": one * 2, "root": np.float32(2**0.5), "one": np.float32(1), "half": np.float32(0.5),
+    }  # fmt: skip
+    used = {each for node in whole for each in node.input}
+    model = saved(tmp_path / "m.onnx", whole, {key: np.asarray(value) for key, value in known.items() if key in used})
+    quantized = run_step(Quantize(), tiny, model, target)
+    assert apart(tiny, model, quantized.path) < 0.05
+    fused = run_step(Fuse(), tiny, quantized.path, target)
+    assert fused.notes["islands"] == fused.notes["float_operators"] == islands
 
 
 def test_why_nothing_is_in_integers() -> None:

@@ -3,8 +3,8 @@
 import numpy as np
 import onnx_ir as ir
 
-from edgekit.arrays import Array
-from edgekit.model.passes.rewriting import constant, replace
+from edgekit.model.passes.conversions import converts, keep_scale, zero_of
+from edgekit.model.passes.rewriting import array_of, constant, replace
 
 _KINDS = {"Compress", "DepthToSpace", "Expand", "GatherElements", "GatherND", "Pad", "SpaceToDepth", "Tile"}
 """Those that have integer kernels, and that the runtime leaves between the conversions."""
@@ -18,7 +18,7 @@ def integer_moves(model: ir.Model) -> None:
     """
     for node in list(model.graph.all_nodes()):
         source = node.inputs[0].producer() if node.inputs and node.inputs[0] is not None else None
-        if source is not None and _converts(source, "DequantizeLinear") and node.op_type in _KINDS and not node.domain:
+        if source is not None and converts(source, "DequantizeLinear") and node.op_type in _KINDS and not node.domain:
             _move_before(model, source, node)
 
 
@@ -36,17 +36,15 @@ def _move_before(model: ir.Model, source: ir.Node, node: ir.Node) -> None:
     moved.outputs[0].type, moved.outputs[0].shape = given.type, node.outputs[0].shape
     after = ir.node("DequantizeLinear", [moved.outputs[0], scale, zero])
     replace(model, node, [moved, after])
-    for taker in [each.node for each in after.outputs[0].uses()]:
-        if _converts(taker, "QuantizeLinear"):
-            _keep_scale(after, taker)
+    keep_scale(after)
 
 
 def _fill(node: ir.Node, source: ir.Node) -> ir.Value | None:
     """What a Pad fills in, as an integer; None where it is not known, or the scale does not reach it."""
     value = node.inputs[2] if len(node.inputs) > 2 else None
     if value is None:
-        return _zero(source)
-    tensor, scale, offset = (_array(each) for each in (value, source.inputs[1], _zero(source)))
+        return zero_of(source)
+    tensor, scale, offset = (array_of(each) for each in (value, source.inputs[1], zero_of(source)))
     if tensor is None or scale is None or offset is None:
         return None
     filled = tensor / scale + offset
@@ -54,35 +52,3 @@ def _fill(node: ir.Node, source: ir.Node) -> ir.Value | None:
     if not kind.min - 0.5 <= filled <= kind.max + 0.5:
         return None
     return constant(node, f"{node.outputs[0].name}_fill", np.rint(filled).clip(kind.min, kind.max).astype(kind.dtype))
-
-
-def _array(value: ir.Value | None) -> Array | None:
-    tensor = None if value is None else ir.convenience.get_const_tensor(value)
-    return None if tensor is None else tensor.numpy()
-
-
-def _keep_scale(source: ir.Node, node: ir.Node) -> None:
-    """Of numbers that are quantized, dequantized and quantized again, the first alone remains."""
-    takers = [each.node for each in node.outputs[0].uses()]
-    if node.outputs[0].is_graph_output() or not all(_converts(each, "DequantizeLinear") for each in takers):
-        return
-    if _zero(source).dtype is not _zero(node).dtype:
-        return
-    for taker in takers:
-        for index, value in enumerate(source.inputs):
-            taker.replace_input_with(index, value)
-
-
-def _zero(node: ir.Node) -> ir.Value:
-    zero = node.inputs[2]
-    assert zero is not None
-    return zero
-
-
-def _converts(node: ir.Node, kind: str) -> bool:
-    """Whether a node is of this kind, between floats and 8 bits by one scale and zero point."""
-    if node.op_type != kind or len(node.inputs) < 3:
-        return False
-    scale, zero = node.inputs[1:]
-    one = scale is not None and scale.shape is not None and scale.shape.rank() == 0
-    return one and zero is not None and zero.dtype in (ir.DataType.INT8, ir.DataType.UINT8)

@@ -52,3 +52,9 @@ def constant(node: ir.Node, name: str, array: Array) -> ir.Value:
     value = ir.val(name, const_value=tensor, type=ir.TensorType(tensor.dtype), shape=array.shape)
     graph.register_initializer(value)
     return value
+
+
+def array_of(value: ir.Value | None) -> Array | None:
+    """What a constant holds; None of what is none."""
+    tensor = None if value is None else ir.convenience.get_const_tensor(value)
+    return None if tensor is None else tensor.numpy()

@@ -1,0 +1,70 @@
+"""Operators in the forms for which there are integer kernels."""
+
+from collections.abc import Callable
+
+import numpy as np
+import onnx_ir as ir
+
+from edgekit.model.passes.rewriting import array_of, constant, replace
+
+_HARD_SWISH = {"alpha": 1 / 6, "beta": 0.5}
+
+
+def integer_forms(model: ir.Model) -> None:
+    """What ONNX Runtime can only compute on floats, as operators that it has in integers, too: a batch norm that no
+    convolution takes in as a convolution of each channel by itself, Max(x, 0) as Relu, PRelu of one slope as LeakyRelu,
+    HardSwish as the product that it is."""
+    for node in list(model.graph.all_nodes()):
+        made = _FORMS[node.op_type](node) if node.op_type in _FORMS and not node.domain else None
+        if made:
+            replace(model, node, made)
+
+
+def _of_channels(node: ir.Node) -> list[ir.Node] | None:
+    """Of a batch norm: it scales and shifts each channel."""
+    given = node.inputs[0]
+    gamma, beta, mean, variance = (array_of(each) for each in node.inputs[1:])
+    if given is None or given.shape is None or given.shape.rank() not in (3, 4) or len(node.outputs) > 1:
+        return None
+    if gamma is None or beta is None or mean is None or variance is None or gamma.dtype != np.float32:
+        return None
+    factor = gamma / np.sqrt(variance + node.attributes.get_float("epsilon", 1e-5))
+    weight = factor.reshape(-1, *[1] * (given.shape.rank() - 1)).astype(np.float32)
+    name = node.outputs[0].name
+    inputs = [given, constant(node, f"{name}_factor", weight), constant(node, f"{name}_shift", beta - mean * factor)]
+    return [ir.node("Conv", inputs, {"group": len(factor)}, name=node.name)]
+
+
+def _of_relu(node: ir.Node) -> list[ir.Node] | None:
+    """Of a maximum with nought."""
+    arrays = [array_of(each) for each in node.inputs]
+    others = [each for each, array in zip(node.inputs, arrays, strict=True) if array is None]
+    if len(node.inputs) != 2 or len(others) != 1:
+        return None
+    nought = next(array for array in arrays if array is not None)
+    return [ir.node("Relu", others, name=node.name)] if nought.size == 1 and not nought.any() else None
+
+
+def _of_leaky_relu(node: ir.Node) -> list[ir.Node] | None:
+    """Of a PRelu with one slope."""
+    slope = array_of(node.inputs[1])
+    if slope is None or (slope != slope.flat[0]).any():
+        return None
+    return [ir.node("LeakyRelu", node.inputs[:1], {"alpha": float(slope.flat[0])}, name=node.name)]
+
+
+def _of_hard_sigmoid(node: ir.Node) -> list[ir.Node] | None:
+    """Of a HardSwish."""
+    given = node.inputs[0]
+    gate = ir.node("HardSigmoid", [given], _HARD_SWISH, name=f"{node.name}_gate")
+    gate.outputs[0].name = f"{node.outputs[0].name}_gate"
+    gate.outputs[0].type, gate.outputs[0].shape = node.outputs[0].type, node.outputs[0].shape
+    return [gate, ir.node("Mul", [given, gate.outputs[0]], name=node.name)]
+
+
+_FORMS: dict[str, Callable[[ir.Node], list[ir.Node] | None]] = {
+    "BatchNormalization": _of_channels,
+    "Max": _of_relu,
+    "PRelu": _of_leaky_relu,
+    "HardSwish": _of_hard_sigmoid,
+}
