@@ -7,7 +7,7 @@ from typing import Any
 
 from edgekit.artifact import Artifact
 from edgekit.data.splits import Splits
-from edgekit.errors import PlanError
+from edgekit.errors import ModelError, PlanError
 from edgekit.execution.driver import check_declaration
 from edgekit.files import sha256_of_file, write_bytes
 from edgekit.model.facts import observed_facts
@@ -50,6 +50,8 @@ def converted(step: Step, project: Project, target: Target | None, output: Path,
         model = imported(source)
         save_model(model, given)
         facts = observed_facts(model) | {Trait.CONVERGED}
+        if Trait.INTEGER in facts:
+            raise ModelError(f"{source.name} is quantized already", "start from the float model")
         missing = sorted(step.contract.requires - facts)
         if missing:
             names = [

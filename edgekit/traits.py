@@ -44,6 +44,10 @@ FILE_ENTRY = facts(Format.ONNX, Trait.FLOAT, Trait.CONVERGED, Trait.PORTABLE)
 """What a model file gives that a project starts from: trained, float, of standard operators."""
 
 
+INTEGER_ENTRY = facts(Format.ONNX, Trait.INTEGER, Trait.CONVERGED)
+"""What is true of each model file that is quantized already."""
+
+
 class Role(StrEnum):
     """Which of a plan's models a step works on."""
 

@@ -39,6 +39,7 @@ OPTIONS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "simplify": {},
     "quantize": {"activation": st.sampled_from(["int8", "uint8", "target"])},
     "weight-only": {},
+    "keep": {},
     "fuse": {"layouts": st.booleans()},
 }
 """The options that verdicts hang on; a recipe may set any of them or none."""
@@ -49,7 +50,9 @@ def steps(draw: st.DrawFn) -> dict[str, Any]:
     use = draw(st.sampled_from(sorted(OPTIONS)))
     named = draw(st.sets(st.sampled_from(sorted(OPTIONS[use])))) if OPTIONS[use] else set()
     options = {name: draw(OPTIONS[use][name]) for name in sorted(named)}
-    roles = ["student", "teacher"] if use not in ("distill", "simplify", "quantize", "weight-only", "fuse") else []
+    roles = (
+        ["student", "teacher"] if use not in ("distill", "simplify", "quantize", "weight-only", "keep", "fuse") else []
+    )
     return {"use": use, **({"role": draw(st.sampled_from(roles))} if roles else {}), **options}
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.conversion import converted
-from edgekit.errors import StepError
+from edgekit.errors import ModelError, StepError
 from edgekit.progress import Silent
 from edgekit.project.from_file import file_project
 from edgekit.steps.simplify import Simplify
@@ -26,3 +26,8 @@ def test_the_output_is_there_whole_or_not_at_all(
     with pytest.raises(StepError):
         converted(Simplify(), project, None, output, Silent())
     assert not output.exists()
+
+
+def test_what_is_quantized_already_is_no_float_model(saturating: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"product.onnx is quantized already"):
+        converted(Simplify(), file_project(saturating, None), None, tmp_path / "out.onnx", Silent())

@@ -195,6 +195,34 @@ def test_samples_may_be_of_different_shapes(tmp_path: Path) -> None:
     assert gates["parity"].detail.split()[0] in "123456", "those of the first one's shape"
 
 
+@pytest.mark.parametrize("form", ["QDQ", "QOperator", "dynamic"])
+def test_what_came_in_integers_is_left_verified_and_packed(
+    form: str, conv_model: Path, images: Path, tmp_path: Path, run_edgekit: Run
+) -> None:
+    from onnxruntime import quantization
+
+    path = tmp_path / "quantized.onnx"
+    if form == "dynamic":
+        quantization.quantize_dynamic(conv_model, path, weight_type=quantization.QuantType.QUInt8)
+    else:
+        x = np.random.default_rng(0).random((8, 3, 6, 6), np.float32)
+        reader = iter([{onnx.load(conv_model).graph.input[0].name: x}])
+        reader_type = type("Reader", (quantization.CalibrationDataReader,), {"get_next": lambda _: next(reader, None)})
+        quantization.quantize_static(conv_model, path, reader_type(), quant_format=quantization.QuantFormat[form])
+    done = run_edgekit("build", path, "-t", "rpi4", "--calibration", images, "--metric", "cosine")
+    assert done.returncode == 0, done.stderr
+    told = " ".join(done.stdout.split())
+    assert f"quantized already ({form}" in told and "left as it is" in told
+    assert "drop" not in told, "nothing was taken away"
+    bundle = path.parent / "dist" / "rpi4"
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    assert (manifest["recipe"], manifest["metric"]["value"]) == ("as-given", 1.0)
+    assert onnx.load(bundle / "model.onnx").graph.node == onnx.load(path).graph.node
+    refused = run_edgekit("build", path, "-t", "rpi4", "--calibration", images, "--recipe", "int8")
+    assert refused.returncode == 2
+    assert "the file is quantized already" in refused.stderr and "as-given" in refused.stderr
+
+
 def test_where_integers_lose_too_much_floats_are_deployed(conv_model: Path, images: Path) -> None:
     project = file_project(conv_model, str(images), metric="cosine")
     strict = project.changed(budgets=project.budgets.changed(max_drop=0.0))

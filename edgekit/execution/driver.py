@@ -20,7 +20,7 @@ from edgekit.project.project import Project
 from edgekit.project.sources import code_version
 from edgekit.steps.step import Context, TargetView
 from edgekit.target import Target
-from edgekit.traits import FILE_ENTRY, MODULE_ENTRY, Data, Facts, Format, Role, Trait
+from edgekit.traits import MODULE_ENTRY, Data, Facts, Format, Role, Trait
 
 if TYPE_CHECKING:
     from edgekit.arrays import Array
@@ -58,6 +58,7 @@ class Driver:
         self.progress = progress
         self.cache = Cache(project.cache_folder)
         self.splits = splits or Splits(project)
+        self._references: dict[bool, Sampled] = {}
         self.data = DataDigests(project, self.splits, self.cache, progress)
 
     def step_run(self, target: Target, planned: PlannedStep, runs: Runs, total: int) -> StepRun:
@@ -145,7 +146,7 @@ class Driver:
         key = sha256_of_json({"imported": file_digest(path), "code": code_version("edgekit.model.importing")})
         entry, _ = self.cache.entry(key, work)
         digest = entry.record["files"]["model.onnx"]
-        return Artifact(entry.folder / "model.onnx", Format.ONNX, FILE_ENTRY, digest, Role.STUDENT)
+        return Artifact(entry.folder / "model.onnx", Format.ONNX, self.project.entry_facts, digest, Role.STUDENT)
 
     def metric(self, artifact: Artifact, target: Target) -> float:
         """The project's metric of a module or a file, on this machine, integers added as the target adds them."""
@@ -186,7 +187,8 @@ class Driver:
             else:
                 from edgekit.metrics.evaluation import file_evaluation
 
-                judged = file_evaluation(artifact.path, project, split, exact=exact, reference=self._reference_outputs)
+                reference_outputs = self._reference_outputs(target)
+                judged = file_evaluation(artifact.path, project, split, exact=exact, reference=reference_outputs)
             if judged.scores is not None:
                 np.save(output / _SCORES, judged.scores.astype(np.float32))
             return {
@@ -200,14 +202,18 @@ class Driver:
         key = metric_key(project, self.data, artifact, exact=exact, reference=reference)
         return self.cache.entry(key, evaluated)[0]
 
-    @cached_property
-    def _reference_outputs(self) -> "Sampled | None":
-        """What the file that the project starts from gives for the evaluation split; None where modules are trained."""
+    def _reference_outputs(self, target: Target) -> "Sampled | None":
+        """What the file that the project starts from gives for the evaluation split, integers added as the target adds
+        them; None where modules are trained."""
         if self._model_file is None:
             return None
         from edgekit.metrics.evaluation import file_outputs
 
-        return file_outputs(self._model_file.path, self.splits[Data.EVALUATION])
+        exact = Trait.INTEGER in self._model_file.facts and not target.saturates
+        if exact not in self._references:
+            found = file_outputs(self._model_file.path, self.splits[Data.EVALUATION], exact=exact)
+            self._references[exact] = found
+        return self._references[exact]
 
 
 def check_declaration(label: str, declared: Facts, path: Path) -> None:

@@ -60,9 +60,9 @@ def file_evaluation(
     return replace(found, similarity=similarities(given, reference))
 
 
-def file_outputs(path: Path, split: Split) -> Sampled:
-    """What a float file gives for the whole split on this machine, sample by sample."""
-    running, parts, _ = _run(path, split, exact=False)
+def file_outputs(path: Path, split: Split, *, exact: bool) -> Sampled:
+    """What a file gives for the whole split on this machine, sample by sample; with `exact`, without saturation."""
+    running, parts, _ = _run(path, split, exact=exact)
     return running.sampled(parts)
 
 

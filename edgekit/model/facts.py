@@ -9,6 +9,7 @@ from edgekit.model.operators import INTEGER_OPERATORS, INTEGERS, nodes
 from edgekit.model.stored import weights
 from edgekit.traits import Fact, Facts, Format, Trait
 
+_QOPERATORS = {kind for kind in INTEGER_OPERATORS if kind.startswith("Q")}
 _INTEGERS = {TensorProto.DataType.Name(kind).lower() for kind in INTEGERS}
 
 
@@ -43,6 +44,19 @@ def activation_types(model: ModelProto) -> set[str]:
         if position is not None and len(node.input) > position and node.input[position] in types:
             found.add(types[node.input[position]])
     return found
+
+
+def integer_forms_of(model: ModelProto) -> list[str]:
+    """How a model's integers are written: QDQ, QOperator, dynamic, weights only; by the operators that it holds."""
+    kinds = {node.op_type for node in nodes(model.graph)}
+    dynamic = {"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"}
+    held = {
+        "QDQ": "QuantizeLinear" in kinds and "DequantizeLinear" in kinds and not kinds & _QOPERATORS,
+        "QOperator": bool(kinds & _QOPERATORS),
+        "dynamic": bool(kinds & dynamic),
+        "weights only": "MatMulNBits" in kinds or ("DequantizeLinear" in kinds and "QuantizeLinear" not in kinds),
+    }
+    return [form for form, holds in held.items() if holds]
 
 
 def output_step(model: ModelProto) -> dict[str, float]:

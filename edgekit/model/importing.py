@@ -1,5 +1,6 @@
 """A model file that a project starts from."""
 
+from functools import lru_cache
 from pathlib import Path
 
 from onnx import ModelProto
@@ -9,7 +10,7 @@ from edgekit.files import sha256_of_file, sha256_of_json
 from edgekit.model.facts import observed_facts
 from edgekit.model.operators import is_standard, nodes
 from edgekit.model.reading import load_model, weight_files
-from edgekit.traits import Trait
+from edgekit.traits import FILE_ENTRY, INTEGER_ENTRY, Facts, Trait
 
 
 def file_digest(path: Path) -> str:
@@ -18,16 +19,32 @@ def file_digest(path: Path) -> str:
 
 
 def imported(path: Path) -> ModelProto:
-    """The model in a file, its weights taken in. Raises ModelError for one that no build can start from: quantized
-    already, or with operators that are not standard."""
+    """The model in a file, its weights taken in. Raises ModelError for one that no build can start from: of floats,
+    with operators that are not standard."""
     model = load_model(path)
-    facts = observed_facts(model)
-    foreign = sorted({f"{node.domain}.{node.op_type}" for node in nodes(model.graph) if not is_standard(node)})
+    own = ("", "com.microsoft") if Trait.INTEGER in observed_facts(model) else ("",)
+    foreign = sorted(
+        {
+            f"{node.domain}.{node.op_type}"
+            for node in nodes(model.graph)
+            if not is_standard(node) and node.domain not in own
+        }
+    )
     if foreign:
         raise ModelError(
             f"{path.name} has operators that are not standard ONNX: {', '.join(foreign[:3])}",
             "start from the file as it was exported, before a runtime's optimizer or quantizer",
         )
-    if Trait.INTEGER in facts:
-        raise ModelError(f"{path.name} is quantized already", "start from the float model")
     return model
+
+
+def file_facts(path: Path) -> Facts:
+    """What is true of a model file that a project starts from. Raises ModelError for one that cannot be read."""
+    return _facts(path, file_digest(path))
+
+
+@lru_cache(maxsize=16)
+def _facts(path: Path, _: str) -> Facts:
+    """Kept, for models are large, as long as the file's digest is the same."""
+    found = observed_facts(load_model(path))
+    return FILE_ENTRY if Trait.INTEGER not in found else found | INTEGER_ENTRY

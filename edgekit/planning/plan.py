@@ -12,7 +12,7 @@ from edgekit.planning.recipe import Recipe, RecipeStep
 from edgekit.project.toml import Record
 from edgekit.steps.step import Step
 from edgekit.steps.technique import Family
-from edgekit.traits import FILE_ENTRY, MODULE_ENTRY, Fact, Facts, Format, Role, Trait
+from edgekit.traits import FILE_ENTRY, INTEGER_ENTRY, MODULE_ENTRY, Fact, Facts, Format, Role, Trait
 
 _REFERENCE_STEPS = ("export", "simplify")
 
@@ -133,6 +133,8 @@ def plan_of(recipe: Recipe, roles: Collection[Role], entry: Facts = MODULE_ENTRY
 
 def entry_for(steps: Sequence[RecipeStep]) -> Facts:
     """What steps start from where no project says it: a file where all work on one, else modules."""
+    if steps and Trait.INTEGER in steps[0].step.contract.requires:
+        return INTEGER_ENTRY
     return FILE_ENTRY if all(Format.ONNX in each.step.contract.requires for each in steps) else MODULE_ENTRY
 
 
@@ -243,6 +245,8 @@ class _Walk:
             return f"{needs}, which {name} turned into {made}", f"move it before {name}"
         if missing is Format.TORCH:
             return f"{label} works on {MEANING[missing]}, and the project starts from an ONNX file", "leave it out"
+        if missing is Trait.FLOAT:
+            return f"{needs}, and the file is quantized already", "start from the float model, or leave it: as-given"
         names = [kind.name() for kind in providers(missing) if role not in kind.contract.joins]
         hint = f"put {' or '.join(names)} before it" if names else "no step provides that"
         return f"{needs}, which no step before it gives the {role}", hint

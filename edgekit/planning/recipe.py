@@ -11,10 +11,12 @@ from edgekit.project.project import PROJECT_FILE, Project
 from edgekit.project.toml import read_toml
 from edgekit.steps.load import Load
 from edgekit.steps.step import Step, step_from
-from edgekit.traits import Role
+from edgekit.traits import Role, Trait
 
 RECOMMENDED = "distil-prune-int8"
 RECOMMENDED_FOR_FILES = "int8"
+RECOMMENDED_FOR_INTEGERS = "as-given"
+"""For files of models that are quantized already."""
 _TEXTS = {"about": 'write one sentence: about = "..."', "otherwise": 'name a recipe: otherwise = "..."'}
 """The keys of a recipe's file beside its steps, and what to do where one is no text."""
 
@@ -87,8 +89,10 @@ def recipes_of(project: Project) -> list[Recipe]:
 
 
 def recommended(project: Project) -> str:
-    """The recipe of a project that names none."""
-    return RECOMMENDED if project.model_file is None else RECOMMENDED_FOR_FILES
+    """The recipe of a project that names none. Raises ModelError for a model file that cannot be read."""
+    if project.model_file is None:
+        return RECOMMENDED
+    return RECOMMENDED_FOR_INTEGERS if Trait.INTEGER in project.entry_facts else RECOMMENDED_FOR_FILES
 
 
 def recipe_for(project: Project, named: Recipe) -> Recipe:

@@ -11,7 +11,7 @@ from edgekit.files import sha256_of_file, sha256_of_json
 from edgekit.project.sources import sources_digest
 from edgekit.project.toml import Record, read_toml, validated
 from edgekit.target import Budgets
-from edgekit.traits import FILE_ENTRY, MODULE_ENTRY, Data, Facts, Role
+from edgekit.traits import MODULE_ENTRY, Data, Facts, Role
 
 PROJECT_FILE = "edgekit.toml"
 UNSAID = "default"
@@ -83,8 +83,12 @@ class Project(Record, frozen=True, kw_only=True):
 
     @property
     def entry_facts(self) -> Facts:
-        """What its models start as."""
-        return FILE_ENTRY if self.model.onnx else MODULE_ENTRY
+        """What its models start as. Raises ModelError for a model file that cannot be read."""
+        if self.model_file is None:
+            return MODULE_ENTRY
+        from edgekit.model.importing import file_facts
+
+        return file_facts(self.model_file)
 
     def model_entry(self, role: Role) -> str | None:
         """The entry point of the teacher or the student."""

@@ -13,8 +13,9 @@ from edgekit.building import Build, TargetBuild
 from edgekit.measurement import metric_shown
 from edgekit.metrics.metric import comparing_score
 from edgekit.metrics.named import NAMED
-from edgekit.report.integers import operator_lines, scheme_lines
+from edgekit.report.integers import given_lines, operator_lines, scheme_lines
 from edgekit.report.tables import COLOURS, MARKS, table, with_unit
+from edgekit.steps.keep import Keep
 from edgekit.traits import Fidelity, Role
 
 SCHEMA = 1
@@ -154,7 +155,8 @@ def _steps(built: Build, each: TargetBuild, unit: str) -> RenderableType:
 def _models(built: Build, each: TargetBuild, unit: str) -> RenderableType:
     """One column a figure and fidelity: figures obtained in different ways are not put under one heading."""
     measured = each.verdict.measurements
-    models = list(dict.fromkeys(one.model for one in measured))
+    came_so = any(run.name == Keep.name() for run in each.steps)
+    models = ["deployed"] if came_so else list(dict.fromkeys(one.model for one in measured))
     shown = [
         ("metric", unit),
         ("file_size", "size"),
@@ -203,7 +205,7 @@ def _similarity(each: TargetBuild) -> list[RenderableType]:
 def _integers(each: TargetBuild) -> list[RenderableType]:
     """The scheme and why, what stayed float, and what the fused graph computes on."""
     notes = [run.artifact.notes for run in each.steps]
-    return [escape(line) for told in notes for line in (*scheme_lines(told), *operator_lines(told))]
+    return [escape(line) for told in notes for line in (*given_lines(told), *scheme_lines(told), *operator_lines(told))]
 
 
 def _gates(each: TargetBuild) -> RenderableType:

@@ -18,6 +18,17 @@ def scheme_lines(notes: Mapping[str, Any]) -> list[str]:
     return told
 
 
+def given_lines(notes: Mapping[str, Any]) -> list[str]:
+    """What keep notes: how the integers that came are written. Nothing of other steps."""
+    if "forms" not in notes:
+        return []
+    told = f" with {' and '.join(notes['activations'])} activations" if notes["activations"] else ""
+    return [
+        f"quantized already ({', '.join(notes['forms']) or 'integer weights'}{told}): left as it is",
+        "there is no float model to compare it with: what is compared is how it runs here and on the target",
+    ]
+
+
 def operator_lines(notes: Mapping[str, Any]) -> list[str]:
     """What fuse notes: the operators of the fused graph on integers and on floats. Nothing of other steps."""
     if "integer_operators" not in notes:

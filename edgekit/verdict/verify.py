@@ -1,5 +1,6 @@
 """The verdict: the deployed model run where the target's instruction set is, measured, and judged gate by gate."""
 
+import filecmp
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -175,7 +176,7 @@ def _value(
     parts = [*zip(zip(*given, strict=True), samples.counts, strict=True)]
     score = comparing_score(project)
     if score:
-        return score(running.sampled(parts), file_outputs(reference.path, split))
+        return score(running.sampled(parts), file_outputs(reference.path, split, exact=True))
     return metric_value(project, running.joined(parts), samples.targets)
 
 
@@ -246,14 +247,14 @@ def _slowness(path: Path, result: "Result") -> tuple[str, ...]:
 
 
 def metric_gates(project: Project, target: Target, candidates: Candidates) -> list[Gate]:
-    """Whether the deployed model's metric lies within the budgets."""
+    """Whether the deployed model's metric lies within the budgets. One that is left as it came has lost nothing."""
     from edgekit.metrics.metric import unit_of
 
     deployed, reference, unit = candidates.deployed, candidates.reference, unit_of(project)
     budgets = merged(target.budgets, project.budgets)
     gates = []
-    if budgets.max_drop is not None:
-        drop = reference.metric - deployed.metric
+    drop = reference.metric - deployed.metric
+    if budgets.max_drop is not None and (drop or not filecmp.cmp(deployed.path, reference.path, shallow=False)):
         value, other = metric_shown(deployed.metric, unit), metric_shown(reference.metric, unit)
         told = f"{value} {unit} against {other}: {metric_shown(drop, unit, signed=True)} lost"
         holds = drop <= budgets.max_drop + 1e-9

@@ -6,9 +6,10 @@ import pytest
 from onnx import TensorProto, helper
 
 from edgekit.errors import ModelError
-from edgekit.model.importing import file_digest, imported
+from edgekit.model.importing import file_digest, file_facts, imported
 from edgekit.model.reading import save_model
 from edgekit.runtimes.ort import host_outputs
+from edgekit.traits import FILE_ENTRY, Trait
 
 
 def beside(model: Path, folder: Path) -> Path:
@@ -57,9 +58,16 @@ def test_more_than_one_file_can_hold(conv_model: Path, tmp_path: Path) -> None:
         imported(split)
 
 
-def test_models_that_no_build_starts_from(saturating: Path, conv_model: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"product.onnx is quantized already"):
-        imported(saturating)
+def test_what_came_in_integers_is_known_by_it(saturating: Path, conv_model: Path, tmp_path: Path) -> None:
+    assert Trait.INTEGER in file_facts(saturating) and Trait.FLOAT not in file_facts(saturating)
+    copy = tmp_path / "copy.onnx"
+    copy.write_bytes(conv_model.read_bytes())
+    assert file_facts(copy) == FILE_ENTRY
+    copy.write_bytes(saturating.read_bytes())
+    assert Trait.INTEGER in file_facts(copy), "another file by the same name"
+
+
+def test_models_that_no_build_starts_from(conv_model: Path, tmp_path: Path) -> None:
     model = onnx.load(conv_model)
     model.graph.node.append(helper.make_node("FusedGemm", ["f", "weight"], ["z"], domain="com.microsoft"))
     model.opset_import.append(helper.make_opsetid("com.microsoft", 1))

@@ -1,0 +1,51 @@
+"""keep: a model that came in integers, as it is."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from edgekit.artifact import Artifact
+from edgekit.steps.step import Context, Contract, Outcome, Step
+from edgekit.steps.technique import Family, Technique
+from edgekit.target import Target
+from edgekit.traits import Format, Role, Trait, facts
+
+
+@dataclass(frozen=True)
+class Keep(Step):
+    """Leave a quantized model as it is, and say what it is."""
+
+    contract = Contract(
+        requires=facts(Format.ONNX, Trait.INTEGER),
+        provides=facts(),
+        preserves=facts(Format.ONNX, Trait.INTEGER, Trait.FOLDED, Trait.PORTABLE, Trait.CONVERGED),
+        target=frozenset({"arch"}),
+        packages=("onnx", "onnxruntime"),
+    )
+
+    def technique(self, target: Target | None) -> Technique:
+        return Technique(family=Family.GRAPH)
+
+    def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
+        from edgekit.model.counting import described, inspected
+        from edgekit.model.facts import activation_types, integer_forms_of
+        from edgekit.model.reading import load_model
+        from edgekit.runtimes.ort import optimize_offline
+
+        path, fused = context.folder / "model.onnx", context.folder / "fused.onnx"
+        shutil.copyfile(model.path, path)
+        optimize_offline(path, fused, keep_int8_activations=context.target.arch == "aarch64")
+        found = inspected(fused)
+        fused.unlink()
+        given = load_model(path)
+        return Outcome(
+            path,
+            {
+                **described(path),
+                "forms": integer_forms_of(given),
+                "activations": sorted(activation_types(given)),
+                "integer_operators": found.integer_operators,
+                "float_operators": found.float_kinds,
+                "islands": found.islands,
+            },
+        )
