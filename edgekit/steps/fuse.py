@@ -47,13 +47,16 @@ class Fuse(Step):
         from edgekit.model.counting import described, inspected
         from edgekit.model.facts import activation_types
         from edgekit.model.parity import relative_difference
+        from edgekit.model.passes.plain_residuals import plain_residuals
         from edgekit.model.passes.rewriting import rewritten
         from edgekit.model.passes.slimmed import slimmed
         from edgekit.model.reading import load_model, save_model, strip_annotations
         from edgekit.runtimes.ort import host_outputs, optimize_offline
 
-        path = context.folder / "model.onnx"
-        optimize_offline(model.path, path, keep_int8_activations=context.target.arch == "aarch64", layouts=self.layouts)
+        path, plain = context.folder / "model.onnx", context.folder / "plain.onnx"
+        save_model(rewritten(load_model(model.path), plain_residuals), plain)
+        optimize_offline(plain, path, keep_int8_activations=context.target.arch == "aarch64", layouts=self.layouts)
+        plain.unlink()
         strip_annotations(path, model.path)
         before, fused = activation_types(load_model(model.path)), load_model(path)
         after = activation_types(fused)
