@@ -4,6 +4,7 @@ Absence is a positive trait (FLOAT, not "no integers"), so a contract never need
 """
 
 from enum import StrEnum
+from typing import Literal
 
 
 class Format(StrEnum):
@@ -55,6 +56,10 @@ class Role(StrEnum):
     STUDENT = "student"
     REFERENCE = "reference"
     """The uncompressed model as fp32 ONNX: what sizes and accuracies are compared with."""
+
+
+Architecture = Literal["cnn", "transformer", "other"]
+"""What a model is made of, in the interaction table's terms."""
 
 
 class Data(StrEnum):

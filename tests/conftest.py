@@ -183,6 +183,45 @@ def file_project(tmp_path: Path) -> FileProject:
 
 
 @pytest.fixture
+def attending(tmp_path: Path) -> Path:
+    """Attention over the rows of the tiny project's images, whose norm lets some channels grow a hundredfold: what one
+    scale for the whole tensor cannot hold."""
+    random = np.random.default_rng(0)
+    gain = np.ones(8)
+    gain[[2, 5]] = 100
+    arrays = {
+        "first": random.standard_normal((8, 8)), "gain": gain, "shift": np.zeros(8),
+        **{name: random.standard_normal((8, 8)) / gain[:, None] for name in "qkv"},
+        "head": random.standard_normal((64, 4)),
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("Reshape", ["image", "rows"], ["x"]),
+        helper.make_node("MatMul", ["x", "first"], ["a"]),
+        helper.make_node("Add", ["x", "a"], ["s"]),
+        helper.make_node("LayerNormalization", ["s", "gain", "shift"], ["n"]),
+        *(helper.make_node("MatMul", ["n", name], [f"{name}x"]) for name in "qkv"),
+        helper.make_node("Transpose", ["kx"], ["kt"], perm=[0, 2, 1]),
+        helper.make_node("MatMul", ["qx", "kt"], ["scores"]),
+        helper.make_node("Softmax", ["scores"], ["weights"]),
+        helper.make_node("MatMul", ["weights", "vx"], ["mixed"]),
+        helper.make_node("Reshape", ["mixed", "flat"], ["f"]),
+        helper.make_node("Gemm", ["f", "head"], ["logits"]),
+    ]
+    shapes = {"rows": np.array([-1, 8, 8]), "flat": np.array([-1, 64])}
+    tensors = [numpy_helper.from_array(each.astype(np.float32), name) for name, each in arrays.items()]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 1, 8, 8])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 4])],
+        [*tensors, *(numpy_helper.from_array(each, name) for name, each in shapes.items())],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, tmp_path / "attending.onnx")
+    return tmp_path / "attending.onnx"
+
+
+@pytest.fixture
 def saturating(tmp_path: Path) -> Path:
     """An integer product as `fuse` leaves it, of x (1, 64) with 127s: where x is 255, two products take 17 bits."""
     constants = {

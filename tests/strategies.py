@@ -40,6 +40,7 @@ OPTIONS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "quantize": {"activation": st.sampled_from(["int8", "uint8", "target"])},
     "weight-only": {},
     "keep": {},
+    "quantize-dynamic": {"smoothing": st.sampled_from(["chosen", "none", 0.5]), "tables": st.booleans()},
     "fuse": {"layouts": st.booleans()},
 }
 """The options that verdicts hang on; a recipe may set any of them or none."""
@@ -50,9 +51,8 @@ def steps(draw: st.DrawFn) -> dict[str, Any]:
     use = draw(st.sampled_from(sorted(OPTIONS)))
     named = draw(st.sets(st.sampled_from(sorted(OPTIONS[use])))) if OPTIONS[use] else set()
     options = {name: draw(OPTIONS[use][name]) for name in sorted(named)}
-    roles = (
-        ["student", "teacher"] if use not in ("distill", "simplify", "quantize", "weight-only", "keep", "fuse") else []
-    )
+    of_one = {"distill", "simplify", "quantize", "quantize-dynamic", "weight-only", "keep", "fuse"}
+    roles = ["student", "teacher"] if use not in of_one else []
     return {"use": use, **({"role": draw(st.sampled_from(roles))} if roles else {}), **options}
 
 

@@ -195,6 +195,17 @@ def test_samples_may_be_of_different_shapes(tmp_path: Path) -> None:
     assert gates["parity"].detail.split()[0] in "123456", "those of the first one's shape"
 
 
+def test_a_transformer_takes_the_ranges_of_each_run(attending: Path, tmp_path: Path, run_edgekit: Run) -> None:
+    samples = tmp_path / "samples.npy"
+    np.save(samples, np.random.default_rng(0).standard_normal((40, 1, 8, 8)).astype(np.float32))
+    done = run_edgekit("build", attending, "-t", "rpi4", "--calibration", samples, "--metric", "cosine")
+    assert done.returncode == 0, done.stderr
+    told = " ".join(done.stdout.split())
+    assert "each run finds its own" in told and "smoothed by alpha" in told
+    manifest = json.loads((attending.parent / "dist" / "rpi4" / "manifest.json").read_text())
+    assert manifest["recipe"] == "int8-dynamic" and manifest["metric"]["value"] > 0.99
+
+
 @pytest.mark.parametrize("form", ["QDQ", "QOperator", "dynamic"])
 def test_what_came_in_integers_is_left_verified_and_packed(
     form: str, conv_model: Path, images: Path, tmp_path: Path, run_edgekit: Run

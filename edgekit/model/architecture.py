@@ -1,17 +1,16 @@
 """What a graph is made of, in the interaction table's terms."""
 
-from typing import Literal
-
 from onnx import ModelProto
 
 from edgekit.model.operators import nodes
+from edgekit.traits import Architecture
 
 _PASSING = frozenset({"Cast", "Dropout", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze", "Where", "Mul"})
 """What may stand between a softmax and the product that makes it attention."""
 _ATTENTION = frozenset({"Attention", "MultiHeadAttention", "GroupQueryAttention", "PackedAttention"})
 
 
-def architecture_of(model: ModelProto) -> Literal["cnn", "transformer", "other"]:
+def architecture_of(model: ModelProto) -> Architecture:
     """A transformer where scores go through a softmax into a product; a CNN where there are convolutions."""
     kinds = {node.op_type for node in nodes(model.graph)}
     if kinds & _ATTENTION or _attends(model):

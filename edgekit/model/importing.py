@@ -7,10 +7,11 @@ from onnx import ModelProto
 
 from edgekit.errors import ModelError
 from edgekit.files import sha256_of_file, sha256_of_json
+from edgekit.model.architecture import architecture_of
 from edgekit.model.facts import observed_facts
 from edgekit.model.operators import is_standard, nodes
 from edgekit.model.reading import load_model, weight_files
-from edgekit.traits import FILE_ENTRY, INTEGER_ENTRY, Facts, Trait
+from edgekit.traits import FILE_ENTRY, INTEGER_ENTRY, Architecture, Facts, Trait
 
 
 def file_digest(path: Path) -> str:
@@ -41,6 +42,16 @@ def imported(path: Path) -> ModelProto:
 def file_facts(path: Path) -> Facts:
     """What is true of a model file that a project starts from. Raises ModelError for one that cannot be read."""
     return _facts(path, file_digest(path))
+
+
+def file_architecture(path: Path) -> Architecture:
+    """What a model file is made of. Raises ModelError for one that cannot be read."""
+    return _architecture(path, file_digest(path))
+
+
+@lru_cache(maxsize=16)
+def _architecture(path: Path, _: str) -> Architecture:
+    return architecture_of(load_model(path))
 
 
 @lru_cache(maxsize=16)

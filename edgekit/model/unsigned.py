@@ -11,9 +11,10 @@ _SHIFT = 128
 _ZERO_POINTS = {
     "QuantizeLinear": (2,), "DequantizeLinear": (2,),
     "ConvInteger": (2, 3), "MatMulInteger": (2, 3), "MatMulIntegerToFloat": (4, 5),
+    "DynamicQuantizeMatMul": (3,),
 }  # fmt: skip
 """Operators whose zero points may be left out, and where they stand."""
-_NO_ZERO_POINTS = {"DynamicQuantizeMatMul", "DynamicQuantizeLSTM", "QAttention"}
+_NO_ZERO_POINTS = {"DynamicQuantizeLSTM", "QAttention"}
 
 
 def unsigned(model: ModelProto) -> ModelProto:

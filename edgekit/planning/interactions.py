@@ -11,12 +11,11 @@ from msgspec import Meta
 
 import edgekit.steps as steps_room
 from edgekit.errors import InteractionsError, did_you_mean
-from edgekit.project.survey import Architecture
 from edgekit.project.toml import Record, read_toml, validated
 from edgekit.steps.step import Step
 from edgekit.steps.technique import PROPERTIES, Family, Technique, properties
 from edgekit.target import Arch, RuntimeName
-from edgekit.traits import Role
+from edgekit.traits import Architecture, Role
 
 _STEP_NAMES = PROPERTIES - {"unknown"} | {"role", "trained"}
 SURROUNDINGS = (

@@ -31,6 +31,8 @@ def options_of(step: Step) -> tuple[Option, ...]:
 
 
 def _allowed(schema: dict[str, Any]) -> str:
+    if "anyOf" in schema:
+        return " or ".join(_allowed(each) for each in schema["anyOf"])
     if "enum" in schema:
         return ", ".join(map(str, schema["enum"]))
     if schema["type"] == "boolean":

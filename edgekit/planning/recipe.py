@@ -15,6 +15,8 @@ from edgekit.traits import Role, Trait
 
 RECOMMENDED = "distil-prune-int8"
 RECOMMENDED_FOR_FILES = "int8"
+RECOMMENDED_FOR_TRANSFORMERS = "int8-dynamic"
+"""For files of those."""
 RECOMMENDED_FOR_INTEGERS = "as-given"
 """For files of models that are quantized already."""
 _TEXTS = {"about": 'write one sentence: about = "..."', "otherwise": 'name a recipe: otherwise = "..."'}
@@ -92,7 +94,12 @@ def recommended(project: Project) -> str:
     """The recipe of a project that names none. Raises ModelError for a model file that cannot be read."""
     if project.model_file is None:
         return RECOMMENDED
-    return RECOMMENDED_FOR_INTEGERS if Trait.INTEGER in project.entry_facts else RECOMMENDED_FOR_FILES
+    if Trait.INTEGER in project.entry_facts:
+        return RECOMMENDED_FOR_INTEGERS
+    from edgekit.model.importing import file_architecture
+
+    is_transformer = file_architecture(project.model_file) == "transformer"
+    return RECOMMENDED_FOR_TRANSFORMERS if is_transformer else RECOMMENDED_FOR_FILES
 
 
 def recipe_for(project: Project, named: Recipe) -> Recipe:

@@ -1,15 +1,13 @@
 """What can be known of a model without training it: what the planner judges by."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 from edgekit.files import sha256_of_file, sha256_of_json
 from edgekit.project.project import Project
-from edgekit.traits import Data, Role
+from edgekit.traits import Architecture, Data, Role
 
 _VERSION = 1
-
-Architecture = Literal["cnn", "transformer", "other"]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,9 @@ def scheme_lines(notes: Mapping[str, Any]) -> list[str]:
     scale = "channel" if notes["per_channel"] else "tensor"
     why = f": {notes['why']}" if notes.get("why") else ""
     told = [f"{notes['activation']} activations, {notes['weight']} weights, one scale a {scale}{why}"]
+    if "smoothing" in notes:
+        alpha = notes["smoothing"]
+        told.append(f"activations smoothed by alpha {alpha:g}" if alpha is not None else "activations not smoothed")
     kept: Mapping[str, str] = notes.get("kept_float", {})
     if kept:
         name, reason = next(iter(kept.items()))

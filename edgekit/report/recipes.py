@@ -10,12 +10,18 @@ from rich.markup import escape
 from edgekit.planning.interactions import Severity
 from edgekit.planning.lint import Judgement
 from edgekit.planning.options import options_of
-from edgekit.planning.recipe import RECOMMENDED, RECOMMENDED_FOR_FILES, RecipeStep
+from edgekit.planning.recipe import (
+    RECOMMENDED,
+    RECOMMENDED_FOR_FILES,
+    RECOMMENDED_FOR_INTEGERS,
+    RECOMMENDED_FOR_TRANSFORMERS,
+    RecipeStep,
+)
 from edgekit.report.tables import COLOURS, table
 
 SCHEMA = 1
 
-_TAKEN = (RECOMMENDED, RECOMMENDED_FOR_FILES)
+_TAKEN = (RECOMMENDED, RECOMMENDED_FOR_FILES, RECOMMENDED_FOR_TRANSFORMERS, RECOMMENDED_FOR_INTEGERS)
 
 
 def recipes_report(judged: Sequence[Judgement]) -> RenderableType:
@@ -25,7 +31,10 @@ def recipes_report(judged: Sequence[Judgement]) -> RenderableType:
     for each in judged:
         name = each.recipe.name
         rows.add_row(f"{name} *" if name in _TAKEN else name, escape(each.recipe.about), _in_a_word(each))
-    rows.caption = f"* taken where none is named; for an ONNX file, {RECOMMENDED_FOR_FILES}"
+    rows.caption = (
+        f"* taken where none is named; for an ONNX file {RECOMMENDED_FOR_FILES}, of a transformer "
+        f"{RECOMMENDED_FOR_TRANSFORMERS}, of integers {RECOMMENDED_FOR_INTEGERS}"
+    )
     rows.caption_justify = "left"
     return rows
 

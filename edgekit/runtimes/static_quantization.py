@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,11 @@ import numpy as np
 import onnx_ir as ir
 from onnx import ModelProto
 
-from edgekit.arrays import Arrays
 from edgekit.errors import StepError, first_line
-from edgekit.model.feeding import Feeding, feeding_of
 from edgekit.model.ports import inputs_of
 from edgekit.model.reading import load_model
-from edgekit.progress import Progress
 from edgekit.runtimes import ort  # noqa: F401  (switches telemetry off before it is imported)
+from edgekit.runtimes.calibration import Watched
 
 _PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 _PASSING = (
@@ -35,25 +33,6 @@ _PASSING = (
     "Unsqueeze",
 )
 """They give the values that they get."""
-
-
-class Watched:
-    """Calibration batches that report how far they are."""
-
-    def __init__(self, batches: Iterator[Arrays], total: int, progress: Progress) -> None:
-        self.batches = batches
-        self.total = total
-        self.progress = progress
-        self.samples = 0
-
-    def __iter__(self) -> Iterator[Arrays]:
-        return self
-
-    def __next__(self) -> Arrays:
-        batch = next(self.batches)
-        self.samples += len(batch[0])
-        self.progress.advanced("calibrating", self.samples, self.total, "samples")
-        return batch
 
 
 def quantized_statically(
@@ -82,7 +61,7 @@ def quantized_statically(
     model = load_model(source)
     ports = inputs_of(model.graph)
     # The runtime's histograms want all batches of one size.
-    parts = _fed(batches, feeding_of(ports), 0 if method == "minmax" else 1)
+    parts = batches.fed(ports, 0 if method == "minmax" else 1)
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
         def get_next(self) -> dict[str, Any] | None:
@@ -126,13 +105,6 @@ def quantized_statically(
             f"ONNX Runtime could not quantize the model: {first_line(error)}", "try another calibration, or --debug"
         ) from error
     _sort(path)
-
-
-def _fed(batches: Iterator[Arrays], feeding: Feeding, size: int) -> Iterator[Arrays]:
-    """The batches as the model takes them."""
-    for batch in batches:
-        for feed, _ in feeding.feeds(batch, size):
-            yield feed
 
 
 def _tied(model: ModelProto) -> list[str]:

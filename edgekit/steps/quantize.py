@@ -98,8 +98,9 @@ class Quantize(Step):
         from edgekit.model.passes.rewriting import rewritten
         from edgekit.model.reading import load_model, save_model, strip_annotations
         from edgekit.model.shapes import with_shapes
+        from edgekit.runtimes.calibration import Watched
         from edgekit.runtimes.ort import inner_tensors
-        from edgekit.runtimes.static_quantization import Watched, quantized_statically
+        from edgekit.runtimes.static_quantization import quantized_statically
 
         split, limit = context.splits[Data.CALIBRATION], context.project.data.calibration_samples
         total = limit if split.length is None else min(limit, split.length)

@@ -45,6 +45,32 @@ def test_every_number_stands_for_what_it_stood_for() -> None:
     assert TensorProto.INT8 not in kinds and TensorProto.INT8 in {each.data_type for each in model.graph.initializer}
 
 
+@pytest.mark.parametrize("zero", [True, False])
+def test_products_of_numbers_that_each_run_quantizes(zero: bool) -> None:
+    """Without a zero point there is none to shift."""
+    random = np.random.default_rng(0)
+    numbers = {
+        "w": random.integers(-128, 128, (8, 4)).astype(np.int8), "s": np.full(4, 0.05, np.float32),
+        "z": np.zeros(4, np.int8),
+    }  # fmt: skip
+    inputs = ["x", "w", "s", "z"] if zero else ["x", "w", "s"]
+    product = helper.make_node("DynamicQuantizeMatMul", inputs, ["y"], domain="com.microsoft")
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in "xy")
+    graph = helper.make_graph(
+        [product], "g", [x], [y], [numpy_helper.from_array(numbers[name], name) for name in inputs[1:]]
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=9)
+    shifted = unsigned(model)
+    kinds = {each.data_type for each in shifted.graph.initializer}
+    assert (TensorProto.INT8 in kinds) is not zero
+    given = (random.standard_normal((5, 8)) / 4).astype(np.float32)
+    running = onnxruntime.InferenceSession(shifted.SerializeToString(), providers=["CPUExecutionProvider"])
+    expected = given @ (numbers["w"].astype(np.float32) * 0.05)
+    if zero:
+        assert np.abs(running.run(None, {"x": given})[0] - expected).max() < 0.02 * np.abs(expected).max()
+
+
 @pytest.mark.parametrize("kind", ["MatMulInteger", "MatMulIntegerToFloat"])
 def test_products_with_zero_points_are_shifted(kind: str) -> None:
     """As attention's products between two activations are."""

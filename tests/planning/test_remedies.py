@@ -45,12 +45,12 @@ def test_every_proposal_lints_clean_and_is_proposed_again(recipe: Recipe) -> Non
     assert bool(proposal.changes) == (proposal.recipe.steps != recipe.steps)
 
 
-def test_a_transformer_is_offered_weights_alone() -> None:
+def test_a_transformer_is_offered_the_ranges_of_each_run() -> None:
     models = {Role.TEACHER: replace(TRANSFORMER, parameters=2000), Role.STUDENT: TRANSFORMER}
     recipe = recipe_from("r", [*PREFIX, {"use": "prune"}, *SUFFIX], "r")
     proposal = proposed(recipe, KNOWN.changed(surveys=models), shipped_interactions())
     assert proposal.judgement.is_clean
-    assert "weight-only" in names(proposal.recipe) and "prune" in names(proposal.recipe)
+    assert "quantize-dynamic" in names(proposal.recipe) and "prune" in names(proposal.recipe)
 
 
 def test_a_transformer_that_is_to_lose_channels_alone_is_offered_heads_as_well() -> None:

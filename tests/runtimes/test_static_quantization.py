@@ -7,7 +7,8 @@ import pytest
 from edgekit.errors import StepError
 from edgekit.model.reading import load_model, save_model
 from edgekit.progress import Silent
-from edgekit.runtimes.static_quantization import Watched, quantized_statically
+from edgekit.runtimes.calibration import Watched
+from edgekit.runtimes.static_quantization import quantized_statically
 
 SCHEME = {
     "activation": "uint8",

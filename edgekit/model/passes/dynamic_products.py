@@ -1,0 +1,75 @@
+"""Matrix products on integers whose ranges are found at run time."""
+
+import numpy as np
+import onnx_ir as ir
+
+from edgekit.arrays import Array
+from edgekit.model.passes.rewriting import array_of, constant, replace
+from edgekit.model.passes.smoothing import products_by_input
+
+_FULL, _REDUCED = 127, 64
+_TINY = np.finfo(np.float32).tiny
+_TABLE = 4096
+"""Numbers: what a smaller table saves is less than its conversion takes."""
+
+
+def dynamic_products(model: ir.Model, *, reduced: bool) -> None:
+    """Each matrix product over a constant as one of 8-bit integers: the weights symmetric with a scale a column, over
+    half of their range where `reduced`; the activations unsigned by the range that they have at run time, found once
+    for all products that share them. In the form that ONNX Runtime fuses. Products with one another stay on floats."""
+    for nodes in products_by_input(model).values():
+        _quantize(model, nodes, _REDUCED if reduced else _FULL)
+
+
+def integer_tables(model: ir.Model) -> None:
+    """Tables that are looked up by row, and nothing else, as 8-bit integers with one scale."""
+    for node in list(model.graph.all_nodes()):
+        table = array_of(node.inputs[0]) if node.op_type == "Gather" and not node.domain else None
+        value = node.inputs[0] if node.inputs else None
+        if table is None or value is None or table.dtype != np.float32 or table.size < _TABLE:
+            continue
+        if node.attributes.get_int("axis", 0) == 0 and len(value.uses()) == 1:
+            scale = np.abs(table).max().clip(_TINY) / _FULL
+            stored = constant(node, f"{value.name}_integers", np.rint(table / scale).astype(np.int8))
+            rows = ir.node("Gather", [stored, node.inputs[1]], name=node.name)
+            rows.outputs[0].name = f"{node.outputs[0].name}_rows"
+            factor = constant(node, f"{value.name}_scale", np.array(scale, np.float32))
+            zero = constant(node, f"{value.name}_zero_point", np.array(0, np.int8))
+            replace(model, node, [rows, ir.node("DequantizeLinear", [rows.outputs[0], factor, zero])])
+
+
+def _quantize(model: ir.Model, nodes: list[ir.Node], limit: int) -> None:
+    given, graph = nodes[0].inputs[0], nodes[0].graph
+    assert given is not None and graph is not None
+    name = given.name
+    rounded = ir.node("DynamicQuantizeLinear", [given], num_outputs=3)
+    for value, part, kind in zip(
+        rounded.outputs,
+        ("integers", "scale", "zero_point"),
+        (ir.DataType.UINT8, ir.DataType.FLOAT, ir.DataType.UINT8),
+        strict=True,
+    ):
+        value.name, value.type = f"{name}_{part}", ir.TensorType(kind)
+    graph.insert_before(nodes[0], rounded)
+    integers, scale, zero = rounded.outputs
+    for node in nodes:
+        weight = node.inputs[1]
+        array = array_of(weight)
+        assert weight is not None and array is not None
+        columns, stored = _columns(array, limit)
+        parts = {"integers": stored, "scale": columns, "zero_point": np.zeros(len(columns), np.int8)}
+        factors = [constant(node, f"{weight.name}_{part}", each) for part, each in parts.items()]
+        out = node.outputs[0].name
+        product = ir.node("MatMulInteger", [integers, factors[0], zero, factors[2]], name=node.name)
+        number = ir.node("Cast", product.outputs, {"to": ir.DataType.FLOAT})
+        factor = ir.node("Mul", [scale, factors[1]])
+        for each, part in ((product, "sum"), (number, "sum_float"), (factor, "factor")):
+            each.outputs[0].name = f"{out}_{part}"
+        replace(model, node, [product, number, factor, ir.node("Mul", [number.outputs[0], factor.outputs[0]])])
+
+
+def _columns(weight: Array, limit: int) -> tuple[Array, Array]:
+    """The scale of each column, and the integers."""
+    largest = np.abs(weight).max(axis=0).clip(_TINY)
+    scale = (largest / limit).astype(np.float32)
+    return scale, np.rint(weight / scale).astype(np.int8)

@@ -1,0 +1,72 @@
+"""Activations smoothed: what is hard to quantize in them goes into the weights."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import onnx_ir as ir
+
+from edgekit.arrays import Array
+from edgekit.model.passes.rewriting import array_of, constant
+
+_LEAST = 1e-5
+"""Of a channel's largest value: one that is never used must not be divided by."""
+
+
+def products_by_input(model: ir.Model) -> dict[str, list[ir.Node]]:
+    """The matrix products with constant weights, by the name of what they multiply."""
+    found: dict[str, list[ir.Node]] = {}
+    for node in model.graph.all_nodes():
+        weight = array_of(node.inputs[1]) if node.op_type == "MatMul" and not node.domain else None
+        if weight is not None and weight.ndim == 2 and node.inputs[0] is not None and node.inputs[0].name:
+            found.setdefault(node.inputs[0].name, []).append(node)
+    return found
+
+
+def smooth(model: ir.Model, largest: Mapping[str, Array], alpha: float) -> None:
+    """Divide the channels of what enters matrix products by s, and multiply the weights' rows by it: s = max|x|^alpha /
+    max|w|^(1 - alpha) by channel (SmoothQuant, arXiv 2211.10438, equation 4), over its geometric mean, so that the
+    whole neither grows nor shrinks. Products with the same input share one s.
+
+    `largest` has for each input's name its largest absolute values, shape (channels,). Where a LayerNormalization makes
+    the input for these products alone, its own factors take the division in.
+    """
+    for name, nodes in products_by_input(model).items():
+        if name in largest:
+            _smooth(nodes, largest[name], alpha)
+
+
+def _smooth(nodes: list[ir.Node], largest: Array, alpha: float) -> None:
+    given, stored = nodes[0].inputs[0], [array_of(node.inputs[1]) for node in nodes]
+    weights = [each for each in stored if each is not None]
+    rows = np.max([np.abs(each).max(axis=1) for each in weights], axis=0)
+    logs = alpha * np.log(largest.clip(_LEAST)) - (1 - alpha) * np.log(rows.clip(_LEAST))
+    scale = np.exp(logs - logs.mean())
+    for node, weight in zip(nodes, weights, strict=True):
+        smoothed = (weight * scale[:, None]).astype(weight.dtype)
+        assert node.inputs[1] is not None
+        node.replace_input_with(1, constant(node, f"{node.inputs[1].name}_smooth", smoothed))
+    assert given is not None
+    inverse = (1 / scale).astype(weights[0].dtype)
+    norm = given.producer()
+    if norm is not None and norm.op_type == "LayerNormalization" and _feeds_only(given, nodes):
+        for index in range(1, len(norm.inputs)):
+            factor = array_of(norm.inputs[index])
+            assert factor is not None
+            norm.replace_input_with(index, constant(norm, f"{given.name}_smooth_{index}", factor * inverse))
+        return
+    divided = ir.node("Mul", [given, constant(nodes[0], f"{given.name}_smoothing", inverse)])
+    divided.outputs[0].name = f"{given.name}_smooth"
+    divided.outputs[0].type, divided.outputs[0].shape = given.type, given.shape
+    graph = nodes[0].graph
+    assert graph is not None
+    graph.insert_before(nodes[0], divided)
+    for node in nodes:
+        node.replace_input_with(0, divided.outputs[0])
+
+
+def _feeds_only(value: ir.Value, nodes: list[ir.Node]) -> bool:
+    """Whether a norm's output goes nowhere else, and its factors are constants."""
+    norm = value.producer()
+    assert norm is not None
+    stored = all(array_of(each) is not None for each in norm.inputs[1:])
+    return stored and not value.is_graph_output() and {use.node for use in value.uses()} == set(nodes)

@@ -1,0 +1,64 @@
+"""Calibration samples on their way through a model."""
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import onnx_ir as ir
+
+from edgekit.arrays import Array, Arrays
+from edgekit.model.feeding import feeding_of
+from edgekit.model.ports import Port, inputs_of
+from edgekit.model.reading import load_model, save_model
+from edgekit.progress import Progress
+from edgekit.runtimes.ort import session, session_outputs
+
+
+class Watched:
+    """Calibration batches that report how far they are."""
+
+    def __init__(self, batches: Iterator[Arrays], total: int, progress: Progress) -> None:
+        self.batches = batches
+        self.total = total
+        self.progress = progress
+        self.samples = 0
+
+    def __iter__(self) -> Iterator[Arrays]:
+        return self
+
+    def __next__(self) -> Arrays:
+        batch = next(self.batches)
+        self.samples += len(batch[0])
+        self.progress.advanced("calibrating", self.samples, self.total, "samples")
+        return batch
+
+    def fed(self, ports: Sequence[Port], size: int) -> Iterator[Arrays]:
+        """The batches as a model with these inputs takes them, `size` samples at a time; 0 is as many as it takes."""
+        feeding = feeding_of(ports)
+        for batch in self:
+            for feed, _ in feeding.feeds(batch, size):
+                yield feed
+
+
+def channel_ranges(path: Path, names: Collection[str], batches: Watched) -> dict[str, Array]:
+    """The largest absolute value in each channel (of the last axis) of a model's inner tensors, by name: shape
+    (channels,). Raises ModelError where the model cannot run."""
+    inside = ir.from_proto(load_model(path))
+    ports = inputs_of(ir.to_proto(inside).graph)
+    given = set(inside.graph.outputs)
+    made = [value for node in inside.graph for value in node.outputs if value.name in names and value not in given]
+    inside.graph.outputs.extend(made)
+    found: dict[str, Array] = {}
+    with TemporaryDirectory() as folder:
+        whole = Path(folder) / "whole.onnx"
+        save_model(ir.to_proto(inside), whole)
+        running = session(whole)
+        outputs = [each.name for each in running.get_outputs()]
+        for feed in batches.fed(ports, 0):
+            values = {**dict(zip((port.name for port in ports), feed, strict=True))}
+            values |= dict(zip(outputs, session_outputs(running, feed), strict=True))
+            for name in names & values.keys():
+                largest = np.abs(values[name]).reshape(-1, values[name].shape[-1]).max(axis=0)
+                found[name] = np.maximum(found[name], largest) if name in found else largest
+    return found

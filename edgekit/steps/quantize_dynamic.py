@@ -1,0 +1,174 @@
+"""quantize-dynamic: matrix products as INT8 whose activations, smoothed before, get the range of each run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from msgspec import Meta
+
+from edgekit.artifact import Artifact
+from edgekit.errors import StepError
+from edgekit.steps.step import Context, Contract, Outcome, Step
+from edgekit.steps.technique import Family, Technique
+from edgekit.target import Target
+from edgekit.traits import Data, Format, Role, Trait, facts
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+    from edgekit.arrays import Array, Arrays
+
+_ALPHAS = (None, 0.5, 0.65, 0.8, 0.85, 0.9)
+"""Tried on calibration samples; None does not smooth."""
+_JUDGED = 32
+"""Samples that they are judged on."""
+_WHY = "a transformer's activations have ranges that no fixed scale holds, so each run finds its own"
+
+
+@dataclass(frozen=True)
+class QuantizeDynamic(Step):
+    """Matrix products over weights as INT8, activations by the range of each run (ONNX Runtime's dynamic form)."""
+
+    smoothing: Literal["chosen", "none"] | Annotated[float, Meta(ge=0, le=1)] = "chosen"
+    """How much of what is hard to quantize in activations goes into the weights (SmoothQuant, arXiv 2211.10438):
+    `chosen` on calibration samples, `none`, or alpha itself."""
+    tables: bool = True
+    """Embeddings as integers, too."""
+
+    contract = Contract(
+        requires=facts(Format.ONNX, Trait.FLOAT, Trait.PORTABLE),
+        provides=facts(Trait.INTEGER),
+        preserves=facts(Format.ONNX, Trait.FOLDED, Trait.PORTABLE, Trait.CONVERGED),
+        data=frozenset({Data.CALIBRATION}),
+        target=frozenset({"quantization"}),
+        packages=("onnx", "onnx-ir", "onnxruntime"),
+    )
+
+    def technique(self, target: Target | None) -> Technique:
+        return Technique(
+            family=Family.QUANTIZATION,
+            lossy=True,
+            bits=8,
+            granularity="channel",
+            activations="uint8",
+            weights="int8",
+            symmetric_activations=False,
+            reduced_range=target.quantization.reduce_range if target else None,
+            static=False,
+            simulated=False,
+            prepares=False,
+            fine_tuned=False,
+            aggressive=False,
+            unknown=frozenset() if target else frozenset({"reduced_range"}),
+        )
+
+    def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
+        from edgekit.model.counting import described
+        from edgekit.model.parity import signal_to_noise
+        from edgekit.model.reading import save_model, strip_annotations
+        from edgekit.runtimes.ort import host_outputs
+
+        prepared, path = context.folder / "prepared.onnx", context.folder / "model.onnx"
+        source = _prepared(model.path)
+        save_model(source, prepared)
+        largest, samples = _largest(source, prepared, context)
+        judged = _judged(context, model.path)
+        expected = host_outputs(prepared, judged)
+        reduced = context.target.quantization.reduce_range
+        tried: dict[float | None, tuple[float, ...]] = {}
+        for alpha in self._alphas():
+            save_model(_quantized(source, largest, alpha, reduced=reduced, tables=self.tables), path)
+            given = host_outputs(path, judged)
+            pairs = [pair for pair in zip(expected, given, strict=True) if pair[0].dtype.kind == "f"]
+            tried[alpha] = tuple(signal_to_noise(*pair) for pair in pairs)
+            told = f"smoothed by alpha {alpha}" if alpha is not None else "not smoothed"
+            context.progress.note(f"{told}: {min(tried[alpha], default=0.0):.1f} dB of signal to noise")
+        best = max(tried, key=lambda each: min(tried[each], default=0.0))
+        if best != alpha:
+            save_model(_quantized(source, largest, best, reduced=reduced, tables=self.tables), path)
+        strip_annotations(path, model.path)
+        prepared.unlink()
+        names = [name for name, each in zip(expected.names, expected, strict=True) if each.dtype.kind == "f"]
+        return Outcome(
+            path,
+            {
+                **described(path),
+                "activation": "uint8",
+                "weight": "int8",
+                "per_channel": True,
+                "reduce_range": reduced,
+                "why": _WHY,
+                "smoothing": best,
+                "calibration_samples": samples,
+                "signal_to_noise_db": dict(zip(names, tried[best], strict=True)),
+            },
+        )
+
+    def _alphas(self) -> tuple[float | None, ...]:
+        if self.smoothing == "chosen":
+            return _ALPHAS
+        return (None,) if self.smoothing == "none" else (float(self.smoothing),)
+
+
+def _prepared(path: Path) -> "ModelProto":
+    """The model with its products as MatMul, in float32. Raises StepError where there is none over weights."""
+    import onnx_ir as ir
+
+    from edgekit.model.passes.named_nodes import named_nodes
+    from edgekit.model.passes.products_of_gemms import products_of_gemms
+    from edgekit.model.passes.rewriting import rewritten
+    from edgekit.model.passes.single_precision import single_precision
+    from edgekit.model.passes.smoothing import products_by_input
+    from edgekit.model.reading import load_model
+    from edgekit.model.shapes import with_shapes
+    from edgekit.model.versions import raised
+
+    whole = rewritten(raised(load_model(path), 13), single_precision, named_nodes, products_of_gemms)
+    if not products_by_input(ir.from_proto(whole)):
+        raise StepError(
+            "nothing here can be in integers: there is no matrix product over constant weights",
+            "a convolutional network takes the step quantize",
+        )
+    return with_shapes(whole)
+
+
+def _largest(source: "ModelProto", prepared: Path, context: Context) -> tuple[dict[str, "Array"], int]:
+    """What enters each product at most, by channel, over the calibration samples; and how many those were."""
+    import onnx_ir as ir
+
+    from edgekit.model.passes.smoothing import products_by_input
+    from edgekit.runtimes.calibration import Watched, channel_ranges
+
+    split, limit = context.splits[Data.CALIBRATION], context.project.data.calibration_samples
+    total = limit if split.length is None else min(limit, split.length)
+    batches = Watched((batch.inputs for batch in split.batches(limit=limit)), total, context.progress)
+    found = channel_ranges(prepared, products_by_input(ir.from_proto(source)).keys(), batches)
+    return found, batches.samples
+
+
+def _judged(context: Context, path: Path) -> "Arrays":
+    """Calibration samples to judge by, as many as the model takes at once."""
+    from edgekit.model.feeding import feeding_of
+    from edgekit.model.reading import ports_of
+
+    given = context.splits[Data.CALIBRATION].alike(limit=_JUDGED)[0]
+    inputs, _ = next(feeding_of(ports_of(path)[0]).feeds(given))
+    return inputs
+
+
+def _quantized(
+    source: "ModelProto", largest: Mapping[str, "Array"], alpha: float | None, *, reduced: bool, tables: bool
+) -> "ModelProto":
+    from edgekit.model.passes.dynamic_products import dynamic_products, integer_tables
+    from edgekit.model.passes.rewriting import rewritten
+    from edgekit.model.passes.smoothing import smooth
+
+    def passed(model: Any) -> None:
+        if alpha is not None:
+            smooth(model, largest, alpha)
+        if tables:
+            integer_tables(model)
+        dynamic_products(model, reduced=reduced)
+
+    return rewritten(source, passed)

@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from edgekit.model.parity import signal_to_noise
+from edgekit.model.passes.dynamic_products import dynamic_products, integer_tables
+from edgekit.model.passes.rewriting import rewritten
+from edgekit.model.shapes import with_shapes
+from edgekit.runtimes.ort import host_outputs, optimize_offline
+
+RANDOM = np.random.default_rng(0)
+
+
+def model_of(*, shared: bool) -> onnx.ModelProto:
+    """A table, and the products of its rows with one matrix or with two."""
+    arrays = {
+        "table": RANDOM.standard_normal((256, 32)), "q": RANDOM.standard_normal((32, 16)) * RANDOM.random(16) * 9,
+        "k": RANDOM.standard_normal((32, 16)), "bias": RANDOM.random(16),
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("Gather", ["table", "ids"], ["rows"]),
+        helper.make_node("MatMul", ["rows", "q"], ["a"]),
+        helper.make_node("Add", ["a", "bias"], ["y"]),
+        *([helper.make_node("MatMul", ["rows", "k"], ["z"])] if shared else []),
+    ]
+    used = {name for node in nodes for name in node.input}
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("ids", TensorProto.INT64, ["n", 5])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("y", "z")[: 1 + shared]],
+        [numpy_helper.from_array(each.astype(np.float32), name) for name, each in arrays.items() if name in used],
+    )
+    return with_shapes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9))
+
+
+@pytest.mark.parametrize("reduced", [False, True])
+@pytest.mark.parametrize("shared", [False, True])
+def test_the_runtime_fuses_them_and_little_is_lost(shared: bool, reduced: bool, tmp_path: Path) -> None:
+    model = model_of(shared=shared)
+    after = rewritten(model, integer_tables, lambda inside: dynamic_products(inside, reduced=reduced))
+    onnx.checker.check_model(after, full_check=True)
+    kinds = [node.op_type for node in after.graph.node]
+    assert kinds.count("DynamicQuantizeLinear") == 1, "one range for all that share it"
+    stored = [numpy_helper.to_array(each) for each in after.graph.initializer if each.name.endswith("_integers")]
+    assert {each.dtype for each in stored} == {np.dtype(np.int8)}
+    largest = max(int(np.abs(each.astype(int)).max()) for each in stored if each.shape[0] == 32)
+    assert largest == (64 if reduced else 127)
+    for each, path in ((model, tmp_path / "before.onnx"), (after, tmp_path / "after.onnx")):
+        onnx.save(each, path)
+    optimize_offline(tmp_path / "after.onnx", tmp_path / "fused.onnx", keep_int8_activations=False)
+    fused = {node.op_type for node in onnx.load(tmp_path / "fused.onnx").graph.node}
+    assert ("MatMulIntegerToFloat" if shared else "DynamicQuantizeMatMul") in fused
+    assert not fused & {"MatMul", "MatMulInteger"}
+    ids = (np.random.default_rng(0).integers(0, 256, (4, 5)),)
+    expected = host_outputs(tmp_path / "before.onnx", ids)
+    for name in ("after", "fused"):
+        for pair in zip(expected, host_outputs(tmp_path / f"{name}.onnx", ids), strict=True):
+            assert signal_to_noise(*pair) > 32
+
+
+def test_tables_that_are_small_or_read_otherwise_stay() -> None:
+    model = model_of(shared=False)
+    model.graph.node.append(helper.make_node("MatMul", ["table", "q"], ["z"]))
+    model.graph.output.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, None))
+    assert rewritten(model, integer_tables) == rewritten(model)
+    small = model_of(shared=False)
+    table = next(each for each in small.graph.initializer if each.name == "table")
+    table.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(table)[:64], "table"))
+    assert rewritten(small, integer_tables) == rewritten(small)

@@ -1,0 +1,56 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from edgekit.errors import StepError
+from edgekit.model.counting import inspected
+from edgekit.model.facts import observed_facts
+from edgekit.model.reading import load_model
+from edgekit.project.project import Project
+from edgekit.steps.fuse import Fuse
+from edgekit.steps.quantize_dynamic import QuantizeDynamic
+from edgekit.steps.step import Outcome
+from edgekit.traits import Trait
+
+
+def noise(done: Outcome) -> float:
+    (found,) = done.notes["signal_to_noise_db"].values()
+    return float(found)
+
+
+def test_smoothing_is_chosen_where_it_saves_what_one_range_loses(
+    run_step: Callable[..., Outcome], tiny: Project, attending: Path
+) -> None:
+    chosen = run_step(QuantizeDynamic(), tiny, attending)
+    plain = run_step(QuantizeDynamic(smoothing="none"), tiny, attending)
+    assert (plain.notes["smoothing"], chosen.notes["smoothing"] is not None) == (None, True)
+    assert noise(chosen) > noise(plain) + 6
+    given = run_step(QuantizeDynamic(smoothing=chosen.notes["smoothing"]), tiny, attending)
+    assert given.path.read_bytes() == chosen.path.read_bytes()
+    assert {Trait.INTEGER, Trait.PORTABLE} <= observed_facts(load_model(chosen.path))
+    assert chosen.notes["calibration_samples"] == 32
+
+
+@pytest.mark.parametrize("target", ["rpi4", "x86-vnni", "x86-avx2"])
+def test_products_over_weights_alone_become_integers(
+    run_step: Callable[..., Outcome], tiny: Project, attending: Path, target: str
+) -> None:
+    done = run_step(QuantizeDynamic(), tiny, attending, target)
+    assert inspected(done.path).weight_types["int8"] == 4 * 64 + 64 * 4
+    assert done.notes["reduce_range"] is (target == "x86-avx2")
+    fused = run_step(Fuse(), tiny, done.path, target)
+    assert fused.notes["integer_operators"] == 5
+    floating = fused.notes["float_operators"]
+    assert floating["MatMul"] + floating["FusedMatMul"] == 2, "of activations with one another"
+    assert "SkipLayerNormalization" not in fused.notes["operators"]
+
+
+def test_a_network_without_products_is_told(run_step: Callable[..., Outcome], tiny: Project, tmp_path: Path) -> None:
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 1, 8, 8]) for name in ("image", "logits")]
+    graph = helper.make_graph([helper.make_node("Relu", ["image"], ["logits"])], "g", ports[:1], ports[1:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "m.onnx")
+    with pytest.raises(StepError, match="no matrix product over constant weights"):
+        run_step(QuantizeDynamic(), tiny, tmp_path / "m.onnx")
