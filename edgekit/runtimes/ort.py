@@ -47,10 +47,12 @@ def exact_copy(path: Path, folder: Path) -> Path:
         return path
     import onnx
 
+    from edgekit.model.operators import graphs
     from edgekit.model.unsigned import unsigned
 
     model = onnx.load(path)
-    if not any(tensor.data_type == onnx.TensorProto.INT8 for tensor in model.graph.initializer):
+    stored = (tensor.data_type for graph in graphs(model.graph) for tensor in graph.initializer)
+    if onnx.TensorProto.INT8 not in stored:
         return path
     onnx.save(unsigned(model), folder / path.name)
     return folder / path.name

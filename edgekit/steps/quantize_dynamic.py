@@ -67,29 +67,26 @@ class QuantizeDynamic(Step):
         from edgekit.model.counting import described
         from edgekit.model.parity import signal_to_noise
         from edgekit.model.reading import save_model, strip_annotations
-        from edgekit.runtimes.ort import host_outputs
 
         prepared, path = context.folder / "prepared.onnx", context.folder / "model.onnx"
         source = _prepared(model.path)
         save_model(source, prepared)
         largest, samples = _largest(source, prepared, context)
         judged = _judged(context, model.path)
-        expected = host_outputs(prepared, judged)
+        expected = _outputs(prepared, judged)
         reduced = context.target.quantization.reduce_range
-        tried: dict[float | None, tuple[float, ...]] = {}
+        tried: dict[float | None, dict[str, float]] = {}
         for alpha in self._alphas():
             save_model(_quantized(source, largest, alpha, reduced=reduced, tables=self.tables), path)
-            given = host_outputs(path, judged)
-            pairs = [pair for pair in zip(expected, given, strict=True) if pair[0].dtype.kind == "f"]
-            tried[alpha] = tuple(signal_to_noise(*pair) for pair in pairs)
+            given = _outputs(path, judged)
+            tried[alpha] = {name: signal_to_noise(each, given[name]) for name, each in expected.items()}
             told = f"smoothed by alpha {alpha}" if alpha is not None else "not smoothed"
-            context.progress.note(f"{told}: {min(tried[alpha], default=0.0):.1f} dB of signal to noise")
-        best = max(tried, key=lambda each: min(tried[each], default=0.0))
+            context.progress.note(f"{told}: {min(tried[alpha].values(), default=0.0):.1f} dB of signal to noise")
+        best = max(tried, key=lambda each: min(tried[each].values(), default=0.0))
         if best != alpha:
             save_model(_quantized(source, largest, best, reduced=reduced, tables=self.tables), path)
         strip_annotations(path, model.path)
         prepared.unlink()
-        names = [name for name, each in zip(expected.names, expected, strict=True) if each.dtype.kind == "f"]
         return Outcome(
             path,
             {
@@ -101,7 +98,9 @@ class QuantizeDynamic(Step):
                 "why": _WHY,
                 "smoothing": best,
                 "calibration_samples": samples,
-                "signal_to_noise_db": dict(zip(names, tried[best], strict=True)),
+                "signal_to_noise_db": {
+                    name: None if each == float("inf") else each for name, each in tried[best].items()
+                },
             },
         )
 
@@ -143,18 +142,33 @@ def _largest(source: "ModelProto", prepared: Path, context: Context) -> tuple[di
     split, limit = context.splits[Data.CALIBRATION], context.project.data.calibration_samples
     total = limit if split.length is None else min(limit, split.length)
     batches = Watched((batch.inputs for batch in split.batches(limit=limit)), total, context.progress)
-    found = channel_ranges(prepared, products_by_input(ir.from_proto(source)).keys(), batches)
-    return found, batches.samples
+    names = {given.name for given, _ in products_by_input(ir.from_proto(source)) if given.name}
+    return channel_ranges(prepared, names, batches), batches.samples
 
 
-def _judged(context: Context, path: Path) -> "Arrays":
-    """Calibration samples to judge by, as many as the model takes at once."""
+def _judged(context: Context, path: Path) -> "list[Arrays]":
+    """Calibration samples to judge by, as the model takes them."""
     from edgekit.model.feeding import feeding_of
     from edgekit.model.reading import ports_of
 
-    given = context.splits[Data.CALIBRATION].alike(limit=_JUDGED)[0]
-    inputs, _ = next(feeding_of(ports_of(path)[0]).feeds(given))
-    return inputs
+    feeding = feeding_of(ports_of(path)[0])
+    batches = context.splits[Data.CALIBRATION].batches(limit=_JUDGED)
+    return [feed for batch in batches for feed, _ in feeding.feeds(batch.inputs)]
+
+
+def _outputs(path: Path, feeds: "list[Arrays]") -> "dict[str, Array]":
+    """The float outputs for all feeds, each in one row: no sum of 8-bit products saturates."""
+    import numpy as np
+
+    from edgekit.runtimes.ort import session, session_outputs
+
+    running = session(path, exact=True)
+    runs = [session_outputs(running, feed) for feed in feeds]
+    return {
+        name: np.concatenate([each.ravel() for each in given])
+        for name, given in zip(runs[0].names, zip(*runs, strict=True), strict=True)
+        if given[0].dtype.kind == "f"
+    }
 
 
 def _quantized(

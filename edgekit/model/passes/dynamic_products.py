@@ -17,8 +17,8 @@ def dynamic_products(model: ir.Model, *, reduced: bool) -> None:
     """Each matrix product over a constant as one of 8-bit integers: the weights symmetric with a scale a column, over
     half of their range where `reduced`; the activations unsigned by the range that they have at run time, found once
     for all products that share them. In the form that ONNX Runtime fuses. Products with one another stay on floats."""
-    for nodes in products_by_input(model).values():
-        _quantize(model, nodes, _REDUCED if reduced else _FULL)
+    for given, nodes in products_by_input(model):
+        _quantize(model, given, nodes, _REDUCED if reduced else _FULL)
 
 
 def integer_tables(model: ir.Model) -> None:
@@ -38,9 +38,9 @@ def integer_tables(model: ir.Model) -> None:
             replace(model, node, [rows, ir.node("DequantizeLinear", [rows.outputs[0], factor, zero])])
 
 
-def _quantize(model: ir.Model, nodes: list[ir.Node], limit: int) -> None:
-    given, graph = nodes[0].inputs[0], nodes[0].graph
-    assert given is not None and graph is not None
+def _quantize(model: ir.Model, given: ir.Value, nodes: list[ir.Node], limit: int) -> None:
+    graph = nodes[0].graph
+    assert graph is not None
     name = given.name
     rounded = ir.node("DynamicQuantizeLinear", [given], num_outputs=3)
     for value, part, kind in zip(

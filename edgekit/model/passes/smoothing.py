@@ -12,14 +12,15 @@ _LEAST = 1e-5
 """Of a channel's largest value: one that is never used must not be divided by."""
 
 
-def products_by_input(model: ir.Model) -> dict[str, list[ir.Node]]:
-    """The matrix products with constant weights, by the name of what they multiply."""
-    found: dict[str, list[ir.Node]] = {}
+def products_by_input(model: ir.Model) -> list[tuple[ir.Value, list[ir.Node]]]:
+    """The matrix products with constant weights of two axes, by what they multiply: those of one graph together."""
+    found: dict[tuple[int, int], tuple[ir.Value, list[ir.Node]]] = {}
     for node in model.graph.all_nodes():
         weight = array_of(node.inputs[1]) if node.op_type == "MatMul" and not node.domain else None
-        if weight is not None and weight.ndim == 2 and node.inputs[0] is not None and node.inputs[0].name:
-            found.setdefault(node.inputs[0].name, []).append(node)
-    return found
+        given = node.inputs[0] if weight is not None and weight.ndim == 2 else None
+        if given is not None and array_of(given) is None:
+            found.setdefault((id(node.graph), id(given)), (given, []))[1].append(node)
+    return list(found.values())
 
 
 def smooth(model: ir.Model, largest: Mapping[str, Array], alpha: float) -> None:
@@ -30,13 +31,13 @@ def smooth(model: ir.Model, largest: Mapping[str, Array], alpha: float) -> None:
     `largest` has for each input's name its largest absolute values, shape (channels,). Where a LayerNormalization makes
     the input for these products alone, its own factors take the division in.
     """
-    for name, nodes in products_by_input(model).items():
-        if name in largest:
-            _smooth(nodes, largest[name], alpha)
+    for given, nodes in products_by_input(model):
+        if given.name is not None and given.name in largest:
+            _smooth(given, nodes, largest[given.name], alpha)
 
 
-def _smooth(nodes: list[ir.Node], largest: Array, alpha: float) -> None:
-    given, stored = nodes[0].inputs[0], [array_of(node.inputs[1]) for node in nodes]
+def _smooth(given: ir.Value, nodes: list[ir.Node], largest: Array, alpha: float) -> None:
+    stored = [array_of(node.inputs[1]) for node in nodes]
     weights = [each for each in stored if each is not None]
     rows = np.max([np.abs(each).max(axis=1) for each in weights], axis=0)
     logs = alpha * np.log(largest.clip(_LEAST)) - (1 - alpha) * np.log(rows.clip(_LEAST))
@@ -45,7 +46,6 @@ def _smooth(nodes: list[ir.Node], largest: Array, alpha: float) -> None:
         smoothed = (weight * scale[:, None]).astype(weight.dtype)
         assert node.inputs[1] is not None
         node.replace_input_with(1, constant(node, f"{node.inputs[1].name}_smooth", smoothed))
-    assert given is not None
     inverse = (1 / scale).astype(weights[0].dtype)
     norm = given.producer()
     if norm is not None and norm.op_type == "LayerNormalization" and _feeds_only(given, nodes):

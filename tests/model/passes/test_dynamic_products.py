@@ -71,3 +71,31 @@ def test_tables_that_are_small_or_read_otherwise_stay() -> None:
     table = next(each for each in small.graph.initializer if each.name == "table")
     table.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(table)[:64], "table"))
     assert rewritten(small, integer_tables) == rewritten(small)
+
+
+def test_products_inside_branches_are_quantized_each_in_its_own(tmp_path: Path) -> None:
+    """What both branches multiply is rounded in each: neither sees into the other."""
+    weights = RANDOM.standard_normal((8, 4)).astype(np.float32)
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [2, 4])
+    branches = [
+        helper.make_graph(
+            [helper.make_node("MatMul", ["x", "w"], ["y"])], name, [], [y], [numpy_helper.from_array(each, "w")]
+        )
+        for name, each in (("then", weights), ("else", -weights))
+    ]
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["mean"], keepdims=0),
+        helper.make_node("Greater", ["mean", "nought"], ["bright"]),
+        helper.make_node("If", ["bright"], ["y"], then_branch=branches[0], else_branch=branches[1]),
+    ]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 8])
+    graph = helper.make_graph(nodes, "g", [x], [y], [numpy_helper.from_array(np.float32(0), "nought")])
+    model = with_shapes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9))
+    after = rewritten(model, lambda inside: dynamic_products(inside, reduced=False))
+    onnx.checker.check_model(after, full_check=True)
+    for each, path in ((model, tmp_path / "before.onnx"), (after, tmp_path / "after.onnx")):
+        onnx.save(each, path)
+    for sign in (1, -1):
+        given = (sign * np.abs(RANDOM.standard_normal((2, 8))).astype(np.float32),)
+        before, quantized = (host_outputs(tmp_path / f"{name}.onnx", given)[0] for name in ("before", "after"))
+        assert signal_to_noise(before, quantized) > 30
