@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from edgekit.building import Build, chosen_targets
 from edgekit.building import build as project_build
@@ -67,18 +67,21 @@ def quantize(
     target: str,
     output: str | Path | None = None,
     calibration_samples: int | None = None,
+    ranges: Literal["auto", "fixed", "run"] = "auto",
     preprocessing: Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Conversion:
-    """An INT8 file with the target's scheme, in QDQ form, at `output` (model-quantized.onnx beside the model where none
-    is named): what the step `quantize` of a build makes of the same file.
+    """An INT8 file with the target's scheme at `output` (model-quantized.onnx beside the model where none is named):
+    what the step `quantize` of a build makes of the same file, in QDQ form, where the `ranges` of activations are
+    fixed; where each run finds its own, `quantize-dynamic`; `auto` takes that for transformers.
 
     `calibration` is the path of a folder or file of samples, a `module:function` beside the model, an array (samples,
     ...), or one for each input by name. `options` are those of the step: `edgekit recipes show int8` lists them.
     Raises EdgekitError.
     """
-    step, path = _step("quantize", options or {}), _made(model, output, "quantized")
+    name = "quantize-dynamic" if ranges == "run" or (ranges == "auto" and _is_transformer(Path(model))) else "quantize"
+    step, path = _step(name, options or {}), _made(model, output, "quantized")
     with _project_of(model, calibration, preprocessing, calibration_samples) as project:
         return converted(step, project, find_target(target), path, progress or Silent())
 
@@ -137,6 +140,12 @@ def _project_of(
         yield file_project(
             Path(model), place, evaluation=place, calibration_samples=samples, preprocessing=preprocessing
         )
+
+
+def _is_transformer(path: Path) -> bool:
+    from edgekit.model.importing import file_architecture
+
+    return path.is_file() and file_architecture(path) == "transformer"
 
 
 def _step(name: str, options: Mapping[str, Any]) -> Step:

@@ -1,7 +1,8 @@
 """edgekit quantize"""
 
+import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -14,6 +15,13 @@ from edgekit.cli.options import calibration_option, json_option, output_option, 
 @calibration_option
 @output_option("quantized")
 @samples_option
+@click.option(
+    "--ranges",
+    type=click.Choice(["auto", "fixed", "run"]),
+    default="auto",
+    show_default=True,
+    help="Of activations: fixed by calibration, or of each run; auto takes those of each run for a transformer.",
+)
 @click.option("--set", "options", multiple=True, metavar="NAME=VALUE", help="Of the step: calibration=entropy.")
 @preprocessing_options
 @json_option
@@ -24,14 +32,16 @@ def command(
     calibration: str | None,
     output: Path | None,
     samples: int | None,
+    ranges: Literal["auto", "fixed", "run"],
     options: tuple[str, ...],
     as_json: bool,
     quiet: bool,
     **preprocessing: Any,
 ) -> int:
-    """Write MODEL.onnx with 8-bit weights and activations, in QDQ form.
+    """Write MODEL.onnx with 8-bit weights and activations.
 
-    It is the step `quantize` of a build: what integers lose stays float, and the report says what.
+    It is the step `quantize` of a build, in QDQ form: what integers lose stays float, and the report says what. For a
+    transformer it is `quantize-dynamic`.
     """
     from edgekit.cli.console import print_tables
     from edgekit.cli.progress import watcher
@@ -46,6 +56,7 @@ def command(
         target=target,
         output=output,
         calibration_samples=samples,
+        ranges=ranges,
         preprocessing={name: value for name, value in preprocessing.items() if value is not None},
         options=_parsed(options),
         progress=watcher(quiet=quiet or as_json),
@@ -57,11 +68,19 @@ def command(
     return 0
 
 
-def _parsed(options: tuple[str, ...]) -> dict[str, str]:
-    told = {}
+def _value(text: str) -> Any:
+    """As TOML reads it, where it is a number, or true or false; else the text."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _parsed(options: tuple[str, ...]) -> dict[str, Any]:
+    told: dict[str, Any] = {}
     for each in options:
         name, equals, value = each.partition("=")
         if not equals:
             raise click.UsageError(f"--set {each}: give NAME=VALUE")
-        told[name] = value
+        told[name] = _value(value)
     return told

@@ -97,6 +97,8 @@ class QuantizeDynamic(Step):
                 "reduce_range": reduced,
                 "why": _WHY,
                 "smoothing": best,
+                "calibration": "the largest of each channel",
+                "compared_on": f"{sum(len(feed[0]) for feed in judged)} calibration samples",
                 "calibration_samples": samples,
                 "signal_to_noise_db": {
                     name: None if each == float("inf") else each for name, each in tried[best].items()
@@ -152,7 +154,7 @@ def _judged(context: Context, path: Path) -> "list[Arrays]":
     from edgekit.model.reading import ports_of
 
     feeding = feeding_of(ports_of(path)[0])
-    batches = context.splits[Data.CALIBRATION].batches(limit=_JUDGED)
+    batches = context.splits[Data.CALIBRATION].batches(limit=min(_JUDGED, context.project.data.calibration_samples))
     return [feed for batch in batches for feed, _ in feeding.feeds(batch.inputs)]
 
 

@@ -33,3 +33,19 @@ def test_what_is_missing_is_asked_for(run_edgekit: Run, conv_model: Path) -> Non
     assert "--target" in run_edgekit("quantize", conv_model, "--calibration", "s").stderr
     odd = run_edgekit("quantize", conv_model, "-t", "rpi4", "--calibration", "s", "--set", "calibration")
     assert odd.returncode == 2 and "give NAME=VALUE" in odd.stderr
+
+
+def test_a_transformer_takes_the_ranges_of_each_run(run_edgekit: Run, attending: Path, tmp_path: Path) -> None:
+    samples = tmp_path / "samples.npy"
+    np.save(samples, np.random.default_rng(0).standard_normal((12, 1, 8, 8)).astype(np.float32))
+    command = ["quantize", attending, "-q", "-t", "rpi4", "--calibration", samples]
+    done = run_edgekit(*command, "--set", "smoothing=0.5", "--set", "tables=false")
+    assert "each run finds its own" in " ".join(done.stdout.split()) and "smoothed by alpha 0.5" in done.stdout
+    same = edgekit.quantize(
+        attending, samples, target="rpi4", ranges="run", options={"smoothing": 0.5}, output=tmp_path / "same.onnx"
+    )
+    assert attending.with_name("attending-quantized.onnx").read_bytes() == same.path.read_bytes()
+    fixed = edgekit.quantize(attending, samples, target="rpi4", ranges="fixed")
+    assert "QuantizeLinear" in fixed.notes["operators"]
+    beyond = run_edgekit(*command, "--set", "smoothing=2")
+    assert beyond.returncode == 2 and "'smoothing' is 2" in beyond.stderr
