@@ -86,6 +86,15 @@ def _inspection(model: ModelProto, sizes: Sizes) -> Inspection:
     )
 
 
+def computed_on(found: Inspection) -> dict[str, Any]:
+    """What a step notes about what the runtime's graph, inspected, computes on."""
+    return {
+        "integer_operators": found.integer_operators,
+        "float_operators": found.float_kinds,
+        "islands": found.islands,
+    }
+
+
 def described(path: Path, found: Inspection | None = None) -> dict[str, Any]:
     """What a step notes about the ONNX file that it leaves, `found` being its inspection where there was one."""
     found = found or inspected(path)

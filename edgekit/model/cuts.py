@@ -11,14 +11,15 @@ GIVEN = "@given"
 """Behind a tensor's name: the input that stands in for it."""
 
 
-def exposed(model: ModelProto) -> ModelProto:
-    """The model with everything that an operator gives among its outputs, but for what is inside control flow or no
-    tensor."""
+def exposed(model: ModelProto, names: Collection[str] | None = None) -> ModelProto:
+    """The model with everything that an operator gives among its outputs, or those of the `names` alone; not what is
+    inside control flow, or no tensor."""
     inside = ir.from_proto(model)
     given = set(inside.graph.outputs)
     for node in inside.graph:
         if not any(mark in node.op_type for mark in _NO_TENSORS):
-            inside.graph.outputs.extend(value for value in node.outputs if value.name and value not in given)
+            made = [value for value in node.outputs if value.name and value not in given]
+            inside.graph.outputs.extend(value for value in made if names is None or value.name in names)
     return ir.to_proto(inside)
 
 

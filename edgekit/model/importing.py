@@ -41,21 +41,24 @@ def imported(path: Path) -> ModelProto:
 
 def file_facts(path: Path) -> Facts:
     """What is true of a model file that a project starts from. Raises ModelError for one that cannot be read."""
-    return _facts(path, file_digest(path))
+    return _known(path)[0]
 
 
 def file_architecture(path: Path) -> Architecture:
     """What a model file is made of. Raises ModelError for one that cannot be read."""
-    return _architecture(path, file_digest(path))
+    return _known(path)[1]
+
+
+def _known(path: Path) -> tuple[Facts, Architecture]:
+    if not path.is_file():
+        load_model(path)  # says what is wrong
+    stat = path.stat()
+    return _read(path, (stat.st_mtime_ns, stat.st_size))
 
 
 @lru_cache(maxsize=16)
-def _architecture(path: Path, _: str) -> Architecture:
-    return architecture_of(load_model(path))
-
-
-@lru_cache(maxsize=16)
-def _facts(path: Path, _: str) -> Facts:
-    """Kept, for models are large, as long as the file's digest is the same."""
-    found = observed_facts(load_model(path))
-    return FILE_ENTRY if Trait.INTEGER not in found else found | INTEGER_ENTRY
+def _read(path: Path, _: tuple[int, int]) -> tuple[Facts, Architecture]:
+    """Kept as long as the file is not written anew: models are large, and this is asked several times a build."""
+    model = load_model(path)
+    found = observed_facts(model)
+    return FILE_ENTRY if Trait.INTEGER not in found else found | INTEGER_ENTRY, architecture_of(model)

@@ -5,6 +5,9 @@ from onnx import ModelProto, version_converter
 from edgekit.errors import ModelError, first_line
 from edgekit.model.operators import opset_of
 
+CHANNEL_SCALES = 13
+"""The first opset in which QuantizeLinear and DequantizeLinear take a scale for each channel."""
+
 
 def raised(model: ModelProto, opset: int) -> ModelProto:
     """The model in `opset`, or in its own where that is newer. Raises ModelError where an operator cannot follow."""

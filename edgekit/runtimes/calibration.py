@@ -1,13 +1,13 @@
 """Calibration samples on their way through a model."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import onnx_ir as ir
 
 from edgekit.arrays import Array, Arrays
+from edgekit.model.cuts import exposed
 from edgekit.model.feeding import feeding_of
 from edgekit.model.ports import Port, inputs_of
 from edgekit.model.reading import load_model, save_model
@@ -41,23 +41,19 @@ class Watched:
                 yield feed
 
 
-def channel_ranges(path: Path, names: Collection[str], batches: Watched) -> dict[str, Array]:
+def channel_ranges(path: Path, names: Set[str], batches: Watched) -> dict[str, Array]:
     """The largest absolute value in each channel (of the last axis) of a model's inner tensors, by name: shape
     (channels,). Raises ModelError where the model cannot run."""
-    inside = ir.from_proto(load_model(path))
-    ports = inputs_of(ir.to_proto(inside).graph)
-    given = set(inside.graph.outputs)
-    made = [value for node in inside.graph for value in node.outputs if value.name in names and value not in given]
-    inside.graph.outputs.extend(made)
+    model = load_model(path)
+    ports = inputs_of(model.graph)
     found: dict[str, Array] = {}
     with TemporaryDirectory() as folder:
         whole = Path(folder) / "whole.onnx"
-        save_model(ir.to_proto(inside), whole)
+        save_model(exposed(model, names), whole)
         running = session(whole)
-        outputs = [each.name for each in running.get_outputs()]
         for feed in batches.fed(ports, 0):
-            values = {**dict(zip((port.name for port in ports), feed, strict=True))}
-            values |= dict(zip(outputs, session_outputs(running, feed), strict=True))
+            given = session_outputs(running, feed)
+            values = dict(zip((*(port.name for port in ports), *given.names), (*feed, *given), strict=True))
             for name in names & values.keys():
                 largest = np.abs(values[name]).reshape(-1, values[name].shape[-1]).max(axis=0)
                 found[name] = np.maximum(found[name], largest) if name in found else largest

@@ -44,7 +44,7 @@ class Fuse(Step):
         return Technique(family=Family.GRAPH, fused=True, ties_cpu=self.layouts)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        from edgekit.model.counting import described, inspected
+        from edgekit.model.counting import computed_on, described, inspected
         from edgekit.model.facts import activation_types
         from edgekit.model.parity import relative_difference
         from edgekit.model.passes.plain_residuals import plain_residuals
@@ -54,11 +54,12 @@ class Fuse(Step):
         from edgekit.runtimes.ort import host_outputs, optimize_offline
 
         path, plain = context.folder / "model.onnx", context.folder / "plain.onnx"
-        save_model(rewritten(load_model(model.path), plain_residuals), plain)
+        given = load_model(model.path)
+        save_model(rewritten(given, plain_residuals), plain)
         optimize_offline(plain, path, keep_int8_activations=context.target.arch == "aarch64", layouts=self.layouts)
         plain.unlink()
         strip_annotations(path, model.path)
-        before, fused = activation_types(load_model(model.path)), load_model(path)
+        before, fused = activation_types(given), load_model(path)
         after = activation_types(fused)
         if not after <= before:
             raise StepError(
@@ -79,9 +80,7 @@ class Fuse(Step):
             {
                 **described(path, found),
                 "activations": sorted(after),
-                "integer_operators": found.integer_operators,
-                "float_operators": found.float_kinds,
-                "islands": found.islands,
+                **computed_on(found),
                 **differences,
                 "compared_on": compared.origin,
             },

@@ -27,7 +27,7 @@ class Keep(Step):
         return Technique(family=Family.GRAPH)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        from edgekit.model.counting import described, inspected
+        from edgekit.model.counting import computed_on, described, inspected
         from edgekit.model.facts import activation_types, integer_forms_of
         from edgekit.model.reading import load_model
         from edgekit.runtimes.ort import optimize_offline
@@ -44,8 +44,6 @@ class Keep(Step):
                 **described(path),
                 "forms": integer_forms_of(given),
                 "activations": sorted(activation_types(given)),
-                "integer_operators": found.integer_operators,
-                "float_operators": found.float_kinds,
-                "islands": found.islands,
+                **computed_on(found),
             },
         )

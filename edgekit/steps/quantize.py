@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 _ROUNDS = 6
 """Of quantizing, each with what the one before showed to be lost left in float."""
-_OPSET = 13
-"""The first in which QuantizeLinear takes a scale for each channel."""
 _REWRITTEN = 0.05
 """Of the largest value: what computing in float32 instead of float16 may change."""
 _SUSPICIOUS = 20.0
@@ -98,12 +96,9 @@ class Quantize(Step):
         from edgekit.model.passes.rewriting import rewritten
         from edgekit.model.reading import load_model, save_model, strip_annotations
         from edgekit.model.shapes import with_shapes
-        from edgekit.runtimes.calibration import Watched
         from edgekit.runtimes.ort import inner_tensors
         from edgekit.runtimes.static_quantization import quantized_statically
 
-        split, limit = context.splits[Data.CALIBRATION], context.project.data.calibration_samples
-        total = limit if split.length is None else min(limit, split.length)
         scheme = self.scheme(context.target.quantization)
         path, prepared, ranges = (context.folder / name for name in ("model.onnx", "prepared.onnx", "ranges.json"))
         compared = context.comparison_samples(model.path)
@@ -112,7 +107,7 @@ class Quantize(Step):
         lost = {**mixed_tensors(source, tensors), **wiped_tensors(tensors)}
         kept = {**nodes_beside(source, lost), **read_by_branches(source)}
         noisy: dict[str, str] = {}
-        batches = Watched((batch.inputs for batch in split.batches(limit=limit)), total, context.progress)
+        batches = context.calibration()
         for number in range(1, _ROUNDS + 1):
             quantized_statically(prepared, path, batches, scheme, self.calibration, self.operators, kept, ranges)
             strip_annotations(path, model.path)
@@ -163,11 +158,11 @@ def _prepared(path: Path, prepared: Path, inputs: "Arrays", operators: str) -> "
     from edgekit.model.passes.single_precision import single_precision
     from edgekit.model.reading import load_model, save_model
     from edgekit.model.shapes import with_shapes
-    from edgekit.model.versions import raised
+    from edgekit.model.versions import CHANNEL_SCALES, raised
     from edgekit.runtimes.ort import host_outputs
 
     model = _with_gelus(load_model(path))
-    plain = with_shapes(rewritten(raised(model, _OPSET), single_precision, named_nodes, plain_gemms))
+    plain = with_shapes(rewritten(raised(model, CHANNEL_SCALES), single_precision, named_nodes, plain_gemms))
     source = with_shapes(rewritten(plain, integer_forms)) if operators == "all" else plain
     save_model(source, prepared)
     before, after = (host_outputs(each, inputs, optimize=False) for each in (path, prepared))

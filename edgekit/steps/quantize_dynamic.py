@@ -67,26 +67,30 @@ class QuantizeDynamic(Step):
         from edgekit.model.counting import described
         from edgekit.model.parity import signal_to_noise
         from edgekit.model.reading import save_model, strip_annotations
+        from edgekit.runtimes.calibration import channel_ranges
 
-        prepared, path = context.folder / "prepared.onnx", context.folder / "model.onnx"
+        path, prepared, candidate = (context.folder / f"{name}.onnx" for name in ("model", "prepared", "candidate"))
         source = _prepared(model.path)
         save_model(source, prepared)
-        largest, samples = _largest(source, prepared, context)
+        batches = context.calibration()
+        largest = {} if self.smoothing == "none" else channel_ranges(prepared, _product_inputs(source), batches)
         judged = _judged(context, model.path)
         expected = _outputs(prepared, judged)
         reduced = context.target.quantization.reduce_range
         tried: dict[float | None, dict[str, float]] = {}
         for alpha in self._alphas():
-            save_model(_quantized(source, largest, alpha, reduced=reduced, tables=self.tables), path)
-            given = _outputs(path, judged)
+            save_model(_quantized(source, largest, alpha, reduced=reduced, tables=self.tables), candidate)
+            given = _outputs(candidate, judged)
             tried[alpha] = {name: signal_to_noise(each, given[name]) for name, each in expected.items()}
             told = f"smoothed by alpha {alpha}" if alpha is not None else "not smoothed"
-            context.progress.note(f"{told}: {min(tried[alpha].values(), default=0.0):.1f} dB of signal to noise")
-        best = max(tried, key=lambda each: min(tried[each].values(), default=0.0))
-        if best != alpha:
-            save_model(_quantized(source, largest, best, reduced=reduced, tables=self.tables), path)
+            context.progress.note(f"{told}: {_worst(tried[alpha]):.1f} dB of signal to noise")
+            best = max(tried, key=lambda each: _worst(tried[each]))
+            if best == alpha:
+                candidate.replace(path)
         strip_annotations(path, model.path)
         prepared.unlink()
+        candidate.unlink(missing_ok=True)
+        calibrated = {"calibration": "the largest of each channel", "calibration_samples": batches.samples}
         return Outcome(
             path,
             {
@@ -97,9 +101,8 @@ class QuantizeDynamic(Step):
                 "reduce_range": reduced,
                 "why": _WHY,
                 "smoothing": best,
-                "calibration": "the largest of each channel",
+                **(calibrated if largest else {}),
                 "compared_on": f"{sum(len(feed[0]) for feed in judged)} calibration samples",
-                "calibration_samples": samples,
                 "signal_to_noise_db": {
                     name: None if each == float("inf") else each for name, each in tried[best].items()
                 },
@@ -112,40 +115,37 @@ class QuantizeDynamic(Step):
         return (None,) if self.smoothing == "none" else (float(self.smoothing),)
 
 
+def _worst(noises: Mapping[str, float]) -> float:
+    """Of the outputs' signal-to-noise."""
+    return min(noises.values(), default=0.0)
+
+
 def _prepared(path: Path) -> "ModelProto":
     """The model with its products as MatMul, in float32. Raises StepError where there is none over weights."""
-    import onnx_ir as ir
-
     from edgekit.model.passes.named_nodes import named_nodes
     from edgekit.model.passes.products_of_gemms import products_of_gemms
     from edgekit.model.passes.rewriting import rewritten
     from edgekit.model.passes.single_precision import single_precision
-    from edgekit.model.passes.smoothing import products_by_input
     from edgekit.model.reading import load_model
     from edgekit.model.shapes import with_shapes
-    from edgekit.model.versions import raised
+    from edgekit.model.versions import CHANNEL_SCALES, raised
 
-    whole = rewritten(raised(load_model(path), 13), single_precision, named_nodes, products_of_gemms)
-    if not products_by_input(ir.from_proto(whole)):
+    model = rewritten(raised(load_model(path), CHANNEL_SCALES), single_precision, named_nodes, products_of_gemms)
+    if not _product_inputs(model):
         raise StepError(
             "nothing here can be in integers: there is no matrix product over constant weights",
             "a convolutional network takes the step quantize",
         )
-    return with_shapes(whole)
+    return with_shapes(model)
 
 
-def _largest(source: "ModelProto", prepared: Path, context: Context) -> tuple[dict[str, "Array"], int]:
-    """What enters each product at most, by channel, over the calibration samples; and how many those were."""
+def _product_inputs(model: "ModelProto") -> set[str]:
+    """What is multiplied by weights, by name."""
     import onnx_ir as ir
 
-    from edgekit.model.passes.smoothing import products_by_input
-    from edgekit.runtimes.calibration import Watched, channel_ranges
+    from edgekit.model.passes.weight_products import products_by_input
 
-    split, limit = context.splits[Data.CALIBRATION], context.project.data.calibration_samples
-    total = limit if split.length is None else min(limit, split.length)
-    batches = Watched((batch.inputs for batch in split.batches(limit=limit)), total, context.progress)
-    names = {given.name for given, _ in products_by_input(ir.from_proto(source)) if given.name}
-    return channel_ranges(prepared, names, batches), batches.samples
+    return {given.name for given, _ in products_by_input(ir.from_proto(model)) if given.name}
 
 
 def _judged(context: Context, path: Path) -> "list[Arrays]":

@@ -19,6 +19,7 @@ from edgekit.traits import Data, Facts, Role
 if TYPE_CHECKING:
     from edgekit.data.splits import Splits
     from edgekit.model.sample import Samples
+    from edgekit.runtimes.calibration import Watched
 
 Setting = Literal["seed", "loss", "ports", "weights"]
 """Of a project: its seed, its own loss, the names of inputs and outputs, the file of trained weights."""
@@ -73,6 +74,14 @@ class Context:
     checkpoints: Path
     """For what an interrupted step wants to find again."""
     progress: Progress
+
+    def calibration(self) -> "Watched":
+        """The calibration batches, as many samples as the project asks for, which tell how far they are."""
+        from edgekit.runtimes.calibration import Watched
+
+        split, limit = self.splits[Data.CALIBRATION], self.project.data.calibration_samples
+        total = limit if split.length is None else min(limit, split.length)
+        return Watched((batch.inputs for batch in split.batches(limit=limit)), total, self.progress)
 
     def comparison_samples(self, path: Path) -> "Samples":
         """What a file that a step rewrote is held against its source `path` on: the first calibration samples."""

@@ -4,8 +4,8 @@ import numpy as np
 import onnx_ir as ir
 
 from edgekit.arrays import Array
-from edgekit.model.passes.rewriting import array_of, constant, replace
-from edgekit.model.passes.smoothing import products_by_input
+from edgekit.model.passes.rewriting import array_of, constant, insert_before, replace
+from edgekit.model.passes.weight_products import products_by_input
 
 _FULL, _REDUCED = 127, 64
 _TINY = np.finfo(np.float32).tiny
@@ -29,34 +29,27 @@ def integer_tables(model: ir.Model) -> None:
         if table is None or value is None or table.dtype != np.float32 or table.size < _TABLE:
             continue
         if node.attributes.get_int("axis", 0) == 0 and len(value.uses()) == 1:
-            scale = np.abs(table).max().clip(_TINY) / _FULL
-            stored = constant(node, f"{value.name}_integers", np.rint(table / scale).astype(np.int8))
+            scale, integers = _symmetric(table, None, _FULL)
+            stored = constant(node, f"{value.name}_integers", integers)
             rows = ir.node("Gather", [stored, node.inputs[1]], name=node.name)
             rows.outputs[0].name = f"{node.outputs[0].name}_rows"
-            factor = constant(node, f"{value.name}_scale", np.array(scale, np.float32))
+            factor = constant(node, f"{value.name}_scale", scale)
             zero = constant(node, f"{value.name}_zero_point", np.array(0, np.int8))
             replace(model, node, [rows, ir.node("DequantizeLinear", [rows.outputs[0], factor, zero])])
 
 
 def _quantize(model: ir.Model, given: ir.Value, nodes: list[ir.Node], limit: int) -> None:
-    graph = nodes[0].graph
-    assert graph is not None
-    name = given.name
     rounded = ir.node("DynamicQuantizeLinear", [given], num_outputs=3)
-    for value, part, kind in zip(
-        rounded.outputs,
-        ("integers", "scale", "zero_point"),
-        (ir.DataType.UINT8, ir.DataType.FLOAT, ir.DataType.UINT8),
-        strict=True,
-    ):
-        value.name, value.type = f"{name}_{part}", ir.TensorType(kind)
-    graph.insert_before(nodes[0], rounded)
     integers, scale, zero = rounded.outputs
+    integers.name, integers.type = f"{given.name}_integers", ir.TensorType(ir.DataType.UINT8)
+    scale.name, scale.type = f"{given.name}_scale", ir.TensorType(ir.DataType.FLOAT)
+    zero.name, zero.type = f"{given.name}_zero_point", ir.TensorType(ir.DataType.UINT8)
+    insert_before(model, nodes[0], rounded)
     for node in nodes:
         weight = node.inputs[1]
         array = array_of(weight)
         assert weight is not None and array is not None
-        columns, stored = _columns(array, limit)
+        columns, stored = _symmetric(array, 0, limit)
         parts = {"integers": stored, "scale": columns, "zero_point": np.zeros(len(columns), np.int8)}
         factors = [constant(node, f"{weight.name}_{part}", each) for part, each in parts.items()]
         out = node.outputs[0].name
@@ -68,8 +61,7 @@ def _quantize(model: ir.Model, given: ir.Value, nodes: list[ir.Node], limit: int
         replace(model, node, [product, number, factor, ir.node("Mul", [number.outputs[0], factor.outputs[0]])])
 
 
-def _columns(weight: Array, limit: int) -> tuple[Array, Array]:
-    """The scale of each column, and the integers."""
-    largest = np.abs(weight).max(axis=0).clip(_TINY)
-    scale = (largest / limit).astype(np.float32)
+def _symmetric(weight: Array, axis: int | None, limit: int) -> tuple[Array, Array]:
+    """The scale of a whole, or of each slice across `axis`, and the integers from -`limit` to `limit`."""
+    scale = (np.abs(weight).max(axis=axis).clip(_TINY) / limit).astype(np.float32)
     return scale, np.rint(weight / scale).astype(np.int8)

@@ -24,12 +24,23 @@ def rewritten(model: ModelProto, *passes: Pass) -> ModelProto:
 def replace(model: ir.Model, old: ir.Node, new: Sequence[ir.Node]) -> None:
     """Put nodes in the place of one: the last one's output takes over its first output's name, type and uses."""
     assert old.graph is not None
-    taken = {value.name for value in values_of(model.graph)}
-    for node in new[:-1]:
-        for value in node.outputs:
-            while value.name in taken:
-                value.name = f"{value.name}_"
+    _rename_taken(model, new[:-1])
     ir.convenience.replace_nodes_and_values(old.graph, old, [old], new, old.outputs[:1], new[-1].outputs[:1])
+
+
+def insert_before(model: ir.Model, node: ir.Node, new: ir.Node) -> None:
+    """Put a node in front of another one, in its graph."""
+    assert node.graph is not None
+    _rename_taken(model, [new])
+    node.graph.insert_before(node, new)
+
+
+def _rename_taken(model: ir.Model, new: Sequence[ir.Node]) -> None:
+    """Give what new nodes make names that nothing in the model has."""
+    taken = {value.name for value in values_of(model.graph)}
+    for value in (value for node in new for value in node.outputs):
+        while value.name in taken:
+            value.name = f"{value.name}_"
 
 
 def values_of(graph: ir.Graph) -> list[ir.Value]:

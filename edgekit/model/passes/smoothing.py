@@ -6,21 +6,11 @@ import numpy as np
 import onnx_ir as ir
 
 from edgekit.arrays import Array
-from edgekit.model.passes.rewriting import array_of, constant
+from edgekit.model.passes.rewriting import array_of, constant, insert_before
+from edgekit.model.passes.weight_products import products_by_input
 
 _LEAST = 1e-5
 """Of a channel's largest value: one that is never used must not be divided by."""
-
-
-def products_by_input(model: ir.Model) -> list[tuple[ir.Value, list[ir.Node]]]:
-    """The matrix products with constant weights of two axes, by what they multiply: those of one graph together."""
-    found: dict[tuple[int, int], tuple[ir.Value, list[ir.Node]]] = {}
-    for node in model.graph.all_nodes():
-        weight = array_of(node.inputs[1]) if node.op_type == "MatMul" and not node.domain else None
-        given = node.inputs[0] if weight is not None and weight.ndim == 2 else None
-        if given is not None and array_of(given) is None:
-            found.setdefault((id(node.graph), id(given)), (given, []))[1].append(node)
-    return list(found.values())
 
 
 def smooth(model: ir.Model, largest: Mapping[str, Array], alpha: float) -> None:
@@ -33,10 +23,10 @@ def smooth(model: ir.Model, largest: Mapping[str, Array], alpha: float) -> None:
     """
     for given, nodes in products_by_input(model):
         if given.name is not None and given.name in largest:
-            _smooth(given, nodes, largest[given.name], alpha)
+            _smooth(model, given, nodes, largest[given.name], alpha)
 
 
-def _smooth(given: ir.Value, nodes: list[ir.Node], largest: Array, alpha: float) -> None:
+def _smooth(model: ir.Model, given: ir.Value, nodes: list[ir.Node], largest: Array, alpha: float) -> None:
     stored = [array_of(node.inputs[1]) for node in nodes]
     weights = [each for each in stored if each is not None]
     rows = np.max([np.abs(each).max(axis=1) for each in weights], axis=0)
@@ -57,9 +47,7 @@ def _smooth(given: ir.Value, nodes: list[ir.Node], largest: Array, alpha: float)
     divided = ir.node("Mul", [given, constant(nodes[0], f"{given.name}_smoothing", inverse)])
     divided.outputs[0].name = f"{given.name}_smooth"
     divided.outputs[0].type, divided.outputs[0].shape = given.type, given.shape
-    graph = nodes[0].graph
-    assert graph is not None
-    graph.insert_before(nodes[0], divided)
+    insert_before(model, nodes[0], divided)
     for node in nodes:
         node.replace_input_with(0, divided.outputs[0])
 

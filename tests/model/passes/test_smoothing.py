@@ -8,7 +8,8 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from edgekit.model.parity import relative_difference
 from edgekit.model.passes.rewriting import rewritten
-from edgekit.model.passes.smoothing import products_by_input, smooth
+from edgekit.model.passes.smoothing import smooth
+from edgekit.model.passes.weight_products import products_by_input
 from edgekit.model.shapes import with_shapes
 from edgekit.runtimes.ort import host_outputs
 
@@ -80,7 +81,12 @@ def test_the_scale_is_the_papers() -> None:
     assert np.allclose(stored["x_smoothing"], 1 / scale, rtol=1e-4)
 
 
-def test_products_of_activations_are_none() -> None:
-    model = model_of([product("x", "q", "a"), helper.make_node("MatMul", ["x", "a"], ["y"])], ["y"])
-    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 8
-    assert [(given.name, len(nodes)) for given, nodes in products_by_input(ir.from_proto(model))] == [("x", 1)]
+def test_a_name_that_is_taken_is_not_taken_again() -> None:
+    nodes = [
+        helper.make_node("Relu", ["x"], ["n"]),
+        helper.make_node("Neg", ["n"], ["n_smooth"]),
+        product("n", "q", "y"),
+    ]
+    model = model_of(nodes, ["y", "n_smooth"])
+    after = rewritten(model, lambda inside: smooth(inside, {"n": np.ones(8, np.float32)}, 0.5))
+    onnx.checker.check_model(after, full_check=True)
