@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from edgekit.arrays import Array
     from edgekit.runners.runner import Result
 
-_INTEGER_TOLERANCE = 1e-2
-"""Of a part's largest value, where the size of one integer step cannot be read from the file."""
-
 _ROUNDING = 1e-3
 """Of a step: two floats that stand for neighbouring integers need not differ by just the step."""
 
@@ -95,13 +92,14 @@ def differences(
     from edgekit.model.reading import load_model
     from edgekit.model.sample import COMPARED
     from edgekit.runtimes.ort import feed_outputs
-    from edgekit.runtimes.rounding import float_tolerance
+    from edgekit.runtimes.rounding import float_tolerance, step_tolerance
     from edgekit.traits import Trait
 
     model = load_model(path)
     steps = output_step(model)
     if Trait.INTEGER in observed_facts(model):
-        share, why = _INTEGER_TOLERANCE, "of a part's largest value"
+        share = 0.0 if len(steps) == len(model.graph.output) else step_tolerance(path, tuple(feeds))
+        why = "of a part's largest value, for rounding moves 8-bit steps"
     else:
         few = tuple(each[:COMPARED] for each in feeds)
         share = float_tolerance(feed_outputs(path, few, optimize=False), feed_outputs(path, few))

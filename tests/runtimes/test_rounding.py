@@ -1,9 +1,15 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.runtimes.ort import host_outputs
-from edgekit.runtimes.rounding import float_tolerance
+from edgekit.model.parity import relative_difference
+from edgekit.model.passes.dynamic_products import dynamic_products
+from edgekit.model.passes.rewriting import rewritten
+from edgekit.model.reading import save_model
+from edgekit.runtimes.ort import feed_outputs, host_outputs
+from edgekit.runtimes.rounding import float_tolerance, step_tolerance
 
 SEED = np.random.default_rng(0)
 
@@ -21,3 +27,43 @@ def test_a_rest_of_large_sums_is_given_what_its_own_rounding_takes(cancelling: P
     x = SEED.standard_normal((8, 1, 8, 8)).astype(np.float32)
     assert 2e-4 < tolerance(cancelling, x) < 0.05
     assert tolerance(cancelling, x * 1e-2) == 0.05
+
+
+def _deep(path: Path, layers: int) -> Path:
+    """Products over the rows of (batch, 64), each by the range of the run, with what a ReLU leaves in between."""
+    random = np.random.default_rng(0)
+    weights = [random.standard_normal((64, 64)).astype(np.float32) / 5 for _ in range(layers)]
+    shifts = [random.standard_normal(64).astype(np.float32) for _ in range(layers)]
+    nodes = []
+    for layer in range(layers):
+        nodes += [
+            helper.make_node("MatMul", [f"x{layer}", f"w{layer}"], [f"a{layer}"]),
+            helper.make_node("Add", [f"a{layer}", f"b{layer}"], [f"s{layer}"]),
+            helper.make_node("Relu", [f"s{layer}"], [f"x{layer + 1}"]),
+        ]
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 64]) for name in ("x0", f"x{layers}")]
+    tensors = [
+        numpy_helper.from_array(array, f"{name}{number}")
+        for name, arrays in (("w", weights), ("b", shifts))
+        for number, array in enumerate(arrays)
+    ]
+    graph = helper.make_graph(nodes, "g", ports[:1], ports[1:], tensors)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model, full_check=True)
+    save_model(rewritten(model, lambda inside: dynamic_products(inside, reduced=False)), path)
+    return path
+
+
+def test_steps_that_rounding_moves_are_given_what_a_nudge_takes(tmp_path: Path) -> None:
+    feeds = (np.random.default_rng(1).standard_normal((4, 8, 64)).astype(np.float32),)
+    assert step_tolerance(_deep(tmp_path / "one.onnx", 1), feeds) == 0.01, "nothing lies behind the first rounding"
+    deep = step_tolerance(_deep(tmp_path / "deep.onnx", 24), feeds)
+    assert 0.01 < deep < 0.2
+    assert deep == step_tolerance(tmp_path / "deep.onnx", feeds), "the same each time"
+
+
+def test_it_takes_in_what_another_order_of_operations_changes(tmp_path: Path) -> None:
+    path = _deep(tmp_path / "deep.onnx", 24)
+    feeds = (np.random.default_rng(1).standard_normal((4, 8, 64)).astype(np.float32),)
+    apart = relative_difference(feed_outputs(path, feeds, optimize=False), feed_outputs(path, feeds))
+    assert apart <= step_tolerance(path, feeds)

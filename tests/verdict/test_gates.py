@@ -6,7 +6,9 @@ import pytest
 from edgekit.building import Build
 from edgekit.errors import EmulatorError, RunError
 from edgekit.model.facts import output_step
-from edgekit.model.reading import load_model
+from edgekit.model.passes.dynamic_products import dynamic_products
+from edgekit.model.passes.rewriting import rewritten
+from edgekit.model.reading import load_model, save_model
 from edgekit.runners.runner import Result
 from edgekit.runtimes.ort import feed_outputs
 from edgekit.traits import Fidelity
@@ -37,6 +39,17 @@ def test_floats_are_judged_part_by_part(conv_model: Path) -> None:
     assert parity_gate(conv_model, (X,), [small], ran(small + apart)).status is Status.FAILED
     assert parity_gate(conv_model, (X,), [small], ran(small + apart / 10)).status is Status.PASSED
     assert np.abs(apart).max() < 1e-4 * np.abs(small).max(), "the whole would have passed"
+
+
+def test_where_each_run_finds_its_ranges_a_nudge_says_what_is_allowed(attending: Path, tmp_path: Path) -> None:
+    model = tmp_path / "m.onnx"
+    save_model(rewritten(load_model(attending), lambda inside: dynamic_products(inside, reduced=False)), model)
+    feeds = (np.random.default_rng(0).standard_normal((8, 1, 1, 8, 8)).astype(np.float32),)
+    (expected,) = feed_outputs(model, feeds)
+    largest = np.abs(expected).max((0, 1))
+    for share, status in ((0.009, Status.PASSED), (0.21, Status.FAILED)):
+        gate = parity_gate(model, feeds, [expected], ran(expected + share * largest * (expected == largest)))
+        assert gate.status is status and "rounding moves 8-bit steps" in gate.detail
 
 
 @pytest.mark.parametrize("given", [np.full((8, 5), np.nan, np.float32), np.zeros((8, 4), np.float32)])
