@@ -18,7 +18,7 @@ from edgekit.metrics.choice import judged_project
 from edgekit.planning.interactions import Interactions, Severity
 from edgekit.planning.lint import FAULT_CODES, Finding, Judgement, interactions_of, linted, surroundings_of
 from edgekit.planning.plan import Plan, plan_of
-from edgekit.planning.recipe import recipes_of
+from edgekit.planning.recipe import recipes_of, with_placement
 from edgekit.progress import Progress
 from edgekit.project.project import Project
 from edgekit.project.sources import code_version
@@ -109,8 +109,16 @@ def chosen_targets(project: Project, names: Sequence[str]) -> list[Target]:
     return [find_target(name, (project.targets_folder,)) for name in wanted]
 
 
-def build(project: Project, targets: Sequence[Target], progress: Progress, allowed: Collection[str] = ()) -> Build:
-    """Build a project for each target. What was done before, here or for another target, is taken from the cache.
+def build(
+    project: Project,
+    targets: Sequence[Target],
+    progress: Progress,
+    allowed: Collection[str] = (),
+    placement: Path | None = None,
+) -> Build:
+    """Build a project for each target. What was done before, here or for another target, is taken from the cache. The
+    operators that an earlier build for the one target put on floats, as its manifest at `placement` tells, are put
+    there without being timed again.
 
     Raises PlanError before any work when the recipe's order is impossible, or when it is unwise (a finding of severity
     error) and the finding's code is not `allowed`; StorageError where the bundle of another model file would be
@@ -118,6 +126,8 @@ def build(project: Project, targets: Sequence[Target], progress: Progress, allow
     """
     from edgekit.bundle.pack import check_place
 
+    if placement is not None:
+        project = _replayed(project, targets, placement)
     recipes = recipes_of(project)
     plans = [plan_of(each, project.roles, project.entry_facts) for each in recipes]
     interactions = interactions_of(project)
@@ -140,6 +150,15 @@ def build(project: Project, targets: Sequence[Target], progress: Progress, allow
     built = tuple(builder.target_build(*each) for each in zip(targets, tries, strict=True))
     used = DataUse.of(project, splits) if project.model_file is not None else None
     return Build(project, built, tuple(builder.driver.data.assumed), used)
+
+
+def _replayed(project: Project, targets: Sequence[Target], placement: Path) -> Project:
+    from edgekit.bundle.manifest import placement_of
+
+    target, floats = placement_of(placement)
+    if [each.id for each in targets] != [target]:
+        raise PlanError(f"{placement} is of a build for {target} alone", f"build for that: --target {target}")
+    return with_placement(project, floats)
 
 
 def _check_codes(allowed: Collection[str], interactions: Interactions) -> None:

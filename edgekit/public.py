@@ -34,12 +34,14 @@ def build(
     calibration_samples: int | None = None,
     preprocessing: Mapping[str, Any] | None = None,
     allowed: Collection[str] = (),
+    placement: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Build:
     """What `edgekit build` does: the ONNX file `model` with its samples, or, without one, the project in `folder`.
 
     `calibration` and `evaluation` are the path of a folder or file of samples, or `module:function` in `folder` (the
     model's own where none is named), which also takes the cache and dist/. `preprocessing` is edgekit.toml's table.
+    `placement` is the manifest of an earlier build for the same target, whose operators on floats are taken over.
     Raises EdgekitError: `message` says what is wrong, `hint` what to do.
     """
     names = [targets] if isinstance(targets, str) else targets
@@ -57,7 +59,8 @@ def build(
             calibration_samples=calibration_samples,
             preprocessing=preprocessing,
         )
-    return project_build(project, chosen_targets(project, names), progress or Silent(), allowed)
+    manifest = Path(placement) if placement is not None else None
+    return project_build(project, chosen_targets(project, names), progress or Silent(), allowed, manifest)
 
 
 def quantize(

@@ -222,6 +222,66 @@ def attending(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def in_conversions(tmp_path: Path) -> Path:
+    """A network as it is quantized, of x (batch, 3, 8, 8): a convolution to 8 channels whose ReLU is the conversion
+    behind it, a depthwise one with a ReLU6, one to 8 channels, an Add, a mean over the image, to y (batch, 8, 1, 1).
+    """
+    random = np.random.default_rng(0)
+    scales = {"x": 0.02, "a": 0.03, "b": 6 / 255, "c": 0.05, "d": 0.06, "y": 0.01}
+    zeros = {"x": 128, "a": 0, "b": 0, "c": 128, "d": 120, "y": 120}
+    arrays: dict[str, Any] = {}
+    for name, scale in scales.items():
+        arrays |= {f"{name}_s": np.float32(scale), f"{name}_z": np.uint8(zeros[name])}
+    for name, shape in {"stem": (8, 3, 3, 3), "deep": (8, 1, 3, 3), "point": (8, 8, 1, 1)}.items():
+        arrays |= {
+            name: random.integers(-127, 128, shape).astype(np.int8),
+            f"{name}_s": (random.uniform(0.5, 1, 8) / 400).astype(np.float32),
+            f"{name}_z": np.zeros(8, np.int8),
+        }
+    arrays |= {"six": np.float32(6), "nought": np.float32(0)}
+
+    def rounded(name: str, given: str) -> list[onnx.NodeProto]:
+        places = [f"{name}_s", f"{name}_z"]
+        return [
+            helper.make_node("QuantizeLinear", [given, *places], [f"{name}q"]),
+            helper.make_node("DequantizeLinear", [f"{name}q", *places], [f"{name}d"]),
+        ]
+
+    def product(name: str, given: str, made: str, **options: Any) -> list[onnx.NodeProto]:
+        return [
+            helper.make_node("DequantizeLinear", [name, f"{name}_s", f"{name}_z"], [f"{name}d"], axis=0),
+            helper.make_node("Conv", [given, f"{name}d"], [made], name=name, **options),
+        ]
+
+    nodes = [
+        *rounded("x", "x"),
+        *product("stem", "xd", "a", pads=[1, 1, 1, 1]),
+        *rounded("a", "a"),
+        *product("deep", "ad", "b0", pads=[1, 1, 1, 1], group=8),
+        helper.make_node("Clip", ["b0", "nought", "six"], ["b"], name="clip"),
+        *rounded("b", "b"),
+        *product("point", "bd", "c"),
+        *rounded("c", "c"),
+        helper.make_node("Add", ["cd", "bd"], ["d"], name="add"),
+        *rounded("d", "d"),
+        helper.make_node("GlobalAveragePool", ["dd"], ["m"], name="mean"),
+        helper.make_node("QuantizeLinear", ["m", "y_s", "y_z"], ["yq"]),
+        helper.make_node("DequantizeLinear", ["yq", "y_s", "y_z"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 3, 8, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 8, 1, 1])],
+        [numpy_helper.from_array(np.asarray(array), name) for name, array in arrays.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, tmp_path / "in_conversions.onnx")
+    return tmp_path / "in_conversions.onnx"
+
+
+@pytest.fixture
 def saturating(tmp_path: Path) -> Path:
     """An integer product as `fuse` leaves it, of x (1, 64) with 127s: where x is 255, two products take 17 bits."""
     constants = {

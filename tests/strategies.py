@@ -40,7 +40,12 @@ OPTIONS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "quantize": {"activation": st.sampled_from(["int8", "uint8", "target"])},
     "weight-only": {},
     "keep": {},
-    "quantize-dynamic": {"smoothing": st.sampled_from(["chosen", "none", 0.5]), "tables": st.booleans()},
+    "quantize-dynamic": {
+        "smoothing": st.sampled_from(["chosen", "none", 0.5]),
+        "tables": st.booleans(),
+        "blocks": st.booleans(),
+    },
+    "place": {"floats": st.sampled_from(["measured", "none"])},
     "fuse": {"layouts": st.booleans()},
 }
 """The options that verdicts hang on; a recipe may set any of them or none."""
@@ -51,7 +56,7 @@ def steps(draw: st.DrawFn) -> dict[str, Any]:
     use = draw(st.sampled_from(sorted(OPTIONS)))
     named = draw(st.sets(st.sampled_from(sorted(OPTIONS[use])))) if OPTIONS[use] else set()
     options = {name: draw(OPTIONS[use][name]) for name in sorted(named)}
-    of_one = {"distill", "simplify", "quantize", "quantize-dynamic", "weight-only", "keep", "fuse"}
+    of_one = {"distill", "simplify", "quantize", "quantize-dynamic", "weight-only", "keep", "place", "fuse"}
     roles = ["student", "teacher"] if use not in of_one else []
     return {"use": use, **({"role": draw(st.sampled_from(roles))} if roles else {}), **options}
 

@@ -16,6 +16,8 @@ from edgekit.building import Build, build
 from edgekit.data.splits import Splits
 from edgekit.errors import PlanError, StepError, StorageError
 from edgekit.execution.surveys import surveyed
+from edgekit.model.operators import operator_counts
+from edgekit.model.reading import load_model
 from edgekit.planning.recipe import recipe_of
 from edgekit.progress import Silent
 from edgekit.project.from_file import file_project
@@ -48,7 +50,7 @@ def built(model: Path, samples: Path, **told: object) -> Build:
 def test_the_whole_road(conv_model: Path, images: Path) -> None:
     found = built(conv_model, images, metric="cosine")
     (target,) = found.targets
-    assert [run.name for run in target.steps] == ["simplify", "quantize", "fuse"]
+    assert [run.name for run in target.steps] == ["simplify", "quantize", "place", "fuse"]
     assert target.reference_value == 1.0 and 0.99 < target.value < 1
     assert found.data is not None and (found.data.calibration_samples, found.data.evaluation_samples) == (32, 8)
     manifest = json.loads((target.bundle / "manifest.json").read_text())
@@ -99,6 +101,55 @@ def test_the_second_build_and_the_written_project_come_from_the_cache(
     assert "every step came from the cache" in again.stdout
     planned = run_edgekit("plan", "-C", tmp_path)
     assert planned.returncode == 0 and "recipe int8" in planned.stdout
+
+
+def test_a_placement_is_replayed(conv_model: Path, images: Path, run_edgekit: Run, tmp_path: Path) -> None:
+    flags = ["build", conv_model, "-t", "rpi4", "--calibration", images, "--metric", "cosine", "--resize", "6", "-q"]
+    assert run_edgekit(*flags).returncode == 0
+    bundle = tmp_path / "dist" / "rpi4"
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    (place,) = (each for each in manifest["lineage"] if each["step"] == "place")
+    assert place["notes"]["floats"] == [] and place["notes"]["placed"].startswith("by rule")
+    (convolution,) = (
+        node.name for node in onnx.load(_step_file(conv_model, images)).graph.node if node.op_type == "Conv"
+    )
+    place["notes"]["floats"] = [convolution]
+    (tmp_path / "measured.json").write_text(json.dumps(manifest))
+    again = run_edgekit(*flags, "--placement", tmp_path / "measured.json")
+    assert again.returncode == 0, again.stderr
+    assert f"1 operator placed on floats, such as {convolution}: as it was given" in " ".join(again.stdout.split())
+    assert operator_counts(load_model(bundle / "model.onnx"))["QLinearConv"] == 0
+    replayed = json.loads((bundle / "manifest.json").read_text())
+    assert next(each for each in replayed["lineage"] if each["step"] == "place")["notes"]["floats"] == [convolution]
+    # That of a replayed build says the same.
+    first = (bundle / "model.onnx").read_bytes()
+    assert run_edgekit(*flags, "--placement", bundle / "manifest.json").returncode == 0
+    assert (bundle / "model.onnx").read_bytes() == first
+
+
+def _step_file(model: Path, images: Path) -> Path:
+    """What quantize makes in a build."""
+    project = file_project(model, str(images), metric="cosine", preprocessing={"resize": 6})
+    runs = build(project, [find_target("rpi4")], Silent()).targets[0].steps
+    return next(run.artifact.path for run in runs if run.name == "quantize")
+
+
+def test_a_placement_that_does_not_fit_is_told(
+    conv_model: Path, images: Path, run_edgekit: Run, tmp_path: Path
+) -> None:
+    flags = ["build", conv_model, "--calibration", images, "--metric", "cosine", "--resize", "6", "-q"]
+    assert run_edgekit(*flags, "-t", "rpi4").returncode == 0
+    manifest = tmp_path / "dist" / "rpi4" / "manifest.json"
+    for placement, targets, told in (
+        (manifest, ["-t", "x86-avx2"], "is of a build for rpi4 alone"),
+        (manifest, ["-t", "rpi4", "-t", "x86-avx2"], "is of a build for rpi4 alone"),
+        (tmp_path / "none.json", ["-t", "rpi4"], "records no placement"),
+        (conv_model, ["-t", "rpi4"], "records no placement"),
+        (manifest, ["-t", "rpi4", "--recipe", "float"], "place"),
+    ):
+        done = run_edgekit(*flags, *targets, "--placement", placement)
+        assert done.returncode == 2 and told in " ".join(done.stderr.split()), done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_the_bundle_of_another_model_is_not_replaced(conv_model: Path, images: Path, tmp_path: Path) -> None:

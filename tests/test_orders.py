@@ -24,7 +24,7 @@ from edgekit.traits import Format, Role, Trait
 from tests.conftest import TINY
 from tests.strategies import accepted_order
 
-FEW = range(120, 140)
+FEW = range(1100, 1120)
 """Twenty seeds whose orders hold every step."""
 MANY = range(80)
 RPI4 = find_target("rpi4")

@@ -1,5 +1,6 @@
 """manifest.json: what the model is, where it came from, what was measured and how."""
 
+import json
 import platform
 import re
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit import __version__
+from edgekit.errors import PlanError, first_line
 from edgekit.files import sha256_of_file
 from edgekit.model.ports import Port
 from edgekit.project.project import Project
@@ -103,6 +105,21 @@ def manifest(
         "tools": tool_versions(),
         "files": {path.name: sha256_of_file(path) for path in sorted(folder.iterdir()) if path.name != MANIFEST},
     }
+
+
+def placement_of(path: Path) -> tuple[str, tuple[str, ...]]:
+    """The target of a manifest's build, and the operators that its step place put on floats. Raises PlanError for a
+    file that records none."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        target, notes = told["target"]["id"], [each["notes"] for each in told["lineage"] if each["step"] == "place"]
+        floats = [str(name) for name in notes[-1]["floats"]]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise PlanError(
+            f"{path} records no placement: {first_line(error)}",
+            "name the manifest.json of a build whose recipe has the step place",
+        ) from error
+    return str(target), tuple(floats)
 
 
 def tool_versions() -> dict[str, str]:

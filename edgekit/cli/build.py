@@ -43,6 +43,12 @@ _file_options = several(
 @click.option(
     "--allow", "allowed", multiple=True, metavar="CODE", help="Build although this finding is an error: EK101."
 )
+@click.option(
+    "--placement",
+    type=click.Path(path_type=Path),
+    metavar="MANIFEST",
+    help="Operators on floats as an earlier build's manifest.json tells, not timed again.",
+)
 @click.option("--strict", is_flag=True, help="A gate that could not run fails the build too.")
 @json_option
 @click.option("--quiet", "-q", is_flag=True, help="No progress; the report only.")
@@ -52,6 +58,7 @@ def command(
     targets: tuple[str, ...],
     folder: Path | None,
     allowed: tuple[str, ...],
+    placement: Path | None,
     strict: bool,
     as_json: bool,
     quiet: bool,
@@ -77,7 +84,7 @@ def command(
     chosen = chosen_targets(project, targets)
     if written is not None:
         project = written_project(project, written, [target.id for target in chosen])
-    built = build(project, chosen, watcher(quiet=quiet or as_json), allowed)
+    built = build(project, chosen, watcher(quiet=quiet or as_json), allowed, placement)
     if as_json:
         click.echo(build_json(built))
     else:

@@ -2,13 +2,15 @@
 
     python worker.py FOLDER
 
-FOLDER/job.json: {"models": [...], "inputs": "inputs.npz", "threads": n, "seconds": s}. Every model gets the same feeds:
-the first axis of each input array counts them. Leaves outputs_N.npz for each model, with arrays of the same kind, and
-result.json. Needs numpy and onnxruntime only, so that it can be pushed to any board; it imports nothing of edgekit.
+FOLDER/job.json: {"models": [...], "inputs": "inputs.npz", "threads": n, "seconds": s, "least_runs": n, "most_runs": n
+or null, "warm_up_s": s}. Every model gets the same feeds: the first axis of each input array counts them. Leaves
+outputs_N.npz for each model, with arrays of the same kind, and result.json. Needs numpy and onnxruntime only, so that
+it can be pushed to any board; it imports nothing of edgekit.
 """
 
 import json
 import os
+import random
 import sys
 import time
 from collections.abc import Sequence
@@ -18,8 +20,6 @@ from typing import Any
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 WARM_UP_RUNS = 10
-WARM_UP_SECONDS = 0.3
-LEAST_RUNS = 50
 
 
 def main(folder: Path) -> None:
@@ -37,7 +37,7 @@ def main(folder: Path) -> None:
         runs = [running.run(None, feed(running, arrays, k)) for k in range(len(arrays[0]))]
         np.savez(folder / f"outputs_{number}.npz", *[stacked(np, parts) for parts in zip(*runs)])
     if job["seconds"]:
-        result["latencies_ms"] = latencies(sessions, arrays, job["seconds"])
+        result["latencies_ms"] = latencies(sessions, arrays, job)
     result["peak_memory"] = peak_memory()
     (folder / "result.json").write_text(json.dumps(result))
     # Whoever measures memory from outside looks now, while the sessions are alive.
@@ -77,19 +77,23 @@ def as_array(np: Any, value: Any) -> Any:
     return array.astype(str) if array.dtype == object else array
 
 
-def latencies(sessions: list[Any], arrays: list[Any], seconds: float) -> list[list[float]]:
-    """The milliseconds of every run, the models taking turns so that a drifting clock meets all alike."""
+def latencies(sessions: list[Any], arrays: list[Any], job: dict[str, Any]) -> list[list[float]]:
+    """The milliseconds of every run, the models taking turns so that a drifting clock meets all alike, in another order
+    each time, so that none runs always behind the same one."""
     feeds = [feed(running, arrays, 0) for running in sessions]
     for running, given in zip(sessions, feeds):
-        until = time.perf_counter() + WARM_UP_SECONDS
+        until = time.perf_counter() + job["warm_up_s"]
         runs = 0
         while runs < WARM_UP_RUNS or time.perf_counter() < until:
             running.run(None, given)
             runs += 1
     taken: list[list[float]] = [[] for _ in sessions]
-    until = time.perf_counter() + seconds * len(sessions)
-    while len(taken[0]) < LEAST_RUNS or time.perf_counter() < until:
-        for running, given, times in zip(sessions, feeds, taken):
+    most = job["most_runs"] or float("inf")
+    turns, order = list(zip(sessions, feeds, taken)), random.Random(0)
+    until = time.perf_counter() + job["seconds"] * len(sessions)
+    while len(taken[0]) < job["least_runs"] or (time.perf_counter() < until and len(taken[0]) < most):
+        order.shuffle(turns)
+        for running, given, times in turns:
             started = time.perf_counter_ns()
             running.run(None, given)
             times.append((time.perf_counter_ns() - started) / 1e6)

@@ -7,6 +7,8 @@ from edgekit.model.operators import opset_of
 
 CHANNEL_SCALES = 13
 """The first opset in which QuantizeLinear and DequantizeLinear take a scale for each channel."""
+BLOCK_SCALES = 21
+"""The first in which they take one for each block."""
 
 
 def raised(model: ModelProto, opset: int) -> ModelProto:

@@ -21,6 +21,17 @@ def scheme_lines(notes: Mapping[str, Any]) -> list[str]:
     return told
 
 
+def placement_lines(notes: Mapping[str, Any]) -> list[str]:
+    """What place notes: what is on floats for speed, and how that was found. Nothing of other steps."""
+    if "placed" not in notes:
+        return []
+    floats, ratio = notes["floats"], notes["ratio"]
+    time = f", {ratio['median']:.3f} ({ratio['low']:.3f} to {ratio['high']:.3f}) of the time" if ratio else ""
+    if not floats:
+        return [f"placed {notes['placed']}{time}"]
+    return [f"{_counted(len(floats), 'operator')} placed on floats, such as {floats[0]}{time}: {notes['placed']}"]
+
+
 def given_lines(notes: Mapping[str, Any]) -> list[str]:
     """What keep notes: how the integers that came are written. Nothing of other steps."""
     if "forms" not in notes:

@@ -31,7 +31,12 @@ class Job:
     """(feeds, ...): the model gets one feed at a time."""
     threads: int = 1
     seconds: float = 0.0
-    """Of timing for each model; 0 times nothing."""
+    """Of timing for each model, on the average; 0 times nothing."""
+    least_runs: int = 50
+    """Timed runs of each model, whatever they take."""
+    most_runs: int | None = None
+    warm_up_s: float = 0.3
+    """Of each model, and ten runs at least."""
     timeout_s: float = 300.0
 
 
@@ -89,6 +94,9 @@ def run_worker(
         "inputs": "inputs.npz",
         "threads": job.threads,
         "seconds": job.seconds,
+        "least_runs": job.least_runs,
+        "most_runs": job.most_runs,
+        "warm_up_s": job.warm_up_s,
     }
     (folder / "job.json").write_text(json.dumps(told))
     with (folder / "stderr").open("wb") as stderr:

@@ -35,6 +35,9 @@ class QuantizeDynamic(Step):
     `chosen` on calibration samples, `none`, or alpha itself."""
     tables: bool = True
     """Embeddings as integers, too."""
+    blocks: bool = False
+    """The second product of a feed-forward block, and every other one that gives fewer numbers than it takes, with
+    scales and ranges for each block of 128: more of the signal is left, and they take longer."""
 
     contract = Contract(
         requires=facts(Format.ONNX, Trait.FLOAT, Trait.PORTABLE),
@@ -67,10 +70,11 @@ class QuantizeDynamic(Step):
         from edgekit.model.counting import described
         from edgekit.model.parity import signal_to_noise
         from edgekit.model.reading import save_model, strip_annotations
+        from edgekit.model.versions import BLOCK_SCALES, CHANNEL_SCALES
         from edgekit.runtimes.calibration import channel_ranges
 
         path, prepared, candidate = (context.folder / f"{name}.onnx" for name in ("model", "prepared", "candidate"))
-        source = _prepared(model.path)
+        source = _prepared(model.path, BLOCK_SCALES if self.blocks else CHANNEL_SCALES)
         save_model(source, prepared)
         batches = context.calibration()
         largest = {} if self.smoothing == "none" else channel_ranges(prepared, _product_inputs(source), batches)
@@ -79,7 +83,7 @@ class QuantizeDynamic(Step):
         reduced = context.target.quantization.reduce_range
         tried: dict[float | None, dict[str, float]] = {}
         for alpha in self._alphas():
-            save_model(_quantized(source, largest, alpha, reduced=reduced, tables=self.tables), candidate)
+            save_model(self._quantized(source, largest, alpha, reduced=reduced), candidate)
             given = _outputs(candidate, judged)
             tried[alpha] = {name: signal_to_noise(each, given[name]) for name, each in expected.items()}
             told = f"smoothed by alpha {alpha}" if alpha is not None else "not smoothed"
@@ -101,6 +105,7 @@ class QuantizeDynamic(Step):
                 "reduce_range": reduced,
                 "why": _WHY,
                 "smoothing": best,
+                "blocks": self.blocks,
                 **(calibrated if largest else {}),
                 "compared_on": f"{sum(len(feed[0]) for feed in judged)} calibration samples",
                 "signal_to_noise_db": {
@@ -108,6 +113,24 @@ class QuantizeDynamic(Step):
                 },
             },
         )
+
+    def _quantized(
+        self, source: "ModelProto", largest: Mapping[str, "Array"], alpha: float | None, *, reduced: bool
+    ) -> "ModelProto":
+        from edgekit.model.passes.dynamic_products import block_products, dynamic_products, integer_tables
+        from edgekit.model.passes.rewriting import rewritten
+        from edgekit.model.passes.smoothing import smooth
+
+        def passed(model: Any) -> None:
+            if alpha is not None:
+                smooth(model, largest, alpha)
+            if self.tables:
+                integer_tables(model)
+            if self.blocks:
+                block_products(model)
+            dynamic_products(model, reduced=reduced)
+
+        return rewritten(source, passed)
 
     def _alphas(self) -> tuple[float | None, ...]:
         if self.smoothing == "chosen":
@@ -120,7 +143,7 @@ def _worst(noises: Mapping[str, float]) -> float:
     return min(noises.values(), default=0.0)
 
 
-def _prepared(path: Path) -> "ModelProto":
+def _prepared(path: Path, opset: int) -> "ModelProto":
     """The model with its products as MatMul, in float32. Raises StepError where there is none over weights."""
     from edgekit.model.passes.named_nodes import named_nodes
     from edgekit.model.passes.products_of_gemms import products_of_gemms
@@ -128,9 +151,9 @@ def _prepared(path: Path) -> "ModelProto":
     from edgekit.model.passes.single_precision import single_precision
     from edgekit.model.reading import load_model
     from edgekit.model.shapes import with_shapes
-    from edgekit.model.versions import CHANNEL_SCALES, raised
+    from edgekit.model.versions import raised
 
-    model = rewritten(raised(load_model(path), CHANNEL_SCALES), single_precision, named_nodes, products_of_gemms)
+    model = rewritten(raised(load_model(path), opset), single_precision, named_nodes, products_of_gemms)
     if not _product_inputs(model):
         raise StepError(
             "nothing here can be in integers: there is no matrix product over constant weights",
@@ -171,20 +194,3 @@ def _outputs(path: Path, feeds: "list[Arrays]") -> "dict[str, Array]":
         for name, given in zip(runs[0].names, zip(*runs, strict=True), strict=True)
         if given[0].dtype.kind == "f"
     }
-
-
-def _quantized(
-    source: "ModelProto", largest: Mapping[str, "Array"], alpha: float | None, *, reduced: bool, tables: bool
-) -> "ModelProto":
-    from edgekit.model.passes.dynamic_products import dynamic_products, integer_tables
-    from edgekit.model.passes.rewriting import rewritten
-    from edgekit.model.passes.smoothing import smooth
-
-    def passed(model: Any) -> None:
-        if alpha is not None:
-            smooth(model, largest, alpha)
-        if tables:
-            integer_tables(model)
-        dynamic_products(model, reduced=reduced)
-
-    return rewritten(source, passed)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from edgekit.artifact import Artifact
 from edgekit.errors import RecipeError, did_you_mean
+from edgekit.host import Host
 from edgekit.progress import Progress
 from edgekit.project.project import Project
 from edgekit.project.toml import validated
@@ -59,6 +60,12 @@ class TargetView:
         if name not in self.visible:
             raise AttributeError(f"the step's contract does not declare that it reads target.{name}")
         return getattr(self.target, name)
+
+    def is_this(self, host: Host) -> bool:
+        """As `Target.is_this`; False where there is no target."""
+        if not {"arch", "isa", "cpuinfo"} <= self.visible:
+            raise AttributeError("the step's contract does not declare what tells a target from this machine")
+        return self.target is not None and self.target.is_this(host)
 
 
 @dataclass(frozen=True)

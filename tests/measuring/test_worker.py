@@ -22,7 +22,17 @@ def test_it_runs_from_anywhere_and_leaves_what_it_saw(conv_model: Path, tmp_path
     x = np.random.default_rng(0).standard_normal((3, 3, 6, 6)).astype(np.float32)
     np.savez(folder / "inputs.npz", x[:, None])
     (folder / "job.json").write_text(
-        json.dumps({"models": ["m.onnx"], "inputs": "inputs.npz", "threads": 1, "seconds": 0.05})
+        json.dumps(
+            {
+                "models": ["m.onnx"],
+                "inputs": "inputs.npz",
+                "threads": 1,
+                "seconds": 0.05,
+                "least_runs": 50,
+                "most_runs": None,
+                "warm_up_s": 0.1,
+            }
+        )
     )
     command = [sys.executable, str(tmp_path / "pushed.py"), str(folder)]
     done = subprocess.run(command, input="\n", capture_output=True, text=True, check=True, cwd=tmp_path)

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from edgekit.errors import ProjectError, RecipeError
-from edgekit.planning.recipe import RECOMMENDED, find_recipe, recipe_of, recipes_of, shipped_recipes
+from edgekit.planning.recipe import RECOMMENDED, find_recipe, recipe_of, recipes_of, shipped_recipes, with_placement
 from edgekit.project.project import Project, load_project
+from edgekit.steps.place import Place
 from edgekit.steps.prune import Prune
 from edgekit.traits import Role
 from tests.conftest import FileProject
@@ -170,4 +171,17 @@ def test_what_may_stand_in_for_the_recommended_recipe(file_project: FileProject)
     assert [each.name for each in recipes_of(project.changed(recipe="int8"))] == ["int8"]
     told = project.changed(options={"quantize": {"calibration": "entropy"}})
     calibrations = [[getattr(step.step, "calibration", None) for step in each.steps] for each in recipes_of(told)]
-    assert calibrations == [[None, "entropy", None], [None, "entropy", None], [None, None]]
+    assert calibrations == [[None, "entropy", None, None], [None, "entropy", None, None], [None, None]]
+
+
+def test_a_placement_goes_where_the_recipe_places(make_project: Callable[..., Path]) -> None:
+    folder = make_project()
+    tiny = load_project(folder)
+    with pytest.raises(RecipeError, match="no step place"):
+        with_placement(tiny, ["a"])
+    own = tiny.changed(steps=(*tiny.steps[:-1], {"use": "place"}, tiny.steps[-1]))
+    assert Place(floats=("a",)) in [each.step for each in recipe_of(with_placement(own, ["a"])).steps]
+    text = (folder / "edgekit.toml").read_text()
+    (folder / "edgekit.toml").write_text(text[: text.index("[[steps]]")])
+    named = with_placement(load_project(folder), [])
+    assert Place(floats=()) in [each.step for each in recipe_of(named).steps]

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from edgekit.report.integers import operator_lines, scheme_lines
+from edgekit.report.integers import operator_lines, placement_lines, scheme_lines
 from edgekit.target import find_target, target_files
 
 SCHEME: dict[str, Any] = {"activation": "uint8", "weight": "int8", "per_channel": True, "why": "VNNI"}
@@ -33,3 +33,13 @@ def test_other_steps_have_nothing_to_tell() -> None:
 @pytest.mark.parametrize("name", sorted(target_files()))
 def test_each_shipped_target_says_why(name: str) -> None:
     assert find_target(name).quantization.why
+
+
+def test_what_is_on_floats_for_speed_is_told_with_how_that_was_found() -> None:
+    ratio = {"median": 0.9721, "low": 0.968, "high": 0.9755}
+    told = {"floats": ["a", "b"], "placed": "measured here", "ratio": ratio}
+    assert placement_lines(told) == [
+        "2 operators placed on floats, such as a, 0.972 (0.968 to 0.976) of the time: measured here"
+    ]
+    assert placement_lines({**told, "floats": [], "ratio": None}) == ["placed measured here"]
+    assert placement_lines(COUNTS) == []

@@ -54,3 +54,14 @@ def test_a_network_without_products_is_told(run_step: Callable[..., Outcome], ti
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "m.onnx")
     with pytest.raises(StepError, match="no matrix product over constant weights"):
         run_step(QuantizeDynamic(), tiny, tmp_path / "m.onnx")
+
+
+def test_blocks_are_left_to_the_runtime_to_fuse(
+    run_step: Callable[..., Outcome], tiny: Project, attending: Path
+) -> None:
+    done = run_step(QuantizeDynamic(blocks=True), tiny, attending)
+    assert {Trait.INTEGER, Trait.PORTABLE} <= observed_facts(load_model(done.path))
+    assert done.notes["blocks"] is True
+    fused = run_step(Fuse(), tiny, done.path)
+    assert fused.notes["operators"]["MatMulNBits"] == 1, "the head gives 4 numbers of 64"
+    assert noise(done) >= noise(run_step(QuantizeDynamic(), tiny, attending)) - 1

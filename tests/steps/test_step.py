@@ -16,7 +16,7 @@ edgekit.steps.load_all()
 
 def test_every_file_of_the_room_registers_its_step() -> None:
     torch_steps = {"train", "load", "load-part", "distill", "prune", "sparsify", "quantize-weights", "qat"}
-    file_steps = {"simplify", "quantize", "quantize-dynamic", "weight-only", "keep", "fuse"}
+    file_steps = {"simplify", "quantize", "quantize-dynamic", "weight-only", "keep", "place", "fuse"}
     assert set(Step.registry) == torch_steps | {"export"} | file_steps
 
 
@@ -50,7 +50,7 @@ def test_a_wrong_step_or_option_is_told(use: str, options: dict[str, object], to
     assert hint in raised.value.hint
 
 
-@pytest.mark.parametrize("name", ["simplify", "quantize", "weight-only", "keep", "quantize-dynamic", "fuse"])
+@pytest.mark.parametrize("name", ["simplify", "quantize", "weight-only", "keep", "quantize-dynamic", "place", "fuse"])
 def test_steps_on_files_need_no_extra(name: str) -> None:
     told = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["dependencies"]
     installed = {re.split("[<>=!~ ]", each)[0] for each in told}

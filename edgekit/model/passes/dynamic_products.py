@@ -9,6 +9,8 @@ from edgekit.model.passes.weight_products import products_by_input
 
 _FULL, _REDUCED = 127, 64
 _TINY = np.finfo(np.float32).tiny
+_BLOCKS = (128, 64, 32)
+"""Neighbouring weights that share a scale: as many as divide a column."""
 _TABLE = 4096
 """Numbers: what a smaller table saves is less than its conversion takes."""
 
@@ -19,6 +21,19 @@ def dynamic_products(model: ir.Model, *, reduced: bool) -> None:
     for all products that share them. In the form that ONNX Runtime fuses. Products with one another stay on floats."""
     for given, nodes in products_by_input(model):
         _quantize(model, given, nodes, _REDUCED if reduced else _FULL)
+
+
+def block_products(model: ir.Model) -> None:
+    """Each matrix product over a constant that gives fewer numbers than it takes, as the second of a feed-forward block
+    does, over 8-bit weights with a scale for each block of a column. ONNX Runtime fuses that (from opset 21 on) to a
+    kernel that rounds activations, too, by the range of each block of a row: finer than one range for all of them."""
+    for _, nodes in products_by_input(model):
+        for node in nodes:
+            weight = array_of(node.inputs[1])
+            assert weight is not None
+            size = next((each for each in _BLOCKS if len(weight) % each == 0), 0)
+            if size and weight.shape[0] > weight.shape[1]:
+                _put_in_blocks(model, node, weight, size)
 
 
 def integer_tables(model: ir.Model) -> None:
@@ -61,7 +76,24 @@ def _quantize(model: ir.Model, given: ir.Value, nodes: list[ir.Node], limit: int
         replace(model, node, [product, number, factor, ir.node("Mul", [number.outputs[0], factor.outputs[0]])])
 
 
+def _put_in_blocks(model: ir.Model, node: ir.Node, weight: Array, size: int) -> None:
+    value = node.inputs[1]
+    assert value is not None
+    scale, integers = _symmetric(weight.reshape(-1, size, weight.shape[1]), 1, _FULL)
+    parts = {
+        "integers": integers.reshape(weight.shape),
+        "scale": scale.reshape(-1, weight.shape[1]),
+        "zero_point": np.zeros((len(weight) // size, weight.shape[1]), np.int8),
+    }
+    stored = [constant(node, f"{value.name}_{part}", each) for part, each in parts.items()]
+    floats = ir.node("DequantizeLinear", stored, {"axis": 0, "block_size": size})
+    floats.outputs[0].name = f"{value.name}_floats"
+    floats.outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
+    insert_before(model, node, floats)
+    node.replace_input_with(1, floats.outputs[0])
+
+
 def _symmetric(weight: Array, axis: int | None, limit: int) -> tuple[Array, Array]:
     """The scale of a whole, or of each slice across `axis`, and the integers from -`limit` to `limit`."""
-    scale = (np.abs(weight).max(axis=axis).clip(_TINY) / limit).astype(np.float32)
+    scale = (np.abs(weight).max(axis=axis, keepdims=axis == 1).clip(_TINY) / limit).astype(np.float32)
     return scale, np.rint(weight / scale).astype(np.int8)

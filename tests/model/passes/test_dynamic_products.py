@@ -6,7 +6,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edgekit.model.parity import signal_to_noise
-from edgekit.model.passes.dynamic_products import dynamic_products, integer_tables
+from edgekit.model.passes.dynamic_products import block_products, dynamic_products, integer_tables
 from edgekit.model.passes.rewriting import rewritten
 from edgekit.model.shapes import with_shapes
 from edgekit.runtimes.ort import host_outputs, optimize_offline
@@ -99,3 +99,47 @@ def test_products_inside_branches_are_quantized_each_in_its_own(tmp_path: Path) 
         given = (sign * np.abs(RANDOM.standard_normal((2, 8))).astype(np.float32),)
         before, quantized = (host_outputs(tmp_path / f"{name}.onnx", given)[0] for name in ("before", "after"))
         assert signal_to_noise(before, quantized) > 30
+
+
+def _feed_forward(inner: int) -> onnx.ModelProto:
+    """x (n, 5, 32) through one product to (n, 5, inner), a ReLU, and a second one back; opset 21. One of the inner
+    channels is fifty times as large as the others."""
+    random = np.random.default_rng(0)
+    arrays = {"w": random.standard_normal((32, inner)), "v": random.standard_normal((inner, 32))}
+    arrays["w"][:, 0] *= 50
+    arrays["v"][0] /= 50
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["a"]),
+        helper.make_node("Relu", ["a"], ["r"]),
+        helper.make_node("MatMul", ["r", "v"], ["y"]),
+    ]
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 5, 32]) for name in "xy"]
+    tensors = [numpy_helper.from_array(each.astype(np.float32), name) for name, each in arrays.items()]
+    graph = helper.make_graph(nodes, "g", ports[:1], ports[1:], tensors)
+    return with_shapes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10))
+
+
+@pytest.mark.parametrize(("inner", "size"), [(384, 128), (192, 64), (96, 32)])
+def test_the_second_of_a_feed_forward_block_in_blocks(inner: int, size: int, tmp_path: Path) -> None:
+    model = _feed_forward(inner)
+    after = rewritten(model, block_products)
+    onnx.checker.check_model(after, full_check=True)
+    (floats,) = (node for node in after.graph.node if node.op_type == "DequantizeLinear")
+    assert {each.name: each.i for each in floats.attribute} == {"axis": 0, "block_size": size}
+    whole = rewritten(after, lambda inside: dynamic_products(inside, reduced=False))
+    alone = rewritten(model, lambda inside: dynamic_products(inside, reduced=False))
+    for name, each in (("before", model), ("blocks", whole), ("alone", alone)):
+        onnx.save(each, tmp_path / f"{name}.onnx")
+    optimize_offline(tmp_path / "blocks.onnx", tmp_path / "fused.onnx", keep_int8_activations=False)
+    kinds = [node.op_type for node in onnx.load(tmp_path / "fused.onnx").graph.node]
+    assert kinds.count("MatMulNBits") == kinds.count("DynamicQuantizeMatMul") == 1
+    x = (np.random.default_rng(0).standard_normal((4, 5, 32)).astype(np.float32),)
+    (expected,) = host_outputs(tmp_path / "before.onnx", x)
+    files = (tmp_path / name for name in ("fused.onnx", "alone.onnx"))
+    blocks, plain = (signal_to_noise(expected, *host_outputs(each, x)) for each in files)
+    assert blocks > plain + 3
+
+
+def test_a_column_that_no_block_divides_stays() -> None:
+    model = _feed_forward(100)
+    assert rewritten(model, block_products) == rewritten(model)

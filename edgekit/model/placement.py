@@ -1,0 +1,45 @@
+"""Which operators of a quantized graph may be faster on floats, in groups to be tried."""
+
+from collections.abc import Collection
+
+import onnx_ir as ir
+from onnx import ModelProto
+
+from edgekit.model.passes.float_operators import Unit, float_operators, integer_units
+from edgekit.model.passes.rewriting import array_of, rewritten
+
+_FIRST, _LAST = 4, 2
+
+
+def unit_names(model: ModelProto) -> list[str]:
+    """The operators that could be on floats or on integers, in the graph's order."""
+    return list(integer_units(ir.from_proto(model)))
+
+
+def on_floats(model: ModelProto, names: Collection[str]) -> tuple[ModelProto, frozenset[str]]:
+    """The model with these operators on floats, and which of them are: one without weights goes along with others."""
+    placed = rewritten(model, lambda inside: float_operators(inside, names))
+    return placed, frozenset(names) - set(unit_names(placed))
+
+
+def groups_to_try(model: ModelProto, placed: Collection[str]) -> dict[str, frozenset[str]]:
+    """Groups of operators that may be faster on floats beside those `placed` so, by what they are: those where floats
+    come in or go out, whose conversions then move or go, and depthwise convolutions, which are bound by memory."""
+    units = {name: unit for name, unit in integer_units(ir.from_proto(model)).items() if name not in placed}
+    names = list(units)
+    groups = {f"the first {number}": names[:number] for number in range(1, _FIRST + 1)}
+    groups |= {f"the last {number}": names[-number:] for number in range(1, _LAST + 1)}
+    groups["every depthwise convolution"] = [name for name, unit in units.items() if _is_depthwise(unit)]
+    found: dict[str, frozenset[str]] = {}
+    for told, group in groups.items():
+        placeable = on_floats(model, {*placed, *group})[1] - set(placed)
+        if placeable and placeable not in found.values():
+            found[told] = placeable
+    return found
+
+
+def _is_depthwise(unit: Unit) -> bool:
+    groups = unit.node.attributes.get_int("group", 1)
+    source = unit.node.inputs[1].producer() if len(unit.node.inputs) > 1 and unit.node.inputs[1] is not None else None
+    weight = array_of(source.inputs[0]) if source is not None else None
+    return unit.node.op_type == "Conv" and weight is not None and groups > 1 and weight.shape[1] == 1

@@ -1,0 +1,163 @@
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from onnx import ModelProto
+
+from edgekit.errors import RunError, StepError
+from edgekit.host import this_host
+from edgekit.model.facts import observed_facts
+from edgekit.model.placement import unit_names
+from edgekit.model.reading import load_model
+from edgekit.progress import Silent
+from edgekit.project.project import Project
+from edgekit.steps import place
+from edgekit.steps.place import Place, Placement, measured
+from edgekit.steps.step import Outcome, TargetView, step_from
+from edgekit.target import find_target
+from edgekit.traits import Trait
+
+ALL = ["stem", "deep", "point", "add", "mean"]
+
+
+def priced(path: Path, integer: dict[str, float], floating: dict[str, float], conversion: float) -> float:
+    """What a file takes where every operator and every conversion has its price."""
+    model = load_model(path)
+    on_integers = set(unit_names(model))
+    conversions = sum(node.op_type == "QuantizeLinear" for node in model.graph.node)
+    prices = (integer[name] if name in on_integers else floating[name] for name in ALL)
+    return sum(prices) + conversion * conversions
+
+
+def found(
+    model: Path, folder: Path, integer: Sequence[float], floating: Sequence[float], conversion: float = 0.1
+) -> tuple[Placement, int]:
+    """The placement, and how many files were timed for it."""
+    tables = [dict(zip(ALL, each, strict=True)) for each in (integer, floating)]
+    timed: list[Path] = []
+
+    def clock(paths: Sequence[Path]) -> Sequence[Sequence[float]]:
+        timed.extend(paths)
+        return [[priced(path, *tables, conversion)] * 30 for path in paths]
+
+    placement = measured(load_model(model), folder, clock, Silent())
+    assert not list(folder.glob("candidate*"))
+    return placement, len(timed)
+
+
+def test_what_is_faster_on_floats_goes_there_conversions_and_all(in_conversions: Path, tmp_path: Path) -> None:
+    placement, _ = found(in_conversions, tmp_path, [2, 1, 1, 1, 1], [1.5, 1.05, 3, 3, 3])
+    assert placement.floats == {"stem", "deep"}, "the second costs more by itself, and less than the conversion between"
+    assert placement.ratio is not None
+    assert placement.ratio.median == pytest.approx((1.5 + 1.05 + 3 + 0.4) / (6 + 0.6))
+    assert placement.how.startswith("measured on this machine")
+
+
+def test_a_run_of_operators_goes_together(in_conversions: Path, tmp_path: Path) -> None:
+    placement, _ = found(in_conversions, tmp_path, [2, 2, 9, 9, 2], [1, 5, 1, 1, 1])
+    assert placement.floats == {"stem", "deep", "point", "add", "mean"}
+    assert placement.how.startswith("measured")
+
+
+def test_where_nothing_is_faster_the_integers_stay(in_conversions: Path, tmp_path: Path) -> None:
+    placement, timed = found(in_conversions, tmp_path, [1] * 5, [2] * 5)
+    assert (placement.floats, placement.ratio, timed) == (frozenset(), None, 7), "one round tells"
+    assert placement.how.endswith("nothing is faster on floats")
+
+
+def test_a_gain_that_does_not_last_is_none(in_conversions: Path, tmp_path: Path) -> None:
+    rounds = iter([0.9, 0.99, 1.01])
+
+    def clock(paths: Sequence[Path]) -> Sequence[Sequence[float]]:
+        factor = next(rounds)
+        return [[1.0] * 30, *([factor] * 30 for _ in paths[1:])]
+
+    placement = measured(load_model(in_conversions), tmp_path, clock, Silent())
+    assert placement.floats == frozenset()
+    assert placement.ratio is not None and placement.ratio.median == pytest.approx(1.01)
+    assert "beyond doubt" in placement.how
+
+
+def test_a_target_that_is_another_machine_is_placed_by_rule(
+    run_step: Callable[..., Outcome], tiny: Project, in_conversions: Path
+) -> None:
+    other = "rpi4" if this_host().arch == "x86_64" else "x86-avx2"
+    done = run_step(Place(), tiny, in_conversions, other)
+    assert done.notes["placed"].startswith("by rule, all on integers: this machine is not the target")
+    assert (done.notes["floats"], done.notes["ratio"]) == ([], None)
+    assert done.path.read_bytes() == in_conversions.read_bytes()
+    assert {Trait.INTEGER, Trait.PORTABLE} <= observed_facts(load_model(done.path))
+
+
+def here() -> str:
+    """A target that this machine is."""
+    names = [each for each in ("x86-avx2", "x86-vnni", "rpi4", "rpi5") if find_target(each).is_this(this_host())]
+    if not names:
+        pytest.skip("no shipped target is this machine")
+    return names[0]
+
+
+def test_a_small_network_is_placed_by_rule(
+    run_step: Callable[..., Outcome], tiny: Project, in_conversions: Path
+) -> None:
+    done = run_step(Place(), tiny, in_conversions, here())
+    assert done.notes["placed"].startswith("by rule, all on integers: 22,528 multiply-accumulates")
+
+
+def test_a_network_is_timed_where_it_runs(
+    run_step: Callable[..., Outcome], tiny: Project, in_conversions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, "_LEAST_MACS", 1)
+    monkeypatch.setattr(place, "_SECONDS", 0.5)
+    done = run_step(Place(), tiny, in_conversions, here())
+    assert done.notes["placed"].startswith("measured on this machine")
+    assert set(done.notes["floats"]) <= set(ALL), "which, is the clock's to say"
+    again = run_step(Place(floats=tuple(done.notes["floats"])), tiny, in_conversions, here())
+    assert again.path.read_bytes() == done.path.read_bytes(), "and that can be repeated"
+
+
+def test_operators_are_named(run_step: Callable[..., Outcome], tiny: Project, in_conversions: Path) -> None:
+    done = run_step(Place(floats=("deep", "stem")), tiny, in_conversions)
+    assert (done.notes["floats"], done.notes["placed"]) == (["stem", "deep"], "as it was given")
+    assert _on_integers(load_model(done.path)) == ["point", "add", "mean"]
+    plain = run_step(Place(floats="none"), tiny, in_conversions)
+    assert _on_integers(load_model(plain.path)) == ALL and plain.notes["placed"] == "as it was given"
+
+
+def _on_integers(model: ModelProto) -> list[str]:
+    return [name for name in unit_names(model) if name in ALL]
+
+
+def test_an_operator_that_is_not_there_is_told(
+    run_step: Callable[..., Outcome], tiny: Project, in_conversions: Path
+) -> None:
+    with pytest.raises(StepError, match="no operator 'stemm' lies between conversions") as told:
+        run_step(Place(floats=("stemm",)), tiny, in_conversions)
+    assert "'stem'" in told.value.hint
+    with pytest.raises(StepError, match="'mean' has no weights"):
+        run_step(Place(floats=("stem", "mean")), tiny, in_conversions)
+
+
+def test_options_are_read_from_recipes() -> None:
+    assert step_from("place", {"floats": ["a", "b"]}, "r") == Place(floats=("a", "b"))
+    assert step_from("place", {"floats": "none"}, "r") == Place(floats="none")
+
+
+def test_a_model_without_conversions_is_left(run_step: Callable[..., Outcome], tiny: Project, conv_model: Path) -> None:
+    done = run_step(Place(), tiny, conv_model)
+    assert done.notes["placed"] == "no operator lies between conversions"
+
+
+def test_a_run_that_fails_is_told(in_conversions: Path, tmp_path: Path) -> None:
+    def clock(_: Sequence[Path]) -> Sequence[Sequence[float]]:
+        raise RunError("the model failed", "look at it")
+
+    with pytest.raises(RunError, match="the model failed"):
+        measured(load_model(in_conversions), tmp_path, clock, Silent())
+
+
+def test_a_step_that_does_not_say_so_cannot_tell_the_machine() -> None:
+    view = TargetView(find_target("rpi4"), frozenset({"arch"}))
+    with pytest.raises(AttributeError, match="does not declare"):
+        view.is_this(this_host())
+    assert not TargetView(None, frozenset({"arch", "isa", "cpuinfo"})).is_this(this_host())
