@@ -21,7 +21,7 @@ from edgekit.planning.plan import providers
 from edgekit.planning.recipe import Recipe, RecipeStep
 from edgekit.project.toml import Record
 from edgekit.steps.step import Step, step_from
-from edgekit.traits import MODULE_ENTRY, Fact, Facts, Format, Role
+from edgekit.traits import MODULE_ENTRY, Fact, Facts, Format, Role, Trait
 
 _ROUNDS = 40
 _TRIES = 20_000
@@ -244,7 +244,10 @@ class _Sorting:
         )
 
     def _added(self, role: Role, missing: Fact, have: dict[Role, Facts], changes: list[str]) -> bool:
-        """Add the plainest step that provides a fact and can itself run, where none of its kind is there."""
+        """Add the plainest step that provides a fact and can itself run, where none of its kind is there; but no
+        quantization for the sake of what works on integers."""
+        if missing is Trait.INTEGER:
+            return False
         present = {each.step.name() for each in self.steps if each.role is role}
         for kind in sorted(providers(missing), key=lambda each: (each().technique(None).lossy, each.name() == "load")):
             if kind.name() not in present and kind.contract.requires <= have[role] and not kind.contract.joins:

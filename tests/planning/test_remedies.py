@@ -37,6 +37,21 @@ def test_a_clean_recipe_is_left_as_it_is(name: str) -> None:
     assert proposal.recipe.steps == recipe.steps and not proposal.changes
 
 
+@pytest.mark.parametrize("needing", ["keep", "place"])
+def test_what_works_on_integers_waits_for_them_or_goes(needing: str) -> None:
+    """A quantization that nobody asked for was added for it, and could not stand beside the one that came later."""
+    late = recipe_from("r", [{"use": "distill"}, {"use": needing}, {"use": "export"}, {"use": "quantize"}], "r")
+    proposal = proposed(late, KNOWN, shipped_interactions())
+    assert proposal.judgement.is_clean
+    found = names(proposal.recipe)
+    assert "quantize-dynamic" not in found and found.index("quantize") < found.index(needing)
+    without = proposed(
+        recipe_from("r", [{"use": "distill"}, {"use": "export"}, {"use": needing}], "r"), KNOWN, shipped_interactions()
+    )
+    assert without.judgement.is_clean and needing not in names(without.recipe)
+    assert any(f"removed {needing}" in each for each in without.changes)
+
+
 @given(recipes())
 def test_every_proposal_lints_clean_and_is_proposed_again(recipe: Recipe) -> None:
     proposal = proposed(recipe, KNOWN, shipped_interactions())
