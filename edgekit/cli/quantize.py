@@ -22,6 +22,11 @@ from edgekit.cli.options import calibration_option, json_option, output_option, 
     show_default=True,
     help="Of activations: fixed by calibration, or of each run; auto takes those of each run for a transformer.",
 )
+@click.option(
+    "--backend",
+    type=click.Choice(["ort", "inc", "best"]),
+    help="ONNX Runtime's quantizer, Intel Neural Compressor's, or the better of both.",
+)
 @click.option("--set", "options", multiple=True, metavar="NAME=VALUE", help="Of the step: calibration=entropy.")
 @preprocessing_options
 @json_option
@@ -33,6 +38,7 @@ def command(
     output: Path | None,
     samples: int | None,
     ranges: Literal["auto", "fixed", "run"],
+    backend: str | None,
     options: tuple[str, ...],
     as_json: bool,
     quiet: bool,
@@ -58,7 +64,7 @@ def command(
         calibration_samples=samples,
         ranges=ranges,
         preprocessing={name: value for name, value in preprocessing.items() if value is not None},
-        options=_parsed(options),
+        options={**({"backend": backend} if backend else {}), **_parsed(options)},
         progress=watcher(quiet=quiet or as_json),
     )
     if as_json:

@@ -94,7 +94,7 @@ def step_key(
     joined: Mapping[Role, Artifact],
 ) -> str:
     """Of a step's output: its options, the models that it takes, and what its contract reads."""
-    contract = planned.step.contract
+    contract = planned.step.reads()
     from_torch = Format.TORCH in contract.requires
     return sha256_of_json(
         {
@@ -122,7 +122,7 @@ def metric_key(project: Project, data: DataDigests, artifact: Artifact, *, exact
     is_module = artifact.format is Format.TORCH
     return sha256_of_json(
         {
-            "metric": [project.metric, project.entry_digest(project.metric) if ":" in project.metric else ""],
+            "metric": _metric(project),
             "model": artifact.digest,
             "entry": project.entry_digest(project.model_entry(artifact.role) or "") if is_module else "",
             "exact": exact,
@@ -142,8 +142,14 @@ def _setting(project: Project, name: Setting, role: Role) -> Any:
         return [project.model.inputs, project.model.outputs]
     if name == "loss":
         return project.entry_digest(project.loss) if project.loss else ""
+    if name == "metric":
+        return [*_metric(project), project.budgets.max_drop]
     weights = project.weights_file(role)
     return sha256_of_file(weights) if weights else ""
+
+
+def _metric(project: Project) -> list[str]:
+    return [project.metric, project.entry_digest(project.metric) if ":" in project.metric else ""]
 
 
 def package_version(package: str) -> str:

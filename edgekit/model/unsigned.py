@@ -1,4 +1,4 @@
-"""An integer model on unsigned numbers throughout: the same values, by kernels that do not saturate on any x86."""
+"""The same integers with or without a sign."""
 
 from collections.abc import Iterator
 
@@ -33,6 +33,26 @@ def unsigned(model: ModelProto) -> ModelProto:
             if tensor.data_type == TensorProto.INT8:
                 shifted = numpy_helper.to_array(tensor).astype(np.int16) + _SHIFT
                 tensor.CopyFrom(numpy_helper.from_array(shifted.astype(np.uint8), tensor.name))
+    return copy
+
+
+def signed(model: ModelProto) -> ModelProto:
+    """A copy of a model in QDQ form in which every uint8 number is 128 less and int8: each stands for what it stood
+    for, and ARM's kernels take it."""
+    copy = ModelProto()
+    copy.CopyFrom(model)
+    for graph in graphs(copy.graph):
+        del graph.value_info[:]
+        converted = {
+            name
+            for node in graph.node
+            if node.op_type in ("QuantizeLinear", "DequantizeLinear")
+            for name in (node.input[0], node.input[2])
+        }
+        for tensor in graph.initializer:
+            if tensor.data_type == TensorProto.UINT8 and tensor.name in converted:
+                shifted = numpy_helper.to_array(tensor).astype(np.int16) - _SHIFT
+                tensor.CopyFrom(numpy_helper.from_array(shifted.astype(np.int8), tensor.name))
     return copy
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from edgekit.measurement import metric_shown
+
 
 def scheme_lines(notes: Mapping[str, Any]) -> list[str]:
     """What quantize notes: the scheme and its reason, and what stayed float for what reason. Nothing of other steps."""
@@ -14,11 +16,28 @@ def scheme_lines(notes: Mapping[str, Any]) -> list[str]:
     if "smoothing" in notes:
         alpha = notes["smoothing"]
         told.append(f"activations smoothed by alpha {alpha:g}" if alpha is not None else "activations not smoothed")
+    if "backend" in notes:
+        told.append(_search_line(notes))
     kept: Mapping[str, str] = notes.get("kept_float", {})
     if kept:
         name, reason = next(iter(kept.items()))
         told.append(f"{_counted(len(kept), 'operator')} kept in float, such as {name}: {reason}")
     return told
+
+
+_BACKENDS = {"ort": "ONNX Runtime", "inc": "Intel Neural Compressor"}
+
+
+def _search_line(notes: Mapping[str, Any]) -> str:
+    """Which quantizer it was, and by which figures."""
+    name, metric = _BACKENDS[notes["backend"]], notes["metric"]
+    if "values" not in notes:
+        best, own = (metric_shown(each, metric) for each in (max(notes["trials"]), notes["float"]))
+        tried = _counted(len(notes["trials"]), "trial")
+        return f"by {name}: {metric} {best} of {own} on calibration samples, best of {tried}"
+    values = ", ".join(f"{_BACKENDS[each]} {metric_shown(value, metric)}" for each, value in notes["values"].items())
+    failed = "".join(f"; {_BACKENDS[each]} failed: {why}" for each, why in notes["failed"].items())
+    return f"by {name}, the better by {metric} on calibration samples: {values}{failed}"
 
 
 def placement_lines(notes: Mapping[str, Any]) -> list[str]:

@@ -17,8 +17,8 @@ from edgekit.model.reading import load_model
 from edgekit.runtimes import ort  # noqa: F401  (switches telemetry off before it is imported)
 from edgekit.runtimes.calibration import Watched
 
-_PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
-_PASSING = (
+PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+PASSING = (
     "Clip",
     "Flatten",
     "Gather",
@@ -84,7 +84,7 @@ def quantized_statically(
                 str(path),
                 Reader(),
                 quant_format=QuantFormat.QDQ,
-                op_types_to_quantize=[*_PRODUCTS, *_PASSING] if operators == "products" else None,
+                op_types_to_quantize=[*PRODUCTS, *PASSING] if operators == "products" else None,
                 per_channel=scheme["per_channel"],
                 reduce_range=scheme["reduce_range"],
                 activation_type=kinds[scheme["activation"]],

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from edgekit.model.sample import Samples
     from edgekit.runtimes.calibration import Watched
 
-Setting = Literal["seed", "loss", "ports", "weights"]
-"""Of a project: its seed, its own loss, the names of inputs and outputs, the file of trained weights."""
+Setting = Literal["seed", "loss", "ports", "weights", "metric"]
+"""Of a project: its seed, its own loss, the names of inputs and outputs, the file of trained weights, its metric and
+how far that may fall."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +132,10 @@ class Step(ABC):
         """The options that are not at their defaults."""
         defaults = type(self)().options()
         return {name: value for name, value in self.options().items() if value != defaults[name]}
+
+    def reads(self) -> Contract:
+        """The contract with what these options add to what the step reads."""
+        return self.contract
 
     @abstractmethod
     def technique(self, target: Target | None) -> Technique:

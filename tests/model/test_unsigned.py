@@ -1,10 +1,12 @@
+from pathlib import Path
+
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.model.unsigned import unsigned
+from edgekit.model.unsigned import signed, unsigned
 
 
 def test_every_number_stands_for_what_it_stood_for() -> None:
@@ -124,3 +126,18 @@ def small(nodes: list[onnx.NodeProto], port: int = TensorProto.FLOAT) -> onnx.Mo
 )
 def test_what_cannot_be_shifted_stays_signed(model: onnx.ModelProto) -> None:
     assert unsigned(model) == model
+
+
+def test_signed_numbers_stand_for_what_they_stood_for(in_conversions: Path) -> None:
+    model = onnx.load(in_conversions)
+    after = signed(model)
+    onnx.checker.check_model(after, full_check=True)
+    assert not any(each.data_type == TensorProto.UINT8 for each in after.graph.initializer)
+    x = {"x": np.random.default_rng(0).uniform(-2.56, 2.54, (4, 3, 8, 8)).astype(np.float32)}
+    outputs = []
+    for each in (model, after):
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        running = onnxruntime.InferenceSession(each.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        outputs.append(running.run(None, x)[0])
+    assert np.array_equal(*outputs)

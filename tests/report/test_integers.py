@@ -43,3 +43,17 @@ def test_what_is_on_floats_for_speed_is_told_with_how_that_was_found() -> None:
     ]
     assert placement_lines({**told, "floats": [], "ratio": None}) == ["placed measured here"]
     assert placement_lines(COUNTS) == []
+
+
+def test_a_search_tells_its_figures() -> None:
+    told = {**SCHEME, "backend": "inc", "metric": "cosine", "trials": [0.98, 0.999], "float": 1.0}
+    assert scheme_lines(told)[1] == (
+        "by Intel Neural Compressor: cosine 0.99900 of 1.00000 on calibration samples, best of 2 trials"
+    )
+    both = {**told, "values": {"ort": 0.9991, "inc": 0.999}, "failed": {}, "backend": "ort"}
+    assert scheme_lines(both)[1] == (
+        "by ONNX Runtime, the better by cosine on calibration samples: ONNX Runtime 0.99910, Intel Neural Compressor "
+        "0.99900"
+    )
+    one = {**both, "values": {"ort": 0.9991}, "failed": {"inc": "not there"}}
+    assert scheme_lines(one)[1].endswith("ONNX Runtime 0.99910; Intel Neural Compressor failed: not there")

@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -375,3 +376,74 @@ def test_old_opsets_and_half_precision_become_integers_too(
     assert done.notes["signal_to_noise_db"]["y"] > 25
     assert inspected(done.path).weight_types.keys() == {"int8"}
     assert [each.name for each in onnx.load(done.path).graph.output] == ["y"]
+
+
+def small(path: Path) -> Path:
+    """A convolution and a product whose second output is a thousandth of the first: what one range drowns."""
+    random = np.random.default_rng(0)
+    constants = {
+        "kernel": random.standard_normal((4, 1, 3, 3)).astype(np.float32),
+        "weight": random.standard_normal((4, 4)).astype(np.float32),
+    }
+    nodes = [
+        helper.make_node("Conv", ["image", "kernel"], ["c"], name="conv"),
+        helper.make_node("Relu", ["c"], ["r"], name="relu"),
+        helper.make_node("GlobalAveragePool", ["r"], ["p"], name="pool"),
+        helper.make_node("Flatten", ["p"], ["f"], name="flat"),
+        helper.make_node("MatMul", ["f", "weight"], ["logits"], name="head"),
+    ]
+    return saved(path, nodes, constants)
+
+
+@pytest.mark.parametrize("target", ["rpi4", "x86-avx2"])
+def test_neural_compressor_takes_the_same_scheme(
+    run_step: Callable[..., Outcome], tiny: Project, tmp_path: Path, target: str
+) -> None:
+    pytest.importorskip("neural_compressor")
+    done = run_step(Quantize(backend="inc"), tiny, small(tmp_path / "small.onnx"), target)
+    model = load_model(done.path)
+    assert activation_types(model) == {"int8" if target == "rpi4" else "uint8"}
+    assert {Trait.INTEGER, Trait.PORTABLE} <= observed_facts(model)
+    weights = [numpy_helper.to_array(each) for each in model.graph.initializer if each.data_type == 3]
+    largest = max(int(np.abs(each.astype(int)).max()) for each in weights if each.ndim > 1)
+    assert largest <= (127 if target == "rpi4" else 64)
+    assert done.notes["backend"] == "inc" and len(done.notes["trials"]) >= 1
+    assert not list(done.path.parent.glob("trial*"))
+    run_step(Fuse(), tiny, done.path, target)
+
+
+def test_the_better_of_both_is_kept(run_step: Callable[..., Outcome], tiny: Project, tmp_path: Path) -> None:
+    pytest.importorskip("neural_compressor")
+    model = small(tmp_path / "small.onnx")
+    done = run_step(Quantize(backend="best"), tiny, model)
+    values = done.notes["values"]
+    assert values.keys() == {"ort", "inc"} and not done.notes["failed"]
+    assert values[done.notes["backend"]] == max(values.values())
+    alone = run_step(Quantize(backend=done.notes["backend"]), tiny, model)
+    assert alone.path.read_bytes() == done.path.read_bytes()
+    assert [each.name for each in done.path.parent.glob("*.onnx")] == ["model.onnx"]
+
+
+def test_where_one_fails_the_other_is_taken(
+    run_step: Callable[..., Outcome], tiny: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "neural_compressor", None)
+    done = run_step(Quantize(backend="best"), tiny, small(tmp_path / "small.onnx"))
+    assert done.notes["backend"] == "ort" and "cannot be imported" in done.notes["failed"]["inc"]
+    with pytest.raises(StepError, match="cannot be imported"):
+        run_step(Quantize(backend="inc"), tiny, small(tmp_path / "small.onnx"))
+
+
+def test_products_alone_by_neural_compressor(run_step: Callable[..., Outcome], tiny: Project, tmp_path: Path) -> None:
+    pytest.importorskip("neural_compressor")
+    done = run_step(Quantize(backend="inc", operators="products"), tiny, small(tmp_path / "small.onnx"))
+    (pool,) = (node for node in load_model(done.path).graph.node if node.op_type == "GlobalAveragePool")
+    assert "pool" in done.notes["kept_float"]
+    rounded = [node.input[0] for node in load_model(done.path).graph.node if node.op_type == "QuantizeLinear"]
+    assert pool.output[0] not in rounded or "f" not in rounded
+
+
+def test_what_a_search_goes_by_is_read() -> None:
+    assert "metric" not in Quantize().reads().settings
+    read = Quantize(backend="best").reads()
+    assert "metric" in read.settings and "neural-compressor" in read.packages
