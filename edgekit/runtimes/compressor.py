@@ -42,17 +42,18 @@ def search(
     feeds: Callable[[], Iterable[Arrays]],
     samples: int,
     scheme: Mapping[str, Any],
-    method: str,
     kept: Collection[str],
     goal: Goal,
     folder: Path,
 ) -> None:
-    """Put QDQ models of the file `source` before a judge, each with other operators in floats, those `kept` always,
-    until the goal is met, all trials are done or the user interrupts it.
+    """Put quantized models of the file `source` before a judge, each with other operators in floats, those `kept`
+    always, until the goal is met, all trials are done or the user interrupts it: in QDQ form, or, where the scheme's
+    `approach` is dynamic, with the ranges of each run.
 
     `feeds` gives the calibration samples anew each time, as the model takes them, so many in all. What is written lies
     below `folder`. Raises StepError where the package is missing or does not know the scheme; and what the judge does.
     """
+    is_static = scheme["approach"] == "static"
     if scheme["weight"] != "int8":
         raise StepError("Intel Neural Compressor makes int8 weights alone", 'set weight = "int8", or backend = "ort"')
     try:
@@ -82,11 +83,11 @@ def search(
     raised: list[Exception] = []
 
     def judged(trial: ModelProto) -> float:
-        if not any(node.op_type == "QuantizeLinear" for node in trial.graph.node):
+        if not any(node.op_type in ("QuantizeLinear", "DynamicQuantizeLinear") for node in trial.graph.node):
             return goal.floating
         _forget_domains(trial)
         try:
-            return goal.judge(signed(trial) if scheme["activation"] == "int8" else trial)
+            return goal.judge(signed(trial) if scheme["activation"] == "int8" and is_static else trial)
         except KeyboardInterrupt:
             return goal.floating
         except Exception as error:  # it would print it, and go on
@@ -100,14 +101,16 @@ def search(
         "dtype": ["uint8"],
         "scheme": ["sym" if scheme["symmetric_activation"] else "asym"],
         "granularity": ["per_tensor"],
-        "algorithm": [_METHODS[method]],
+        "algorithm": [_METHODS[scheme["method"]]],
     }
     conf = PostTrainingQuantConfig(
-        approach="static",
-        quant_format="QDQ",
+        approach=scheme["approach"],
+        quant_format="QDQ" if is_static else "default",
         # All of them: by default it stops at a hundred and does not say so.
         calibration_sampling_size=[samples],
         reduce_range=scheme["reduce_range"],
+        # It would fuse what is then portable no longer.
+        recipes={"graph_optimization_level": "DISABLE_ALL"},
         # Its own choice of levels begins the count of trials anew at each.
         quant_level=1,
         op_type_dict={".*": {"weight": weights, "activation": activations}},

@@ -1,7 +1,7 @@
 """quantize: static INT8 in QDQ form by ONNX Runtime, calibrated on the project's calibration split."""
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from edgekit.artifact import Artifact
 from edgekit.errors import ModelError, StepError
+from edgekit.steps.searched import Backend, Made, better, calibrated, compressed, read_by
 from edgekit.steps.step import Context, Contract, Outcome, Step
 from edgekit.steps.technique import Family, Technique
 from edgekit.target import Quantization, Target
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
     from edgekit.arrays import Arrays
-    from edgekit.data.split import Split
     from edgekit.metrics.calibrated import Calibrated
     from edgekit.model.sample import Samples
 
@@ -48,7 +48,7 @@ class Quantize(Step):
     operators: Literal["all", "products"] = "all"
     """`products`: only convolutions and matrix products, and what passes their values on; norms and activations, which
     cost little and whose ranges are wide, stay float."""
-    backend: Literal["ort", "inc", "best"] = "ort"
+    backend: Backend = "ort"
     """ONNX Runtime's quantizer, Intel Neural Compressor's with its tuner (extra `inc`), or the better of both by the
     project's metric on calibration samples."""
     trials: Annotated[int, Meta(ge=1)] = 10
@@ -98,10 +98,7 @@ class Quantize(Step):
         return defaults.why if set(asked) == {"target"} else "as the recipe's options say"
 
     def reads(self) -> Contract:
-        if self.backend == "ort":
-            return self.contract
-        packages = (*self.contract.packages, "neural-compressor")
-        return replace(self.contract, settings=self.contract.settings | {"metric"}, packages=packages)
+        return read_by(self.contract, self.backend)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.model.clipping import read_by_branches
@@ -115,13 +112,9 @@ class Quantize(Step):
         source = _prepared(model.path, prepared, compared.inputs, self.operators)
         tensors = inner_tensors(prepared, compared.inputs)
         lost = {**mixed_tensors(source, tensors), **wiped_tensors(tensors)}
-        work = _Work(
-            context, model.path, prepared, scheme, {**nodes_beside(source, lost), **read_by_branches(source)}, compared
-        )
-        made = {"ort": self._by_runtime, "inc": self._by_compressor, "best": self._by_the_better}[self.backend](
-            work, path
-        )
-        for name, told in made.held.lost_parts.items():
+        kept = {**nodes_beside(source, lost), **read_by_branches(source)}
+        made = self._made(_Work(context, model.path, prepared, scheme, kept, compared), path)
+        for name, told in made.notes["lost_parts"].items():
             context.progress.note(f"in the output '{name}' more is noise than signal: {told}")
         prepared.unlink()
         return Outcome(
@@ -131,16 +124,25 @@ class Quantize(Step):
                 **scheme,
                 "why": self._reason(context.target.quantization),
                 "calibration": self.calibration,
-                "calibration_samples": made.samples,
-                "kept_float": {name: made.kept[name] for name in sorted(made.kept)},
-                "signal_to_noise_db": made.held.outputs,
-                "lost_parts": made.held.lost_parts,
+                "signal_to_noise_db": made.noise,
                 "compared_on": compared.origin,
-                **made.searched,
+                **made.notes,
             },
         )
 
-    def _by_runtime(self, work: "_Work", path: Path) -> "_Made":
+    def _made(self, work: "_Work", path: Path) -> Made:
+        if self.backend == "ort":
+            return self._by_runtime(work, path)
+        judged = calibrated(work.context, work.given)
+        if self.backend == "inc":
+            return self._by_compressor(work, judged, path)
+        ways = {
+            "ort": lambda one: self._by_runtime(work, one),
+            "inc": lambda one: self._by_compressor(work, judged, one),
+        }
+        return better(work.context, judged, path, ways)
+
+    def _by_runtime(self, work: "_Work", path: Path) -> Made:
         """By ONNX Runtime's quantizer; what shows to be lost is left in float the next time."""
         from edgekit.runtimes.static_quantization import quantized_statically
 
@@ -161,87 +163,23 @@ class Quantize(Step):
             noisy |= more
         held.check()
         ranges.unlink()
-        return _Made(held, kept, batches.samples, {})
+        return _looked_at(held, kept, {"calibration_samples": batches.samples})
 
-    def _by_compressor(self, work: "_Work", path: Path) -> "_Made":
-        """By Intel Neural Compressor, whose tuner puts operators back to float until the project's metric holds on the
-        calibration samples; the best trial is kept, whether it does or not."""
-        import tempfile
+    def _by_compressor(self, work: "_Work", judged: "Calibrated", path: Path) -> Made:
+        """By Intel Neural Compressor, whose tuner puts operators back to float until the metric holds."""
+        from edgekit.model.reading import load_model
 
-        from edgekit.model.feeding import feeding_of
-        from edgekit.model.ports import inputs_of
-        from edgekit.model.reading import load_model, save_model
-        from edgekit.runtimes.compressor import Goal, search
-
-        judged = work.judged()
-        ports = inputs_of(load_model(work.prepared).graph)
-        limit = work.context.project.data.calibration_samples
-        samples = sum(len(each.inputs[0]) for each in work.split().batches(limit=limit))
         kept = dict(work.kept)
         if self.operators == "products":
             kept |= _without_products(load_model(work.prepared))
-        trial, values = path.with_name("trial.onnx"), list[float]()
+        scheme = {**work.scheme, "approach": "static", "method": self.calibration}
 
-        def feeds() -> Iterator["Arrays"]:
-            for batch in work.split().batches(limit=limit):
-                yield from (feed for feed, _ in feeding_of(ports).feeds(batch.inputs, 1))
-
-        def judge(proto: "ModelProto") -> float:
-            save_model(proto, trial)
+        def finish(trial: Path) -> None:
             work.finish(trial, kept, {})
-            value = judged.value(trial)
-            if not values or value > max(values):
-                trial.replace(path)
-            values.append(value)
-            work.context.progress.note(f"trial {len(values)}: {judged.name} {value:.5g} of {judged.floating:.5g}")
-            return value
 
-        with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-            goal = Goal(judge, judged.floating, judged.allowed, self.trials)
-            search(work.prepared, feeds, samples, work.scheme, self.calibration, list(kept), goal, Path(folder))
-        trial.unlink(missing_ok=True)
-        if not values:
-            raise StepError(
-                "Intel Neural Compressor made no model of this one",
-                'set backend = "ort", or --debug to see what it said',
-            )
+        found = compressed(work.context, judged, work.prepared, path, scheme, list(kept), self.trials, finish)
         # It calls what a ReLU leaves by the name of what goes in, so that tensors cannot be held against one another.
-        held = _held(work.prepared, path, work.compared.inputs)
-        searched = {"backend": "inc", "metric": judged.name, "trials": values, "float": judged.floating}
-        return _Made(held, kept, samples, searched)
-
-    def _by_the_better(self, work: "_Work", path: Path) -> "_Made":
-        """By both, and the one whose metric on the calibration samples is higher; of two that are equal, the one of
-        which more of the signal is left."""
-        judged = work.judged()
-        found: dict[str, tuple[tuple[float, float], Path, _Made]] = {}
-        failed: dict[str, str] = {}
-        for name, by in (("ort", self._by_runtime), ("inc", self._by_compressor)):
-            one = path.with_name(f"{name}.onnx")
-            try:
-                made = by(work, one)
-            except StepError as error:
-                failed[name] = error.message
-                work.context.progress.note(f"{name}: {error.message}")
-                continue
-            noise = min((each for each in made.held.outputs.values() if each is not None), default=float("inf"))
-            found[name] = ((judged.value(one), noise), one, made)
-        if not found:
-            raise StepError("; ".join(failed.values()), "leave quantize out of the recipe")
-        best = max(found, key=lambda name: found[name][0])
-        _, one, made = found[best]
-        one.replace(path)
-        for _, other, _ in found.values():
-            other.unlink(missing_ok=True)
-        values = {name: value for name, ((value, _), _, _) in found.items()}
-        searched = {
-            "backend": best,
-            "metric": judged.name,
-            "float": judged.floating,
-            "values": values,
-            "failed": failed,
-        }
-        return replace(made, searched={**made.searched, **searched})
+        return _looked_at(_held(work.prepared, path, work.compared.inputs), kept, found)
 
 
 @dataclass(frozen=True)
@@ -257,14 +195,6 @@ class _Work:
     kept: dict[str, str]
     """What stays float whatever a quantizer makes of it, and why."""
     compared: "Samples"
-
-    def split(self) -> "Split":
-        return self.context.splits[Data.CALIBRATION]
-
-    def judged(self) -> "Calibrated":
-        from edgekit.metrics.calibrated import Calibrated
-
-        return Calibrated.of(self.context.project, self.split(), self.given)
 
     def finish(self, path: Path, kept: Mapping[str, str], noisy: Mapping[str, str]) -> None:
         """Put what a quantizer wrote into the form that the runtime has most kernels for. Raises StepError where
@@ -282,16 +212,9 @@ class _Work:
         save_model(proto, path)
 
 
-@dataclass(frozen=True)
-class _Made:
-    """A quantized file, as it was looked at."""
-
-    held: "_Held"
-    kept: dict[str, str]
-    samples: int
-    """That it was calibrated on."""
-    searched: dict[str, Any]
-    """What a search noted."""
+def _looked_at(held: "_Held", kept: Mapping[str, str], found: Mapping[str, Any]) -> Made:
+    kept_float = {name: kept[name] for name in sorted(kept)}
+    return Made({"kept_float": kept_float, "lost_parts": held.lost_parts, **found}, held.outputs)
 
 
 def _without_products(model: "ModelProto") -> dict[str, str]:

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from edgekit.artifact import Artifact
 from edgekit.errors import StepError
+from edgekit.steps.searched import Backend, Made, better, calibrated, compressed, read_by, worst
 from edgekit.steps.step import Context, Contract, Outcome, Step
 from edgekit.steps.technique import Family, Technique
 from edgekit.target import Target
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
     from edgekit.arrays import Array, Arrays
+    from edgekit.metrics.calibrated import Calibrated
 
 _ALPHAS = (None, 0.5, 0.65, 0.8, 0.85, 0.9)
 """Tried on calibration samples; None does not smooth."""
@@ -38,6 +40,12 @@ class QuantizeDynamic(Step):
     blocks: bool = False
     """The second product of a feed-forward block, and every other one that gives fewer numbers than it takes, with
     scales and ranges for each block of 128: more of the signal is left, and they take longer."""
+
+    backend: Backend = "ort"
+    """Our own passes for ONNX Runtime's kernels; Intel Neural Compressor's with its tuner (extra `inc`), which takes
+    none of the options above; or the better of both by the project's metric on calibration samples."""
+    trials: Annotated[int, Meta(ge=1)] = 10
+    """Of the tuner, at most."""
 
     contract = Contract(
         requires=facts(Format.ONNX, Trait.FLOAT, Trait.PORTABLE),
@@ -66,53 +74,81 @@ class QuantizeDynamic(Step):
             unknown=frozenset() if target else frozenset({"reduced_range"}),
         )
 
+    def reads(self) -> Contract:
+        return read_by(self.contract, self.backend)
+
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.model.counting import described
-        from edgekit.model.parity import signal_to_noise
         from edgekit.model.reading import save_model, strip_annotations
         from edgekit.model.versions import BLOCK_SCALES, CHANNEL_SCALES
-        from edgekit.runtimes.calibration import channel_ranges
 
-        path, prepared, candidate = (context.folder / f"{name}.onnx" for name in ("model", "prepared", "candidate"))
+        path, prepared = (context.folder / f"{name}.onnx" for name in ("model", "prepared"))
         source = _prepared(model.path, BLOCK_SCALES if self.blocks else CHANNEL_SCALES)
         save_model(source, prepared)
-        batches = context.calibration()
-        largest = {} if self.smoothing == "none" else channel_ranges(prepared, _product_inputs(source), batches)
         judged = _judged(context, model.path)
-        expected = _outputs(prepared, judged)
-        reduced = context.target.quantization.reduce_range
-        tried: dict[float | None, dict[str, float]] = {}
-        for alpha in self._alphas():
-            save_model(self._quantized(source, largest, alpha, reduced=reduced), candidate)
-            given = _outputs(candidate, judged)
-            tried[alpha] = {name: signal_to_noise(each, given[name]) for name, each in expected.items()}
-            told = f"smoothed by alpha {alpha}" if alpha is not None else "not smoothed"
-            context.progress.note(f"{told}: {_worst(tried[alpha]):.1f} dB of signal to noise")
-            best = max(tried, key=lambda each: _worst(tried[each]))
-            if best == alpha:
-                candidate.replace(path)
+        work = _Work(context, model.path, source, prepared, judged, _outputs(prepared, judged))
+        made = self._made(work, path)
         strip_annotations(path, model.path)
         prepared.unlink()
-        candidate.unlink(missing_ok=True)
-        calibrated = {"calibration": "the largest of each channel", "calibration_samples": batches.samples}
         return Outcome(
             path,
             {
                 **described(path),
-                "activation": "uint8",
-                "weight": "int8",
-                "per_channel": True,
-                "reduce_range": reduced,
+                **work.scheme,
                 "why": _WHY,
-                "smoothing": best,
-                "blocks": self.blocks,
-                **(calibrated if largest else {}),
                 "compared_on": f"{sum(len(feed[0]) for feed in judged)} calibration samples",
-                "signal_to_noise_db": {
-                    name: None if each == float("inf") else each for name, each in tried[best].items()
-                },
+                "signal_to_noise_db": made.noise,
+                **made.notes,
             },
         )
+
+    def _made(self, work: "_Work", path: Path) -> Made:
+        if self.backend == "ort":
+            return self._by_own_passes(work, path)
+        goal = calibrated(work.context, work.given)
+        if self.backend == "inc":
+            return self._by_compressor(work, goal, path)
+        ways = {
+            "ort": lambda one: self._by_own_passes(work, one),
+            "inc": lambda one: self._by_compressor(work, goal, one),
+        }
+        return better(work.context, goal, path, ways)
+
+    def _by_own_passes(self, work: "_Work", path: Path) -> Made:
+        """By the alpha of which most of the signal is left."""
+        from edgekit.model.reading import save_model
+        from edgekit.runtimes.calibration import channel_ranges
+
+        candidate = path.with_name("candidate.onnx")
+        batches = work.context.calibration()
+        smooths = self.smoothing != "none"
+        largest = channel_ranges(work.prepared, _product_inputs(work.source), batches) if smooths else {}
+        tried: dict[float | None, dict[str, float | None]] = {}
+        for alpha in self._alphas():
+            reduced = work.scheme["reduce_range"]
+            save_model(self._quantized(work.source, largest, alpha, reduced=reduced), candidate)
+            tried[alpha] = work.noise(candidate)
+            told = f"smoothed by alpha {alpha}" if alpha is not None else "not smoothed"
+            work.context.progress.note(f"{told}: {worst(tried[alpha]):.1f} dB of signal to noise")
+            best = max(tried, key=lambda each: worst(tried[each]))
+            if best == alpha:
+                candidate.replace(path)
+        candidate.unlink(missing_ok=True)
+        calibrated_by = {"calibration": "the largest of each channel", "calibration_samples": batches.samples}
+        notes = {"smoothing": best, "blocks": self.blocks, **(calibrated_by if largest else {})}
+        return Made(notes, tried[best])
+
+    def _by_compressor(self, work: "_Work", goal: "Calibrated", path: Path) -> Made:
+        """By Intel Neural Compressor, whose tuner puts operators back to float until the metric holds."""
+        from edgekit.model.reading import load_model, save_model
+        from edgekit.model.shapes import with_shapes
+
+        def finish(trial: Path) -> None:
+            save_model(with_shapes(load_model(trial)), trial)
+
+        scheme = {**work.scheme, "approach": "dynamic", "method": "minmax", "symmetric_activation": False}
+        found = compressed(work.context, goal, work.prepared, path, scheme, (), self.trials, finish)
+        return Made(found, work.noise(path))
 
     def _quantized(
         self, source: "ModelProto", largest: Mapping[str, "Array"], alpha: float | None, *, reduced: bool
@@ -138,9 +174,32 @@ class QuantizeDynamic(Step):
         return (None,) if self.smoothing == "none" else (float(self.smoothing),)
 
 
-def _worst(noises: Mapping[str, float]) -> float:
-    """Of the outputs' signal-to-noise."""
-    return min(noises.values(), default=0.0)
+@dataclass(frozen=True)
+class _Work:
+    """What is to be quantized, and how it is looked at."""
+
+    context: Context
+    given: Path
+    """The float file that came."""
+    source: "ModelProto"
+    """The same with its products as MatMul."""
+    prepared: Path
+    """Its file."""
+    judged: "list[Arrays]"
+    expected: "dict[str, Array]"
+
+    @property
+    def scheme(self) -> dict[str, Any]:
+        reduced = self.context.target.quantization.reduce_range
+        return {"activation": "uint8", "weight": "int8", "per_channel": True, "reduce_range": reduced}
+
+    def noise(self, path: Path) -> dict[str, float | None]:
+        """The signal-to-noise of each float output of a quantized file, in dB; None where nothing differs."""
+        from edgekit.model.parity import signal_to_noise
+
+        given = _outputs(path, self.judged)
+        found = {name: signal_to_noise(each, given[name]) for name, each in self.expected.items()}
+        return {name: None if each == float("inf") else each for name, each in found.items()}
 
 
 def _prepared(path: Path, opset: int) -> "ModelProto":

@@ -22,6 +22,8 @@ SCHEME = {
     "per_channel": True,
     "symmetric_activation": False,
     "reduce_range": False,
+    "approach": "static",
+    "method": "minmax",
 }
 SAMPLES = 120
 
@@ -52,7 +54,7 @@ def tried(
         seen.append(copy)
         return judge(model)
 
-    search(source, feeds, SAMPLES, SCHEME, "minmax", kept, Goal(judged, 1.0, 0.01, trials), folder)
+    search(source, feeds, SAMPLES, SCHEME, kept, Goal(judged, 1.0, 0.01, trials), folder)
     return seen
 
 
@@ -122,11 +124,11 @@ def test_without_the_package_it_says_how_to_get_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, "neural_compressor", None)
     with pytest.raises(StepError, match="cannot be imported") as told:
-        search(named, feeds, SAMPLES, SCHEME, "minmax", (), Goal(lambda _: 1.0, 1.0, 0.0, 1), tmp_path)
+        search(named, feeds, SAMPLES, SCHEME, (), Goal(lambda _: 1.0, 1.0, 0.0, 1), tmp_path)
     assert "edgekit[inc]" in told.value.hint
 
 
 def test_a_scheme_that_it_does_not_know_is_told(named: Path, tmp_path: Path) -> None:
     scheme = {**SCHEME, "weight": "uint8"}
     with pytest.raises(StepError, match="int8 weights alone"):
-        search(named, feeds, SAMPLES, scheme, "minmax", (), Goal(lambda _: 1.0, 1.0, 0.0, 1), tmp_path)
+        search(named, feeds, SAMPLES, scheme, (), Goal(lambda _: 1.0, 1.0, 0.0, 1), tmp_path)

@@ -7,7 +7,7 @@ from onnx import TensorProto, helper
 
 from edgekit.errors import StepError
 from edgekit.model.counting import inspected
-from edgekit.model.facts import observed_facts
+from edgekit.model.facts import integer_forms_of, observed_facts
 from edgekit.model.reading import load_model
 from edgekit.project.project import Project
 from edgekit.steps.fuse import Fuse
@@ -65,3 +65,26 @@ def test_blocks_are_left_to_the_runtime_to_fuse(
     fused = run_step(Fuse(), tiny, done.path)
     assert fused.notes["operators"]["MatMulNBits"] == 1, "the head gives 4 numbers of 64"
     assert noise(done) >= noise(run_step(QuantizeDynamic(), tiny, attending)) - 1
+
+
+@pytest.mark.parametrize("target", ["rpi4", "x86-avx2"])
+def test_neural_compressor_gives_the_ranges_of_each_run_too(
+    run_step: Callable[..., Outcome], tiny: Project, attending: Path, target: str
+) -> None:
+    pytest.importorskip("neural_compressor")
+    done = run_step(QuantizeDynamic(backend="inc"), tiny, attending, target)
+    model = load_model(done.path)
+    assert {Trait.INTEGER, Trait.PORTABLE} <= observed_facts(model)
+    assert "dynamic" in integer_forms_of(model)
+    assert done.notes["backend"] == "inc" and len(done.notes["trials"]) >= 1 and "smoothing" not in done.notes
+    run_step(Fuse(), tiny, done.path, target)
+
+
+def test_the_better_of_both_is_kept(run_step: Callable[..., Outcome], tiny: Project, attending: Path) -> None:
+    pytest.importorskip("neural_compressor")
+    done = run_step(QuantizeDynamic(backend="best"), tiny, attending)
+    values = done.notes["values"]
+    assert values["ort"] > values["inc"], "one range for all channels loses what smoothing saves"
+    assert (done.notes["backend"], done.notes["failed"]) == ("ort", {})
+    assert done.path.read_bytes() == run_step(QuantizeDynamic(), tiny, attending).path.read_bytes()
+    assert [each.name for each in done.path.parent.glob("*.onnx")] == ["model.onnx"]

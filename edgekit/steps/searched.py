@@ -1,0 +1,125 @@
+"""What a search over calibration samples keeps: the best of Intel Neural Compressor's trials, or of two quantizers."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from edgekit.errors import StepError
+from edgekit.steps.step import Context, Contract
+from edgekit.traits import Data
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+    from edgekit.arrays import Arrays
+    from edgekit.metrics.calibrated import Calibrated
+
+Backend = Literal["ort", "inc", "best"]
+"""ONNX Runtime's quantizer, Intel Neural Compressor's with its tuner (extra `inc`), or the better of both by the
+project's metric on calibration samples."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A quantized file, as it was looked at."""
+
+    notes: dict[str, Any]
+    noise: Mapping[str, float | None]
+    """The signal-to-noise of each float output, in dB; None where nothing differs."""
+
+
+def worst(noise: Mapping[str, float | None]) -> float:
+    """Of the outputs' signal-to-noise; infinite where nothing differs."""
+    return min((each for each in noise.values() if each is not None), default=float("inf"))
+
+
+def read_by(contract: Contract, backend: Backend) -> Contract:
+    """A step's contract with what a search besides reads."""
+    if backend == "ort":
+        return contract
+    packages = (*contract.packages, "neural-compressor")
+    return replace(contract, settings=contract.settings | {"metric"}, packages=packages)
+
+
+def calibrated(context: Context, path: Path) -> "Calibrated":
+    """What a search goes by, with the float model at `path`."""
+    from edgekit.metrics.calibrated import Calibrated
+
+    return Calibrated.of(context.project, context.splits[Data.CALIBRATION], path)
+
+
+def compressed(
+    context: Context,
+    judged: "Calibrated",
+    prepared: Path,
+    path: Path,
+    scheme: Mapping[str, Any],
+    kept: Sequence[str],
+    trials: int,
+    finish: Callable[[Path], None],
+) -> dict[str, Any]:
+    """Leave at `path` the best of what Intel Neural Compressor makes of the file `prepared`, whether it holds the
+    metric or not, and tell how it was found. `finish` works on each trial's file before it is judged. Raises StepError
+    where there is no trial, and what those raise."""
+    import tempfile
+
+    from edgekit.model.feeding import feeding_of
+    from edgekit.model.ports import inputs_of
+    from edgekit.model.reading import load_model, save_model
+    from edgekit.runtimes.compressor import Goal, search
+
+    split, limit = context.splits[Data.CALIBRATION], context.project.data.calibration_samples
+    feeding = feeding_of(inputs_of(load_model(prepared).graph))
+    samples = sum(len(each) for each in split.batches(limit=limit))
+    trial, values = path.with_name("trial.onnx"), list[float]()
+
+    def feeds() -> Iterator["Arrays"]:
+        for batch in split.batches(limit=limit):
+            yield from (feed for feed, _ in feeding.feeds(batch.inputs, 1))
+
+    def judge(proto: "ModelProto") -> float:
+        save_model(proto, trial)
+        finish(trial)
+        value = judged.value(trial)
+        if not values or value > max(values):
+            trial.replace(path)
+        values.append(value)
+        context.progress.note(f"trial {len(values)}: {judged.name} {value:.5g} of {judged.floating:.5g}")
+        return value
+
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+        goal = Goal(judge, judged.floating, judged.allowed, trials)
+        search(prepared, feeds, samples, scheme, kept, goal, Path(folder))
+    trial.unlink(missing_ok=True)
+    if not values:
+        raise StepError(
+            "Intel Neural Compressor made no model of this one", 'set backend = "ort", or "best", which tries both'
+        )
+    told = {"backend": "inc", "metric": judged.name, "trials": values, "float": judged.floating}
+    return {**told, "calibration_samples": samples}
+
+
+def better(context: Context, judged: "Calibrated", path: Path, ways: Mapping[str, Callable[[Path], Made]]) -> Made:
+    """Leave at `path` the file whose metric is higher, of those that the `ways` by name leave at a path; of two that
+    are equal the one of which more of the signal is left. Raises StepError where all fail."""
+    found: dict[str, tuple[float, Made]] = {}
+    failed: dict[str, str] = {}
+    files = {name: path.with_name(f"{name}.onnx") for name in ways}
+    for name, way in ways.items():
+        try:
+            made = way(files[name])
+            found[name] = (judged.value(files[name]), made)
+        except StepError as error:
+            failed[name] = error.message
+            context.progress.note(f"{name}: {error.message}")
+    if not found:
+        raise StepError("; ".join(failed.values()), "leave quantize out of the recipe")
+    best = max(found, key=lambda name: (found[name][0], worst(found[name][1].noise)))
+    files[best].replace(path)
+    for each in files.values():
+        each.unlink(missing_ok=True)
+    made = found[best][1]
+    values = {name: value for name, (value, _) in found.items()}
+    told = {"backend": best, "metric": judged.name, "float": judged.floating, "values": values, "failed": failed}
+    return Made({**made.notes, **told}, made.noise)
