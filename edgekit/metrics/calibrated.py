@@ -17,8 +17,8 @@ class Calibrated:
 
     project: Project
     split: Split
-    reference: Sampled
-    """What the float model gives, sample by sample."""
+    reference: Sampled | None
+    """What the float model gives, sample by sample, where the metric compares with that."""
     floating: float
     """The float model's own figure."""
     allowed: float
@@ -33,8 +33,12 @@ class Calibrated:
         allowed = project.budgets.max_drop
         if allowed is None:
             allowed = 0.0 if is_function(project.metric) else NAMED[project.metric].max_drop
-        found = Calibrated(project, split, file_outputs(path, split, exact=True), 0.0, allowed)
-        return Calibrated(project, split, found.reference, found.value(path), allowed)
+        score = comparing_score(project)
+        if score is None:
+            value = file_evaluation(path, project, split, exact=True).value
+            return Calibrated(project, split, None, value, allowed)
+        reference = file_outputs(path, split, exact=True)
+        return Calibrated(project, split, reference, score(reference, reference), allowed)
 
     @property
     def name(self) -> str:

@@ -33,6 +33,8 @@ _IDLE = {
 }  # fmt: skip
 
 
+NOT_COMPUTING = frozenset({*_MOVES, *_IDLE, *_CONVERSIONS})
+
 MOVES = "moves of floats between integers"
 
 

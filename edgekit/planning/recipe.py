@@ -93,11 +93,11 @@ def recipes_of(project: Project) -> list[Recipe]:
 def with_placement(project: Project, floats: Sequence[str]) -> Project:
     """The project with these operators on floats wherever its recipe places them. Raises RecipeError where its own
     [[steps]] do not."""
+    given = {"floats": list(floats)}
     if not project.steps:
-        return project.changed(options={**project.options, "place": {"floats": list(floats)}})
+        return project.changed(options={**project.options, "place": given})
     if all(each.get("use") != "place" for each in project.steps):
         raise RecipeError("the recipe has no step place, which a placement is for", 'add [[steps]] use = "place"')
-    given = {"floats": list(floats)}
     return project.changed(
         steps=tuple({**each, **given} if each.get("use") == "place" else each for each in project.steps)
     )

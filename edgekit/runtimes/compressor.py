@@ -1,4 +1,4 @@
-"""Intel Neural Compressor's static quantizer and its accuracy-driven tuner."""
+"""Intel Neural Compressor's quantizers, static and dynamic, and its accuracy-driven tuner."""
 
 import logging
 import re
@@ -28,7 +28,7 @@ class Goal:
     """What a search is after."""
 
     judge: Callable[[ModelProto], float]
-    """The figure of a QDQ model, higher is better. It is the judge who keeps the best."""
+    """The figure of a quantized model, higher is better. It is the judge who keeps the best."""
     floating: float
     """The float model's figure."""
     allowed: float

@@ -12,12 +12,12 @@ import onnx_ir as ir
 from onnx import ModelProto
 
 from edgekit.errors import StepError, first_line
+from edgekit.model.operators import PRODUCTS
 from edgekit.model.ports import inputs_of
 from edgekit.model.reading import load_model
 from edgekit.runtimes import ort  # noqa: F401  (switches telemetry off before it is imported)
 from edgekit.runtimes.calibration import Watched
 
-PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 PASSING = (
     "Clip",
     "Flatten",

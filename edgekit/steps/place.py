@@ -96,9 +96,7 @@ class Place(Step):
         if self.floats == "none" or not names:
             return Placement(frozenset(), "as it was given" if names else "no operator lies between conversions")
         if not context.target.is_this(this_host()):
-            return Placement(
-                frozenset(), "by rule, all on integers: this machine is not the target, so that nothing was timed"
-            )
+            return Placement(frozenset(), f"{_RULE}: this machine is not the target, so that nothing was timed")
         macs = inspected(path).macs
         if macs is not None and macs < _LEAST_MACS:
             return Placement(frozenset(), f"{_RULE}: {macs:,} multiply-accumulates take less time than calls")

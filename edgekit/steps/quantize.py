@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from edgekit.artifact import Artifact
 from edgekit.errors import ModelError, StepError
-from edgekit.steps.searched import Backend, Made, better, calibrated, compressed, read_by
+from edgekit.steps.searched import Backend, Made, compressed, made_by, read_by
 from edgekit.steps.step import Context, Contract, Outcome, Step
 from edgekit.steps.technique import Family, Technique
 from edgekit.target import Quantization, Target
@@ -113,7 +113,12 @@ class Quantize(Step):
         tensors = inner_tensors(prepared, compared.inputs)
         lost = {**mixed_tensors(source, tensors), **wiped_tensors(tensors)}
         kept = {**nodes_beside(source, lost), **read_by_branches(source)}
-        made = self._made(_Work(context, model.path, prepared, scheme, kept, compared), path)
+        work = _Work(context, model.path, prepared, scheme, kept, compared)
+
+        def by_compressor(one: Path, judged: "Calibrated") -> Made:
+            return self._by_compressor(work, judged, one)
+
+        made = made_by(self.backend, context, model.path, path, lambda one: self._by_runtime(work, one), by_compressor)
         for name, told in made.notes["lost_parts"].items():
             context.progress.note(f"in the output '{name}' more is noise than signal: {told}")
         prepared.unlink()
@@ -129,18 +134,6 @@ class Quantize(Step):
                 **made.notes,
             },
         )
-
-    def _made(self, work: "_Work", path: Path) -> Made:
-        if self.backend == "ort":
-            return self._by_runtime(work, path)
-        judged = calibrated(work.context, work.given)
-        if self.backend == "inc":
-            return self._by_compressor(work, judged, path)
-        ways = {
-            "ort": lambda one: self._by_runtime(work, one),
-            "inc": lambda one: self._by_compressor(work, judged, one),
-        }
-        return better(work.context, judged, path, ways)
 
     def _by_runtime(self, work: "_Work", path: Path) -> Made:
         """By ONNX Runtime's quantizer; what shows to be lost is left in float the next time."""
@@ -179,7 +172,8 @@ class Quantize(Step):
 
         found = compressed(work.context, judged, work.prepared, path, scheme, list(kept), self.trials, finish)
         # It calls what a ReLU leaves by the name of what goes in, so that tensors cannot be held against one another.
-        return _looked_at(_held(work.prepared, path, work.compared.inputs), kept, found)
+        found["calibration_samples"] = work.context.calibration().total
+        return _looked_at(_held(work.prepared, path, work.compared.inputs), kept, found, max(found["trials"]))
 
 
 @dataclass(frozen=True)
@@ -212,14 +206,15 @@ class _Work:
         save_model(proto, path)
 
 
-def _looked_at(held: "_Held", kept: Mapping[str, str], found: Mapping[str, Any]) -> Made:
+def _looked_at(held: "_Held", kept: Mapping[str, str], found: Mapping[str, Any], figure: float | None = None) -> Made:
     kept_float = {name: kept[name] for name in sorted(kept)}
-    return Made({"kept_float": kept_float, "lost_parts": held.lost_parts, **found}, held.outputs)
+    return Made({"kept_float": kept_float, "lost_parts": held.lost_parts, **found}, held.outputs, figure)
 
 
 def _without_products(model: "ModelProto") -> dict[str, str]:
     """The operators that compute and are no products, which pass no values on."""
-    from edgekit.runtimes.static_quantization import PASSING, PRODUCTS
+    from edgekit.model.operators import PRODUCTS
+    from edgekit.runtimes.static_quantization import PASSING
 
     kinds = {*PRODUCTS, *PASSING}
     return {node.name: "no product" for node in model.graph.node if node.op_type not in kinds}

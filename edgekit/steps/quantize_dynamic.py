@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from edgekit.artifact import Artifact
 from edgekit.errors import StepError
-from edgekit.steps.searched import Backend, Made, better, calibrated, compressed, read_by, worst
+from edgekit.steps.searched import Backend, Made, compressed, made_by, read_by, worst
 from edgekit.steps.step import Context, Contract, Outcome, Step
 from edgekit.steps.technique import Family, Technique
 from edgekit.target import Target
@@ -86,8 +86,14 @@ class QuantizeDynamic(Step):
         source = _prepared(model.path, BLOCK_SCALES if self.blocks else CHANNEL_SCALES)
         save_model(source, prepared)
         judged = _judged(context, model.path)
-        work = _Work(context, model.path, source, prepared, judged, _outputs(prepared, judged))
-        made = self._made(work, path)
+        work = _Work(context, source, prepared, judged, _outputs(prepared, judged))
+
+        def by_compressor(one: Path, goal: "Calibrated") -> Made:
+            return self._by_compressor(work, goal, one)
+
+        made = made_by(
+            self.backend, context, model.path, path, lambda one: self._by_own_passes(work, one), by_compressor
+        )
         strip_annotations(path, model.path)
         prepared.unlink()
         return Outcome(
@@ -101,18 +107,6 @@ class QuantizeDynamic(Step):
                 **made.notes,
             },
         )
-
-    def _made(self, work: "_Work", path: Path) -> Made:
-        if self.backend == "ort":
-            return self._by_own_passes(work, path)
-        goal = calibrated(work.context, work.given)
-        if self.backend == "inc":
-            return self._by_compressor(work, goal, path)
-        ways = {
-            "ort": lambda one: self._by_own_passes(work, one),
-            "inc": lambda one: self._by_compressor(work, goal, one),
-        }
-        return better(work.context, goal, path, ways)
 
     def _by_own_passes(self, work: "_Work", path: Path) -> Made:
         """By the alpha of which most of the signal is left."""
@@ -148,7 +142,7 @@ class QuantizeDynamic(Step):
 
         scheme = {**work.scheme, "approach": "dynamic", "method": "minmax", "symmetric_activation": False}
         found = compressed(work.context, goal, work.prepared, path, scheme, (), self.trials, finish)
-        return Made(found, work.noise(path))
+        return Made(found, work.noise(path), max(found["trials"]))
 
     def _quantized(
         self, source: "ModelProto", largest: Mapping[str, "Array"], alpha: float | None, *, reduced: bool
@@ -179,8 +173,6 @@ class _Work:
     """What is to be quantized, and how it is looked at."""
 
     context: Context
-    given: Path
-    """The float file that came."""
     source: "ModelProto"
     """The same with its products as MatMul."""
     prepared: Path

@@ -27,6 +27,8 @@ class Made:
     notes: dict[str, Any]
     noise: Mapping[str, float | None]
     """The signal-to-noise of each float output, in dB; None where nothing differs."""
+    figure: float | None = None
+    """What a search went by; None where it was none."""
 
 
 def worst(noise: Mapping[str, float | None]) -> float:
@@ -42,11 +44,23 @@ def read_by(contract: Contract, backend: Backend) -> Contract:
     return replace(contract, settings=contract.settings | {"metric"}, packages=packages)
 
 
-def calibrated(context: Context, path: Path) -> "Calibrated":
-    """What a search goes by, with the float model at `path`."""
+def made_by(
+    backend: Backend,
+    context: Context,
+    given: Path,
+    path: Path,
+    by_runtime: Callable[[Path], Made],
+    by_compressor: Callable[[Path, "Calibrated"], Made],
+) -> Made:
+    """What a backend leaves at `path` of the float file `given`. Raises StepError where there is nothing."""
+    if backend == "ort":
+        return by_runtime(path)
     from edgekit.metrics.calibrated import Calibrated
 
-    return Calibrated.of(context.project, context.splits[Data.CALIBRATION], path)
+    judged = Calibrated.of(context.project, context.splits[Data.CALIBRATION], given)
+    if backend == "inc":
+        return by_compressor(path, judged)
+    return better(context, judged, path, {"ort": by_runtime, "inc": lambda one: by_compressor(one, judged)})
 
 
 def compressed(
@@ -64,19 +78,15 @@ def compressed(
     where there is no trial, and what those raise."""
     import tempfile
 
-    from edgekit.model.feeding import feeding_of
     from edgekit.model.ports import inputs_of
     from edgekit.model.reading import load_model, save_model
     from edgekit.runtimes.compressor import Goal, search
 
-    split, limit = context.splits[Data.CALIBRATION], context.project.data.calibration_samples
-    feeding = feeding_of(inputs_of(load_model(prepared).graph))
-    samples = sum(len(each) for each in split.batches(limit=limit))
+    ports = inputs_of(load_model(prepared).graph)
     trial, values = path.with_name("trial.onnx"), list[float]()
 
     def feeds() -> Iterator["Arrays"]:
-        for batch in split.batches(limit=limit):
-            yield from (feed for feed, _ in feeding.feeds(batch.inputs, 1))
+        return context.calibration().fed(ports, 1)
 
     def judge(proto: "ModelProto") -> float:
         save_model(proto, trial)
@@ -90,14 +100,13 @@ def compressed(
 
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
         goal = Goal(judge, judged.floating, judged.allowed, trials)
-        search(prepared, feeds, samples, scheme, kept, goal, Path(folder))
+        search(prepared, feeds, context.calibration().total, scheme, kept, goal, Path(folder))
     trial.unlink(missing_ok=True)
     if not values:
         raise StepError(
             "Intel Neural Compressor made no model of this one", 'set backend = "ort", or "best", which tries both'
         )
-    told = {"backend": "inc", "metric": judged.name, "trials": values, "float": judged.floating}
-    return {**told, "calibration_samples": samples}
+    return {"backend": "inc", "metric": judged.name, "trials": values, "float": judged.floating}
 
 
 def better(context: Context, judged: "Calibrated", path: Path, ways: Mapping[str, Callable[[Path], Made]]) -> Made:
@@ -109,7 +118,7 @@ def better(context: Context, judged: "Calibrated", path: Path, ways: Mapping[str
     for name, way in ways.items():
         try:
             made = way(files[name])
-            found[name] = (judged.value(files[name]), made)
+            found[name] = (judged.value(files[name]) if made.figure is None else made.figure, made)
         except StepError as error:
             failed[name] = error.message
             context.progress.note(f"{name}: {error.message}")
@@ -119,7 +128,7 @@ def better(context: Context, judged: "Calibrated", path: Path, ways: Mapping[str
     files[best].replace(path)
     for each in files.values():
         each.unlink(missing_ok=True)
-    made = found[best][1]
+    figure, made = found[best]
     values = {name: value for name, (value, _) in found.items()}
     told = {"backend": best, "metric": judged.name, "float": judged.floating, "values": values, "failed": failed}
-    return Made({**made.notes, **told}, made.noise)
+    return Made({**made.notes, **told}, made.noise, figure)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import edgekit
 
@@ -49,3 +50,17 @@ def test_a_transformer_takes_the_ranges_of_each_run(run_edgekit: Run, attending:
     assert "QuantizeLinear" in fixed.notes["operators"]
     beyond = run_edgekit(*command, "--set", "smoothing=2")
     assert beyond.returncode == 2 and "'smoothing' is 2" in beyond.stderr
+
+
+@pytest.mark.parametrize("backend", ["inc", "best"])
+def test_another_backend_is_told_for_a_transformer_too(
+    attending: Path, tmp_path: Path, run_edgekit: Run, backend: str
+) -> None:
+    pytest.importorskip("neural_compressor")
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).standard_normal((32, 1, 8, 8)).astype(np.float32))
+    done = run_edgekit(
+        "quantize", attending, "-t", "rpi4", "--calibration", tmp_path / "x.npy", "--backend", backend,
+        "--ranges", "run", "-q",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "on calibration samples" in " ".join(done.stdout.split())

@@ -48,7 +48,7 @@ def integer_tables(model: ir.Model) -> None:
             stored = constant(node, f"{value.name}_integers", integers)
             rows = ir.node("Gather", [stored, node.inputs[1]], name=node.name)
             rows.outputs[0].name = f"{node.outputs[0].name}_rows"
-            factor = constant(node, f"{value.name}_scale", scale)
+            factor = constant(node, f"{value.name}_scale", scale.reshape(()))
             zero = constant(node, f"{value.name}_zero_point", np.array(0, np.int8))
             replace(model, node, [rows, ir.node("DequantizeLinear", [rows.outputs[0], factor, zero])])
 
@@ -65,6 +65,7 @@ def _quantize(model: ir.Model, given: ir.Value, nodes: list[ir.Node], limit: int
         array = array_of(weight)
         assert weight is not None and array is not None
         columns, stored = _symmetric(array, 0, limit)
+        columns = columns.reshape(-1)
         parts = {"integers": stored, "scale": columns, "zero_point": np.zeros(len(columns), np.int8)}
         factors = [constant(node, f"{weight.name}_{part}", each) for part, each in parts.items()]
         out = node.outputs[0].name
@@ -94,6 +95,7 @@ def _put_in_blocks(model: ir.Model, node: ir.Node, weight: Array, size: int) -> 
 
 
 def _symmetric(weight: Array, axis: int | None, limit: int) -> tuple[Array, Array]:
-    """The scale of a whole, or of each slice across `axis`, and the integers from -`limit` to `limit`."""
-    scale = (np.abs(weight).max(axis=axis, keepdims=axis == 1).clip(_TINY) / limit).astype(np.float32)
+    """The scale of a whole, or of each slice across `axis`, with as many axes, and the integers from -`limit` to
+    `limit`."""
+    scale = (np.abs(weight).max(axis=axis, keepdims=True).clip(_TINY) / limit).astype(np.float32)
     return scale, np.rint(weight / scale).astype(np.int8)

@@ -7,14 +7,10 @@ import numpy as np
 import onnx_ir as ir
 
 from edgekit.arrays import Array
+from edgekit.model.kinds import NOT_COMPUTING
+from edgekit.model.operators import PRODUCTS
 from edgekit.model.passes.rewriting import array_of, constant, insert_before
 
-PRODUCTS = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
-_NO_UNITS = {
-    "QuantizeLinear", "DequantizeLinear",
-    "Concat", "DepthToSpace", "Expand", "Flatten", "Gather", "Identity", "MaxPool", "Pad", "Reshape", "Resize", "Slice",
-    "SpaceToDepth", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze",
-}  # fmt: skip
 _TAILS = {"Clip", "HardSigmoid", "HardSwish", "LeakyRelu", "Relu"}
 """What the kernel in front of them may take in."""
 
@@ -41,7 +37,7 @@ def integer_units(model: ir.Model) -> dict[str, Unit]:
     order. The runtime has them on integers where it has a kernel."""
     found = {}
     for node in model.graph:
-        if node.op_type in _NO_UNITS or not node.name or len(node.outputs) != 1 or not _reads_integers(node):
+        if node.op_type in NOT_COMPUTING or not node.name or len(node.outputs) != 1 or not _reads_integers(node):
             continue
         unit = Unit(node, _last(node))
         uses = unit.result.uses()
