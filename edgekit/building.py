@@ -26,7 +26,8 @@ from edgekit.runners.choice import runner_for
 from edgekit.runners.runner import Runner
 from edgekit.target import Target, find_target
 from edgekit.traits import Data, Role
-from edgekit.verdict.gates import Status
+from edgekit.verdict.gates import Gate, Status
+from edgekit.verdict.speed import NEVER_SLOWER
 from edgekit.verdict.verify import Candidate, Candidates, Verdict, metric_gates, verdict_from_json, verified
 
 
@@ -36,6 +37,8 @@ class PassedOver:
 
     recipe: str
     why: str
+    gate: str = ""
+    """The first gate that failed; empty where a step did."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,12 @@ class TargetBuild:
     steps: tuple[StepRun, ...]
     findings: tuple[Finding, ...]
     """Warnings, and errors that were allowed."""
+
+    @property
+    def shuns_slow_integers(self) -> bool:
+        """Whether floats are deployed since integers took longer."""
+        slow = any(each.gate == NEVER_SLOWER for each in self.passed_over)
+        return slow and all(gate.name != NEVER_SLOWER for gate in self.verdict.gates)
 
 
 @dataclass(frozen=True)
@@ -96,9 +105,13 @@ class Build:
     """None where modules were trained."""
 
     def passes(self, *, strict: bool) -> bool:
-        """Whether no gate failed; `strict` asks that each could run, too."""
-        wrong = {Status.FAILED, Status.NOT_RUN} if strict else {Status.FAILED}
-        return not any(gate.status in wrong for each in self.targets for gate in each.verdict.gates)
+        """Whether no gate failed. `strict` asks, too, that each could run, never-slower excepted, and that no float
+        model stands in for slower integers."""
+        gates = [gate for each in self.targets for gate in each.verdict.gates]
+        if any(gate.status is Status.FAILED for gate in gates):
+            return False
+        unknown = any(gate.status is Status.NOT_RUN and gate.name != NEVER_SLOWER for gate in gates)
+        return not (strict and (unknown or any(each.shuns_slow_integers for each in self.targets)))
 
 
 def chosen_targets(project: Project, names: Sequence[str]) -> list[Target]:
@@ -208,28 +221,35 @@ class _Builder:
         self.driver = Driver(project, progress, splits)
 
     def target_build(self, target: Target, tries: Sequence[_Try]) -> TargetBuild:
-        """By the first of the recipes that neither fails nor loses more than is allowed, else by the last. What fails
-        in a step that the next one takes, too, is raised."""
+        """By the first of the recipes that neither fails, nor loses more than is allowed, nor is slower than floats,
+        else by the last. What fails in a step that the next one takes, too, is raised."""
         passed_over: list[PassedOver] = []
         for tried, following in zip(tries, [*tries[1:], None], strict=True):
             done: dict[int, StepRun] = {}
             try:
                 made = self._made(tried.plan, target, done)
-                why = self._loss(target, made.candidates)
+                if following is None:
+                    break
+                failed = self._refusals(target, made.candidates)
+                if not failed:
+                    break
+                why = "; ".join(f"{gate.name}: {gate.detail}" for gate in failed)
+                over = PassedOver(tried.plan.recipe, why, failed[0].name)
             except (StepError, ModelError) as error:
                 if following is None or _share(tried.plan, following.plan, len(done) + 1):
                     raise
-                why = error.message
-            if following is None or not why:
-                break
-            passed_over.append(PassedOver(tried.plan.recipe, why))
-            self.progress.note(f"recipe {following.plan.recipe} in the place of {tried.plan.recipe}: {why}")
+                over = PassedOver(tried.plan.recipe, error.message)
+            passed_over.append(over)
+            self.progress.note(f"recipe {following.plan.recipe} in the place of {over.recipe}: {over.why}")
         return self._packed(target, tried, made, passed_over)
 
-    def _loss(self, target: Target, candidates: Candidates) -> str:
-        """By how much the metric lies below what the budgets allow; empty where it does not."""
-        gates = metric_gates(self.project, target, candidates)
-        return "; ".join(f"{gate.name}: {gate.detail}" for gate in gates if gate.status is Status.FAILED)
+    def _refusals(self, target: Target, candidates: Candidates) -> list[Gate]:
+        """The failed gates that another recipe might pass: those of the metric, else that of the time."""
+        lost = [gate for gate in metric_gates(self.project, target, candidates) if gate.status is Status.FAILED]
+        if lost or candidates.deployed.path == candidates.float_student.path:
+            return lost
+        _, verdict = self._verdict(target, candidates)
+        return [gate for gate in verdict.gates if gate.name == NEVER_SLOWER and gate.status is Status.FAILED]
 
     def _made(self, plan: Plan, target: Target, done: dict[int, StepRun]) -> _Made:
         """Run the steps; `done` holds those that are, by their index, whatever comes after."""

@@ -60,6 +60,8 @@ class Budgets(Record, frozen=True, kw_only=True):
     min_metric: float | None = None
     max_latency_ms: Annotated[float, Meta(gt=0)] | None = None
     max_memory_bytes: Annotated[int, Meta(gt=0)] | None = None
+    max_latency_ratio: Annotated[float, Meta(gt=0)] | None = None
+    """How long integers may take for each of the float model's milliseconds; 1 where it is absent."""
 
 
 class Target(Record, frozen=True, kw_only=True):

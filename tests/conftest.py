@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 from hypothesis.internal.conjecture import providers
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 
 from edgekit.building import Build, build
 from edgekit.progress import Silent
@@ -154,6 +155,17 @@ def conv_model(tmp_path: Path) -> Path:
     path = tmp_path / "conv.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
     return path
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """Forty images of 8x8, in five folders by number."""
+    random = np.random.default_rng(0)
+    for number in range(40):
+        folder = tmp_path / "samples" / str(number % 5)
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (8, 8, 3), np.uint8)).save(folder / f"{number}.png")
+    return tmp_path / "samples"
 
 
 @pytest.fixture

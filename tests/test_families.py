@@ -116,6 +116,9 @@ calibration = "colours:calibration"
 evaluation = "colours:evaluation"
 data_files = []
 
+[budgets]
+max_latency_ratio = 100.0
+
 [[steps]]
 use = "train"
 epochs = 2

@@ -31,17 +31,6 @@ from edgekit.verdict.gates import Status
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture
-def images(tmp_path: Path) -> Path:
-    """Forty images of 8x8, in five folders by number."""
-    random = np.random.default_rng(0)
-    for number in range(40):
-        folder = tmp_path / "samples" / str(number % 5)
-        folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(random.integers(0, 256, (8, 8, 3), np.uint8)).save(folder / f"{number}.png")
-    return tmp_path / "samples"
-
-
 def built(model: Path, samples: Path, **told: object) -> Build:
     project = file_project(model, str(samples), **told)  # type: ignore[arg-type]
     return build(project, [find_target("rpi4")], Silent())

@@ -84,7 +84,6 @@ def manifest(
             "fidelity": Fidelity.NATIVE,
         },
         "gates": [gate.to_json() for gate in origin.verdict.gates],
-        "warnings": list(origin.verdict.warnings),
         "measurements": [each.to_json() for each in origin.verdict.measurements],
         "golden": golden,
         "lineage": [

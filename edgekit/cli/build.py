@@ -49,7 +49,9 @@ _file_options = several(
     metavar="MANIFEST",
     help="Operators on floats as an earlier build's manifest.json tells, not timed again.",
 )
-@click.option("--strict", is_flag=True, help="A gate that could not run fails the build too.")
+@click.option(
+    "--strict", is_flag=True, help="Also fail where a gate could not run, or floats stand in for slower INT8."
+)
 @json_option
 @click.option("--quiet", "-q", is_flag=True, help="No progress; the report only.")
 @_file_options

@@ -4,6 +4,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+LEAST_MACS = 1_000_000
+"""A network of fewer multiply-accumulates takes the time of the runtime's calls, not of its operators."""
+SESSIONS = 1.01
+"""By so much two sessions of the same file were seen to differ, whatever the interval."""
+
 _Z = 1.96
 """Of 95 % confidence."""
 

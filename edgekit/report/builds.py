@@ -40,11 +40,6 @@ def build_report(built: Build) -> list[RenderableType]:
     told = {(one.code, one.message): one for each in built.targets for one in each.findings}
     found += [f"[{COLOURS[one.severity]}]{one.severity} {one.code}:[/] {escape(one.message)}" for one in told.values()]
     found += [
-        f"[yellow]warning:[/] {each.target.id}: {escape(text)}"
-        for each in built.targets
-        for text in each.verdict.warnings
-    ]
-    found += [
         f"[yellow]warning:[/] {each.target.id}: recipe {each.recipe} in the place of {one.recipe}: {escape(one.why)}"
         for each in built.targets
         for one in each.passed_over
@@ -116,7 +111,6 @@ def _target_json(built: Build, each: TargetBuild) -> dict[str, Any]:
         "metric_fidelity": Fidelity.NATIVE,
         "passed": each.verdict.passed,
         "gates": [gate.to_json() for gate in each.verdict.gates],
-        "warnings": list(each.verdict.warnings),
         "findings": [finding.to_json() for finding in each.findings],
         "measurements": [one.to_json() for one in each.verdict.measurements],
         "steps": [

@@ -25,8 +25,6 @@ Timed = Callable[[Sequence[Path]], Sequence[Sequence[float]]]
 """The milliseconds of every run of each of these files, timed in turns."""
 
 _RULE = "by rule, all on integers"
-_LEAST_MACS = 1_000_000
-"""What is smaller takes the time of the runtime's calls, not of its operators."""
 _LEAST_GAIN = 0.98
 """Of the time: two sessions of the same file were seen to differ by one hundredth."""
 _ROUNDS = 3
@@ -88,6 +86,7 @@ class Place(Step):
 
     def _placement(self, source: "ModelProto", names: Sequence[str], path: Path, context: Context) -> "Placement":
         from edgekit.host import this_host
+        from edgekit.measuring.ratios import LEAST_MACS
         from edgekit.model.counting import inspected
 
         if isinstance(self.floats, tuple):
@@ -98,7 +97,7 @@ class Place(Step):
         if not context.target.is_this(this_host()):
             return Placement(frozenset(), f"{_RULE}: this machine is not the target, so that nothing was timed")
         macs = inspected(path).macs
-        if macs is not None and macs < _LEAST_MACS:
+        if macs is not None and macs < LEAST_MACS:
             return Placement(frozenset(), f"{_RULE}: {macs:,} multiply-accumulates take less time than calls")
         inputs = context.comparison_samples(path).inputs
         return measured(source, context.folder, _timer(source, inputs), context.progress)

@@ -15,6 +15,7 @@ from edgekit.project.project import Project
 from edgekit.target import Budgets, Target
 from edgekit.traits import Fidelity
 from edgekit.verdict.gates import Gate, Status, memory_gate, parity_gate, shapes_of, why_not
+from edgekit.verdict.speed import speed_gate
 
 if TYPE_CHECKING:
     from edgekit.arrays import Array, Arrays
@@ -24,8 +25,6 @@ _SAMPLES = 1024
 _EMULATED_MACS = 3_000_000_000
 """As many as an emulated core does in about half a minute."""
 _TIMING_SECONDS = 1.5
-_SLOWER = 1.05
-"""Times the float student's median: less is noise."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +60,6 @@ class Candidates:
 class Verdict:
     gates: tuple[Gate, ...]
     measurements: tuple[Measurement, ...]
-    warnings: tuple[str, ...] = ()
-    """What no gate asks for and a reader should know."""
 
     @property
     def passed(self) -> bool:
@@ -72,7 +69,6 @@ class Verdict:
         return {
             "gates": [gate.to_json() for gate in self.gates],
             "measurements": [each.to_json() for each in self.measurements],
-            "warnings": list(self.warnings),
         }
 
 
@@ -81,7 +77,6 @@ def verdict_from_json(told: dict[str, Any]) -> Verdict:
     return Verdict(
         tuple(Gate(each["name"], Status(each["status"]), each["detail"]) for each in told["gates"]),
         tuple(Measurement(**{**each, "fidelity": Fidelity(each["fidelity"])}) for each in told["measurements"]),
-        tuple(told["warnings"]),
     )
 
 
@@ -129,8 +124,9 @@ def verified(
     gates = [parity_gate(deployed.path, samples.feeds, expected, result)]
     gates += metric_gates(project, target, candidates)
     gates += _budget_gates(budgets, target, deployed, measurements, result)
-    warnings = () if isinstance(result, EdgekitError) else _slowness(deployed.path, result)
-    return Verdict(tuple(gates), tuple(measurements), warnings)
+    if float_student.path != deployed.path:
+        gates.append(speed_gate(deployed.path, budgets.max_latency_ratio, result))
+    return Verdict(tuple(gates), tuple(measurements))
 
 
 def _similarities(project: Project, one: Candidate) -> list[Measurement]:
@@ -222,28 +218,6 @@ def _run_measurements(result: "Result", deployed: Candidate, float_student: Cand
     for candidate, latencies in zip((deployed, float_student), result.latencies_ms, strict=False):
         told += latency_measurements(candidate.name, latencies, result.fidelity, "1 thread, batch 1")
     return told
-
-
-def _slowness(path: Path, result: "Result") -> tuple[str, ...]:
-    """A warning where the deployed model took longer than the float student, timed in turns: by how much, and what its
-    graph does on floats or to convert."""
-    import numpy as np
-
-    from edgekit.model.counting import inspected
-
-    if len(result.latencies_ms) < 2:
-        return ()
-    deployed, floating = (float(np.median(each)) for each in result.latencies_ms[:2])
-    if deployed <= _SLOWER * floating:
-        return ()
-    found = inspected(path)
-    kinds = [f"{count} {kind}" for kind, count in found.float_kinds.items()]
-    conversions = sum(found.operators.get(kind, 0) for kind in ("QuantizeLinear", "DequantizeLinear"))
-    return (
-        f"the deployed model takes {deployed / floating:.2f} times as long here as the float model before it: "
-        f"{found.float_operators} of its operators compute on floats ({', '.join(kinds) or 'none'}), {conversions} "
-        "convert between integers and floats",
-    )
 
 
 def metric_gates(project: Project, target: Target, candidates: Candidates) -> list[Gate]:

@@ -60,13 +60,5 @@ def test_warnings_of_steps_are_told_once(built: Build) -> None:
     text = " ".join(text_of(told).split())
     assert text.count("warning: train of the teacher: 90 % in training, 10 % in [evaluation]") == 1
     assert json.loads(build_json(told))["targets"][0]["steps"][0]["warning"].startswith("90 %")
-    calm = [replace(each, verdict=replace(each.verdict, warnings=())) for each in built.targets]
-    silent = tuple(replace(each, steps=tuple(replace(run, warning="") for run in each.steps)) for each in calm)
+    silent = tuple(replace(each, steps=tuple(replace(run, warning="") for run in each.steps)) for each in built.targets)
     assert "warning:" not in text_of(replace(built, targets=silent))
-
-
-def test_warnings_of_a_verdict_are_told_with_their_target(built: Build) -> None:
-    slow = replace(built.targets[0], verdict=replace(built.targets[0].verdict, warnings=("1.5 times as long",)))
-    told = replace(built, targets=(slow,))
-    assert "warning: rpi4: 1.5 times as long" in text_of(told)
-    assert json.loads(build_json(told))["targets"][0]["warnings"] == ["1.5 times as long"]

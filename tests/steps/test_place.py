@@ -107,7 +107,7 @@ def test_a_small_network_is_placed_by_rule(
 def test_a_network_is_timed_where_it_runs(
     run_step: Callable[..., Outcome], tiny: Project, in_conversions: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(place, "_LEAST_MACS", 1)
+    monkeypatch.setattr("edgekit.measuring.ratios.LEAST_MACS", 1)
     monkeypatch.setattr(place, "_SECONDS", 0.5)
     done = run_step(Place(), tiny, in_conversions, here())
     assert done.notes["placed"].startswith("measured on this machine")

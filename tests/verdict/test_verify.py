@@ -7,14 +7,12 @@ from edgekit.data.split import Split
 from edgekit.errors import EmulatorError
 from edgekit.host import this_host
 from edgekit.project.project import Project
-from edgekit.runners.runner import Result
 from edgekit.target import Budgets, find_target
 from edgekit.traits import Data, Fidelity
 from edgekit.verdict.verify import (
     Candidate,
     Candidates,
     Verdict,
-    _slowness,
     merged,
     verdict_from_json,
     verified,
@@ -120,13 +118,3 @@ def test_latency_is_native_or_absent(built: Build) -> None:
 def test_budgets_of_the_project_win() -> None:
     both = merged(Budgets(max_bytes=5, max_drop=2.0), Budgets(max_drop=1.0))
     assert (both.max_bytes, both.max_drop) == (5, 1.0)
-
-
-@pytest.mark.parametrize(("times", "warned"), [((1.0, 2.0), False), ((1.04, 1.0), False), ((3.0, 2.0), True)])
-def test_integers_that_are_slower_than_floats_are_told(built: Build, times: tuple[float, float], warned: bool) -> None:
-    deployed, floating = times
-    result = Result([], None, None, Fidelity.NATIVE, "onnxruntime", [[deployed] * 5, [floating] * 5])
-    told = _slowness(built.targets[0].bundle / "model.onnx", result)
-    assert bool(told) is warned
-    if warned:
-        assert "1.50 times as long here" in told[0] and "0 of its operators compute on floats (none)" in told[0]

@@ -1,0 +1,43 @@
+"""The gate never-slower: whether integers take no longer than the floats they come from."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgekit.errors import EdgekitError
+from edgekit.measuring.ratios import LEAST_MACS, SESSIONS, ratio_of
+from edgekit.verdict.gates import Gate, Status, why_not
+
+if TYPE_CHECKING:
+    from edgekit.runners.runner import Result
+
+NEVER_SLOWER = "never-slower"
+
+
+def speed_gate(path: Path, limit: float | None, result: "Result | EdgekitError") -> Gate:
+    """Whether the deployed file at `path` takes at most `limit` times as long as the float student, 1 unless told.
+
+    `result` holds the times of both, in this order, run by run in turns. Failed where the whole interval of their
+    ratio lies above, by more than two sessions of one file differ; not run where nothing was timed, and for a network
+    so small that its time is that of the runtime's calls.
+    """
+    from edgekit.model.counting import inspected
+
+    if isinstance(result, EdgekitError) or len(result.latencies_ms) < 2:
+        return Gate(
+            NEVER_SLOWER, Status.NOT_RUN, why_not(result, "the target is not this machine, and no latency is predicted")
+        )
+    allowed = 1.0 if limit is None else limit
+    found, ratio = inspected(path), ratio_of(*result.latencies_ms[:2])
+    told = f"{ratio} of the float model's time, at most {allowed:g}"
+    if found.macs is not None and found.macs < LEAST_MACS:
+        return Gate(NEVER_SLOWER, Status.NOT_RUN, f"{told}; {found.macs:,} multiply-accumulates take less than calls")
+    if ratio.low <= SESSIONS * allowed:
+        return Gate(NEVER_SLOWER, Status.PASSED, told)
+    kinds = [f"{count} {kind}" for kind, count in found.float_kinds.items()]
+    conversions = sum(found.operators.get(kind, 0) for kind in ("QuantizeLinear", "DequantizeLinear"))
+    return Gate(
+        NEVER_SLOWER,
+        Status.FAILED,
+        f"{told}: {found.float_operators} of its operators compute on floats ({', '.join(kinds) or 'none'}), "
+        f"{conversions} convert between integers and floats",
+    )

@@ -1,0 +1,131 @@
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgekit.building import Build, build
+from edgekit.errors import RunError
+from edgekit.model.counting import inspected
+from edgekit.progress import Silent
+from edgekit.project.from_file import file_project
+from edgekit.runners.native import NativeRunner
+from edgekit.runners.runner import Job, Result
+from edgekit.target import find_target
+from edgekit.traits import Fidelity
+from edgekit.verdict import speed
+from edgekit.verdict.gates import Gate, Status
+from edgekit.verdict.speed import NEVER_SLOWER, speed_gate
+
+STEADY = [10.0] * 20
+UNSTEADY = [9.0, 11.0] * 10
+
+
+def timed(*times: Sequence[float], fidelity: Fidelity = Fidelity.NATIVE) -> Result:
+    return Result([], None, None, fidelity, "onnxruntime", times)
+
+
+@pytest.mark.parametrize(
+    ("deployed", "limit", "status"),
+    [
+        ([9.9] * 20, None, Status.PASSED),
+        ([10.05] * 20, None, Status.PASSED),
+        ([10.2] * 20, None, Status.FAILED),
+        ([9.5, 10.9] * 10, None, Status.PASSED),
+        ([15.0] * 20, 1.5, Status.PASSED),
+        ([9.0] * 20, 0.8, Status.FAILED),
+    ],
+    ids=["faster", "as two sessions of one", "slower", "within the interval", "allowed", "not fast enough"],
+)
+def test_slower_is_what_lies_above_the_interval(
+    built: Build, monkeypatch: pytest.MonkeyPatch, deployed: list[float], limit: float | None, status: Status
+) -> None:
+    monkeypatch.setattr(speed, "LEAST_MACS", 1)
+    gate = speed_gate(built.targets[0].bundle / "model.onnx", limit, timed(deployed, STEADY))
+    assert (gate.name, gate.status) == (NEVER_SLOWER, status), gate.detail
+    assert f"at most {1 if limit is None else limit:g}" in gate.detail
+    if status is Status.FAILED:
+        assert "0 of its operators compute on floats (none), 2 convert between" in gate.detail
+
+
+def test_times_are_paired_run_by_run(built: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "LEAST_MACS", 1)
+    slower = [1.02 * each for each in UNSTEADY]
+    gate = speed_gate(built.targets[0].bundle / "model.onnx", None, timed(slower, UNSTEADY))
+    assert gate.status is Status.FAILED and gate.detail.startswith("1.020 (1.020 to 1.020) of the float model's time")
+
+
+def test_what_cannot_be_timed_is_not_run(built: Build) -> None:
+    model = built.targets[0].bundle / "model.onnx"
+    emulated = speed_gate(model, None, timed(fidelity=Fidelity.EMULATED))
+    assert emulated.status is Status.NOT_RUN and "the target is not this machine" in emulated.detail
+    crashed = speed_gate(model, None, RunError("the runtime died", "look"))
+    assert (crashed.status, crashed.detail) == (Status.NOT_RUN, "the runtime died; look")
+    tiny = speed_gate(model, None, timed([20.0] * 20, STEADY))
+    assert tiny.status is Status.NOT_RUN
+    assert tiny.detail.startswith("2.000 ") and f"{inspected(model).macs:,} multiply-accumulates" in tiny.detail
+
+
+class Timed(NativeRunner):
+    """Runs here, and takes as long as is told: by how many operators are on integers, for each millisecond of none."""
+
+    def __init__(self, times: dict[int, float]) -> None:
+        self.times = times
+
+    def run(self, job: Job) -> Result:
+        counts = [inspected(path).integer_operators for path in job.models]
+        taken = [[self.times[count]] * 20 for count in counts] if job.seconds else []
+        return replace(super().run(replace(job, seconds=0.0)), latencies_ms=taken)
+
+
+def built_so(
+    model: Path, samples: Path, times: dict[int, float], monkeypatch: pytest.MonkeyPatch, recipe: str | None = None
+) -> Build:
+    monkeypatch.setattr(speed, "LEAST_MACS", 1)
+    monkeypatch.setattr("edgekit.building.runner_for", lambda _: Timed(times))
+    project = file_project(model, str(samples), metric="cosine", recipe=recipe)
+    return build(project, [find_target("x86-avx2")], Silent())
+
+
+def gate_of(done: Build) -> Gate | None:
+    return next((gate for gate in done.targets[0].verdict.gates if gate.name == NEVER_SLOWER), None)
+
+
+def test_where_integers_are_slower_floats_are_deployed(
+    conv_model: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = built_so(conv_model, images, {0: 1.0, 2: 1.2, 3: 1.4}, monkeypatch)
+    (target,) = done.targets
+    assert target.recipe == "float" and gate_of(done) is None
+    assert [(one.recipe, one.gate) for one in target.passed_over] == [
+        ("int8", NEVER_SLOWER), ("int8-products", NEVER_SLOWER),
+    ]  # fmt: skip
+    assert target.passed_over[0].why.startswith("never-slower: 1.400 (1.400 to 1.400) of the float model's time")
+    assert done.passes(strict=False) and not done.passes(strict=True)
+
+
+def test_a_recipe_that_is_fast_enough_stands_in(
+    conv_model: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = built_so(conv_model, images, {0: 1.0, 2: 0.8, 3: 1.4}, monkeypatch)
+    gate = gate_of(done)
+    assert done.targets[0].recipe == "int8-products" and gate is not None and gate.status is Status.PASSED
+    assert done.passes(strict=True), [each.to_json() for each in done.targets[0].verdict.gates]
+
+
+def test_integers_that_were_asked_for_by_name_stay_and_fail(
+    conv_model: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = built_so(conv_model, images, {0: 1.0, 3: 1.4}, monkeypatch, recipe="int8")
+    gate = gate_of(done)
+    assert done.targets[0].recipe == "int8" and gate is not None and gate.status is Status.FAILED
+    assert not done.passes(strict=False)
+
+
+def test_a_strict_build_asks_for_every_gate_but_this(built: Build) -> None:
+    def strict(name: str) -> bool:
+        gates = (Gate("drop", Status.PASSED, ""), Gate(name, Status.NOT_RUN, ""))
+        only = replace(built.targets[0], verdict=replace(built.targets[0].verdict, gates=gates))
+        return replace(built, targets=(only,)).passes(strict=True)
+
+    assert strict(NEVER_SLOWER) and not strict("parity")
