@@ -9,6 +9,8 @@ from edgekit.arrays import Array
 
 _STEPS = 255
 _FEW, _MANY = 4, 16
+_GLANCE = 4096
+"""Values that mostly show by themselves that more levels are left."""
 
 _MERGED = {"Concat": slice(None), "Where": slice(1, 3)}
 """The inputs that one scale must hold together, by operator."""
@@ -81,19 +83,30 @@ def nodes_behind(model: ModelProto, tensors: Mapping[str, str], rounded: Collect
 
 
 def _wiped(array: Array) -> str:
-    values = np.unique(array.astype(np.float64))
-    if not np.isfinite(values).all():
+    if not array.size:
+        return ""
+    low, high = float(array.min()), float(array.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
         return "not finite"
-    return _left(values, min(values[0], 0.0), max(values[-1], 0.0)) if values.size else ""
+    return _left(array, min(low, 0.0), max(high, 0.0))
 
 
 def _left(array: Array, low: float, high: float) -> str:
     """What the grid from `low` to `high` leaves of values, where that is next to nothing."""
-    values = np.unique(array)
-    if len(values) <= _MANY:
+    values = array.reshape(-1)
+    if len(_levels(values[:: max(1, len(values) // _GLANCE)], low, high)) > _FEW:
+        return ""  # nor of all of them, then
+    distinct = np.unique(values)
+    if len(distinct) <= _MANY:
         return ""
-    left = len(np.unique(np.round((values - low) / (high - low) * _STEPS)))
-    return f"{left} of {len(values):,} values left" if left <= _FEW else ""
+    left = len(_levels(distinct, low, high))
+    return f"{left} of {len(distinct):,} values left" if left <= _FEW else ""
+
+
+def _levels(values: Array, low: float, high: float) -> Array:
+    """The levels of the grid from `low` to `high` that values come to lie on."""
+    found: Array = np.unique(np.round((values.astype(np.float64) - low) / ((high - low) or 1.0) * _STEPS))
+    return found
 
 
 def _merged(known: Mapping[str, Array], names: Sequence[str]) -> str:

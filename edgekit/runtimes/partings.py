@@ -26,8 +26,9 @@ def local_noise(source: Path, rewritten: Path, inputs: Sequence[Array]) -> dict[
     takes in what rounding an operator's inputs does to it."""
     tensors = inner_tensors(rewritten, inputs)
     floats = {name: array for name, array in tensors.items() if array.dtype.kind == "f"}
-    passed = _passed_on(rewritten, floats)
-    made = _made(load_model(source), inputs, _within_grids(rewritten, floats))
+    model = load_model(rewritten)
+    passed = _passed_on(model, floats)
+    made = _made(load_model(source), inputs, _within_grids(model, floats))
     return {name: signal_to_noise(array, _where_finite(array, passed[name])) for name, array in made.items()}
 
 
@@ -73,9 +74,8 @@ def _made(model: ModelProto, inputs: Sequence[Array], given: Mapping[str, Array]
     return {name: array for name, array in {**whole, **made}.items() if name in given}
 
 
-def _within_grids(path: Path, tensors: Mapping[str, Array]) -> dict[str, Array]:
+def _within_grids(model: ModelProto, tensors: Mapping[str, Array]) -> dict[str, Array]:
     """The tensors clipped to the integers that they become: a grid that ends at 0 stands for a ReLU that is gone."""
-    model = load_model(path)
     constants: dict[str, Array] = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
     found = dict(tensors)
     for node in model.graph.node:
@@ -89,9 +89,8 @@ def _within_grids(path: Path, tensors: Mapping[str, Array]) -> dict[str, Array]:
     return found
 
 
-def _passed_on(path: Path, tensors: Mapping[str, Array]) -> dict[str, Array]:
+def _passed_on(model: ModelProto, tensors: Mapping[str, Array]) -> dict[str, Array]:
     """What readers get of each tensor: where it goes through QuantizeLinear and DequantizeLinear, what comes out."""
-    model = load_model(path)
     quantized = {node.input[0]: node.output[0] for node in model.graph.node if node.op_type == "QuantizeLinear"}
     back = {node.input[0]: node.output[0] for node in model.graph.node if node.op_type == "DequantizeLinear"}
     return {name: tensors.get(back.get(quantized.get(name, ""), ""), array) for name, array in tensors.items()}

@@ -109,11 +109,11 @@ class Quantize(Step):
         scheme = self.scheme(context.target.quantization)
         path, prepared = (context.folder / name for name in ("model.onnx", "prepared.onnx"))
         compared = context.comparison_samples(model.path)
-        source = _prepared(model.path, prepared, compared.inputs, self.operators)
+        source, expected = _prepared(model.path, prepared, compared.inputs, self.operators)
         tensors = inner_tensors(prepared, compared.inputs)
         lost = {**mixed_tensors(source, tensors), **wiped_tensors(tensors)}
         kept = {**nodes_beside(source, lost), **read_by_branches(source)}
-        work = _Work(context, model.path, prepared, scheme, kept, compared)
+        work = _Work(context, model.path, prepared, scheme, kept, compared, expected)
 
         def by_compressor(one: Path, judged: "Calibrated") -> Made:
             return self._by_compressor(work, judged, one)
@@ -147,7 +147,7 @@ class Quantize(Step):
                 work.prepared, path, batches, work.scheme, self.calibration, self.operators, kept, ranges
             )
             work.finish(path, kept, noisy)
-            held = _held(work.prepared, path, work.compared.inputs)
+            held = _held(work.prepared, path, work.compared.inputs, work.expected)
             more = held.more(kept)
             if not more or number == _ROUNDS:
                 break
@@ -173,7 +173,9 @@ class Quantize(Step):
         found = compressed(work.context, judged, work.prepared, path, scheme, list(kept), self.trials, finish)
         # It calls what a ReLU leaves by the name of what goes in, so that tensors cannot be held against one another.
         found["calibration_samples"] = work.context.calibration().total
-        return _looked_at(_held(work.prepared, path, work.compared.inputs), kept, found, max(found["trials"]))
+        return _looked_at(
+            _held(work.prepared, path, work.compared.inputs, work.expected), kept, found, max(found["trials"])
+        )
 
 
 @dataclass(frozen=True)
@@ -189,6 +191,8 @@ class _Work:
     kept: dict[str, str]
     """What stays float whatever a quantizer makes of it, and why."""
     compared: "Samples"
+    expected: "Arrays"
+    """What the prepared file makes of those, as it is written."""
 
     def finish(self, path: Path, kept: Mapping[str, str], noisy: Mapping[str, str]) -> None:
         """Put what a quantizer wrote into the form that the runtime has most kernels for. Raises StepError where
@@ -220,10 +224,10 @@ def _without_products(model: "ModelProto") -> dict[str, str]:
     return {node.name: "no product" for node in model.graph.node if node.op_type not in kinds}
 
 
-def _prepared(path: Path, prepared: Path, inputs: "Arrays", operators: str) -> "ModelProto":
+def _prepared(path: Path, prepared: Path, inputs: "Arrays", operators: str) -> tuple["ModelProto", "Arrays"]:
     """The model in the form that the quantizer wants, written to `prepared`: float32, Gemms without factors, every node
     by its name, in an opset whose integers may have a scale for each channel; with `all` operators in integers, in
-    those that have integer kernels.
+    those that have integer kernels. And what it makes of the inputs.
 
     Raises StepError where that changes what it computes.
     """
@@ -249,7 +253,7 @@ def _prepared(path: Path, prepared: Path, inputs: "Arrays", operators: str) -> "
             f"put in the quantizer's form, the model gives something else: {apart:.1e} of the largest output apart",
             "leave quantize out of the recipe, and report the model",
         )
-    return source
+    return source, after
 
 
 def _with_gelus(model: "ModelProto") -> "ModelProto":
@@ -300,7 +304,8 @@ class _Held:
             )
 
 
-def _held(source: Path, path: Path, inputs: "Arrays") -> _Held:
+def _held(source: Path, path: Path, inputs: "Arrays", expected: "Arrays") -> _Held:
+    """`expected` is what the source makes of the inputs, as it is written."""
     from edgekit.model.clipping import lost_clipping
     from edgekit.model.levels import nodes_behind, nodes_beside
     from edgekit.model.parity import lost_parts, signal_to_noise
@@ -309,7 +314,7 @@ def _held(source: Path, path: Path, inputs: "Arrays") -> _Held:
     from edgekit.runtimes.partings import local_noise
 
     model, quantized = load_model(source), load_model(path)
-    expected, given = (host_outputs(each, inputs, optimize=False) for each in (source, path))
+    given = host_outputs(path, inputs, optimize=False)
     outputs: dict[str, float | None] = {}
     parts: dict[str, str] = {}
     for port, left, right in zip(model.graph.output, expected, given, strict=True):

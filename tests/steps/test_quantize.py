@@ -16,7 +16,7 @@ from edgekit.model.reading import load_model
 from edgekit.model.shapes import with_shapes
 from edgekit.project.project import Project
 from edgekit.runtimes import static_quantization
-from edgekit.runtimes.ort import session, session_outputs
+from edgekit.runtimes.ort import host_outputs, session, session_outputs
 from edgekit.steps.fuse import Fuse
 from edgekit.steps.quantize import Quantize, _check_quantized, _check_scales, _held
 from edgekit.steps.step import Outcome
@@ -326,7 +326,7 @@ def deep() -> tuple[list[onnx.NodeProto], dict[str, np.ndarray]]:
 def test_where_nothing_differs_there_is_no_figure(tiny: Project, plain: Path) -> None:
     """JSON has no infinity."""
     inputs = Splits(tiny)[Data.CALIBRATION].alike(limit=8)[0]
-    held = _held(plain, plain, inputs)
+    held = _held(plain, plain, inputs, host_outputs(plain, inputs, optimize=False))
     assert list(held.outputs.values()) == [None]
     assert (held.lost_parts, held.parted, held.more([])) == ({}, {}, {})
 
