@@ -9,7 +9,7 @@ TORCH := torch==2.13.0
 TORCHVISION := torchvision==0.28.0
 EMULATED := rpi3 rpi4 rpi5 rpi-zero2w arm64-generic x86-avx2
 
-.PHONY: demo test test-all test-numpy2 test-onnx-only test-wild onnx-only check quick fuzz benchmark benchmark-wild clean
+.PHONY: demo test test-all test-numpy2 test-onnx-only test-wild onnx-only check quick fuzz benchmark benchmark-wild benchmark-ptq clean
 
 demo: .venv/training .venv/emulators
 	cd examples/digits && ../../$(BIN)/edgekit build --target rpi4
@@ -60,6 +60,10 @@ benchmark: .venv/training .venv/emulators
 benchmark-wild: .venv-wild/test .venv/emulators
 	.venv-wild/bin/python benchmarks/wild.py
 
+benchmark-ptq: .venv/training .venv-openvino/peer .venv-executorch/peer .venv-litert/peer
+	$(BIN)/python -m pip install --quiet --editable ".[inc]"
+	$(BIN)/python benchmarks/ptq.py
+
 # torch first: anything that merely wants "torch" would take another build of it.
 .venv/torch:
 	$(PYTHON) -m venv .venv
@@ -91,9 +95,27 @@ benchmark-wild: .venv-wild/test .venv/emulators
 	.venv-wild/bin/python -m pip install --quiet --editable ".[wild]"
 	touch $@
 
+# Other tools' runtimes, which benchmarks/ptq.py holds ours against; it runs without them, and says so.
+.venv-openvino/peer:
+	$(PYTHON) -m venv .venv-openvino
+	.venv-openvino/bin/python -m pip install --quiet openvino==2026.4.1 nncf==3.4.0 onnx
+	touch $@
+
+.venv-executorch/peer:
+	$(PYTHON) -m venv .venv-executorch
+	.venv-executorch/bin/python -m pip install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) "$(TORCH)"
+	.venv-executorch/bin/python -m pip install --quiet executorch==1.5.1
+	touch $@
+
+.venv-litert/peer:
+	$(PYTHON) -m venv .venv-litert
+	.venv-litert/bin/python -m pip install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) "$(TORCH)"
+	.venv-litert/bin/python -m pip install --quiet litert-torch==0.10.0
+	touch $@
+
 # Where the host cannot set them up, the build goes on and says which gates could not run.
 .venv/emulators: .venv/training
 	$(BIN)/edgekit setup $(EMULATED) && touch $@ || $(BIN)/edgekit doctor
 
 clean:
-	rm -rf .venv .venv-numpy2 .venv-onnx-only .venv-wild .hypothesis .edgekit examples/*/.edgekit examples/*/dist
+	rm -rf .venv .venv-*/ .hypothesis .edgekit examples/*/.edgekit examples/*/dist

@@ -4,6 +4,7 @@ A part of an output is what one index along an axis behind the first selects: a 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -37,18 +38,29 @@ def signal_to_noise(expected: Array, given: Array) -> float:
     return float("inf") if noise == 0 else 10 * float(np.log10(_signal(a) / noise))
 
 
-def lost_parts(expected: Array, given: Array) -> str:
-    """The parts of an output in which more differs than varies, such as `80 of 84 along axis 2`; empty where none is,
-    or where the shapes differ."""
+@dataclass(frozen=True)
+class LostParts:
+    """The parts of an output in which more differs than varies."""
+
+    count: int
+    total: int
+    axis: int
+
+    def __str__(self) -> str:
+        return f"{self.count} of {self.total} along axis {self.axis}"
+
+
+def lost_parts(expected: Array, given: Array) -> LostParts | None:
+    """Those along the first axis that has some; None where none is, or where the shapes differ."""
     if expected.shape != given.shape or not expected.size:
-        return ""
+        return None
     a, b = expected.astype(np.float64), given.astype(np.float64)
     for axis in range(1, a.ndim):
         pairs = zip(np.moveaxis(a, axis, 0), np.moveaxis(b, axis, 0), strict=True)
         lost = sum(signal_to_noise(*pair) < 0 for pair in pairs)
         if lost:
-            return f"{lost} of {a.shape[axis]} along axis {axis}"
-    return ""
+            return LostParts(lost, a.shape[axis], axis)
+    return None
 
 
 def _difference(expected: Array, given: Array) -> float:

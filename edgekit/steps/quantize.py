@@ -1,5 +1,6 @@
 """quantize: static INT8 in QDQ form by ONNX Runtime, calibrated on the project's calibration split."""
 
+import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from edgekit.arrays import Arrays
     from edgekit.metrics.calibrated import Calibrated
+    from edgekit.model.parity import LostParts
     from edgekit.model.sample import Samples
 
 _ROUNDS = 6
@@ -33,6 +35,9 @@ _PARTED = 10.0
 standard deviations: noise of a tenth of the signal is a fault, or a tensor that 8 bits do not suit."""
 _NOISY = (15.0, _SUSPICIOUS)
 """dB at a tensor: where the outputs are suspicious and nothing is worse, those below stay float, too."""
+
+_FEWER, _LOUDER = 0.9, 1.0
+"""Lost parts, as a share of those before, or dB at a suspicious output: what floats must bring to be worth it."""
 
 _BY_TARGET = frozenset({"granularity", "activations", "weights", "symmetric_activations", "reduced_range"})
 
@@ -140,7 +145,8 @@ class Quantize(Step):
         from edgekit.runtimes.static_quantization import quantized_statically
 
         kept, noisy = dict(work.kept), dict[str, str]()
-        ranges = path.with_name("ranges.json")
+        ranges, plain = (path.with_name(name) for name in ("ranges.json", "plain.onnx"))
+        without: tuple[_Held, dict[str, str]] | None = None
         batches = work.context.calibration()
         for number in range(1, _ROUNDS + 1):
             quantized_statically(
@@ -152,8 +158,17 @@ class Quantize(Step):
             if not more or number == _ROUNDS:
                 break
             work.context.progress.note(f"again, with {len(more)} operators in float: {next(iter(more.values()))}")
+            if without is None and not more.keys() <= held.unclipped.keys():
+                without = held, dict(kept)
+                shutil.copyfile(path, plain)
             kept |= more
             noisy |= more
+        if without is not None:
+            if not (held.parted or held.is_better_than(without[0])):
+                work.context.progress.note("back to integers: floats there lose as much")
+                held, kept = without
+                shutil.copyfile(plain, path)
+            plain.unlink()
         held.check()
         ranges.unlink()
         return _looked_at(held, kept, {"calibration_samples": batches.samples})
@@ -212,7 +227,8 @@ class _Work:
 
 def _looked_at(held: "_Held", kept: Mapping[str, str], found: Mapping[str, Any], figure: float | None = None) -> Made:
     kept_float = {name: kept[name] for name in sorted(kept)}
-    return Made({"kept_float": kept_float, "lost_parts": held.lost_parts, **found}, held.outputs, figure)
+    lost = {name: str(told) for name, told in held.lost_parts.items()}
+    return Made({"kept_float": kept_float, "lost_parts": lost, **found}, held.outputs, figure)
 
 
 def _without_products(model: "ModelProto") -> dict[str, str]:
@@ -279,11 +295,13 @@ class _Held:
 
     outputs: dict[str, float | None]
     """The signal-to-noise of each float output, in dB; None where nothing differs."""
-    lost_parts: dict[str, str]
+    lost_parts: dict[str, "LostParts"]
     parted: dict[str, str]
     """The tensors in which both part, and the operators that made them, in the graph's order."""
+    unclipped: dict[str, str]
+    """Nodes that are to stay float since integers do not clip as they do, and why."""
     remedies: tuple[dict[str, str], ...]
-    """Nodes that are to stay float for it, and why; where the first did not help, the next."""
+    """Nodes that are to stay float for what is lost, and why; where the first did not help, the next."""
     parted_nodes: frozenset[str]
     """Those around the tensors in which both part."""
 
@@ -291,8 +309,20 @@ class _Held:
         """The nodes that are to stay float beside those `kept` so; none where that would not help."""
         if self.parted and self.parted_nodes <= set(kept):
             return {}
-        news = ({name: told for name, told in each.items() if name not in kept} for each in self.remedies)
+        remedies = (self.unclipped, *self.remedies)
+        news = ({name: told for name, told in each.items() if name not in kept} for each in remedies)
         return next((each for each in news if each), {})
+
+    def is_better_than(self, other: "_Held") -> bool:
+        """Whether noticeably less is lost."""
+        return (
+            len(self.parted) < len(other.parted)
+            or self._lost() < _FEWER * other._lost()
+            or any(_short(noise) > _short(self.outputs[name]) + _LOUDER for name, noise in other.outputs.items())
+        )
+
+    def _lost(self) -> int:
+        return sum(each.count for each in self.lost_parts.values())
 
     def check(self) -> None:
         """Raises StepError where both part still."""
@@ -316,13 +346,13 @@ def _held(source: Path, path: Path, inputs: "Arrays", expected: "Arrays") -> _He
     model, quantized = load_model(source), load_model(path)
     given = host_outputs(path, inputs, optimize=False)
     outputs: dict[str, float | None] = {}
-    parts: dict[str, str] = {}
+    parts: dict[str, LostParts] = {}
     for port, left, right in zip(model.graph.output, expected, given, strict=True):
         if left.dtype.kind == "f":
             noise = signal_to_noise(left, right)
             outputs[port.name] = None if noise == float("inf") else noise
-            if told := lost_parts(left, right):
-                parts[port.name] = told
+            if lost := lost_parts(left, right):
+                parts[port.name] = lost
     rounded = {node.input[0] for node in quantized.graph.node if node.op_type == "QuantizeLinear"}
     suspicious = any(noise is not None and noise < _SUSPICIOUS for noise in outputs.values())
     noises = local_noise(source, path, inputs) if parts or suspicious else {}
@@ -338,13 +368,19 @@ def _held(source: Path, path: Path, inputs: "Arrays", expected: "Arrays") -> _He
     def around(tensors: dict[str, str]) -> dict[str, str]:
         return {**nodes_behind(model, tensors, rounded), **nodes_beside(model, tensors)}
 
-    lost = nodes_beside(model, {name: f"parts lost: {told}" for name, told in parts.items()})
+    beside_lost = nodes_beside(model, {name: f"parts lost: {told}" for name, told in parts.items()})
     parted = below(_PARTED)
     around_parted = around(parted)
-    remedies = [lost_clipping(model, quantized), lost, around_parted]
+    remedies = [beside_lost, around_parted]
     if suspicious:
         remedies += [around(below(limit)) for limit in _NOISY]
-    return _Held(outputs, parts, parted, tuple(remedies), frozenset(around_parted))
+    unclipped = lost_clipping(model, quantized)
+    return _Held(outputs, parts, parted, unclipped, tuple(remedies), frozenset(around_parted))
+
+
+def _short(noise: float | None) -> float:
+    """By how many dB an output is suspicious."""
+    return 0.0 if noise is None else max(0.0, _SUSPICIOUS - noise)
 
 
 def _check_quantized(model: "ModelProto", kept: Mapping[str, str], noisy: Mapping[str, str]) -> None:

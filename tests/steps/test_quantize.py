@@ -309,6 +309,28 @@ def test_what_integers_do_not_explain_is_refused(
     assert "report" in raised.value.hint
 
 
+def test_floats_that_help_nothing_are_taken_back(
+    run_step: Callable[..., Outcome], tiny: Project, tmp_path: Path
+) -> None:
+    """What two channels nearly share is gone from their integers, whatever takes their difference."""
+    nodes = [
+        helper.make_node("Conv", ["image", "w"], ["c"], pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["c"], ["r"]),
+        helper.make_node("GlobalAveragePool", ["r"], ["p"]),
+        helper.make_node("Flatten", ["p"], ["f"]),
+        helper.make_node("Gemm", ["f", "head"], ["logits"], name="head"),
+    ]
+    kernels, head = weights(8, 1, 3, 3), weights(8, 4)
+    kernels[1] = kernels[0] * 1.0001
+    head[:, 0] = [1, -1, 0, 0, 0, 0, 0, 0]
+    model = saved(tmp_path / "m.onnx", nodes, {"w": kernels, "head": head})
+    done = run_step(Quantize(), tiny, model)
+    assert done.notes["lost_parts"] == {"logits": "1 of 4 along axis 1"}
+    assert done.notes["kept_float"] == {}
+    assert not [node for node in onnx.load(done.path).graph.node if "head" in node.input]
+    assert [each.name for each in done.path.parent.glob("*.onnx")] == ["model.onnx"]
+
+
 def deep() -> tuple[list[onnx.NodeProto], dict[str, np.ndarray]]:
     """Four layers, the first by the weights w."""
     names = ["w", "w1", "w2", "w3"]

@@ -1,0 +1,264 @@
+"""What quantizers make of a float model, side by side. python benchmarks/ptq.py [MODEL]... [--work DIR]
+
+Models: digits and spoken (what the examples leave in floats), encoder (trained weights out of a package's wheel),
+resnet_18 and mobilenet_v2 (their shapes, random weights: time and memory alone).
+
+Every tool quantizes the same float file with the same calibration samples, as it comes and at its best known settings;
+then all results run in turns, one thread each, each by its own runtime in a process of its own. Times are ratios to
+ONNX Runtime's of the float file, round by round. NNCF with OpenVINO, ExecuTorch and LiteRT run where their environments
+are: make .venv-openvino .venv-executorch .venv-litert.
+
+    --seconds S   of timing for each model: 60 by default
+    --rounds N    for the wall time of quantizing: 3 by default; 0 leaves it out
+
+Prints the table and the levels, and writes results/ptq.json, where models that were not asked for stay as they were.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ptq_models
+from ptq_levels import Level, levels
+from ptq_served import Served, in_turns, likenesses, target_here
+
+from edgekit.host import this_host
+from edgekit.measuring.ratios import Ratio, ratio_of
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "ptq.json"
+METRICS = {"digits": "agreement", "spoken": "agreement", "encoder": "cosine", "resnet_18": "", "mobilenet_v2": ""}
+"""Empty where weights are random, so that likeness to the float model means nothing."""
+LEAST_ROUNDS = 30
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "ORT_DISABLE_TELEMETRY": "1"}
+
+
+@dataclass(frozen=True)
+class Tool:
+    name: str
+    room: str
+    """Its environment, .venv-ROOM; empty for edgekit's own."""
+    script: str
+    what: str
+    suffix: str = ".onnx"
+    runtime: str = "onnxruntime"
+    """The script that serves what it makes."""
+
+    @property
+    def python(self) -> Path:
+        return HERE.parent / f".venv-{self.room}" / "bin" / "python" if self.room else Path(sys.executable)
+
+
+FLOAT = Tool("float", "", "", "")
+OURS = "edgekit"
+TOOLS = (
+    Tool(OURS, "", "edgekit", "build"),
+    Tool("edgekit, blocks", "", "edgekit", "int8-dynamic-blocks"),
+    Tool("quantize_static", "", "onnxruntime", "static"),
+    Tool("quantize_static, best", "", "onnxruntime", "static-best"),
+    Tool("quantize_dynamic", "", "onnxruntime", "dynamic"),
+    Tool("quantize_dynamic, best", "", "onnxruntime", "dynamic-best"),
+    Tool("Neural Compressor", "", "compressor", "default"),
+    Tool("Neural Compressor, tuned", "", "compressor", "tuned"),
+    Tool("OpenVINO, float", "openvino", "openvino", "float", ".xml", "openvino"),
+    Tool("NNCF, OpenVINO", "openvino", "openvino", "int8", ".xml", "openvino"),
+    Tool("ExecuTorch, XNNPACK", "executorch", "executorch", "int8", ".pte", "executorch"),
+    Tool("LiteRT", "litert", "litert", "int8", ".tflite", "litert"),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of a tool's model."""
+
+    tool: str
+    runtime: str
+    how: str = ""
+    bytes: int = 0
+    ratio: Ratio | None = None
+    """Its time to the float model's under ONNX Runtime."""
+    likeness: float | None = None
+    """The mean over samples."""
+    seconds: float = 0.0
+    """Of making it, start and imports included."""
+    failed: str = ""
+
+
+@dataclass(frozen=True)
+class Measured:
+    rows: list[Row]
+    times: dict[str, list[float]]
+    likenesses: dict[str, Any]
+    """Of every sample."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="*", metavar="MODEL", help=", ".join(METRICS))
+    parser.add_argument("--work", type=Path)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    chosen = parser.parse_args()
+    models = chosen.models or list(METRICS)
+    unknown = sorted(set(models) - set(METRICS))
+    if unknown:
+        parser.error(f"there is no model {', '.join(unknown)}: choose of {', '.join(METRICS)}")
+    told: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as temporary:
+        for name in models:
+            folder = (chosen.work or Path(temporary)).resolve() / name
+            say(f"{name}: the float model")
+            ptq_models.prepare(folder)
+            found = measured(folder, chosen.seconds)
+            wall = walls(folder, chosen.rounds) if METRICS[name] != "cosine" else None
+            judged = levels(name, found.times, found.likenesses, OURS, runtimes(found.rows), wall)
+            show(name, found.rows, judged)
+            told[name] = {
+                "host": this_host().cpu_name,
+                "target": target_here(),
+                "metric": METRICS[name],
+                "rows": [asdict(row) for row in found.rows],
+                "levels": [asdict(level) for level in judged],
+            }
+            RESULTS.parent.mkdir(exist_ok=True)
+            RESULTS.write_text(json.dumps(told, indent=1) + "\n")
+
+
+def measured(folder: Path, seconds: float) -> Measured:
+    """Every tool's row and figures; a row of one that failed says why."""
+    name, rows = folder.name, [Row(FLOAT.name, "onnxruntime", "as exported", (folder / "float.onnx").stat().st_size)]
+    files = {FLOAT.name: folder / "float.onnx"}
+    for tool in TOOLS:
+        if tool.what == "int8-dynamic-blocks" and name != "encoder":
+            continue
+        say(f"{name}: {tool.name}")
+        path = folder / f"{tool.script}-{tool.what}{tool.suffix}"
+        row = made(tool, folder, path)
+        rows.append(row)
+        if not row.failed:
+            files[tool.name] = path
+    tools = {each.name: each for each in (FLOAT, *TOOLS)}
+    served: dict[str, Served] = {}
+    try:
+        for row in rows:
+            if row.failed:
+                continue
+            tool, log = tools[row.tool], folder / "served.txt"
+            command = [
+                tool.python,
+                HERE / f"ptq_{tool.runtime}.py",
+                "serve",
+                files[row.tool],
+                folder / "evaluation.npz",
+            ]
+            try:
+                served[row.tool] = Served.of(list(map(str, command)), log, ENVIRONMENT)
+            except RuntimeError as error:
+                say(f"{name}: {row.tool} cannot be run: {error}")
+                rows[rows.index(row)] = Row(row.tool, row.runtime, row.how, row.bytes, failed=f"cannot be run: {error}")
+        say(f"{name}: {len(served)} in turns for {seconds:.0f} s")
+        times = in_turns(served, seconds, LEAST_ROUNDS)
+        outputs = {tool: each.outputs(folder / "outputs.npy") for tool, each in served.items()}
+    finally:
+        for each in served.values():
+            each.end()
+    alike: dict[str, Any] = {}
+    if METRICS[name]:
+        alike = {tool: likenesses(METRICS[name], outputs[FLOAT.name], each) for tool, each in outputs.items()}
+    rows = [with_figures(row, times, alike) for row in rows]
+    return Measured(rows, times, alike)
+
+
+def with_figures(row: Row, times: Mapping[str, Sequence[float]], alike: Mapping[str, Any]) -> Row:
+    if row.failed:
+        return row
+    likeness = float(np.mean(alike[row.tool])) if row.tool in alike else None
+    ratio = ratio_of(times[row.tool], times[FLOAT.name])
+    return Row(row.tool, row.runtime, row.how, row.bytes, ratio, likeness, row.seconds)
+
+
+def made(tool: Tool, folder: Path, path: Path) -> Row:
+    """Its row, without figures of what was made."""
+    if not tool.python.exists():
+        return Row(tool.name, tool.runtime, failed=f"not installed: make .venv-{tool.room}")
+    metric = METRICS[folder.name] or "cosine"
+    command = [tool.python, HERE / f"ptq_{tool.script}.py", tool.what, folder, metric, path]
+    started = time.perf_counter()
+    done = run(command, folder / f"{path.stem}.txt")
+    seconds = time.perf_counter() - started
+    if done.returncode:
+        why = done.stderr.strip().rpartition("\n")[2] or f"it ended with {done.returncode}"
+        return Row(tool.name, tool.runtime, failed=why[:200], seconds=seconds)
+    how = done.stdout.strip().rpartition("\n")[2] if tool.script == "edgekit" else ""
+    weights = path.with_suffix(".bin") if path.suffix == ".xml" else path
+    size = path.stat().st_size + (weights.stat().st_size if weights != path else 0)
+    return Row(tool.name, tool.runtime, how, size, seconds=seconds)
+
+
+def run(command: Sequence[object], log: Path) -> "subprocess.CompletedProcess[str]":
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, env=ENVIRONMENT, check=False)
+    log.write_text(f"{done.stdout}\n{done.stderr}")
+    return done
+
+
+def walls(folder: Path, rounds: int) -> Ratio | None:
+    """The wall time of `edgekit quantize` to that of quantize_static by the same scheme, each in a process of its own,
+    in turns."""
+    if not rounds:
+        return None
+    source, samples = folder / "float.onnx", folder / "calibration.npz"
+    with np.load(samples) as stored:
+        count = len(stored[stored.files[0]])
+    first = [sys.executable, "-m", "edgekit", "quantize", source, "-t", target_here(), "--calibration", samples]
+    first += ["--samples", count, "-o", folder / "wall.onnx", "-q"]
+    second = [sys.executable, HERE / "ptq_onnxruntime.py", "static-best", folder, "", folder / "wall.onnx"]
+    taken: list[list[float]] = [[], []]
+    for number in range(rounds):
+        say(f"{folder.name}: wall time, round {number + 1}")
+        for command, times in zip((first, second), taken, strict=True):
+            started = time.perf_counter()
+            done = run(command, folder / "wall.txt")
+            if done.returncode:
+                raise SystemExit(f"{command[2]} failed: {done.stderr[-500:]}")
+            times.append(time.perf_counter() - started)
+    return ratio_of(*taken)
+
+
+def runtimes(rows: Sequence[Row]) -> dict[str, str]:
+    return {row.tool: row.runtime for row in rows if not row.failed}
+
+
+def show(name: str, rows: Sequence[Row], judged: Sequence[Level]) -> None:
+    """The table and the levels, as they stand in the README."""
+    unit = {"agreement": "agreement, %", "cosine": "cosine", "": "agreement"}[METRICS[name]]
+    print(f"\n## {name} on {target_here()} ({this_host().cpu_name}), one thread\n")
+    print(f"| tool | time / float (native) | {unit} | bytes | made in, s |\n|---|---|---|---|---|")
+    for row in rows:
+        if row.failed:
+            print(f"| {row.tool} | {row.failed} | | | |")
+            continue
+        digits = 2 if METRICS[name] == "agreement" else 5
+        alike = f"{row.likeness:.{digits}f}" if row.likeness is not None else ""
+        how = f" ({row.how})" if row.how else ""
+        print(f"| {row.tool}{how} | {row.ratio} | {alike} | {row.bytes:,} | {row.seconds:.1f} |")
+    print("\n| level | found | met |\n|---|---|---|")
+    for level in judged:
+        print(f"| {level.what} | {level.found} | {'yes' if level.met else 'no'} |")
+    print(flush=True)
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

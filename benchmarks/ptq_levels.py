@@ -1,0 +1,89 @@
+"""The levels of benchmarks/ptq.py."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgekit.measuring.ratios import SESSIONS, Ratio, ratio_of
+
+_Z = 1.96
+_FLOAT, _BLOCKS = "float", "edgekit, blocks"
+_PLACED = 0.97
+_ENCODER = ((0.999, 0.46), (0.998, 0.39))
+"""Cosine at least, at no more of the float model's time."""
+_WALL = 1.2
+
+
+@dataclass(frozen=True)
+class Level:
+    what: str
+    found: str
+    met: bool
+
+
+def levels(
+    name: str,
+    times: Mapping[str, Sequence[float]],
+    alike: Mapping[str, Any],
+    ours: str,
+    runtimes: Mapping[str, str],
+    wall: Ratio | None,
+) -> list[Level]:
+    """Each level that is asked of a model, and whether it is met: where a figure has an interval, all that lies within
+    it is as good."""
+    if ours not in times:
+        return [Level("edgekit builds it", "it failed", False)]
+    peers = [tool for tool in times if tool not in (_FLOAT, _BLOCKS, ours)]
+    quantized = [tool for tool in peers if "float" not in tool]
+    found = []
+    if alike:
+        best = max(quantized, key=lambda tool: float(np.mean(alike[tool])))
+        found.append(_as_faithful(alike[ours], alike[best], best))
+    ratio = ratio_of(times[ours], times[_FLOAT])
+    found.append(Level("never slower than float", str(ratio), ratio.low <= SESSIONS))
+    inside = [tool for tool in quantized if runtimes[tool] == "onnxruntime"]
+    fastest = min(inside, key=lambda tool: ratio_of(times[tool], times[_FLOAT]).median)
+    limit = _PLACED if name == "mobilenet_v2" else 1.0
+    ratio = ratio_of(times[ours], times[fastest])
+    slack = 1.0 if name == "mobilenet_v2" else SESSIONS
+    told = f"time at most {limit:g} of the fastest peer's under ONNX Runtime ({fastest})"
+    found.append(Level(told, str(ratio), ratio.low <= limit * slack))
+    if name == "encoder":
+        found += [_encoder(times, alike, ours, *each) for each in _ENCODER]
+    if wall is not None:
+        told = f"wall time of edgekit quantize at most {_WALL:g} of quantize_static's"
+        found.append(Level(told, str(wall), wall.median <= _WALL))
+    for tool in quantized:
+        if runtimes[tool] != "onnxruntime":
+            ratio = ratio_of(times[ours], times[tool])
+            found.append(Level(f"time to {tool}'s", str(ratio), ratio.low <= SESSIONS))
+    return found
+
+
+def _as_faithful(ours: Any, theirs: Any, best: str) -> Level:
+    apart, reach = paired(ours, theirs)
+    told = f"{np.mean(ours):.6g} against {np.mean(theirs):.6g}: {apart:+.2g} ± {reach:.2g}"
+    return Level(f"at least as like float as the most faithful peer ({best})", told, apart + reach >= 0)
+
+
+def paired(first: Any, second: Any) -> tuple[float, float]:
+    """By how much the mean of the first is higher, sample by sample, and the reach of its 95 % interval."""
+    apart = np.asarray(first, np.float64) - np.asarray(second, np.float64)
+    return float(apart.mean()), _Z * float(apart.std()) / math.sqrt(len(apart))
+
+
+def _encoder(
+    times: Mapping[str, Sequence[float]], alike: Mapping[str, Any], ours: str, least: float, most: float
+) -> Level:
+    """Met where one of our recipes does both."""
+    figures = {
+        tool: (float(np.mean(alike[tool])), ratio_of(times[tool], times[_FLOAT]))
+        for tool in (ours, _BLOCKS)
+        if tool in times
+    }
+    met = any(cosine >= least and ratio.low <= most for cosine, ratio in figures.values())
+    told = "; ".join(f"{cosine:.5f} at {ratio.median:.3f}" for cosine, ratio in figures.values())
+    return Level(f"cosine at least {least} at no more than {most} of float", told, met)

@@ -1,0 +1,80 @@
+"""LiteRT by its own quantizer, in an environment of its own; a part of benchmarks/ptq.py, which calls
+
+python ptq_litert.py int8 FOLDER METRIC OUT.tflite
+python ptq_litert.py serve MODEL.tflite FEEDS.npz
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ptq_served import Feed, feeds_of, serve
+
+
+def main() -> None:
+    what, *rest = sys.argv[1:]
+    if what == "serve":
+        serve(runner(rest[0]), Path(rest[1]))
+    else:
+        quantize(Path(rest[0]), Path(rest[2]))
+
+
+def quantize(folder: Path, path: Path) -> None:
+    """Static for networks of convolutions; transformers with activations of each run."""
+    import litert_torch
+    import torch
+    from ai_edge_quantizer import quantizer, recipe
+    from ptq_models import module_of
+
+    feeds = feeds_of(folder / "calibration.npz")
+    floating = path.with_suffix(".float")
+    litert_torch.convert(module_of(folder), tuple(map(torch.tensor, feeds[0].values()))).export(str(floating))
+    is_dynamic = folder.name == "encoder"
+    made = quantizer.Quantizer(str(floating), recipe.dynamic_wi8_afp32() if is_dynamic else recipe.static_wi8_ai8())
+    ranges = None
+    if not is_dynamic:
+        names = _interpreter(str(floating)).get_signature_list()["serving_default"]["inputs"]
+        given = [dict(zip(names, each.values(), strict=True)) for each in feeds]
+        ranges = made.calibrate({"serving_default": given})
+    made.quantize(ranges).export_model(str(path), overwrite=True)
+    floating.unlink()
+
+
+def _interpreter(model: str) -> Any:
+    from ai_edge_litert.interpreter import Interpreter
+
+    return Interpreter(model, num_threads=1)
+
+
+def runner(model: str) -> Any:
+    """Runs one sample on one thread, its ends in floats where the model's are integers."""
+    interpreter = _interpreter(model)
+    interpreter.allocate_tensors()
+    inputs = sorted(interpreter.get_input_details(), key=lambda each: each["name"])
+    output = interpreter.get_output_details()[0]
+
+    def run(feed: Feed) -> Any:
+        for port, array in zip(inputs, feed.values(), strict=True):
+            interpreter.set_tensor(port["index"], _rounded(array, port))
+        interpreter.invoke()
+        made = interpreter.get_tensor(output["index"])
+        if made.dtype.kind == "f":
+            return made
+        scale, zero = output["quantization"]
+        return (made.astype(np.float32) - zero) * np.float32(scale)
+
+    return run
+
+
+def _rounded(array: Any, port: dict[str, Any]) -> Any:
+    """A sample as an input takes it."""
+    if array.dtype.kind != "f" or np.issubdtype(port["dtype"], np.floating):
+        return array.astype(port["dtype"])
+    scale, zero = port["quantization"]
+    limits = np.iinfo(port["dtype"])
+    return np.clip(np.round(array / np.float32(scale)) + zero, limits.min, limits.max).astype(port["dtype"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""NNCF and OpenVINO's runtime, in an environment of their own; a part of benchmarks/ptq.py, which calls
+
+python ptq_openvino.py float|int8 FOLDER METRIC OUT.xml
+python ptq_openvino.py serve MODEL.xml FEEDS.npz
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import nncf
+import openvino
+from ptq_served import Feed, feeds_of, serve
+
+
+def main() -> None:
+    what, *rest = sys.argv[1:]
+    if what == "serve":
+        serve(runner(rest[0]), Path(rest[1]))
+        return
+    folder, path = Path(rest[0]), rest[2]
+    model = openvino.Core().read_model(folder / "float.onnx")
+    if what == "int8":
+        feeds = feeds_of(folder / "calibration.npz")
+        kind = nncf.ModelType.TRANSFORMER if folder.name == "encoder" else None
+        # All samples: by default it stops at the first 300.
+        model = nncf.quantize(model, nncf.Dataset(feeds), subset_size=len(feeds), model_type=kind)
+    openvino.save_model(model, path, compress_to_fp16=False)
+
+
+def runner(model: str) -> Any:
+    """Runs one sample on one thread, its floats as float32: by default they are bf16 where the CPU has that."""
+    config = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+    request = openvino.Core().compile_model(model, "CPU", config).create_infer_request()
+
+    def run(feed: Feed) -> Any:
+        return request.infer(feed, share_inputs=True)[0]
+
+    return run
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""A model in a process of its own, of whatever runtime, that runs when it is told to.
+
+What is common to the environments of benchmarks/ptq.py: it needs numpy alone. A runtime's script calls `serve`; the
+benchmark starts it as `Served` and lets several take turns.
+"""
+
+import json
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Feed = dict[str, Any]
+"""One sample by the name of each input, its batch axis of 1 with it."""
+
+_WARM_UP_S = 0.5
+_RUNS = 3
+"""In a row, of which the quickest counts: the first finds the caches full of another's weights."""
+
+
+def feeds_of(path: Path) -> list[Feed]:
+    """The samples of an .npz file, one by one."""
+    with np.load(path) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    count = len(next(iter(arrays.values())))
+    return [{name: each[row : row + 1] for name, each in arrays.items()} for row in range(count)]
+
+
+def likenesses(metric: str, expected: Any, given: Any) -> Any:
+    """Of each sample's output to the float model's: whether the largest is the same, in per cent, or the cosine."""
+    one, other = (each.reshape(len(each), -1).astype(np.float64) for each in (expected, given))
+    if metric == "agreement":
+        return 100.0 * (one.argmax(1) == other.argmax(1))
+    return (one * other).sum(1) / (np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1))
+
+
+def target_here() -> str:
+    """The target that this machine is, by edgekit's names."""
+    from edgekit.host import this_host
+    from edgekit.target import find_target
+
+    names = ("x86-vnni", "x86-avx2", "rpi5", "rpi4", "rpi3")
+    return next(name for name in names if find_target(name).is_this(this_host()))
+
+
+def reduced() -> bool:
+    """Whether sums of 8-bit products saturate here: x86 without VNNI."""
+    flags = Path("/proc/cpuinfo").read_text()
+    return "avx2" in flags and "vnni" not in flags
+
+
+def serve(run: Callable[[Feed], Any], feeds: Path) -> None:
+    """Answer each line of standard input with one of standard output: the milliseconds of a few runs of the first
+    sample, or where the outputs of all samples were left."""
+    samples = feeds_of(feeds)
+    until = time.perf_counter() + _WARM_UP_S
+    while time.perf_counter() < until:
+        run(samples[0])
+    answer = sys.stdout
+    print("ready", file=answer, flush=True)
+    for line in sys.stdin:
+        what, _, where = line.strip().partition(" ")
+        if what == "time":
+            taken = []
+            for _ in range(_RUNS):
+                started = time.perf_counter_ns()
+                run(samples[0])
+                taken.append((time.perf_counter_ns() - started) / 1e6)
+            print(json.dumps(min(taken)), file=answer, flush=True)
+        else:
+            np.save(where, np.concatenate([np.asarray(run(each)) for each in samples]))
+            print(json.dumps(where), file=answer, flush=True)
+
+
+@dataclass
+class Served:
+    """A process that serves a model."""
+
+    process: "subprocess.Popen[str]"
+
+    @staticmethod
+    def of(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> "Served":
+        """Raises RuntimeError where it does not come up."""
+        with log.open("w") as errors:
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, env=dict(environment)
+            )
+        served = Served(process)
+        if served._line() != "ready":
+            raise RuntimeError(log.read_text().strip().rpartition("\n")[2] or "it ended")
+        return served
+
+    def milliseconds(self) -> float:
+        return float(json.loads(self._answer("time")))
+
+    def outputs(self, path: Path) -> Any:
+        """The first output for every sample."""
+        self._answer(f"outputs {path}")
+        return np.load(path)
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def _answer(self, told: str) -> str:
+        assert self.process.stdin is not None
+        print(told, file=self.process.stdin, flush=True)
+        return self._line()
+
+    def _line(self) -> str:
+        """The next line that is an answer: some runtimes print to standard output."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line.startswith(("ready", '"', *"0123456789")):
+                return line.strip()
+        return "null"
+
+
+def in_turns(served: Mapping[str, Served], seconds: float, least: int) -> dict[str, list[float]]:
+    """The milliseconds of every model, in another order each round."""
+    order, shuffle = list(served), random.Random(0)
+    taken: dict[str, list[float]] = {name: [] for name in served}
+    until = time.perf_counter() + seconds
+    while len(taken[order[0]]) < least or time.perf_counter() < until:
+        shuffle.shuffle(order)
+        for name in order:
+            taken[name].append(served[name].milliseconds())
+    return taken
