@@ -8,6 +8,7 @@ then all results run in turns, one thread each, each by its own runtime in a pro
 ONNX Runtime's of the float file, round by round. NNCF with OpenVINO, ExecuTorch and LiteRT run where their environments
 are: make .venv-openvino .venv-executorch .venv-litert.
 
+    --work DIR    keep what is made there: an interrupted run goes on, and only edgekit looks whether it changed itself
     --seconds S   of timing for each model: 60 by default
     --rounds N    for the wall time of quantizing: 3 by default; 0 leaves it out
 
@@ -22,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "ptq.json"
 METRICS = {"digits": "agreement", "spoken": "agreement", "encoder": "cosine", "resnet_18": "", "mobilenet_v2": ""}
 """Empty where weights are random, so that likeness to the float model means nothing."""
-LEAST_ROUNDS = 30
+LIVES, LEAST_ROUNDS = 4, 8
+"""Of all processes, and in each: where the memory of one comes to lie makes 5 % of its time."""
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "ORT_DISABLE_TELEMETRY": "1"}
 
 
@@ -131,6 +133,7 @@ def main() -> None:
             }
             RESULTS.parent.mkdir(exist_ok=True)
             RESULTS.write_text(json.dumps(told, indent=1) + "\n")
+    show_all(told)
 
 
 def measured(folder: Path, seconds: float) -> Measured:
@@ -146,36 +149,39 @@ def measured(folder: Path, seconds: float) -> Measured:
         rows.append(row)
         if not row.failed:
             files[tool.name] = path
-    tools = {each.name: each for each in (FLOAT, *TOOLS)}
-    served: dict[str, Served] = {}
-    try:
-        for row in rows:
-            if row.failed:
-                continue
-            tool, log = tools[row.tool], folder / "served.txt"
-            command = [
-                tool.python,
-                HERE / f"ptq_{tool.runtime}.py",
-                "serve",
-                files[row.tool],
-                folder / "evaluation.npz",
-            ]
-            try:
-                served[row.tool] = Served.of(list(map(str, command)), log, ENVIRONMENT)
-            except RuntimeError as error:
-                say(f"{name}: {row.tool} cannot be run: {error}")
-                rows[rows.index(row)] = Row(row.tool, row.runtime, row.how, row.bytes, failed=f"cannot be run: {error}")
-        say(f"{name}: {len(served)} in turns for {seconds:.0f} s")
-        times = in_turns(served, seconds, LEAST_ROUNDS)
-        outputs = {tool: each.outputs(folder / "outputs.npy") for tool, each in served.items()}
-    finally:
-        for each in served.values():
-            each.end()
-    alike: dict[str, Any] = {}
-    if METRICS[name]:
-        alike = {tool: likenesses(METRICS[name], outputs[FLOAT.name], each) for tool, each in outputs.items()}
+    times: dict[str, list[float]] = {}
+    outputs: dict[str, Any] = {}
+    for life in range(LIVES):
+        say(f"{name}: {len(files)} in turns, life {life + 1} of {LIVES}")
+        served = started(files, folder, rows)
+        try:
+            for tool, taken in in_turns(served, seconds / LIVES, LEAST_ROUNDS).items():
+                times.setdefault(tool, []).extend(taken)
+            if METRICS[name] and not outputs:
+                outputs = {tool: each.outputs(folder / "outputs.npy") for tool, each in served.items()}
+        finally:
+            for each in served.values():
+                each.end()
+    alike = {tool: likenesses(METRICS[name], outputs[FLOAT.name], each) for tool, each in outputs.items()}
     rows = [with_figures(row, times, alike) for row in rows]
     return Measured(rows, times, alike)
+
+
+def started(files: dict[str, Path], folder: Path, rows: list[Row]) -> dict[str, Served]:
+    """A process for each file; a tool whose does not come up is out from then on, and its row says why."""
+    tools = {each.name: each for each in (FLOAT, *TOOLS)}
+    served: dict[str, Served] = {}
+    for name, path in list(files.items()):
+        tool = tools[name]
+        command = [tool.python, HERE / f"ptq_{tool.runtime}.py", "serve", path, folder / "evaluation.npz"]
+        try:
+            served[name] = Served.of(list(map(str, command)), folder / "served.txt", ENVIRONMENT)
+        except RuntimeError as error:
+            say(f"{folder.name}: {name} cannot be run: {error}")
+            del files[name]
+            number = next(number for number, row in enumerate(rows) if row.tool == name)
+            rows[number] = replace(rows[number], failed=f"cannot be run: {error}")
+    return served
 
 
 def with_figures(row: Row, times: Mapping[str, Sequence[float]], alike: Mapping[str, Any]) -> Row:
@@ -183,13 +189,16 @@ def with_figures(row: Row, times: Mapping[str, Sequence[float]], alike: Mapping[
         return row
     likeness = float(np.mean(alike[row.tool])) if row.tool in alike else None
     ratio = ratio_of(times[row.tool], times[FLOAT.name])
-    return Row(row.tool, row.runtime, row.how, row.bytes, ratio, likeness, row.seconds)
+    return replace(row, ratio=ratio, likeness=likeness)
 
 
 def made(tool: Tool, folder: Path, path: Path) -> Row:
-    """Its row, without figures of what was made."""
+    """Its row, without figures of what was made; as it was kept of a former run."""
+    kept = path.with_name(f"{path.stem}.json")
+    if kept.exists() and path.exists():
+        return Row(**json.loads(kept.read_text()))
     if not tool.python.exists():
-        return Row(tool.name, tool.runtime, failed=f"not installed: make .venv-{tool.room}")
+        return Row(tool.name, tool.runtime, failed=f"not installed: make .venv-{tool.room}/peer")
     metric = METRICS[folder.name] or "cosine"
     command = [tool.python, HERE / f"ptq_{tool.script}.py", tool.what, folder, metric, path]
     started = time.perf_counter()
@@ -201,7 +210,10 @@ def made(tool: Tool, folder: Path, path: Path) -> Row:
     how = done.stdout.strip().rpartition("\n")[2] if tool.script == "edgekit" else ""
     weights = path.with_suffix(".bin") if path.suffix == ".xml" else path
     size = path.stat().st_size + (weights.stat().st_size if weights != path else 0)
-    return Row(tool.name, tool.runtime, how, size, seconds=seconds)
+    row = Row(tool.name, tool.runtime, how, size, seconds=seconds)
+    if tool.script != "edgekit":
+        kept.write_text(json.dumps(asdict(row)))
+    return row
 
 
 def run(command: Sequence[object], log: Path) -> "subprocess.CompletedProcess[str]":
@@ -228,7 +240,8 @@ def walls(folder: Path, rounds: int) -> Ratio | None:
             started = time.perf_counter()
             done = run(command, folder / "wall.txt")
             if done.returncode:
-                raise SystemExit(f"{command[2]} failed: {done.stderr[-500:]}")
+                say(f"{folder.name}: no wall time, for it failed: {done.stderr[-500:]}")
+                return None
             times.append(time.perf_counter() - started)
     return ratio_of(*taken)
 
@@ -254,6 +267,23 @@ def show(name: str, rows: Sequence[Row], judged: Sequence[Level]) -> None:
     for level in judged:
         print(f"| {level.what} | {level.found} | {'yes' if level.met else 'no'} |")
     print(flush=True)
+
+
+def show_all(told: Mapping[str, Any]) -> None:
+    """All models that results hold, side by side: times, with the likeness behind them where it means something."""
+    names = [name for name in METRICS if name in told]
+    print(f"| time / float, likeness | {' | '.join(names)} |\n|---|{'---|' * len(names)}")
+    for tool in TOOLS:
+        found = [next((row for row in told[name]["rows"] if row["tool"] == tool.name), None) for name in names]
+        print(f"| {tool.name} | {' | '.join(map(cell, found))} |")
+
+
+def cell(row: Mapping[str, Any] | None) -> str:
+    if row is None or row["failed"]:
+        return "" if row is None else "failed"
+    likeness = row["likeness"]
+    alike = "" if likeness is None else f", {likeness:.2f} %" if likeness > 1 else f", {likeness:.5f}"
+    return f"{row['ratio']['median']:.2f}{alike}"
 
 
 def say(text: str) -> None:

@@ -3,7 +3,6 @@
 python ptq_edgekit.py build|RECIPE FOLDER METRIC OUT.onnx
 """
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -15,8 +14,7 @@ import edgekit
 def main() -> None:
     what, folder, metric, path = sys.argv[1], Path(sys.argv[2]), sys.argv[3], Path(sys.argv[4])
     place = path.with_suffix("")
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir()
+    place.mkdir(exist_ok=True)
     calibration = folder / "calibration.npz"
     done = edgekit.build(
         folder / "float.onnx",

@@ -57,7 +57,7 @@ def test_torch_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("samples", "metric"), [("labelled", "accuracy"), ("plain", "cosine")])
 def test_a_file_is_built(digits: Path, samples: str, metric: str, tmp_path: Path) -> None:
     command = [BIN / "edgekit", "build", digits / "digits.onnx", "--calibration", digits / samples, "-C", tmp_path]
-    for target in ("rpi4", "x86-vnni"):
+    for target in ("rpi4", "rpi5"):
         done = run(*command, "--target", target, "--json", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         told = json.loads(done.stdout)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-LEAST_MACS = 1_000_000
+LEAST_MACS = 100_000
 """A network of fewer multiply-accumulates takes the time of the runtime's calls, not of its operators."""
 SESSIONS = 1.01
 """By so much two sessions of the same file were seen to differ, whatever the interval."""

@@ -33,11 +33,12 @@ class Watched:
         self.progress.advanced("calibrating", self.samples, self.total, "samples")
         return batch
 
-    def fed(self, ports: Sequence[Port], size: int) -> Iterator[Arrays]:
-        """The batches as a model with these inputs takes them, `size` samples at a time; 0 is as many as it takes."""
+    def fed(self, ports: Sequence[Port]) -> Iterator[Arrays]:
+        """The batches as a model with these inputs takes them, a sample at a time where it takes that: the memory of
+        what is then alive is used again, and histograms want all batches of one size."""
         feeding = feeding_of(ports)
         for batch in self:
-            for feed, _ in feeding.feeds(batch, size):
+            for feed, _ in feeding.feeds(batch, 1):
                 yield feed
 
 
@@ -51,7 +52,7 @@ def channel_ranges(path: Path, names: Set[str], batches: Watched) -> dict[str, A
         whole = Path(folder) / "whole.onnx"
         save_model(exposed(model, names), whole)
         running = session(whole)
-        for feed in batches.fed(ports, 0):
+        for feed in batches.fed(ports):
             given = session_outputs(running, feed)
             values = dict(zip((*(port.name for port in ports), *given.names), (*feed, *given), strict=True))
             for name in names & values.keys():

@@ -60,8 +60,7 @@ def quantized_statically(
 
     model = load_model(source)
     ports = inputs_of(model.graph)
-    # The runtime's histograms want all batches of one size.
-    parts = batches.fed(ports, 0 if method == "minmax" else 1)
+    parts = batches.fed(ports)
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
         def get_next(self) -> dict[str, Any] | None:

@@ -86,7 +86,7 @@ def compressed(
     trial, values = path.with_name("trial.onnx"), list[float]()
 
     def feeds() -> Iterator["Arrays"]:
-        return context.calibration().fed(ports, 1)
+        return context.calibration().fed(ports)
 
     def judge(proto: "ModelProto") -> float:
         save_model(proto, trial)

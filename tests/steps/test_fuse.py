@@ -4,14 +4,16 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
+from onnx import TensorProto, numpy_helper
 
 from edgekit.errors import StepError
-from edgekit.model.reading import load_model
+from edgekit.model.passes.dynamic_products import dynamic_products
+from edgekit.model.passes.rewriting import rewritten
+from edgekit.model.reading import load_model, save_model
 from edgekit.project.project import Project
 from edgekit.runtimes import ort
 from edgekit.runtimes.ort import host_outputs
-from edgekit.steps.fuse import Fuse
+from edgekit.steps.fuse import Fuse, _float_differences
 from edgekit.steps.quantize import Quantize
 from edgekit.steps.step import Outcome
 
@@ -90,3 +92,23 @@ def test_a_float_graph_is_held_against_its_source_too(
     monkeypatch.setattr(ort, "optimize_offline", faulty(4))
     with pytest.raises(StepError, match="fusing changes what the model computes: outputs differ by"):
         run_step(Fuse(), tiny, plain)
+
+
+def test_where_each_run_finds_its_ranges_rounding_moves_steps(attending: Path, tmp_path: Path) -> None:
+    model = rewritten(load_model(attending), lambda inside: dynamic_products(inside, reduced=False))
+    source, fused = tmp_path / "source.onnx", tmp_path / "fused.onnx"
+    x = (np.random.default_rng(0).standard_normal((8, 1, 8, 8)).astype(np.float32),)
+    save_model(model, source)
+    (scale,) = (
+        each for each in model.graph.initializer if each.name.startswith("head") and each.data_type == TensorProto.FLOAT
+    )
+    plain = numpy_helper.to_array(scale)
+    for factor in (1.005, 1.5):
+        scale.CopyFrom(numpy_helper.from_array(plain * np.float32(factor), scale.name))
+        save_model(model, fused)
+        if factor < 1.01:
+            found = _float_differences(source, fused, x)
+            assert 0.004 < found["difference"] <= found["tolerance"] <= 0.2
+        else:
+            with pytest.raises(StepError, match="fusing changes what the model computes"):
+                _float_differences(source, fused, x)
