@@ -199,8 +199,7 @@ def made(tool: Tool, folder: Path, path: Path) -> Row:
         return Row(**json.loads(kept.read_text()))
     if not tool.python.exists():
         return Row(tool.name, tool.runtime, failed=f"not installed: make .venv-{tool.room}/peer")
-    metric = METRICS[folder.name] or "cosine"
-    command = [tool.python, HERE / f"ptq_{tool.script}.py", tool.what, folder, metric, path]
+    command = [tool.python, HERE / f"ptq_{tool.script}.py", tool.what, folder, METRICS[folder.name] or "any", path]
     started = time.perf_counter()
     done = run(command, folder / f"{path.stem}.txt")
     seconds = time.perf_counter() - started

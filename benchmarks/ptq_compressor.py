@@ -12,7 +12,7 @@ import onnx
 from neural_compressor import quantization, set_workspace
 from neural_compressor.config import AccuracyCriterion, PostTrainingQuantConfig, TuningCriterion
 from ptq_onnxruntime import runner
-from ptq_served import feeds_of, likenesses
+from ptq_served import ANY_LOSS, feeds_of, likenesses
 
 
 def main() -> None:
@@ -41,12 +41,11 @@ def main() -> None:
         left.unlink()
         return value
 
+    allowed = {"agreement": 2.0, "cosine": 0.01, "any": ANY_LOSS}[metric]
     conf = PostTrainingQuantConfig(
         approach="dynamic" if folder.name == "encoder" else "static",
-        # A point of agreement, in per cent, or 0.01 of cosine: what edgekit allows itself.
-        accuracy_criterion=AccuracyCriterion(
-            criterion="absolute", tolerable_loss=2.0 if metric == "agreement" else 0.01
-        ),
+        # What edgekit allows itself.
+        accuracy_criterion=AccuracyCriterion(criterion="absolute", tolerable_loss=allowed),
         tuning_criterion=TuningCriterion(max_trials=10, timeout=300),
     )
     made = quantization.fit(model, conf=conf, calib_dataloader=Loader(), eval_func=judged if what == "tuned" else None)

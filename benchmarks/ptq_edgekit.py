@@ -6,9 +6,12 @@ python ptq_edgekit.py build|RECIPE FOLDER METRIC OUT.onnx
 import sys
 from pathlib import Path
 
-from ptq_served import feeds_of, target_here
+from ptq_served import ANY_LOSS, feeds_of, target_here
 
-import edgekit
+from edgekit.building import build
+from edgekit.progress import Silent
+from edgekit.project.from_file import file_project
+from edgekit.target import find_target
 
 
 def main() -> None:
@@ -16,17 +19,18 @@ def main() -> None:
     place = path.with_suffix("")
     place.mkdir(exist_ok=True)
     calibration = folder / "calibration.npz"
-    done = edgekit.build(
+    project = file_project(
         folder / "float.onnx",
-        targets=target_here(),
-        calibration=calibration,
-        evaluation=folder / "evaluation.npz",
-        metric=metric,
+        str(calibration),
+        evaluation=str(folder / "evaluation.npz"),
+        metric="cosine" if metric == "any" else metric,
         recipe=None if what == "build" else what,
         folder=place,
         calibration_samples=len(feeds_of(calibration)),
     )
-    (built,) = done.targets
+    if metric == "any":
+        project = project.changed(budgets=project.budgets.changed(max_drop=ANY_LOSS))
+    (built,) = build(project, [find_target(target_here())], Silent()).targets
     path.write_bytes((built.bundle / "model.onnx").read_bytes())
     print(f"recipe {built.recipe}")
 

@@ -19,6 +19,8 @@ import numpy as np
 Feed = dict[str, Any]
 """One sample by the name of each input, its batch axis of 1 with it."""
 
+ANY_LOSS = 2.0
+"""Of cosine: what a network of random weights may lose, which says nothing of its tool."""
 _WARM_UP_S = 0.5
 _RUNS = 3
 """In a row, of which the quickest counts: the first finds the caches full of another's weights."""
