@@ -60,8 +60,7 @@ benchmark: .venv/training .venv/emulators
 benchmark-wild: .venv-wild/test .venv/emulators
 	.venv-wild/bin/python benchmarks/wild.py
 
-benchmark-ptq: .venv/training .venv-openvino/peer .venv-executorch/peer .venv-litert/peer
-	$(BIN)/python -m pip install --quiet --editable ".[inc]"
+benchmark-ptq: .venv/dev .venv-openvino/peer .venv-executorch/peer .venv-litert/peer
 	$(BIN)/python benchmarks/ptq.py
 
 # torch first: anything that merely wants "torch" would take another build of it.

@@ -6,7 +6,7 @@ resnet_18 and mobilenet_v2 (their shapes, random weights: time and memory alone)
 Every tool quantizes the same float file with the same calibration samples, as it comes and at its best known settings;
 then all results run in turns, one thread each, each by its own runtime in a process of its own. Times are ratios to
 ONNX Runtime's of the float file, round by round. NNCF with OpenVINO, ExecuTorch and LiteRT run where their environments
-are: make .venv-openvino .venv-executorch .venv-litert.
+are: make .venv-openvino/peer .venv-executorch/peer .venv-litert/peer.
 
     --work DIR    keep what is made there: an interrupted run goes on, and only edgekit looks whether it changed itself
     --seconds S   of timing for each model: 60 by default
@@ -30,15 +30,15 @@ from typing import Any
 import numpy as np
 import ptq_models
 from ptq_levels import Level, levels
-from ptq_served import Served, in_turns, likenesses, target_here
+from ptq_served import Served, in_turns
+from ptq_terms import ANY, here, likenesses
 
 from edgekit.host import this_host
 from edgekit.measuring.ratios import Ratio, ratio_of
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "ptq.json"
-METRICS = {"digits": "agreement", "spoken": "agreement", "encoder": "cosine", "resnet_18": "", "mobilenet_v2": ""}
-"""Empty where weights are random, so that likeness to the float model means nothing."""
+METRICS = {"digits": "agreement", "spoken": "agreement", "encoder": "cosine", "resnet_18": ANY, "mobilenet_v2": ANY}
 LIVES, LEAST_ROUNDS = 4, 8
 """Of all processes, and in each: where the memory of one comes to lie makes 5 % of its time."""
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "ORT_DISABLE_TELEMETRY": "1"}
@@ -126,7 +126,7 @@ def main() -> None:
             show(name, found.rows, judged)
             told[name] = {
                 "host": this_host().cpu_name,
-                "target": target_here(),
+                "target": here().id,
                 "metric": METRICS[name],
                 "rows": [asdict(row) for row in found.rows],
                 "levels": [asdict(level) for level in judged],
@@ -157,7 +157,7 @@ def measured(folder: Path, seconds: float) -> Measured:
         try:
             for tool, taken in in_turns(served, seconds / LIVES, LEAST_ROUNDS).items():
                 times.setdefault(tool, []).extend(taken)
-            if METRICS[name] and not outputs:
+            if METRICS[name] != ANY and not outputs:
                 outputs = {tool: each.outputs(folder / "outputs.npy") for tool, each in served.items()}
         finally:
             for each in served.values():
@@ -199,7 +199,7 @@ def made(tool: Tool, folder: Path, path: Path) -> Row:
         return Row(**json.loads(kept.read_text()))
     if not tool.python.exists():
         return Row(tool.name, tool.runtime, failed=f"not installed: make .venv-{tool.room}/peer")
-    command = [tool.python, HERE / f"ptq_{tool.script}.py", tool.what, folder, METRICS[folder.name] or "any", path]
+    command = [tool.python, HERE / f"ptq_{tool.script}.py", tool.what, folder, METRICS[folder.name], path]
     started = time.perf_counter()
     done = run(command, folder / f"{path.stem}.txt")
     seconds = time.perf_counter() - started
@@ -207,8 +207,7 @@ def made(tool: Tool, folder: Path, path: Path) -> Row:
         why = done.stderr.strip().rpartition("\n")[2] or f"it ended with {done.returncode}"
         return Row(tool.name, tool.runtime, failed=why[:200], seconds=seconds)
     how = done.stdout.strip().rpartition("\n")[2] if tool.script == "edgekit" else ""
-    weights = path.with_suffix(".bin") if path.suffix == ".xml" else path
-    size = path.stat().st_size + (weights.stat().st_size if weights != path else 0)
+    size = sum(each.stat().st_size for each in (path, path.with_suffix(".bin")) if each.exists())
     row = Row(tool.name, tool.runtime, how, size, seconds=seconds)
     if tool.script != "edgekit":
         kept.write_text(json.dumps(asdict(row)))
@@ -229,9 +228,9 @@ def walls(folder: Path, rounds: int) -> Ratio | None:
     source, samples = folder / "float.onnx", folder / "calibration.npz"
     with np.load(samples) as stored:
         count = len(stored[stored.files[0]])
-    first = [sys.executable, "-m", "edgekit", "quantize", source, "-t", target_here(), "--calibration", samples]
+    first = [sys.executable, "-m", "edgekit", "quantize", source, "-t", here().id, "--calibration", samples]
     first += ["--samples", count, "-o", folder / "wall.onnx", "-q"]
-    second = [sys.executable, HERE / "ptq_onnxruntime.py", "static-best", folder, "", folder / "wall.onnx"]
+    second = [sys.executable, HERE / "ptq_onnxruntime.py", "static-best", folder, ANY, folder / "wall.onnx"]
     taken: list[list[float]] = [[], []]
     for number in range(rounds):
         say(f"{folder.name}: wall time, round {number + 1}")
@@ -251,9 +250,8 @@ def runtimes(rows: Sequence[Row]) -> dict[str, str]:
 
 def show(name: str, rows: Sequence[Row], judged: Sequence[Level]) -> None:
     """The table and the levels, as they stand in the README."""
-    unit = {"agreement": "agreement, %", "cosine": "cosine", "": "agreement"}[METRICS[name]]
-    print(f"\n## {name} on {target_here()} ({this_host().cpu_name}), one thread\n")
-    print(f"| tool | time / float (native) | {unit} | bytes | made in, s |\n|---|---|---|---|---|")
+    print(f"\n## {name} on {here().id} ({this_host().cpu_name}), one thread\n")
+    print(f"| tool | time / float (native) | {METRICS[name]} | bytes | made in, s |\n|---|---|---|---|---|")
     for row in rows:
         if row.failed:
             print(f"| {row.tool} | {row.failed} | | | |")

@@ -12,11 +12,11 @@ import onnx
 from neural_compressor import quantization, set_workspace
 from neural_compressor.config import AccuracyCriterion, PostTrainingQuantConfig, TuningCriterion
 from ptq_onnxruntime import runner
-from ptq_served import ANY_LOSS, feeds_of, likenesses
+from ptq_served import feeds_of, script
+from ptq_terms import allowed, likenesses
 
 
-def main() -> None:
-    what, folder, metric, path = sys.argv[1], Path(sys.argv[2]), sys.argv[3], Path(sys.argv[4])
+def quantize(what: str, folder: Path, metric: str, path: Path) -> None:
     set_workspace(str(folder / "nc_workspace"))
     model = onnx.load(folder / "float.onnx")
     del model.graph.value_info[:]  # with them it fails on shapes that differ from its own
@@ -37,15 +37,14 @@ def main() -> None:
     def judged(trial: onnx.ModelProto) -> float:
         left = path.with_suffix(".trial")
         onnx.save(trial, left)
-        value = float(likenesses(metric, expected, outputs(left)).mean())
+        value = float(np.mean(likenesses(metric, expected, outputs(left))))
         left.unlink()
         return value
 
-    allowed = {"agreement": 2.0, "cosine": 0.01, "any": ANY_LOSS}[metric]
     conf = PostTrainingQuantConfig(
         approach="dynamic" if folder.name == "encoder" else "static",
         # What edgekit allows itself.
-        accuracy_criterion=AccuracyCriterion(criterion="absolute", tolerable_loss=allowed),
+        accuracy_criterion=AccuracyCriterion(criterion="absolute", tolerable_loss=allowed(metric)),
         tuning_criterion=TuningCriterion(max_trials=10, timeout=300),
     )
     made = quantization.fit(model, conf=conf, calib_dataloader=Loader(), eval_func=judged if what == "tuned" else None)
@@ -55,4 +54,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    script(quantize, runner)

@@ -4,7 +4,6 @@ python ptq_executorch.py int8 FOLDER METRIC OUT.pte
 python ptq_executorch.py serve MODEL.pte FEEDS.npz
 """
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,11 @@ from executorch.exir import to_edge_transform_and_lower
 from executorch.extension.pybindings.portable_lib import _unsafe_reset_threadpool
 from executorch.runtime import Runtime
 from ptq_models import module_of
-from ptq_served import Feed, feeds_of, serve
+from ptq_served import Feed, feeds_of, script
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
 
-def main() -> None:
-    what, *rest = sys.argv[1:]
-    if what == "serve":
-        serve(runner(rest[0]), Path(rest[1]))
-    else:
-        quantize(Path(rest[0]), Path(rest[2]))
-
-
-def quantize(folder: Path, path: Path) -> None:
+def quantize(_: str, folder: Path, __: str, path: Path) -> None:
     """By channel; transformers with activations of each run, token by token."""
     module = module_of(folder)
     feeds = [tuple(map(torch.tensor, each.values())) for each in feeds_of(folder / "calibration.npz")]
@@ -55,4 +46,4 @@ def runner(model: str) -> Any:
 
 
 if __name__ == "__main__":
-    main()
+    script(quantize, runner)

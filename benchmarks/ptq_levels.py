@@ -1,15 +1,13 @@
 """The levels of benchmarks/ptq.py."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from edgekit.measuring.ratios import SESSIONS, Ratio, ratio_of
+from edgekit.study.intervals import paired_difference
 
-_Z = 1.96
 _FLOAT, _BLOCKS = "float", "edgekit, blocks"
 _PLACED = 0.97
 _ENCODER = ((0.999, 0.46), (0.998, 0.39))
@@ -27,7 +25,7 @@ class Level:
 def levels(
     name: str,
     times: Mapping[str, Sequence[float]],
-    alike: Mapping[str, Any],
+    alike: Mapping[str, Sequence[float]],
     ours: str,
     runtimes: Mapping[str, str],
     wall: Ratio | None,
@@ -63,20 +61,14 @@ def levels(
     return found
 
 
-def _as_faithful(ours: Any, theirs: Any, best: str) -> Level:
-    apart, reach = paired(ours, theirs)
-    told = f"{np.mean(ours):.6g} against {np.mean(theirs):.6g}: {apart:+.2g} ± {reach:.2g}"
-    return Level(f"at least as like float as the most faithful peer ({best})", told, apart + reach >= 0)
-
-
-def paired(first: Any, second: Any) -> tuple[float, float]:
-    """By how much the mean of the first is higher, sample by sample, and the reach of its 95 % interval."""
-    apart = np.asarray(first, np.float64) - np.asarray(second, np.float64)
-    return float(apart.mean()), _Z * float(apart.std()) / math.sqrt(len(apart))
+def _as_faithful(ours: Sequence[float], theirs: Sequence[float], best: str) -> Level:
+    apart = paired_difference(ours, theirs)
+    told = f"{np.mean(ours):.6g} against {np.mean(theirs):.6g}: {apart.mean:+.2g}, at most {apart.high:+.2g}"
+    return Level(f"at least as like float as the most faithful peer ({best})", told, not apart.is_below_zero)
 
 
 def _encoder(
-    times: Mapping[str, Sequence[float]], alike: Mapping[str, Any], ours: str, least: float, most: float
+    times: Mapping[str, Sequence[float]], alike: Mapping[str, Sequence[float]], ours: str, least: float, most: float
 ) -> Level:
     """Met where one of our recipes does both."""
     figures = {

@@ -4,23 +4,14 @@ python ptq_litert.py int8 FOLDER METRIC OUT.tflite
 python ptq_litert.py serve MODEL.tflite FEEDS.npz
 """
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ptq_served import Feed, feeds_of, serve
+from ptq_served import Feed, feeds_of, script
 
 
-def main() -> None:
-    what, *rest = sys.argv[1:]
-    if what == "serve":
-        serve(runner(rest[0]), Path(rest[1]))
-    else:
-        quantize(Path(rest[0]), Path(rest[2]))
-
-
-def quantize(folder: Path, path: Path) -> None:
+def quantize(_: str, folder: Path, __: str, path: Path) -> None:
     """Static for networks of convolutions; transformers with activations of each run."""
     import litert_torch
     import torch
@@ -77,4 +68,4 @@ def _rounded(array: Any, port: dict[str, Any]) -> Any:
 
 
 if __name__ == "__main__":
-    main()
+    script(quantize, runner)

@@ -231,18 +231,17 @@ def _export(module: nn.Module, samples: dict[str, Tensor], path: Path) -> None:
 def _example(folder: Path) -> dict[str, dict[str, Any]]:
     """An example's float student, trained, distilled and pruned as the example says; and its own samples."""
     from ordering import project_in
-    from ptq_served import target_here
+    from ptq_terms import here
 
     from edgekit.building import build
     from edgekit.data.split import Split
     from edgekit.progress import Silent
-    from edgekit.target import find_target
     from edgekit.traits import Data
 
     project = project_in(folder / "project", folder.name)
     steps = tuple(each for each in project.steps if each["use"] not in ("quantize", "place", "fuse"))
     floating = project.changed(steps=steps, budgets=project.budgets.changed(max_bytes=None))
-    (built,) = build(floating, [find_target(target_here())], Silent()).targets
+    (built,) = build(floating, [here()], Silent()).targets
     (folder / "float.onnx").write_bytes((built.bundle / "model.onnx").read_bytes())
     return {
         name: dict(zip(floating.model.inputs, Split(floating, split).alike()[0], strict=True))

@@ -5,7 +5,6 @@ python ptq_onnxruntime.py serve MODEL.onnx FEEDS.npz
 """
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +13,18 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_dynamic, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
-from ptq_served import Feed, feeds_of, reduced, serve
+from ptq_served import Feed, feeds_of, script
+from ptq_terms import here
 
 
-def main() -> None:
-    what, *rest = sys.argv[1:]
-    if what == "serve":
-        serve(runner(rest[0]), Path(rest[1]))
-        return
-    folder, path = Path(rest[0]), Path(rest[2])
+def quantize(what: str, folder: Path, _: str, path: Path) -> None:
     source, feeds = folder / "float.onnx", iter(feeds_of(folder / "calibration.npz"))
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
         def get_next(self) -> Feed | None:
             return next(feeds, None)
 
-    by_channel = {"per_channel": True, "weight_type": QuantType.QInt8, "reduce_range": reduced()}
+    by_channel = {"per_channel": True, "weight_type": QuantType.QInt8, "reduce_range": here().saturates}
     if what == "static":
         quantize_static(source, path, Reader())
     elif what == "dynamic":
@@ -59,4 +54,4 @@ def runner(model: str) -> Any:
 
 
 if __name__ == "__main__":
-    main()
+    script(quantize, runner)

@@ -4,21 +4,15 @@ python ptq_openvino.py float|int8 FOLDER METRIC OUT.xml
 python ptq_openvino.py serve MODEL.xml FEEDS.npz
 """
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import nncf
 import openvino
-from ptq_served import Feed, feeds_of, serve
+from ptq_served import Feed, feeds_of, script
 
 
-def main() -> None:
-    what, *rest = sys.argv[1:]
-    if what == "serve":
-        serve(runner(rest[0]), Path(rest[1]))
-        return
-    folder, path = Path(rest[0]), rest[2]
+def made(what: str, folder: Path, _: str, path: Path) -> None:
     model = openvino.Core().read_model(folder / "float.onnx")
     if what == "int8":
         feeds = feeds_of(folder / "calibration.npz")
@@ -40,4 +34,4 @@ def runner(model: str) -> Any:
 
 
 if __name__ == "__main__":
-    main()
+    script(made, runner)

@@ -1,6 +1,6 @@
 """A model in a process of its own, of whatever runtime, that runs when it is told to.
 
-What is common to the environments of benchmarks/ptq.py: it needs numpy alone. A runtime's script calls `serve`; the
+What is common to the environments of benchmarks/ptq.py: it needs numpy alone. A runtime's script calls `script`; the
 benchmark starts it as `Served` and lets several take turns.
 """
 
@@ -19,8 +19,6 @@ import numpy as np
 Feed = dict[str, Any]
 """One sample by the name of each input, its batch axis of 1 with it."""
 
-ANY_LOSS = 2.0
-"""Of cosine: what a network of random weights may lose, which says nothing of its tool."""
 _WARM_UP_S = 0.5
 _RUNS = 3
 """In a row, of which the quickest counts: the first finds the caches full of another's weights."""
@@ -34,27 +32,14 @@ def feeds_of(path: Path) -> list[Feed]:
     return [{name: each[row : row + 1] for name, each in arrays.items()} for row in range(count)]
 
 
-def likenesses(metric: str, expected: Any, given: Any) -> Any:
-    """Of each sample's output to the float model's: whether the largest is the same, in per cent, or the cosine."""
-    one, other = (each.reshape(len(each), -1).astype(np.float64) for each in (expected, given))
-    if metric == "agreement":
-        return 100.0 * (one.argmax(1) == other.argmax(1))
-    return (one * other).sum(1) / (np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1))
-
-
-def target_here() -> str:
-    """The target that this machine is, by edgekit's names."""
-    from edgekit.host import this_host
-    from edgekit.target import find_target
-
-    names = ("x86-vnni", "x86-avx2", "rpi5", "rpi4", "rpi3")
-    return next(name for name in names if find_target(name).is_this(this_host()))
-
-
-def reduced() -> bool:
-    """Whether sums of 8-bit products saturate here: x86 without VNNI."""
-    flags = Path("/proc/cpuinfo").read_text()
-    return "avx2" in flags and "vnni" not in flags
+def script(make: Callable[[str, Path, str, Path], None], runner: Callable[[str], Callable[[Feed], Any]]) -> None:
+    """What a runtime's script does: `serve MODEL FEEDS.npz`, or `WHAT FOLDER METRIC OUT`, where the folder, called as
+    the model, holds float.onnx and calibration.npz."""
+    what, *rest = sys.argv[1:]
+    if what == "serve":
+        serve(runner(rest[0]), Path(rest[1]))
+    else:
+        make(what, Path(rest[0]), rest[1], Path(rest[2]))
 
 
 def serve(run: Callable[[Feed], Any], feeds: Path) -> None:

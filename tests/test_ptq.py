@@ -24,8 +24,7 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def judge(name: str, times: dict[str, float], alike: dict[str, list[float]], wall: Ratio | None = None) -> Any:
         steady = {tool: [each] * 30 for tool, each in {"float": 1.0, **times}.items()}
-        arrays = {tool: np.array(each) for tool, each in alike.items()}
-        return {each.what: each.met for each in levels(name, steady, arrays, "edgekit", RUNTIMES, wall)}
+        return {each.what: each.met for each in levels(name, steady, alike, "edgekit", RUNTIMES, wall)}
 
     return judge
 
@@ -57,7 +56,8 @@ def test_placement_and_encoders_have_levels_of_their_own(judged: Any) -> None:
 
 def test_a_model_is_served_as_it_is_run(conv_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    from ptq_served import Served, in_turns, likenesses
+    from ptq_served import Served, in_turns
+    from ptq_terms import likenesses
 
     (images,) = random_feeds(conv_model, 3)
     np.savez(tmp_path / "feeds.npz", x=images[:, 0])

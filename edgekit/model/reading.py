@@ -120,6 +120,12 @@ def strip_annotations(path: Path, source: Path | None = None) -> None:
     """Take out what no runtime reads: stack traces, doc strings, metadata of exporters and tools. What `source`, which
     the file was made of, says of itself stays: how its axes are called, and its metadata, which programs read."""
     model = load_model(path)
+    take_annotations_off(model, load_model(source) if source is not None else None)
+    save_model(model, path)
+
+
+def take_annotations_off(model: ModelProto, source: ModelProto | None = None) -> None:
+    """As `strip_annotations`, of a model in memory."""
     for node in nodes(model.graph):
         node.ClearField("doc_string")
         node.ClearField("metadata_props")
@@ -130,8 +136,7 @@ def strip_annotations(path: Path, source: Path | None = None) -> None:
     model.graph.ClearField("metadata_props")
     model.ClearField("metadata_props")
     if source is not None:
-        _declare(model, load_model(source))
-    save_model(model, path)
+        _declare(model, source)
 
 
 def _declare(model: ModelProto, source: ModelProto) -> None:

@@ -88,16 +88,23 @@ def feed_outputs(path: Path, feeds: Arrays, *, optimize: bool = True) -> Arrays:
 def inner_tensors(path: Path, inputs: Sequence[Array]) -> dict[str, Array]:
     """The float and 8-bit tensors of a model file for one batch, by name: its inputs, and what each operator gives
     without the runtime's optimization. Raises ModelError where the model cannot run."""
+    return outputs_and_tensors(path, inputs)[1]
+
+
+def outputs_and_tensors(path: Path, inputs: Sequence[Array]) -> tuple[Arrays, dict[str, Array]]:
+    """The outputs of a model file for one batch as it is written, its 8-bit sums as this machine adds them, and what
+    `inner_tensors` gives of the same run."""
     from edgekit.model.cuts import exposed
     from edgekit.model.reading import load_model, save_model
 
     with TemporaryDirectory() as folder:
         whole = Path(folder) / "exposed.onnx"
-        save_model(exposed(load_model(path)), whole)
+        model = load_model(path)
+        save_model(exposed(model), whole)
         running = session(whole, optimize=False)
         given = dict(zip((each.name for each in running.get_inputs()), inputs, strict=True))
         found = dict(zip((each.name for each in running.get_outputs()), session_outputs(running, inputs), strict=True))
-    return {
+    return tuple(found[port.name] for port in model.graph.output), {
         name: array
         for name, array in {**given, **found}.items()
         if array.dtype.kind == "f" or array.dtype in (np.int8, np.uint8)

@@ -19,7 +19,7 @@ from edgekit.traits import Data, Format, Role, Trait, facts
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-    from edgekit.arrays import Arrays
+    from edgekit.arrays import Array, Arrays
     from edgekit.metrics.calibrated import Calibrated
     from edgekit.model.parity import LostParts
     from edgekit.model.sample import Samples
@@ -109,16 +109,17 @@ class Quantize(Step):
         from edgekit.model.clipping import read_by_branches
         from edgekit.model.counting import described
         from edgekit.model.levels import mixed_tensors, nodes_beside, wiped_tensors
-        from edgekit.runtimes.ort import inner_tensors
+        from edgekit.model.reading import load_model
 
         scheme = self.scheme(context.target.quantization)
         path, prepared = (context.folder / name for name in ("model.onnx", "prepared.onnx"))
         compared = context.comparison_samples(model.path)
-        source, expected = _prepared(model.path, prepared, compared.inputs, self.operators)
-        tensors = inner_tensors(prepared, compared.inputs)
+        given = load_model(model.path)
+        source = _prepared(given, prepared, self.operators)
+        expected, tensors = _prepared_run(model.path, prepared, compared.inputs)
         lost = {**mixed_tensors(source, tensors), **wiped_tensors(tensors)}
         kept = {**nodes_beside(source, lost), **read_by_branches(source)}
-        work = _Work(context, model.path, prepared, scheme, kept, compared, expected)
+        work = _Work(context, given, prepared, scheme, kept, compared, expected)
 
         def by_compressor(one: Path, judged: "Calibrated") -> Made:
             return self._by_compressor(work, judged, one)
@@ -198,8 +199,8 @@ class _Work:
     """What is to be quantized, and how it is looked at."""
 
     context: Context
-    given: Path
-    """The float file that came."""
+    given: "ModelProto"
+    """The float model that came."""
     prepared: Path
     """The same in the quantizers' form."""
     scheme: dict[str, Any]
@@ -215,11 +216,12 @@ class _Work:
         from edgekit.model.passes.integer_activations import integer_activations
         from edgekit.model.passes.integer_moves import integer_moves
         from edgekit.model.passes.rewriting import rewritten
-        from edgekit.model.reading import load_model, save_model, strip_annotations
+        from edgekit.model.reading import load_model, save_model, take_annotations_off
         from edgekit.model.shapes import with_shapes
 
-        strip_annotations(path, self.given)
-        proto = with_shapes(rewritten(load_model(path), integer_activations, integer_moves))
+        proto = load_model(path)
+        take_annotations_off(proto, self.given)
+        proto = with_shapes(rewritten(proto, integer_activations, integer_moves))
         _check_quantized(proto, kept, noisy)
         _check_scales(proto)
         save_model(proto, path)
@@ -240,36 +242,40 @@ def _without_products(model: "ModelProto") -> dict[str, str]:
     return {node.name: "no product" for node in model.graph.node if node.op_type not in kinds}
 
 
-def _prepared(path: Path, prepared: Path, inputs: "Arrays", operators: str) -> tuple["ModelProto", "Arrays"]:
+def _prepared(given: "ModelProto", prepared: Path, operators: str) -> "ModelProto":
     """The model in the form that the quantizer wants, written to `prepared`: float32, Gemms without factors, every node
     by its name, in an opset whose integers may have a scale for each channel; with `all` operators in integers, in
-    those that have integer kernels. And what it makes of the inputs.
-
-    Raises StepError where that changes what it computes.
-    """
-    from edgekit.model.parity import relative_difference
+    those that have integer kernels."""
     from edgekit.model.passes.integer_forms import integer_forms
     from edgekit.model.passes.named_nodes import named_nodes
     from edgekit.model.passes.plain_gemms import plain_gemms
     from edgekit.model.passes.rewriting import rewritten
     from edgekit.model.passes.single_precision import single_precision
-    from edgekit.model.reading import load_model, save_model
+    from edgekit.model.reading import save_model
     from edgekit.model.shapes import with_shapes
     from edgekit.model.versions import CHANNEL_SCALES, raised
-    from edgekit.runtimes.ort import host_outputs
 
-    model = _with_gelus(load_model(path))
+    model = _with_gelus(given)
     plain = with_shapes(rewritten(raised(model, CHANNEL_SCALES), single_precision, named_nodes, plain_gemms))
     source = with_shapes(rewritten(plain, integer_forms)) if operators == "all" else plain
     save_model(source, prepared)
-    before, after = (host_outputs(each, inputs, optimize=False) for each in (path, prepared))
-    apart = relative_difference(before, after)
+    return source
+
+
+def _prepared_run(path: Path, prepared: Path, inputs: "Arrays") -> tuple["Arrays", dict[str, "Array"]]:
+    """What the prepared file makes of the inputs as it is written, and its tensors on the way there. Raises StepError
+    where preparing changed what the file at `path` computes."""
+    from edgekit.model.parity import relative_difference
+    from edgekit.runtimes.ort import host_outputs, outputs_and_tensors
+
+    after, tensors = outputs_and_tensors(prepared, inputs)
+    apart = relative_difference(host_outputs(path, inputs, optimize=False), after)
     if apart > _REWRITTEN:
         raise StepError(
             f"put in the quantizer's form, the model gives something else: {apart:.1e} of the largest output apart",
             "leave quantize out of the recipe, and report the model",
         )
-    return source, after
+    return after, tensors
 
 
 def _with_gelus(model: "ModelProto") -> "ModelProto":
