@@ -1,3 +1,4 @@
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from edgekit.errors import StepError
 from edgekit.model.reading import load_model, save_model
 from edgekit.progress import Silent
 from edgekit.runtimes.calibration import Watched
+from edgekit.runtimes.ort import inner_tensors
 from edgekit.runtimes.static_quantization import quantized_statically
 
 SCHEME = {
@@ -38,6 +40,17 @@ def test_every_batch_calibrates_and_what_is_kept_stays_float(conv_model: Path, t
     assert batches.samples == 6
     (conv,) = (node for node in load_model(tmp_path / "q.onnx").graph.node if node.op_type == "Conv")
     assert (conv.input[1] == "kernel") == bool(kept)
+
+
+def test_ranges_are_of_the_model_as_it_is_written(conv_model: Path, tmp_path: Path) -> None:
+    """The runtime, left to itself, makes one operator of a convolution and its ReLU."""
+    quantize(conv_model, Watched(iter(BATCHES), 6, Silent()))
+    stored = json.loads((tmp_path / "ranges.json").read_text())["data"]
+    runs = [inner_tensors(conv_model, batch) for batch in BATCHES]
+    for name in "xcnrp":
+        lowest, highest = (stored[name][end]["data"] for end in ("lowest", "highest"))
+        assert np.isclose(lowest, min(run[name].min() for run in runs), rtol=1e-5)
+        assert np.isclose(highest, max(run[name].max() for run in runs), rtol=1e-5)
 
 
 def test_what_the_quantizer_says_is_passed_on(conv_model: Path) -> None:
