@@ -14,8 +14,7 @@ def scheme_lines(notes: Mapping[str, Any]) -> list[str]:
     why = f": {notes['why']}" if notes.get("why") else ""
     told = [f"{notes['activation']} activations, {notes['weight']} weights, one scale a {scale}{why}"]
     if "smoothing" in notes:
-        alpha = notes["smoothing"]
-        told.append(f"activations smoothed by alpha {alpha:g}" if alpha is not None else "activations not smoothed")
+        told.append(_smoothing_line(notes["smoothing"], notes["smoothed_everywhere"]))
     if "backend" in notes:
         told.append(_search_line(notes))
     kept: Mapping[str, str] = notes.get("kept_float", {})
@@ -23,6 +22,15 @@ def scheme_lines(notes: Mapping[str, Any]) -> list[str]:
         name, reason = next(iter(kept.items()))
         told.append(f"{_counted(len(kept), 'operator')} kept in float, such as {name}: {reason}")
     return told
+
+
+def _smoothing_line(alpha: float | None, everywhere: bool) -> str:
+    if alpha is None:
+        return "activations not smoothed"
+    where = (
+        "" if everywhere else " before products that give fewer numbers than they take: the rest saves nearly nothing"
+    )
+    return f"activations smoothed by alpha {alpha:g}{where}"
 
 
 _BACKENDS = {"ort": "ONNX Runtime", "inc": "Intel Neural Compressor"}

@@ -1,5 +1,6 @@
 """quantize-dynamic: matrix products as INT8 whose activations, smoothed before, get the range of each run."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ _ALPHAS = (None, 0.5, 0.65, 0.8, 0.85, 0.9)
 """Tried on calibration samples; None does not smooth."""
 _JUDGED = 32
 """Samples that they are judged on."""
+_WORTH_DB = 1.0
+"""What smoothing must save for its passes over the activations: 12 % of the noise."""
 _WHY = "a transformer's activations have ranges that no fixed scale holds, so each run finds its own"
 
 
@@ -34,7 +37,8 @@ class QuantizeDynamic(Step):
 
     smoothing: Literal["chosen", "none"] | Annotated[float, Meta(ge=0, le=1)] = "chosen"
     """How much of what is hard to quantize in activations goes into the weights (SmoothQuant, arXiv 2211.10438):
-    `chosen` on calibration samples, `none`, or alpha itself."""
+    `chosen` on calibration samples, `none`, or alpha itself. What is chosen leaves passes over activations out that
+    save less than one decibel together: all, or those before products that give no fewer numbers than they take."""
     tables: bool = True
     """Embeddings as integers, too."""
     blocks: bool = False
@@ -109,7 +113,7 @@ class QuantizeDynamic(Step):
         )
 
     def _by_own_passes(self, work: "_Work", path: Path) -> Made:
-        """By the alpha of which most of the signal is left."""
+        """Smoothed by the alpha of which most of the signal is left, and no more than is worth its passes."""
         from edgekit.model.reading import save_model
         from edgekit.runtimes.calibration import channel_ranges
 
@@ -117,20 +121,30 @@ class QuantizeDynamic(Step):
         batches = work.context.calibration()
         smooths = self.smoothing != "none"
         largest = channel_ranges(work.prepared, _product_inputs(work.source), batches) if smooths else {}
-        tried: dict[float | None, dict[str, float | None]] = {}
+        tried: dict[_Smoothing, dict[str, float | None]] = {}
+
+        def attempt(smoothing: _Smoothing) -> float:
+            save_model(self._quantized(work, largest, smoothing), candidate)
+            tried[smoothing] = work.noise(candidate)
+            work.context.progress.note(f"{smoothing}: {worst(tried[smoothing]):.1f} dB of signal to noise")
+            return worst(tried[smoothing])
+
+        kept, most = _Smoothing(None), -math.inf
         for alpha in self._alphas():
-            reduced = work.scheme["reduce_range"]
-            save_model(self._quantized(work.source, largest, alpha, reduced=reduced), candidate)
-            tried[alpha] = work.noise(candidate)
-            told = f"smoothed by alpha {alpha}" if alpha is not None else "not smoothed"
-            work.context.progress.note(f"{told}: {worst(tried[alpha]):.1f} dB of signal to noise")
-            best = max(tried, key=lambda each: worst(tried[each]))
-            if best == alpha:
+            found = attempt(_Smoothing(alpha))
+            if len(tried) == 1 or found > most:
+                kept, most = _Smoothing(alpha), found
                 candidate.replace(path)
+        if self.smoothing == "chosen":
+            for cheaper in (_Smoothing(None), _Smoothing(kept.alpha, everywhere=False)):
+                if kept.alpha is not None and attempt(cheaper) >= most - _WORTH_DB:
+                    kept = cheaper
+                    candidate.replace(path)
+                    break
         candidate.unlink(missing_ok=True)
         calibrated_by = {"calibration": "the largest of each channel", "calibration_samples": batches.samples}
-        notes = {"smoothing": best, "blocks": self.blocks, **(calibrated_by if largest else {})}
-        return Made(notes, tried[best])
+        notes = {"smoothing": kept.alpha, "smoothed_everywhere": kept.everywhere, "blocks": self.blocks}
+        return Made({**notes, **(calibrated_by if largest else {})}, tried[kept])
 
     def _by_compressor(self, work: "_Work", goal: "Calibrated", path: Path) -> Made:
         """By Intel Neural Compressor, whose tuner puts operators back to float until the metric holds."""
@@ -144,28 +158,39 @@ class QuantizeDynamic(Step):
         found = compressed(work.context, goal, work.prepared, path, scheme, (), self.trials, finish)
         return Made(found, work.noise(path), max(found["trials"]))
 
-    def _quantized(
-        self, source: "ModelProto", largest: Mapping[str, "Array"], alpha: float | None, *, reduced: bool
-    ) -> "ModelProto":
+    def _quantized(self, work: "_Work", largest: Mapping[str, "Array"], smoothing: "_Smoothing") -> "ModelProto":
         from edgekit.model.passes.dynamic_products import block_products, dynamic_products, integer_tables
         from edgekit.model.passes.rewriting import rewritten
         from edgekit.model.passes.smoothing import smooth
 
         def passed(model: Any) -> None:
-            if alpha is not None:
-                smooth(model, largest, alpha)
+            if smoothing.alpha is not None:
+                smooth(model, largest, smoothing.alpha, everywhere=smoothing.everywhere)
             if self.tables:
                 integer_tables(model)
             if self.blocks:
                 block_products(model)
-            dynamic_products(model, reduced=reduced)
+            dynamic_products(model, reduced=work.scheme["reduce_range"])
 
-        return rewritten(source, passed)
+        return rewritten(work.source, passed)
 
     def _alphas(self) -> tuple[float | None, ...]:
         if self.smoothing == "chosen":
             return _ALPHAS
         return (None,) if self.smoothing == "none" else (float(self.smoothing),)
+
+
+@dataclass(frozen=True)
+class _Smoothing:
+    alpha: float | None
+    """None does not smooth."""
+    everywhere: bool = True
+    """Or with a pass over activations before products that narrow alone."""
+
+    def __str__(self) -> str:
+        if self.alpha is None:
+            return "not smoothed"
+        return f"smoothed by alpha {self.alpha}{'' if self.everywhere else ' before narrowing products'}"
 
 
 @dataclass(frozen=True)

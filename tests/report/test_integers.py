@@ -17,6 +17,23 @@ def test_the_scheme_and_why() -> None:
     assert scheme_lines(kept)[1] == "2 operators kept in float, such as a: Add: a mask"
 
 
+@pytest.mark.parametrize(
+    ("alpha", "everywhere", "told"),
+    [
+        (None, True, "activations not smoothed"),
+        (0.5, True, "activations smoothed by alpha 0.5"),
+        (
+            0.65,
+            False,
+            "activations smoothed by alpha 0.65 before products that give fewer numbers than they take: the rest saves "
+            "nearly nothing",
+        ),
+    ],
+)
+def test_what_was_smoothed(alpha: float | None, everywhere: bool, told: str) -> None:
+    assert scheme_lines({**SCHEME, "smoothing": alpha, "smoothed_everywhere": everywhere})[1:] == [told]
+
+
 def test_the_operators_of_the_fused_graph() -> None:
     assert operator_lines(COUNTS) == ["1 operator on integers, 0 on floats"]
     more = {**COUNTS, "float_operators": {"Mul": 2, "Exp": 1}, "islands": {"Exp, Mul": 1}}

@@ -1,9 +1,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from edgekit.errors import StepError
 from edgekit.model.counting import inspected
@@ -32,6 +33,58 @@ def test_smoothing_is_chosen_where_it_saves_what_one_range_loses(
     assert given.path.read_bytes() == chosen.path.read_bytes()
     assert {Trait.INTEGER, Trait.PORTABLE} <= observed_facts(load_model(chosen.path))
     assert chosen.notes["calibration_samples"] == 32
+
+
+def feed_forward(path: Path, first: int, second: int) -> Path:
+    """Two products over signs, 64 to 96 to 4, of the tiny project's images, with a ReLU between; the channel `first` of
+    what goes into the one grows sixtyfold, and the channel `second` of what goes into the other."""
+    random = np.random.default_rng(4)
+    arrays = {"flat": np.array([-1, 64])}
+    for name, gain, shape, grown in (("a", "g", (64, 96), first), ("b", "h", (96, 4), second)):
+        gains = np.ones(shape[0], np.float32)
+        if grown >= 0:
+            gains[grown] = 60
+        arrays |= {gain: gains, name: (random.choice([-1, 1], shape) / gains[:, None]).astype(np.float32)}
+    nodes = [
+        helper.make_node("Reshape", ["image", "flat"], ["x"]),
+        helper.make_node("Mul", ["x", "g"], ["xg"]),
+        helper.make_node("MatMul", ["xg", "a"], ["y"]),
+        helper.make_node("Relu", ["y"], ["r"]),
+        helper.make_node("Mul", ["r", "h"], ["rh"]),
+        helper.make_node("MatMul", ["rh", "b"], ["logits"]),
+    ]
+    ports = (("image", ["batch", 1, 8, 8]), ("logits", ["batch", 4]))
+    given, made = (helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in ports)
+    graph = helper.make_graph(
+        nodes, "g", [given], [made], [numpy_helper.from_array(each, name) for name, each in arrays.items()]
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "passes", "everywhere"),
+    [(-1, -1, 0, True), (-1, 5, 1, False), (7, -1, 2, True), (7, 5, 2, True)],
+    ids=["nothing", "what narrows", "what widens", "both"],
+)
+def test_no_pass_over_activations_that_saves_nearly_nothing(
+    run_step: Callable[..., Outcome],
+    tiny: Project,
+    tmp_path: Path,
+    first: int,
+    second: int,
+    passes: int,
+    everywhere: bool,
+) -> None:
+    path = feed_forward(tmp_path / "m.onnx", first, second)
+    done = run_step(QuantizeDynamic(), tiny, path)
+    smoothed = [node for node in load_model(done.path).graph.node if node.output[0].endswith("_smooth")]
+    assert len(smoothed) == passes
+    assert (done.notes["smoothing"] is not None) == (passes > 0)
+    assert done.notes["smoothed_everywhere"] is everywhere
+    if passes:
+        whole = run_step(QuantizeDynamic(smoothing=done.notes["smoothing"]), tiny, path)
+        assert noise(done) >= noise(whole) - 1
 
 
 @pytest.mark.parametrize("target", ["rpi4", "x86-vnni", "x86-avx2"])

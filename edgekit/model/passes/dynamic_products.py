@@ -5,7 +5,7 @@ import onnx_ir as ir
 
 from edgekit.arrays import Array
 from edgekit.model.passes.rewriting import array_of, constant, insert_before, replace
-from edgekit.model.passes.weight_products import products_by_input
+from edgekit.model.passes.weight_products import narrows, products_by_input
 
 _FULL, _REDUCED = 127, 64
 _TINY = np.finfo(np.float32).tiny
@@ -24,15 +24,15 @@ def dynamic_products(model: ir.Model, *, reduced: bool) -> None:
 
 
 def block_products(model: ir.Model) -> None:
-    """Each matrix product over a constant that gives fewer numbers than it takes, as the second of a feed-forward block
-    does, over 8-bit weights with a scale for each block of a column. ONNX Runtime fuses that (from opset 21 on) to a
-    kernel that rounds activations, too, by the range of each block of a row: finer than one range for all of them."""
+    """Each matrix product that narrows, over 8-bit weights with a scale for each block of a column. ONNX Runtime fuses
+    that (from opset 21 on) to a kernel that rounds activations, too, by the range of each block of a row: finer than
+    one range for all of them."""
     for _, nodes in products_by_input(model):
         for node in nodes:
             weight = array_of(node.inputs[1])
             assert weight is not None
             size = next((each for each in _BLOCKS if len(weight) % each == 0), 0)
-            if size and weight.shape[0] > weight.shape[1]:
+            if size and narrows(node):
                 _put_in_blocks(model, node, weight, size)
 
 

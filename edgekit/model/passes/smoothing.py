@@ -7,26 +7,34 @@ import onnx_ir as ir
 
 from edgekit.arrays import Array
 from edgekit.model.passes.rewriting import array_of, constant, insert_before
-from edgekit.model.passes.weight_products import products_by_input
+from edgekit.model.passes.weight_products import narrows, products_by_input
 
 _LEAST = 1e-5
 """Of a channel's largest value: one that is never used must not be divided by."""
 
 
-def smooth(model: ir.Model, largest: Mapping[str, Array], alpha: float) -> None:
+def smooth(model: ir.Model, largest: Mapping[str, Array], alpha: float, *, everywhere: bool = True) -> None:
     """Divide the channels of what enters matrix products by s, and multiply the weights' rows by it: s = max|x|^alpha /
     max|w|^(1 - alpha) by channel (SmoothQuant, arXiv 2211.10438, equation 4), over its geometric mean, so that the
     whole neither grows nor shrinks. Products with the same input share one s.
 
     `largest` has for each input's name its largest absolute values, shape (channels,). Where a LayerNormalization makes
-    the input for these products alone, its own factors take the division in.
+    the input for these products alone, its own factors take the division in; elsewhere it is a pass over what enters,
+    which is left out, unless `everywhere`, before products that do not narrow.
     """
     for given, nodes in products_by_input(model):
         if given.name is not None and given.name in largest:
-            _smooth(model, given, nodes, largest[given.name], alpha)
+            norm = given.producer()
+            if norm is not None and norm.op_type == "LayerNormalization" and _feeds_only(given, nodes):
+                inverse = _smoothed(nodes, largest[given.name], alpha)
+                _divide_in(norm, given, inverse)
+            elif everywhere or any(map(narrows, nodes)):
+                inverse = _smoothed(nodes, largest[given.name], alpha)
+                _divide_before(model, given, nodes, inverse)
 
 
-def _smooth(model: ir.Model, given: ir.Value, nodes: list[ir.Node], largest: Array, alpha: float) -> None:
+def _smoothed(nodes: list[ir.Node], largest: Array, alpha: float) -> Array:
+    """What divides the channels, once the weights are multiplied."""
     stored = [array_of(node.inputs[1]) for node in nodes]
     weights = [each for each in stored if each is not None]
     rows = np.max([np.abs(each).max(axis=1) for each in weights], axis=0)
@@ -36,14 +44,17 @@ def _smooth(model: ir.Model, given: ir.Value, nodes: list[ir.Node], largest: Arr
         smoothed = (weight * scale[:, None]).astype(weight.dtype)
         assert node.inputs[1] is not None
         node.replace_input_with(1, constant(node, f"{node.inputs[1].name}_smooth", smoothed))
-    inverse = (1 / scale).astype(weights[0].dtype)
-    norm = given.producer()
-    if norm is not None and norm.op_type == "LayerNormalization" and _feeds_only(given, nodes):
-        for index in range(1, len(norm.inputs)):
-            factor = array_of(norm.inputs[index])
-            assert factor is not None
-            norm.replace_input_with(index, constant(norm, f"{given.name}_smooth_{index}", factor * inverse))
-        return
+    return (1 / scale).astype(weights[0].dtype)  # type: ignore[no-any-return]
+
+
+def _divide_in(norm: ir.Node, given: ir.Value, inverse: Array) -> None:
+    for index in range(1, len(norm.inputs)):
+        factor = array_of(norm.inputs[index])
+        assert factor is not None
+        norm.replace_input_with(index, constant(norm, f"{given.name}_smooth_{index}", factor * inverse))
+
+
+def _divide_before(model: ir.Model, given: ir.Value, nodes: list[ir.Node], inverse: Array) -> None:
     divided = ir.node("Mul", [given, constant(nodes[0], f"{given.name}_smoothing", inverse)])
     divided.outputs[0].name = f"{given.name}_smooth"
     divided.outputs[0].type, divided.outputs[0].shape = given.type, given.shape

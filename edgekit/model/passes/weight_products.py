@@ -14,3 +14,10 @@ def products_by_input(model: ir.Model) -> list[tuple[ir.Value, list[ir.Node]]]:
         if given is not None and array_of(given) is None:
             found.setdefault((id(node.graph), id(given)), (given, []))[1].append(node)
     return list(found.values())
+
+
+def narrows(node: ir.Node) -> bool:
+    """Whether a product over a constant gives fewer numbers than it takes, as a feed-forward block's second does."""
+    weight = array_of(node.inputs[1])
+    assert weight is not None
+    return bool(weight.shape[0] > weight.shape[1])

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -68,6 +69,32 @@ def test_channels_are_evened_out_and_outputs_stay(
         onnx.save(each, path)
         given.append(host_outputs(path, x, optimize=False))
     assert relative_difference(*given) < 1e-5
+
+
+WIDE = {"q": np.ones((8, 8)), "k": np.ones((8, 9))}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "arrays", "count"),
+    [
+        ([RELU, Q], {}, 1),
+        ([RELU, Q], WIDE, 0),
+        ([RELU, Q, K], {"q": WIDE["q"]}, 1),
+        ([NORM, Q, K], WIDE, 0),
+    ],
+    ids=["narrow", "as wide", "one of two is narrow", "a norm takes it in"],
+)
+def test_what_costs_a_pass_is_left_out_where_it_is_not_wanted_everywhere(
+    nodes: list[NodeProto], arrays: dict[str, Any], count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, array in arrays.items():
+        monkeypatch.setitem(ARRAYS, name, array)
+    model = model_of(nodes, [node.output[0] for node in nodes[1:]])
+    largest = {"n": np.linspace(0.5, 40, 8).astype(np.float32)}
+    after = rewritten(model, lambda inside: smooth(inside, largest, 0.5, everywhere=False))
+    assert sum(node.op_type == "Mul" for node in after.graph.node) == count
+    smoothed = any(each.name.startswith("q_smooth") for each in after.graph.initializer)
+    assert smoothed is (count == 1 or nodes[0] is NORM)
 
 
 def test_the_scale_is_the_papers() -> None:

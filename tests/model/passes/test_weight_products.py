@@ -1,8 +1,9 @@
 import numpy as np
 import onnx_ir as ir
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.model.passes.weight_products import products_by_input
+from edgekit.model.passes.weight_products import narrows, products_by_input
 
 
 def test_products_over_weights_are_found_by_their_input_and_others_are_not() -> None:
@@ -20,3 +21,9 @@ def test_products_over_weights_are_found_by_their_input_and_others_are_not() -> 
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     found = products_by_input(ir.from_proto(model))
     assert [(given.name, len(products)) for given, products in found] == [("x", 2), ("scores", 1)]
+
+
+@pytest.mark.parametrize(("shape", "narrow"), [((8, 4), True), ((8, 8), False), ((4, 8), False)])
+def test_a_product_that_gives_fewer_numbers_than_it_takes_narrows(shape: tuple[int, int], narrow: bool) -> None:
+    weight = ir.Value(name="w", const_value=ir.tensor(np.ones(shape, np.float32)))
+    assert narrows(ir.node("MatMul", [ir.Value(name="x"), weight])) is narrow
