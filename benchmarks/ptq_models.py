@@ -13,6 +13,8 @@ from torch import Tensor, nn
 CALIBRATED, JUDGED = 128, 128
 SIDE, PATCH = 224, 56
 LENGTH = 128
+_PROGRAM = "float.pt2"
+"""An example's module, for environments that have torch and neither edgekit nor the example."""
 TRAINED = "antiberty==0.1.3"
 """A BERT of 8 layers, hidden 512, over amino acids, with its trained weights in the wheel (MIT)."""
 CHAIN = (
@@ -179,12 +181,12 @@ def sequences(vocabulary: Path) -> dict[str, Any]:
 
 
 def module_of(folder: Path) -> nn.Module:
-    """The module that a folder's float file was exported from. Raises RuntimeError for one that is only a file."""
+    """The module that a folder's float file was exported from."""
     torch.manual_seed(0)
     if folder.name == "encoder":
         return encoder(folder)
-    if folder.name not in ("resnet_18", "mobilenet_v2"):
-        raise RuntimeError("takes modules, and this is a file")
+    if (program := folder / _PROGRAM).exists():
+        return torch.export.load(program).module()
     return resnet_18() if folder.name == "resnet_18" else mobilenet_v2()
 
 
@@ -236,6 +238,7 @@ def _example(folder: Path) -> dict[str, dict[str, Any]]:
     from edgekit.building import build
     from edgekit.data.split import Split
     from edgekit.progress import Silent
+    from edgekit.training.modules import saved_module
     from edgekit.traits import Data
 
     project = project_in(folder / "project", folder.name)
@@ -243,7 +246,12 @@ def _example(folder: Path) -> dict[str, dict[str, Any]]:
     floating = project.changed(steps=steps, budgets=project.budgets.changed(max_bytes=None))
     (built,) = build(floating, [here()], Silent()).targets
     (folder / "float.onnx").write_bytes((built.bundle / "model.onnx").read_bytes())
-    return {
+    samples = {
         name: dict(zip(floating.model.inputs, Split(floating, split).alike()[0], strict=True))
         for name, split in (("calibration", Data.CALIBRATION), ("evaluation", Data.EVALUATION))
     }
+    exported = next(number for number, step in enumerate(built.steps) if step.name == "export")
+    module = saved_module(floating, built.steps[exported - 1].artifact)
+    first = tuple(torch.from_numpy(each[:1]) for each in samples["calibration"].values())
+    torch.export.save(torch.export.export(module, first), folder / _PROGRAM)
+    return samples
