@@ -1,6 +1,5 @@
 """quantize-dynamic: matrix products as INT8 whose activations, smoothed before, get the range of each run."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,31 +116,23 @@ class QuantizeDynamic(Step):
         from edgekit.model.reading import save_model
         from edgekit.runtimes.calibration import channel_ranges
 
-        candidate = path.with_name("candidate.onnx")
         batches = work.context.calibration()
         smooths = self.smoothing != "none"
         largest = channel_ranges(work.prepared, _product_inputs(work.source), batches) if smooths else {}
         tried: dict[_Smoothing, dict[str, float | None]] = {}
 
-        def attempt(smoothing: _Smoothing) -> float:
-            save_model(self._quantized(work, largest, smoothing), candidate)
-            tried[smoothing] = work.noise(candidate)
-            work.context.progress.note(f"{smoothing}: {worst(tried[smoothing]):.1f} dB of signal to noise")
+        def signal(smoothing: _Smoothing) -> float:
+            if smoothing not in tried:
+                save_model(self._quantized(work, largest, smoothing), path)
+                tried[smoothing] = work.noise(path)
+                work.context.progress.note(f"{smoothing}: {worst(tried[smoothing]):.1f} dB of signal to noise")
             return worst(tried[smoothing])
 
-        kept, most = _Smoothing(None), -math.inf
-        for alpha in self._alphas():
-            found = attempt(_Smoothing(alpha))
-            if len(tried) == 1 or found > most:
-                kept, most = _Smoothing(alpha), found
-                candidate.replace(path)
+        kept = best = max(map(_Smoothing, self._alphas()), key=signal)
         if self.smoothing == "chosen":
-            for cheaper in (_Smoothing(None), _Smoothing(kept.alpha, everywhere=False)):
-                if kept.alpha is not None and attempt(cheaper) >= most - _WORTH_DB:
-                    kept = cheaper
-                    candidate.replace(path)
-                    break
-        candidate.unlink(missing_ok=True)
+            cheaper = (_Smoothing(None), _Smoothing(best.alpha, everywhere=False))
+            kept = next((each for each in cheaper if signal(each) >= signal(best) - _WORTH_DB), best)
+        save_model(self._quantized(work, largest, kept), path)
         calibrated_by = {"calibration": "the largest of each channel", "calibration_samples": batches.samples}
         notes = {"smoothing": kept.alpha, "smoothed_everywhere": kept.everywhere, "blocks": self.blocks}
         return Made({**notes, **(calibrated_by if largest else {})}, tried[kept])

@@ -23,14 +23,16 @@ def smooth(model: ir.Model, largest: Mapping[str, Array], alpha: float, *, every
     which is left out, unless `everywhere`, before products that do not narrow.
     """
     for given, nodes in products_by_input(model):
-        if given.name is not None and given.name in largest:
-            norm = given.producer()
-            if norm is not None and norm.op_type == "LayerNormalization" and _feeds_only(given, nodes):
-                inverse = _smoothed(nodes, largest[given.name], alpha)
-                _divide_in(norm, given, inverse)
-            elif everywhere or any(map(narrows, nodes)):
-                inverse = _smoothed(nodes, largest[given.name], alpha)
-                _divide_before(model, given, nodes, inverse)
+        if given.name is None or given.name not in largest:
+            continue
+        norm = _absorbing_norm(given, nodes)
+        if norm is None and not everywhere and not any(map(narrows, nodes)):
+            continue
+        inverse = _smoothed(nodes, largest[given.name], alpha)
+        if norm is not None:
+            _divide_in(norm, given, inverse)
+        else:
+            _divide_before(model, given, nodes, inverse)
 
 
 def _smoothed(nodes: list[ir.Node], largest: Array, alpha: float) -> Array:
@@ -63,9 +65,10 @@ def _divide_before(model: ir.Model, given: ir.Value, nodes: list[ir.Node], inver
         node.replace_input_with(0, divided.outputs[0])
 
 
-def _feeds_only(value: ir.Value, nodes: list[ir.Node]) -> bool:
-    """Whether a norm's output goes nowhere else, and its factors are constants."""
+def _absorbing_norm(value: ir.Value, nodes: list[ir.Node]) -> ir.Node | None:
+    """The LayerNormalization of constant factors that makes a value for these products alone."""
     norm = value.producer()
-    assert norm is not None
+    if norm is None or norm.op_type != "LayerNormalization" or value.is_graph_output():
+        return None
     stored = all(array_of(each) is not None for each in norm.inputs[1:])
-    return stored and not value.is_graph_output() and {use.node for use in value.uses()} == set(nodes)
+    return norm if stored and {use.node for use in value.uses()} == set(nodes) else None
