@@ -20,6 +20,7 @@ OPTIONS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "prune": {
         "ratio": st.sampled_from([0.3, 0.5, 0.75]),
         "units": st.sampled_from(["all", "channels", "heads"]),
+        "gradual": st.booleans(),
         "epochs": st.sampled_from([0, 5]),
         "batch_norm": st.sampled_from(["kept", "re-estimated"]),
     },
@@ -34,7 +35,7 @@ OPTIONS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "granularity": st.sampled_from(["tensor", "channel", "group"]),
         "epochs": st.sampled_from([0, 5]),
     },
-    "qat": {},
+    "qat": {"bits": st.sampled_from([4, 8])},
     "export": {},
     "simplify": {},
     "quantize": {"activation": st.sampled_from(["int8", "uint8", "target"])},

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta
 
@@ -13,6 +13,12 @@ from edgekit.steps.step import Context, Outcome
 from edgekit.steps.technique import Family, Technique, Units
 from edgekit.target import Target
 from edgekit.traits import Data, Role, Trait
+
+if TYPE_CHECKING:
+    from edgekit.training.cutting import Cut
+    from edgekit.training.trained import Training
+
+_CUTS = 4
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,9 @@ class Prune(FineTunedStep):
     the target's own stays."""
     units: Units = "all"
     """What to take: all that the model is made of, heads of attention and channels of other layers; or one alone."""
+    gradual: bool = False
+    """Take it in four cuts with a quarter of the epochs after each, the share growing as 1 - (1 - t)^3 (Zhu and Gupta,
+    arXiv 1710.01878, section 3); with fewer than four epochs in one."""
 
     contract = replace(
         FineTunedStep.contract,
@@ -39,42 +48,61 @@ class Prune(FineTunedStep):
             lossy=True,
             sparsity=self.ratio,
             structure="units" if self.units == "all" else self.units,
-            gradual=False,
+            gradual=self._cuts > 1,
             fine_tuned=self.epochs > 0,
             batch_norm=self.batch_norm,
             aggressive=self.ratio >= 0.5 and not self.epochs,
         )
 
+    @property
+    def _cuts(self) -> int:
+        return _CUTS if self.gradual and self.epochs >= _CUTS else 1
+
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.training.batches import tensor_example
-        from edgekit.training.cutting import cut_units
+        from edgekit.training.cutting import Share, cut_units
         from edgekit.training.modules import held_by, module_macs, parameter_count, saved_module
         from edgekit.training.trained import trained
 
-        module = saved_module(context.project, model)
+        whole = module = saved_module(context.project, model)
         example = tensor_example(context.splits[Data.TRAIN])
-        multiple = context.target.channel_multiple
-        done = cut_units(module, example, self.ratio, multiple, self.units, context.progress)
-        if parameter_count(done.module) >= parameter_count(module):
-            raise StepError(*self._nothing(done.faults, multiple))
+        share = Share(self.ratio, context.target.channel_multiple)
+        done = cut_units(whole, example, share, self.units, context.progress)
+        if parameter_count(done.module) >= parameter_count(whole):
+            raise StepError(*self._nothing(done.faults, share.multiple))
         if done.faults:
             name, why = next(iter(done.faults.items()))
             context.progress.note(f"{len(done.faults)} layers are kept whole, such as '{name}': it {why}")
-        before = {"parameters_before": parameter_count(module), "macs_before": module_macs(module, example)}
-        after = {"parameters": parameter_count(done.module), "macs": module_macs(done.module, example)}
-        outcome = trained(done.module, held_by(model), self.training, context, f"fine-tuning the pruned {context.role}")
+        last = done
+        for cut, training in enumerate(self._trainings(), 1):
+            share.done = 1 - (1 - cut / self._cuts) ** 3
+            if self._cuts > 1:
+                last = cut_units(module, example, share, self.units, context.progress)
+            checkpoints = context.checkpoints / f"cut_{cut}"
+            checkpoints.mkdir(exist_ok=True)
+            what = f"fine-tuning the pruned {context.role}" + (f", cut {cut} of {self._cuts}" if self._cuts > 1 else "")
+            within = replace(context, checkpoints=checkpoints)
+            module = last.module
+            outcome = trained(module, held_by(model), training, within, what)
         return Outcome(
             outcome.path,
             {
                 **outcome.notes,
-                **before,
-                **after,
-                "heads": {name: list(counts) for name, counts in done.heads.items()},
-                "outputs": done.outputs,
-                "attention_width": done.shared,
-                "kept_whole": done.faults,
+                "epochs": self.epochs,
+                "parameters_before": parameter_count(whole),
+                "macs_before": module_macs(whole, example),
+                "parameters": parameter_count(module),
+                "macs": module_macs(module, example),
+                **_told(done),
             },
         )
+
+    def _trainings(self) -> "list[Training]":
+        """What follows each cut: the last one has the epochs that are left over."""
+        each, rest = divmod(self.epochs, self._cuts)
+        epochs = [each] * (self._cuts - 1) + [each + rest]
+        schedule = self.training.schedule
+        return [replace(self.training, schedule=replace(schedule, epochs=one)) for one in epochs]
 
     def _nothing(self, faults: Mapping[str, str], multiple: int) -> tuple[str, str]:
         """What to say where nothing was taken."""
@@ -95,3 +123,13 @@ class Prune(FineTunedStep):
             f"prune found nothing to take at ratio {self.ratio} with channels in multiples of {multiple}",
             "raise the ratio, or leave the step out: the student is small already",
         )
+
+
+def _told(done: "Cut") -> dict[str, Any]:
+    """What a cut took and left."""
+    return {
+        "heads": {name: list(counts) for name, counts in done.heads.items()},
+        "outputs": done.outputs,
+        "attention_width": done.shared,
+        "kept_whole": done.faults,
+    }

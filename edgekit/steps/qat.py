@@ -1,8 +1,8 @@
-"""qat: train on with INT8 rounding in every forward pass, so that the step quantize costs little."""
+"""qat: train on with the target's integer rounding in every forward pass, so that the step quantize costs little."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -12,13 +12,24 @@ from edgekit.steps.technique import Family, Technique
 from edgekit.target import Target
 from edgekit.traits import Data, Format, Role, Trait, facts
 
+_STORED, _STORED_REDUCED = 127, 64
+"""The largest integer that quantize stores a weight as, in 8 bits and where the target's range is reduced to 7."""
+
 
 @dataclass(frozen=True)
 class Qat(Step):
     """Quantization-aware training (Jacob et al., arXiv 1712.05877, section 3): batch norms folded and frozen, weights
-    rounded for each output channel, the inputs of every layer rounded in the range that calibration saw. What it leaves
-    is a float module whose weights lie on the integer grid; the step quantize makes integers of them."""
+    on the very integers that the target's scheme stores, all that operators read rounded in its range; observers take
+    the ranges in the first half of the epochs, then they are frozen.
 
+    What it leaves, the float student that files are held against, is a float module whose weights lie on the grid and
+    whose activations are not rounded. The step quantize stores the same weights as integers, and finds the ranges anew:
+    `range_drift` is by how much of its width one may differ. The reference is the teacher, or without one the student
+    before this step.
+    """
+
+    bits: Literal[8, 4] = 8
+    """Of the weights. Those of 4 bits take 15 levels of the 8-bit grid, and are stored in 8: no byte is saved."""
     epochs: Annotated[int, Meta(ge=1)] = 20
     learning_rate: Annotated[float, Meta(gt=0)] = 0.001
     weight_decay: Annotated[float, Meta(ge=0)] = 0.0
@@ -29,36 +40,41 @@ class Qat(Step):
         preserves=facts(Format.TORCH, Trait.FLOAT, Trait.UNCUT),
         data=frozenset({Data.TRAIN, Data.CALIBRATION}),
         settings=frozenset({"seed", "loss"}),
+        target=frozenset({"quantization"}),
         packages=("torch",),
     )
 
     def technique(self, target: Target | None) -> Technique:
         return Technique(
             family=Family.QUANTIZATION,
-            bits=8,
-            granularity="channel",
+            bits=self.bits,
+            granularity=("channel" if target.quantization.per_channel else "tensor") if target else None,
             simulated=True,
             prepares=True,
             fine_tuned=True,
             aggressive=False,
+            unknown=frozenset() if target else frozenset({"granularity"}),
         )
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        from dataclasses import replace
-
         from edgekit.training.batches import tensor_example
         from edgekit.training.batchnorms import fold
-        from edgekit.training.fakequant import rounding_inputs
+        from edgekit.training.fakequant import Rounding
         from edgekit.training.held import Grid
         from edgekit.training.loop import Schedule
         from edgekit.training.modules import held_by, saved_module
         from edgekit.training.trained import Training, trained
 
-        project = context.project
+        project, scheme = context.project, context.target.quantization
         module = saved_module(project, model)
         calibration = context.splits[Data.CALIBRATION]
         fold(module, tensor_example(calibration))
-        held = replace(held_by(model), grid=Grid(8, "channel"))
+        stored = _STORED_REDUCED if scheme.reduce_range else _STORED
+        grid = Grid(self.bits, "channel" if scheme.per_channel else "tensor", stored=stored)
+        held = replace(held_by(model), grid=grid)
+        samples = project.data.calibration_samples
+        rounding = Rounding(module, held, calibration, samples, symmetric=scheme.symmetric_activation)
         training = Training(Schedule(self.epochs, self.learning_rate, self.weight_decay), "kept")
-        with rounding_inputs(module, calibration, project.data.calibration_samples):
-            return trained(module, held, training, context, f"training the {context.role} under INT8 rounding")
+        what = f"training the {context.role} under INT8 rounding"
+        outcome = trained(module, held, training, context, what, constraint=rounding)
+        return Outcome(outcome.path, {**outcome.notes, "weight_bits": self.bits, "range_drift": rounding.drift(module)})

@@ -40,24 +40,48 @@ class Cut:
     """What else keeps all its channels or heads, and why."""
 
 
-def cut_units(module: nn.Module, example: Batch, ratio: float, multiple: int, units: Units, progress: Progress) -> Cut:
-    """A copy of the module without the share `ratio` of its attention's heads, as `without_heads` takes them, and of
-    the channels of its other layers; or without one of both, as `units` has it."""
+class Share:
+    """How many of each layer's channels, and of each attention's heads, are to stay when a part of the cut is done."""
+
+    def __init__(self, ratio: float, multiple: int) -> None:
+        self.ratio = ratio
+        self.multiple = multiple
+        self.done = 1.0
+        """Of what is to go, the part that goes by now: whole multiples are kept when all of it does."""
+        self._first: dict[str, int] = {}
+
+    def kept(self, name: str, count: int, groups: int = 1) -> int:
+        """Of the `count` channels that a layer has now, from each of its groups as many; at least what stays in the
+        end."""
+        whole = self._first.setdefault(name, count)
+        step = groups if groups < count else 1
+        last = kept_channels(whole, self.ratio, lcm(self.multiple, step))
+        now = last if self.done == 1 else kept_channels(whole, self.ratio * self.done, step)
+        return min(max(now, last), count)
+
+    def kept_heads(self, name: str, count: int) -> int:
+        """Of the `count` heads, or sets of heads, that an attention has now."""
+        whole = self._first.setdefault(f"{name} heads", count)
+        return min(kept_channels(whole, self.ratio * self.done, 1), count)
+
+
+def cut_units(module: nn.Module, example: Batch, share: Share, units: Units, progress: Progress) -> Cut:
+    """A copy of the module without the heads of its attention that `share` says, as `without_heads` takes them, and
+    without such channels of its other layers; or without one of both, as `units` has it."""
     beheaded = without_heads(
-        module, example, lambda heads: kept_channels(heads, ratio if units != "channels" else 0, 1)
+        module, example, lambda name, heads: heads if units == "channels" else share.kept_heads(name, heads)
     )
     if units == "heads":
         return Cut(beheaded.module, (), (), beheaded.heads, beheaded.faults)
-    cut = _without_channels(beheaded.module, example, ratio, multiple, beheaded.layers, progress)
+    cut = _without_channels(beheaded.module, example, share, beheaded.layers, progress)
     return replace(cut, heads=beheaded.heads, faults={**beheaded.faults, **cut.faults})
 
 
 def _without_channels(
-    module: nn.Module, example: Batch, ratio: float, multiple: int, attending: Collection[str], progress: Progress
+    module: nn.Module, example: Batch, share: Share, attending: Collection[str], progress: Progress
 ) -> Cut:
     """A copy of the module without the channels of least group magnitude along its dependency graph (Fang et al.,
-    DepGraph, arXiv 2301.12900): of each layer the share `ratio`, so that a multiple of `multiple` stays, of grouped
-    convolutions as many from each group.
+    DepGraph, arXiv 2301.12900), as many of each layer as `share` says.
 
     A layer keeps all its channels where they are the module's outputs or the width that attention shares, or where the
     outputs would change their shapes or could not be computed: the others are cut all the same. What was frozen stays
@@ -68,7 +92,7 @@ def _without_channels(
     inside = tuple(f"{name}." for name in attending)
     others = [name for name in names if name not in {*last, *attending} and not name.startswith(inside)]
     shared = _sharing(module, example, others, attending) if attending else set()
-    trial = _Trial(module, example, ratio, multiple)
+    trial = _Trial(module, example, share)
     fitting, faults = _fitting(trial, [name for name in others if name not in shared], (), progress)
     done = trial.cut(fitting)
     assert isinstance(done, nn.Module), "the same cut was tried before"
@@ -114,11 +138,10 @@ def _fitting(
 class _Trial:
     """Cuts tried on copies of a module."""
 
-    def __init__(self, module: nn.Module, example: Batch, ratio: float, multiple: int) -> None:
+    def __init__(self, module: nn.Module, example: Batch, share: Share) -> None:
         self.module = module
         self.example = example
-        self.ratio = ratio
-        self.multiple = multiple
+        self.share = share
         self._latest: tuple[set[str], nn.Module | str] = set(), module
 
     def cut(self, names: Collection[str]) -> nn.Module | str:
@@ -141,7 +164,7 @@ class _Trial:
                 importance=torch_pruning.importance.GroupMagnitudeImportance(p=2),
                 global_pruning=False,
                 pruning_ratio=0.0,
-                pruning_ratio_dict=_ratios(copy, self.ratio, self.multiple),
+                pruning_ratio_dict=_ratios(copy, self.share),
                 ignored_layers=others,
             )
             removed = _pruned(pruner)
@@ -221,16 +244,15 @@ def kept_channels(channels: int, ratio: float, multiple: int) -> int:
     return min(wanted, channels)
 
 
-def _ratios(module: nn.Module, ratio: float, multiple: int) -> dict[nn.Module, float]:
+def _ratios(module: nn.Module, share: Share) -> dict[nn.Module, float]:
     """Each layer's own ratio: the pruner would round what stays down to a multiple: half of a layer for 1 %."""
     ratios: dict[nn.Module, float] = {}
-    for layer in module.modules():
+    for name, layer in module.named_modules():
         channels = getattr(layer, "out_channels", None) or getattr(layer, "out_features", None)
         if isinstance(channels, int):
             groups = getattr(layer, "groups", 1)
-            step = lcm(multiple, groups) if groups < channels else multiple
             # The pruner keeps int(channels * (1 - ratio)): a hair more than the whole number survives the rounding.
-            ratios[layer] = max(1 - (kept_channels(channels, ratio, step) + 0.01 * groups) / channels, 0.0)
+            ratios[layer] = max(1 - (share.kept(name, channels, groups) + 0.01 * groups) / channels, 0.0)
     return ratios
 
 

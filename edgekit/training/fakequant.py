@@ -1,67 +1,171 @@
-"""Rounded activations in a float module: what INT8 does to the inputs of every layer."""
+"""Rounded activations in a float module: what integers do to all that its operators read."""
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.overrides import TorchFunctionMode
 
 from edgekit.data.split import Split
 from edgekit.training.batches import tensor_batches
-from edgekit.training.modules import outputs_of
+from edgekit.training.held import Constraint, Held
+from edgekit.training.modules import device_of_training, outputs_of
 
 _LEVELS = 255
+_WEIGHTED = {
+    "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "linear",
+}  # fmt: skip
+"""They read weights beside activations: the grid rounds those."""
+_COMPUTING = _WEIGHTED | {
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "add", "add_", "avg_pool1d", "avg_pool2d",
+    "avg_pool3d", "bmm", "cat", "concat", "elu", "gelu", "hardsigmoid", "hardswish", "interpolate", "leaky_relu",
+    "matmul", "mean", "mul", "mul_", "prelu", "sigmoid", "silu", "sub", "sub_", "tanh",
+}  # fmt: skip
+"""What integer kernels compute: a ReLU, a pool of maxima and moves give the values that they get."""
+
+Ranges = dict[str, tuple[float, float]]
+_Read = Callable[[str, Tensor], Tensor]
+
+
+class Rounding(Constraint):
+    """Keeps the weights on their grid, and rounds what every operator that computes reads to 8 bits within a range.
+
+    Observers take the ranges anew before each epoch of the first half of the training, the least and the largest value
+    over `samples` of calibration, zero included; then they are frozen. Batch norms are frozen from the start.
+    """
+
+    def __init__(self, module: nn.Module, held: Held, calibration: Split, samples: int, *, symmetric: bool) -> None:
+        super().__init__(module, held)
+        self.calibration = calibration
+        self.samples = samples
+        self.symmetric = symmetric
+        self.ranges: Ranges = {}
+        self.norms = [each for each in module.modules() if isinstance(each, _BatchNorm)]
+        self.trainable = [each.weight for each in self.norms if each.weight is not None and each.weight.requires_grad]
+        for each in self.trainable:
+            each.requires_grad_(False)
+
+    def epoch_started(self, module: nn.Module, epoch: int, epochs: int) -> None:
+        if 2 * epoch < epochs:
+            self.ranges = self.observed(module)
+            module.train()
+        for each in self.norms:
+            each.eval()
+
+    @contextmanager
+    def applied(self, module: nn.Module) -> Iterator[None]:
+        with super().applied(module), _reading(module, self._rounded):
+            yield
+
+    def settle(self, module: nn.Module) -> None:
+        super().settle(module)
+        for each in self.trainable:
+            each.requires_grad_(True)
+
+    def state(self) -> dict[str, Any]:
+        return {"ranges": self.ranges}
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        self.ranges = dict(state["ranges"])
+
+    def observed(self, module: nn.Module) -> Ranges:
+        """The range of all that is read, by where; the module is left in evaluation mode."""
+        ranges: Ranges = {}
+
+        def seen(where: str, read: Tensor) -> Tensor:
+            low, high = ranges.get(where, (0.0, 0.0))
+            ranges[where] = (min(low, read.min().item()), max(high, read.max().item()))
+            return read
+
+        device = device_of_training()
+        module.to(device).eval()
+        with torch.no_grad(), super().applied(module), _reading(module, seen):
+            for batch in tensor_batches(self.calibration, limit=self.samples):
+                outputs_of(module, batch.on(device))
+        return {where: ends for where, ends in ranges.items() if all(map(_is_finite, ends))}
+
+    def drift(self, module: nn.Module) -> float:
+        """By how much of its width a range differs, at most, from the one in which the module was trained."""
+        now = self.observed(module)
+        module.cpu()
+        widths = {where: high - low for where, (low, high) in self.ranges.items() if high > low}
+        return max(
+            (
+                abs(end - trained) / width
+                for where, width in widths.items()
+                for end, trained in zip(now.get(where, (0.0, 0.0)), self.ranges[where], strict=True)
+            ),
+            default=0.0,
+        )
+
+    def _rounded(self, where: str, read: Tensor) -> Tensor:
+        if where not in self.ranges:
+            return read
+        low, high = self.ranges[where]
+        if self.symmetric:
+            low, high = -max(-low, high), max(-low, high)
+        scale = max(high - low, 1e-12) / _LEVELS
+        return torch.fake_quantize_per_tensor_affine(read, scale, round(-low / scale), 0, _LEVELS)
 
 
 @contextmanager
-def rounding_inputs(module: nn.Module, calibration: Split, samples: int) -> Iterator[None]:
-    """Within, the input of every convolution and linear layer is rounded to 8 bits in the range that it had over
-    `samples` of calibration; zero is always a level. In training mode, batch norms keep their statistics.
-    """
-    kinds = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
-    layers: list[nn.Module] = [each for each in module.modules() if isinstance(each, kinds)]
-    norms = [each for each in module.modules() if isinstance(each, nn.modules.batchnorm._BatchNorm)]
-    ranges = _ranges(module, layers, calibration, samples)
-    hooks = [layer.register_forward_pre_hook(_rounding(*ranges[layer])) for layer in layers if layer in ranges]
-    hooks += [norm.register_forward_pre_hook(lambda each, _: each.train(False) and None) for norm in norms]
-    factors = [(norm.weight, norm.weight.requires_grad) for norm in norms if norm.weight is not None]
-    for weight, _ in factors:
-        weight.requires_grad_(False)
+def _reading(module: nn.Module, read: _Read) -> Iterator[None]:
+    """Within, `read` stands between `module`'s operators that compute and each activation that they read."""
+    mode = _Reading(read)
+    hooks = []
+    for name, each in module.named_modules():
+        hooks.append(each.register_forward_pre_hook(lambda _, __, name=name: mode.entered(name)))
+        hooks.append(each.register_forward_hook(lambda _, __, ___: mode.left(), always_call=True))
     try:
-        yield
+        with mode:
+            yield
     finally:
         for hook in hooks:
             hook.remove()
-        for weight, needed in factors:
-            weight.requires_grad_(needed)
 
 
-def _ranges(
-    module: nn.Module, layers: list[nn.Module], calibration: Split, samples: int
-) -> dict[nn.Module, tuple[float, float]]:
-    """The least and the largest input of each layer, zero included."""
-    ranges: dict[nn.Module, tuple[float, float]] = {}
+class _Reading(TorchFunctionMode):
+    """Tells a reader where it is: the innermost module, the function, its how manieth call there, the operand."""
 
-    def seen(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        low, high = ranges.get(layer, (0.0, 0.0))
-        ranges[layer] = (min(low, inputs[0].min().item()), max(high, inputs[0].max().item()))
+    def __init__(self, read: _Read) -> None:
+        super().__init__()
+        self.read = read
+        self.inside: list[str] = []
+        self.calls: Counter[str] = Counter()
 
-    hooks = [layer.register_forward_pre_hook(seen) for layer in layers]
-    module.eval()
-    with torch.no_grad():
-        for batch in tensor_batches(calibration, limit=samples):
-            outputs_of(module, batch)
-    for hook in hooks:
-        hook.remove()
-    return ranges
+    def entered(self, name: str) -> None:
+        if not self.inside:
+            self.calls.clear()
+        self.inside.append(name)
+
+    def left(self) -> None:
+        self.inside.pop()
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = getattr(func, "__name__", "")
+        if self.inside and name in _COMPUTING:
+            call = f"{self.inside[-1]} {name}"
+            args = self._read(f"{call} {self.calls[call]}", name, args)
+            self.calls[call] += 1
+        return func(*args, **(kwargs or {}))
+
+    def _read(self, where: str, name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        if args and isinstance(args[0], list | tuple):
+            return (self._read(where, name, tuple(args[0])), *args[1:])
+        operands = args[:1] if name in _WEIGHTED else args
+        given = [self.read(f"{where} {i}", each) if _is_activation(each) else each for i, each in enumerate(operands)]
+        if name.endswith("_") and _is_activation(args[0]):
+            given[0] = args[0].copy_(given[0])  # what the caller holds is what changes
+        return (*given, *args[len(given) :])
 
 
-def _rounding(low: float, high: float) -> Callable[[nn.Module, tuple[Tensor, ...]], tuple[Tensor, ...]]:
-    scale = max(high - low, 1e-12) / _LEVELS
-    zero_point = round(-low / scale)
+def _is_activation(value: Any) -> bool:
+    return isinstance(value, Tensor) and not isinstance(value, nn.Parameter) and value.is_floating_point()
 
-    def rounded(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        first = torch.fake_quantize_per_tensor_affine(inputs[0], scale, zero_point, 0, _LEVELS)
-        return (first, *inputs[1:])
 
-    return rounded
+def _is_finite(value: float) -> bool:
+    return abs(value) < float("inf")

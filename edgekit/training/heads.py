@@ -58,9 +58,10 @@ class Beheaded:
     """All that attention is made of: no single channels can be taken from it."""
 
 
-def without_heads(module: nn.Module, example: Batch, kept: Callable[[int], int]) -> Beheaded:
+def without_heads(module: nn.Module, example: Batch, kept: Callable[[str, int], int]) -> Beheaded:
     """A copy of the module without the heads of least magnitude (the sum of squares of what makes their queries, keys
-    and values and takes what they give), of each attention `kept` of its number, those that share keys together.
+    and values and takes what they give), of each attention `kept` of its name and their number, those that share keys
+    together.
 
     That heads may go is Michel, Levy and Neubig's finding (arXiv 1905.10650). An attention is left whole where the
     module, cut, does not give what the whole one gives with those heads silent.
@@ -68,7 +69,7 @@ def without_heads(module: nn.Module, example: Batch, kept: Callable[[int], int])
     found = attentions(module, example)
     done, heads, faults = module, {}, {}
     for each in found:
-        count = each.groups - kept(each.groups)
+        count = each.groups - kept(each.name, each.groups)
         if count <= 0:
             continue
         cut = _cut(done, example, each, count)

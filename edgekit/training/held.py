@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,16 +23,22 @@ class Grid:
     group_size: int = 32
     """Weights that share a scale where the granularity is `group`: neighbours within an output channel."""
     symmetric: bool = True
+    stored: int | None = None
+    """The largest of the integers that a symmetric grid's levels will be stored as: each is moved to the nearest of
+    them, so that storing changes nothing. None: the levels lie evenly."""
 
     def rounded(self, weight: Tensor) -> Tensor:
         """The nearest levels (Jacob et al., arXiv 1712.05877, section 2.1; symmetric: with zero point 0)."""
         scale, lowest, highest = self.levels(weight)
-        return torch.where(scale > 0, (weight / scale).round().clamp(lowest, highest) * scale, weight)
+        level = (weight / scale).round().clamp(lowest, highest)
+        if self.stored is not None:
+            level = (level * self.stored / highest).round() * highest / self.stored
+        return torch.where(scale > 0, level * scale, weight)
 
     def levels(self, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Each weight's scale, and the integers that its lowest and highest level are; of the weight's shape."""
         if self.symmetric:
-            top = torch.full_like(weight, 2 ** (self.bits - 1) - 1)
+            top = torch.full_like(weight, min(2 ** (self.bits - 1) - 1, self.stored or 2**self.bits))
             return self._largest(weight.abs()) / top, -top, top
         below, above = self._largest(-weight).clamp(min=0), self._largest(weight).clamp(min=0)
         scale = (below + above) / (2**self.bits - 1)
@@ -91,6 +98,13 @@ class Constraint:
 
     def epoch_started(self, module: nn.Module, epoch: int, epochs: int) -> None:
         """Called before each epoch, counted from 0."""
+
+    def state(self) -> dict[str, Any]:
+        """What a training that goes on needs to know, beside the weights: plain values."""
+        return {}
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """The inverse of `state`."""
 
     @contextmanager
     def applied(self, module: nn.Module) -> Iterator[None]:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -17,7 +16,7 @@ from edgekit.files import write_bytes
 from edgekit.progress import Progress
 from edgekit.training.batches import Batch, tensor_batches
 from edgekit.training.batchnorms import has_batch_norms
-from edgekit.training.held import Constraint
+from edgekit.training.held import Constraint, Held
 from edgekit.training.modules import device_of_training, outputs_of, seed_everything
 from edgekit.training.tally import Loss, Tally
 
@@ -51,13 +50,13 @@ def fit(
     device = device_of_training()
     module.to(device).train()
     optimizer = torch.optim.AdamW(module.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay)
-    start, told = _resumed(module, optimizer, checkpoint, device)
+    constraint = constraint or Constraint(module, Held())
+    start, told = _resumed(module, optimizer, constraint, checkpoint, device)
     length = split.batches_an_epoch()
     for epoch in range(start, schedule.epochs):
         seed_everything(split.seed, epoch + 1)
         module.train()
-        if constraint is not None:
-            constraint.epoch_started(module, epoch, schedule.epochs)
+        constraint.epoch_started(module, epoch, schedule.epochs)
         tally = Tally()
         batches = tensor_batches(split, epoch)
         for position, batch in enumerate(_but_a_last_one(batches) if has_batch_norms(module) else batches):
@@ -66,12 +65,11 @@ def fit(
                 group["lr"] = schedule.learning_rate * _one_cycle(done)
             tally.add(*_stepped(module, batch.on(device), loss, optimizer, epoch, constraint), batch)
         told = tally.told()
-        _save(module, optimizer, checkpoint, epoch + 1, told)
+        _save(module, optimizer, constraint, checkpoint, epoch + 1, told)
         progress.advanced(
             what, epoch + 1, schedule.epochs, ", ".join(f"{key} {value:.4g}" for key, value in told.items())
         )
-    if constraint is not None:
-        constraint.settle(module)
+    constraint.settle(module)
     module.cpu().eval()
     return {"epochs": schedule.epochs, "device": device.type, **told}
 
@@ -91,9 +89,9 @@ def _stepped(
     loss: Loss,
     optimizer: torch.optim.Optimizer,
     epoch: int,
-    constraint: Constraint | None,
+    constraint: Constraint,
 ) -> tuple[float, Tensor]:
-    with constraint.applied(module) if constraint is not None else nullcontext():
+    with constraint.applied(module):
         outputs = outputs_of(module, batch)
         value = loss(outputs, batch)
         if not torch.isfinite(value):
@@ -113,19 +111,33 @@ def _one_cycle(done: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (done - _WARM_UP) / (1 - _WARM_UP)))
 
 
-def _save(module: nn.Module, optimizer: torch.optim.Optimizer, path: Path, epochs: int, told: dict[str, float]) -> None:
-    state = {"epochs": epochs, "module": module.state_dict(), "optimizer": optimizer.state_dict(), "told": told}
+def _save(
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    constraint: Constraint,
+    path: Path,
+    epochs: int,
+    told: dict[str, float],
+) -> None:
+    state = {
+        "epochs": epochs,
+        "module": module.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "constraint": constraint.state(),
+        "told": told,
+    }
     buffer = BytesIO()
     torch.save(state, buffer)
     write_bytes(path, buffer.getvalue())
 
 
 def _resumed(
-    module: nn.Module, optimizer: torch.optim.Optimizer, path: Path, device: torch.device
+    module: nn.Module, optimizer: torch.optim.Optimizer, constraint: Constraint, path: Path, device: torch.device
 ) -> tuple[int, dict[str, float]]:
     if not path.is_file():
         return 0, {}
     state = torch.load(path, map_location=device, weights_only=True)
     module.load_state_dict(state["module"])
     optimizer.load_state_dict(state["optimizer"])
+    constraint.resume(state["constraint"])
     return int(state["epochs"]), dict(state["told"])

@@ -46,3 +46,23 @@ def shuffled(x: Tensor) -> Tensor:
     with pytest.raises(StepError, match=r"prune can take nothing: '.*' has channels that do not fit") as raised:
         run_step(Prune(ratio=0.5, epochs=1), tiny)
     assert "small" not in raised.value.hint
+
+
+def test_a_gradual_cut_leaves_the_shapes_of_one_cut(run_step: Callable[..., Outcome], tiny: Project) -> None:
+    once, gradually = (run_step(Prune(ratio=0.5, epochs=6, gradual=each), tiny) for each in (False, True))
+    shapes = [
+        {name: tuple(each.shape) for name, each in saved_module(tiny, artifact(done.path)).state_dict().items()}
+        for done in (once, gradually)
+    ]
+    assert shapes[0] == shapes[1]
+    assert (once.notes["epochs"], gradually.notes["epochs"]) == (6, 6)
+    assert {name: once.notes[name] for name in ("parameters", "macs", "heads", "outputs")} == {
+        name: gradually.notes[name] for name in ("parameters", "macs", "heads", "outputs")
+    }
+    assert Prune(gradual=True, epochs=3).technique(None).gradual is False, "too few epochs for four cuts"
+
+
+def test_epochs_are_spread_over_the_cuts() -> None:
+    step = Prune(ratio=0.5, epochs=6, gradual=True)
+    assert [each.schedule.epochs for each in step._trainings()] == [1, 1, 1, 3]
+    assert [each.schedule.epochs for each in Prune(epochs=6)._trainings()] == [6]

@@ -10,7 +10,7 @@ from torch.nn import functional
 from edgekit.progress import Silent
 from edgekit.steps.technique import Units
 from edgekit.training.batches import Batch
-from edgekit.training.cutting import Cut, cut_units, kept_channels
+from edgekit.training.cutting import Cut, Share, cut_units, kept_channels
 from edgekit.training.modules import module_macs, parameter_count
 
 IMAGE = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -18,7 +18,7 @@ IMAGE = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
 def cut(module: nn.Module, x: Tensor = IMAGE, ratio: float = 0.5, multiple: int = 8, units: Units = "all") -> Cut:
     torch.manual_seed(0)
-    return cut_units(module.eval(), Batch((x,), None), ratio, multiple, units, Silent())
+    return cut_units(module.eval(), Batch((x,), None), Share(ratio, multiple), units, Silent())
 
 
 def block(inputs: int, outputs: int, groups: int = 1, stride: int = 1) -> nn.Sequential:
@@ -33,6 +33,23 @@ def test_what_stays_is_the_nearest_multiple(channels: int, ratio: float, multipl
     assert kept % multiple == 0 or kept == channels
     if channels >= multiple * 2 and channels % multiple == 0 and kept > multiple:
         assert abs(kept - channels * (1 - ratio)) <= multiple / 2
+
+
+@given(st.integers(1, 512), st.floats(0.01, 0.99), st.sampled_from([1, 4, 8]), st.sampled_from([1, 2, 4]), st.data())
+def test_a_gradual_cut_ends_where_one_cut_does(
+    channels: int, ratio: float, multiple: int, groups: int, data: st.DataObject
+) -> None:
+    channels *= groups
+    share, counts = Share(ratio, multiple), [channels]
+    for share.done in (0.3, 0.8, 1.0):
+        counts.append(share.kept("layer", counts[-1], groups))
+    assert counts == sorted(counts, reverse=True)
+    assert counts[-1] == Share(ratio, multiple).kept("layer", channels, groups)
+    assert groups == channels or all(each % groups == 0 for each in counts)
+    heads = data.draw(st.integers(1, 16))
+    for share.done in (0.3, 0.8, 1.0):
+        heads = share.kept_heads("layer", heads)
+    assert heads == kept_channels(share._first["layer heads"], ratio, 1)
 
 
 class Grouped(nn.Module):

@@ -84,7 +84,7 @@ class Fixed(Fused):
         return self.head(x + self.proj(mixed))
 
 
-def half(count: int) -> int:
+def half(_: str, count: int) -> int:
     return max(count // 2, 1)
 
 
