@@ -27,7 +27,7 @@ from edgekit.host import this_host
 from edgekit.planning.recipe import Recipe, recipe_from
 from edgekit.progress import Silent
 from edgekit.project.project import Project, load_project
-from edgekit.study.trials import Trial, difference, tried
+from edgekit.studies.trials import Trial, difference, tried
 from edgekit.target import find_target
 
 ROOT = Path(__file__).parent.parent
@@ -41,10 +41,9 @@ class Watch(Silent):
     def __init__(self) -> None:
         self.started = time.monotonic()
 
-    def advanced(self, what: str, done: int, total: int, detail: str = "") -> None:
-        if what == "trials":
-            passed = time.monotonic() - self.started
-            print(f"{passed:6.0f} s  {done}/{total} {detail}", file=sys.stderr, flush=True)
+    def note(self, text: str) -> None:
+        if ": trial " in text:
+            print(f"{time.monotonic() - self.started:6.0f} s  {text}", file=sys.stderr, flush=True)
 
 
 def main() -> None:

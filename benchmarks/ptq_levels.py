@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgekit.measuring.ratios import SESSIONS, Ratio, ratio_of
-from edgekit.study.intervals import paired_difference
+from edgekit.studies.intervals import paired_difference
 
 _FLOAT, _BLOCKS = "float", "edgekit, blocks"
 _PLACED = 0.97

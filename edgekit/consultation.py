@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from edgekit.errors import ProjectError
+from edgekit.errors import EvidenceError, ProjectError
 from edgekit.execution.surveys import known_surveys, surveyed
 from edgekit.planning.advice import Advice, advised
 from edgekit.planning.interactions import Severity
@@ -21,6 +21,8 @@ from edgekit.progress import Progress
 from edgekit.project.project import PROJECT_FILE, Project, project_at
 from edgekit.project.survey import Survey
 from edgekit.project.toml import Record
+from edgekit.studies.evidence import Measurements, load_study
+from edgekit.studies.results import Study
 from edgekit.target import Target, find_target
 from edgekit.traits import Role
 
@@ -40,6 +42,9 @@ class Consultation(Record, frozen=True):
     """For all targets; one that does not hang on the target stands once."""
     undecided: tuple[Undecided, ...]
     advice: Advice
+    evidence: str | None
+    """The file of the study that the recipe was judged by, where it speaks."""
+    study: Study | None
 
     @property
     def has_errors(self) -> bool:
@@ -53,19 +58,23 @@ def consulted(
     target_names: Sequence[str] = (),
     *,
     inspect: bool = False,
+    evidence: Path | None = None,
 ) -> Consultation:
     """Judge the recipe of the project in `folder`, or the one named, for the targets named or else the project's own.
 
     Where `folder` is None, the project is the one in this folder; without one there, nothing is known of the models.
-    What is known of them is what an earlier look kept; with `inspect` they are loaded and looked at now. Raises
-    ProjectError, RecipeError, TargetError and InteractionsError for wrong files and names.
+    What is known of them is what an earlier look kept; with `inspect` they are loaded and looked at now. `evidence` is
+    a study's file: what it measured stands in the place of the table. Raises ProjectError, RecipeError, TargetError,
+    InteractionsError and EvidenceError for wrong files and names.
     """
     project = _project(folder, inspect=inspect)
     recipe = _recipe(project, recipe_name)
     surveys = _surveys(project, recipe, progress, inspect=inspect)
     targets = _targets(project, target_names)
     interactions = interactions_of(project)
-    surroundings = [surroundings_of(project, each, surveys) for each in targets or (None,)]
+    study = _study(project, evidence)
+    measured = None if study is None else Measurements(study, str(evidence))
+    surroundings = [surroundings_of(project, each, surveys).changed(measured=measured) for each in targets or (None,)]
     judgements = [linted(recipe, each, interactions) for each in surroundings]
     gravest = min(range(len(judgements)), key=lambda index: _gravity(judgements[index]))
     undecided = {each.code: each for judgement in judgements for each in judgement.undecided}
@@ -83,6 +92,8 @@ def consulted(
             interactions,
             [each for index, each in enumerate(surroundings) if index != gravest],
         ),
+        None if evidence is None else str(evidence),
+        study,
     )
 
 
@@ -94,6 +105,17 @@ def _project(folder: Path | None, *, inspect: bool) -> Project | None:
             "change to a project's folder, or name it: -C DIR",
         )
     return project
+
+
+def _study(project: Project | None, evidence: Path | None) -> Study | None:
+    if evidence is None:
+        return None
+    if project is None:
+        raise EvidenceError(
+            f"{evidence} is of a project's own model, and there is no {PROJECT_FILE} here",
+            "change to the project's folder, or name it: -C DIR",
+        )
+    return load_study(evidence, project)
 
 
 def _recipe(project: Project | None, name: str | None) -> Recipe:

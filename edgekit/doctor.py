@@ -35,6 +35,7 @@ _PACKAGES = (
     ("torch", "training, distilling, exporting", "pip install 'edgekit[training]', torch's CPU build first (README)"),
     ("torch-pruning", "the step prune", "pip install 'edgekit[training]'"),
     ("safetensors", "weights without pickles", "pip install 'edgekit[training]'"),
+    ("matplotlib", "the plot of a study", "pip install 'edgekit[plot]'"),
     ("neural-compressor", "Intel Neural Compressor's quantizer", "pip install 'edgekit[inc]'"),
     ("tflite-runtime", "running .tflite files", "pip install 'edgekit[tflite]' (Python 3.11, Linux)"),
 )

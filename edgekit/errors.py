@@ -8,6 +8,7 @@
     |   |-- PlanError              steps that cannot follow one another, or should not
     |   |-- InteractionsError      the interaction table, or a question that it cannot answer
     |   |-- EvidenceError          a study's results: damaged, or of another model
+    |   |-- StudyError             a study that compares nothing, or had no time for one seed
     |   |-- EntryPointError        a function of the user's: missing, raising, wrong type
     |   |-- DataError              a dataset: empty, NaN, labels out of range, wrong shape
     |   `-- ModelError             a model or weights file that cannot be used
@@ -62,6 +63,10 @@ class InteractionsError(InputError):
 
 
 class EvidenceError(InputError):
+    pass
+
+
+class StudyError(InputError):
     pass
 
 

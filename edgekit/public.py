@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Any, Literal
 from edgekit.building import Build, chosen_targets
 from edgekit.building import build as project_build
 from edgekit.conversion import Conversion, converted
+from edgekit.files import write_bytes
 from edgekit.measuring.measure import Bench, benched
+from edgekit.planning.recipe import find_recipe, recipe_for, recipe_of
 from edgekit.progress import Progress, Silent
 from edgekit.project.from_file import file_project
 from edgekit.project.project import Project, load_project
 from edgekit.steps import load_all
 from edgekit.steps.step import Step, step_from
+from edgekit.studies.arms import arms_of
+from edgekit.studies.results import Study
+from edgekit.studies.studying import studied
 from edgekit.target import find_target
 
 if TYPE_CHECKING:
@@ -119,6 +124,51 @@ def bench(
     """What `edgekit bench` measures: on this machine, or for a target where its instruction set is. `shapes` tells the
     lengths of dynamic axes by name, or whole inputs. Raises EdgekitError."""
     return benched(Path(model), find_target(target) if target else None, threads, seconds, shapes or {})
+
+
+def study(
+    folder: str | Path = ".",
+    *,
+    pairs: str | Sequence[str] = (),
+    recipe: str | None = None,
+    orders: bool = False,
+    ablate: bool = False,
+    seeds: int = 3,
+    budget_min: float | None = None,
+    target: str | None = None,
+    output: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Study:
+    """What `edgekit study` measures on the project in `folder`, with the seeds from 0 on: `pairs` such as
+    "quantize-weights bits=4, sparsify" in both orders, all `orders` of the recipe's techniques, what each adds to it
+    (`ablate`); without any of these the recipe alone, stage by stage.
+
+    `recipe` is a shipped one's name or a TOML file, else the project's own. After `budget_min` minutes it ends with the
+    seeds that are through. The results go to `output`, the plot beside it as .png and .svg where matplotlib is
+    installed. Raises EdgekitError.
+    """
+    project, told = load_project(Path(folder)), progress or Silent()
+    chosen = recipe_of(project) if recipe is None else recipe_for(project, find_recipe(recipe, Path()))
+    arms = arms_of(project, chosen, [pairs] if isinstance(pairs, str) else pairs, orders=orders, ablate=ablate)
+    device = chosen_targets(project, [target] if target else ())[0]
+    budget = None if budget_min is None else 60 * budget_min
+    found = studied(project, arms, range(seeds), device, told, budget)
+    if output is not None:
+        _write_study(found, Path(output), told)
+    return found
+
+
+def _write_study(found: Study, path: Path, progress: Progress) -> None:
+    from edgekit.report.studies import study_json
+
+    write_bytes(path, study_json(found).encode())
+    try:
+        from edgekit.report.plots import study_plot
+
+        for form in ("png", "svg"):
+            write_bytes(path.with_suffix(f".{form}"), study_plot(found, form))
+    except ImportError:
+        progress.note("no plot: matplotlib is not installed (pip install 'edgekit[plot]')")
 
 
 @contextmanager

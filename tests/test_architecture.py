@@ -26,7 +26,7 @@ HEAVY = {
 # From the ground up: a module may import from its own row and from those above it in this list, at module level or not.
 FLOORS = (
     {"errors", "traits", "arrays", "progress"},
-    {"files", "host", "project.toml", "steps.technique", "study.intervals"},
+    {"files", "host", "project.toml", "steps.technique", "studies.intervals"},
     {"target", "artifact", "model", "measuring.worker", "measuring.ratios"},
     {"measurement", "project"},
     {"runtimes", "data"},
@@ -36,7 +36,7 @@ FLOORS = (
     {"steps"},
     {"planning"},
     {"execution"},
-    {"study"},
+    {"studies"},
     {"verdict", "measuring.measure", "doctor"},
     {"bundle"},
     {"building", "conversion", "consultation"},

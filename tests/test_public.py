@@ -16,13 +16,13 @@ def samples(count: int = 12) -> np.ndarray:
 
 
 def test_the_public_face() -> None:
-    assert edgekit.__all__ == ["__version__", "bench", "build", "quantize", "simplify"]
+    assert edgekit.__all__ == ["__version__", "bench", "build", "quantize", "simplify", "study"]
     assert set(edgekit.__all__) <= set(dir(edgekit))
     for name in edgekit.__all__[1:]:
         function = getattr(edgekit, name)
         assert function.__doc__ and "Raises EdgekitError" in function.__doc__
         parameters = inspect.signature(function).parameters
-        assert "model" in parameters and all(
+        assert ("folder" if name == "study" else "model") in parameters and all(
             each.annotation is not inspect.Parameter.empty for each in parameters.values()
         )
     with pytest.raises(AttributeError, match="no attribute 'prune'"):
@@ -32,7 +32,7 @@ def test_the_public_face() -> None:
 def test_nothing_heavy_comes_with_the_import_and_no_torch_with_the_functions() -> None:
     script = (
         "import sys, edgekit; before = {'numpy', 'onnx', 'onnxruntime', 'msgspec'} & set(sys.modules)\n"
-        "edgekit.build, edgekit.quantize, edgekit.simplify, edgekit.bench\n"
+        "edgekit.build, edgekit.quantize, edgekit.simplify, edgekit.bench, edgekit.study\n"
         "print(sorted(before), 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

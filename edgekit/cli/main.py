@@ -17,6 +17,7 @@ _COMMANDS = (
     "simplify",
     "quantize",
     "bench",
+    "study",
     "inspect",
     "targets",
     "setup",

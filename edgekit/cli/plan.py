@@ -16,10 +16,23 @@ if TYPE_CHECKING:
 @click.option("--recipe", metavar="NAME|FILE", help="A recipe's name or TOML file, instead of the project's own.")
 @project_option("Default: this one; without an edgekit.toml nothing is known of the model.", default=None)
 @click.option("--inspect", is_flag=True, help="Load the models, and keep what they are for the next time.")
+@click.option(
+    "--evidence",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What edgekit study measured on this project, in the place of the table.",
+)
 @click.option("--fix", "form", flag_value="fix", help="Print the better recipe as TOML.")
 @click.option("--json", "form", flag_value="json", help="Print one JSON object.")
 @click.option("--sarif", "form", flag_value="sarif", help="Print SARIF 2.1.0, for code hosts and editors.")
-def command(targets: tuple[str, ...], recipe: str | None, folder: Path | None, inspect: bool, form: str | None) -> int:
+def command(
+    targets: tuple[str, ...],
+    recipe: str | None,
+    folder: Path | None,
+    inspect: bool,
+    evidence: Path | None,
+    form: str | None,
+) -> int:
     """Show the steps of the project's recipe, and what is wrong with them. Nothing is trained.
 
     Exits with 1 where there is an error. With --fix it is the better recipe that counts.
@@ -28,7 +41,8 @@ def command(targets: tuple[str, ...], recipe: str | None, folder: Path | None, i
     from edgekit.consultation import consulted
     from edgekit.report.plans import fixed_toml, plan_json, plan_report
 
-    told = consulted(folder, _watcher(quiet=form is not None or not inspect), recipe, targets, inspect=inspect)
+    progress = _watcher(quiet=form is not None or not inspect)
+    told = consulted(folder, progress, recipe, targets, inspect=inspect, evidence=evidence)
     if form == "fix":
         click.echo(fixed_toml(told), nl=False)
         return 1 if told.advice.has_errors else 0

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from edgekit.host import this_host
 from edgekit.planning.interactions import (
@@ -21,7 +21,7 @@ from edgekit.planning.interactions import (
     step_properties,
 )
 from edgekit.planning.plan import Fault, Kind, PlannedStep, Walked, entry_for, walked
-from edgekit.planning.recipe import Recipe, find_recipe, shipped_recipes
+from edgekit.planning.recipe import Recipe, RecipeStep, find_recipe, shipped_recipes
 from edgekit.project.project import Project
 from edgekit.project.survey import Survey
 from edgekit.project.toml import Record
@@ -35,6 +35,16 @@ _CONTRACT = Evidence(
 )
 
 
+class Measured(Protocol):
+    """What was measured of orders."""
+
+    def judged(self, judgement: "Judgement") -> "Judgement":
+        """A judgement by the table, with what was measured in its place."""
+
+    def verdict(self, first: RecipeStep, then: RecipeStep) -> Verdict | None:
+        """Of two steps in this order; None where they were not measured."""
+
+
 class Surroundings(Record, frozen=True):
     """What a recipe is judged in. None is: not known."""
 
@@ -44,6 +54,8 @@ class Surroundings(Record, frozen=True):
     training_data: bool | None = True
     entry: Facts | None = None
     """What each model starts as."""
+    measured: "Measured | None" = None
+    """A study of the project's own models, which counts in the place of the table."""
 
     def entry_of(self, recipe: Recipe) -> Facts:
         """What the models of a recipe start as, as far as is known."""
@@ -165,7 +177,8 @@ def linted(recipe: Recipe, surroundings: Surroundings, interactions: Interaction
     faults = [_of_fault(each) for each in walk.faults]
     found = sorted([*faults, *(each for each in lint.found if each.verdict is not Verdict.GOOD)], key=_place)
     sound = tuple(each for each in lint.found if each.verdict is Verdict.GOOD)
-    return Judgement(recipe, walk, tuple(found), sound, tuple(lint.undecided.values()))
+    judgement = Judgement(recipe, walk, tuple(found), sound, tuple(lint.undecided.values()))
+    return surroundings.measured.judged(judgement) if surroundings.measured else judgement
 
 
 def bare_judgement(recipe: Recipe) -> Judgement:

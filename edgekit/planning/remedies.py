@@ -163,12 +163,23 @@ class _Sorting:
         for later in range(len(steps)):
             for earlier in range(len(steps)):
                 related = steps[earlier].role is steps[later].role or steps[earlier].role is Role.TEACHER
-                if (
-                    earlier != later
-                    and related
-                    and any(fitting(one, earlier) and fitting(other, later) for one, other in orders)
-                ):
+                if earlier == later or not related:
+                    continue
+                asked = self._measured(earlier, later, surroundings)
+                if asked is None:
+                    asked = any(fitting(one, earlier) and fitting(other, later) for one, other in orders)
+                if asked:
                     self.before[later].add(earlier)
+
+    def _measured(self, earlier: int, later: int, surroundings: Surroundings) -> bool | None:
+        """Whether a measurement asks for this order; None where there is none."""
+        if surroundings.measured is None:
+            return None
+        one, other = self.steps[earlier], self.steps[later]
+        verdict, turned = surroundings.measured.verdict(one, other), surroundings.measured.verdict(other, one)
+        if verdict is None and turned is None:
+            return None
+        return verdict is Verdict.GOOD or turned is Verdict.POOR
 
     def ordered(self, changes: list[str]) -> list[RecipeStep]:
         """The steps in order; what no order makes possible is completed with the step that provides it, or left out."""

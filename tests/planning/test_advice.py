@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 
 from edgekit.planning.advice import Advice, advised
-from edgekit.planning.examples import recipe_in_words
 from edgekit.planning.interactions import Severity, shipped_interactions
 from edgekit.planning.lint import Surroundings, linted
 from edgekit.planning.recipe import Recipe, find_recipe
+from edgekit.planning.words import recipe_in_words
 from tests.planning.test_lint import KNOWN
 from tests.strategies import recipes
 

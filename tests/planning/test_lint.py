@@ -6,11 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgekit.data.splits import Splits
-from edgekit.planning.examples import recipe_in_words, surroundings_given
+from edgekit.planning.examples import surroundings_given
 from edgekit.planning.interactions import Interaction, Severity, Verdict, shipped_interactions
 from edgekit.planning.lint import Judgement, Surroundings, interactions_of, linted, merged_findings, surroundings_of
 from edgekit.planning.plan import walked
 from edgekit.planning.recipe import Recipe, RecipeStep, find_recipe, recipe_from, shipped_recipes
+from edgekit.planning.words import recipe_in_words
 from edgekit.project.project import Project, load_project
 from edgekit.project.survey import Survey
 from edgekit.steps.step import Step

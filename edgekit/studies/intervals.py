@@ -27,6 +27,12 @@ class Interval:
     def is_above_zero(self) -> bool:
         return self.low is not None and self.low > 0
 
+    def within(self, lowest: float, highest: float) -> "Interval":
+        """The part of it that lies between what the figure can be at all."""
+        if self.low is None or self.high is None:
+            return self
+        return Interval(self.mean, max(self.low, lowest), min(self.high, highest))
+
     def __str__(self) -> str:
         if self.low is None or self.high is None:
             return f"{self.mean:+.2f}"

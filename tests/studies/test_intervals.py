@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from edgekit.study.intervals import Interval, mean_of, paired_difference
+from edgekit.studies.intervals import Interval, mean_of, paired_difference
 
 values = st.lists(st.floats(-100, 100), min_size=2, max_size=8)
 
@@ -58,3 +58,8 @@ def test_intervals_cover_what_they_should() -> None:
         found = paired_difference(list(scores.mean(1)), [0] * 4, scores, np.zeros_like(scores))
         inside += (found.low or 0) <= 2 <= (found.high or 0)
     assert inside >= 0.93 * 300
+
+
+def test_what_a_figure_cannot_be_is_cut_off() -> None:
+    assert Interval(98.0, 90.0, 106.0).within(0, 100) == Interval(98.0, 90.0, 100.0)
+    assert Interval(98.0, None, None).within(0, 100) == Interval(98.0, None, None)

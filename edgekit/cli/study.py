@@ -1,0 +1,79 @@
+"""edgekit study"""
+
+import json
+from pathlib import Path
+
+import click
+
+from edgekit.cli.options import json_option, project_option
+
+
+@click.command("study", short_help="Measure on your own model which order of techniques wins, and what each adds.")
+@click.option(
+    "--pair", "pairs", multiple=True, metavar="A,B", help="Two steps in both orders, with and without fine-tuning."
+)
+@click.option("--recipe", metavar="NAME|FILE", help="A recipe's name or TOML file, instead of the project's own.")
+@click.option("--orders", is_flag=True, help="All orders of the recipe's techniques that are possible.")
+@click.option("--ablate", is_flag=True, help="The recipe without each of its techniques in turn.")
+@click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, metavar="N", help="From 0 on.")
+@click.option(
+    "--budget", type=click.FloatRange(0, min_open=True), metavar="MINUTES", help="Stop then; run again to go on."
+)
+@click.option("--target", "-t", metavar="ID", help="Default: the project's first.")
+@project_option()
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Results, and beside them the plot as .png and .svg. Default: study.json in the project.",
+)
+@json_option
+@click.option("--schema", is_flag=True, help="Print the JSON schema of the results, and do nothing else.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress; the report only.")
+def command(
+    pairs: tuple[str, ...],
+    recipe: str | None,
+    orders: bool,
+    ablate: bool,
+    seeds: int,
+    budget: float | None,
+    target: str | None,
+    folder: Path,
+    output: Path | None,
+    as_json: bool,
+    schema: bool,
+    quiet: bool,
+) -> int:
+    """Run the arms on the project in this folder with several seeds, and compare them: means with their intervals,
+    never a bare difference. What was run before comes from the cache; kill it, and it goes on where it was.
+
+    A pair is two steps after the recipe's training, with options where they need any:
+    --pair "quantize-weights bits=4 granularity=tensor, sparsify sparsity=0.7".
+    """
+    from edgekit.cli.console import print_tables
+    from edgekit.cli.progress import watcher
+    from edgekit.public import study
+    from edgekit.report.studies import study_json, study_report, study_schema
+
+    if schema:
+        click.echo(json.dumps(study_schema(), indent=2))
+        return 0
+    path = output or folder / "study.json"
+    found = study(
+        folder,
+        pairs=pairs,
+        recipe=recipe,
+        orders=orders,
+        ablate=ablate,
+        seeds=seeds,
+        budget_min=budget,
+        target=target,
+        output=path,
+        progress=watcher(quiet=quiet or as_json),
+    )
+    if as_json:
+        click.echo(study_json(found), nl=False)
+    else:
+        print_tables(*study_report(found), f"written: {path}")
+    return 0

@@ -1,0 +1,108 @@
+"""What `edgekit study` prints and writes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from rich.console import RenderableType
+from rich.markup import escape
+
+from edgekit.measurement import metric_shown
+from edgekit.planning.interactions import Verdict
+from edgekit.project.toml import schema_of
+from edgekit.report.tables import table, with_unit
+from edgekit.studies.intervals import Interval
+from edgekit.studies.results import Ordered, Study
+
+
+def study_json(study: Study) -> str:
+    """The results as one JSON object, as `load_study` reads them; `study_schema` describes it."""
+    return msgspec.json.format(msgspec.json.encode(study), indent=1).decode() + "\n"
+
+
+def study_schema() -> dict[str, Any]:
+    """The JSON schema of the results."""
+    return schema_of(Study)
+
+
+def study_report(study: Study) -> list[RenderableType]:
+    """The arms stage by stage, both orders of each pair, and what each technique adds."""
+    return [_arms(study), *_orders(study), *_ablations(study), *_closing(study)]
+
+
+def _arms(study: Study) -> RenderableType:
+    seeds = f"{len(study.seeds)} seed{'s' if len(study.seeds) > 1 else ''}"
+    title = escape(f"study of {study.project} for {study.target}, {seeds}, {study.host} ({study.fidelity})")
+    rows = table(title, "arm, its steps", f"{study.unit}, 95 %", "size\nstatic", numeric=frozenset({1, 2}))
+    for arm in study.arms:
+        rows.add_row(f"[bold]{escape(arm.name)}[/]", "", with_unit(arm.bytes, "bytes"))
+        for number, stage in enumerate(arm.stages, 1):
+            rows.add_row(escape(f"  {number} {stage.step.label}"), _mean(stage.metric, study.unit), "")
+    return rows
+
+
+def _orders(study: Study) -> Iterator[RenderableType]:
+    pairs = [each for number, each in enumerate(study.orders) if number % 2 == 0]
+    if not pairs:
+        return
+    rows = table("", "this order\n  against that", f"{study.unit}, 95 %", numeric=frozenset({1}))
+    for each in pairs:
+        rows.add_row(escape(f"{each.arm}\n  {each.other}"), f"{_difference(each.points, study.unit)}\n{_answer(each)}")
+    yield rows
+
+
+def _answer(each: Ordered) -> str:
+    if each.points.low is None:
+        return "one seed tells nothing"
+    if each.points.is_below_zero:
+        return "worse" if each.verdict is Verdict.POOR else "worse, by little"
+    return "better" if each.points.is_above_zero else "cannot be told apart"
+
+
+def _ablations(study: Study) -> Iterator[RenderableType]:
+    if not study.ablations:
+        return
+    title = f"what each technique adds to {escape(study.whole)}; bytes and time with it over without it"
+    headings = ("technique", f"{study.unit}, 95 %", "bytes\nstatic", "time\nnative")
+    rows = table(title, *headings, numeric=frozenset({1, 2, 3}))
+    rows.columns[0].no_wrap = True
+    for each in study.ablations:
+        rows.add_row(
+            escape(each.step.label),
+            _difference(each.points, study.unit),
+            f"{each.bytes_with / each.bytes_without:.2f}",
+            str(each.latency) if each.latency else "",
+        )
+    yield rows
+
+
+def _closing(study: Study) -> Iterator[RenderableType]:
+    for each in study.impossible:
+        yield escape(f"not run: {each}")
+    for ablated in study.ablations:
+        if not ablated.is_worth_it:
+            yield escape(f"{ablated.step.label} is not worth its stage here: leave it out")
+    if any(each.latency is None for each in study.ablations):
+        yield escape(f"not timed: this machine is not {study.target}, or an arm leaves no file")
+    yield escape(f"intervals: {study.interval}")
+    if study.left_out:
+        yield escape(
+            f"the budget had room for {len(study.seeds)} of {len(study.seeds) + len(study.left_out)} seeds: run again "
+            "to go on"
+        )
+
+
+def _mean(metric: Interval | None, unit: str) -> str:
+    return "" if metric is None else _interval(metric, unit, signed=False)
+
+
+def _difference(points: Interval, unit: str) -> str:
+    return _interval(points, unit, signed=True)
+
+
+def _interval(value: Interval, unit: str, *, signed: bool) -> str:
+    mean = metric_shown(value.mean, unit, signed=signed)
+    if value.low is None or value.high is None:
+        return mean
+    ends = (metric_shown(end, unit, signed=signed) for end in (value.low, value.high))
+    return f"{mean} ({' to '.join(ends)})"

@@ -1,0 +1,240 @@
+"""What a study compares: a pair in both orders, a recipe's allowed orders, a recipe without one technique at a time."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import permutations, takewhile
+from typing import Any
+
+from edgekit.errors import StudyError
+from edgekit.planning.lint import is_compression
+from edgekit.planning.plan import Kind, walked
+from edgekit.planning.recipe import Recipe, RecipeStep, recipe_from
+from edgekit.planning.words import step_in_words
+from edgekit.project.project import Project
+from edgekit.steps.distill import Distill
+from edgekit.steps.export import Export
+from edgekit.steps.finetuned import FineTunedStep
+from edgekit.steps.quantize import Quantize
+from edgekit.steps.simplify import Simplify
+from edgekit.steps.technique import Family
+from edgekit.steps.train import Train
+from edgekit.traits import Format, Role
+
+_MOST = 4
+"""Techniques whose orders are tried: of five there are 120."""
+_TUNED = 10
+"""Epochs of fine-tuning where neither step of a pair says how many."""
+
+
+@dataclass(frozen=True)
+class Swap:
+    """Two arms that differ in the order of two steps alone."""
+
+    first: RecipeStep
+    then: RecipeStep
+    arm: str
+    other: str
+
+
+@dataclass(frozen=True)
+class Omission:
+    step: RecipeStep
+    arm: str
+    """The one without it."""
+
+
+@dataclass(frozen=True)
+class Arms:
+    recipes: tuple[Recipe, ...]
+    swaps: tuple[Swap, ...] = ()
+    whole: str = ""
+    omissions: tuple[Omission, ...] = ()
+    impossible: tuple[str, ...] = ()
+    """What was asked for and cannot be run, and why."""
+
+
+def arms_of(project: Project, recipe: Recipe, pairs: Sequence[str], *, orders: bool, ablate: bool) -> Arms:
+    """What is asked for: `pairs` as `pair_arms` reads them, the recipe's `orders`, what its techniques add; without any
+    of these the recipe alone.
+
+    Raises StudyError where that compares nothing and for a project that trains nothing, RecipeError for a pair's wrong
+    words.
+    """
+    if project.model_file is not None:
+        raise StudyError(
+            "a study trains, and this project starts from an ONNX file",
+            "what its recipes lose: edgekit build; for a study name modules and training data in edgekit.toml",
+        )
+    found = [pair_arms(project, recipe, pair) for pair in pairs]
+    if orders:
+        found.append(order_arms(project, recipe))
+    if ablate:
+        found.append(ablation_arms(project, recipe))
+    if not found:
+        found.append(Arms((recipe,), whole=recipe.name))
+    return Arms(
+        tuple({each.name: each for arms in found for each in arms.recipes}.values()),
+        tuple(each for arms in found for each in arms.swaps),
+        next((arms.whole for arms in found if arms.whole), ""),
+        tuple(each for arms in found for each in arms.omissions),
+        tuple(each for arms in found for each in arms.impossible),
+    )
+
+
+def pair_arms(project: Project, recipe: Recipe, words: str) -> Arms:
+    """Two techniques in both orders after the recipe's training and distillation, without any fine-tuning and with some
+    after each, where the steps can do both.
+
+    `words` are the two steps, a comma between, each with a role and options where it needs them: "quantize-weights
+    bits=4, sparsify sparsity=0.7". What they do not say is as the recipe has it, where it has such a step.
+    """
+    tables = [_as_recipe_has(step_in_words(each), recipe) for each in words.split(",")]
+    pair = recipe_from("", tables, f"--pair '{words}'").steps
+    if len(pair) != 2:
+        raise StudyError(f"--pair '{words}' names {len(pair)} steps", "name two: --pair quantize-weights,sparsify")
+    one, other = pair
+    if one == other:
+        raise StudyError(f"--pair '{words}' names the same step twice", "name two that differ")
+    found = [_both_orders(recipe, *steps, told) for told, steps in _tunings(one, other)]
+    for arms in found:
+        for arm in arms.recipes:
+            if fault := _fault(arm, project):
+                raise StudyError(f"{one.label} and {other.label} have one order only: {fault}", "name another pair")
+    return Arms(
+        tuple(each for arms in found for each in arms.recipes), tuple(each for arms in found for each in arms.swaps)
+    )
+
+
+def _as_recipe_has(table: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
+    """A step's table, with the options of the recipe's own step of this name and role where it says nothing else."""
+    named = table["use"], table.get("role", Role.STUDENT)
+    own = next((each for each in recipe.steps if (each.step.name(), each.role) == named), None)
+    return table if own is None else {**own.step.options(), **table}
+
+
+def _tunings(one: RecipeStep, other: RecipeStep) -> Iterator[tuple[str, tuple[RecipeStep, RecipeStep]]]:
+    """The pair without fine-tuning and with it; as it is where a step always trains or never does."""
+    if not (isinstance(one.step, FineTunedStep) and isinstance(other.step, FineTunedStep)):
+        yield "", (one, other)
+        return
+    yield "not fine-tuned", (_with_epochs(one, 0), _with_epochs(other, 0))
+    epochs = max(one.step.epochs, other.step.epochs) or _TUNED
+    yield "fine-tuned", (_with_epochs(one, one.step.epochs or epochs), _with_epochs(other, other.step.epochs or epochs))
+
+
+def _with_epochs(each: RecipeStep, epochs: int) -> RecipeStep:
+    assert isinstance(each.step, FineTunedStep)
+    return replace(each, step=replace(each.step, epochs=epochs))
+
+
+def _both_orders(recipe: Recipe, one: RecipeStep, other: RecipeStep, told: str) -> Arms:
+    named = {(each.step.name(), each.role) for each in (one, other)}
+    before = tuple(takewhile(lambda each: _trains(each) and (each.step.name(), each.role) not in named, recipe.steps))
+    more = f", {told}" if told else ""
+    arms = []
+    for first, then in ((one, other), (other, one)):
+        name = f"{first.label} then {then.label}{more}"
+        arms.append(Recipe(name, (*before, *_completed(first, then))))
+    names = [arm.name for arm in arms]
+    return Arms(tuple(arms), (Swap(one, other, names[0], names[1]),))
+
+
+def _trains(each: RecipeStep) -> bool:
+    return each.step.technique(None).family in (Family.TRAINING, Family.DISTILLATION)
+
+
+def _completed(first: RecipeStep, then: RecipeStep) -> list[RecipeStep]:
+    """The pair, with what a file needs before it and what stores integers behind it, where it is about those."""
+    steps: list[RecipeStep] = []
+    for each in (first, then):
+        if Format.ONNX in each.step.contract.requires and not any(isinstance(one.step, Export) for one in steps):
+            steps += [RecipeStep(Export(), each.role), RecipeStep(Simplify(), each.role)]
+        steps.append(each)
+    if any(each.step.technique(None).prepares for each in (first, then)):
+        steps += [RecipeStep(step, then.role) for step in (Export(), Simplify(), Quantize())]
+    return steps
+
+
+def order_arms(project: Project, recipe: Recipe) -> Arms:
+    """The recipe's techniques in every order that the contracts allow, its own first; all else stays in its place.
+    Raises StudyError for more than four techniques, and where there is one order only."""
+    places = [index for index, each in enumerate(recipe.steps) if _is_technique(each)]
+    if len(places) > _MOST:
+        raise StudyError(
+            f"'{recipe.name}' has {len(places)} techniques: too many orders to try", "leave some out, or use --pair"
+        )
+    allowed: dict[tuple[int, ...], Recipe] = {}
+    impossible = []
+    for order in permutations(places):
+        steps = list(recipe.steps)
+        for place, index in zip(places, order, strict=True):
+            steps[place] = recipe.steps[index]
+        told = " > ".join(recipe.steps[index].label for index in order)
+        made = replace(recipe, name=recipe.name if list(order) == places else told, steps=tuple(steps))
+        if fault := _fault(made, project):
+            impossible.append(f"{told}: {fault}")
+        else:
+            allowed[order] = made
+    if len(allowed) < 2:
+        raise StudyError(
+            f"the techniques of '{recipe.name}' have one order only"
+            + (f": {impossible[0].partition(': ')[2]}" if impossible else ""),
+            "study what each adds: --ablate",
+        )
+    swaps = []
+    for one, other in permutations(allowed, 2):
+        apart = [place for place in range(len(places)) if one[place] != other[place]]
+        if len(apart) == 2 and apart[1] == apart[0] + 1 and one < other:
+            first, then = (recipe.steps[one[place]] for place in apart)
+            swaps.append(Swap(first, then, allowed[one].name, allowed[other].name))
+    return Arms(tuple(allowed.values()), tuple(swaps), impossible=tuple(impossible))
+
+
+def ablation_arms(project: Project, recipe: Recipe) -> Arms:
+    """The recipe, and the recipe without each of its techniques; where the student is distilled, it is trained for as
+    long instead. The epochs of what is left out are left out with it. Raises StudyError where nothing can be."""
+    arms, omissions, impossible = [recipe], [], []
+    for index, each in enumerate(recipe.steps):
+        if not _is_technique(each):
+            continue
+        instead: tuple[RecipeStep, ...] = ()
+        if isinstance(each.step, Distill):
+            step = each.step
+            instead = (
+                RecipeStep(Train(step.epochs, step.learning_rate, step.weight_decay, step.batch_norm), each.role),
+            )
+        name = f"without {each.label}"
+        arm = _possible(
+            replace(recipe, name=name, steps=(*recipe.steps[:index], *instead, *recipe.steps[index + 1 :])), project
+        )
+        if fault := _fault(arm, project):
+            impossible.append(f"{name}: {fault}")
+        else:
+            arms.append(arm)
+            omissions.append(Omission(each, name))
+    if not omissions:
+        raise StudyError(f"'{recipe.name}' has no technique that could be left out", "name another recipe: --recipe")
+    return Arms(tuple(arms), (), recipe.name, tuple(omissions), tuple(impossible))
+
+
+def _is_technique(each: RecipeStep) -> bool:
+    technique = each.step.technique(None)
+    return is_compression(technique) or bool(technique.prepares)
+
+
+def _possible(recipe: Recipe, project: Project) -> Recipe:
+    """The recipe without the steps that have nothing left to work on, as the placement of integers without integers;
+    never without a technique or a training."""
+    for fault in walked(recipe, project.roles, project.entry_facts).faults:
+        if fault.step is not None and not (
+            _trains(recipe.steps[fault.step]) or _is_technique(recipe.steps[fault.step])
+        ):
+            steps = (*recipe.steps[: fault.step], *recipe.steps[fault.step + 1 :])
+            return _possible(replace(recipe, steps=steps), project)
+    return recipe
+
+
+def _fault(recipe: Recipe, project: Project) -> str:
+    """Why a recipe cannot be run; it may end with a module."""
+    faults = walked(recipe, project.roles, project.entry_facts).faults
+    return next((each.message for each in faults if each.kind is not Kind.NO_FILE), "")

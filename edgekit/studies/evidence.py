@@ -1,0 +1,148 @@
+"""A study's results as evidence: a plan judged by what was measured on the project's own model."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekit.errors import EvidenceError, first_line
+from edgekit.planning.interactions import RULES, Evidence, Remedy, Severity, Verdict
+from edgekit.planning.lint import Finding, Judgement
+from edgekit.planning.plan import PlannedStep
+from edgekit.planning.recipe import RecipeStep
+from edgekit.project.project import Project
+from edgekit.project.toml import validated
+from edgekit.studies.intervals import Interval
+from edgekit.studies.results import SCHEMA, Ablated, Ordered, StepTold, Study, subject_of
+
+
+def load_study(path: Path, project: Project) -> Study:
+    """The results in a file that `edgekit study` wrote. Raises EvidenceError where it cannot be read, is damaged, or is
+    about another model or other data."""
+    again = "name the file that edgekit study wrote"
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as fault:
+        raise EvidenceError(f"{path} cannot be read: {fault.strerror}", again) from fault
+    except ValueError as fault:
+        raise EvidenceError(f"{path} is no JSON: {first_line(fault)}", again) from fault
+    if isinstance(told, dict) and told.get("schema", SCHEMA) != SCHEMA:
+        raise EvidenceError(f"{path} has schema {told['schema']}, not {SCHEMA}", "run edgekit study again")
+    study: Study = validated(Study, told, str(path), EvidenceError)
+    subject = subject_of(project)
+    apart = sorted(name for name in {*subject, *study.subject} if subject.get(name) != study.subject.get(name))
+    if apart:
+        raise EvidenceError(
+            f"{path} measured another model or other data: its {' and '.join(apart)} "
+            f"{'differ' if len(apart) > 1 else 'differs'}",
+            "run edgekit study again in this project, or plan without --evidence",
+        )
+    return study
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """A study, as a plan is judged by it."""
+
+    study: Study
+    source: str
+    """Its file."""
+
+    def judged(self, judgement: Judgement) -> Judgement:
+        """The judgement with the measured pairs judged by the measurement instead of by the table."""
+        findings, sound = list(judgement.findings), list(judgement.sound)
+        steps = judgement.walked.steps
+        for then in steps:
+            for first in sorted({*judgement.walked.line(then.index), *judgement.walked.joined_line(then.index)}):
+                measured = self._of(steps[first], then)
+                if measured is None:
+                    continue
+                about = [each for each in (*findings, *sound) if {each.step, each.other} == {first, then.index}]
+                findings = [each for each in findings if each not in about or not each.can_be_allowed]
+                sound = [each for each in sound if each not in about]
+                told = _ordered_finding(self, measured, steps[first], then, about)
+                (sound if measured.verdict is Verdict.GOOD else findings).append(told)
+        for ablated in self.study.ablations if self._is_about(steps) else ():
+            if not ablated.is_worth_it:
+                each = next(each for each in steps if _is_alike(ablated.step, each))
+                findings.append(_ablated_finding(self, ablated, each))
+        order = list(Severity)
+        findings.sort(key=lambda each: (order.index(each.severity), -1 if each.step is None else each.step, each.code))
+        return judgement.changed(findings=tuple(findings), sound=tuple(sound))
+
+    def verdict(self, first: RecipeStep, then: RecipeStep) -> Verdict | None:
+        """Of two steps in this order; None where they were not measured."""
+        measured = self._of(first, then)
+        return None if measured is None else measured.verdict
+
+    def _of(self, first: RecipeStep, then: RecipeStep) -> Ordered | None:
+        return next(
+            (each for each in self.study.orders if _is_alike(each.first, first) and _is_alike(each.then, then)), None
+        )
+
+    def _is_about(self, steps: Sequence[RecipeStep]) -> bool:
+        """Whether these are the steps that the study left out one by one."""
+        whole = next((arm.stages for arm in self.study.arms if arm.name == self.study.whole), ())
+        return len(whole) == len(steps) and all(
+            _is_alike(one.step, each) for one, each in zip(whole, steps, strict=True)
+        )
+
+    def evidence(self, points: Interval, what: str) -> Evidence:
+        """Points that were measured, as a finding tells them."""
+        over = f"{len(self.study.seeds)} seeds, {self.study.interval} ({self.study.fidelity})"
+        return Evidence(kind="measured", source=self.source, says=f"{what}: {points} {self.study.unit} over {over}")
+
+
+def _is_alike(told: StepTold, planned: RecipeStep) -> bool:
+    """Whether a measured step is the planned one, but for how long and how fast it trains."""
+    if told.use != planned.step.name() or told.role is not planned.role:
+        return False
+    training = {"epochs", "learning_rate", "weight_decay"}
+    own = planned.step.options()
+    same = all(told.options.get(name) == value for name, value in own.items() if name not in training)
+    return same and bool(told.options.get("epochs")) == bool(own.get("epochs"))
+
+
+def _ordered_finding(
+    by: Measurements, measured: Ordered, first: PlannedStep, then: PlannedStep, about: Sequence[Finding]
+) -> Finding:
+    title = {
+        Verdict.POOR: "this order loses on your model",
+        Verdict.MODERATE: "no large difference between the orders on your model",
+        Verdict.GOOD: "the better order on your model",
+    }[measured.verdict]
+    shipped = min(about, key=lambda each: list(Severity).index(each.severity), default=None)
+    names = f"step {first.index + 1} {first.label} and step {then.index + 1} {then.label}"
+    return Finding(
+        code=shipped.code if shipped else "EK190",
+        severity=Severity.ERROR if measured.verdict is Verdict.POOR else Severity.INFO,
+        verdict=measured.verdict,
+        title=title,
+        step=first.index,
+        other=then.index,
+        message=f"{names}: {title}",
+        why=shipped.why if shipped else RULES["EK190"].why,
+        fix=RULES["EK190"].fix if measured.verdict is Verdict.POOR else "",
+        evidence=(
+            by.evidence(measured.points, "this order against the other"),
+            *(shipped.evidence if shipped else ()),
+        ),
+        remedy=(shipped.remedy if shipped else None) or Remedy(swap=True),
+    )
+
+
+def _ablated_finding(by: Measurements, ablated: Ablated, each: PlannedStep) -> Finding:
+    rule = RULES["EK191"]
+    size = f"{ablated.bytes_without:,} bytes without it, {ablated.bytes_with:,} with it"
+    return Finding(
+        code="EK191",
+        severity=Severity.WARNING,
+        verdict=Verdict.POOR,
+        title=rule.title,
+        step=each.index,
+        other=None,
+        message=f"step {each.index + 1} {each.label}: {rule.title} ({size})",
+        why=rule.why,
+        fix=rule.fix,
+        evidence=(by.evidence(ablated.points, "with this step against without it"),),
+    )

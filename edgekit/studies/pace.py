@@ -1,0 +1,66 @@
+"""How far trials are: what is left, and when the time for them is spent."""
+
+import time
+
+from edgekit.progress import Progress
+
+
+class OutOfTime(BaseException):
+    """The budget is spent. Like an interrupt it may come between any two epochs, whose results are kept, and is no
+    fault of the step that it ends."""
+
+
+class Budget:
+    """A Progress that ends the work when `seconds` are spent (None: never), and tells only what is news: no step that
+    came from the cache, no note twice."""
+
+    def __init__(self, progress: Progress, seconds: float | None) -> None:
+        self.progress = progress
+        self.end = None if seconds is None else time.monotonic() + seconds
+        self.noted: set[str] = set()
+
+    def check(self) -> None:
+        """Raises OutOfTime."""
+        if self.end is not None and time.monotonic() > self.end:
+            raise OutOfTime
+
+    def step_started(self, target: str, number: int, total: int, name: str) -> None:
+        self.check()
+        self.progress.step_started(target, number, total, name)
+
+    def step_finished(self, target: str, number: int, total: int, name: str, *, cached: bool, seconds: float) -> None:
+        if not cached:
+            self.progress.step_finished(target, number, total, name, cached=cached, seconds=seconds)
+
+    def advanced(self, what: str, done: int, total: int, detail: str = "") -> None:
+        self.progress.advanced(what, done, total, detail)
+        self.check()
+
+    def note(self, text: str) -> None:
+        if text not in self.noted:
+            self.noted.add(text)
+            self.progress.note(text)
+
+
+class Pace:
+    """How long the rest will take, by what the work so far took for each epoch, or step without any."""
+
+    def __init__(self, work: dict[object, int]) -> None:
+        self.left = dict(work)
+        """What is to do yet: its size, by what it is."""
+        self.seconds = 0.0
+        self.size = 0
+
+    def done(self, what: object, seconds: float, *, cached: bool) -> None:
+        """Count a piece as done; what is none of the work left counts for nothing."""
+        size = self.left.pop(what, 0)
+        if not cached:
+            self.seconds += seconds
+            self.size += size
+
+    def told(self) -> str:
+        """Such as "about 4 min left"; empty where nothing is known yet."""
+        if not self.size or not self.left:
+            return ""
+        seconds = sum(self.left.values()) * self.seconds / self.size
+        return f"about {seconds:.0f} s left" if seconds < 90 else f"about {seconds / 60:.0f} min left"

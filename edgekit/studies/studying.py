@@ -1,0 +1,121 @@
+"""A study: arms tried with several seeds and compared, on the user's own model."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from edgekit.host import this_host
+from edgekit.measuring.ratios import Ratio, ratio_of
+from edgekit.metrics.metric import unit_of
+from edgekit.progress import Progress
+from edgekit.project.project import Project
+from edgekit.studies.arms import Arms, Swap
+from edgekit.studies.intervals import LEVEL, Interval, mean_of
+from edgekit.studies.results import (
+    SCHEMA,
+    Ablated,
+    Arm,
+    Ordered,
+    Stage,
+    Study,
+    subject_of,
+    told_of,
+    verdict_of,
+)
+from edgekit.studies.trials import Trial, difference, tried
+from edgekit.target import Target
+from edgekit.traits import Data, Fidelity, Format
+
+if TYPE_CHECKING:
+    from edgekit.arrays import Arrays
+
+_TIMING_S = 2.0
+_FEEDS = 8
+
+
+def studied(
+    project: Project,
+    arms: Arms,
+    seeds: Sequence[int],
+    target: Target,
+    progress: Progress,
+    budget_s: float | None = None,
+) -> Study:
+    """Run the arms and compare them. Raises as `tried` does."""
+    found = tried(project, arms.recipes, seeds, target, progress, budget_s)
+    trials = {trial.recipe.name: trial for trial in found}
+    unit = unit_of(project)
+    return Study(
+        schema=SCHEMA,
+        project=project.name,
+        subject=subject_of(project),
+        target=target.id,
+        host=this_host().cpu_name,
+        fidelity=Fidelity.NATIVE,
+        seeds=found[0].seeds,
+        left_out=tuple(seeds[len(found[0].seeds) :]),
+        unit=unit,
+        interval=f"{LEVEL:.0%}, paired over seeds and evaluation samples",
+        arms=tuple(_arm(trial, unit) for trial in found),
+        orders=tuple(each for swap in arms.swaps for each in _ordered(swap, trials, unit)),
+        whole=arms.whole,
+        ablations=tuple(
+            Ablated(
+                step=told_of(omission.step),
+                arm=omission.arm,
+                points=difference(trials[arms.whole], trials[omission.arm]),
+                bytes_with=trials[arms.whole].bytes,
+                bytes_without=trials[omission.arm].bytes,
+                latency=_latency(project, trials[arms.whole], trials[omission.arm], target),
+            )
+            for omission in arms.omissions
+        ),
+        impossible=arms.impossible,
+    )
+
+
+def _arm(trial: Trial, unit: str) -> Arm:
+    stages = []
+    for index, each in enumerate(trial.recipe.steps):
+        values = tuple(trial.values_at(index))
+        stages.append(Stage(told_of(each), values, _mean(values, unit) if values else None))
+    return Arm(trial.recipe.name, tuple(stages), trial.bytes)
+
+
+def _mean(values: Sequence[float], unit: str) -> Interval:
+    found = mean_of(values)
+    return found.within(0, 100) if unit.startswith("%") else found
+
+
+def _ordered(swap: Swap, trials: Mapping[str, Trial], unit: str) -> list[Ordered]:
+    """Both orders, each against the other."""
+    one, other = trials[swap.arm], trials[swap.other]
+    points, scale = difference(one, other), one.mean().mean
+    turned = Interval(-points.mean, _minus(points.high), _minus(points.low))
+    first, then = told_of(swap.first), told_of(swap.then)
+    return [
+        Ordered(first, then, swap.arm, swap.other, points, verdict_of(points, unit, scale)),
+        Ordered(then, first, swap.other, swap.arm, turned, verdict_of(turned, unit, scale)),
+    ]
+
+
+def _minus(value: float | None) -> float | None:
+    return None if value is None else -value
+
+
+def _latency(project: Project, one: Trial, other: Trial, target: Target) -> Ratio | None:
+    """One trial's file timed against the other's in turns, of the first seed; None where this is not the target."""
+    files = [trial.runs[0][-1].artifact for trial in (one, other)]
+    if not target.is_this(this_host()) or any(each.format is not Format.ONNX for each in files):
+        return None
+    from edgekit.runners.native import NativeRunner
+    from edgekit.runners.runner import Job
+
+    result = NativeRunner().run(Job([each.path for each in files], _feeds(project), seconds=_TIMING_S))
+    return ratio_of(*result.latencies_ms)
+
+
+def _feeds(project: Project) -> "Arrays":
+    from edgekit.data.splits import Splits
+
+    batch = next(iter(Splits(project)[Data.EVALUATION].batches(limit=_FEEDS)))
+    return tuple(each[:_FEEDS, None] for each in batch.inputs)

@@ -1,0 +1,142 @@
+"""Trials: recipes run on a project over several seeds, stage by stage, and compared."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edgekit.errors import PlanError, StudyError
+from edgekit.execution.driver import Driver, StepRun
+from edgekit.planning.plan import Kind, Walked, walked
+from edgekit.planning.recipe import Recipe
+from edgekit.progress import Progress
+from edgekit.project.project import Project
+from edgekit.studies.intervals import Interval, mean_of, paired_difference
+from edgekit.studies.pace import Budget, OutOfTime, Pace
+from edgekit.target import Target
+from edgekit.traits import Role
+
+if TYPE_CHECKING:
+    from edgekit.arrays import Array
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A recipe as it went with each seed."""
+
+    recipe: Recipe
+    walked: Walked
+    seeds: tuple[int, ...]
+    runs: tuple[tuple[StepRun, ...], ...]
+    """For each seed, the steps."""
+    scores: tuple["Array | None", ...]
+    """For each seed, the last step's scores, one a sample."""
+
+    @property
+    def values(self) -> list[float]:
+        """The last step's metric, seed by seed."""
+        return self.values_at(len(self.recipe.steps) - 1)
+
+    def values_at(self, stage: int) -> list[float]:
+        """A step's metric, seed by seed; empty where it leaves nothing trained."""
+        return [run[stage].metric for run in self.runs if run[stage].metric is not None]  # type: ignore[misc]
+
+    @property
+    def bytes(self) -> int:
+        """The size of what the last step left, the median over seeds."""
+        sizes = sorted(run[-1].artifact.path.stat().st_size for run in self.runs)
+        return sizes[len(sizes) // 2]
+
+    def mean(self) -> Interval:
+        """The last step's metric."""
+        return mean_of(self.values)
+
+
+def tried(
+    project: Project,
+    recipes: Sequence[Recipe],
+    seeds: Sequence[int],
+    target: Target,
+    progress: Progress,
+    budget_s: float | None = None,
+) -> tuple[Trial, ...]:
+    """Run each recipe with each seed; what was run before comes from the cache, so an interrupted trial goes on.
+
+    A recipe may end with a module. When `budget_s` seconds are spent the work ends, and the trials have the seeds with
+    which every recipe was run. Raises PlanError where a step cannot follow the ones before it, StudyError where the
+    time is spent before the first seed is through.
+    """
+    budget = Budget(progress, budget_s)
+    plans = [_possible(recipe, project) for recipe in recipes]
+    pace = Pace({(seed, *piece): size for seed in seeds for plan in plans for piece, size in _work(plan)})
+    runs: list[list[_Run]] = []
+    try:
+        for seed in seeds:
+            driver = Driver(project.changed(seed=seed), budget)
+            runs.append([])
+            for recipe, plan in zip(recipes, plans, strict=True):
+                told = f"{recipe.name}, seed {seed}: trial {len(runs[-1]) + 1} of {len(recipes)}"
+                budget.note(", ".join(each for each in (told, pace.told()) if each))
+                runs[-1].append(_run(driver, plan, target))
+                for (piece, _), step in zip(_work(plan), runs[-1][-1].steps, strict=True):
+                    pace.done((seed, *piece), step.seconds, cached=step.cached)
+    except OutOfTime:
+        runs.pop()
+        if not runs:
+            raise StudyError(
+                f"the budget of {(budget_s or 0) / 60:g} minutes was spent before the first seed was through",
+                "run again: it goes on where it was; or give it more minutes, or fewer arms",
+            ) from None
+    trials = zip(recipes, plans, zip(*runs, strict=True), strict=True)
+    return tuple(
+        Trial(
+            recipe,
+            plan,
+            tuple(seeds[: len(runs)]),
+            tuple(run.steps for run in of_recipe),
+            tuple(run.scores for run in of_recipe),
+        )
+        for recipe, plan, of_recipe in trials
+    )
+
+
+@dataclass(frozen=True)
+class _Run:
+    steps: tuple[StepRun, ...]
+    scores: "Array | None"
+    """The last step's."""
+
+
+def _run(driver: Driver, plan: Walked, target: Target) -> _Run:
+    done: list[StepRun] = []
+    for planned in plan.steps:
+        done.append(driver.step_run(target, planned, done, len(plan.steps)))
+    return _Run(tuple(done), driver.scores(done[-1].artifact, target))
+
+
+def _work(plan: Walked) -> list[tuple[tuple[str, ...], int]]:
+    """For each step all that its result rests on, and its size: its epochs."""
+    lines = ([*sorted({*plan.line(at), *plan.joined_line(at)}), at] for at in range(len(plan.steps)))
+    return [
+        (
+            tuple(f"{plan.steps[index].role} {plan.steps[index].step}" for index in line),
+            max(getattr(planned.step, "epochs", 1), 1),
+        )
+        for line, planned in zip(lines, plan.steps, strict=True)
+    ]
+
+
+def difference(first: Trial, second: Trial) -> Interval:
+    """How much higher the first trial's metric is, in its unit, paired over seeds and, where it can be, samples."""
+    if any(each is None for each in (*first.scores, *second.scores)):
+        return paired_difference(first.values, second.values)
+    return paired_difference(first.values, second.values, first.scores, second.scores)
+
+
+def _possible(recipe: Recipe, project: Project) -> Walked:
+    plan = walked(recipe, project.roles, project.entry_facts)
+    faults = [each for each in plan.faults if each.kind is not Kind.NO_FILE]
+    if faults:
+        raise PlanError(f"'{recipe.name}': {faults[0].message}", faults[0].hint)
+    if not any(each.role is Role.STUDENT or each.role is Role.TEACHER for each in plan.steps):
+        raise PlanError(f"'{recipe.name}' has no steps", "name at least one")
+    return plan

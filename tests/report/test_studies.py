@@ -1,0 +1,105 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from edgekit.errors import EvidenceError
+from edgekit.measuring.ratios import Ratio
+from edgekit.planning.interactions import Verdict
+from edgekit.project.project import Project
+from edgekit.project.toml import validated
+from edgekit.report.studies import study_json, study_report, study_schema
+from edgekit.studies.evidence import load_study
+from edgekit.studies.intervals import Interval
+from edgekit.studies.results import SCHEMA, Ablated, Arm, Ordered, Stage, StepTold, Study, subject_of
+from edgekit.traits import Role
+
+TRAIN, PRUNE, ROUND, EXPORT = (
+    StepTold(use, Role.STUDENT, {}) for use in ("train", "prune", "quantize-weights", "export")
+)
+WORSE, BETTER, ALIKE = Interval(-5.0, -7.0, -3.0), Interval(5.0, 3.0, 7.0), Interval(0.5, -1.0, 2.0)
+
+
+def made_study(subject: dict[str, str] | None = None, **changed: object) -> Study:
+    def arm(name: str, *steps: StepTold) -> Arm:
+        metrics = [Interval(90.0 - at, 88.0 - at, 92.0 - at) for at in range(len(steps))]
+        stages = (Stage(step, (metric.mean,) * 3, metric) for step, metric in zip(steps, metrics, strict=True))
+        return Arm(name, tuple(stages), 12_345)
+
+    study = Study(
+        schema=SCHEMA,
+        project="tiny",
+        subject=subject or {},
+        target="rpi4",
+        host="a CPU",
+        fidelity="native",
+        seeds=(0, 1, 2),
+        left_out=(),
+        unit="%",
+        interval="95%, paired over seeds and evaluation samples",
+        arms=(arm("one", TRAIN, PRUNE, ROUND, EXPORT), arm("other", TRAIN, ROUND, PRUNE)),
+        orders=(
+            Ordered(PRUNE, ROUND, "one", "other", BETTER, Verdict.GOOD),
+            Ordered(ROUND, PRUNE, "other", "one", WORSE, Verdict.POOR),
+            Ordered(PRUNE, ROUND, "three", "four", ALIKE, Verdict.MODERATE),
+            Ordered(ROUND, PRUNE, "four", "three", ALIKE, Verdict.MODERATE),
+        ),
+        whole="one",
+        ablations=(
+            Ablated(PRUNE, "without prune", ALIKE, 100, 200, Ratio(0.5, 0.4, 0.6)),
+            Ablated(ROUND, "without quantize-weights", ALIKE, 100, 100, None),
+        ),
+        impossible=("without export: there is no file",),
+    )
+    return study.changed(**changed)
+
+
+def text(study: Study) -> str:
+    console = Console(width=80)
+    with console.capture() as captured:
+        for part in study_report(study):
+            console.print(part)
+    return captured.get()
+
+
+def test_the_report_gives_means_with_intervals_and_says_what_cannot_be_told_apart() -> None:
+    shown = text(made_study())
+    assert max(map(len, shown.splitlines())) <= 80
+    flat = " ".join(shown.split())
+    for part in (
+        "study of tiny for rpi4, 3 seeds, a CPU (native)",
+        "2 prune 89.00 (87.00 to 91.00)",
+        "12,345 B",
+        "one +5.00 (+3.00 to +7.00) other better",
+        "cannot be told apart",
+        "prune +0.50 (-1.00 to +2.00) 0.50 0.500 (0.400 to 0.600)",
+        "quantize-weights is not worth its stage here: leave it out",
+        "not run: without export: there is no file",
+        "95%, paired over seeds and evaluation samples",
+    ):
+        assert part in flat, shown
+    assert "room for" not in flat
+
+
+def test_one_seed_and_a_spent_budget_are_said() -> None:
+    alone = Interval(3.0, None, None)
+    orders = tuple(each.changed(points=alone, verdict=Verdict.MODERATE) for each in made_study().orders)
+    flat = " ".join(text(made_study(seeds=(0,), left_out=(1, 2), orders=orders, ablations=())).split())
+    assert "1 seed, a CPU" in flat and "one +3.00 other one seed tells nothing" in flat
+    assert "the budget had room for 1 of 3 seeds" in flat
+
+
+def test_what_is_written_is_read_again(tiny: Project, tmp_path: Path) -> None:
+    study = made_study(subject_of(tiny))
+    (tmp_path / "study.json").write_text(study_json(study))
+    assert load_study(tmp_path / "study.json", tiny) == study
+
+
+def test_the_schema_knows_every_key() -> None:
+    told, schema = json.loads(study_json(made_study())), study_schema()
+    assert set(schema["properties"]) == set(told)
+    assert set(schema["$defs"]["Ordered"]["properties"]) == set(told["orders"][0])
+    with pytest.raises(EvidenceError, match=re.escape("'seeds.0' is 'first'")):
+        validated(Study, {**told, "seeds": ["first"]}, "study.json", EvidenceError)

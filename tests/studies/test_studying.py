@@ -1,0 +1,60 @@
+import pytest
+
+from edgekit.host import this_host
+from edgekit.planning.interactions import Verdict
+from edgekit.planning.words import recipe_in_words
+from edgekit.progress import Silent
+from edgekit.project.project import Project
+from edgekit.studies.arms import ablation_arms, pair_arms
+from edgekit.studies.results import subject_of
+from edgekit.studies.studying import studied
+from edgekit.target import find_target
+
+RECIPE = recipe_in_words("train epochs=3; prune epochs=1 ratio=0.5; export; simplify; quantize; fuse")
+HOST = [each for each in map(find_target, ("x86-vnni", "x86-avx2")) if each.is_this(this_host())]
+
+
+def test_both_orders_of_a_pair_are_measured_stage_by_stage(tiny: Project) -> None:
+    arms = pair_arms(tiny, RECIPE, "quantize-weights bits=2 granularity=tensor, sparsify sparsity=0.7 epochs=1")
+    found = studied(tiny, arms, [0, 1], find_target("rpi4"), Silent())
+    assert (found.seeds, found.left_out, found.unit, found.fidelity) == ((0, 1), (), "%", "native")
+    assert found.subject == subject_of(tiny) and found.target == "rpi4"
+    assert len(found.arms) == 4 and [len(each.stages) for each in found.arms] == [3] * 4
+    for arm in found.arms:
+        for stage in arm.stages:
+            assert len(stage.values) == 2 and stage.metric is not None and stage.metric.low is not None
+            assert stage.metric.mean == pytest.approx(sum(stage.values) / 2)
+    assert found.arms[0].stages[0] == found.arms[1].stages[0]
+    finals = {each.name: each.stages[-1].metric for each in found.arms}
+    for one, turned in zip(found.orders[::2], found.orders[1::2], strict=True):
+        first, second = finals[one.arm], finals[one.other]
+        assert first is not None and second is not None
+        assert one.points.mean == pytest.approx(first.mean - second.mean) == -turned.points.mean
+        assert (one.first, one.then, one.arm) == (turned.then, turned.first, turned.other)
+        assert (one.points.low, one.points.high) == (-(turned.points.high or 0), -(turned.points.low or 0))
+
+
+def test_one_seed_decides_nothing(tiny: Project) -> None:
+    arms = pair_arms(
+        tiny, RECIPE, "quantize-weights bits=2 granularity=tensor epochs=1, sparsify sparsity=0.9 epochs=1"
+    )
+    found = studied(tiny, arms, [0], find_target("rpi4"), Silent())
+    assert {each.verdict for each in found.orders} == {Verdict.MODERATE}
+    assert all(each.points.low is None for each in found.orders)
+
+
+def test_what_each_technique_adds(tiny: Project) -> None:
+    found = studied(tiny, ablation_arms(tiny, RECIPE), [0, 1], find_target("rpi4"), Silent())
+    assert [each.step.label for each in found.ablations] == ["prune", "quantize"]
+    prune, quantize = found.ablations
+    assert prune.bytes_with < prune.bytes_without and quantize.bytes_with < quantize.bytes_without
+    assert prune.is_worth_it and quantize.is_worth_it and prune.latency is None, "this machine is no rpi4"
+    whole = next(each for each in found.arms if each.name == found.whole)
+    assert whole.bytes == prune.bytes_with == quantize.bytes_with
+
+
+@pytest.mark.skipif(not HOST, reason="no target is like this machine")
+def test_files_are_timed_where_this_machine_is_the_target(tiny: Project) -> None:
+    found = studied(tiny, ablation_arms(tiny, RECIPE), [0], HOST[0], Silent())
+    for each in found.ablations:
+        assert each.latency is not None and 0 < each.latency.low <= each.latency.median <= each.latency.high
