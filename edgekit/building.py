@@ -307,7 +307,8 @@ class _Builder:
     def _candidate(self, name: str, artifact: Artifact, target: Target) -> Candidate:
         driver = self.driver
         metric, chance = driver.metric(artifact, target), driver.chance(artifact, target)
-        return Candidate(name, artifact.path, metric, chance, driver.similarity(artifact, target))
+        similarity, data = driver.similarity(artifact, target), driver.about(artifact, target)
+        return Candidate(name, artifact.path, metric, chance, similarity, data)
 
     def _verdict(self, target: Target, candidates: Candidates) -> tuple[Entry, Verdict]:
         """The gates' verdict on a target; kept until the models, the data, the budgets or the emulator change."""

@@ -78,6 +78,13 @@ def make_project(tmp_path: Path) -> MakeProject:
     return make
 
 
+def copied_example(name: str, place: Path) -> Project:
+    """A copy of an example, without what a build or a user left there."""
+    left = shutil.ignore_patterns(".edgekit", "dist", "__pycache__", "recordings")
+    shutil.copytree(TINY.parent.parent / "examples" / name, place / name, ignore=left)
+    return load_project(place / name)
+
+
 @pytest.fixture
 def tiny(make_project: MakeProject) -> Project:
     return load_project(make_project())

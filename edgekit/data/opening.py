@@ -50,6 +50,8 @@ class Opened:
     """The names that labels number; empty where they are numbers themselves."""
     preprocessing: dict[str, Any] = field(default_factory=dict)
     """What becomes of a file on its way to the model; for other data what the project tells."""
+    about: str = ""
+    """What the dataset says of itself in an attribute of this name: that it is made up, for instance."""
 
 
 def opened(project: Project, split: Data) -> Opened:
@@ -59,7 +61,9 @@ def opened(project: Project, split: Data) -> Opened:
         raise DataError("no samples are named", "name a folder or file of samples, or module:function, as calibration")
     given = entry_function(project.root, entry)() if is_function(entry) else None
     if project.model_file is None or _is_loader(given):
-        return Opened(_torch_source(given, entry, project, split), preprocessing=project.preprocessing)
+        source = _torch_source(given, entry, project, split)
+        about = getattr(getattr(given, "dataset", given), "about", "")
+        return Opened(source, preprocessing=project.preprocessing, about=about if isinstance(about, str) else "")
     inputs = Inputs(ports_of(project.model_file)[0])
     if given is not None:
         found = _Found(samples_given(given, entry, inputs), told=project.preprocessing)

@@ -48,6 +48,7 @@ class Split:
         self.labelled = found.labelled
         self.classes = found.classes
         self.preprocessing = found.preprocessing
+        self.about = found.about
         self._digests: list[bytes] = []
         self._counted: int | None = None
         if self.length == 0:

@@ -157,6 +157,11 @@ class Driver:
         chance: float | None = self._evaluation(artifact, target).record["chance"]
         return chance
 
+    def about(self, artifact: Artifact, target: Target) -> str:
+        """What the data that a model is judged on says of itself; empty where it says nothing."""
+        told: str = self._evaluation(artifact, target).record["about"]
+        return told
+
     def similarity(self, artifact: Artifact, target: Target) -> dict[str, float]:
         """How alike a file's outputs are to those of the file that the project starts from, by metric; empty where it
         starts from modules."""
@@ -196,6 +201,7 @@ class Driver:
                 "value": judged.value,
                 "chance": judged.chance,
                 "similarity": dict(judged.similarity),
+                "about": split.about,
             }
 
         reference = self._model_file.digest if self._model_file is not None else ""

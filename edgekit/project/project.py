@@ -117,14 +117,18 @@ class Project(Record, frozen=True, kw_only=True):
         return sha256_of_json([entry, sources_digest(self.root, entry.split(":")[0])])
 
     def declared_data_digest(self) -> str | None:
-        """The digest of the files named in `data_files`; None where the project does not declare them.
+        """The digest of the files named in `data_files`; None where the project does not declare them. A name that ends
+        with a slash is a folder with all below it, wherever it lies; one that is not there counts as that.
 
-        Raises DataError where a name or pattern matches nothing.
+        Raises DataError where another name or pattern matches nothing.
         """
         if self.data.data_files is None:
             return None
         digests: dict[str, str] = {}
         for pattern in self.data.data_files:
+            if pattern.endswith("/"):
+                digests[pattern] = _folder_digest(self.root / pattern)
+                continue
             found = [path for path in sorted(self.root.glob(pattern)) if path.is_file()]
             if not found:
                 raise DataError(
@@ -150,6 +154,14 @@ class Project(Record, frozen=True, kw_only=True):
     @property
     def dist_folder(self) -> Path:
         return self.root / "dist"
+
+
+def _folder_digest(folder: Path) -> str:
+    """Of all files below a folder, by their paths there; empty where it is not there."""
+    if not folder.is_dir():
+        return ""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return sha256_of_json({str(path.relative_to(folder)): sha256_of_file(path) for path in files})
 
 
 def project_at(folder: Path | None) -> Project | None:

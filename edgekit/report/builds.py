@@ -47,6 +47,9 @@ def build_report(built: Build) -> list[RenderableType]:
     warned = {(run.name, run.role, run.warning) for each in built.targets for run in each.steps if run.warning}
     found += [f"[yellow]warning:[/] {name} of the {role}: {escape(text)}" for name, role, text in sorted(warned)]
     found += [f"[yellow]assumed:[/] {escape(text)}" for text in built.assumed]
+    metrics = [one for each in built.targets for one in each.verdict.measurements if one.name == "metric"]
+    said = dict.fromkeys(one.detail for one in metrics if one.fidelity is Fidelity.NATIVE and one.detail)
+    found += [f"[yellow]data:[/] the metric is taken on {escape(text)}" for text in said]
     found += _data(built)
     return found
 

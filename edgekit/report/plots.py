@@ -16,7 +16,7 @@ def study_plot(study: Study, form: Literal["png", "svg"]) -> bytes:
     """The plot of a study's arms. Raises ImportError where matplotlib is not installed (the extra `plot`)."""
     seeds = f"{len(study.seeds)} seed{'s' if len(study.seeds) > 1 else ''}"
     title = f"{study.project} for {study.target}: {seeds}, {study.host} ({study.fidelity})"
-    return stages_plot(study.arms, study.unit, title, form)
+    return stages_plot(study.arms, study.unit, f"{title}{f', {study.data}' if study.data else ''}", form)
 
 
 def stages_plot(arms: Sequence[Arm], unit: str, title: str, form: Literal["png", "svg"]) -> bytes:

@@ -85,6 +85,8 @@ def _closing(study: Study) -> Iterator[RenderableType]:
     if any(each.latency is None for each in study.ablations):
         yield escape(f"not timed: this machine is not {study.target}, or an arm leaves no file")
     yield escape(f"intervals: {study.interval}")
+    if study.data:
+        yield escape(f"data: the metric is taken on {study.data}")
     if study.left_out:
         yield escape(
             f"the budget had room for {len(study.seeds)} of {len(study.seeds) + len(study.left_out)} seeds: run again "

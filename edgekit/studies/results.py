@@ -89,6 +89,8 @@ class Study(Record, frozen=True):
     """The digests of the models and of the data, and the metric's name."""
     target: str
     host: str
+    data: str
+    """What the data that judges says of itself: that it is made up, for instance."""
     fidelity: str
     """`native`: every metric was taken on this machine."""
     seeds: tuple[int, ...]

@@ -50,6 +50,7 @@ def studied(
         subject=subject_of(project),
         target=target.id,
         host=this_host().cpu_name,
+        data=found[0].data,
         fidelity=Fidelity.NATIVE,
         seeds=found[0].seeds,
         left_out=tuple(seeds[len(found[0].seeds) :]),

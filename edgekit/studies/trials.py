@@ -30,6 +30,8 @@ class Trial:
     """For each seed, the steps."""
     scores: tuple["Array | None", ...]
     """For each seed, the last step's scores, one a sample."""
+    data: str
+    """What the data that judges says of itself."""
 
     @property
     def values(self) -> list[float]:
@@ -94,6 +96,7 @@ def tried(
             tuple(seeds[: len(runs)]),
             tuple(run.steps for run in of_recipe),
             tuple(run.scores for run in of_recipe),
+            of_recipe[0].data,
         )
         for recipe, plan, of_recipe in trials
     )
@@ -104,13 +107,15 @@ class _Run:
     steps: tuple[StepRun, ...]
     scores: "Array | None"
     """The last step's."""
+    data: str
 
 
 def _run(driver: Driver, plan: Walked, target: Target) -> _Run:
     done: list[StepRun] = []
     for planned in plan.steps:
         done.append(driver.step_run(target, planned, done, len(plan.steps)))
-    return _Run(tuple(done), driver.scores(done[-1].artifact, target))
+    last = done[-1].artifact
+    return _Run(tuple(done), driver.scores(last, target), driver.about(last, target))
 
 
 def _work(plan: Walked) -> list[tuple[tuple[str, ...], int]]:

@@ -38,6 +38,8 @@ class Candidate:
     """What a model that knows nothing may reach; None where that cannot be told."""
     similarity: Mapping[str, float] = field(default_factory=dict)
     """To the file that a project starts from, by metric."""
+    data: str = ""
+    """What the data that it is judged on says of itself."""
 
     def luck(self, unit: str) -> str:
         """Why the metric tells nothing, where it is no better than chance."""
@@ -103,7 +105,7 @@ def verified(
         measurement
         for one in (deployed, float_student, reference)
         for measurement in (
-            Measurement(one.name, "metric", one.metric, unit, Fidelity.NATIVE),
+            Measurement(one.name, "metric", one.metric, unit, Fidelity.NATIVE, one.data),
             *_similarities(project, one),
             *static_measurements(one.name, one.path),
         )
@@ -119,7 +121,8 @@ def verified(
         measurements += _run_measurements(result, deployed, float_student)
         if samples.complete and result.fidelity is not Fidelity.NATIVE and shapes_of(given) == shapes_of(expected):
             value = _value(project, split, deployed, reference, samples, given)
-            measurements.append(Measurement(deployed.name, "metric", value, unit, result.fidelity, "the whole split"))
+            told = f"the whole split{f': {deployed.data}' if deployed.data else ''}"
+            measurements.append(Measurement(deployed.name, "metric", value, unit, result.fidelity, told))
     budgets = merged(target.budgets, project.budgets)
     gates = [parity_gate(deployed.path, samples.feeds, expected, result)]
     gates += metric_gates(project, target, candidates)

@@ -1,47 +1,56 @@
-"""The 3,000 spoken digits of the Free Spoken Digit Dataset (CC BY-SA 4.0) as log-mel pictures, split as its authors do:
-recordings 0 to 4 of each speaker and digit are held back, the others train."""
+"""Spoken digits as log-mel pictures: the 3,000 recordings of the Free Spoken Digit Dataset (CC BY-SA 4.0), split as its
+authors do (recordings 0 to 4 of each speaker and digit are held back), or, without them, generated sounds."""
 
+import tomllib
 import wave
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
+from generated import RATE, generated
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-RECORDINGS = Path(__file__).parent / "recordings"
-RATE = 8000
+HERE = Path(__file__).parent
+RECORDINGS = HERE / tomllib.loads((HERE / "edgekit.toml").read_text())["data"]["data_files"][0]
 MELS, FRAMES, WINDOW, HOP = 32, 32, 256, 250
 HELD_BACK = 5
 
 
 def train() -> DataLoader[tuple[Tensor, Tensor]]:
-    """The training recordings, each batch shifted, scaled and masked at random."""
+    """Each batch shifted, scaled and masked at random."""
     return DataLoader(pictures(False), batch_size=64, shuffle=True, collate_fn=augmented)
 
 
 def calibration() -> Dataset[tuple[Tensor, ...]]:
-    """The training recordings as they are, every fourth."""
+    """The training sounds as they are, every fourth."""
     every = pictures(False)
     return TensorDataset(*(tensor[::4] for tensor in every.tensors))
 
 
 def evaluation() -> Dataset[tuple[Tensor, ...]]:
-    """The recordings that are held back."""
+    """The sounds that are held back."""
     return pictures(True)
 
 
-@cache
-def pictures(held_back: bool) -> TensorDataset:
+class Pictures(TensorDataset):
     """Log-mel energies (1, 32, 32), one second of sound, with the digit that is spoken."""
-    if not RECORDINGS.is_dir():
-        raise FileNotFoundError(f"{RECORDINGS}: put the dataset's recordings there, see README.md")
+
+    about = ""
+    """What edgekit writes beside every figure that rests on them."""
+
+
+@cache
+def pictures(held_back: bool) -> Pictures:
     files = sorted(RECORDINGS.glob("*.wav"))
-    chosen = [path for path in files if (int(path.stem.split("_")[2]) < HELD_BACK) == held_back]
-    sounds = torch.stack([sound(path) for path in chosen])
-    labels = torch.tensor([int(path.stem[0]) for path in chosen])
-    return TensorDataset(log_mel(sounds), labels)
+    if files:
+        chosen = [path for path in files if (int(path.stem.split("_")[2]) < HELD_BACK) == held_back]
+        return Pictures(log_mel(torch.stack(list(map(sound, chosen)))), torch.tensor([int(p.stem[0]) for p in chosen]))
+    sounds, digits = generated(held_back)
+    made = Pictures(log_mel(torch.from_numpy(sounds)), torch.from_numpy(digits))
+    made.about = f"generated sounds: there are no recordings in {RECORDINGS.name}/"
+    return made
 
 
 def sound(path: Path) -> Tensor:

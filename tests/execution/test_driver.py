@@ -57,3 +57,13 @@ def test_a_model_that_fails_in_evaluation_mode_alone_is_warned_of(tiny: Project,
         assert bool(run.warning) is (choice == "kept"), run
     told = [each for each in heard.notes if "in evaluation mode" in each]
     assert told == ([f"train: {run.warning}"] if choice == "kept" else [])
+
+
+def test_what_data_says_of_itself_is_told_and_kept(tiny: Project) -> None:
+    data = tiny.root / "data.py"
+    marked = "made = images(48, 3)\n    made.about = 'drawn'\n    return made"
+    data.write_text(data.read_text().replace("return images(48, 3)", marked))
+    for _ in range(2):
+        driver, runs = ran(tiny)
+        assert {driver.about(run.artifact, RPI4) for run in runs} == {"drawn"}
+    assert runs[0].cached

@@ -61,6 +61,23 @@ def test_declared_files_are_watched(make_project: Callable[..., Path]) -> None:
     assert load_project(folder).declared_data_digest() != before
 
 
+@pytest.mark.parametrize("pattern", ["{place}/", "../elsewhere/samples/"])
+def test_a_folder_may_lie_elsewhere_and_be_absent(
+    make_project: Callable[..., Path], tmp_path: Path, pattern: str
+) -> None:
+    place = tmp_path / "elsewhere" / "samples"
+    named = pattern.format(place=place)
+    project = load_project(make_project({"data_files = []": f'data_files = ["{named}"]'}))
+    digests = [project.declared_data_digest()]
+    (place / "deep").mkdir(parents=True)
+    digests.append(project.declared_data_digest())
+    (place / "deep" / "a.bin").write_bytes(b"1")
+    digests.append(project.declared_data_digest())
+    (place / "deep" / "a.bin").rename(place / "b.bin")
+    digests.append(project.declared_data_digest())
+    assert len(set(digests)) == 4
+
+
 def test_a_pattern_that_matches_nothing_is_told(make_project: Callable[..., Path]) -> None:
     project = load_project(make_project({"data_files = []": 'data_files = ["absent/*"]'}))
     with pytest.raises(DataError, match="matches no file"):

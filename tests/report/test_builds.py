@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from edgekit.building import Build
+from edgekit.building import Build, TargetBuild
 from edgekit.report.builds import build_json, build_report
+from edgekit.traits import Fidelity
 
 
 def text_of(built: Build, width: int = 80) -> str:
@@ -62,3 +63,16 @@ def test_warnings_of_steps_are_told_once(built: Build) -> None:
     assert json.loads(build_json(told))["targets"][0]["steps"][0]["warning"].startswith("90 %")
     silent = tuple(replace(each, steps=tuple(replace(run, warning="") for run in each.steps)) for each in built.targets)
     assert "warning:" not in text_of(replace(built, targets=silent))
+
+
+def test_what_the_data_says_of_itself_stands_beside_the_figures(built: Build) -> None:
+    assert "data:" not in text_of(built)
+
+    def said(each: TargetBuild) -> TargetBuild:
+        native = [one for one in each.verdict.measurements if one.name == "metric" and one.fidelity is Fidelity.NATIVE]
+        told = [replace(one, detail="made-up images") if one in native else one for one in each.verdict.measurements]
+        return replace(each, verdict=replace(each.verdict, measurements=tuple(told)))
+
+    told = replace(built, targets=tuple(map(said, built.targets)))
+    assert text_of(told).count("data: the metric is taken on made-up images") == 1
+    assert json.loads(build_json(told))["targets"][0]["measurements"][0]["detail"] == "made-up images"

@@ -34,6 +34,7 @@ def made_study(subject: dict[str, str] | None = None, **changed: object) -> Stud
         subject=subject or {},
         target="rpi4",
         host="a CPU",
+        data="made-up noise",
         fidelity="native",
         seeds=(0, 1, 2),
         left_out=(),
@@ -78,6 +79,7 @@ def test_the_report_gives_means_with_intervals_and_says_what_cannot_be_told_apar
         "quantize-weights is not worth its stage here: leave it out",
         "not run: without export: there is no file",
         "95%, paired over seeds and evaluation samples",
+        "data: the metric is taken on made-up noise",
     ):
         assert part in flat, shown
     assert "room for" not in flat

@@ -43,6 +43,7 @@ def study(project: Project, judged: Judgement, **changed: Any) -> Path:
         "subject": subject_of(project),
         "target": "rpi4",
         "host": "a CPU",
+        "data": "",
         "fidelity": "native",
         "seeds": [0, 1, 2],
         "left_out": [],
