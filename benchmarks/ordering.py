@@ -1,13 +1,16 @@
-"""Does the order of compression decide the result? python benchmarks/ordering.py [digits] [spoken]
+"""Does the order of compression decide the result? python benchmarks/ordering.py [digits] [spoken] [structure]
 
 Runs the failed pipeline (INT4, then pruning, then distillation, then graph optimization), the recommended one, control
-arms and the single interactions on examples/digits and examples/spoken over several seeds, prints tables and writes
-results/ordering_*.json.
+arms and the single interactions on examples/digits and examples/spoken over several seeds, prints tables, and writes
+results/ordering_*.json and the plots beside them. `structure` is the failed pipeline's own structure, a ResNet-50 and a
+small network, with random weights: bytes and latency alone.
 
-    --seeds N     5 by default
-    --work DIR    keep the cache there: an interrupted run goes on, a second one is quick
+    --seeds N           5 by default
+    --work DIR          keep the cache there: an interrupted run goes on, a second one is quick
+    --budget MINUTES    for each part: it ends with the seeds that are through
 
-Spoken digits are read from examples/spoken/recordings, or from the folder that the variable FSDD names.
+Spoken digits are read from the folder that the variable FSDD names, or from the one in examples/spoken/edgekit.toml;
+without either, generated sounds stand in, and the results say so.
 """
 
 import argparse
@@ -17,22 +20,29 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ordering_arms import BUDGETS, Arms, arms
+from ordering_structure import structure
 
+from edgekit.errors import StudyError
 from edgekit.host import this_host
-from edgekit.planning.recipe import Recipe, recipe_from
+from edgekit.planning.recipe import recipe_from
 from edgekit.progress import Silent
 from edgekit.project.project import Project, load_project
-from edgekit.studies.trials import Trial, difference, tried
+from edgekit.report.plots import stages_plot
+from edgekit.studies.intervals import Interval
+from edgekit.studies.studying import arm_of
+from edgekit.studies.trials import Trial, difference, joined, tried
 from edgekit.target import find_target
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
 TARGET = "x86-vnni"
+UNIT = "%"
 
 
 class Watch(Silent):
@@ -48,71 +58,85 @@ class Watch(Silent):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", default=["digits", "spoken"])
+    parser.add_argument("parts", nargs="*", default=["digits", "spoken", "structure"])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--work", type=Path)
+    parser.add_argument("--budget", type=float)
     chosen = parser.parse_args()
+    RESULTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="edgekit-") as temporary:
         work = (chosen.work or Path(temporary)).resolve()
         for part in chosen.parts:
-            if part == "spoken" and recordings() is None:
-                print("\nspoken: not run: put the recordings into examples/spoken/recordings, or set FSDD\n")
+            path = RESULTS / f"ordering_{part}.json"
+            if part == "structure":
+                path.write_text(json.dumps(structure(work / part), indent=1) + "\n")
                 continue
-            told = measured(part, project_in(work / part, part), chosen.seeds)
-            RESULTS.mkdir(exist_ok=True)
-            (RESULTS / f"ordering_{part}.json").write_text(json.dumps(told, indent=1) + "\n")
-
-
-def recordings() -> Path | None:
-    """The folder of the spoken digits, if there is one."""
-    own = ROOT / "examples" / "spoken" / "recordings"
-    named = os.environ.get("FSDD")
-    return Path(named) if named else own if own.is_dir() else None
+            planned, project = arms(BUDGETS[part]), project_in(work / part, part)
+            trials = all_trials(project, planned, range(chosen.seeds), chosen.budget)
+            told = measured(part, project, planned, trials)
+            path.write_text(json.dumps(told, indent=1) + "\n")
+            path.with_suffix(".png").write_bytes(drawn(told, planned, trials))
 
 
 def project_in(folder: Path, example: str) -> Project:
     """A copy of an example, with narrower students beside its own."""
     if not folder.is_dir():
-        ignored = shutil.ignore_patterns(".edgekit", "dist", "__pycache__", "recordings")
+        ignored = shutil.ignore_patterns(".edgekit", "dist", "__pycache__", "recordings", "study.*")
         shutil.copytree(ROOT / "examples" / example, folder, ignore=ignored)
         for name, divisor in (("half", 2), ("quarter", 4)):
             code = f"import model\n\n\ndef student():\n    return model.Student(model.STUDENT_WIDTH // {divisor})\n"
             (folder / f"{name}.py").write_text(code)
-        if example == "spoken":
-            (folder / "recordings").symlink_to(recordings() or "", target_is_directory=True)
+        if example == "spoken" and (place := os.environ.get("FSDD")):
+            path = folder / "edgekit.toml"
+            path.write_text(path.read_text().replace('["recordings/"]', f'["{Path(place).resolve()}/"]'))
     return load_project(folder)
 
 
-def measured(example: str, project: Project, seeds: int) -> dict[str, Any]:
+def all_trials(project: Project, planned: Arms, seeds: Sequence[int], budget_min: float | None) -> dict[str, Trial]:
+    """Every arm, with the seeds that there was time for; narrower students run on projects of their own."""
+    target, watch = find_target(TARGET), Watch()
+    owners = [(project, planned.recipes)]
+    for module, tables in planned.narrow.items():
+        models = project.model.changed(student=f"{module}:student")
+        owners.append((project.changed(model=models), tables))
+    found: dict[str, list[Trial]] = {}
+    end = None if budget_min is None else time.monotonic() + 60 * budget_min
+    for seed in seeds:
+        of_seed = []
+        try:
+            for owner, tables in owners:
+                recipes = [recipe_from(name, steps, name) for name, steps in tables.items()]
+                left = None if end is None else max(end - time.monotonic(), 0.0)
+                of_seed += tried(owner, recipes, [seed], target, watch, left)
+        except StudyError:
+            if not found:
+                raise
+            break
+        for trial in of_seed:
+            found.setdefault(trial.recipe.name, []).append(trial)
+    return {name: joined(trials) for name, trials in found.items()}
+
+
+def measured(example: str, project: Project, planned: Arms, trials: dict[str, Trial]) -> dict[str, Any]:
     """Everything about one example, printed and returned."""
-    planned = arms(BUDGETS[example])
-    trials = dict(all_trials(project, planned, range(seeds)))
+    some = next(iter(trials.values()))
     told: dict[str, Any] = {
         "example": example,
+        "data": some.data,
         "host": this_host().cpu_name,
-        "seeds": seeds,
+        "target": TARGET,
+        "seeds": len(some.seeds),
         "budget": vars(BUDGETS[example]),
         "interval": "95 %, paired over seeds and test samples",
         "fidelity": "native",
         "arms": {name: trial_json(trial) for name, trial in trials.items()},
         "mechanism": {name: mechanisms(project, trials[name]) for name in planned.cascades},
     }
-    print_cascades(example, told, planned, seeds)
+    print(f"\n## {example}{f' ({some.data})' if some.data else ''}: {len(some.seeds)} seeds, {told['host']}\n")
+    print_stages(planned, trials)
+    print_mechanisms(told, planned)
     told["comparisons"] = compared(planned, trials)
     return told
-
-
-def all_trials(project: Project, planned: Arms, seeds: range) -> Any:
-    """(name, trial) of every arm; those of narrower students run on projects of their own."""
-    target = find_target(TARGET)
-    owners = [(project, planned.recipes)]
-    for module, tables in planned.narrow.items():
-        models = project.model.changed(student=f"{module}:student")
-        owners.append((project.changed(model=models), tables))
-    for owner, tables in owners:
-        recipes: list[Recipe] = [recipe_from(name, steps, name) for name, steps in tables.items()]
-        for trial in tried(owner, recipes, list(seeds), target, Watch()):
-            yield trial.recipe.name, trial
 
 
 def trial_json(trial: Trial) -> dict[str, Any]:
@@ -144,16 +168,23 @@ def mechanisms(project: Project, trial: Trial) -> list[dict[str, float]]:
     return found
 
 
-def print_cascades(example: str, told: dict[str, Any], planned: Arms, seeds: int) -> None:
-    print(f"\n## {example}, {seeds} seeds, {this_host().cpu_name}: accuracy in % after every stage (native)\n")
-    for name in (*planned.pipelines, *planned.cascades):
-        arm = told["arms"][name]
-        stages = [
-            f"{step['use']} {np.mean(values):.2f}"
-            for step, values in zip(arm["steps"], arm["stages"], strict=True)
-            if values
-        ]
-        print(f"- {name}: {' -> '.join(stages)}; {arm['bytes']:,} B")
+def print_stages(planned: Arms, trials: dict[str, Trial]) -> None:
+    print(
+        "| pipeline: accuracy in % after every stage (native), and the final file (static) | | bytes |\n|---|---|---|"
+    )
+    for name in planned.pipelines:
+        print(f"| **{name}** | | {trials[name].bytes:,} |")
+        for stage in arm_of(trials[name], UNIT).stages:
+            if stage.metric is not None and stage.step.use not in ("simplify", "fuse"):
+                print(f"| {stage.step.label} | {shown(stage.metric)} | |")
+
+
+def shown(value: Interval) -> str:
+    ends = "" if value.low is None or value.high is None else f" ({value.low:.2f} to {value.high:.2f})"
+    return f"{value.mean:.2f}{ends}"
+
+
+def print_mechanisms(told: dict[str, Any], planned: Arms) -> None:
     print(
         "\n| the teacher after | rank correlation of w | levels | max/std | zeros | ties |\n|---|---|---|---|---|---|"
     )
@@ -166,14 +197,31 @@ def print_cascades(example: str, told: dict[str, Any], planned: Arms, seeds: int
 def compared(planned: Arms, trials: dict[str, Trial]) -> list[dict[str, Any]]:
     """Each question with its answer: points by which the first arm is better than the second."""
     print("\n| question | first arm | second arm | points, 95 % | apart |\n|---|---|---|---|---|")
-    found = []
-    for question, first, second in planned.questions:
-        apart = difference(trials[first], trials[second])
+    return list(_answers(planned, trials))
+
+
+def _answers(planned: Arms, trials: dict[str, Trial]) -> Iterator[dict[str, Any]]:
+    for question in planned.questions:
+        first, second = trials[question.first], trials[question.second]
+        apart = difference(first, second)
         verdict = "better" if apart.is_above_zero else "worse" if apart.is_below_zero else "no"
-        one, other = trials[first].mean().mean, trials[second].mean().mean
-        print(f"| {question} | {first} {one:.2f} | {second} {other:.2f} | {apart} | {verdict} |")
-        found.append({"question": question, "first": first, "second": second, **apart.to_json(), "apart": verdict})
-    return found
+        verdict = "one seed" if apart.low is None else verdict
+        one, other = first.mean().mean, second.mean().mean
+        print(f"| {question.text} | {question.first} {one:.2f} | {question.second} {other:.2f} | {apart} | {verdict} |")
+        yield {
+            "question": question.text,
+            "codes": list(question.codes),
+            "first": question.first,
+            "second": question.second,
+            **apart.to_json(),
+            "apart": verdict,
+        }
+
+
+def drawn(told: dict[str, Any], planned: Arms, trials: dict[str, Trial]) -> bytes:
+    title = f"{told['example']}: {told['seeds']} seeds, {told['host']} (native)"
+    title += f", {told['data']}" if told["data"] else ""
+    return stages_plot([arm_of(trials[name], UNIT) for name in planned.pipelines], UNIT, title, "png")
 
 
 if __name__ == "__main__":

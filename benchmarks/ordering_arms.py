@@ -18,7 +18,16 @@ class Budget:
     """Epochs of fine-tuning after one change to a trained network."""
 
 
-BUDGETS = {"digits": Budget(80, 0.01, 80, 10), "spoken": Budget(40, 0.005, 80, 6)}
+BUDGETS = {"digits": Budget(80, 0.01, 80, 10), "spoken": Budget(20, 0.005, 40, 4)}
+
+
+@dataclass(frozen=True)
+class Question:
+    text: str
+    first: str
+    second: str
+    codes: tuple[str, ...] = ()
+    """The rows of interactions.toml whose verdict it measures."""
 
 
 @dataclass(frozen=True)
@@ -27,20 +36,19 @@ class Arms:
     narrow: dict[str, dict[str, Steps]]
     """Those that run with a narrower student, by the module that has it."""
     pipelines: list[str]
-    """Printed stage by stage."""
+    """Printed stage by stage, and drawn."""
     cascades: list[str]
-    """Printed stage by stage, with what becomes of the teacher's weights."""
-    questions: list[tuple[str, str, str]]
-    """(question, first arm, second arm)."""
+    """Printed with what becomes of the teacher's weights."""
+    questions: list[Question]
 
 
 def arms(budget: Budget) -> Arms:
     """Every arm and every question."""
     taught = teacher("train", epochs=budget.teacher, learning_rate=budget.rate)
-    whole, half = budget.student, budget.student // 2
+    whole, half, tuning = budget.student, budget.student // 2, budget.tuning
     recommended = [taught, student("distill", epochs=half), pruned(0.5, half)]
     control = [taught, student("distill", epochs=whole)]
-    alone = [student("train", epochs=whole)]
+    qat = student("qat", epochs=tuning)
     recipes: dict[str, Steps] = {
         "failed": failed(taught, whole, 4, 0.5),
         "failed, 75 % pruned": failed(taught, whole, 4, 0.75),
@@ -48,84 +56,115 @@ def arms(budget: Budget) -> Arms:
         "recommended": [*recommended, *INT8],
         "recommended, 75 % pruned": [*recommended[:2], pruned(0.75, half), *INT8],
         "control: undamaged teacher": [*control, *FLOAT],
-        "control: student alone": [*alone, *FLOAT],
+        "control: student alone": [student("train", epochs=whole), *FLOAT],
         "without distillation": [student("train", epochs=half), pruned(0.5, half), *INT8],
         "without pruning": [*control, *INT8],
         "without INT8": [*recommended, *FLOAT],
+        "pruned, then distilled": [
+            taught, student("train", epochs=half // 2), pruned(0.5, half // 2), student("distill", epochs=half), *INT8,
+        ],
         "four techniques": [*recommended[:2], pruned(0.5, half // 2), zeros(0.5, half // 2), *INT8],
         "pruned, not fine-tuned": [*recommended[:2], pruned(0.5, 0), *INT8],
         "teacher sparse 75 %, then distilled": [taught, zeros(0.75, 0, "teacher"), *control[1:], *FLOAT],
         "teacher pruned 50 %, then distilled": [taught, pruned(0.5, 0, "teacher"), *control[1:], *FLOAT],
-        "teacher pruned, tuned, then distilled": [taught, pruned(0.5, budget.tuning, "teacher"), *control[1:], *FLOAT],
         "teacher INT4 tensor, then distilled": [taught, rounded(4, "tensor", 0, "teacher"), *control[1:], *FLOAT],
-        "student INT4 post-training": [*control, rounded(4, "channel", 0)],
-        "student INT4 trained": [*control, rounded(4, "channel", budget.tuning)],
-        "student INT8 trained": [*control, student("qat", epochs=budget.tuning), *INT8],
-        "student INT8 tensor": [*control, *FLOAT[:2], student("quantize", per_channel="no"), FLOAT[2]],
-        "student INT8 trained, then sparse": [
-            *control, student("qat", epochs=budget.tuning), zeros(0.5, budget.tuning), *INT8,
-        ],
-        "student sparse, then INT8 trained": [
-            *control, zeros(0.5, budget.tuning), student("qat", epochs=budget.tuning), *INT8,
-        ],
+        "student INT4 post-training": [*control, rounded(4, "channel", 0), *INT8],
+        "student INT4 trained": [*control, student("qat", bits=4, epochs=tuning), *INT8],
+        "student INT8 trained": [*control, qat, *INT8],
+        "student INT8 trained, not fused": [*control, qat, *INT8[:3]],
+        "student INT8 trained, then sparse": [*control, qat, zeros(0.5, tuning), *INT8],
+        "student sparse, then INT8 trained": [*control, zeros(0.5, tuning), qat, *INT8],
         "student rounded to INT8 twice": [*control, rounded(8, "tensor", 0), *INT8],
         "student rounded to INT4, then INT8": [*control, rounded(4, "tensor", 0), *INT8],
-        "student sparse 90 % at once": [*control, zeros(0.9, 3 * budget.tuning)],
-        "student sparse 90 % gradually": [*control, zeros(0.9, 3 * budget.tuning, gradual=True)],
+        "student sparse": [*control, zeros(0.5, tuning), *FLOAT],
     }  # fmt: skip
-    recipes |= {f"{name}": [taught, *steps] for name, steps in one_shot(budget).items()}
+    for share in (0.5, 0.75, 0.9):
+        recipes[f"student {share:.0%} zeros at once"] = [*control, zeros(share, 3 * tuning)]
+        recipes[f"student {share:.0%} zeros gradually"] = [*control, zeros(share, 3 * tuning, gradual=True)]
+    for share in (0.5, 0.75):
+        recipes[f"student {share:.0%} of channels at once"] = [*control, pruned(share, 3 * tuning)]
+        recipes[f"student {share:.0%} of channels gradually"] = [*control, pruned(share, 3 * tuning, gradual=True)]
+    recipes |= {name: [taught, *steps] for name, steps in one_shot(budget).items()}
     return Arms(
         recipes=recipes,
         narrow={
             "half": {"half the width, distilled": [*control, *INT8]},
             "quarter": {"failed, a quarter as wide": failed(taught, whole, 4, 0.5)},
         },
-        pipelines=["recommended", "recommended, 75 % pruned", "control: undamaged teacher", "control: student alone"],
+        pipelines=[
+            "failed",
+            "failed, 75 % pruned",
+            "failed, INT2, 75 %",
+            "failed, a quarter as wide",
+            "recommended",
+            "recommended, 75 % pruned",
+            "control: undamaged teacher",
+            "control: student alone",
+        ],
         cascades=[
             "failed",
-            "failed, a quarter as wide",
             "failed, 75 % pruned",
             "failed, INT2, 75 %",
             "P50 then Q4 tensor",
             "Q4 tensor then P50",
             "P50 then Q4 channel",
             "Q4 channel then P50",
-            "P50 then Q4 tensor, tuned",
         ],
-        questions=[
-            ("the failed pipeline against the recommended one", "failed", "recommended"),
-            ("the same at the same size", "failed, a quarter as wide", "recommended"),
-            ("the same, 75 % pruned", "failed, 75 % pruned", "recommended, 75 % pruned"),
-            ("the same, INT2", "failed, INT2, 75 %", "recommended, 75 % pruned"),
-            ("what the damaged teacher costs the student", "failed", "control: undamaged teacher"),
-            ("the same, INT2, 75 %", "failed, INT2, 75 %", "control: undamaged teacher"),
-            ("a damaged teacher against none", "failed", "control: student alone"),
-            ("the same, INT2, 75 %", "failed, INT2, 75 %", "control: student alone"),
-            ("what distillation adds", "control: undamaged teacher", "control: student alone"),
-            ("ablation: distillation", "recommended", "without distillation"),
-            ("ablation: pruning", "recommended", "without pruning"),
-            ("ablation: INT8", "recommended", "without INT8"),
-            ("a fourth technique", "four techniques", "recommended"),
-            ("fine-tuning after pruning", "pruned, not fine-tuned", "recommended"),
-            ("prune the student or design it small", "recommended", "half the width, distilled"),
-            ("teacher sparse 75 % first", "teacher sparse 75 %, then distilled", "control: undamaged teacher"),
-            ("teacher pruned first", "teacher pruned 50 %, then distilled", "control: undamaged teacher"),
-            (
-                "teacher pruned and tuned first",
-                "teacher pruned, tuned, then distilled",
-                "control: undamaged teacher",
-            ),
-            ("teacher INT4 first", "teacher INT4 tensor, then distilled", "control: undamaged teacher"),
-            ("INT4: post-training or trained", "student INT4 post-training", "student INT4 trained"),
-            ("INT8: post-training or trained", "without pruning", "student INT8 trained"),
-            ("INT8: per tensor or per channel", "student INT8 tensor", "without pruning"),
-            ("QAT and sparsity", "student INT8 trained, then sparse", "student sparse, then INT8 trained"),
-            ("rounded twice", "student rounded to INT8 twice", "without pruning"),
-            ("rounded to INT4, then INT8", "student rounded to INT4, then INT8", "without pruning"),
-            ("sparse at once or gradually", "student sparse 90 % at once", "student sparse 90 % gradually"),
-            *ORDERS,
-        ],
+        questions=[*PIPELINES, *SINGLE, *SCHEDULES, *ORDERS],
     )
+
+
+PIPELINES = [
+    Question("the failed pipeline against the recommended one", "failed", "recommended", ("EK202",)),
+    Question("the same at the same size", "failed, a quarter as wide", "recommended"),
+    Question("the same, 75 % pruned", "failed, 75 % pruned", "recommended, 75 % pruned"),
+    Question("the same, INT2", "failed, INT2, 75 %", "recommended, 75 % pruned"),
+    Question("what the damaged teacher costs the student", "failed", "control: undamaged teacher"),
+    Question("the same, INT2, 75 %", "failed, INT2, 75 %", "control: undamaged teacher"),
+    Question("a damaged teacher against none", "failed", "control: student alone"),
+    Question("the same, INT2, 75 %, against none", "failed, INT2, 75 %", "control: student alone"),
+    Question("what distillation adds", "control: undamaged teacher", "control: student alone"),
+    Question("ablation: distillation", "recommended", "without distillation"),
+    Question("ablation: pruning", "recommended", "without pruning", ("EK105",)),
+    Question("ablation: INT8", "recommended", "without INT8", ("EK104",)),
+]
+SINGLE = [
+    Question("INT8 after distillation", "without pruning", "control: undamaged teacher", ("EK111",)),
+    Question("pruned before distillation or after", "pruned, then distilled", "recommended", ("EK113",)),
+    Question("a fourth technique", "four techniques", "recommended", ("EK201",)),
+    Question("fine-tuning after pruning", "pruned, not fine-tuned", "recommended", ("EK303",)),
+    Question("prune the student or design it small", "recommended", "half the width, distilled", ("EK112",)),
+    Question("teacher sparse first", "teacher sparse 75 %, then distilled", "control: undamaged teacher", ("EK107",)),
+    Question("teacher pruned first", "teacher pruned 50 %, then distilled", "control: undamaged teacher", ("EK107",)),
+    Question("teacher INT4 first", "teacher INT4 tensor, then distilled", "control: undamaged teacher", ("EK108",)),
+    Question("INT4: post-training or trained", "student INT4 post-training", "student INT4 trained", ("EK305",)),
+    Question("INT8: post-training or trained", "without pruning", "student INT8 trained", ("EK309",)),
+    Question("QAT: 4 bits or 8", "student INT4 trained", "student INT8 trained", ("EK412",)),
+    Question("QAT fused or not", "student INT8 trained", "student INT8 trained, not fused", ("EK106",)),
+    Question("QAT and sparsity", "student INT8 trained, then sparse", "student sparse, then INT8 trained", ("EK103",)),
+    Question("rounded to INT8 twice", "student rounded to INT8 twice", "without pruning", ("EK109",)),
+    Question("rounded to INT4, then INT8", "student rounded to INT4, then INT8", "without pruning", ("EK109",)),
+    Question("half of the weights zero", "student sparse", "control: undamaged teacher", ("EK401",)),
+]
+SCHEDULES = [
+    *(
+        Question(
+            f"{share} zeros at once or gradually",
+            f"student {share} zeros at once",
+            f"student {share} zeros gradually",
+            ("EK306",) if share == "90%" else (),
+        )
+        for share in ("50%", "75%", "90%")
+    ),
+    *(
+        Question(
+            f"{share} of channels at once or gradually",
+            f"student {share} of channels at once",
+            f"student {share} of channels gradually",
+        )
+        for share in ("50%", "75%")
+    ),
+]
 
 
 def teacher(use: str, **options: Any) -> dict[str, Any]:
@@ -160,8 +199,8 @@ def zeros(
     return {"use": "sparsify", "role": role, **options}
 
 
-def pruned(ratio: float, epochs: int, role: str = "student") -> dict[str, Any]:
-    return {"use": "prune", "role": role, "ratio": ratio, "epochs": epochs}
+def pruned(ratio: float, epochs: int, role: str = "student", *, gradual: bool = False) -> dict[str, Any]:
+    return {"use": "prune", "role": role, "ratio": ratio, "epochs": epochs, "gradual": gradual}
 
 
 def one_shot(budget: Budget) -> dict[str, Steps]:
@@ -190,20 +229,37 @@ def one_shot(budget: Budget) -> dict[str, Steps]:
 
 GRIDS = [("Q4 tensor", 4, "tensor"), ("Q4 channel", 4, "channel"), ("Q8 channel", 8, "channel")]
 
+CODES = {("Q4 tensor", "P50"): ("EK101",), ("Q4 channel", "P50"): ("EK102",), ("Q8 channel", "P50"): ("EK103",)}
+
 ORDERS = [
-    (f"{label} and {share}: rounding first", f"{label} then {share}", f"{share} then {label}")
+    Question(
+        f"{label} and {share}: rounding first",
+        f"{label} then {share}",
+        f"{share} then {label}",
+        CODES.get((label, share), ()),
+    )
     for share in ("P50", "P70")
     for label, _, _ in GRIDS
 ]
 ORDERS += [
-    (f"{label} and P50, tuned: rounding first", f"{label} then P50, tuned", f"P50 then {label}, tuned")
+    Question(
+        f"{label} and P50, tuned: rounding first",
+        f"{label} then P50, tuned",
+        f"P50 then {label}, tuned",
+        CODES[label, "P50"],
+    )
     for label, _, _ in GRIDS[:2]
 ]
 ORDERS += [
-    (f"batch norms kept after {name}", f"{name} alone", f"{name} alone, norms re-estimated")
+    Question(
+        f"batch norms kept after {name}",
+        f"{name} alone",
+        f"{name} alone, norms re-estimated",
+        ("EK304",) if name == "P50" else (),
+    )
     for name in ("P50", "P70", "Q4 tensor", "Q4 channel")
 ]
 ORDERS += [
-    ("INT8 after pruning", "P50 then Q8 channel", "P50 alone"),
-    ("8 bits or 4", "Q8 channel alone", "Q4 channel alone"),
+    Question("INT8 after pruning", "P50 then Q8 channel", "P50 alone", ("EK104",)),
+    Question("8 bits or 4", "Q8 channel alone", "Q4 channel alone", ("EK305",)),
 ]

@@ -56,7 +56,7 @@ def studied(
         left_out=tuple(seeds[len(found[0].seeds) :]),
         unit=unit,
         interval=f"{LEVEL:.0%}, paired over seeds and evaluation samples",
-        arms=tuple(_arm(trial, unit) for trial in found),
+        arms=tuple(arm_of(trial, unit) for trial in found),
         orders=tuple(each for swap in arms.swaps for each in _ordered(swap, trials, unit)),
         whole=arms.whole,
         ablations=tuple(
@@ -74,7 +74,8 @@ def studied(
     )
 
 
-def _arm(trial: Trial, unit: str) -> Arm:
+def arm_of(trial: Trial, unit: str) -> Arm:
+    """A trial's stages, their means with intervals."""
     stages = []
     for index, each in enumerate(trial.recipe.steps):
         values = tuple(trial.values_at(index))

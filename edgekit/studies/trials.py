@@ -1,7 +1,7 @@
 """Trials: recipes run on a project over several seeds, stage by stage, and compared."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from edgekit.errors import PlanError, StudyError
@@ -99,6 +99,16 @@ def tried(
             of_recipe[0].data,
         )
         for recipe, plan, of_recipe in trials
+    )
+
+
+def joined(trials: Sequence[Trial]) -> Trial:
+    """One trial of the same recipe tried with some seeds after others."""
+    return replace(
+        trials[0],
+        seeds=tuple(seed for each in trials for seed in each.seeds),
+        runs=tuple(run for each in trials for run in each.runs),
+        scores=tuple(scores for each in trials for scores in each.scores),
     )
 
 

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 TEACHER_WIDTH = 24
-STUDENT_WIDTH = 16
+STUDENT_WIDTH = 24
 
 
 def teacher() -> nn.Module:

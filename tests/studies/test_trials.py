@@ -6,7 +6,7 @@ from edgekit.errors import PlanError, StudyError
 from edgekit.planning.recipe import recipe_from
 from edgekit.progress import Silent
 from edgekit.project.project import Project
-from edgekit.studies.trials import difference, tried
+from edgekit.studies.trials import difference, joined, tried
 from edgekit.target import find_target
 
 RPI4 = find_target("rpi4")
@@ -27,6 +27,8 @@ def test_recipes_are_compared_over_seeds_and_share_what_they_have_in_common(tiny
     assert apart.low is not None and apart.high is not None and apart.low <= apart.mean <= apart.high
     assert difference(trained, trained).mean == 0
     assert trained.seeds == rounded.seeds == (0, 1)
+    apart = [tried(tiny, recipes[:1], [seed], RPI4, Silent())[0] for seed in (0, 1)]
+    assert joined(apart).values == trained.values and joined(apart).seeds == trained.seeds
 
 
 def test_an_order_that_is_impossible_is_told_before_anything_runs(tiny: Project) -> None:
