@@ -132,7 +132,7 @@ def measured(example: str, project: Project, planned: Arms, trials: dict[str, Tr
         "arms": {name: trial_json(trial) for name, trial in trials.items()},
         "mechanism": {name: mechanisms(project, trials[name]) for name in planned.cascades},
     }
-    print(f"\n## {example}{f' ({some.data})' if some.data else ''}: {len(some.seeds)} seeds, {told['host']}\n")
+    print(f"\n## {example}{f' ({some.data})' if some.data else ''}: {counted(len(some.seeds))}, {told['host']}\n")
     print_stages(planned, trials)
     print_mechanisms(told, planned)
     told["comparisons"] = compared(planned, trials)
@@ -175,7 +175,7 @@ def print_stages(planned: Arms, trials: dict[str, Trial]) -> None:
     for name in planned.pipelines:
         print(f"| **{name}** | | {trials[name].bytes:,} |")
         for stage in arm_of(trials[name], UNIT).stages:
-            if stage.metric is not None and stage.step.use not in ("simplify", "fuse"):
+            if stage.metric is not None and stage.step.use not in ("export", "simplify", "fuse"):
                 print(f"| {stage.step.label} | {shown(stage.metric)} | |")
 
 
@@ -219,9 +219,19 @@ def _answers(planned: Arms, trials: dict[str, Trial]) -> Iterator[dict[str, Any]
 
 
 def drawn(told: dict[str, Any], planned: Arms, trials: dict[str, Trial]) -> bytes:
-    title = f"{told['example']}: {told['seeds']} seeds, {told['host']} (native)"
+    """The pipelines, without the stages that only write the same network down in another way."""
+    title = f"{told['example']}: {counted(told['seeds'])}, {told['host']} (native)"
     title += f", {told['data']}" if told["data"] else ""
-    return stages_plot([arm_of(trials[name], UNIT) for name in planned.pipelines], UNIT, title, "png")
+    lines = []
+    for name in planned.pipelines:
+        arm = arm_of(trials[name], UNIT)
+        stages = tuple(stage for stage in arm.stages if stage.step.use not in ("export", "simplify", "fuse"))
+        lines.append(arm.changed(stages=stages))
+    return stages_plot(lines, UNIT, title, "png")
+
+
+def counted(seeds: int) -> str:
+    return f"{seeds} seed{'s' if seeds > 1 else ''}"
 
 
 if __name__ == "__main__":

@@ -76,6 +76,14 @@ class Evidence(Record, frozen=True, kw_only=True):
     points: tuple[float, float, float] | None = None
     """By which the first of two arms is better: the mean, and the ends of the 95 % interval."""
 
+    @property
+    def told(self) -> str:
+        """What it says, with the points."""
+        if self.points is None:
+            return self.says
+        mean, low, high = self.points
+        return f"{self.says}; {mean:+.2f} points ({low:+.2f} to {high:+.2f})"
+
 
 class Replacement(Record, frozen=True, kw_only=True):
     side: Side

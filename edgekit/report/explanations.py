@@ -38,7 +38,7 @@ def _whole(each: Explanation) -> Iterator[RenderableType]:
     rows.add_column(min_width=10)
     rows.add_column(overflow="fold")
     lines = [("  when", each.rule), ("  because", each.why), ("  fix", each.fix)]
-    lines += [(f"  {one.kind}", f"{one.source}: {one.says}") for one in each.evidence]
+    lines += [(f"  {one.kind}", f"{one.source}: {one.told}") for one in each.evidence]
     if each.example is not None:
         example, silent_given = each.example, each.example.silent_given
         lines += [("  found in", _example(example.triggers, example.given))]

@@ -36,7 +36,7 @@ def stages_plot(arms: Sequence[Arm], unit: str, title: str, form: Literal["png",
         axes.plot(at, [each.mean for _, each in line], style, color=colour, marker="o", markersize=4, label=arm.name)
         low, high = [_low(each) for _, each in line], [_high(each) for _, each in line]
         axes.fill_between(at, low, high, color=colour, alpha=0.15, linewidth=0)
-    axes.set_xticks(range(1, longest + 1), [_tick(lines, index) for index in range(longest)])
+    axes.set_xticks(range(1, longest + 1), [_tick(lines, index) for index in range(longest)], fontsize=8)
     axes.set_ylabel(f"metric, {unit}")
     axes.set_title(title, fontsize=9)
     axes.grid(axis="y", alpha=0.3)
@@ -51,7 +51,7 @@ def stages_plot(arms: Sequence[Arm], unit: str, title: str, form: Literal["png",
 def _tick(lines: Sequence[Sequence[tuple[str, Interval]]], index: int) -> str:
     """The step's name where all arms that go so far have the same there; else the names, one below the other."""
     names = dict.fromkeys(line[index][0] for line in lines if len(line) > index)
-    return "\n".join(names) if len(names) < 4 else f"step {index + 1}"
+    return "\n".join(names) if len(names) < 5 else f"step {index + 1}"
 
 
 def _low(each: Interval) -> float:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from edgekit.errors import InteractionsError
 from edgekit.planning.interactions import (
     RULES,
+    Evidence,
     Severity,
     Verdict,
     fits,
@@ -156,3 +157,9 @@ def test_conditions_are_three_valued(one: bool | None, other: bool | None) -> No
     unknown = frozenset(name for name, value in known.items() if value is None)
     held = fits(condition, known, unknown)
     assert held == (False if False in (one, other) else None if None in (one, other) else True)
+
+
+def test_measured_evidence_tells_its_points() -> None:
+    told = Evidence(kind="measured", source="b.py", says="a: 90.00 %; b: 95.00 %", points=(-5.0, -6.5, -3.5))
+    assert told.told == "a: 90.00 %; b: 95.00 %; -5.00 points (-6.50 to -3.50)"
+    assert told.changed(points=None).told == told.says

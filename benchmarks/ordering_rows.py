@@ -1,0 +1,58 @@
+"""Write what ordering.py measured into the rows of interactions.toml: python benchmarks/ordering_rows.py
+
+Each row that a question names gets one line of evidence for each example; those of an earlier run go.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from ordering_arms import BUDGETS
+
+ROWS = Path(__file__).parent.parent / "edgekit" / "planning" / "interactions.toml"
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> None:
+    document = tomlkit.parse(ROWS.read_text())
+    found = [
+        each for example in BUDGETS for each in evidence(json.loads((RESULTS / f"ordering_{example}.json").read_text()))
+    ]
+    for row in document["interactions"]:  # type: ignore[union-attr]
+        lines = row["evidence"]
+        for index in reversed(range(len(lines))):
+            if "question" in lines[index]:
+                lines.pop(index)
+        for code, line in found:
+            if code == row["code"]:
+                lines.add_line(_inline(line), indent="    ")
+    ROWS.write_text(tomlkit.dumps(document))
+
+
+def evidence(told: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """(code, line of evidence) for each row that an example's results speak of."""
+    seeds = f"{told['seeds']} seed{'s' if told['seeds'] > 1 else ''}"
+    source = f"benchmarks/ordering.py, {told['example']}, {seeds}"
+    found = []
+    for each in told["comparisons"]:
+        first, second = (told["arms"][each[side]]["mean"]["mean"] for side in ("first", "second"))
+        line = {
+            "kind": "measured",
+            "source": source,
+            "says": f"{each['first']}: {first:.2f} %; {each['second']}: {second:.2f} %",
+            "question": each["question"],
+            "points": [round(each[end], 2) for end in ("mean", "low", "high")],
+        }
+        found += [(code, line) for code in each["codes"]]
+    return found
+
+
+def _inline(line: dict[str, Any]) -> Any:
+    table = tomlkit.inline_table()
+    table.update(line)
+    return table
+
+
+if __name__ == "__main__":
+    main()
