@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from edgekit.building import Build, chosen_targets
 from edgekit.building import build as project_build
 from edgekit.conversion import Conversion, converted
+from edgekit.errors import StudyError
 from edgekit.files import write_bytes
 from edgekit.measuring.measure import Bench, benched
 from edgekit.planning.recipe import find_recipe, recipe_for, recipe_of
@@ -147,6 +148,10 @@ def study(
     seeds that are through. The results go to `output`, the plot beside it as .png and .svg where matplotlib is
     installed. Raises EdgekitError.
     """
+    if output is not None and Path(output).suffix != ".json":
+        raise StudyError(
+            f"the results cannot go to {output}: the plot lies beside them", "name a file that ends in .json"
+        )
     project, told = load_project(Path(folder)), progress or Silent()
     chosen = recipe_of(project) if recipe is None else recipe_for(project, find_recipe(recipe, Path()))
     arms = arms_of(project, chosen, [pairs] if isinstance(pairs, str) else pairs, orders=orders, ablate=ablate)

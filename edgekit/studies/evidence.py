@@ -28,7 +28,10 @@ def load_study(path: Path, project: Project) -> Study:
         raise EvidenceError(f"{path} is no JSON: {first_line(fault)}", again) from fault
     if isinstance(told, dict) and told.get("schema", SCHEMA) != SCHEMA:
         raise EvidenceError(f"{path} has schema {told['schema']}, not {SCHEMA}", "run edgekit study again")
-    study: Study = validated(Study, told, str(path), EvidenceError)
+    try:
+        study: Study = validated(Study, told, str(path), EvidenceError)
+    except EvidenceError as fault:
+        raise EvidenceError(fault.message, again) from fault
     subject = subject_of(project)
     apart = sorted(name for name in {*subject, *study.subject} if subject.get(name) != study.subject.get(name))
     if apart:

@@ -100,6 +100,7 @@ def test_what_the_recipe_is_made_of_and_a_budget(run_edgekit: Run, make_project:
         (("--orders",), "one order only"),
         (("--recipe", "nonsense"), "no recipe 'nonsense'"),
         (("--target", "rpi9"), "rpi9"),
+        (("--output", "study.png"), "ends in .json"),
         (("--seeds", "0"), "0"),
         (("--budget", "0"), "0"),
     ],

@@ -141,7 +141,8 @@ def test_a_study_that_cannot_be_used_is_told(tiny: Project, changed: dict[str, A
 def test_a_file_that_is_no_study_is_told(tiny: Project) -> None:
     for content in ("", "[]", "{}", "nonsense"):
         (tiny.root / "study.json").write_text(content)
-        with pytest.raises(EvidenceError):
+        with pytest.raises(EvidenceError) as caught:
             load_study(tiny.root / "study.json", tiny)
+        assert caught.value.hint == "name the file that edgekit study wrote"
     with pytest.raises(EvidenceError, match="cannot be read"):
         load_study(tiny.root / "absent.json", tiny)
