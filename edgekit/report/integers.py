@@ -33,6 +33,19 @@ def _smoothing_line(alpha: float | None, everywhere: bool) -> str:
     return f"activations smoothed by alpha {alpha:g}{where}"
 
 
+def training_lines(notes: Mapping[str, Any]) -> list[str]:
+    """What qat notes: what it trained for, and what the float student of the build then is. Nothing of other steps."""
+    if "range_drift" not in notes:
+        return []
+    told = [
+        "trained under the rounding of these integers: the float student has their very weights, its activations not "
+        f"rounded; ranges differ from those trained in by at most {notes['range_drift']:.1%} of their width"
+    ]
+    if notes["weight_bits"] < 8:
+        told.append(f"weights on {2 ** notes['weight_bits'] - 1} levels, stored in 8 bits: no byte is saved")
+    return told
+
+
 _BACKENDS = {"ort": "ONNX Runtime", "inc": "Intel Neural Compressor"}
 
 

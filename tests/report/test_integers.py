@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from edgekit.report.integers import operator_lines, placement_lines, scheme_lines
+from edgekit.report.integers import operator_lines, placement_lines, scheme_lines, training_lines
 from edgekit.target import find_target, target_files
 
 SCHEME: dict[str, Any] = {"activation": "uint8", "weight": "int8", "per_channel": True, "why": "VNNI"}
@@ -41,6 +41,14 @@ def test_the_operators_of_the_fused_graph() -> None:
         "1 operator on integers, 3 on floats: 2 Mul, 1 Exp",
         "islands of floats between integers: 1 x Exp, Mul",
     ]
+
+
+def test_what_was_trained_for_and_what_the_float_student_is() -> None:
+    (told,) = training_lines({"weight_bits": 8, "range_drift": 0.0268})
+    assert "the float student has their very weights" in told and "at most 2.7% of their width" in told
+    _, four = training_lines({"weight_bits": 4, "range_drift": 0.0268})
+    assert four == "weights on 15 levels, stored in 8 bits: no byte is saved"
+    assert training_lines(SCHEME) == []
 
 
 def test_other_steps_have_nothing_to_tell() -> None:
