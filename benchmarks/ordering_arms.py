@@ -18,7 +18,7 @@ class Budget:
     """Epochs of fine-tuning after one change to a trained network."""
 
 
-BUDGETS = {"digits": Budget(80, 0.01, 80, 10), "spoken": Budget(20, 0.005, 40, 4)}
+BUDGETS = {"digits": Budget(80, 0.01, 80, 10), "spoken": Budget(16, 0.005, 24, 3)}
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,9 @@ from edgekit.report.tables import table, with_unit
 from edgekit.studies.intervals import Interval
 from edgekit.studies.results import Ordered, Study
 
+_SHOWN = 2
+"""Of the arms that are impossible."""
+
 
 def study_json(study: Study) -> str:
     """The results as one JSON object, as `load_study` reads them; `study_schema` describes it."""
@@ -77,13 +80,18 @@ def _ablations(study: Study) -> Iterator[RenderableType]:
 
 
 def _closing(study: Study) -> Iterator[RenderableType]:
-    for each in study.impossible:
+    for each in study.impossible[:_SHOWN]:
         yield escape(f"not run: {each}")
+    if len(study.impossible) > _SHOWN:
+        yield f"not run: {len(study.impossible) - _SHOWN} more that are impossible"
     for ablated in study.ablations:
         if not ablated.is_worth_it:
             yield escape(f"{ablated.step.label} is not worth its stage here: leave it out")
     if any(each.latency is None for each in study.ablations):
-        yield escape(f"not timed: this machine is not {study.target}, or an arm leaves no file")
+        yield escape(
+            f"not timed: this machine is not {study.target}, an arm leaves no file, or a network is so small that the "
+            "runtime's calls take its time"
+        )
     yield escape(f"intervals: {study.interval}")
     if study.data:
         yield escape(f"data: the metric is taken on {study.data}")

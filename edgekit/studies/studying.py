@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from edgekit.host import this_host
-from edgekit.measuring.ratios import Ratio, ratio_of
+from edgekit.measuring.ratios import LEAST_MACS, Ratio, ratio_of
 from edgekit.metrics.metric import unit_of
 from edgekit.progress import Progress
 from edgekit.project.project import Project
@@ -105,9 +105,14 @@ def _minus(value: float | None) -> float | None:
 
 
 def _latency(project: Project, one: Trial, other: Trial, target: Target) -> Ratio | None:
-    """One trial's file timed against the other's in turns, of the first seed; None where this is not the target."""
+    """One trial's file timed against the other's in turns, of the first seed; None where this is not the target, or
+    a network so small that its time is that of the runtime's calls."""
     files = [trial.runs[0][-1].artifact for trial in (one, other)]
     if not target.is_this(this_host()) or any(each.format is not Format.ONNX for each in files):
+        return None
+    from edgekit.model.counting import inspected
+
+    if any((inspected(each.path).macs or LEAST_MACS) < LEAST_MACS for each in files):
         return None
     from edgekit.runners.native import NativeRunner
     from edgekit.runners.runner import Job

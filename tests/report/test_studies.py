@@ -85,6 +85,11 @@ def test_the_report_gives_means_with_intervals_and_says_what_cannot_be_told_apar
     assert "room for" not in flat
 
 
+def test_many_impossible_orders_are_counted() -> None:
+    flat = " ".join(text(made_study(impossible=tuple(f"order {number}" for number in range(9)))).split())
+    assert "not run: order 1 not run: 7 more that are impossible" in flat and "order 2" not in flat
+
+
 def test_one_seed_and_a_spent_budget_are_said() -> None:
     alone = Interval(3.0, None, None)
     orders = tuple(each.changed(points=alone, verdict=Verdict.MODERATE) for each in made_study().orders)
