@@ -12,6 +12,8 @@ are: make .venv-openvino/peer .venv-executorch/peer .venv-litert/peer.
     --seconds S   of timing for each model: 60 by default
     --rounds N    for the wall time of quantizing: 3 by default; 0 leaves it out
 
+spoken's recordings are read from the folder that the variable FSDD names.
+
 Prints the table and the levels, and writes results/ptq.json, where models that were not asked for stay as they were.
 """
 

@@ -242,6 +242,8 @@ def _example(folder: Path) -> dict[str, dict[str, Any]]:
     from edgekit.traits import Data
 
     project = project_in(folder / "project", folder.name)
+    if about := Split(project, Data.EVALUATION).about:
+        sys.exit(f"{folder.name}: {about}; name the folder of the recordings in FSDD")
     steps = tuple(each for each in project.steps if each["use"] not in ("quantize", "place", "fuse"))
     floating = project.changed(steps=steps, budgets=project.budgets.changed(max_bytes=None))
     (built,) = build(floating, [here()], Silent()).targets
