@@ -20,7 +20,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,8 @@ from edgekit.planning.recipe import recipe_from
 from edgekit.progress import Silent
 from edgekit.project.project import Project, load_project
 from edgekit.report.plots import stages_plot
-from edgekit.studies.intervals import Interval
+from edgekit.report.studies import interval_shown
+from edgekit.report.tables import counted
 from edgekit.studies.studying import arm_of
 from edgekit.studies.trials import Trial, difference, joined, tried
 from edgekit.target import find_target
@@ -129,26 +130,16 @@ def measured(example: str, project: Project, planned: Arms, trials: dict[str, Tr
         "budget": vars(BUDGETS[example]),
         "interval": "95 %, paired over seeds and test samples",
         "fidelity": "native",
-        "arms": {name: trial_json(trial) for name, trial in trials.items()},
+        "arms": {name: arm_of(trial, UNIT).to_json() for name, trial in trials.items()},
         "mechanism": {name: mechanisms(project, trials[name]) for name in planned.cascades},
     }
-    print(f"\n## {example}{f' ({some.data})' if some.data else ''}: {counted(len(some.seeds))}, {told['host']}\n")
+    print(
+        f"\n## {example}{f' ({some.data})' if some.data else ''}: {counted(len(some.seeds), 'seed')}, {told['host']}\n"
+    )
     print_stages(planned, trials)
     print_mechanisms(told, planned)
     told["comparisons"] = compared(planned, trials)
     return told
-
-
-def trial_json(trial: Trial) -> dict[str, Any]:
-    return {
-        "steps": [
-            {"use": each.step.name(), "role": each.role, "options": each.step.options()} for each in trial.recipe.steps
-        ],
-        "stages": [trial.values_at(stage) for stage in range(len(trial.recipe.steps))],
-        "values": trial.values,
-        "mean": trial.mean().to_json(),
-        "bytes": trial.bytes,
-    }
 
 
 def mechanisms(project: Project, trial: Trial) -> list[dict[str, float]]:
@@ -176,12 +167,7 @@ def print_stages(planned: Arms, trials: dict[str, Trial]) -> None:
         print(f"| **{name}** | | {trials[name].bytes:,} |")
         for stage in arm_of(trials[name], UNIT).stages:
             if stage.metric is not None and stage.step.use not in ("export", "simplify", "fuse"):
-                print(f"| {stage.step.label} | {shown(stage.metric)} | |")
-
-
-def shown(value: Interval) -> str:
-    ends = "" if value.low is None or value.high is None else f" ({value.low:.2f} to {value.high:.2f})"
-    return f"{value.mean:.2f}{ends}"
+                print(f"| {stage.step.label} | {interval_shown(stage.metric, UNIT)} | |")
 
 
 def print_mechanisms(told: dict[str, Any], planned: Arms) -> None:
@@ -189,38 +175,30 @@ def print_mechanisms(told: dict[str, Any], planned: Arms) -> None:
         "\n| the teacher after | rank correlation of w | levels | max/std | zeros | ties |\n|---|---|---|---|---|---|"
     )
     for name in planned.cascades:
-        for step, row in zip(told["arms"][name]["steps"], told["mechanism"][name], strict=False):
+        for stage, row in zip(told["arms"][name]["stages"], told["mechanism"][name], strict=False):
             figures = f"{row['rank_correlation']:.3f} | {row['levels']:.0f} | {row['range']:.2f}"
-            print(f"| {name}: {step['use']} | {figures} | {row['zeros']:.2f} | {row['ties']:.2f} |")
+            print(f"| {name}: {stage['step']['use']} | {figures} | {row['zeros']:.2f} | {row['ties']:.2f} |")
 
 
 def compared(planned: Arms, trials: dict[str, Trial]) -> list[dict[str, Any]]:
     """Each question with its answer: points by which the first arm is better than the second."""
     print("\n| question | first arm | second arm | points, 95 % | apart |\n|---|---|---|---|---|")
-    return list(_answers(planned, trials))
-
-
-def _answers(planned: Arms, trials: dict[str, Trial]) -> Iterator[dict[str, Any]]:
+    found = []
     for question in planned.questions:
         first, second = trials[question.first], trials[question.second]
         apart = difference(first, second)
         verdict = "better" if apart.is_above_zero else "worse" if apart.is_below_zero else "no"
         verdict = "one seed" if apart.low is None else verdict
-        one, other = first.mean().mean, second.mean().mean
-        print(f"| {question.text} | {question.first} {one:.2f} | {question.second} {other:.2f} | {apart} | {verdict} |")
-        yield {
-            "question": question.text,
-            "codes": list(question.codes),
-            "first": question.first,
-            "second": question.second,
-            **apart.to_json(),
-            "apart": verdict,
-        }
+        arms = f"{question.first} {first.mean().mean:.2f} | {question.second} {second.mean().mean:.2f}"
+        print(f"| {question.text} | {arms} | {apart} | {verdict} |")
+        asked = {"question": question.text, "codes": question.codes, "first": question.first, "second": question.second}
+        found.append({**asked, **apart.to_json(), "apart": verdict})
+    return found
 
 
 def drawn(told: dict[str, Any], planned: Arms, trials: dict[str, Trial]) -> bytes:
     """The pipelines, without the stages that only write the same network down in another way."""
-    title = f"{told['example']}: {counted(told['seeds'])}, {told['host']} (native)"
+    title = f"{told['example']}: {counted(told['seeds'], 'seed')}, {told['host']} (native)"
     title += f", {told['data']}" if told["data"] else ""
     lines = []
     for name in planned.pipelines:
@@ -228,10 +206,6 @@ def drawn(told: dict[str, Any], planned: Arms, trials: dict[str, Trial]) -> byte
         stages = tuple(stage for stage in arm.stages if stage.step.use not in ("export", "simplify", "fuse"))
         lines.append(arm.changed(stages=stages))
     return stages_plot(lines, UNIT, title, "png")
-
-
-def counted(seeds: int) -> str:
-    return f"{seeds} seed{'s' if seeds > 1 else ''}"
 
 
 if __name__ == "__main__":

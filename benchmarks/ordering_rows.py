@@ -10,6 +10,8 @@ from typing import Any
 import tomlkit
 from ordering_arms import BUDGETS
 
+from edgekit.report.tables import counted
+
 ROWS = Path(__file__).parent.parent / "edgekit" / "planning" / "interactions.toml"
 RESULTS = Path(__file__).parent / "results"
 
@@ -32,11 +34,10 @@ def main() -> None:
 
 def evidence(told: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """(code, line of evidence) for each row that an example's results speak of."""
-    seeds = f"{told['seeds']} seed{'s' if told['seeds'] > 1 else ''}"
-    source = f"benchmarks/ordering.py, {told['example']}, {seeds}"
+    source = f"benchmarks/ordering.py, {told['example']}, {counted(told['seeds'], 'seed')}"
     found = []
     for each in told["comparisons"]:
-        first, second = (told["arms"][each[side]]["mean"]["mean"] for side in ("first", "second"))
+        first, second = (told["arms"][each[side]]["stages"][-1]["metric"]["mean"] for side in ("first", "second"))
         line = {
             "kind": "measured",
             "source": source,

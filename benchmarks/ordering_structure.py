@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ordering_arms import FLOAT, INT8
 
 from edgekit.execution.driver import Driver, StepRun
 from edgekit.host import this_host
@@ -83,15 +84,13 @@ data_files = []
 batch_size = 4
 """
 LOADED = [{"use": "load", "role": "teacher"}]
-FLOAT = [{"use": "export"}, {"use": "simplify"}, {"use": "fuse"}]
-INT8 = [{"use": "export"}, {"use": "simplify"}, {"use": "quantize"}, {"use": "fuse"}]
 PIPELINES: dict[str, list[dict[str, Any]]] = {
     # The student is loaded where the pipeline distils: what it has learnt changes neither bytes nor time.
     "ResNet-50, INT4 weights, half of them zero (simulated)": [
         *LOADED,
         {"use": "quantize-weights", "role": "teacher", "bits": 4, "granularity": "tensor", "batch_norm": "kept"},
         {"use": "sparsify", "role": "teacher", "epochs": 0, "batch_norm": "kept"},
-        *({**each, "role": "teacher"} for each in FLOAT[:1]),
+        {"use": "export", "role": "teacher"},
     ],
     "failed: a small network in floats": [{"use": "load"}, *FLOAT],
     "recommended: half of its channels, INT8": [{"use": "load"}, {"use": "prune", "ratio": 0.5, "epochs": 0}, *INT8],

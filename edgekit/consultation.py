@@ -22,7 +22,6 @@ from edgekit.project.project import PROJECT_FILE, Project, project_at
 from edgekit.project.survey import Survey
 from edgekit.project.toml import Record
 from edgekit.studies.evidence import Measurements, load_study
-from edgekit.studies.results import Study
 from edgekit.target import Target, find_target
 from edgekit.traits import Role
 
@@ -42,9 +41,8 @@ class Consultation(Record, frozen=True):
     """For all targets; one that does not hang on the target stands once."""
     undecided: tuple[Undecided, ...]
     advice: Advice
-    evidence: str | None
-    """The file of the study that the recipe was judged by, where it speaks."""
-    study: Study | None
+    measured: Measurements | None
+    """The study that the recipe was judged by, where it speaks."""
 
     @property
     def has_errors(self) -> bool:
@@ -72,8 +70,7 @@ def consulted(
     surveys = _surveys(project, recipe, progress, inspect=inspect)
     targets = _targets(project, target_names)
     interactions = interactions_of(project)
-    study = _study(project, evidence)
-    measured = None if study is None else Measurements(study, str(evidence))
+    measured = _measured(project, evidence)
     surroundings = [surroundings_of(project, each, surveys).changed(measured=measured) for each in targets or (None,)]
     judgements = [linted(recipe, each, interactions) for each in surroundings]
     gravest = min(range(len(judgements)), key=lambda index: _gravity(judgements[index]))
@@ -92,8 +89,7 @@ def consulted(
             interactions,
             [each for index, each in enumerate(surroundings) if index != gravest],
         ),
-        None if evidence is None else str(evidence),
-        study,
+        measured,
     )
 
 
@@ -107,7 +103,7 @@ def _project(folder: Path | None, *, inspect: bool) -> Project | None:
     return project
 
 
-def _study(project: Project | None, evidence: Path | None) -> Study | None:
+def _measured(project: Project | None, evidence: Path | None) -> Measurements | None:
     if evidence is None:
         return None
     if project is None:
@@ -115,7 +111,7 @@ def _study(project: Project | None, evidence: Path | None) -> Study | None:
             f"{evidence} is of a project's own model, and there is no {PROJECT_FILE} here",
             "change to the project's folder, or name it: -C DIR",
         )
-    return load_study(evidence, project)
+    return Measurements(load_study(evidence, project), str(evidence))
 
 
 def _recipe(project: Project | None, name: str | None) -> Recipe:

@@ -59,6 +59,7 @@ class Driver:
         self.cache = Cache(project.cache_folder)
         self.splits = splits or Splits(project)
         self._references: dict[bool, Sampled] = {}
+        self._evaluations: dict[tuple[str, Role, bool], Entry] = {}
         self.data = DataDigests(project, self.splits, self.cache, progress)
 
     def step_run(self, target: Target, planned: PlannedStep, runs: Runs, total: int) -> StepRun:
@@ -179,6 +180,9 @@ class Driver:
     def _evaluation(self, artifact: Artifact, target: Target) -> Entry:
         project = self.project
         exact = Trait.INTEGER in artifact.facts and not target.saturates
+        known = self._evaluations.get((artifact.digest, artifact.role, exact))
+        if known is not None:
+            return known
 
         def evaluated(output: Path, _: Path) -> dict[str, Any]:
             import numpy as np
@@ -206,7 +210,9 @@ class Driver:
 
         reference = self._model_file.digest if self._model_file is not None else ""
         key = metric_key(project, self.data, artifact, exact=exact, reference=reference)
-        return self.cache.entry(key, evaluated)[0]
+        found, _ = self.cache.entry(key, evaluated)
+        self._evaluations[artifact.digest, artifact.role, exact] = found
+        return found
 
     def _reference_outputs(self, target: Target) -> "Sampled | None":
         """What the file that the project starts from gives for the evaluation split, integers added as the target adds

@@ -175,7 +175,7 @@ def linted(recipe: Recipe, surroundings: Surroundings, interactions: Interaction
     for row in interactions:
         lint.judge(row)
     faults = [_of_fault(each) for each in walk.faults]
-    found = sorted([*faults, *(each for each in lint.found if each.verdict is not Verdict.GOOD)], key=_place)
+    found = sorted([*faults, *(each for each in lint.found if each.verdict is not Verdict.GOOD)], key=place_of)
     sound = tuple(each for each in lint.found if each.verdict is Verdict.GOOD)
     judgement = Judgement(recipe, walk, tuple(found), sound, tuple(lint.undecided.values()))
     return surroundings.measured.judged(judgement) if surroundings.measured else judgement
@@ -191,7 +191,7 @@ def shipped_judgements() -> list[Judgement]:
     return [bare_judgement(find_recipe(name, Path())) for name in shipped_recipes()]
 
 
-def _place(finding: Finding) -> tuple[int, int, str]:
+def place_of(finding: Finding) -> tuple[int, int, str]:
     """Errors first, then by step."""
     step = finding.step if finding.step is not None else sys.maxsize
     return list(Severity).index(finding.severity), step, finding.code
@@ -326,4 +326,4 @@ def merged_findings(judgements: Sequence[Judgement]) -> tuple[Finding, ...]:
         by_target = {each.target: each for each in alike}
         holds_for_all = len(by_target) == len(judgements) > 1
         merged += [alike[0].changed(target=None)] if holds_for_all else by_target.values()
-    return tuple(sorted(merged, key=_place))
+    return tuple(sorted(merged, key=place_of))

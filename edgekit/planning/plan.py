@@ -105,6 +105,11 @@ class Walked(Record, frozen=True):
             parent = self.steps[parent].parent
         return found
 
+    @property
+    def obstacles(self) -> tuple[Fault, ...]:
+        """Why the steps cannot be run; that they end with a module is none."""
+        return tuple(each for each in self.faults if each.kind is not Kind.NO_FILE)
+
     def joined_line(self, index: int) -> list[int]:
         """The steps that the models it reads besides come from, itself not included."""
         return [each for joined in self.steps[index].joined.values() for each in (joined, *self.line(joined))]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgekit.measurement import metric_shown
+from edgekit.report.tables import counted
 
 
 def scheme_lines(notes: Mapping[str, Any]) -> list[str]:
@@ -20,7 +21,7 @@ def scheme_lines(notes: Mapping[str, Any]) -> list[str]:
     kept: Mapping[str, str] = notes.get("kept_float", {})
     if kept:
         name, reason = next(iter(kept.items()))
-        told.append(f"{_counted(len(kept), 'operator')} kept in float, such as {name}: {reason}")
+        told.append(f"{counted(len(kept), 'operator')} kept in float, such as {name}: {reason}")
     return told
 
 
@@ -54,7 +55,7 @@ def _search_line(notes: Mapping[str, Any]) -> str:
     name, metric = _BACKENDS[notes["backend"]], notes["metric"]
     if "values" not in notes:
         best, own = (metric_shown(each, metric) for each in (max(notes["trials"]), notes["float"]))
-        tried = _counted(len(notes["trials"]), "trial")
+        tried = counted(len(notes["trials"]), "trial")
         return f"by {name}: {metric} {best} of {own} on calibration samples, best of {tried}"
     values = ", ".join(f"{_BACKENDS[each]} {metric_shown(value, metric)}" for each, value in notes["values"].items())
     failed = "".join(f"; {_BACKENDS[each]} failed: {why}" for each, why in notes["failed"].items())
@@ -69,7 +70,7 @@ def placement_lines(notes: Mapping[str, Any]) -> list[str]:
     time = f", {ratio['median']:.3f} ({ratio['low']:.3f} to {ratio['high']:.3f}) of the time" if ratio else ""
     if not floats:
         return [f"placed {notes['placed']}{time}"]
-    return [f"{_counted(len(floats), 'operator')} placed on floats, such as {floats[0]}{time}: {notes['placed']}"]
+    return [f"{counted(len(floats), 'operator')} placed on floats, such as {floats[0]}{time}: {notes['placed']}"]
 
 
 def given_lines(notes: Mapping[str, Any]) -> list[str]:
@@ -89,12 +90,8 @@ def operator_lines(notes: Mapping[str, Any]) -> list[str]:
         return []
     integer, floating = notes["integer_operators"], notes["float_operators"]
     kinds = ", ".join(f"{count} {kind}" for kind, count in floating.items())
-    told = [f"{_counted(integer, 'operator')} on integers, {sum(floating.values())} on floats{kinds and ': ' + kinds}"]
+    told = [f"{counted(integer, 'operator')} on integers, {sum(floating.values())} on floats{kinds and ': ' + kinds}"]
     if notes["islands"]:
         islands = "; ".join(f"{count} x {kinds}" for kinds, count in notes["islands"].items())
         told.append(f"islands of floats between integers: {islands}")
     return told
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -16,8 +16,8 @@ from edgekit.planning.interactions import Severity
 from edgekit.planning.lint import Undecided
 from edgekit.planning.plan import PlannedStep
 from edgekit.planning.recipe import RecipeStep, recipe_toml
-from edgekit.report.tables import COLOURS, table
-from edgekit.studies.results import Study
+from edgekit.report.tables import COLOURS, counted, table
+from edgekit.studies.evidence import Measurements
 from edgekit.target import Target
 from edgekit.traits import Facts, Format
 
@@ -39,7 +39,7 @@ def plan_json(told: Consultation) -> str:
         "project": told.project.name if told.project else None,
         "targets": [each.id for each in told.targets],
         "steps": [_step_json(each) for each in told.judgement.walked.steps],
-        "evidence": told.evidence,
+        "evidence": told.measured.source if told.measured else None,
         "findings": [each.to_json() for each in told.findings],
         "good": [each.to_json() for each in told.judgement.sound],
         "undecided": [{"code": each.code, "title": each.title, "needs": list(each.needs)} for each in told.undecided],
@@ -104,19 +104,19 @@ def _words(them: Facts) -> str:
     return " ".join(sorted(them, key=lambda each: (not isinstance(each, Format), each)))
 
 
-def _judged_by(path: str, study: Study) -> str:
-    pairs, seeds = len(study.orders) // 2, len(study.seeds)
-    told = [f"{pairs} order{'s' if pairs > 1 else ''} of two steps"] if pairs else []
-    told += [f"{len(study.ablations)} steps left out"] if study.ablations else []
+def _judged_by(measured: Measurements) -> str:
+    study = measured.study
+    told = [f"{counted(len(study.orders) // 2, 'order')} of two steps"] if study.orders else []
+    told += [f"{counted(len(study.ablations), 'step')} left out"] if study.ablations else []
     what = " and ".join(told) or "nothing that a plan could be judged by"
-    over = f"{seeds} seed{'s' if seeds > 1 else ''}"
-    return f"{path} measured {what} on this model, over {over}: that counts, not the table"
+    over = counted(len(study.seeds), "seed")
+    return f"{measured.source} measured {what} on this model, over {over}: that counts, not the table"
 
 
 def _findings(told: Consultation) -> Iterator[RenderableType]:
     yield _heading("Findings")
-    if told.study is not None:
-        yield _indented(escape(_judged_by(told.evidence or "", told.study)))
+    if told.measured is not None:
+        yield _indented(escape(_judged_by(told.measured)))
     if not told.findings:
         yield _indented("none")
     for each in told.findings:

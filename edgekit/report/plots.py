@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from io import BytesIO
 from typing import Literal
 
+from edgekit.report.tables import counted
 from edgekit.studies.intervals import Interval
 from edgekit.studies.results import Arm, Study
 
@@ -14,8 +15,7 @@ _STYLES = ("-", "--", "-.", ":")
 
 def study_plot(study: Study, form: Literal["png", "svg"]) -> bytes:
     """The plot of a study's arms. Raises ImportError where matplotlib is not installed (the extra `plot`)."""
-    seeds = f"{len(study.seeds)} seed{'s' if len(study.seeds) > 1 else ''}"
-    title = f"{study.project} for {study.target}: {seeds}, {study.host} ({study.fidelity})"
+    title = f"{study.project} for {study.target}: {counted(len(study.seeds), 'seed')}, {study.host} ({study.fidelity})"
     return stages_plot(study.arms, study.unit, f"{title}{f', {study.data}' if study.data else ''}", form)
 
 

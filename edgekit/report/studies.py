@@ -10,7 +10,7 @@ from rich.markup import escape
 from edgekit.measurement import metric_shown
 from edgekit.planning.interactions import Verdict
 from edgekit.project.toml import schema_of
-from edgekit.report.tables import table, with_unit
+from edgekit.report.tables import counted, table, with_unit
 from edgekit.studies.intervals import Interval
 from edgekit.studies.results import Ordered, Study
 
@@ -34,23 +34,24 @@ def study_report(study: Study) -> list[RenderableType]:
 
 
 def _arms(study: Study) -> RenderableType:
-    seeds = f"{len(study.seeds)} seed{'s' if len(study.seeds) > 1 else ''}"
+    seeds = counted(len(study.seeds), "seed")
     title = escape(f"study of {study.project} for {study.target}, {seeds}, {study.host} ({study.fidelity})")
     rows = table(title, "arm, its steps", f"{study.unit}, 95 %", "size\nstatic", numeric=frozenset({1, 2}))
     for arm in study.arms:
         rows.add_row(f"[bold]{escape(arm.name)}[/]", "", with_unit(arm.bytes, "bytes"))
         for number, stage in enumerate(arm.stages, 1):
-            rows.add_row(escape(f"  {number} {stage.step.label}"), _mean(stage.metric, study.unit), "")
+            shown = interval_shown(stage.metric, study.unit) if stage.metric else ""
+            rows.add_row(escape(f"  {number} {stage.step.label}"), shown, "")
     return rows
 
 
 def _orders(study: Study) -> Iterator[RenderableType]:
-    pairs = [each for number, each in enumerate(study.orders) if number % 2 == 0]
-    if not pairs:
+    if not study.orders:
         return
     rows = table("", "this order\n  against that", f"{study.unit}, 95 %", numeric=frozenset({1}))
-    for each in pairs:
-        rows.add_row(escape(f"{each.arm}\n  {each.other}"), f"{_difference(each.points, study.unit)}\n{_answer(each)}")
+    for each in study.orders[::2]:
+        points = interval_shown(each.points, study.unit, signed=True)
+        rows.add_row(escape(f"{each.arm}\n  {each.other}"), f"{points}\n{_answer(each)}")
     yield rows
 
 
@@ -72,7 +73,7 @@ def _ablations(study: Study) -> Iterator[RenderableType]:
     for each in study.ablations:
         rows.add_row(
             escape(each.step.label),
-            _difference(each.points, study.unit),
+            interval_shown(each.points, study.unit, signed=True),
             f"{each.bytes_with / each.bytes_without:.2f}",
             str(each.latency) if each.latency else "",
         )
@@ -102,15 +103,8 @@ def _closing(study: Study) -> Iterator[RenderableType]:
         )
 
 
-def _mean(metric: Interval | None, unit: str) -> str:
-    return "" if metric is None else _interval(metric, unit, signed=False)
-
-
-def _difference(points: Interval, unit: str) -> str:
-    return _interval(points, unit, signed=True)
-
-
-def _interval(value: Interval, unit: str, *, signed: bool) -> str:
+def interval_shown(value: Interval, unit: str, *, signed: bool = False) -> str:
+    """A mean and the ends of its interval, as a person reads them."""
     mean = metric_shown(value.mean, unit, signed=signed)
     if value.low is None or value.high is None:
         return mean

@@ -21,6 +21,11 @@ def table(title: str, *columns: str, numeric: frozenset[int] = frozenset()) -> T
     return made
 
 
+def counted(count: int, what: str) -> str:
+    """A number of things: 1 seed, 2 seeds."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
 def with_unit(value: float, unit: str) -> str:
     """A figure as a person reads it."""
     if unit == "bytes":

@@ -73,16 +73,14 @@ class Prune(FineTunedStep):
         if done.faults:
             name, why = next(iter(done.faults.items()))
             context.progress.note(f"{len(done.faults)} layers are kept whole, such as '{name}': it {why}")
-        last = done
         for cut, training in enumerate(self._trainings(), 1):
             share.done = 1 - (1 - cut / self._cuts) ** 3
-            if self._cuts > 1:
-                last = cut_units(module, example, share, self.units, context.progress)
+            cut_now = done if self._cuts == 1 else cut_units(module, example, share, self.units, context.progress)
+            module = cut_now.module
             checkpoints = context.checkpoints / f"cut_{cut}"
             checkpoints.mkdir(exist_ok=True)
             what = f"fine-tuning the pruned {context.role}" + (f", cut {cut} of {self._cuts}" if self._cuts > 1 else "")
             within = replace(context, checkpoints=checkpoints)
-            module = last.module
             outcome = trained(module, held_by(model), training, within, what)
         return Outcome(
             outcome.path,

@@ -7,7 +7,7 @@ from typing import Any
 
 from edgekit.errors import StudyError
 from edgekit.planning.lint import is_compression
-from edgekit.planning.plan import Kind, walked
+from edgekit.planning.plan import walked
 from edgekit.planning.recipe import Recipe, RecipeStep, recipe_from
 from edgekit.planning.words import step_in_words
 from edgekit.project.project import Project
@@ -72,13 +72,7 @@ def arms_of(project: Project, recipe: Recipe, pairs: Sequence[str], *, orders: b
         found.append(ablation_arms(project, recipe))
     if not found:
         found.append(Arms((recipe,), whole=recipe.name))
-    return Arms(
-        tuple({each.name: each for arms in found for each in arms.recipes}.values()),
-        tuple(each for arms in found for each in arms.swaps),
-        next((arms.whole for arms in found if arms.whole), ""),
-        tuple(each for arms in found for each in arms.omissions),
-        tuple(each for arms in found for each in arms.impossible),
-    )
+    return _joined(found)
 
 
 def pair_arms(project: Project, recipe: Recipe, words: str) -> Arms:
@@ -100,9 +94,7 @@ def pair_arms(project: Project, recipe: Recipe, words: str) -> Arms:
         for arm in arms.recipes:
             if fault := _fault(arm, project):
                 raise StudyError(f"{one.label} and {other.label} have one order only: {fault}", "name another pair")
-    return Arms(
-        tuple(each for arms in found for each in arms.recipes), tuple(each for arms in found for each in arms.swaps)
-    )
+    return _joined(found)
 
 
 def _as_recipe_has(table: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
@@ -197,16 +189,9 @@ def ablation_arms(project: Project, recipe: Recipe) -> Arms:
     for index, each in enumerate(recipe.steps):
         if not _is_technique(each):
             continue
-        instead: tuple[RecipeStep, ...] = ()
-        if isinstance(each.step, Distill):
-            step = each.step
-            instead = (
-                RecipeStep(Train(step.epochs, step.learning_rate, step.weight_decay, step.batch_norm), each.role),
-            )
         name = f"without {each.label}"
-        arm = _possible(
-            replace(recipe, name=name, steps=(*recipe.steps[:index], *instead, *recipe.steps[index + 1 :])), project
-        )
+        steps = (*recipe.steps[:index], *_instead(each), *recipe.steps[index + 1 :])
+        arm = _without_idle(replace(recipe, name=name, steps=steps), project)
         if fault := _fault(arm, project):
             impossible.append(f"{name}: {fault}")
         else:
@@ -217,24 +202,42 @@ def ablation_arms(project: Project, recipe: Recipe) -> Arms:
     return Arms(tuple(arms), (), recipe.name, tuple(omissions), tuple(impossible))
 
 
+def _instead(each: RecipeStep) -> list[RecipeStep]:
+    """What stands in the place of a technique that is left out."""
+    step = each.step
+    if not isinstance(step, Distill):
+        return []
+    return [RecipeStep(Train(step.epochs, step.learning_rate, step.weight_decay, step.batch_norm), each.role)]
+
+
 def _is_technique(each: RecipeStep) -> bool:
     technique = each.step.technique(None)
     return is_compression(technique) or bool(technique.prepares)
 
 
-def _possible(recipe: Recipe, project: Project) -> Recipe:
+def _without_idle(recipe: Recipe, project: Project) -> Recipe:
     """The recipe without the steps that have nothing left to work on, as the placement of integers without integers;
     never without a technique or a training."""
-    for fault in walked(recipe, project.roles, project.entry_facts).faults:
-        if fault.step is not None and not (
-            _trains(recipe.steps[fault.step]) or _is_technique(recipe.steps[fault.step])
-        ):
-            steps = (*recipe.steps[: fault.step], *recipe.steps[fault.step + 1 :])
-            return _possible(replace(recipe, steps=steps), project)
+    for fault in walked(recipe, project.roles, project.entry_facts).obstacles:
+        at = fault.step
+        if at is None or _trains(recipe.steps[at]) or _is_technique(recipe.steps[at]):
+            continue
+        return _without_idle(replace(recipe, steps=(*recipe.steps[:at], *recipe.steps[at + 1 :])), project)
     return recipe
 
 
 def _fault(recipe: Recipe, project: Project) -> str:
-    """Why a recipe cannot be run; it may end with a module."""
-    faults = walked(recipe, project.roles, project.entry_facts).faults
-    return next((each.message for each in faults if each.kind is not Kind.NO_FILE), "")
+    """Why a recipe cannot be run; empty where it can be."""
+    obstacles = walked(recipe, project.roles, project.entry_facts).obstacles
+    return obstacles[0].message if obstacles else ""
+
+
+def _joined(found: Sequence[Arms]) -> Arms:
+    """All that several questions ask for, each arm once."""
+    return Arms(
+        tuple({each.name: each for arms in found for each in arms.recipes}.values()),
+        tuple(each for arms in found for each in arms.swaps),
+        next((arms.whole for arms in found if arms.whole), ""),
+        tuple(each for arms in found for each in arms.omissions),
+        tuple(each for arms in found for each in arms.impossible),
+    )

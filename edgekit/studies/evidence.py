@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edgekit.errors import EvidenceError, first_line
 from edgekit.planning.interactions import RULES, Evidence, Remedy, Severity, Verdict
-from edgekit.planning.lint import Finding, Judgement
+from edgekit.planning.lint import Finding, Judgement, place_of
 from edgekit.planning.plan import PlannedStep
 from edgekit.planning.recipe import RecipeStep
 from edgekit.project.project import Project
@@ -60,18 +60,16 @@ class Measurements:
                 measured = self._of(steps[first], then)
                 if measured is None:
                     continue
-                about = [each for each in (*findings, *sound) if {each.step, each.other} == {first, then.index}]
-                findings = [each for each in findings if each not in about or not each.can_be_allowed]
-                sound = [each for each in sound if each not in about]
+                spoken = (each for each in (*findings, *sound) if {each.step, each.other} == {first, then.index})
+                about = [each for each in spoken if each.can_be_allowed]
+                findings, sound = ([each for each in some if each not in about] for some in (findings, sound))
                 told = _ordered_finding(self, measured, steps[first], then, about)
                 (sound if measured.verdict is Verdict.GOOD else findings).append(told)
         for ablated in self.study.ablations if self._is_about(steps) else ():
             if not ablated.is_worth_it:
                 each = next(each for each in steps if _is_alike(ablated.step, each))
                 findings.append(_ablated_finding(self, ablated, each))
-        order = list(Severity)
-        findings.sort(key=lambda each: (order.index(each.severity), -1 if each.step is None else each.step, each.code))
-        return judgement.changed(findings=tuple(findings), sound=tuple(sound))
+        return judgement.changed(findings=tuple(sorted(findings, key=place_of)), sound=tuple(sound))
 
     def verdict(self, first: RecipeStep, then: RecipeStep) -> Verdict | None:
         """Of two steps in this order; None where they were not measured."""
@@ -114,7 +112,7 @@ def _ordered_finding(
         Verdict.MODERATE: "no large difference between the orders on your model",
         Verdict.GOOD: "the better order on your model",
     }[measured.verdict]
-    shipped = min(about, key=lambda each: list(Severity).index(each.severity), default=None)
+    shipped = min(about, key=place_of, default=None)
     names = f"step {first.index + 1} {first.label} and step {then.index + 1} {then.label}"
     return Finding(
         code=shipped.code if shipped else "EK190",
@@ -130,7 +128,7 @@ def _ordered_finding(
             by.evidence(measured.points, "this order against the other"),
             *(shipped.evidence if shipped else ()),
         ),
-        remedy=(shipped.remedy if shipped else None) or Remedy(swap=True),
+        remedy=Remedy(swap=True),
     )
 
 

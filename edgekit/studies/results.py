@@ -123,7 +123,7 @@ def verdict_of(points: Interval, unit: str, scale: float) -> Verdict:
 
     `scale` is the metric's mean, for units in which a point means nothing.
     """
-    loss = LOSS if unit == "%" else LOSS / 100 * abs(scale)
+    loss = LOSS if unit.startswith("%") else LOSS / 100 * abs(scale)
     if points.is_below_zero and points.mean <= -loss:
         return Verdict.POOR
     return Verdict.GOOD if points.is_above_zero else Verdict.MODERATE

@@ -41,13 +41,14 @@ def studied(
     budget_s: float | None = None,
 ) -> Study:
     """Run the arms and compare them. Raises as `tried` does."""
+    subject = subject_of(project)
     found = tried(project, arms.recipes, seeds, target, progress, budget_s)
     trials = {trial.recipe.name: trial for trial in found}
     unit = unit_of(project)
     return Study(
         schema=SCHEMA,
         project=project.name,
-        subject=subject_of(project),
+        subject=subject,
         target=target.id,
         host=this_host().cpu_name,
         data=found[0].data,

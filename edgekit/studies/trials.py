@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 from edgekit.errors import PlanError, StudyError
 from edgekit.execution.driver import Driver, StepRun
-from edgekit.planning.plan import Kind, Walked, walked
+from edgekit.planning.plan import Walked, walked
 from edgekit.planning.recipe import Recipe
 from edgekit.progress import Progress
 from edgekit.project.project import Project
 from edgekit.studies.intervals import Interval, mean_of, paired_difference
 from edgekit.studies.pace import Budget, OutOfTime, Pace
 from edgekit.target import Target
-from edgekit.traits import Role
 
 if TYPE_CHECKING:
     from edgekit.arrays import Array
@@ -149,9 +148,6 @@ def difference(first: Trial, second: Trial) -> Interval:
 
 def _possible(recipe: Recipe, project: Project) -> Walked:
     plan = walked(recipe, project.roles, project.entry_facts)
-    faults = [each for each in plan.faults if each.kind is not Kind.NO_FILE]
-    if faults:
-        raise PlanError(f"'{recipe.name}': {faults[0].message}", faults[0].hint)
-    if not any(each.role is Role.STUDENT or each.role is Role.TEACHER for each in plan.steps):
-        raise PlanError(f"'{recipe.name}' has no steps", "name at least one")
+    if plan.obstacles:
+        raise PlanError(f"'{recipe.name}': {plan.obstacles[0].message}", plan.obstacles[0].hint)
     return plan
