@@ -22,6 +22,9 @@ class Measurement:
     fidelity: Fidelity
     detail: str = ""
     """How: threads, samples, CPU."""
+    low: float | None = None
+    high: float | None = None
+    """Where it lies with 95 % confidence; None where that is not known."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -37,7 +37,7 @@ FLOORS = (
     {"planning"},
     {"execution"},
     {"studies"},
-    {"verdict", "measuring.measure", "doctor"},
+    {"verdict", "measuring.measure", "measuring.figures", "doctor"},
     {"bundle"},
     {"building", "conversion", "consultation"},
     {"report"},

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgekit.arrays import Arrays
 from edgekit.errors import ModelError, RunError
-from edgekit.measurement import Measurement, latency_measurements, static_measurements
+from edgekit.measurement import Measurement, static_measurements
+from edgekit.measuring.figures import run_measurements
 from edgekit.model.sample import random_feeds
 from edgekit.model.sizes import Sizes
 from edgekit.runners.choice import runner_for
@@ -15,6 +17,9 @@ from edgekit.traits import Fidelity
 from edgekit.verdict.gates import Gate, Status, memory_gate, parity_gate
 
 _PARITY_SAMPLES = 4
+_ROUNDS = 10
+_LEAST_RUNS = 2
+_PRECISION = 0.005
 
 
 @dataclass(frozen=True)
@@ -32,10 +37,12 @@ class Bench:
 
 
 def benched(model: Path, target: Target | None, threads: int, seconds: float, sizes: Sizes) -> Bench:
-    """Measure `model` with made-up inputs, batch 1, for `seconds` with so many threads.
+    """Measure `model` with made-up inputs, batch 1, for at most `seconds` with so many threads.
 
-    For a target that this machine is not, outputs are compared with this machine's, memory is the guest's, and there is
-    no latency. Raises ModelError for a file that is no model, EmulatorError where the target has no emulator here.
+    It is loaded ten times, and timing ends sooner where the medians of at least six loads tell the median within half
+    a per cent. For a target that this machine is not, outputs are compared with this machine's, memory is the guest's,
+    and there is no latency. Raises ModelError for a file that is no model, EmulatorError where the target has no
+    emulator here.
     """
     if model.suffix == ".tflite":
         raise ModelError(f"{model.name} is a TFLite model, and bench takes ONNX", "name the .onnx file")
@@ -47,13 +54,13 @@ def benched(model: Path, target: Target | None, threads: int, seconds: float, si
     gates: list[Gate] = []
     measured: list[Measurement] = []
     try:
-        result: Result | RunError = runner.run(Job([model], feeds, threads, seconds if native else 0.0))
+        result: Result | RunError = runner.run(_job(model, feeds, threads, seconds if native else 0.0))
     except RunError as error:
         if target is None:
             raise
         result = error
     if not isinstance(result, RunError):
-        measured = _measurements(name, result, threads)
+        measured = run_measurements(name, result, threads)
     if target is not None:
         expected = native_outputs(model, feeds, target, threads)
         gates.append(parity_gate(model, feeds, expected, result))
@@ -64,15 +71,5 @@ def benched(model: Path, target: Target | None, threads: int, seconds: float, si
     return Bench(model, target, runner.identity(), (*counted, *measured), tuple(gates))
 
 
-def _measurements(name: str, result: Result, threads: int) -> list[Measurement]:
-    told = []
-    if result.latencies_ms:
-        how = f"{threads} thread{'s' if threads > 1 else ''}, batch 1, {len(result.latencies_ms[0]):,} runs"
-        told += latency_measurements(name, result.latencies_ms[0], result.fidelity, how)
-    if result.memory_bytes is not None:
-        how = f"{result.runtime} with its Python process"
-        told.append(Measurement(name, "memory_peak", result.memory_bytes, "bytes", result.fidelity, how))
-    if result.memory_model_bytes is not None:
-        how = "of it, since the runtime was imported"
-        told.append(Measurement(name, "memory_model", result.memory_model_bytes, "bytes", result.fidelity, how))
-    return told
+def _job(model: Path, feeds: Arrays, threads: int, seconds: float) -> Job:
+    return Job([model], feeds, threads, seconds, _ROUNDS, _LEAST_RUNS, precision=_PRECISION)

@@ -2,24 +2,29 @@
 
     python worker.py FOLDER
 
-FOLDER/job.json: {"models": [...], "inputs": "inputs.npz", "threads": n, "seconds": s, "least_runs": n, "most_runs": n
-or null, "warm_up_s": s}. Every model gets the same feeds: the first axis of each input array counts them. Leaves
-outputs_N.npz for each model, with arrays of the same kind, and result.json. Needs numpy and onnxruntime only, so that
-it can be pushed to any board; it imports nothing of edgekit.
+FOLDER/job.json: {"models": [...], "inputs": "inputs.npz", "threads": n, "seconds": s, "rounds": n, "least_runs": n,
+"most_runs": n or null, "precision": share or null}. Every model gets the same feeds: the first axis of each input array
+counts them. Leaves outputs_N.npz for each model, with arrays of the same kind, and result.json. At each of STAGES it
+prints a line and waits for one, so that its memory can be looked at from outside. Needs numpy and onnxruntime only, so
+that it can be pushed to any board; it imports nothing of edgekit.
 """
 
 import json
+import math
 import os
 import random
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-WARM_UP_RUNS = 10
+STAGES = ("imported", "loaded", "ran")
+"""Runtime, then models, then what they work in are in memory."""
+FEWEST = 6
+"""Values that give an interval of their median: of fewer, even from the least to the largest is less than 95 %."""
 
 
 def main(folder: Path) -> None:
@@ -27,22 +32,47 @@ def main(folder: Path) -> None:
     import numpy as np
     import onnxruntime
 
-    result: dict[str, Any] = {"runtime": f"onnxruntime {onnxruntime.__version__}", "resident_before": peak_memory()}
-    started = time.perf_counter()
-    sessions = [session(onnxruntime, str(folder / name), job["threads"]) for name in job["models"]]
-    result["load_ms"] = (time.perf_counter() - started) * 1e3
     with np.load(folder / job["inputs"]) as stored:
         arrays = [stored[f"arr_{i}"] for i in range(len(stored.files))]
+    resident = {"imported": reached("imported")}
+    paths = [str(folder / name) for name in job["models"]]
+    loading, sessions = zip(*(clocked(session, onnxruntime, path, job["threads"]) for path in paths))
+    resident["loaded"] = reached("loaded")
+    first = []
     for number, running in enumerate(sessions):
-        runs = [running.run(None, feed(running, arrays, k)) for k in range(len(arrays[0]))]
+        taken, outputs = clocked(running.run, None, feed(running, arrays, 0))
+        first.append(taken)
+        runs = [outputs, *(running.run(None, feed(running, arrays, k)) for k in range(1, len(arrays[0])))]
         np.savez(folder / f"outputs_{number}.npz", *[stacked(np, parts) for parts in zip(*runs)])
+    result: dict[str, Any] = {
+        "runtime": f"onnxruntime {onnxruntime.__version__}",
+        "load_ms": loading,
+        "first_ms": first,
+        "peak_memory": memory("VmHWM"),
+        "resident": {**resident, "ran": reached("ran")},
+    }
     if job["seconds"]:
-        result["latencies_ms"] = latencies(sessions, arrays, job)
-    result["peak_memory"] = peak_memory()
+
+        def load() -> list[Any]:
+            return [session(onnxruntime, path, job["threads"]) for path in paths]
+
+        result["rounds"] = rounds(list(sessions), load, arrays, job)
     (folder / "result.json").write_text(json.dumps(result))
-    # Whoever measures memory from outside looks now, while the sessions are alive.
     print("done", flush=True)
+
+
+def reached(stage: str) -> "int | None":
+    """The resident memory at a stage, once whoever looks from outside has looked as well."""
+    print(stage, flush=True)
     sys.stdin.readline()
+    return memory("VmRSS")
+
+
+def clocked(function: Callable[..., Any], *given: Any) -> tuple[float, Any]:
+    """How many milliseconds a call takes, and what it gives."""
+    started = time.perf_counter_ns()
+    found = function(*given)
+    return (time.perf_counter_ns() - started) / 1e6, found
 
 
 def session(onnxruntime: Any, path: str, threads: int) -> Any:
@@ -77,36 +107,103 @@ def as_array(np: Any, value: Any) -> Any:
     return array.astype(str) if array.dtype == object else array
 
 
-def latencies(sessions: list[Any], arrays: list[Any], job: dict[str, Any]) -> list[list[float]]:
-    """The milliseconds of every run, the models taking turns so that a drifting clock meets all alike, in another order
-    each time, so that none runs always behind the same one."""
-    feeds = [feed(running, arrays, 0) for running in sessions]
-    for running, given in zip(sessions, feeds):
-        until = time.perf_counter() + job["warm_up_s"]
-        runs = 0
-        while runs < WARM_UP_RUNS or time.perf_counter() < until:
-            running.run(None, given)
-            runs += 1
-    taken: list[list[float]] = [[] for _ in sessions]
-    most = job["most_runs"] or float("inf")
-    turns, order = list(zip(sessions, feeds, taken)), random.Random(0)
+def rounds(
+    sessions: list[Any], load: Callable[[], list[Any]], arrays: list[Any], job: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Every timed run: for each round its runs' milliseconds of each model, and how many of the first are warm-up.
+
+    Each round after the first loads the models anew: where they come to lie in memory moves the time of all runs of a
+    session by up to a hundredth. It ends when `seconds` of timing for each model are over, and sooner where the
+    interval of every model's median is within `precision` of it.
+    """
+    found: list[dict[str, Any]] = []
+    share = job["seconds"] * len(sessions) / job["rounds"]
     until = time.perf_counter() + job["seconds"] * len(sessions)
-    while len(taken[0]) < job["least_runs"] or (time.perf_counter() < until and len(taken[0]) < most):
-        order.shuffle(turns)
-        for running, given, times in turns:
+    for number in range(job["rounds"]):
+        if number:
+            if time.perf_counter() > until or (job["precision"] and is_precise(found, job["precision"])):
+                break
+            sessions.clear()
+            taken, sessions = clocked(load)
+            until += min(taken / 1e3, share)
+        taken_ms = turns(sessions, arrays, share, job["least_runs"], job["most_runs"])
+        found.append({"latencies_ms": taken_ms, "warm_up": max(warm_up(times) for times in taken_ms)})
+    return found
+
+
+def turns(sessions: list[Any], arrays: list[Any], seconds: float, least: int, most: "int | None") -> list[list[float]]:
+    """The milliseconds of every run of each model, taking turns so that a drifting clock meets all alike, in another
+    order each time, so that none runs always behind the same one."""
+    taken: list[list[float]] = [[] for _ in sessions]
+    waiting = [(running, feed(running, arrays, 0), times) for running, times in zip(sessions, taken)]
+    order, until = random.Random(0), time.perf_counter() + seconds
+    while len(taken[0]) < least or (time.perf_counter() < until and (most is None or len(taken[0]) < most)):
+        order.shuffle(waiting)
+        for running, given, times in waiting:
             started = time.perf_counter_ns()
             running.run(None, given)
             times.append((time.perf_counter_ns() - started) / 1e6)
     return taken
 
 
-def peak_memory() -> int:
-    """The largest resident memory of this process so far, in bytes; 0 where the system does not tell."""
+def warm_up(times: Sequence[float]) -> int:
+    """How many of the first runs are not of the steady state: those without which the standard error of the rest is
+    least, half of them at most; of the medians of five runs in a row, where there are many, so that one run that the
+    system held up moves nothing.
+
+    Method: White, An effective truncation heuristic for bias reduction in simulation output, Simulation 69(6), 1997
+    (MSER-5).
+    """
+    size = 5 if len(times) >= 50 else 1
+    batches = [middle(times[at : at + size]) for at in range(0, len(times) - size + 1, size)]
+    total = squares = 0.0
+    errors: list[float] = []
+    for count, value in enumerate(reversed(batches), 1):
+        total += value
+        squares += value * value
+        errors.append(max(squares / count - (total / count) ** 2, 0.0) / count)
+    errors.reverse()
+    kept = errors[: len(errors) // 2 + 1]
+    return kept.index(min(kept)) * size if kept else 0
+
+
+def middle(values: Sequence[float]) -> float:
+    """The median."""
+    ordered = sorted(values)
+    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+
+
+def interval(values: Sequence[float]) -> "tuple[float, float] | None":
+    """Where the median lies with at least 95 % confidence, whatever the distribution; None for fewer than FEWEST.
+
+    Method: order statistics (David and Nagaraja, Order Statistics, 3rd edition, section 7.1).
+    """
+    ordered = sorted(values)
+    count = len(ordered)
+    if count < FEWEST:
+        return None
+    cut = int(count / 2 - 0.98 * math.sqrt(count) - 0.5)
+    return ordered[cut], ordered[count - 1 - cut]
+
+
+def is_precise(found: list[dict[str, Any]], precision: float) -> bool:
+    """Whether the medians of the rounds tell every model's within this share of it."""
+    for number in range(len(found[0]["latencies_ms"])):
+        medians = [middle(each["latencies_ms"][number][each["warm_up"] :]) for each in found]
+        limits = interval(medians)
+        if limits is None or limits[1] - limits[0] > 2 * precision * middle(medians):
+            return False
+    return True
+
+
+def memory(name: str) -> "int | None":
+    """A figure of this process's /proc/self/status in bytes: VmRSS what it has in memory, VmHWM the most that it had
+    so far; None where the system does not tell."""
     try:
         with open("/proc/self/status") as file:
-            return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM"))
+            return next(int(line.split()[1]) * 1024 for line in file if line.startswith(name))
     except (OSError, StopIteration):
-        return 0
+        return None
 
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ from rich.console import RenderableType
 from rich.markup import escape
 
 from edgekit.measuring.measure import Bench
-from edgekit.report.tables import MARKS, table, with_unit
+from edgekit.report.tables import MARKS, interval_of, table
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def bench_report(found: Bench) -> list[RenderableType]:
@@ -16,7 +16,7 @@ def bench_report(found: Bench) -> list[RenderableType]:
     where = f" for {found.target.id}" if found.target else ""
     rows = table("", "figure", "value", "fidelity", "how", numeric=frozenset({1}))
     for one in found.measurements:
-        rows.add_row(one.name, with_unit(one.value, one.unit), one.fidelity, escape(one.detail))
+        rows.add_row(one.name, interval_of(one), one.fidelity, escape(one.detail))
     shown: list[RenderableType] = [f"[bold]{escape(found.model.name)}{where}, on {escape(found.place)}[/]", rows]
     if found.gates:
         gates = table("", "gate", "status", "detail")

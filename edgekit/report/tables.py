@@ -3,7 +3,7 @@
 from rich import box
 from rich.table import Table
 
-from edgekit.measurement import metric_shown
+from edgekit.measurement import Measurement, metric_shown
 from edgekit.planning.interactions import Severity
 
 COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
@@ -24,6 +24,13 @@ def table(title: str, *columns: str, numeric: frozenset[int] = frozenset()) -> T
 def counted(count: int, what: str) -> str:
     """A number of things: 1 seed, 2 seeds."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def interval_of(one: Measurement) -> str:
+    """A figure with its unit and, where that is known, its interval."""
+    if one.low is None or one.high is None:
+        return with_unit(one.value, one.unit)
+    return f"{with_unit(one.value, one.unit)} ({one.low:.3g} to {one.high:.3g})"
 
 
 def with_unit(value: float, unit: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edgekit.arrays import Arrays
 from edgekit.host import this_host
-from edgekit.runners.runner import WORKER, Job, Result, run_worker
+from edgekit.runners.runner import WORKER, Job, Result, Round, run_worker
 from edgekit.target import Target
 from edgekit.traits import Fidelity
 
@@ -33,12 +33,13 @@ class NativeRunner:
     def run(self, job: Job) -> Result:
         with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
             done = run_worker([sys.executable, str(WORKER)], os.environ, job, Path(folder), this_host().cpu_name)
-        peak = done.report["peak_memory"]
         return Result(
             outputs=done.outputs,
-            memory_bytes=peak,
-            memory_model_bytes=max(peak - done.report["resident_before"], 0),
+            memory_bytes=done.report["peak_memory"],
+            resident={stage: size for stage, size in done.report["resident"].items() if size is not None},
             fidelity=self.fidelity,
             runtime=done.report["runtime"],
-            latencies_ms=done.report.get("latencies_ms", ()),
+            load_ms=done.report["load_ms"],
+            first_ms=done.report["first_ms"],
+            rounds=[Round(**each) for each in done.report.get("rounds", ())],
         )

@@ -40,8 +40,8 @@ class QemuRunner:
             done = run_worker(command, environment, job, Path(folder), self.target.cpu, self._guest_memory)
         return Result(
             outputs=done.outputs,
-            memory_bytes=done.sampled_memory if space else None,
-            memory_model_bytes=None,
+            memory_bytes=done.sampled.pop("peak") if space else None,
+            resident=done.sampled if space else {},
             fidelity=self.fidelity,
             runtime=done.report["runtime"],
         )

@@ -7,7 +7,8 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from itertools import dropwhile
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ import numpy as np
 
 from edgekit.arrays import Arrays
 from edgekit.errors import RunError, all_lines
+from edgekit.measuring.worker import STAGES
 from edgekit.traits import Fidelity
 
 WORKER = Path(__file__).parent.parent / "measuring" / "worker.py"
@@ -32,12 +34,24 @@ class Job:
     threads: int = 1
     seconds: float = 0.0
     """Of timing for each model, on the average; 0 times nothing."""
+    rounds: int = 1
+    """The models are loaded anew for each; all together they take `seconds`."""
     least_runs: int = 50
-    """Timed runs of each model, whatever they take."""
+    """Of each model in a round, whatever they take."""
     most_runs: int | None = None
-    warm_up_s: float = 0.3
-    """Of each model, and ten runs at least."""
+    precision: float | None = None
+    """Rounds end where all medians are known within this share."""
     timeout_s: float = 300.0
+
+
+@dataclass(frozen=True)
+class Round:
+    """What was timed from one loading of the models to the next."""
+
+    latencies_ms: Sequence[Sequence[float]]
+    """Every run of each model, in turns."""
+    warm_up: int
+    """How many of the first runs are not of the steady state."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +60,25 @@ class Result:
     """For each model one array for each output, (feeds, ...); where lengths hang on the data, all values in a row."""
     memory_bytes: int | None
     """Peak resident memory of the process that ran: interpreter, runtime and model. None where it cannot be told."""
-    memory_model_bytes: int | None
-    """What of it came after the runtime was imported; None where that cannot be told apart."""
+    resident: Mapping[str, int]
+    """Resident memory in bytes when the runtime was `imported`, the models `loaded`, and all feeds had `ran`; empty
+    where it cannot be told."""
     fidelity: Fidelity
     runtime: str
-    latencies_ms: Sequence[Sequence[float]] = field(default=())
-    """Every timed run of each model; empty under emulation, whose wall time is no latency."""
+    load_ms: Sequence[float] = ()
+    """Of each model; empty under emulation, whose wall time is no latency, as are the next two."""
+    first_ms: Sequence[float] = ()
+    """The first run of each model."""
+    rounds: Sequence[Round] = ()
+
+    @property
+    def latencies_ms(self) -> list[list[float]]:
+        """Every run of each model in the steady state, run by run side by side; empty where nothing was timed."""
+        models = zip(*(each.latencies_ms for each in self.rounds), strict=True)
+        return [
+            [one for each, times in zip(self.rounds, of_model, strict=True) for one in times[each.warm_up :]]
+            for of_model in models
+        ]
 
 
 class Runner(Protocol):
@@ -70,7 +97,8 @@ class Finished:
 
     report: dict[str, Any]
     outputs: list[Arrays]
-    sampled_memory: int
+    sampled: dict[str, int]
+    """Memory at each stage, and the `peak`, as seen from outside."""
 
 
 def run_worker(
@@ -83,8 +111,8 @@ def run_worker(
 ) -> Finished:
     """Start `command FOLDER`, wait for it, and read what it left.
 
-    `memory_of` maps a process id to its memory in bytes; it is sampled while the worker runs and once more at the end,
-    while its sessions are alive. Raises RunError naming the fault and `cpu`.
+    `memory_of` maps a process id to its memory in bytes; it is sampled while the worker runs, and at each stage while
+    it waits. Raises RunError naming the fault and `cpu`.
     """
     for number, model in enumerate(job.models):
         (folder / f"model_{number}.onnx").write_bytes(model.read_bytes())
@@ -94,9 +122,10 @@ def run_worker(
         "inputs": "inputs.npz",
         "threads": job.threads,
         "seconds": job.seconds,
+        "rounds": job.rounds,
         "least_runs": job.least_runs,
         "most_runs": job.most_runs,
-        "warm_up_s": job.warm_up_s,
+        "precision": job.precision,
     }
     (folder / "job.json").write_text(json.dumps(told))
     with (folder / "stderr").open("wb") as stderr:
@@ -110,25 +139,28 @@ def run_worker(
         )
         watch = _Watch(process, memory_of, job.timeout_s)
         watch.start()
+        said, sampled = "", {}
         assert process.stdout is not None and process.stdin is not None
-        finished = any(line == b"done\n" for line in process.stdout)
-        watch.sample()
-        try:
-            process.stdin.write(b"\n")
+        for line in process.stdout:
+            said = line.decode(errors="replace").strip()
+            if said in STAGES:
+                sampled[said] = watch.sample()
+                with suppress(OSError):  # it may have died meanwhile
+                    process.stdin.write(b"\n")
+                    process.stdin.flush()
+        with suppress(OSError):
             process.stdin.close()
-        except OSError:  # it died before it could be told to end
-            pass
         code = process.wait()
         process.stdout.close()
         watch.stop()
-    if not finished:
+    if said != "done":
         words = (folder / "stderr").read_text(errors="replace")
         raise RunError(*_fault(code, words, cpu, job, watch.expired))
     outputs = []
     for number in range(len(job.models)):
         with np.load(folder / f"outputs_{number}.npz") as stored:
             outputs.append(tuple(stored[f"arr_{i}"] for i in range(len(stored.files))))
-    return Finished(json.loads((folder / "result.json").read_text()), outputs, watch.peak)
+    return Finished(json.loads((folder / "result.json").read_text()), outputs, {**sampled, "peak": watch.peak})
 
 
 class _Watch(threading.Thread):
@@ -153,9 +185,10 @@ class _Watch(threading.Thread):
                 return
             self.sample()
 
-    def sample(self) -> None:
-        if self.memory_of:
-            self.peak = max(self.peak, self.memory_of(self.process.pid))
+    def sample(self) -> int:
+        seen = self.memory_of(self.process.pid) if self.memory_of else 0
+        self.peak = max(self.peak, seen)
+        return seen
 
     def stop(self) -> None:
         self._ended.set()

@@ -166,7 +166,6 @@ def _timer(model: "ModelProto", inputs: "Arrays") -> Timed:
             seconds=_SECONDS / len(paths),
             least_runs=least,
             most_runs=most,
-            warm_up_s=0.0,
         )
         return NativeRunner().run(job).latencies_ms
 

@@ -18,6 +18,9 @@ def test_on_this_machine_everything_is_measured(conv_model: Path) -> None:
     names = {one.name: one for one in found.measurements}
     assert {"latency_p50", "latency_p90", "latency_p99", "memory_peak", "file_size", "parameters", "macs"} <= set(names)
     assert names["latency_p50"].value <= names["latency_p90"].value <= names["latency_p99"].value
+    assert names["latency_p99"].value <= names["latency_max"].value
+    parts = [names[f"memory_{part}"].value for part in ("runtime", "model", "arena")]
+    assert sum(parts) <= names["memory_peak"].value
     assert names["latency_p50"].fidelity is Fidelity.NATIVE and "1 thread" in names["latency_p50"].detail
     assert names["file_size"].value == conv_model.stat().st_size
     assert names["file_size"].fidelity is Fidelity.STATIC

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.measuring.worker import as_array, stacked
+from edgekit.measuring.worker import as_array, interval, is_precise, middle, rounds, stacked, warm_up
 from edgekit.runners.runner import WORKER
 from edgekit.runtimes.ort import host_outputs
 
@@ -28,18 +28,21 @@ def test_it_runs_from_anywhere_and_leaves_what_it_saw(conv_model: Path, tmp_path
                 "inputs": "inputs.npz",
                 "threads": 1,
                 "seconds": 0.05,
-                "least_runs": 50,
-                "most_runs": None,
-                "warm_up_s": 0.1,
+                "rounds": 2,
+                "least_runs": 20,
+                "most_runs": 30,
+                "precision": None,
             }
         )
     )
     command = [sys.executable, str(tmp_path / "pushed.py"), str(folder)]
-    done = subprocess.run(command, input="\n", capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert done.stdout == "done\n"
+    done = subprocess.run(command, input="\n\n\n", capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout == "imported\nloaded\nran\ndone\n"
     told = json.loads((folder / "result.json").read_text())
-    assert len(told["latencies_ms"][0]) >= 50 and told["load_ms"] > 0
-    assert told["peak_memory"] >= told["resident_before"] > 0
+    for each in told["rounds"]:
+        assert 20 <= len(each["latencies_ms"][0]) <= 30 and 0 <= each["warm_up"] <= 15
+    assert len(told["rounds"]) == 2 and len(told["load_ms"]) == len(told["first_ms"]) == 1
+    assert told["peak_memory"] >= told["resident"]["ran"] >= told["resident"]["imported"] > 0
     with np.load(folder / "outputs_0.npz") as stored:
         assert np.allclose(stored["arr_0"][:, 0], host_outputs(conv_model, (x,))[0], atol=1e-5)
 
@@ -63,3 +66,76 @@ def test_whatever_the_runtime_gives_becomes_an_array(value: object, told: object
 def test_outputs_of_other_lengths_come_in_a_row() -> None:
     assert stacked(np, [np.zeros((2, 1)), np.ones((2, 1))]).shape == (2, 2, 1)
     assert stacked(np, [np.zeros((2, 1)), np.ones((1, 1))]).tolist() == [0.0, 0.0, 1.0]
+
+
+def test_the_runs_before_the_steady_state_are_found() -> None:
+    random = np.random.default_rng(0)
+    steady = 1 + 0.01 * random.standard_normal(1000)
+    for count in (0, 5, 20, 150):
+        slower = 1 + 0.5 * np.exp(-np.arange(count) / max(count / 3, 1))
+        found = warm_up([*slower, *steady])
+        assert count / 2 <= found <= count + 50, (count, found)
+
+
+def test_what_never_gets_steady_loses_half_at_most() -> None:
+    assert warm_up(list(np.linspace(3, 1, 200))) == 100
+    assert warm_up(list(np.linspace(3, 1, 7))) == 3
+    assert warm_up([1.0]) == warm_up([]) == 0
+
+
+def test_one_run_that_the_system_held_up_moves_no_warm_up() -> None:
+    times = [1.0 + 0.01 * (i % 7) for i in range(400)]
+    before = warm_up(times)
+    times[150] = 100.0
+    assert warm_up(times) == before
+
+
+@pytest.mark.parametrize("count", [6, 7, 8, 9, 10, 11, 15, 40, 1000])
+def test_an_interval_holds_the_median_as_often_as_it_says(count: int) -> None:
+    random = np.random.default_rng(count)
+    held = 0
+    for _ in range(600):
+        low, high = interval(list(random.lognormal(0, 1, count))) or (1.0, 1.0)
+        held += low <= 1 <= high
+    assert held / 600 > 0.93
+
+
+def test_few_values_have_no_interval() -> None:
+    assert interval([1.0] * 5) is None and interval([1.0] * 6) == (1.0, 1.0)
+    assert middle([3.0, 1.0]) == 2.0 and middle([3.0, 1.0, 2.5]) == 2.5
+
+
+class Slow:
+    """A model that takes as long as the clock says."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+
+    def get_inputs(self) -> list[object]:
+        return []
+
+    def run(self, names: object, given: object) -> None:
+        self.runs += 1
+
+
+def test_rounds_end_when_the_medians_are_known() -> None:
+    loads = []
+
+    def load() -> list[Slow]:
+        loads.append(1)
+        return [Slow()]
+
+    job = {"seconds": 0.01, "rounds": 10, "least_runs": 3, "most_runs": 3, "precision": 1000.0}
+    found = rounds([Slow()], load, [], job)
+    assert len(found) == 6 and len(loads) == 5, "six are the fewest that give an interval"
+    assert len(rounds([Slow()], load, [], {**job, "precision": None, "seconds": 5.0})) == 10
+
+
+def test_every_models_median_must_be_known() -> None:
+    steady = {"latencies_ms": [[1.0] * 4, [1.0] * 4], "warm_up": 0}
+    found = [steady] * 6
+    assert is_precise(found, 0.01) and not is_precise(found[:5], 0.01)
+    apart = [{**steady, "latencies_ms": [[1.0] * 4, [1.0 + number] * 4]} for number in range(6)]
+    assert not is_precise(apart, 0.01)
+    warming = [{"latencies_ms": [[50.0 * number, 1.0, 1.0]], "warm_up": 1} for number in range(6)]
+    assert is_precise(warming, 0.01), "what is left out does not count"

@@ -17,11 +17,19 @@ def test_outputs_memory_and_latencies_come_back(conv_model: Path) -> None:
     assert result.fidelity is Fidelity.NATIVE
     for outputs in result.outputs:
         assert relative_difference(feed_outputs(conv_model, X), outputs) < 1e-6
-    assert result.memory_bytes is not None and result.memory_model_bytes is not None
-    assert 10e6 < result.memory_bytes < 500e6 and result.memory_model_bytes < result.memory_bytes
-    assert len(result.latencies_ms) == 2
-    assert all(len(each) >= 50 and min(each) > 0 for each in result.latencies_ms)
+    assert result.memory_bytes is not None
+    assert 10e6 < result.resident["imported"] <= result.resident["ran"] <= result.memory_bytes < 500e6
+    assert len(result.rounds) == 1 and len(result.latencies_ms) == 2
+    first, second = result.latencies_ms
+    assert len(first) == len(second) >= 25 and min(*first, *second) > 0
+    assert len(result.load_ms) == len(result.first_ms) == 2
     assert result.runtime.startswith("onnxruntime 1.")
+
+
+def test_rounds_are_joined_without_what_they_took_to_warm_up(conv_model: Path) -> None:
+    result = NativeRunner().run(Job([conv_model], X, seconds=0.02, rounds=3, least_runs=4))
+    runs = sum(len(each.latencies_ms[0]) - each.warm_up for each in result.rounds)
+    assert len(result.rounds) == 3 and len(result.latencies_ms[0]) == runs
 
 
 def test_without_seconds_nothing_is_timed(conv_model: Path) -> None:

@@ -51,10 +51,12 @@ def test_an_integer_model_gives_the_very_same_under_emulation(name: str, built: 
 def test_memory_is_the_guests_own(conv_model: Path) -> None:
     from edgekit.runners.native import NativeRunner
 
-    emulated = runner("rpi4").run(Job([conv_model], X)).memory_bytes
-    native = NativeRunner().run(Job([conv_model], X)).memory_bytes
-    assert emulated is not None and native is not None
-    assert 0.5 < emulated / native < 1.5
+    emulated = runner("rpi4").run(Job([conv_model], X))
+    native = NativeRunner().run(Job([conv_model], X))
+    assert emulated.memory_bytes is not None and native.memory_bytes is not None
+    assert 0.5 < emulated.memory_bytes / native.memory_bytes < 1.5
+    assert 0 < emulated.resident["imported"] <= emulated.resident["ran"] <= emulated.memory_bytes
+    assert emulated.resident.keys() == native.resident.keys()
 
 
 def test_the_runtime_sees_the_targets_cpu() -> None:

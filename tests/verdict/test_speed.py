@@ -10,7 +10,7 @@ from edgekit.model.counting import inspected
 from edgekit.progress import Silent
 from edgekit.project.from_file import file_project
 from edgekit.runners.native import NativeRunner
-from edgekit.runners.runner import Job, Result
+from edgekit.runners.runner import Job, Result, Round
 from edgekit.target import find_target
 from edgekit.traits import Fidelity
 from edgekit.verdict import speed
@@ -22,7 +22,7 @@ UNSTEADY = [9.0, 11.0] * 10
 
 
 def timed(*times: Sequence[float], fidelity: Fidelity = Fidelity.NATIVE) -> Result:
-    return Result([], None, None, fidelity, "onnxruntime", times)
+    return Result([], None, {}, fidelity, "onnxruntime", rounds=[Round(times, 0)])
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ class Timed(NativeRunner):
     def run(self, job: Job) -> Result:
         counts = [inspected(path).integer_operators for path in job.models]
         taken = [[self.times[count]] * 20 for count in counts] if job.seconds else []
-        return replace(super().run(replace(job, seconds=0.0)), latencies_ms=taken)
+        return replace(super().run(replace(job, seconds=0.0)), rounds=[Round(taken, 0)] if taken else [])
 
 
 def built_so(

@@ -1,0 +1,61 @@
+"""From a run to the figures that `edgekit bench` prints."""
+
+from edgekit.measurement import Measurement
+from edgekit.measuring.worker import interval, middle
+from edgekit.runners.runner import Result
+
+_PARTS = {
+    "imported": ("memory_runtime", "resident with the runtime and Python alone"),
+    "loaded": ("memory_model", "came with the model"),
+    "ran": ("memory_arena", "came with its first runs"),
+}
+
+
+def run_measurements(name: str, result: Result, threads: int) -> list[Measurement]:
+    """What a run of one model tells: times where it was timed, memory where that is known."""
+    told = []
+    if result.rounds:
+        told += [_median(name, result, threads), *_times(name, result)]
+    if result.memory_bytes is not None:
+        how = f"{result.runtime} with its Python process"
+        told.append(Measurement(name, "memory_peak", result.memory_bytes, "bytes", result.fidelity, how))
+    if result.resident:
+        told += _memory_parts(name, result)
+    return told
+
+
+def _median(name: str, result: Result, threads: int) -> Measurement:
+    """The latency's median, with the interval that its loads give."""
+    medians = [middle(each.latencies_ms[0][each.warm_up :]) for each in result.rounds]
+    limits = interval(medians)
+    loads = f"{len(medians)} loads" + ("" if limits else ", too few to tell how well")
+    runs, warm = len(result.latencies_ms[0]), sum(each.warm_up for each in result.rounds)
+    workers = f"{threads} thread{'s' if threads > 1 else ''}"
+    how = f"{workers}, batch 1, {runs:,} runs of {loads}, without {warm:,} to warm up"
+    return Measurement(name, "latency_p50", middle(medians), "ms", result.fidelity, how, *(limits or (None, None)))
+
+
+def _times(name: str, result: Result) -> list[Measurement]:
+    """What the runs of the steady state tell beside their median, and what comes before it."""
+    import numpy as np
+
+    runs = result.latencies_ms[0]
+    apart = np.concatenate([np.abs(np.diff(each.latencies_ms[0][each.warm_up :])) for each in result.rounds])
+    found = {f"latency_p{rank}": (float(np.percentile(runs, rank)), "ms", "") for rank in (90, 99)}
+    found["latency_max"] = (max(runs), "ms", "")
+    if len(apart):
+        found["jitter"] = (float(apart.mean()), "ms", "from one run to the next, on the average")
+    found["throughput"] = (1e3 * len(runs) / sum(runs), "runs/s", "one after the other")
+    found["load"] = (result.load_ms[0], "ms", "the first time in a process")
+    found["first_inference"] = (result.first_ms[0], "ms", "after it")
+    return [Measurement(name, key, value, unit, result.fidelity, how) for key, (value, unit, how) in found.items()]
+
+
+def _memory_parts(name: str, result: Result) -> list[Measurement]:
+    """What of the memory came with the runtime, with the model, and with its first runs."""
+    before, found = 0, []
+    for stage, (key, how) in _PARTS.items():
+        size = result.resident[stage]
+        found.append(Measurement(name, key, max(size - before, 0), "bytes", result.fidelity, how))
+        before = size
+    return found

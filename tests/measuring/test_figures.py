@@ -1,0 +1,48 @@
+from collections.abc import Sequence
+
+import pytest
+
+from edgekit.measurement import Measurement
+from edgekit.measuring.figures import run_measurements
+from edgekit.runners.runner import Result, Round
+from edgekit.traits import Fidelity
+
+RESIDENT = {"imported": 50, "loaded": 70, "ran": 75}
+
+
+def ran(rounds: Sequence[Round], resident: dict[str, int] | None = None) -> dict[str, Measurement]:
+    result = Result([], 80, resident or {}, Fidelity.NATIVE, "onnxruntime 1", [5.0], [2.0], rounds)
+    return {one.name: one for one in run_measurements("m", result, 2)}
+
+
+def test_the_median_lies_where_the_loads_say() -> None:
+    found = ran([Round([[9.0, 1.0 + number, 1.0 + number]], 1) for number in range(7)])
+    median = found["latency_p50"]
+    assert (median.value, median.low, median.high) == (4.0, 1.0, 7.0)
+    assert median.detail == "2 threads, batch 1, 14 runs of 7 loads, without 7 to warm up"
+    assert found["latency_max"].value == 7.0, "warm-up is left out"
+    assert found["throughput"].value == pytest.approx(1e3 / 4)
+    assert (found["load"].value, found["first_inference"].value) == (5.0, 2.0)
+
+
+def test_few_loads_have_no_interval() -> None:
+    median = ran([Round([[1.0, 2.0]], 0)] * 5)["latency_p50"]
+    assert (median.low, median.high) == (None, None)
+    assert "5 loads, too few to tell how well" in median.detail
+
+
+def test_jitter_is_from_run_to_run_within_a_load() -> None:
+    found = ran([Round([[1.0, 2.0, 1.0]], 0), Round([[101.0, 101.0, 101.0]], 0)])
+    assert found["jitter"].value == pytest.approx(0.5)
+    assert "jitter" not in ran([Round([[1.0]], 0)])
+
+
+def test_memory_is_split_by_what_it_came_with() -> None:
+    found = ran([], RESIDENT)
+    assert {name: one.value for name, one in found.items()} == {
+        "memory_peak": 80,
+        "memory_runtime": 50,
+        "memory_model": 20,
+        "memory_arena": 5,
+    }
+    assert set(ran([])) == {"memory_peak"}
