@@ -30,12 +30,12 @@ from ordering_structure import structure
 
 from edgekit.errors import StudyError
 from edgekit.host import this_host
+from edgekit.measurement import counted
 from edgekit.planning.recipe import recipe_from
 from edgekit.progress import Silent
 from edgekit.project.project import Project, load_project
 from edgekit.report.plots import stages_plot
 from edgekit.report.studies import interval_shown
-from edgekit.report.tables import counted
 from edgekit.studies.studying import arm_of
 from edgekit.studies.trials import Trial, difference, joined, tried
 from edgekit.target import find_target

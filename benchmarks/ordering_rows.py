@@ -10,7 +10,7 @@ from typing import Any
 import tomlkit
 from ordering_arms import BUDGETS
 
-from edgekit.report.tables import counted
+from edgekit.measurement import counted
 
 ROWS = Path(__file__).parent.parent / "edgekit" / "planning" / "interactions.toml"
 RESULTS = Path(__file__).parent / "results"

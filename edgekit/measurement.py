@@ -25,9 +25,17 @@ class Measurement:
     low: float | None = None
     high: float | None = None
     """Where it lies with 95 % confidence; None where that is not known."""
+    threads: int | None = None
+    batch: int | None = None
+    """Of a run; None where it hangs on neither."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def counted(count: int, what: str) -> str:
+    """A number of things: 1 seed, 2 seeds."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def metric_shown(value: float, unit: str, *, signed: bool = False) -> str:

@@ -11,7 +11,7 @@ from edgekit.building import build as project_build
 from edgekit.conversion import Conversion, converted
 from edgekit.errors import StudyError
 from edgekit.files import write_bytes
-from edgekit.measuring.measure import Bench, benched
+from edgekit.measuring.measure import Bench, Settings, benched
 from edgekit.planning.recipe import find_recipe, recipe_for, recipe_of
 from edgekit.progress import Progress, Silent
 from edgekit.project.from_file import file_project
@@ -115,16 +115,28 @@ def simplify(
 
 
 def bench(
-    model: str | Path,
+    model: str | Path | Sequence[str | Path],
     target: str | None = None,
     *,
-    threads: int = 1,
+    threads: int | Sequence[int] = 1,
+    batch: int | Sequence[int] = 1,
     seconds: float = 2.0,
     shapes: Mapping[str, Sequence[int]] | None = None,
+    inputs: str | Path | None = None,
 ) -> Bench:
-    """What `edgekit bench` measures: on this machine, or for a target where its instruction set is. `shapes` tells the
-    lengths of dynamic axes by name, or whole inputs. Raises EdgekitError."""
-    return benched(Path(model), find_target(target) if target else None, threads, seconds, shapes or {})
+    """What `edgekit bench` measures: on this machine, or for a target where its instruction set is. Several models are
+    timed in turns and compared with the first; several numbers of `threads` and of samples in a `batch` one after the
+    other. `shapes` tells the lengths of dynamic axes by name, or whole inputs; `inputs` is a file of samples.
+    Raises EdgekitError."""
+    models = [model] if isinstance(model, str | Path) else model
+    settings = Settings(
+        [threads] if isinstance(threads, int) else threads,
+        [batch] if isinstance(batch, int) else batch,
+        seconds,
+        shapes or {},
+        Path(inputs) if inputs is not None else None,
+    )
+    return benched([Path(each) for each in models], find_target(target) if target else None, settings)
 
 
 def study(

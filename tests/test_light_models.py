@@ -6,7 +6,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from edgekit.measuring.measure import benched
+from edgekit.measuring.measure import Settings, benched
 from edgekit.model.counting import inspected
 from edgekit.project.project import Project
 from edgekit.steps.simplify import Simplify
@@ -30,7 +30,7 @@ def test_there_are_some() -> None:
 def test_it_is_inspected_measured_and_simplified(run_step: Callable[..., Outcome], tiny: Project, path: Path) -> None:
     found = inspected(path)
     assert found.macs and found.parameters
-    assert {one.name for one in benched(path, None, 1, 0.05, {}).measurements} >= {"latency_p50", "macs"}
+    assert {one.name for one in benched([path], None, Settings(seconds=0.05)).measurements} >= {"latency_p50", "macs"}
     done = run_step(Simplify(), tiny, path)
     assert done.notes["nodes"] < done.notes["nodes_before"]
     assert 0 < done.notes["macs"] <= found.macs, "where weights are alike, convolutions of one input are one"

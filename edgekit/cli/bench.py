@@ -4,33 +4,74 @@ from pathlib import Path
 
 import click
 
-from edgekit.cli.options import json_option, shape_option
+from edgekit.cli.options import json_option, numbers_option, shape_option
 
 
 @click.command("bench", short_help="What a model costs: latency, memory, size, parameters, MACs.")
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("models", nargs=-1, required=True, metavar="MODEL...", type=click.Path(path_type=Path))
 @click.option("--target", "-t", metavar="ID", help="A target's id or TOML file; this machine without it.")
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
-@click.option("--seconds", type=click.FloatRange(0.05, 3600), default=2.0, show_default=True, help="Of timing.")
+@click.option("--compare", is_flag=True, help="Of several models: timed in turns, and the ratio to the first.")
+@numbers_option("--threads", "As many; several, as in 1,2,4, one after the other.")
+@numbers_option("--batch", "Samples a run; several, as in 1,8, one after the other.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0.05, 3600),
+    default=2.0,
+    show_default=True,
+    help="Of timing at most, for each model.",
+)
 @shape_option
+@click.option(
+    "--inputs",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Samples (.npz by input, or .npy) instead of made-up ones.",
+)
 @json_option
+@click.option("--csv", "as_csv", is_flag=True, help="Print a line for each figure instead of tables.")
+@click.option(
+    "--junit",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the gates there as test cases.",
+)
 def command(
-    model: Path, target: str | None, threads: int, seconds: float, shapes: tuple[str, ...], as_json: bool
+    models: tuple[Path, ...],
+    target: str | None,
+    compare: bool,
+    threads: tuple[int, ...],
+    batch: tuple[int, ...],
+    seconds: float,
+    shapes: tuple[str, ...],
+    inputs: Path | None,
+    as_json: bool,
+    as_csv: bool,
+    junit: Path | None,
 ) -> int:
-    """Measure MODEL.onnx with made-up inputs, batch 1.
+    """Measure MODEL.onnx with made-up inputs.
 
     Without a target, on this machine. With one: on this machine where it is that target, else under the target's
     emulator, which gives exact outputs and memory but no latency.
     """
     from edgekit.cli.console import print_tables
     from edgekit.cli.shapes import parsed_shapes
-    from edgekit.measuring.measure import benched
-    from edgekit.report.benches import bench_json, bench_report
+    from edgekit.files import write_bytes
+    from edgekit.measuring.measure import Settings, benched
+    from edgekit.report.benches import bench_csv, bench_json, bench_junit, bench_report
     from edgekit.target import find_target
 
-    found = benched(model, find_target(target) if target else None, threads, seconds, parsed_shapes(shapes))
+    if len(models) > 1 and not compare:
+        raise click.UsageError(f"{len(models)} models: add --compare to time them in turns, or name one")
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv: choose one")
+    settings = Settings(threads, batch, seconds, parsed_shapes(shapes), inputs)
+    found = benched(models, find_target(target) if target else None, settings)
+    if junit:
+        write_bytes(junit, bench_junit(found).encode())
     if as_json:
         click.echo(bench_json(found))
+    elif as_csv:
+        click.echo(bench_csv(found), nl=False)
     else:
         print_tables(*bench_report(found))
     return 0 if found.passed else 1

@@ -69,6 +69,21 @@ def _numbers(parts: list[str], kind: type[Any], option: click.Parameter, such_as
         raise click.BadParameter(f"give numbers, such as {such_as}", param=option) from error
 
 
+def numbers_option(name: str, told: str) -> Decorator:
+    """An option that takes one whole number above 0 or several: 1,2,4. 1 without it."""
+
+    def parsed(_: click.Context, option: click.Parameter, value: str) -> tuple[int, ...]:
+        numbers = _numbers(value.split(","), int, option, "1 or 1,2,4")
+        if min(numbers) < 1:
+            raise click.BadParameter(f"{min(numbers)} is below 1", param=option)
+        return tuple(dict.fromkeys(numbers))
+
+    found: Decorator = click.option(
+        name, callback=parsed, default="1", show_default=True, metavar="N[,N...]", help=told
+    )
+    return found
+
+
 def _choice(*names: str) -> click.Choice[str]:
     return click.Choice(names, case_sensitive=False)
 

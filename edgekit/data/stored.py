@@ -25,7 +25,7 @@ class Stored:
         """`targets` are one a file, or None: as the files say."""
         self._paths = paths
         # Samples are had in any order: the file read last serves the next of its samples.
-        self._held: Callable[[Path], Held] = lru_cache(maxsize=1)(lambda path: _held(path, inputs))
+        self._held: Callable[[Path], Held] = lru_cache(maxsize=1)(lambda path: held(path, inputs))
         self._places: list[tuple[int, int]] = []
         self._targets: list[Tree] = []
         self._counts: list[int] = []
@@ -52,7 +52,8 @@ class Stored:
         return f"{path}, sample {row}" if self._counts[file] > 1 else str(path)
 
 
-def _held(path: Path, inputs: Inputs) -> Held:
+def held(path: Path, inputs: Inputs) -> Held:
+    """What a .npy or .npz file holds for a model. Raises DataError for what cannot be read or does not fit."""
     arrays = _loaded(path)
     if path.suffix.lower() == ".npy":
         port, _ = inputs.only(".npy files")

@@ -1,6 +1,9 @@
 """From a run to the figures that `edgekit bench` prints."""
 
-from edgekit.measurement import Measurement
+from dataclasses import replace
+
+from edgekit.measurement import Measurement, counted
+from edgekit.measuring.ratios import ratio_of
 from edgekit.measuring.worker import interval, middle
 from edgekit.runners.runner import Result
 
@@ -11,31 +14,41 @@ _PARTS = {
 }
 
 
-def run_measurements(name: str, result: Result, threads: int) -> list[Measurement]:
+def run_measurements(name: str, result: Result, threads: int, batch: int) -> list[Measurement]:
     """What a run of one model tells: times where it was timed, memory where that is known."""
     told = []
     if result.rounds:
-        told += [_median(name, result, threads), *_times(name, result)]
+        told += [_median(name, result), *_times(name, result, batch)]
     if result.memory_bytes is not None:
         how = f"{result.runtime} with its Python process"
         told.append(Measurement(name, "memory_peak", result.memory_bytes, "bytes", result.fidelity, how))
     if result.resident:
         told += _memory_parts(name, result)
-    return told
+    return [replace(each, threads=threads, batch=batch) for each in told]
 
 
-def _median(name: str, result: Result, threads: int) -> Measurement:
+def latency_ratio(name: str, result: Result, other: str, against: Result, threads: int, batch: int) -> Measurement:
+    """How long a model takes for each millisecond of another one, load by load, both timed in turns."""
+    ratios = [
+        ratio_of(*(each.latencies_ms[0][each.warm_up :] for each in pair)).median
+        for pair in zip(result.rounds, against.rounds, strict=True)
+    ]
+    low, high = interval(ratios) or (None, None)
+    how = f"to {other}, in turns"
+    return Measurement(name, "latency_ratio", middle(ratios), "ratio", result.fidelity, how, low, high, threads, batch)
+
+
+def _median(name: str, result: Result) -> Measurement:
     """The latency's median, with the interval that its loads give."""
     medians = [middle(each.latencies_ms[0][each.warm_up :]) for each in result.rounds]
     limits = interval(medians)
-    loads = f"{len(medians)} loads" + ("" if limits else ", too few to tell how well")
+    loads = f"{counted(len(medians), 'load')}" + ("" if limits else ", too few for an interval")
     runs, warm = len(result.latencies_ms[0]), sum(each.warm_up for each in result.rounds)
-    workers = f"{threads} thread{'s' if threads > 1 else ''}"
-    how = f"{workers}, batch 1, {runs:,} runs of {loads}, without {warm:,} to warm up"
+    how = f"{runs:,} runs of {loads}, without {warm:,} to warm up"
     return Measurement(name, "latency_p50", middle(medians), "ms", result.fidelity, how, *(limits or (None, None)))
 
 
-def _times(name: str, result: Result) -> list[Measurement]:
+def _times(name: str, result: Result, batch: int) -> list[Measurement]:
     """What the runs of the steady state tell beside their median, and what comes before it."""
     import numpy as np
 
@@ -45,7 +58,7 @@ def _times(name: str, result: Result) -> list[Measurement]:
     found["latency_max"] = (max(runs), "ms", "")
     if len(apart):
         found["jitter"] = (float(apart.mean()), "ms", "from one run to the next, on the average")
-    found["throughput"] = (1e3 * len(runs) / sum(runs), "runs/s", "one after the other")
+    found["throughput"] = (1e3 * batch * len(runs) / sum(runs), "samples/s", "one run after the other")
     found["load"] = (result.load_ms[0], "ms", "the first time in a process")
     found["first_inference"] = (result.first_ms[0], "ms", "after it")
     return [Measurement(name, key, value, unit, result.fidelity, how) for key, (value, unit, how) in found.items()]

@@ -2,11 +2,11 @@
 
     python worker.py FOLDER
 
-FOLDER/job.json: {"models": [...], "inputs": "inputs.npz", "threads": n, "seconds": s, "rounds": n, "least_runs": n,
-"most_runs": n or null, "precision": share or null}. Every model gets the same feeds: the first axis of each input array
-counts them. Leaves outputs_N.npz for each model, with arrays of the same kind, and result.json. At each of STAGES it
-prints a line and waits for one, so that its memory can be looked at from outside. Needs numpy and onnxruntime only, so
-that it can be pushed to any board; it imports nothing of edgekit.
+FOLDER/job.json: {"models": [...], "inputs": [...], "threads": n, "seconds": s, "rounds": n, "least_runs": n,
+"most_runs": n or null, "precision": share or null}. Inputs are .npz files, one for each model: the first axis of each
+array counts the feeds. Leaves outputs_N.npz for each model, with arrays of the same kind, and result.json. At each of
+STAGES it prints a line and waits for one, so that its memory can be looked at from outside. Needs numpy and onnxruntime
+only, so that it can be pushed to any board; it imports nothing of edgekit.
 """
 
 import json
@@ -32,18 +32,15 @@ def main(folder: Path) -> None:
     import numpy as np
     import onnxruntime
 
-    with np.load(folder / job["inputs"]) as stored:
-        arrays = [stored[f"arr_{i}"] for i in range(len(stored.files))]
+    held = {name: arrays_in(np, folder / name) for name in job["inputs"]}
+    inputs = [held[name] for name in job["inputs"]]
     resident = {"imported": reached("imported")}
     paths = [str(folder / name) for name in job["models"]]
-    loading, sessions = zip(*(clocked(session, onnxruntime, path, job["threads"]) for path in paths))
+    loading, sessions = map(list, zip(*(clocked(session, onnxruntime, path, job["threads"]) for path in paths)))
     resident["loaded"] = reached("loaded")
-    first = []
-    for number, running in enumerate(sessions):
-        taken, outputs = clocked(running.run, None, feed(running, arrays, 0))
-        first.append(taken)
-        runs = [outputs, *(running.run(None, feed(running, arrays, k)) for k in range(1, len(arrays[0])))]
-        np.savez(folder / f"outputs_{number}.npz", *[stacked(np, parts) for parts in zip(*runs)])
+    first = [
+        first_run(np, *each, folder / f"outputs_{number}.npz") for number, each in enumerate(zip(sessions, inputs))
+    ]
     result: dict[str, Any] = {
         "runtime": f"onnxruntime {onnxruntime.__version__}",
         "load_ms": loading,
@@ -56,9 +53,17 @@ def main(folder: Path) -> None:
         def load() -> list[Any]:
             return [session(onnxruntime, path, job["threads"]) for path in paths]
 
-        result["rounds"] = rounds(list(sessions), load, arrays, job)
+        result["rounds"] = rounds(sessions, load, inputs, job)
     (folder / "result.json").write_text(json.dumps(result))
     print("done", flush=True)
+
+
+def first_run(np: Any, running: Any, arrays: list[Any], path: Path) -> float:
+    """The milliseconds of the first of all feeds; what they all give goes to `path`."""
+    taken, outputs = clocked(running.run, None, feed(running, arrays, 0))
+    runs = [outputs, *(running.run(None, feed(running, arrays, k)) for k in range(1, len(arrays[0])))]
+    np.savez(path, *[stacked(np, parts) for parts in zip(*runs)])
+    return taken
 
 
 def reached(stage: str) -> "int | None":
@@ -81,6 +86,12 @@ def session(onnxruntime: Any, path: str, threads: int) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def arrays_in(np: Any, path: Path) -> list[Any]:
+    """The arrays of a .npz file, in order."""
+    with np.load(path) as stored:
+        return [stored[f"arr_{i}"] for i in range(len(stored.files))]
 
 
 def feed(running: Any, arrays: list[Any], number: int) -> dict[str, Any]:
@@ -108,7 +119,7 @@ def as_array(np: Any, value: Any) -> Any:
 
 
 def rounds(
-    sessions: list[Any], load: Callable[[], list[Any]], arrays: list[Any], job: dict[str, Any]
+    sessions: list[Any], load: Callable[[], list[Any]], inputs: list[list[Any]], job: dict[str, Any]
 ) -> list[dict[str, Any]]:
     """Every timed run: for each round its runs' milliseconds of each model, and how many of the first are warm-up.
 
@@ -126,16 +137,19 @@ def rounds(
             sessions.clear()
             taken, sessions = clocked(load)
             until += min(taken / 1e3, share)
-        taken_ms = turns(sessions, arrays, share, job["least_runs"], job["most_runs"])
+        taken_ms = turns(sessions, inputs, share, job["least_runs"], job["most_runs"])
         found.append({"latencies_ms": taken_ms, "warm_up": max(warm_up(times) for times in taken_ms)})
     return found
 
 
-def turns(sessions: list[Any], arrays: list[Any], seconds: float, least: int, most: "int | None") -> list[list[float]]:
+def turns(
+    sessions: list[Any], inputs: list[list[Any]], seconds: float, least: int, most: "int | None"
+) -> list[list[float]]:
     """The milliseconds of every run of each model, taking turns so that a drifting clock meets all alike, in another
     order each time, so that none runs always behind the same one."""
     taken: list[list[float]] = [[] for _ in sessions]
-    waiting = [(running, feed(running, arrays, 0), times) for running, times in zip(sessions, taken)]
+    feeds = [feed(running, arrays, 0) for running, arrays in zip(sessions, inputs)]
+    waiting = list(zip(sessions, feeds, taken))
     order, until = random.Random(0), time.perf_counter() + seconds
     while len(taken[0]) < least or (time.perf_counter() < until and (most is None or len(taken[0]) < most)):
         order.shuffle(waiting)
@@ -148,8 +162,8 @@ def turns(sessions: list[Any], arrays: list[Any], seconds: float, least: int, mo
 
 def warm_up(times: Sequence[float]) -> int:
     """How many of the first runs are not of the steady state: those without which the standard error of the rest is
-    least, half of them at most; of the medians of five runs in a row, where there are many, so that one run that the
-    system held up moves nothing.
+    least, half of them at most, if they lie outside the middle half of the rest. Of the medians of five runs in a row,
+    where there are many, so that one run that the system held up moves nothing.
 
     Method: White, An effective truncation heuristic for bias reduction in simulation output, Simulation 69(6), 1997
     (MSER-5).
@@ -164,7 +178,10 @@ def warm_up(times: Sequence[float]) -> int:
         errors.append(max(squares / count - (total / count) ** 2, 0.0) / count)
     errors.reverse()
     kept = errors[: len(errors) // 2 + 1]
-    return kept.index(min(kept)) * size if kept else 0
+    cut = kept.index(min(kept)) * size if kept else 0
+    rest = sorted(times[cut:])
+    steady = cut == 0 or rest[len(rest) // 4] <= middle(times[:cut]) <= rest[3 * len(rest) // 4]
+    return 0 if steady else cut
 
 
 def middle(values: Sequence[float]) -> float:

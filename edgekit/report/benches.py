@@ -1,39 +1,141 @@
 """What `edgekit bench` prints."""
 
+import csv
+import io
 import json
+from collections.abc import Sequence
+from xml.etree import ElementTree
 
 from rich.console import RenderableType
 from rich.markup import escape
+from rich.table import Table
 
-from edgekit.measuring.measure import Bench
+from edgekit.measurement import Measurement, counted
+from edgekit.measuring.measure import Bench, Benched
 from edgekit.report.tables import MARKS, interval_of, table
+from edgekit.verdict.gates import Status
 
 SCHEMA = 2
 
+Setting = tuple[int | None, int | None]
+
 
 def bench_report(found: Bench) -> list[RenderableType]:
-    """One row a figure, each with how it was obtained; below, what could not be measured and why."""
+    """One row a figure, each with how it was obtained; below, what several settings or models take, side by side, and
+    what could not be measured and why."""
     where = f" for {found.target.id}" if found.target else ""
-    rows = table("", "figure", "value", "fidelity", "how", numeric=frozenset({1}))
-    for one in found.measurements:
-        rows.add_row(one.name, interval_of(one), one.fidelity, escape(one.detail))
-    shown: list[RenderableType] = [f"[bold]{escape(found.model.name)}{where}, on {escape(found.place)}[/]", rows]
-    if found.gates:
-        gates = table("", "gate", "status", "detail")
-        for gate in found.gates:
-            gates.add_row(gate.name, MARKS[gate.status], escape(gate.detail))
-        shown.append(gates)
+    shown: list[RenderableType] = []
+    for each in found.models:
+        shown.append(f"[bold]{escape(each.model.name)}{where}, on {escape(found.place)}[/]")
+        shown.append(_figures(each))
+        if each.gates:
+            gates = table("", "gate", "status", "detail")
+            for gate in each.gates:
+                gates.add_row(gate.name, MARKS[gate.status], escape(gate.detail))
+            shown.append(gates)
+    if len(found.models) * len(_settings(found.measurements)) > 1:
+        shown.append(_side_by_side(found))
     return shown
+
+
+def _figures(each: Benched) -> Table:
+    """What hangs on no setting, and the first setting's figures."""
+    first = _settings(each.measurements)[:1]
+    (threads, batch), *_ = first or [(None, None)]
+    told = f"{counted(threads, 'thread')}, batch {batch}" if threads and batch else ""
+    rows = table("", "figure", "value", "fidelity", "how", numeric=frozenset({1}))
+    for one in each.measurements:
+        if one.threads is None:
+            rows.add_row(one.name, interval_of(one), one.fidelity, escape(one.detail))
+        elif (one.threads, one.batch) == (threads, batch):
+            how = f"{told}, {one.detail}" if one.name == "latency_p50" else one.detail
+            rows.add_row(one.name, interval_of(one), one.fidelity, escape(how))
+    return rows
+
+
+def _side_by_side(found: Bench) -> Table:
+    """A row for each model and setting, in which only what differs is named."""
+    settings = _settings(found.measurements)
+    named = {
+        "model": len(found.models) > 1,
+        "threads": len({threads for threads, _ in settings}) > 1,
+        "batch": len({batch for _, batch in settings}) > 1,
+    }
+    names = [name for name, several in named.items() if several]
+    figures = {one.name for one in found.measurements} & _COLUMNS.keys()
+    columns = [(figure, name) for figure, name in _COLUMNS.items() if figure in figures]
+    first = int(named["model"])
+    rows = table("", *names, *(name for _, name in columns), numeric=frozenset(range(first, len(names) + len(columns))))
+    for each in found.models:
+        for setting in _settings(each.measurements):
+            held = {one.name: one for one in each.measurements if (one.threads, one.batch) == setting}
+            cells = zip(named, (escape(each.model.name), *map(str, setting)), strict=True)
+            rows.add_row(
+                *(cell for name, cell in cells if named[name]),
+                *(_cell(held[figure]) if figure in held else "" for figure, _ in columns),
+            )
+    return rows
+
+
+_COLUMNS = {
+    "latency_p50": "p50, ms",
+    "latency_p99": "p99, ms",
+    "throughput": "samples/s",
+    "memory_peak": "memory",
+    "latency_ratio": "ratio, 95 %",
+}
+
+
+def _cell(one: Measurement) -> str:
+    return f"{one.value:.4g}" if one.unit in ("ms", "samples/s") else interval_of(one)
+
+
+def _settings(measurements: Sequence[Measurement]) -> list[Setting]:
+    """Every (threads, batch) that something was measured with."""
+    return list(dict.fromkeys((one.threads, one.batch) for one in measurements if one.threads is not None))
 
 
 def bench_json(found: Bench) -> str:
     """The same as one JSON object; README documents it."""
     told = {
         "schema": SCHEMA,
-        "model": str(found.model),
         "target": found.target.id if found.target else None,
         "place": found.place,
-        "measurements": [one.to_json() for one in found.measurements],
-        "gates": [gate.to_json() for gate in found.gates],
+        "models": [
+            {
+                "model": str(each.model),
+                "measurements": [one.to_json() for one in each.measurements],
+                "gates": [gate.to_json() for gate in each.gates],
+            }
+            for each in found.models
+        ],
     }
     return json.dumps(told, indent=2)
+
+
+def bench_csv(found: Bench) -> str:
+    """A line for each figure, under the names that the JSON has."""
+    lines = io.StringIO()
+    rows = [one.to_json() for one in found.measurements]
+    writer = csv.DictWriter(lines, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return lines.getvalue()
+
+
+def bench_junit(found: Bench) -> str:
+    """A suite for each model and a case for each gate, as continuous integration reads them."""
+    root = ElementTree.Element("testsuites")
+    for each in found.models:
+        suite = ElementTree.SubElement(root, "testsuite", name=each.model.name, tests=str(len(each.gates)))
+        for gate in each.gates:
+            place = f"edgekit.bench.{found.target.id if found.target else 'host'}"
+            case = ElementTree.SubElement(suite, "testcase", classname=place, name=gate.name)
+            if gate.status is Status.FAILED:
+                ElementTree.SubElement(case, "failure", message=gate.detail)
+            elif gate.status is Status.NOT_RUN:
+                ElementTree.SubElement(case, "skipped", message=gate.detail)
+        for status, key in ((Status.FAILED, "failures"), (Status.NOT_RUN, "skipped")):
+            suite.set(key, str(sum(gate.status is status for gate in each.gates)))
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"

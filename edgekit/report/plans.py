@@ -11,12 +11,13 @@ from rich.markup import escape
 from rich.padding import Padding
 
 from edgekit.consultation import Consultation
+from edgekit.measurement import counted
 from edgekit.planning.advice import Inherited, Omission, Primary
 from edgekit.planning.interactions import Severity
 from edgekit.planning.lint import Undecided
 from edgekit.planning.plan import PlannedStep
 from edgekit.planning.recipe import RecipeStep, recipe_toml
-from edgekit.report.tables import COLOURS, counted, table
+from edgekit.report.tables import COLOURS, table
 from edgekit.studies.evidence import Measurements
 from edgekit.target import Target
 from edgekit.traits import Facts, Format

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from io import BytesIO
 from typing import Literal
 
-from edgekit.report.tables import counted
+from edgekit.measurement import counted
 from edgekit.studies.intervals import Interval
 from edgekit.studies.results import Arm, Study
 

@@ -7,10 +7,10 @@ import msgspec
 from rich.console import RenderableType
 from rich.markup import escape
 
-from edgekit.measurement import metric_shown
+from edgekit.measurement import counted, metric_shown
 from edgekit.planning.interactions import Verdict
 from edgekit.project.toml import schema_of
-from edgekit.report.tables import counted, table, with_unit
+from edgekit.report.tables import table, with_unit
 from edgekit.studies.intervals import Interval
 from edgekit.studies.results import Ordered, Study
 

@@ -21,16 +21,12 @@ def table(title: str, *columns: str, numeric: frozenset[int] = frozenset()) -> T
     return made
 
 
-def counted(count: int, what: str) -> str:
-    """A number of things: 1 seed, 2 seeds."""
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
 def interval_of(one: Measurement) -> str:
     """A figure with its unit and, where that is known, its interval."""
     if one.low is None or one.high is None:
         return with_unit(one.value, one.unit)
-    return f"{with_unit(one.value, one.unit)} ({one.low:.3g} to {one.high:.3g})"
+    unit = f" {one.unit}" if one.unit != "ratio" else ""
+    return f"{one.value:#.4g}{unit} ({one.low:#.4g} to {one.high:#.4g})"
 
 
 def with_unit(value: float, unit: str) -> str:
@@ -39,6 +35,8 @@ def with_unit(value: float, unit: str) -> str:
         return f"{value:,.0f} B" if value < 1_000_000 else f"{value / 1e6:.1f} MB"
     if unit == "ms":
         return f"{value:.3g} ms" if value < 1000 else f"{value:,.0f} ms"
+    if unit == "ratio":
+        return f"{value:.3f}"
     if unit == "count":
         return f"{value:,.0f}"
     if unit == "cosine":

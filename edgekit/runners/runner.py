@@ -28,9 +28,9 @@ _OUT_OF_MEMORY = ("bad_alloc", "MemoryError", "Cannot allocate memory", "bad all
 @dataclass(frozen=True)
 class Job:
     models: Sequence[Path]
-    """Files that take the same inputs; timed in turns."""
+    """Timed in turns."""
     inputs: Arrays
-    """(feeds, ...): the model gets one feed at a time."""
+    """(feeds, ...): every model gets one feed at a time."""
     threads: int = 1
     seconds: float = 0.0
     """Of timing for each model, on the average; 0 times nothing."""
@@ -42,6 +42,8 @@ class Job:
     precision: float | None = None
     """Rounds end where all medians are known within this share."""
     timeout_s: float = 300.0
+    inputs_of: Sequence[Arrays] = ()
+    """Of each model, where they do not take the same `inputs`."""
 
 
 @dataclass(frozen=True)
@@ -116,10 +118,12 @@ def run_worker(
     """
     for number, model in enumerate(job.models):
         (folder / f"model_{number}.onnx").write_bytes(model.read_bytes())
-    np.savez(folder / "inputs.npz", *job.inputs)
+    inputs = job.inputs_of or [job.inputs]
+    for number, arrays in enumerate(inputs):
+        np.savez(folder / f"inputs_{number}.npz", *arrays)
     told = {
         "models": [f"model_{number}.onnx" for number in range(len(job.models))],
-        "inputs": "inputs.npz",
+        "inputs": [f"inputs_{number if job.inputs_of else 0}.npz" for number in range(len(job.models))],
         "threads": job.threads,
         "seconds": job.seconds,
         "rounds": job.rounds,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from edgekit.errors import EdgekitError, RunError
 from edgekit.measurement import Measurement
+from edgekit.target import Budgets, Target
 from edgekit.traits import Fidelity
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 _ROUNDING = 1e-3
 """Of a step: two floats that stand for neighbouring integers need not differ by just the step."""
+
+
+NO_LATENCY = "wall time under emulation is no latency"
 
 
 class Status(StrEnum):
@@ -57,6 +61,30 @@ def parity_gate(
     if _ignores(feeds, expected):
         return Gate("parity", Status.NOT_RUN, f"{told}; but the outputs are the same for every input")
     return Gate("parity", Status.PASSED, told)
+
+
+def budget_gates(
+    budgets: Budgets, target: Target, measurements: Sequence[Measurement], result: "Result | EdgekitError"
+) -> list[Gate]:
+    """Whether one model's measurements lie within the budgets, and its memory within the target's RAM at least."""
+    figures = {each.name: each for each in measurements}
+    gates = []
+    if budgets.max_bytes is not None:
+        size = int(figures["file_size"].value)
+        status = Status.PASSED if size <= budgets.max_bytes else Status.FAILED
+        gates.append(Gate("size", status, f"{size:,} bytes, at most {budgets.max_bytes:,}"))
+    memory_limit = budgets.max_memory_bytes or target.ram_bytes
+    if memory_limit is not None:
+        why = "the budget" if budgets.max_memory_bytes else "the target's RAM"
+        gates.append(memory_gate(memory_limit, why, measurements, result))
+    if budgets.max_latency_ms is not None:
+        latency = figures.get("latency_p50")
+        if latency is None:
+            gates.append(Gate("latency", Status.NOT_RUN, why_not(result, NO_LATENCY)))
+        else:
+            status = Status.PASSED if latency.value <= budgets.max_latency_ms else Status.FAILED
+            gates.append(Gate("latency", status, f"p50 {latency.value:.3g} ms, at most {budgets.max_latency_ms:g} ms"))
+    return gates
 
 
 def memory_gate(limit: int, why: str, measurements: Sequence[Measurement], result: "Result | EdgekitError") -> Gate:

@@ -14,7 +14,7 @@ from edgekit.measurement import Measurement, latency_measurements, metric_shown,
 from edgekit.project.project import Project
 from edgekit.target import Budgets, Target
 from edgekit.traits import Fidelity
-from edgekit.verdict.gates import Gate, Status, memory_gate, parity_gate, shapes_of, why_not
+from edgekit.verdict.gates import Gate, Status, budget_gates, parity_gate, shapes_of
 from edgekit.verdict.speed import speed_gate
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def verified(
     budgets = merged(target.budgets, project.budgets)
     gates = [parity_gate(deployed.path, samples.feeds, expected, result)]
     gates += metric_gates(project, target, candidates)
-    gates += _budget_gates(budgets, target, deployed, measurements, result)
+    gates += budget_gates(budgets, target, [one for one in measurements if one.model == deployed.name], result)
     if float_student.path != deployed.path:
         gates.append(speed_gate(deployed.path, budgets.max_latency_ratio, result))
     return Verdict(tuple(gates), tuple(measurements))
@@ -250,35 +250,6 @@ def _figure_gate(name: str, holds: bool, told: str, luck: str) -> Gate:
     if holds and luck:
         return Gate(name, Status.NOT_RUN, f"{told}; {luck}")
     return Gate(name, Status.PASSED if holds else Status.FAILED, told)
-
-
-def _budget_gates(
-    budgets: Budgets,
-    target: Target,
-    deployed: Candidate,
-    measurements: Sequence[Measurement],
-    result: "Result | EdgekitError",
-) -> list[Gate]:
-    figures = {each.name: each for each in measurements if each.model == deployed.name}
-    gates = []
-    if budgets.max_bytes is not None:
-        size = int(figures["file_size"].value)
-        status = Status.PASSED if size <= budgets.max_bytes else Status.FAILED
-        gates.append(Gate("size", status, f"{size:,} bytes, at most {budgets.max_bytes:,}"))
-    memory_limit = budgets.max_memory_bytes or target.ram_bytes
-    if memory_limit is not None:
-        why = "the budget" if budgets.max_memory_bytes else "the target's RAM"
-        gates.append(
-            memory_gate(memory_limit, why, [each for each in measurements if each.model == deployed.name], result)
-        )
-    if budgets.max_latency_ms is not None:
-        latency = figures.get("latency_p50")
-        if latency is None:
-            gates.append(Gate("latency", Status.NOT_RUN, why_not(result, "wall time under emulation is no latency")))
-        else:
-            status = Status.PASSED if latency.value <= budgets.max_latency_ms else Status.FAILED
-            gates.append(Gate("latency", status, f"p50 {latency.value:.3g} ms, at most {budgets.max_latency_ms:g} ms"))
-    return gates
 
 
 def _write_golden(path: Path, split: Split, feeds: Sequence["Array"], outputs: Sequence["Array"]) -> None:

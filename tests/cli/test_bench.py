@@ -3,14 +3,16 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def test_this_machine_is_measured(run_edgekit: Run, conv_model: Path) -> None:
     done = run_edgekit("bench", conv_model, "--seconds", "0.1", "--json")
     told = json.loads(done.stdout)
-    assert {"latency_p50", "memory_peak", "macs"} <= {one["name"] for one in told["measurements"]}
-    assert {one["fidelity"] for one in told["measurements"]} == {"native", "static"}
+    assert {"latency_p50", "memory_peak", "macs"} <= {one["name"] for one in told["models"][0]["measurements"]}
+    assert {one["fidelity"] for one in told["models"][0]["measurements"]} == {"native", "static"}
 
 
 def test_a_target_without_its_emulator_is_exit_code_three(run_edgekit: Run, conv_model: Path, tmp_path: Path) -> None:
@@ -28,5 +30,34 @@ def test_the_emulated_table_has_no_latency(run_edgekit: Run, conv_model: Path) -
 
 def test_the_lengths_of_axes_reach_the_macs(run_edgekit: Run, in_steps: Path) -> None:
     done = run_edgekit("bench", in_steps, "--seconds", "0.1", "--shape", "steps=7", "--json")
-    (macs,) = [one["value"] for one in json.loads(done.stdout)["measurements"] if one["name"] == "macs"]
+    (macs,) = [one["value"] for one in json.loads(done.stdout)["models"][0]["measurements"] if one["name"] == "macs"]
     assert macs == 7 * 16
+
+
+def test_models_are_compared_and_gates_written_for_machines(
+    run_edgekit: Run, conv_model: Path, in_steps: Path, tmp_path: Path
+) -> None:
+    both = (conv_model, in_steps, "--seconds", "0.05", "--shape", "steps=7")
+    refused = run_edgekit("bench", *both)
+    assert refused.returncode == 2 and "2 models: add --compare" in refused.stderr
+    same = (conv_model, conv_model, "--compare", "--seconds", "0.05")
+    done = run_edgekit("bench", *same, "--junit", str(tmp_path / "j.xml"), "--csv")
+    assert done.returncode == 0, done.stderr
+    assert "latency_ratio" in done.stdout and (tmp_path / "j.xml").read_text().startswith("<?xml")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--threads", "0"], "0 is below 1"),
+        (["--batch", "1,-2"], "-2 is below 1"),
+        (["--threads", "many"], "give numbers, such as 1 or 1,2,4"),
+        (["--seconds", "0"], "0.05"),
+        (["--inputs", "none.npz"], "none.npz cannot be read"),
+        (["--json", "--csv"], "choose one"),
+        (["--shape", "nothing=3"], "no input and no dynamic axis is called 'nothing'"),
+    ],
+)
+def test_bad_options_are_told_in_a_line(run_edgekit: Run, conv_model: Path, options: list[str], told: str) -> None:
+    done = run_edgekit("bench", conv_model, *options)
+    assert done.returncode == 2 and told in done.stderr and not done.stdout

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import pytest
 
 from edgekit.measurement import Measurement
-from edgekit.measuring.figures import run_measurements
+from edgekit.measuring.figures import latency_ratio, run_measurements
 from edgekit.runners.runner import Result, Round
 from edgekit.traits import Fidelity
 
@@ -12,29 +12,39 @@ RESIDENT = {"imported": 50, "loaded": 70, "ran": 75}
 
 def ran(rounds: Sequence[Round], resident: dict[str, int] | None = None) -> dict[str, Measurement]:
     result = Result([], 80, resident or {}, Fidelity.NATIVE, "onnxruntime 1", [5.0], [2.0], rounds)
-    return {one.name: one for one in run_measurements("m", result, 2)}
+    return {one.name: one for one in run_measurements("m", result, 2, 8)}
 
 
 def test_the_median_lies_where_the_loads_say() -> None:
     found = ran([Round([[9.0, 1.0 + number, 1.0 + number]], 1) for number in range(7)])
     median = found["latency_p50"]
     assert (median.value, median.low, median.high) == (4.0, 1.0, 7.0)
-    assert median.detail == "2 threads, batch 1, 14 runs of 7 loads, without 7 to warm up"
+    assert median.detail == "14 runs of 7 loads, without 7 to warm up"
+    assert (median.threads, median.batch) == (2, 8)
     assert found["latency_max"].value == 7.0, "warm-up is left out"
-    assert found["throughput"].value == pytest.approx(1e3 / 4)
+    assert found["throughput"].value == pytest.approx(8e3 / 4)
     assert (found["load"].value, found["first_inference"].value) == (5.0, 2.0)
 
 
 def test_few_loads_have_no_interval() -> None:
     median = ran([Round([[1.0, 2.0]], 0)] * 5)["latency_p50"]
     assert (median.low, median.high) == (None, None)
-    assert "5 loads, too few to tell how well" in median.detail
+    assert "5 loads, too few for an interval" in median.detail
 
 
 def test_jitter_is_from_run_to_run_within_a_load() -> None:
     found = ran([Round([[1.0, 2.0, 1.0]], 0), Round([[101.0, 101.0, 101.0]], 0)])
     assert found["jitter"].value == pytest.approx(0.5)
     assert "jitter" not in ran([Round([[1.0]], 0)])
+
+
+def test_a_ratio_is_of_loads_side_by_side() -> None:
+    slower = [Round([[2.0 * number, 2.2 * number]], 0) for number in range(1, 8)]
+    base = [Round([[1.0 * number, 1.1 * number]], 0) for number in range(1, 8)]
+    results = [Result([], None, {}, Fidelity.NATIVE, "", rounds=each) for each in (slower, base)]
+    found = latency_ratio("a", results[0], "b", results[1], 1, 1)
+    assert found.value == pytest.approx(2.0) and found.low == pytest.approx(2.0), "the drifting clock met both"
+    assert found.detail == "to b, in turns"
 
 
 def test_memory_is_split_by_what_it_came_with() -> None:

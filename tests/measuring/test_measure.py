@@ -7,28 +7,30 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgekit.building import Build
 from edgekit.errors import ModelError, RunError
-from edgekit.measuring.measure import benched
+from edgekit.measuring.measure import Settings, benched
 from edgekit.model.sizes import Sizes
-from edgekit.target import find_target
+from edgekit.target import Budgets, find_target
 from edgekit.traits import Fidelity
+
+QUICK = Settings(seconds=0.1)
 
 
 def test_on_this_machine_everything_is_measured(conv_model: Path) -> None:
-    found = benched(conv_model, None, 1, 0.1, {})
+    found = benched([conv_model], None, QUICK)
     names = {one.name: one for one in found.measurements}
     assert {"latency_p50", "latency_p90", "latency_p99", "memory_peak", "file_size", "parameters", "macs"} <= set(names)
     assert names["latency_p50"].value <= names["latency_p90"].value <= names["latency_p99"].value
     assert names["latency_p99"].value <= names["latency_max"].value
     parts = [names[f"memory_{part}"].value for part in ("runtime", "model", "arena")]
     assert sum(parts) <= names["memory_peak"].value
-    assert names["latency_p50"].fidelity is Fidelity.NATIVE and "1 thread" in names["latency_p50"].detail
+    assert names["latency_p50"].fidelity is Fidelity.NATIVE and names["latency_p50"].threads == 1
     assert names["file_size"].value == conv_model.stat().st_size
     assert names["file_size"].fidelity is Fidelity.STATIC
     assert not found.gates
 
 
 def test_under_the_emulator_there_is_parity_and_memory_and_no_latency(built: Build) -> None:
-    found = benched(built.targets[0].bundle / "model.onnx", find_target("rpi4"), 1, 0.1, {})
+    found = benched([built.targets[0].bundle / "model.onnx"], find_target("rpi4"), QUICK)
     assert not [one for one in found.measurements if "latency" in one.name]
     assert {one.fidelity for one in found.measurements} == {Fidelity.STATIC, Fidelity.EMULATED}
     assert {gate.name: gate.status.value for gate in found.gates} == {
@@ -41,14 +43,45 @@ def test_under_the_emulator_there_is_parity_and_memory_and_no_latency(built: Bui
 
 def test_a_model_that_does_not_fit_the_memory_fails(built: Build) -> None:
     board = find_target("rpi4").changed(ram_bytes=48 * 2**20)
-    found = benched(built.targets[0].bundle / "model.onnx", board, 1, 0.1, {})
+    found = benched([built.targets[0].bundle / "model.onnx"], board, QUICK)
     assert not found.passed
+
+
+def test_models_are_compared_in_turns(conv_model: Path, built: Build) -> None:
+    deployed = built.targets[0].bundle / "model.onnx"
+    found = benched([conv_model, deployed], None, QUICK)
+    assert [each.model for each in found.models] == [conv_model, deployed]
+    first, second = ({one.name: one for one in each.measurements} for each in found.models)
+    assert "latency_ratio" not in first and second["latency_ratio"].detail == f"to {conv_model.name}, in turns"
+    assert second["latency_ratio"].value == pytest.approx(second["latency_p50"].value / first["latency_p50"].value, 0.5)
+    assert {"memory_peak", "file_size", "first_inference"} <= first.keys() & second.keys()
+
+
+def test_every_number_of_threads_and_samples_is_measured(conv_model: Path) -> None:
+    found = benched([conv_model], None, Settings((1, 2), (1, 3), 0.05))
+    medians = [one for one in found.measurements if one.name == "latency_p50"]
+    assert [(one.threads, one.batch) for one in medians] == [(1, 1), (1, 3), (2, 1), (2, 3)]
+    assert len([one for one in found.measurements if one.name == "file_size"]) == 1
+
+
+def test_inputs_come_from_a_file(conv_model: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", np.ones((6, 3, 6, 6), np.float32))
+    found = benched([conv_model], find_target("rpi4"), Settings(inputs=tmp_path / "x.npz"))
+    assert "4 samples emulated" in found.gates[0].detail
+    assert found.gates[0].status.value == "passed"
+
+
+def test_a_target_s_budgets_are_judged(conv_model: Path) -> None:
+    board = find_target("rpi4").changed(budgets=Budgets(max_bytes=10, max_latency_ms=5.0))
+    gates = {gate.name: gate for gate in benched([conv_model], board, QUICK).gates}
+    assert gates["size"].status.value == "failed" and gates["latency"].status.value == "not_run"
+    assert len(gates) == 4
 
 
 def test_another_format_is_told(tmp_path: Path) -> None:
     (tmp_path / "m.tflite").touch()
     with pytest.raises(ModelError, match="TFLite"):
-        benched(tmp_path / "m.tflite", None, 1, 0.1, {})
+        benched([tmp_path / "m.tflite"], None, QUICK)
 
 
 Port = tuple[str, int, list[int | str | None]]
@@ -140,7 +173,7 @@ ANYTHING = {
 @pytest.mark.parametrize("name", ANYTHING)
 def test_whatever_a_model_takes_and_gives_is_measured(name: str, tmp_path: Path) -> None:
     nodes, inputs, output, sizes = ANYTHING[name]
-    found = benched(saved(tmp_path, nodes, inputs, output), find_target("rpi4"), 1, 0.05, sizes)
+    found = benched([saved(tmp_path, nodes, inputs, output)], find_target("rpi4"), Settings(seconds=0.05, sizes=sizes))
     assert found.gates[0].status.value == "passed", found.gates[0].detail
     assert "4 samples emulated" in found.gates[0].detail
 
@@ -159,5 +192,5 @@ TABLE = numpy_helper.from_array(np.zeros(1, np.float32), "table")
 def test_what_cannot_be_measured_is_told(tmp_path: Path, given: Port, sizes: Sizes, told: str) -> None:
     nodes = [helper.make_node("Cast", ["x"], ["i"], to=7), helper.make_node("Gather", ["table", "i"], ["y"])]
     with pytest.raises((ModelError, RunError), match=told) as raised:
-        benched(saved(tmp_path, nodes, [given], tensor(None, None), TABLE), None, 1, 0.05, sizes)
+        benched([saved(tmp_path, nodes, [given], tensor(None, None), TABLE)], None, Settings(seconds=0.05, sizes=sizes))
     assert raised.value.hint

@@ -25,7 +25,7 @@ def test_it_runs_from_anywhere_and_leaves_what_it_saw(conv_model: Path, tmp_path
         json.dumps(
             {
                 "models": ["m.onnx"],
-                "inputs": "inputs.npz",
+                "inputs": ["inputs.npz"],
                 "threads": 1,
                 "seconds": 0.05,
                 "rounds": 2,
@@ -126,9 +126,9 @@ def test_rounds_end_when_the_medians_are_known() -> None:
         return [Slow()]
 
     job = {"seconds": 0.01, "rounds": 10, "least_runs": 3, "most_runs": 3, "precision": 1000.0}
-    found = rounds([Slow()], load, [], job)
+    found = rounds([Slow()], load, [[]], job)
     assert len(found) == 6 and len(loads) == 5, "six are the fewest that give an interval"
-    assert len(rounds([Slow()], load, [], {**job, "precision": None, "seconds": 5.0})) == 10
+    assert len(rounds([Slow()], load, [[]], {**job, "precision": None, "seconds": 5.0})) == 10
 
 
 def test_every_models_median_must_be_known() -> None:

@@ -1,39 +1,82 @@
+import csv
+import io
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 from rich.console import Console
 
 from edgekit.measurement import Measurement
-from edgekit.measuring.measure import Bench
-from edgekit.report.benches import bench_json, bench_report
+from edgekit.measuring.measure import Bench, Benched
+from edgekit.report.benches import bench_csv, bench_json, bench_junit, bench_report
 from edgekit.target import find_target
 from edgekit.traits import Fidelity
 from edgekit.verdict.gates import Gate, Status
 
-FOUND = Bench(
-    Path("m.onnx"),
-    find_target("rpi4"),
-    "qemu",
+
+def figures(name: str, threads: int) -> tuple[Measurement, ...]:
+    return (
+        Measurement(name, "memory_peak", 5e7, "bytes", Fidelity.EMULATED, "how", threads=threads, batch=1),
+        Measurement(name, "latency_p50", 1.5, "ms", Fidelity.DEVICE, "how", 1.4321, 1.6, threads, 1),
+    )
+
+
+GATES = (Gate("latency", Status.NOT_RUN, "why"), Gate("size", Status.FAILED, "too <large>"))
+SIZE = Measurement("m.onnx", "file_size", 10, "bytes", Fidelity.STATIC)
+FOUND = Bench(find_target("rpi4"), "qemu", (Benched(Path("m.onnx"), (SIZE, *figures("m.onnx", 1)), GATES),))
+RATIO = Measurement("n.onnx", "latency_ratio", 0.5, "ratio", Fidelity.DEVICE, "to m.onnx", 0.4, 0.6, 1, 1)
+SEVERAL = Bench(
+    None,
+    "native",
     (
-        Measurement("m.onnx", "memory_peak", 5e7, "bytes", Fidelity.EMULATED, "how"),
-        Measurement("m.onnx", "latency_p50", 1.5, "ms", Fidelity.DEVICE, "how", 1.4321, 1.6),
+        Benched(Path("m.onnx"), (SIZE, *figures("m.onnx", 1), *figures("m.onnx", 4)), ()),
+        Benched(Path("n.onnx"), (*figures("n.onnx", 1), RATIO, *figures("n.onnx", 4)), ()),
     ),
-    (Gate("latency", Status.NOT_RUN, "why"),),
 )
 
 
-def test_every_figure_stands_beside_its_fidelity() -> None:
+def shown(found: Bench) -> str:
     console = Console(width=80)
     with console.capture() as captured:
-        for each in bench_report(FOUND):
+        for each in bench_report(found):
             console.print(each)
-    told = captured.get()
+    return captured.get()
+
+
+def test_every_figure_stands_beside_its_fidelity() -> None:
+    told = shown(FOUND)
     assert "50.0 MB" in told and "emulated" in told and "not run" in told
-    assert "1.5 ms (1.43 to 1.6)" in told
+    assert "1.500 ms (1.432 to 1.600)" in told
+    assert "p99" not in told, "one setting needs no table of them"
+
+
+def test_models_and_settings_stand_side_by_side() -> None:
+    rows = [line.split() for line in shown(SEVERAL).splitlines()]
+    assert ["m.onnx", "1", "1.5", "50.0", "MB"] in rows and ["m.onnx", "4", "1.5", "50.0", "MB"] in rows
+    assert ["n.onnx", "1", "1.5", "50.0", "MB", "0.5000", "(0.4000", "to", "0.6000)"] in rows
+    (header,) = (row for row in rows if row[:2] == ["model", "threads"])
+    assert "batch" not in header, "all have the same"
 
 
 def test_the_json_has_the_documented_keys() -> None:
     told = json.loads(bench_json(FOUND))
-    assert told["schema"] == 2
-    assert {"model", "name", "value", "unit", "fidelity", "detail", "low", "high"} == set(told["measurements"][0])
-    assert told["gates"][0]["status"] == "not_run"
+    assert (told["schema"], told["target"], told["place"]) == (2, "rpi4", "qemu")
+    (model,) = told["models"]
+    assert model["model"] == "m.onnx" and model["gates"][0]["status"] == "not_run"
+    assert set(model["measurements"][0]) == {
+        *("model", "name", "value", "unit", "fidelity", "detail", "low", "high", "threads", "batch")
+    }
+
+
+def test_the_csv_has_a_line_a_figure() -> None:
+    rows = list(csv.DictReader(io.StringIO(bench_csv(SEVERAL))))
+    assert len(rows) == len(SEVERAL.measurements)
+    assert (rows[0]["name"], rows[0]["threads"], rows[2]["high"]) == ("file_size", "", "1.6")
+
+
+def test_gates_are_test_cases() -> None:
+    (suite,) = ElementTree.fromstring(bench_junit(FOUND))
+    assert suite.attrib == {"name": "m.onnx", "tests": "2", "failures": "1", "skipped": "1"}
+    first, second = suite
+    assert first.attrib == {"classname": "edgekit.bench.rpi4", "name": "latency"}
+    assert (first[0].tag, second[0].tag, second[0].attrib["message"]) == ("skipped", "failure", "too <large>")

@@ -1,0 +1,42 @@
+"""What a model is fed while it is measured."""
+
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from edgekit.arrays import Arrays
+from edgekit.data.fitting import Inputs
+from edgekit.data.stored import held
+from edgekit.errors import DataError, ModelError
+from edgekit.measurement import counted
+from edgekit.model.feeding import feeding_of
+from edgekit.model.ports import inputs_of
+from edgekit.model.reading import load_model
+from edgekit.model.sample import random_inputs
+from edgekit.model.sizes import Sizes
+
+
+def feeds_of(model: Path, batch: int, count: int, sizes: Sizes, file: Path | None) -> Arrays:
+    """At most `count` feeds of `batch` samples for each input, (feeds, ...): from a file of samples, or made up, the
+    dynamic axes as long as `sizes` tells.
+
+    Raises ModelError where the model takes another number of samples at a time, DataError for a file that cannot be
+    read, does not fit, or has fewer samples.
+    """
+    ports = inputs_of(load_model(model).graph)
+    feeding = feeding_of(ports)
+    if batch > 1 and feeding.size not in (0, batch):
+        raise ModelError(
+            f"{model.name} takes {counted(feeding.size, 'sample')} at a time, not {batch}",
+            "export it with a dynamic batch axis",
+        )
+    if file is None:
+        made = [random_inputs(model, batch, sizes, seed) for seed in range(count)]
+    else:
+        given = held(file, Inputs(ports))[0]
+        if len(given[0]) < batch:
+            raise DataError(f"{file} holds {counted(len(given[0]), 'sample')}, and the batch is {batch}", "give more")
+        whole = (feed for feed, samples in feeding.feeds(given, batch) if samples >= batch)
+        made = list(islice(whole, count))
+    return tuple(np.stack(each) for each in zip(*made, strict=True))
