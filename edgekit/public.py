@@ -123,10 +123,12 @@ def bench(
     seconds: float = 2.0,
     shapes: Mapping[str, Sequence[int]] | None = None,
     inputs: str | Path | None = None,
+    profile: bool = False,
 ) -> Bench:
     """What `edgekit bench` measures: on this machine, or for a target where its instruction set is. Several models are
     timed in turns and compared with the first; several numbers of `threads` and of samples in a `batch` one after the
-    other. `shapes` tells the lengths of dynamic axes by name, or whole inputs; `inputs` is a file of samples.
+    other. `shapes` tells the lengths of dynamic axes by name, or whole inputs; `inputs` is a file of samples. `profile`
+    tells what each kind of operator takes.
     Raises EdgekitError."""
     models = [model] if isinstance(model, str | Path) else model
     settings = Settings(
@@ -135,6 +137,7 @@ def bench(
         seconds,
         shapes or {},
         Path(inputs) if inputs is not None else None,
+        profile,
     )
     return benched([Path(each) for each in models], find_target(target) if target else None, settings)
 

@@ -27,6 +27,7 @@ from edgekit.cli.options import json_option, numbers_option, shape_option
     metavar="FILE",
     help="Samples (.npz by input, or .npy) instead of made-up ones.",
 )
+@click.option("--profile", is_flag=True, help="What each kind of operator takes, and what it computes on.")
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print a line for each figure instead of tables.")
 @click.option(
@@ -44,6 +45,7 @@ def command(
     seconds: float,
     shapes: tuple[str, ...],
     inputs: Path | None,
+    profile: bool,
     as_json: bool,
     as_csv: bool,
     junit: Path | None,
@@ -64,7 +66,7 @@ def command(
         raise click.UsageError(f"{len(models)} models: add --compare to time them in turns, or name one")
     if as_json and as_csv:
         raise click.UsageError("--json and --csv: choose one")
-    settings = Settings(threads, batch, seconds, parsed_shapes(shapes), inputs)
+    settings = Settings(threads, batch, seconds, parsed_shapes(shapes), inputs, profile)
     found = benched(models, find_target(target) if target else None, settings)
     if junit:
         write_bytes(junit, bench_junit(found).encode())

@@ -10,6 +10,7 @@ from edgekit.errors import ModelError, RunError
 from edgekit.measurement import Measurement, static_measurements
 from edgekit.measuring.figures import latency_ratio, run_measurements
 from edgekit.measuring.inputs import feeds_of
+from edgekit.measuring.operators import OperatorTime, operator_times
 from edgekit.model.sizes import Sizes
 from edgekit.runners.choice import runner_for
 from edgekit.runners.native import NativeRunner, native_outputs
@@ -22,6 +23,7 @@ _PARITY_FEEDS = 4
 _ROUNDS = 10
 _LEAST_RUNS = 2
 _PRECISION = 0.005
+_PROFILED_RUNS = 20
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Settings:
     sizes: Sizes = field(default_factory=dict)
     inputs: Path | None = None
     """Samples in a .npz or .npy file instead of made-up ones."""
+    profiled: bool = False
+    """Whether to tell what each kind of operator takes, with the first setting."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class Benched:
     model: Path
     measurements: tuple[Measurement, ...]
     gates: tuple[Gate, ...]
+    operators: tuple[OperatorTime, ...] = ()
+    """Where runs were profiled."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +85,11 @@ def benched(models: Sequence[Path], target: Target | None, settings: Settings) -
     runner: Runner = runner_for(target) if target else NativeRunner()
     found = [list(static_measurements(model.name, model, settings.sizes)) for model in models]
     gates: list[list[Gate]] = [[] for _ in models]
+    operators: list[tuple[OperatorTime, ...]] = [() for _ in models]
     for number, (threads, batch) in enumerate(product(settings.threads, settings.batches)):
         feeds = [feeds_of(model, batch, _feed_count(runner), settings.sizes, settings.inputs) for model in models]
-        results = _results(runner, models, feeds, threads, settings.seconds, target is not None)
+        job = _job(runner, models, threads, settings, profiled=settings.profiled and not number)
+        results = _results(runner, job, feeds, judged=target is not None)
         for place, (model, result) in enumerate(zip(models, results, strict=True)):
             if isinstance(result, RunError):
                 measured = []
@@ -90,6 +98,8 @@ def benched(models: Sequence[Path], target: Target | None, settings: Settings) -
                 first = results[0]
                 if place and result.rounds and not isinstance(first, RunError):
                     measured.append(latency_ratio(model.name, result, models[0].name, first, threads, batch))
+                if result.profiles:
+                    operators[place] = operator_times(result.profiles[0], result.fidelity)
             found[place] += measured
             if target is not None and not number:
                 expected = native_outputs(model, feeds[place], target, threads)
@@ -102,7 +112,7 @@ def benched(models: Sequence[Path], target: Target | None, settings: Settings) -
     return Bench(
         target,
         runner.identity(),
-        tuple(Benched(*each) for each in zip(models, map(tuple, found), map(tuple, gates), strict=True)),
+        tuple(Benched(*each) for each in zip(models, map(tuple, found), map(tuple, gates), operators, strict=True)),
     )
 
 
@@ -110,26 +120,30 @@ def _feed_count(runner: Runner) -> int:
     return 1 if runner.fidelity is Fidelity.NATIVE else _PARITY_FEEDS
 
 
-def _results(
-    runner: Runner, models: Sequence[Path], feeds: Sequence[Arrays], threads: int, seconds: float, judged: bool
-) -> list[Result | RunError]:
+def _job(runner: Runner, models: Sequence[Path], threads: int, settings: Settings, *, profiled: bool) -> Job:
+    native = runner.fidelity is Fidelity.NATIVE
+    runs = (_PROFILED_RUNS if native else 1) if profiled else 0
+    seconds = settings.seconds if native else 0.0
+    return Job(models, (), threads, seconds, _ROUNDS, _LEAST_RUNS, precision=_PRECISION, profiled_runs=runs)
+
+
+def _results(runner: Runner, job: Job, feeds: Sequence[Arrays], *, judged: bool) -> list[Result | RunError]:
     """Of each model: outputs and memory from a process of its own, times from one in which all take turns. A model
     that cannot be run is an error where no target is `judged`."""
-    seconds = seconds if runner.fidelity is Fidelity.NATIVE else 0.0
-    timing = Job(models, (), threads, seconds, _ROUNDS, _LEAST_RUNS, precision=_PRECISION)
-    alone = timing if len(models) == 1 else replace(timing, seconds=0.0)
+    several = len(job.models) > 1
+    alone = replace(job, seconds=0.0) if several else job
     found: list[Result | RunError] = []
-    for model, given in zip(models, feeds, strict=True):
+    for model, given in zip(job.models, feeds, strict=True):
         try:
             found.append(runner.run(replace(alone, models=[model], inputs=given)))
         except RunError as error:
             if not judged:
                 raise
             found.append(error)
-    if seconds and len(models) > 1:
+    if job.seconds and several:
         ran = {place: result for place, result in enumerate(found) if isinstance(result, Result)}
-        some = replace(timing, models=[models[place] for place in ran], inputs_of=[feeds[place] for place in ran])
-        rounds = runner.run(some).rounds
+        models, inputs = [job.models[place] for place in ran], [feeds[place] for place in ran]
+        rounds = runner.run(replace(job, models=models, inputs_of=inputs, profiled_runs=0)).rounds
         for number, (place, result) in enumerate(ran.items()):
             own = [Round([each.latencies_ms[number]], each.warm_up) for each in rounds]
             found[place] = replace(result, rounds=own)

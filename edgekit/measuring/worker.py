@@ -3,10 +3,11 @@
     python worker.py FOLDER
 
 FOLDER/job.json: {"models": [...], "inputs": [...], "threads": n, "seconds": s, "rounds": n, "least_runs": n,
-"most_runs": n or null, "precision": share or null}. Inputs are .npz files, one for each model: the first axis of each
-array counts the feeds. Leaves outputs_N.npz for each model, with arrays of the same kind, and result.json. At each of
-STAGES it prints a line and waits for one, so that its memory can be looked at from outside. Needs numpy and onnxruntime
-only, so that it can be pushed to any board; it imports nothing of edgekit.
+"most_runs": n or null, "precision": share or null, "profile": n}. Inputs are .npz files, one for each model: the first
+axis of each array counts the feeds. Leaves outputs_N.npz for each model, with arrays of the same kind, and result.json;
+where runs are to be profiled, profile_N.json as the runtime writes it and graph_N.onnx, what it makes of the model. At
+each of STAGES it prints a line and waits for one, so that its memory can be looked at from outside. Needs numpy and
+onnxruntime only, so that it can be pushed to any board; it imports nothing of edgekit.
 """
 
 import json
@@ -54,6 +55,10 @@ def main(folder: Path) -> None:
             return [session(onnxruntime, path, job["threads"]) for path in paths]
 
         result["rounds"] = rounds(sessions, load, inputs, job)
+    if job["profile"]:
+        sessions.clear()
+        for number, (path, arrays) in enumerate(zip(paths, inputs)):
+            profile(onnxruntime, path, arrays, job, folder / f"profile_{number}", folder / f"graph_{number}.onnx")
     (folder / "result.json").write_text(json.dumps(result))
     print("done", flush=True)
 
@@ -80,11 +85,28 @@ def clocked(function: Callable[..., Any], *given: Any) -> tuple[float, Any]:
     return (time.perf_counter_ns() - started) / 1e6, found
 
 
-def session(onnxruntime: Any, path: str, threads: int) -> Any:
+def profile(onnxruntime: Any, path: str, arrays: list[Any], job: dict[str, Any], written: Path, graph: Path) -> None:
+    """Run a model so many times while the runtime writes down what each operator takes."""
+    running = session(
+        onnxruntime,
+        path,
+        job["threads"],
+        enable_profiling=True,
+        profile_file_prefix=str(written),
+        optimized_model_filepath=str(graph),
+    )
+    for _ in range(job["profile"]):
+        running.run(None, feed(running, arrays, 0))
+    os.replace(running.end_profiling(), f"{written}.json")
+
+
+def session(onnxruntime: Any, path: str, threads: int, **more: Any) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
+    for name, value in more.items():
+        setattr(options, name, value)
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 

@@ -9,7 +9,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 from edgekit.model.operators import FLOATS, INTEGER_OPERATORS, graphs, nodes
 from edgekit.model.shapes import types_of
 
-_CONVERSIONS = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Cast", "CastLike"}
+CONVERSIONS = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Cast", "CastLike"}
 
 # What they give out are numbers that came in by the inputs in front (how many; None: all).
 _MOVES: dict[str, int | None] = {
@@ -33,7 +33,7 @@ _IDLE = {
 }  # fmt: skip
 
 
-NOT_COMPUTING = frozenset({*_MOVES, *_IDLE, *_CONVERSIONS})
+NOT_COMPUTING = frozenset({*_MOVES, *_IDLE, *CONVERSIONS})
 
 MOVES = "moves of floats between integers"
 
@@ -85,7 +85,7 @@ def _moves(node: NodeProto) -> bool:
 def _computes_on_floats(node: NodeProto, types: Mapping[str, int]) -> bool:
     """Whether a node is no mere move, conversion or comparison, and one of its tensors is of floats, or not known to be
     anything else."""
-    if _moves(node) or node.op_type in _IDLE | _CONVERSIONS | INTEGER_OPERATORS:
+    if _moves(node) or node.op_type in _IDLE | CONVERSIONS | INTEGER_OPERATORS:
         return False
     kinds = {types.get(name, TensorProto.FLOAT) for name in (*_read(node), *node.output) if name}
     return not kinds or bool(kinds & FLOATS)

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from edgekit.measurement import Measurement, counted
 from edgekit.measuring.measure import Bench, Benched
+from edgekit.measuring.operators import Computes
 from edgekit.report.tables import MARKS, interval_of, table
 from edgekit.verdict.gates import Status
 
@@ -28,6 +29,8 @@ def bench_report(found: Bench) -> list[RenderableType]:
     for each in found.models:
         shown.append(f"[bold]{escape(each.model.name)}{where}, on {escape(found.place)}[/]")
         shown.append(_figures(each))
+        if each.operators:
+            shown.append(_operators(each))
         if each.gates:
             gates = table("", "gate", "status", "detail")
             for gate in each.gates:
@@ -50,6 +53,16 @@ def _figures(each: Benched) -> Table:
         elif (one.threads, one.batch) == (threads, batch):
             how = f"{told}, {one.detail}" if one.name == "latency_p50" else one.detail
             rows.add_row(one.name, interval_of(one), one.fidelity, escape(how))
+    return rows
+
+
+def _operators(each: Benched) -> Table:
+    rows = table("", "operator", "computes on", "count", "ms a run", "share", numeric=frozenset({2, 3, 4}))
+    for one in each.operators:
+        share = "" if one.share is None else f"{one.share:.1%}"
+        told = "" if one.milliseconds is None else f"{one.milliseconds:.3f}"
+        on = f"[yellow]{one.on}[/]" if one.on is Computes.ISLAND else one.on
+        rows.add_row(escape(one.operator), on, f"{one.count:,}", told, share)
     return rows
 
 
@@ -106,6 +119,7 @@ def bench_json(found: Bench) -> str:
                 "model": str(each.model),
                 "measurements": [one.to_json() for one in each.measurements],
                 "gates": [gate.to_json() for gate in each.gates],
+                "operators": [one.to_json() for one in each.operators],
             }
             for each in found.models
         ],

@@ -42,4 +42,5 @@ class NativeRunner:
             load_ms=done.report["load_ms"],
             first_ms=done.report["first_ms"],
             rounds=[Round(**each) for each in done.report.get("rounds", ())],
+            profiles=done.profiles,
         )

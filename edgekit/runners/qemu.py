@@ -44,6 +44,7 @@ class QemuRunner:
             resident=done.sampled if space else {},
             fidelity=self.fidelity,
             runtime=done.report["runtime"],
+            profiles=done.profiles,
         )
 
     def _guest_memory(self, pid: int) -> int:

@@ -44,6 +44,8 @@ class Job:
     timeout_s: float = 300.0
     inputs_of: Sequence[Arrays] = ()
     """Of each model, where they do not take the same `inputs`."""
+    profiled_runs: int = 0
+    """Of each model, operator by operator, beside those that are timed."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,16 @@ class Round:
     """Every run of each model, in turns."""
     warm_up: int
     """How many of the first runs are not of the steady state."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What the runtime wrote down of profiled runs."""
+
+    events: Sequence[Mapping[str, Any]]
+    """In Chrome's trace format; those of category Node are operators, their times in microseconds."""
+    graph: bytes
+    """The graph that it made of the model, as ONNX."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +84,8 @@ class Result:
     first_ms: Sequence[float] = ()
     """The first run of each model."""
     rounds: Sequence[Round] = ()
+    profiles: Sequence[Profile] = ()
+    """Of each model, where runs were profiled; under emulation their times are none."""
 
     @property
     def latencies_ms(self) -> list[list[float]]:
@@ -101,6 +115,7 @@ class Finished:
     outputs: list[Arrays]
     sampled: dict[str, int]
     """Memory at each stage, and the `peak`, as seen from outside."""
+    profiles: list[Profile]
 
 
 def run_worker(
@@ -130,6 +145,7 @@ def run_worker(
         "least_runs": job.least_runs,
         "most_runs": job.most_runs,
         "precision": job.precision,
+        "profile": job.profiled_runs,
     }
     (folder / "job.json").write_text(json.dumps(told))
     with (folder / "stderr").open("wb") as stderr:
@@ -160,11 +176,15 @@ def run_worker(
     if said != "done":
         words = (folder / "stderr").read_text(errors="replace")
         raise RunError(*_fault(code, words, cpu, job, watch.expired))
-    outputs = []
+    outputs, profiles = [], []
     for number in range(len(job.models)):
         with np.load(folder / f"outputs_{number}.npz") as stored:
             outputs.append(tuple(stored[f"arr_{i}"] for i in range(len(stored.files))))
-    return Finished(json.loads((folder / "result.json").read_text()), outputs, {**sampled, "peak": watch.peak})
+        if job.profiled_runs:
+            events = json.loads((folder / f"profile_{number}.json").read_text())
+            profiles.append(Profile(events, (folder / f"graph_{number}.onnx").read_bytes()))
+    report = json.loads((folder / "result.json").read_text())
+    return Finished(report, outputs, {**sampled, "peak": watch.peak}, profiles)
 
 
 class _Watch(threading.Thread):

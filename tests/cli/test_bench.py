@@ -46,6 +46,14 @@ def test_models_are_compared_and_gates_written_for_machines(
     assert "latency_ratio" in done.stdout and (tmp_path / "j.xml").read_text().startswith("<?xml")
 
 
+def test_operators_are_told_where_they_are_asked_for(run_edgekit: Run, conv_model: Path) -> None:
+    done = run_edgekit("bench", conv_model, "--seconds", "0.05", "--profile")
+    assert "computes on" in done.stdout and "Conv" in done.stdout
+    told = json.loads(run_edgekit("bench", conv_model, "-t", "rpi4", "--profile", "--json").stdout)
+    operators = told["models"][0]["operators"]
+    assert operators and all(one["milliseconds"] is None and one["count"] for one in operators)
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
