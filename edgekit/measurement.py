@@ -50,15 +50,19 @@ def metric_shown(value: float, unit: str, *, signed: bool = False) -> str:
 
 
 def static_measurements(name: str, path: Path, sizes: "Sizes | None" = None) -> list[Measurement]:
-    """What can be counted in a file: bytes, parameters, and, where they are known, multiply-accumulates for one sample,
-    dynamic axes as long as `sizes` tells."""
+    """What can be counted in a file: bytes, parameters, and, where they are known, the bytes of a run's tensors and
+    multiply-accumulates for one sample, dynamic axes as long as `sizes` tells."""
     from edgekit.model.counting import inspected
 
     found = inspected(path, sizes)
     told = [
         Measurement(name, "file_size", path.stat().st_size, "bytes", Fidelity.STATIC),
         Measurement(name, "parameters", found.parameters, "count", Fidelity.STATIC),
+        Measurement(name, "weight_bytes", found.weight_bytes, "bytes", Fidelity.STATIC),
     ]
+    if found.activation_bytes is not None:
+        how = "a run's tensors, at most at once, in the file's order"
+        told.append(Measurement(name, "activation_bytes", found.activation_bytes, "bytes", Fidelity.STATIC, how))
     if found.macs is not None:
         told.append(Measurement(name, "macs", found.macs, "count", Fidelity.STATIC))
     return told

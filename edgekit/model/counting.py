@@ -8,6 +8,7 @@ from typing import Any
 from onnx import ModelProto
 
 from edgekit.errors import EdgekitError, ModelError, first_line
+from edgekit.model.activations import activation_bytes
 from edgekit.model.facts import observed_facts
 from edgekit.model.kinds import operator_kinds
 from edgekit.model.macs import macs_of
@@ -28,6 +29,9 @@ class Inspection:
     weight_types: dict[str, int]
     """Elements of weights by stored type."""
     parameters: int
+    weight_bytes: int
+    activation_bytes: int | None
+    """The most that a run's tensors take at once, for one sample; None where that is not known."""
     macs: int | None
     """Multiply-accumulates for one sample; None where they are not known."""
     macs_unknown: str
@@ -64,7 +68,8 @@ def inspected(path: Path, sizes: Sizes | None = None) -> Inspection:
 def _inspection(model: ModelProto, sizes: Sizes) -> Inspection:
     graph = model.graph
     types: Counter[str] = Counter()
-    for weight in weights(model):
+    held = weights(model)
+    for weight in held:
         types[weight.kind] += weight.size
     operators = operator_counts(model)
     shaped = for_one_sample(model, sizes)
@@ -77,6 +82,8 @@ def _inspection(model: ModelProto, sizes: Sizes) -> Inspection:
         operators=dict(sorted(operators.items(), key=lambda each: (-each[1], each[0]))),
         weight_types=dict(types),
         parameters=sum(types.values()),
+        weight_bytes=sum(weight.bytes for weight in held),
+        activation_bytes=activation_bytes(shaped),
         macs=macs.count,
         macs_unknown=macs.unknown,
         integer_operators=kinds.integer,

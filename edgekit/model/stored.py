@@ -1,5 +1,6 @@
 """The weights that a graph stores: in initializers, in constants, in tensors of one value."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -41,6 +42,7 @@ _WEIGHTS = {
     "BatchNormalization": (1, 2), "InstanceNormalization": (1, 2), "LayerNormalization": (1, 2),
     "GroupNormalization": (1, 2), "PRelu": (1,),
 }  # fmt: skip
+_BITS = {"float": 32, "double": 64, "bool": 8, "string": 64, "complex64": 64, "complex128": 128}
 _SCALING = {"Mul", "Div", "Sub", "Min", "Max"}
 
 
@@ -53,6 +55,10 @@ class Weight:
     """Its elements' type, in lower case: float, int8."""
     size: int
     """Its elements."""
+
+    @property
+    def bytes(self) -> int:
+        return -(-self.size * kind_bits(self.kind) // 8)
 
 
 Uses = Mapping[str, list[tuple[NodeProto, int]]]
@@ -88,7 +94,7 @@ def _of_initializers(graph: GraphProto, uses: Uses) -> Iterator[Weight]:
             size = attribute(packed, "K", 0) * attribute(packed, "N", 0)
             yield Weight(tensor.name, f"int{attribute(packed, 'bits', 4)}", size)
         elif _is_stored(tensor.data_type) and _is_weight(tensor.name, tensor.dims, uses):
-            yield Weight(tensor.name, _kind(tensor.data_type), prod(tensor.dims))
+            yield Weight(tensor.name, kind_name(tensor.data_type), prod(tensor.dims))
 
 
 def _of_nodes(place: GraphProto | FunctionProto, uses: Uses) -> Iterator[Weight]:
@@ -101,12 +107,12 @@ def _of_nodes(place: GraphProto | FunctionProto, uses: Uses) -> Iterator[Weight]
             dims, kind = (value.t.dims, value.t.data_type) if value.name == "value" else ([len(value.floats)], 1)
             lengths[name] = value.t
             if _is_stored(kind) and _is_weight(name, dims, uses):
-                yield Weight(name, _kind(kind), prod(dims))
+                yield Weight(name, kind_name(kind), prod(dims))
         elif node.op_type == "ConstantOfShape" and node.input[0] in lengths:
             kind = value.t.data_type if value is not None else TensorProto.FLOAT
             if any(i in _WEIGHTS.get(user.op_type, ()) for user, i in uses.get(node.output[0], ())):
                 size = prod(int(each) for each in numpy_helper.to_array(lengths[node.input[0]]))
-                yield Weight(node.output[0], _kind(kind), size)
+                yield Weight(node.output[0], kind_name(kind), size)
 
 
 def _is_weight(name: str, dims: Sequence[int], uses: Uses) -> bool:
@@ -130,5 +136,14 @@ def _is_stored(kind: int) -> bool:
     return kind in FLOATS | INTEGERS | {TensorProto.INT32}
 
 
-def _kind(kind: int) -> str:
+def kind_name(kind: int) -> str:
+    """The name of an element type, in lower case."""
     return str(TensorProto.DataType.Name(kind)).lower()
+
+
+def kind_bits(kind: str) -> int:
+    """The bits of one element of a type by this name; of strings those of a pointer."""
+    if kind in _BITS:
+        return _BITS[kind]
+    told = re.search(r"\d+", kind)
+    return int(told.group()) if told else 64

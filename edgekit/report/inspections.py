@@ -24,6 +24,9 @@ def inspection_report(path: Path, found: Inspection) -> list[RenderableType]:
     figures.add_row("file size", f"{path.stat().st_size:,} B")
     figures.add_row("opset", ", ".join(f"{domain} {number}" for domain, number in found.opset.items()))
     figures.add_row("parameters", f"{found.parameters:,}")
+    figures.add_row("bytes of weights", f"{found.weight_bytes:,} B")
+    live = "unknown" if found.activation_bytes is None else f"{found.activation_bytes:,} B at most at once"
+    figures.add_row("bytes of activations", live)
     figures.add_row("MACs, one run", f"unknown: {escape(_unknown(found))}" if found.macs is None else f"{found.macs:,}")
     figures.add_row(
         "weights by type", ", ".join(f"{count:,} {kind}" for kind, count in found.weight_types.items()) or "none"

@@ -18,6 +18,8 @@ def test_a_float_model_is_counted(conv_model: Path) -> None:
     assert found.outputs == (Port("y", "float32", ("batch", 5)),)
     assert found.opset == {"ai.onnx": 17}
     assert found.parameters == 4 * 3 * 9 + 2 * 4 + 4 * 5 + 5, "statistics are no parameters"
+    assert found.weight_bytes == 4 * found.parameters
+    assert found.activation_bytes is not None and found.activation_bytes >= 4 * (3 * 36 + 4 * 36)
     assert found.macs == 6 * 6 * 4 * 27 + 4 * 5
     assert found.integer_operators == 0
     assert found.traits == ("float", "onnx", "portable")

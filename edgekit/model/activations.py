@@ -1,0 +1,51 @@
+"""The memory that a run's tensors take beside the weights."""
+
+from collections.abc import Mapping
+from math import prod
+
+from onnx import GraphProto, ModelProto
+
+from edgekit.model.operators import graphs
+from edgekit.model.shapes import shapes_of, types_of
+from edgekit.model.stored import kind_bits, kind_name
+
+
+def activation_bytes(shaped: ModelProto) -> int | None:
+    """The most that inputs, outputs and what lies between them take at once, each held from the operator that makes it
+    to the last that reads it, in the file's order; what hangs on no input is none of them. None where a shape or a type
+    is not known, and for control flow.
+
+    `shaped` is what `for_one_sample` makes of a model. A runtime that computes in place needs less, one that rounds its
+    buffers up needs more.
+    """
+    graph = shaped.graph
+    if len(list(graphs(graph))) > 1:
+        return None
+    sizes, ends = _sizes(graph), _last_uses(graph)
+    stored = {tensor.name for tensor in graph.initializer}
+    made = {value.name for value in graph.input} - stored
+    live = {name: sizes.get(name) for name in made}
+    most = 0
+    for number, node in enumerate(graph.node):
+        if made.isdisjoint(node.input):
+            continue
+        made.update(filter(None, node.output))
+        live |= {name: sizes.get(name) for name in node.output if name}
+        held = [size for size in live.values() if size is not None]
+        if len(held) < len(live):
+            return None
+        most = max(most, sum(held))
+        live = {name: size for name, size in live.items() if ends.get(name, number) > number}
+    return most
+
+
+def _sizes(graph: GraphProto) -> dict[str, int]:
+    shapes, types = shapes_of(graph), types_of(graph)
+    known = shapes.keys() & types.keys()
+    return {name: -(-prod(shapes[name]) * kind_bits(kind_name(types[name])) // 8) for name in known}
+
+
+def _last_uses(graph: GraphProto) -> Mapping[str, int]:
+    """By tensor the number of the last operator that reads it; outputs are held to the end."""
+    found = {name: number for number, node in enumerate(graph.node) for name in node.input}
+    return found | {value.name: len(graph.node) for value in graph.output}
