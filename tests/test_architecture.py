@@ -37,7 +37,7 @@ FLOORS = (
     {"planning"},
     {"execution"},
     {"studies"},
-    {"verdict", "measuring.measure", "measuring.figures", "measuring.inputs", "measuring.operators", "doctor"},
+    {"verdict", "measuring", "doctor"},
     {"bundle"},
     {"building", "conversion", "consultation"},
     {"report"},

@@ -54,7 +54,9 @@ def main(folder: Path) -> None:
         def load() -> list[Any]:
             return [session(onnxruntime, path, job["threads"]) for path in paths]
 
+        before = surroundings()
         result["rounds"] = rounds(sessions, load, inputs, job)
+        result["surroundings"] = {"before": before, "after": surroundings()}
     if job["profile"]:
         sessions.clear()
         for number, (path, arrays) in enumerate(zip(paths, inputs)):
@@ -143,7 +145,8 @@ def as_array(np: Any, value: Any) -> Any:
 def rounds(
     sessions: list[Any], load: Callable[[], list[Any]], inputs: list[list[Any]], job: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """Every timed run: for each round its runs' milliseconds of each model, and how many of the first are warm-up.
+    """Every timed run: for each round its runs' milliseconds of each model, how many of the first are warm-up, and for
+    which share of its time this thread had a CPU.
 
     Each round after the first loads the models anew: where they come to lie in memory moves the time of all runs of a
     session by up to a hundredth. It ends when `seconds` of timing for each model are over, and sooner where the
@@ -159,8 +162,11 @@ def rounds(
             sessions.clear()
             taken, sessions = clocked(load)
             until += min(taken / 1e3, share)
+        started = time.perf_counter(), time.thread_time()
         taken_ms = turns(sessions, inputs, share, job["least_runs"], job["most_runs"])
-        found.append({"latencies_ms": taken_ms, "warm_up": max(warm_up(times) for times in taken_ms)})
+        wall, own = time.perf_counter() - started[0], time.thread_time() - started[1]
+        cut = max(warm_up(times) for times in taken_ms)
+        found.append({"latencies_ms": taken_ms, "warm_up": cut, "busy": min(own / wall, 1.0)})
     return found
 
 
@@ -233,6 +239,31 @@ def is_precise(found: list[dict[str, Any]], precision: float) -> bool:
         if limits is None or limits[1] - limits[0] > 2 * precision * middle(medians):
             return False
     return True
+
+
+def surroundings() -> dict[str, Any]:
+    """What else decides how fast this machine is now: the governor of its clock, the CPUs that this process may use and
+    all there are, the load of the last minute, the seconds that other machines on the same hardware took, in all, and
+    the hottest part in degrees. None where the system does not tell."""
+    stolen = told("/proc/stat").splitlines()[:1]
+    fields = stolen[0].split() if stolen else []
+    heat = [told(str(path)) for path in Path("/sys/class/thermal").glob("thermal_zone*/temp")]
+    return {
+        "governor": told("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or None,
+        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+        "all_cpus": os.cpu_count(),
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "stolen_s": int(fields[8]) / os.sysconf("SC_CLK_TCK") if len(fields) > 8 else None,
+        "celsius": max((int(each) / 1000 for each in heat if each.lstrip("-").isdigit()), default=None),
+    }
+
+
+def told(path: str) -> str:
+    """What a file says; nothing where it is not there."""
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return ""
 
 
 def memory(name: str) -> "int | None":

@@ -38,6 +38,9 @@ def bench_report(found: Bench) -> list[RenderableType]:
             shown.append(gates)
     if len(found.models) * len(_settings(found.measurements)) > 1:
         shown.append(_side_by_side(found))
+    if found.machine:
+        shown.append(f"timed on {escape(found.machine)}")
+    shown += [f"[bold yellow]disturbed[/]: {escape(why)}; run again on a quiet machine" for why in found.disturbed]
     return shown
 
 
@@ -114,6 +117,8 @@ def bench_json(found: Bench) -> str:
         "schema": SCHEMA,
         "target": found.target.id if found.target else None,
         "place": found.place,
+        "machine": found.machine,
+        "disturbed": found.disturbed,
         "models": [
             {
                 "model": str(each.model),

@@ -42,5 +42,6 @@ class NativeRunner:
             load_ms=done.report["load_ms"],
             first_ms=done.report["first_ms"],
             rounds=[Round(**each) for each in done.report.get("rounds", ())],
+            surroundings=done.report.get("surroundings", {}),
             profiles=done.profiles,
         )

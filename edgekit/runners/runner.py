@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import dropwhile
 from pathlib import Path
 from typing import Any, Protocol
@@ -56,6 +56,8 @@ class Round:
     """Every run of each model, in turns."""
     warm_up: int
     """How many of the first runs are not of the steady state."""
+    busy: float = 1.0
+    """For which share of the time the worker had a CPU."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ class Result:
     first_ms: Sequence[float] = ()
     """The first run of each model."""
     rounds: Sequence[Round] = ()
+    surroundings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What else decided the times, `before` and `after` them, as the worker's `surroundings` has it."""
     profiles: Sequence[Profile] = ()
     """Of each model, where runs were profiled; under emulation their times are none."""
 

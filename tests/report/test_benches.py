@@ -32,6 +32,8 @@ SEVERAL = Bench(
         Benched(Path("m.onnx"), (SIZE, *figures("m.onnx", 1), *figures("m.onnx", 4)), ()),
         Benched(Path("n.onnx"), (*figures("n.onnx", 1), RATIO, *figures("n.onnx", 4)), ()),
     ),
+    "2 of 4 CPUs",
+    ("why",),
 )
 
 
@@ -51,7 +53,9 @@ def test_every_figure_stands_beside_its_fidelity() -> None:
 
 
 def test_models_and_settings_stand_side_by_side() -> None:
-    rows = [line.split() for line in shown(SEVERAL).splitlines()]
+    told = shown(SEVERAL)
+    assert "timed on 2 of 4 CPUs" in told and "disturbed: why; run again on a quiet machine" in told
+    rows = [line.split() for line in told.splitlines()]
     assert ["m.onnx", "1", "1.5", "50.0", "MB"] in rows and ["m.onnx", "4", "1.5", "50.0", "MB"] in rows
     assert ["n.onnx", "1", "1.5", "50.0", "MB", "0.5000", "(0.4000", "to", "0.6000)"] in rows
     (header,) = (row for row in rows if row[:2] == ["model", "threads"])

@@ -1,0 +1,46 @@
+"""Whether a machine was left alone while it was timed."""
+
+from collections.abc import Sequence
+
+from edgekit.measurement import counted
+from edgekit.runners.runner import Result
+
+_BUSY = 0.97
+_STOLEN = 0.01
+_HOTTER = 10.0
+"""Degrees from before to after the timing."""
+
+
+def machine_line(result: Result) -> str:
+    """What a timed result ran under, in a line."""
+    before, after = result.surroundings["before"], result.surroundings["after"]
+    told = [f"{before['cpus']} of {counted(before['all_cpus'], 'CPU')}"] if before["cpus"] else []
+    if before["load"] is not None:
+        told.append(f"load {before['load']:.2f} before")
+    told.append(f"clock governor {before['governor'] or 'not told'}")
+    if after["celsius"] is not None:
+        told.append(f"{after['celsius']:.0f} degrees C after")
+    return ", ".join(told)
+
+
+def disturbances(result: Result, threads: int) -> Sequence[str]:
+    """Why the times of a result are not to be trusted: what took the machine away from it meanwhile."""
+    before, after = result.surroundings["before"], result.surroundings["after"]
+    found = []
+    share = min((each.busy for each in result.rounds), default=1.0)
+    if share < _BUSY:
+        found.append(f"the runs waited for a CPU, up to {1 - share:.0%} of their time")
+    if before["cpus"] is not None and before["cpus"] < threads:
+        found.append(f"{counted(threads, 'thread')} on {counted(before['cpus'], 'CPU')}")
+    if before["stolen_s"] is not None and after["stolen_s"] is not None:
+        stolen = after["stolen_s"] - before["stolen_s"]
+        spent = sum(sum(times) for each in result.rounds for times in each.latencies_ms) / 1e3
+        if stolen > _STOLEN * spent * (before["all_cpus"] or 1):
+            found.append(f"other machines on the same hardware took {stolen:.2f} s of CPU time")
+    if (
+        before["celsius"] is not None
+        and after["celsius"] is not None
+        and after["celsius"] - before["celsius"] > _HOTTER
+    ):
+        found.append(f"it grew {after['celsius'] - before['celsius']:.0f} degrees hotter")
+    return found

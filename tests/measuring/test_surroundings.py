@@ -1,0 +1,47 @@
+from typing import Any
+
+import pytest
+
+from edgekit.measuring.surroundings import disturbances, machine_line
+from edgekit.measuring.worker import surroundings
+from edgekit.runners.runner import Result, Round
+from edgekit.traits import Fidelity
+
+QUIET = {"governor": "performance", "cpus": 2, "all_cpus": 4, "load": 0.1, "stolen_s": 3.0, "celsius": 40.0}
+NOTHING: dict[str, Any] = dict.fromkeys(QUIET)
+
+
+def timed(after: dict[str, Any], before: dict[str, Any] = QUIET, busy: float = 1.0) -> Result:
+    rounds = [Round([[10.0] * 100], 0), Round([[10.0] * 100], 0, busy)]
+    told = {"before": before, "after": after}
+    return Result([], None, {}, Fidelity.NATIVE, "", rounds=rounds, surroundings=told)
+
+
+def test_a_quiet_machine_disturbs_nothing() -> None:
+    assert not disturbances(timed(QUIET), 2)
+    assert not disturbances(timed({**QUIET, "stolen_s": 3.07, "celsius": 49.0}, busy=0.98), 1)
+    assert not disturbances(timed(NOTHING, NOTHING), 8), "what is not told is not held against it"
+
+
+@pytest.mark.parametrize(
+    ("result", "threads", "told"),
+    [
+        (timed(QUIET, busy=0.8), 1, "the runs waited for a CPU, up to 20% of their time"),
+        (timed(QUIET), 3, "3 threads on 2 CPUs"),
+        (timed({**QUIET, "stolen_s": 3.5}), 1, "other machines on the same hardware took 0.50 s of CPU time"),
+        (timed({**QUIET, "celsius": 55.0}), 1, "it grew 15 degrees hotter"),
+    ],
+)
+def test_what_disturbed_the_timing_is_told(result: Result, threads: int, told: str) -> None:
+    assert disturbances(result, threads) == [told]
+
+
+def test_the_machine_is_told_in_a_line() -> None:
+    assert machine_line(timed(QUIET)) == "2 of 4 CPUs, load 0.10 before, clock governor performance, 40 degrees C after"
+    assert machine_line(timed(NOTHING, NOTHING)) == "clock governor not told"
+
+
+def test_this_machine_tells_what_it_can() -> None:
+    found = surroundings()
+    assert found.keys() == QUIET.keys()
+    assert found["all_cpus"] >= found["cpus"] >= 1 and found["load"] >= 0 and found["stolen_s"] >= 0
