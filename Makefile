@@ -56,6 +56,7 @@ check: .venv/dev
 benchmark: .venv/training .venv/emulators
 	$(BIN)/python benchmarks/planning.py
 	$(BIN)/python benchmarks/digits.py
+	$(BIN)/python benchmarks/bench.py
 
 benchmark-wild: .venv-wild/test .venv/emulators
 	.venv-wild/bin/python benchmarks/wild.py

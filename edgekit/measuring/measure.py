@@ -79,10 +79,10 @@ def benched(models: Sequence[Path], target: Target | None, settings: Settings) -
     """Measure files, with every number of threads and every batch; several take turns, and each one's time is compared
     with the first one's. Gates are of the first setting.
 
-    Each is loaded ten times, and timing ends sooner where the medians of at least six loads tell the median within half
-    a per cent. For a target that this machine is not, outputs are compared with this machine's, memory is the guest's,
-    and there is no latency. Raises ModelError for a file that is no model or does not take such a batch, DataError for
-    inputs that do not fit, EmulatorError where the target has no emulator here.
+    Each is loaded ten times, and timing ends sooner where the medians of at least eight loads tell the median within
+    half a per cent. For a target that this machine is not, outputs are compared with this machine's, memory is the
+    guest's, and there is no latency. Raises ModelError for a file that is no model or does not take such a batch,
+    DataError for inputs that do not fit, EmulatorError where the target has no emulator here.
     """
     for model in models:
         if model.suffix == ".tflite":

@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 from edgekit.arrays import Arrays
@@ -32,7 +33,8 @@ class NativeRunner:
 
     def run(self, job: Job) -> Result:
         with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-            done = run_worker([sys.executable, str(WORKER)], os.environ, job, Path(folder), this_host().cpu_name)
+            command, runtime = [sys.executable, str(WORKER)], f"onnxruntime {version('onnxruntime')}"
+            done = run_worker(command, os.environ, job, Path(folder), this_host().cpu_name, runtime)
         return Result(
             outputs=done.outputs,
             memory_bytes=done.report["peak_memory"],

@@ -27,9 +27,11 @@ class QemuRunner:
         self.guest_bytes = (target.ram_bytes or _GUEST_BYTES) // _PAGE * _PAGE
 
     def identity(self) -> str:
-        return (
-            f"{self.emulator.version} -cpu {self.target.cpu}, {self.target.runtime.name} {self.target.runtime.version}"
-        )
+        return f"{self.emulator.version} -cpu {self.target.cpu}, {self._runtime}"
+
+    @property
+    def _runtime(self) -> str:
+        return f"{self.target.runtime.name} {self.target.runtime.version}"
 
     def run(self, job: Job) -> Result:
         # An x86 guest wants its vsyscall page above any range that could be reserved for it.
@@ -37,7 +39,9 @@ class QemuRunner:
         command = [*self.emulator.command(), *space, *self.emulator.python(), str(WORKER)]
         environment = {"PATH": os.environ.get("PATH", ""), "ORT_DISABLE_TELEMETRY": "1", **self.emulator.environment()}
         with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-            done = run_worker(command, environment, job, Path(folder), self.target.cpu, self._guest_memory)
+            done = run_worker(
+                command, environment, job, Path(folder), self.target.cpu, self._runtime, self._guest_memory
+            )
         return Result(
             outputs=done.outputs,
             memory_bytes=done.sampled.pop("peak") if space else None,

@@ -22,6 +22,14 @@ from edgekit.traits import Fidelity
 
 WORKER = Path(__file__).parent.parent / "measuring" / "worker.py"
 
+_ABOUT = {
+    "": "while the runtime was imported",
+    "imported": "while the model was loaded",
+    "loaded": "while the model ran for the first time",
+    "ran": "while the model ran",
+}
+"""What a worker is about, by the last stage that it told."""
+
 _OUT_OF_MEMORY = ("bad_alloc", "MemoryError", "Cannot allocate memory", "bad allocation", "Failed to allocate memory")
 
 
@@ -128,12 +136,13 @@ def run_worker(
     job: Job,
     folder: Path,
     cpu: str,
+    runtime: str,
     memory_of: Callable[[int], int] | None = None,
 ) -> Finished:
     """Start `command FOLDER`, wait for it, and read what it left.
 
     `memory_of` maps a process id to its memory in bytes; it is sampled while the worker runs, and at each stage while
-    it waits. Raises RunError naming the fault and `cpu`.
+    it waits. Raises RunError naming the fault, `runtime` and `cpu`, and what it was about.
     """
     for number, model in enumerate(job.models):
         (folder / f"model_{number}.onnx").write_bytes(model.read_bytes())
@@ -179,7 +188,11 @@ def run_worker(
         watch.stop()
     if said != "done":
         words = (folder / "stderr").read_text(errors="replace")
-        raise RunError(*_fault(code, words, cpu, job, watch.expired))
+        if watch.expired:
+            raise RunError(
+                f"the model did not finish on {cpu} within {job.timeout_s:.0f} s", "raise the limit, or look for a loop"
+            )
+        raise RunError(*_fault(code, words, f"{cpu} {_ABOUT.get(said, _ABOUT['ran'])}", runtime))
     outputs, profiles = [], []
     for number in range(len(job.models)):
         with np.load(folder / f"outputs_{number}.npz") as stored:
@@ -223,26 +236,24 @@ class _Watch(threading.Thread):
         self.join()
 
 
-def _fault(code: int, words: str, cpu: str, job: Job, expired: bool) -> tuple[str, str]:
+def _fault(code: int, words: str, where: str, runtime: str) -> tuple[str, str]:
     """What is wrong and what to do, from how a worker's process ended."""
-    if expired:
-        return f"the model did not finish on {cpu} within {job.timeout_s:.0f} s", "raise the limit, or look for a loop"
     number = -code if code < 0 else code - 128
     number = number if number in set(signal.Signals) else 0
     if number == signal.SIGILL:
         return (
-            f"the runtime died of SIGILL on {cpu}: it used an instruction that this CPU does not have",
-            "pin another version of the runtime in the target's [runtime]",
+            f"{runtime} died of SIGILL on {where}: it used an instruction that this CPU does not have",
+            "pin another version of it in the target's [runtime]",
         )
     last = _last_words(words)
     if number == signal.SIGKILL or any(mark in last for mark in _OUT_OF_MEMORY):
-        return f"the model ran out of memory on {cpu}", "make the model smaller, or choose a target with more memory"
+        return f"the model ran out of memory on {where}", "make the model smaller, or choose a target with more memory"
     if number:
         return (
-            f"the runtime died of {signal.Signals(number).name} on {cpu}{f': {last}' if words.strip() else ''}",
+            f"{runtime} died of {signal.Signals(number).name} on {where}{f': {last}' if words.strip() else ''}",
             "run again with --debug; report it if it repeats",
         )
-    return f"the model failed on {cpu}: {last}", "look at the model with: edgekit inspect"
+    return f"the model failed on {where}: {last}", "look at the model with: edgekit inspect"
 
 
 def _last_words(text: str) -> str:

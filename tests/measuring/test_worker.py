@@ -128,15 +128,15 @@ def test_rounds_end_when_the_medians_are_known() -> None:
 
     job = {"seconds": 0.01, "rounds": 10, "least_runs": 3, "most_runs": 3, "precision": 1000.0}
     found = rounds([Slow()], load, [[]], job)
-    assert len(found) == 6 and len(loads) == 5, "six are the fewest that give an interval"
+    assert len(found) == 8 and len(loads) == 7, "fewer do not do"
     assert len(rounds([Slow()], load, [[]], {**job, "precision": None, "seconds": 5.0})) == 10
 
 
 def test_every_models_median_must_be_known() -> None:
     steady = {"latencies_ms": [[1.0] * 4, [1.0] * 4], "warm_up": 0}
-    found = [steady] * 6
-    assert is_precise(found, 0.01) and not is_precise(found[:5], 0.01)
-    apart = [{**steady, "latencies_ms": [[1.0] * 4, [1.0 + number] * 4]} for number in range(6)]
+    found = [steady] * 8
+    assert is_precise(found, 0.01) and not is_precise(found[:7], 0.01)
+    apart = [{**steady, "latencies_ms": [[1.0] * 4, [1.0 + number] * 4]} for number in range(8)]
     assert not is_precise(apart, 0.01)
-    warming = [{"latencies_ms": [[50.0 * number, 1.0, 1.0]], "warm_up": 1} for number in range(6)]
+    warming = [{"latencies_ms": [[50.0 * number, 1.0, 1.0]], "warm_up": 1} for number in range(8)]
     assert is_precise(warming, 0.01), "what is left out does not count"

@@ -17,7 +17,7 @@ from edgekit.runners.emulator import prepare
 from edgekit.runners.qemu import QemuRunner
 from edgekit.runners.runner import Job
 from edgekit.runtimes.ort import feed_outputs
-from edgekit.target import find_target
+from edgekit.target import Runtime, find_target
 from edgekit.traits import Fidelity
 
 pytestmark = pytest.mark.skipif(
@@ -84,3 +84,16 @@ def test_a_model_larger_than_the_targets_memory_is_caught(tmp_path: Path) -> Non
     with pytest.raises(RunError) as raised:
         QemuRunner(small, prepare(small, Silent())).run(Job([tmp_path / "m.onnx"], (np.ones((1, 1), np.float32),)))
     assert "cortex-a53" in raised.value.message
+
+
+@pytest.mark.slow
+def test_the_crash_that_only_the_board_has_is_caught(conv_model: Path) -> None:
+    """The wheel of onnxruntime 1.21.0 that died on every Raspberry Pi 4 (onnxruntime issues 23957, 24112, 24512)."""
+    board = find_target("rpi4").changed(runtime=Runtime(name="onnxruntime", version="1.21.0"))
+    emulator = prepare(board, Silent())
+    with pytest.raises(RunError) as raised:
+        QemuRunner(board, emulator).run(Job([conv_model], X))
+    assert raised.value.message.startswith("onnxruntime 1.21.0 died of SIGILL on cortex-a72 while ")
+    assert "pin another version" in raised.value.hint
+    hidden = board.changed(cpu="max")
+    assert QemuRunner(hidden, prepare(hidden, Silent())).run(Job([conv_model], X)).runtime == "onnxruntime 1.21.0"

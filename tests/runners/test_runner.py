@@ -11,11 +11,14 @@ import pytest
 from edgekit.errors import RunError
 from edgekit.runners.runner import Job, run_worker
 
+AT = "import os; reached = lambda stage: (print(stage, flush=True), input()); reached"
+"""A script that tells a stage and goes on when it is answered."""
+
 
 def run(script: str, model: Path, folder: Path, timeout_s: float = 60.0) -> None:
     (folder / "job").mkdir()
     job = Job([model], (np.zeros((1, 1, 3, 6, 6), np.float32),), timeout_s=timeout_s)
-    run_worker([sys.executable, "-c", script], os.environ, job, folder / "job", "some-cpu")
+    run_worker([sys.executable, "-c", script], os.environ, job, folder / "job", "some-cpu", "some-runtime 1.0")
 
 
 @pytest.mark.parametrize(
@@ -23,22 +26,28 @@ def run(script: str, model: Path, folder: Path, timeout_s: float = 60.0) -> None
     [
         (
             "import os; os.kill(os.getpid(), 4)",
-            "died of SIGILL on some-cpu: it used an instruction that this CPU does not",
+            "died of SIGILL on some-cpu while the runtime was imported: it used an instruction that this CPU does not",
         ),
-        ("import os; os.kill(os.getpid(), 11)", "died of SIGSEGV on some-cpu"),
-        ("import os; os.kill(os.getpid(), 9)", "ran out of memory on some-cpu"),
+        (
+            "import os; os.kill(os.getpid(), 11)",
+            "some-runtime 1.0 died of SIGSEGV on some-cpu while the runtime was imported",
+        ),
+        ("import os; os.kill(os.getpid(), 9)", "ran out of memory on some-cpu while the runtime was imported"),
         ("import sys; sys.exit(132)", "SIGILL"),
         ("raise MemoryError('no')", "ran out of memory"),
-        ("raise ValueError('bad model')", "failed on some-cpu: ValueError: bad model"),
+        ("raise ValueError('bad model')", "failed on some-cpu while the runtime was imported: ValueError: bad model"),
+        (f"{AT}('imported'); os.kill(os.getpid(), 4)", "SIGILL on some-cpu while the model was loaded"),
+        (f"{AT}('loaded'); os.kill(os.getpid(), 9)", "ran out of memory on some-cpu while the model ran for the first"),
+        (f"{AT}('ran'); os.kill(os.getpid(), 11)", "SIGSEGV on some-cpu while the model ran"),
         (
             "raise ValueError('bad input\\n index: 0 got: 4')",
-            "failed on some-cpu: ValueError: bad input index: 0 got: 4",
+            "failed on some-cpu while the runtime was imported: ValueError: bad input index: 0 got: 4",
         ),
         (
             "import os, sys; print('what(): no kernel', file=sys.stderr, flush=True); os.kill(os.getpid(), 6)",
-            "died of SIGABRT on some-cpu: what(): no kernel",
+            "died of SIGABRT on some-cpu while the runtime was imported: what(): no kernel",
         ),
-        ("pass", "failed on some-cpu: no message"),
+        ("pass", "failed on some-cpu while the runtime was imported: no message"),
     ],
 )
 def test_a_process_that_ends_badly_is_explained(conv_model: Path, tmp_path: Path, script: str, told: str) -> None:
