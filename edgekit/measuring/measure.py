@@ -8,7 +8,7 @@ from pathlib import Path
 from edgekit.errors import ModelError
 from edgekit.measurement import Measurement, counted, static_measurements
 from edgekit.measuring.operators import OperatorTime
-from edgekit.measuring.running import Run, Setting, run_of
+from edgekit.measuring.running import Run, Setting, names_of, run_of
 from edgekit.measuring.surroundings import disturbances, machine_line
 from edgekit.model.sizes import Sizes
 from edgekit.runners.choice import runner_for
@@ -45,6 +45,7 @@ class Benched:
     """What was measured of one file."""
 
     model: Path
+    name: str
     measurements: tuple[Measurement, ...]
     gates: tuple[Gate, ...]
     operators: tuple[OperatorTime, ...] = ()
@@ -88,14 +89,15 @@ def benched(models: Sequence[Path], target: Target | None, settings: Settings) -
         if model.suffix == ".tflite":
             raise ModelError(f"{model.name} is a TFLite model, and bench takes ONNX", "name the .onnx file")
     runner: Runner = runner_for(target) if target else NativeRunner()
-    static = [static_measurements(model.name, model, settings.sizes) for model in models]
+    names = names_of(models)
+    static = [static_measurements(*each, settings.sizes) for each in zip(names, models, strict=True)]
     runs = [run_of(runner, models, setting, judged=target is not None) for setting in settings.each()]
     found = []
     for place, model in enumerate(models):
         measured = [run.measurements(place) for run in runs]
         gates = () if target is None else tuple(_gates(runs[0], place, target, [*static[place], *measured[0]]))
         told = (*static[place], *(one for of_run in measured for one in of_run))
-        found.append(Benched(model, told, gates, runs[0].operators(place)))
+        found.append(Benched(model, names[place], told, gates, runs[0].operators(place)))
     machine = machine_line(runs[0].timed) if runs[0].timed else ""
     return Bench(target, runner.identity(), tuple(found), machine, tuple(_disturbed(runs)))
 

@@ -51,10 +51,10 @@ class Run:
         result, other = self.results[place], self.results[0]
         if isinstance(result, RunError):
             return []
-        name, threads, batch = self.models[place].name, self.setting.threads, self.setting.batch
-        found = run_measurements(name, result, threads, batch)
+        names, threads, batch = names_of(self.models), self.setting.threads, self.setting.batch
+        found = run_measurements(names[place], result, threads, batch)
         if place and result.rounds and isinstance(other, Result):
-            found.append(latency_ratio(name, result, self.models[0].name, other, threads, batch))
+            found.append(latency_ratio(names[place], result, names[0], other, threads, batch))
         return found
 
     def operators(self, place: int) -> tuple[OperatorTime, ...]:
@@ -63,6 +63,12 @@ class Run:
         if isinstance(result, RunError) or not result.profiles:
             return ()
         return operator_times(result.profiles[0], result.fidelity)
+
+
+def names_of(models: Sequence[Path]) -> list[str]:
+    """What files are called: by their names, or, where two have the same, by their paths."""
+    names = [model.name for model in models]
+    return names if len(set(names)) == len(names) else [str(model) for model in models]
 
 
 def run_of(runner: Runner, models: Sequence[Path], setting: Setting, *, judged: bool) -> Run:

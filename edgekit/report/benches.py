@@ -27,7 +27,7 @@ def bench_report(found: Bench) -> list[RenderableType]:
     where = f" for {found.target.id}" if found.target else ""
     shown: list[RenderableType] = []
     for each in found.models:
-        shown.append(f"[bold]{escape(each.model.name)}{where}, on {escape(found.place)}[/]")
+        shown.append(f"[bold]{escape(each.name)}{where}, on {escape(found.place)}[/]")
         shown.append(_figures(each))
         if each.operators:
             shown.append(_operators(each))
@@ -85,7 +85,7 @@ def _side_by_side(found: Bench) -> Table:
     for each in found.models:
         for setting in _settings(each.measurements):
             held = {one.name: one for one in each.measurements if (one.threads, one.batch) == setting}
-            cells = zip(named, (escape(each.model.name), *map(str, setting)), strict=True)
+            cells = zip(named, (escape(each.name), *map(str, setting)), strict=True)
             rows.add_row(
                 *(cell for name, cell in cells if named[name]),
                 *(_cell(held[figure]) if figure in held else "" for figure, _ in columns),
@@ -146,7 +146,7 @@ def bench_junit(found: Bench) -> str:
     """A suite for each model and a case for each gate, as continuous integration reads them."""
     root = ElementTree.Element("testsuites")
     for each in found.models:
-        suite = ElementTree.SubElement(root, "testsuite", name=each.model.name, tests=str(len(each.gates)))
+        suite = ElementTree.SubElement(root, "testsuite", name=each.name, tests=str(len(each.gates)))
         for gate in each.gates:
             place = f"edgekit.bench.{found.target.id if found.target else 'host'}"
             case = ElementTree.SubElement(suite, "testcase", classname=place, name=gate.name)

@@ -50,10 +50,16 @@ class Job:
     precision: float | None = None
     """Rounds end where all medians are known within this share."""
     timeout_s: float = 300.0
+    """For everything but the timing."""
     inputs_of: Sequence[Arrays] = ()
     """Of each model, where they do not take the same `inputs`."""
     profiled_runs: int = 0
     """Of each model, operator by operator, beside those that are timed."""
+
+    @property
+    def limit_s(self) -> float:
+        """After so long a worker hangs: the rounds' loads may take as long as their runs."""
+        return self.timeout_s + 2 * self.seconds * len(self.models)
 
 
 @dataclass(frozen=True)
@@ -170,27 +176,19 @@ def run_worker(
             env=dict(environment),
             start_new_session=True,
         )
-        watch = _Watch(process, memory_of, job.timeout_s)
+        watch = _Watch(process, memory_of, job.limit_s)
         watch.start()
-        said, sampled = "", {}
-        assert process.stdout is not None and process.stdin is not None
-        for line in process.stdout:
-            said = line.decode(errors="replace").strip()
-            if said in STAGES:
-                sampled[said] = watch.sample()
-                with suppress(OSError):  # it may have died meanwhile
-                    process.stdin.write(b"\n")
-                    process.stdin.flush()
-        with suppress(OSError):
-            process.stdin.close()
-        code = process.wait()
-        process.stdout.close()
-        watch.stop()
+        try:
+            said, sampled = _followed(process, watch)
+        finally:
+            process.kill()  # it has ended, unless this process is being stopped
+            code = process.wait()
+            watch.stop()
     if said != "done":
         words = (folder / "stderr").read_text(errors="replace")
         if watch.expired:
             raise RunError(
-                f"the model did not finish on {cpu} within {job.timeout_s:.0f} s", "raise the limit, or look for a loop"
+                f"the model did not finish on {cpu} within {job.limit_s:.0f} s", "raise the limit, or look for a loop"
             )
         raise RunError(*_fault(code, words, f"{cpu} {_ABOUT.get(said, _ABOUT['ran'])}", runtime))
     outputs, profiles = [], []
@@ -202,6 +200,22 @@ def run_worker(
             profiles.append(Profile(events, (folder / f"graph_{number}.onnx").read_bytes()))
     report = json.loads((folder / "result.json").read_text())
     return Finished(report, outputs, {**sampled, "peak": watch.peak}, profiles)
+
+
+def _followed(process: subprocess.Popen[bytes], watch: "_Watch") -> tuple[str, dict[str, int]]:
+    """The last that a worker told when its output ends, and its memory at each stage, where it waits for that."""
+    said, sampled = "", {}
+    assert process.stdout is not None and process.stdin is not None
+    with process.stdout, suppress(OSError), process.stdin:  # it may die while it is answered
+        for line in process.stdout:
+            word = line.decode(errors="replace").strip()
+            if word in (*STAGES, "done"):
+                said = word
+            if word in STAGES:
+                sampled[word] = watch.sample()
+                process.stdin.write(b"\n")
+                process.stdin.flush()
+    return said, sampled
 
 
 class _Watch(threading.Thread):

@@ -1,7 +1,13 @@
 import json
+import os
+import signal
 import subprocess
+import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,6 +58,37 @@ def test_operators_are_told_where_they_are_asked_for(run_edgekit: Run, conv_mode
     told = json.loads(run_edgekit("bench", conv_model, "-t", "rpi4", "--profile", "--json").stdout)
     operators = told["models"][0]["operators"]
     assert operators and all(one["milliseconds"] is None and one["count"] for one in operators)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are looked up in /proc")
+def test_an_interrupted_bench_leaves_no_process(conv_model: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "edgekit", "bench", str(conv_model), "--seconds", "600"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "TMPDIR": str(tmp_path)}
+    ) as bench:
+        workers = until(lambda: running(tmp_path))
+        bench.send_signal(signal.SIGINT)
+        assert bench.wait(timeout=60) != 0
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("edgekit-")]
+
+
+def running(folder: Path) -> list[str]:
+    """The processes that work in a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if f"{folder}/edgekit-" in path.read_text():
+                found.append(path.parent.name)
+    return found
+
+
+def until(told: Callable[[], Any]) -> Any:
+    for _ in range(600):
+        if found := told():
+            return found
+        time.sleep(0.1)
+    raise AssertionError("it did not come true within a minute")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from onnx import helper
 
 from edgekit.errors import RunError
-from edgekit.measuring.running import Setting, run_of
+from edgekit.measuring.running import Setting, names_of, run_of
 from edgekit.runners.native import NativeRunner
 
 SETTING = Setting(1, 2, 0.05, {}, None, profiled=True)
@@ -34,6 +34,11 @@ def test_models_are_run_alone_and_timed_together(conv_model: Path) -> None:
     assert run.feeds[0][0].shape == (1, 2, 3, 6, 6)
     assert run.operators(0) and run.operators(1)
     assert {one.name for one in run.measurements(1)} - {one.name for one in run.measurements(0)} == {"latency_ratio"}
+
+
+def test_files_of_the_same_name_are_called_by_their_paths() -> None:
+    assert names_of([Path("a/m.onnx"), Path("a/n.onnx")]) == ["m.onnx", "n.onnx"]
+    assert names_of([Path("a/m.onnx"), Path("b/m.onnx")]) == ["a/m.onnx", "b/m.onnx"]
 
 
 def test_where_a_target_is_judged_a_failure_is_a_result(conv_model: Path, failing: Path) -> None:

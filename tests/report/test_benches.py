@@ -23,14 +23,14 @@ def figures(name: str, threads: int) -> tuple[Measurement, ...]:
 
 GATES = (Gate("latency", Status.NOT_RUN, "why"), Gate("size", Status.FAILED, "too <large>"))
 SIZE = Measurement("m.onnx", "file_size", 10, "bytes", Fidelity.STATIC)
-FOUND = Bench(find_target("rpi4"), "qemu", (Benched(Path("m.onnx"), (SIZE, *figures("m.onnx", 1)), GATES),))
+FOUND = Bench(find_target("rpi4"), "qemu", (Benched(Path("m.onnx"), "m.onnx", (SIZE, *figures("m.onnx", 1)), GATES),))
 RATIO = Measurement("n.onnx", "latency_ratio", 0.5, "ratio", Fidelity.DEVICE, "to m.onnx", 0.4, 0.6, 1, 1)
 SEVERAL = Bench(
     None,
     "native",
     (
-        Benched(Path("m.onnx"), (SIZE, *figures("m.onnx", 1), *figures("m.onnx", 4)), ()),
-        Benched(Path("n.onnx"), (*figures("n.onnx", 1), RATIO, *figures("n.onnx", 4)), ()),
+        Benched(Path("m.onnx"), "m.onnx", (SIZE, *figures("m.onnx", 1), *figures("m.onnx", 4)), ()),
+        Benched(Path("n.onnx"), "n.onnx", (*figures("n.onnx", 1), RATIO, *figures("n.onnx", 4)), ()),
     ),
     "2 of 4 CPUs",
     ("why",),

@@ -57,6 +57,19 @@ def test_a_process_that_ends_badly_is_explained(conv_model: Path, tmp_path: Path
     assert raised.value.hint
 
 
+def test_what_else_is_printed_is_no_stage(conv_model: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="while the model was loaded"):
+        run(
+            f"{AT}('imported'); print('a word of the runtime', flush=True); os.kill(os.getpid(), 4)",
+            conv_model,
+            tmp_path,
+        )
+
+
+def test_timing_takes_its_time() -> None:
+    assert Job([Path("a"), Path("b")], (), seconds=3600.0, timeout_s=10.0).limit_s == 10 + 4 * 3600
+
+
 def test_a_model_that_hangs_is_stopped(conv_model: Path, tmp_path: Path) -> None:
     started = time.monotonic()
     with pytest.raises(RunError, match="did not finish on some-cpu within 1 s"):
