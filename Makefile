@@ -9,7 +9,7 @@ TORCH := torch==2.13.0
 TORCHVISION := torchvision==0.28.0
 EMULATED := rpi3 rpi4 rpi5 rpi-zero2w arm64-generic x86-avx2
 
-.PHONY: demo test test-all test-numpy2 test-onnx-only test-wild onnx-only check quick fuzz benchmark benchmark-wild benchmark-ptq clean
+.PHONY: demo test test-all test-numpy2 test-onnx-only test-wild onnx-only check quick fuzz benchmark benchmark-ordering benchmark-wild benchmark-ptq clean
 
 demo: .venv/training .venv/emulators
 	cd examples/digits && ../../$(BIN)/edgekit build --target rpi4
@@ -57,6 +57,10 @@ benchmark: .venv/training .venv/emulators
 	$(BIN)/python benchmarks/planning.py
 	$(BIN)/python benchmarks/digits.py
 	$(BIN)/python benchmarks/bench.py
+
+# Hours: run it in pieces, with --budget and --work.
+benchmark-ordering: .venv/dev
+	cd benchmarks && ../$(BIN)/python ordering.py && ../$(BIN)/python ordering_rows.py
 
 benchmark-wild: .venv-wild/test .venv/emulators
 	.venv-wild/bin/python benchmarks/wild.py

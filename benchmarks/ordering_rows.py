@@ -43,16 +43,16 @@ def evidence(told: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
             "source": source,
             "says": f"{each['first']}: {first:.2f} %; {each['second']}: {second:.2f} %",
             "question": each["question"],
-            "points": [round(each[end], 2) for end in ("mean", "low", "high")],
+            "points": [round(each[end], 2) + 0.0 for end in ("mean", "low", "high")],
         }
         found += [(code, line) for code in each["codes"]]
     return found
 
 
 def _inline(line: dict[str, Any]) -> Any:
-    table = tomlkit.inline_table()
-    table.update(line)
-    return table
+    """As the table's other lines are written."""
+    told = ", ".join(f"{key} = {tomlkit.item(value).as_string()}" for key, value in line.items())
+    return tomlkit.parse(f"line = {{ {told} }}")["line"]
 
 
 if __name__ == "__main__":

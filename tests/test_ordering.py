@@ -1,5 +1,6 @@
 """benchmarks/ordering.py: its arms can be run, its questions are about them, and the table says what it measured."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -8,9 +9,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 
 from ordering_arms import BUDGETS, Arms, arms
-from ordering_rows import evidence
+from ordering_rows import RESULTS, evidence
 
-from edgekit.planning.interactions import shipped_interactions
+from edgekit.planning.interactions import Verdict, shipped_interactions
 from edgekit.planning.plan import walked
 from edgekit.planning.recipe import Recipe, recipe_from
 from edgekit.steps.step import Step
@@ -71,3 +72,21 @@ def test_evidence_is_what_was_measured() -> None:
     assert (code, other) == ("EK101", "EK102") and line == again
     assert line["source"] == "benchmarks/ordering.py, digits, 5 seeds"
     assert line["says"] == "a: 90.12 %; b: 95.00 %" and line["points"] == [-4.88, -6, -3.33]
+
+
+def test_the_table_has_what_was_measured() -> None:
+    """After a new measurement: python benchmarks/ordering_rows.py"""
+    told = [json.loads((RESULTS / f"ordering_{example}.json").read_text()) for example in BUDGETS]
+    found = {(code, line["source"], line["question"]): line for each in told for code, line in evidence(each)}
+    held = {(row.code, each.source, each.question): each for row in shipped_interactions() for each in row.evidence}
+    held = {key: each for key, each in held.items() if each.question}
+    assert held.keys() == found.keys() and found
+    for key, line in found.items():
+        assert (held[key].says, list(held[key].points or ())) == (line["says"], line["points"])
+
+
+def test_a_poor_verdict_that_no_measurement_bears_out_says_so() -> None:
+    for row in shipped_interactions():
+        highs = [each.points[2] for each in row.evidence if each.points]
+        if row.verdict is Verdict.POOR and highs and min(highs) >= 0:
+            assert "no difference" in row.why, row.code
