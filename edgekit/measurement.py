@@ -61,7 +61,7 @@ def static_measurements(name: str, path: Path, sizes: "Sizes | None" = None) -> 
         Measurement(name, "weight_bytes", found.weight_bytes, "bytes", Fidelity.STATIC),
     ]
     if found.activation_bytes is not None:
-        how = "a run's tensors, at most at once, in the file's order"
+        how = "at most at once, in the file's order"
         told.append(Measurement(name, "activation_bytes", found.activation_bytes, "bytes", Fidelity.STATIC, how))
     if found.macs is not None:
         told.append(Measurement(name, "macs", found.macs, "count", Fidelity.STATIC))

@@ -44,7 +44,7 @@ def _median(name: str, result: Result) -> Measurement:
     limits = interval(medians)
     loads = f"{counted(len(medians), 'load')}" + ("" if limits else ", too few for an interval")
     runs, warm = len(result.latencies_ms[0]), sum(each.warm_up for each in result.rounds)
-    how = f"{runs:,} runs of {loads}, without {warm:,} to warm up"
+    how = f"{runs:,} runs of {loads}, {warm:,} more to warm up"
     return Measurement(name, "latency_p50", middle(medians), "ms", result.fidelity, how, *(limits or (None, None)))
 
 

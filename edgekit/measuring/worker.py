@@ -44,12 +44,13 @@ def main(folder: Path) -> None:
     first = [
         first_run(np, *each, folder / f"outputs_{number}.npz") for number, each in enumerate(zip(sessions, inputs))
     ]
+    resident["ran"] = reached("ran")
     result: dict[str, Any] = {
         "runtime": f"onnxruntime {onnxruntime.__version__}",
         "load_ms": loading,
         "first_ms": first,
         "peak_memory": memory("VmHWM"),
-        "resident": {**resident, "ran": reached("ran")},
+        "resident": resident,
     }
     if job["seconds"]:
 
@@ -151,8 +152,8 @@ def rounds(
     which share of its time this thread had a CPU.
 
     Each round after the first loads the models anew: where they come to lie in memory moves the time of all runs of a
-    session by up to a hundredth. It ends when `seconds` of timing for each model are over, and sooner where the
-    interval of every model's median is within `precision` of it.
+    session by up to a hundredth. It ends when `seconds` of timing for each model are over, and sooner where the medians
+    of every model lie within `precision`.
     """
     found: list[dict[str, Any]] = []
     share = job["seconds"] * len(sessions) / job["rounds"]
@@ -235,7 +236,7 @@ def interval(values: Sequence[float]) -> "tuple[float, float] | None":
 
 
 def is_precise(found: list[dict[str, Any]], precision: float) -> bool:
-    """Whether the medians of the rounds tell every model's within this share of it."""
+    """Whether there are ENOUGH rounds, and every model's medians lie within this share of their middle."""
     if len(found) < ENOUGH:
         return False
     for number in range(len(found[0]["latencies_ms"])):

@@ -13,7 +13,7 @@ from rich.table import Table
 from edgekit.measurement import Measurement, counted
 from edgekit.measuring.measure import Bench, Benched
 from edgekit.measuring.operators import Computes
-from edgekit.report.tables import MARKS, interval_of, table
+from edgekit.report.tables import MARKS, interval_of, table, with_unit
 from edgekit.verdict.gates import Status
 
 SCHEMA = 2
@@ -46,16 +46,16 @@ def bench_report(found: Bench) -> list[RenderableType]:
 
 def _figures(each: Benched) -> Table:
     """What hangs on no setting, and the first setting's figures."""
-    first = _settings(each.measurements)[:1]
-    (threads, batch), *_ = first or [(None, None)]
-    told = f"{counted(threads, 'thread')}, batch {batch}" if threads and batch else ""
+    threads, batch = next(iter(_settings(each.measurements)), (None, None))
     rows = table("", "figure", "value", "fidelity", "how", numeric=frozenset({1}))
+    rows.columns[0].no_wrap = True
     for one in each.measurements:
-        if one.threads is None:
-            rows.add_row(one.name, interval_of(one), one.fidelity, escape(one.detail))
-        elif (one.threads, one.batch) == (threads, batch):
-            how = f"{told}, {one.detail}" if one.name == "latency_p50" else one.detail
-            rows.add_row(one.name, interval_of(one), one.fidelity, escape(how))
+        told = [f"95 %: {one.low:.4g} to {one.high:.4g}"] if one.low is not None and one.high is not None else []
+        if threads and one.name == "latency_p50":
+            told.append(f"{counted(threads, 'thread')}, batch {batch}")
+        told += [one.detail] if one.detail else []
+        if one.threads is None or (one.threads, one.batch) == (threads, batch):
+            rows.add_row(one.name, with_unit(one.value, one.unit), one.fidelity, escape("; ".join(told)))
     return rows
 
 

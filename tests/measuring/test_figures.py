@@ -19,7 +19,7 @@ def test_the_median_lies_where_the_loads_say() -> None:
     found = ran([Round([[9.0, 1.0 + number, 1.0 + number]], 1) for number in range(7)])
     median = found["latency_p50"]
     assert (median.value, median.low, median.high) == (4.0, 1.0, 7.0)
-    assert median.detail == "14 runs of 7 loads, without 7 to warm up"
+    assert median.detail == "14 runs of 7 loads, 7 more to warm up"
     assert (median.threads, median.batch) == (2, 8)
     assert found["latency_max"].value == 7.0, "warm-up is left out"
     assert found["throughput"].value == pytest.approx(8e3 / 4)

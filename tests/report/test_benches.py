@@ -48,7 +48,7 @@ def shown(found: Bench) -> str:
 def test_every_figure_stands_beside_its_fidelity() -> None:
     told = shown(FOUND)
     assert "50.0 MB" in told and "emulated" in told and "not run" in told
-    assert "1.500 ms (1.432 to 1.600)" in told
+    assert "95 %: 1.432 to 1.6" in told and "1.5 ms" in told
     assert "p99" not in told, "one setting needs no table of them"
 
 
