@@ -69,12 +69,12 @@ def static_measurements(name: str, path: Path, sizes: "Sizes | None" = None) -> 
 
 
 def latency_measurements(
-    name: str, latencies_ms: Sequence[float], fidelity: Fidelity, detail: str
+    name: str, latencies_ms: Sequence[float], fidelity: Fidelity, detail: str, ranks: Sequence[int] = (50, 90, 99)
 ) -> list[Measurement]:
-    """p50, p90 and p99 of single runs, in milliseconds."""
+    """Percentiles of single runs, in milliseconds."""
     import numpy as np
 
     return [
         Measurement(name, f"latency_p{rank}", float(np.percentile(latencies_ms, rank)), "ms", fidelity, detail)
-        for rank in (50, 90, 99)
+        for rank in ranks
     ]

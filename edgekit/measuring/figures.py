@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from edgekit.measurement import Measurement, counted
+from edgekit.measurement import Measurement, counted, latency_measurements
 from edgekit.measuring.ratios import ratio_of
 from edgekit.measuring.worker import interval, middle
 from edgekit.runners.runner import Result
@@ -16,15 +16,19 @@ _PARTS = {
 
 def run_measurements(name: str, result: Result, threads: int, batch: int) -> list[Measurement]:
     """What a run of one model tells: times where it was timed, memory where that is known."""
-    told = []
-    if result.rounds:
-        told += [_median(name, result), *_times(name, result, batch)]
-    if result.memory_bytes is not None:
-        how = f"{result.runtime} with its Python process"
-        told.append(Measurement(name, "memory_peak", result.memory_bytes, "bytes", result.fidelity, how))
+    told = [_median(name, result), *_times(name, result, batch)] if result.rounds else []
+    told += peak_memory(name, result)
     if result.resident:
         told += _memory_parts(name, result)
     return [replace(each, threads=threads, batch=batch) for each in told]
+
+
+def peak_memory(name: str, result: Result) -> list[Measurement]:
+    """The most memory that a run took; nothing where it cannot be told."""
+    if result.memory_bytes is None:
+        return []
+    how = f"{result.runtime} with its Python process"
+    return [Measurement(name, "memory_peak", result.memory_bytes, "bytes", result.fidelity, how)]
 
 
 def latency_ratio(name: str, result: Result, other: str, against: Result, threads: int, batch: int) -> Measurement:
@@ -54,14 +58,16 @@ def _times(name: str, result: Result, batch: int) -> list[Measurement]:
 
     runs = result.latencies_ms[0]
     apart = np.concatenate([np.abs(np.diff(each.latencies_ms[0][each.warm_up :])) for each in result.rounds])
-    found = {f"latency_p{rank}": (float(np.percentile(runs, rank)), "ms", "") for rank in (90, 99)}
-    found["latency_max"] = (max(runs), "ms", "")
+    found = {"latency_max": (max(runs), "ms", "")}
     if len(apart):
         found["jitter"] = (float(apart.mean()), "ms", "from one run to the next, on the average")
     found["throughput"] = (1e3 * batch * len(runs) / sum(runs), "samples/s", "one run after the other")
     found["load"] = (result.load_ms[0], "ms", "the first time in a process")
     found["first_inference"] = (result.first_ms[0], "ms", "after it")
-    return [Measurement(name, key, value, unit, result.fidelity, how) for key, (value, unit, how) in found.items()]
+    return [
+        *latency_measurements(name, runs, result.fidelity, "", (90, 99)),
+        *(Measurement(name, key, value, unit, result.fidelity, how) for key, (value, unit, how) in found.items()),
+    ]
 
 
 def _memory_parts(name: str, result: Result) -> list[Measurement]:

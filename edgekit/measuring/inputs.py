@@ -13,7 +13,7 @@ from edgekit.measurement import counted
 from edgekit.model.feeding import feeding_of
 from edgekit.model.ports import inputs_of
 from edgekit.model.reading import load_model
-from edgekit.model.sample import random_inputs
+from edgekit.model.sample import random_feeds
 from edgekit.model.sizes import Sizes
 
 
@@ -32,11 +32,9 @@ def feeds_of(model: Path, batch: int, count: int, sizes: Sizes, file: Path | Non
             "export it with a dynamic batch axis",
         )
     if file is None:
-        made = [random_inputs(model, batch, sizes, seed) for seed in range(count)]
-    else:
-        given = held(file, Inputs(ports))[0]
-        if len(given[0]) < batch:
-            raise DataError(f"{file} holds {counted(len(given[0]), 'sample')}, and the batch is {batch}", "give more")
-        whole = (feed for feed, samples in feeding.feeds(given, batch) if samples >= batch)
-        made = list(islice(whole, count))
-    return tuple(np.stack(each) for each in zip(*made, strict=True))
+        return random_feeds(model, count, sizes, batch)
+    given = held(file, Inputs(ports))[0]
+    if len(given[0]) < batch:
+        raise DataError(f"{file} holds {counted(len(given[0]), 'sample')}, and the batch is {batch}", "give more")
+    whole = (feed for feed, samples in feeding.feeds(given, batch) if samples >= batch)
+    return tuple(np.stack(each) for each in zip(*islice(whole, count), strict=True))

@@ -44,9 +44,9 @@ def random_inputs(path: Path, batch: int = 1, sizes: Sizes | None = None, seed: 
     return _random_arrays(filled(inputs_of(load_model(path).graph), sizes or {}, batch), seed)
 
 
-def random_feeds(path: Path, count: int, sizes: Sizes | None = None) -> Arrays:
-    """So many feeds of one sample each, (feeds, ...), as `random_inputs` makes them."""
-    ports = filled(inputs_of(load_model(path).graph), sizes or {})
+def random_feeds(path: Path, count: int, sizes: Sizes | None = None, batch: int = 1) -> Arrays:
+    """So many feeds of `batch` samples each, (feeds, ...), as `random_inputs` makes them."""
+    ports = filled(inputs_of(load_model(path).graph), sizes or {}, batch)
     made = [_random_arrays(ports, seed) for seed in range(count)]
     return tuple(np.stack(each) for each in zip(*made, strict=True))
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from edgekit.measurement import Measurement, counted
 from edgekit.measuring.measure import Bench, Benched
 from edgekit.measuring.operators import Computes
-from edgekit.report.tables import MARKS, interval_of, table, with_unit
+from edgekit.report.tables import MARKS, table, with_unit
 from edgekit.verdict.gates import Status
 
 SCHEMA = 2
@@ -50,7 +50,7 @@ def _figures(each: Benched) -> Table:
     rows = table("", "figure", "value", "fidelity", "how", numeric=frozenset({1}))
     rows.columns[0].no_wrap = True
     for one in each.measurements:
-        told = [f"95 %: {one.low:.4g} to {one.high:.4g}"] if one.low is not None and one.high is not None else []
+        told = [f"95 %: {_interval(one)}"] if one.low is not None else []
         if threads and one.name == "latency_p50":
             told.append(f"{counted(threads, 'thread')}, batch {batch}")
         told += [one.detail] if one.detail else []
@@ -103,7 +103,14 @@ _COLUMNS = {
 
 
 def _cell(one: Measurement) -> str:
-    return f"{one.value:.4g}" if one.unit in ("ms", "samples/s") else interval_of(one)
+    if one.unit in ("ms", "samples/s"):
+        return f"{one.value:.4g}"
+    shown = with_unit(one.value, one.unit)
+    return shown if one.low is None else f"{shown} ({_interval(one)})"
+
+
+def _interval(one: Measurement) -> str:
+    return f"{one.low:.4g} to {one.high:.4g}"
 
 
 def _settings(measurements: Sequence[Measurement]) -> list[Setting]:

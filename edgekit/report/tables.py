@@ -3,7 +3,7 @@
 from rich import box
 from rich.table import Table
 
-from edgekit.measurement import Measurement, metric_shown
+from edgekit.measurement import metric_shown
 from edgekit.planning.interactions import Severity
 
 COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
@@ -19,14 +19,6 @@ def table(title: str, *columns: str, numeric: frozenset[int] = frozenset()) -> T
         else:
             made.add_column(name, overflow="fold")
     return made
-
-
-def interval_of(one: Measurement) -> str:
-    """A figure with its unit and, where that is known, its interval."""
-    if one.low is None or one.high is None:
-        return with_unit(one.value, one.unit)
-    unit = f" {one.unit}" if one.unit != "ratio" else ""
-    return f"{one.value:#.4g}{unit} ({one.low:#.4g} to {one.high:#.4g})"
 
 
 def with_unit(value: float, unit: str) -> str:

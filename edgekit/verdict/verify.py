@@ -214,10 +214,9 @@ def _attempt(
 
 
 def _run_measurements(result: "Result", deployed: Candidate, float_student: Candidate) -> list[Measurement]:
-    told = []
-    if result.memory_bytes is not None and len(result.outputs) == 1:
-        detail = f"{result.runtime} with its Python process"
-        told.append(Measurement(deployed.name, "memory_peak", result.memory_bytes, "bytes", result.fidelity, detail))
+    from edgekit.measuring.figures import peak_memory
+
+    told = peak_memory(deployed.name, result) if len(result.outputs) == 1 else []
     for candidate, latencies in zip((deployed, float_student), result.latencies_ms, strict=False):
         told += latency_measurements(candidate.name, latencies, result.fidelity, "1 thread, batch 1")
     return told

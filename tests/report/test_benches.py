@@ -4,14 +4,13 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
-from rich.console import Console
-
 from edgekit.measurement import Measurement
 from edgekit.measuring.measure import Bench, Benched
 from edgekit.report.benches import bench_csv, bench_json, bench_junit, bench_report
 from edgekit.target import find_target
 from edgekit.traits import Fidelity
 from edgekit.verdict.gates import Gate, Status
+from tests.report.rendered import rendered
 
 
 def figures(name: str, threads: int) -> tuple[Measurement, ...]:
@@ -37,27 +36,19 @@ SEVERAL = Bench(
 )
 
 
-def shown(found: Bench) -> str:
-    console = Console(width=80)
-    with console.capture() as captured:
-        for each in bench_report(found):
-            console.print(each)
-    return captured.get()
-
-
 def test_every_figure_stands_beside_its_fidelity() -> None:
-    told = shown(FOUND)
+    told = rendered(*bench_report(FOUND))
     assert "50.0 MB" in told and "emulated" in told and "not run" in told
     assert "95 %: 1.432 to 1.6" in told and "1.5 ms" in told
     assert "p99" not in told, "one setting needs no table of them"
 
 
 def test_models_and_settings_stand_side_by_side() -> None:
-    told = shown(SEVERAL)
+    told = rendered(*bench_report(SEVERAL))
     assert "timed on 2 of 4 CPUs" in told and "disturbed: why; run again on a quiet machine" in told
     rows = [line.split() for line in told.splitlines()]
     assert ["m.onnx", "1", "1.5", "50.0", "MB"] in rows and ["m.onnx", "4", "1.5", "50.0", "MB"] in rows
-    assert ["n.onnx", "1", "1.5", "50.0", "MB", "0.5000", "(0.4000", "to", "0.6000)"] in rows
+    assert ["n.onnx", "1", "1.5", "50.0", "MB", "0.500", "(0.4", "to", "0.6)"] in rows
     (header,) = (row for row in rows if row[:2] == ["model", "threads"])
     assert "batch" not in header, "all have the same"
 

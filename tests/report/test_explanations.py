@@ -1,35 +1,26 @@
 import json
 
-from rich.console import Console
-
 from edgekit.planning.explanations import explained
 from edgekit.planning.interactions import shipped_interactions
 from edgekit.report.explanations import codes_report, explanations_json, explanations_report
+from tests.report.rendered import rendered
 
 ROWS = shipped_interactions()
 
 
-def text(*parts: object) -> str:
-    console = Console(width=80)
-    with console.capture() as captured:
-        for part in parts:
-            console.print(part)
-    return captured.get()
-
-
 def test_every_code_stands_in_the_list_and_fits_eighty_columns() -> None:
     told = explained((), ROWS)
-    shown = text(codes_report(told), *explanations_report(told))
+    shown = rendered(codes_report(told), *explanations_report(told))
     assert max(map(len, shown.splitlines())) <= 80
     assert all(shown.count(each.code) >= 2 for each in told)
 
 
 def test_reason_numbers_references_and_both_examples_are_shown() -> None:
-    shown = " ".join(text(*explanations_report(explained(("EK101",), ROWS))).split())
+    shown = " ".join(rendered(*explanations_report(explained(("EK101",), ROWS))).split())
     for part in ("EK101 error", "because Rounding", "fix prune first", "arXiv 2405.20935", "65.89 %"):
         assert part in shown
     assert "found in train; quantize-weights granularity=tensor; prune; export not in train; prune;" in shown
-    other = " ".join(text(*explanations_report(explained(("EK407",), ROWS))).split())
+    other = " ".join(rendered(*explanations_report(explained(("EK407",), ROWS))).split())
     assert "reduce_range no)" in other and "reduce_range yes)" in other
 
 

@@ -1,18 +1,13 @@
 import json
 from pathlib import Path
 
-from rich.console import Console
-
 from edgekit.model.counting import inspected
 from edgekit.report.inspections import inspection_json, inspection_report
+from tests.report.rendered import rendered
 
 
 def test_ports_figures_and_operators_are_shown(conv_model: Path) -> None:
-    console = Console(width=80)
-    with console.capture() as captured:
-        for each in inspection_report(conv_model, inspected(conv_model)):
-            console.print(each)
-    told = captured.get()
+    told = rendered(*inspection_report(conv_model, inspected(conv_model)))
     for word in ("batch x 3 x 6 x 6", "ai.onnx 17", "141", "3,908", "BatchNormalization", "float32"):
         assert word in told, word
 

@@ -3,12 +3,12 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from edgekit.consultation import Consultation, consulted
 from edgekit.planning.recipe import find_recipe
 from edgekit.progress import Silent
 from edgekit.report.plans import fixed_toml, plan_json, plan_report
+from tests.report.rendered import rendered
 
 FAILED = "failed-int4-first"
 
@@ -23,11 +23,7 @@ def about(recipe: str, *targets: str) -> Consultation:
 
 
 def text(told: Consultation) -> str:
-    console = Console(width=80)
-    with console.capture() as captured:
-        for part in plan_report(told):
-            console.print(part)
-    return captured.get()
+    return rendered(*plan_report(told))
 
 
 def test_the_failed_recipe_is_taken_apart() -> None:

@@ -1,23 +1,18 @@
 import json
 from pathlib import Path
 
-from rich.console import Console
-
 from edgekit.planning.lint import bare_judgement, shipped_judgements
 from edgekit.planning.recipe import find_recipe, shipped_recipes
 from edgekit.report.recipes import recipe_json, recipe_report, recipes_json, recipes_report
+from tests.report.rendered import rendered
 
 FAILED = find_recipe("failed-int4-first", Path())
 
 
 def text(*parts: object) -> str:
-    console = Console(width=80)
-    with console.capture() as captured:
-        for part in parts:
-            console.print(part)
-    shown = captured.get()
-    assert max(map(len, shown.splitlines())) <= 80
-    return shown
+    told = rendered(*parts)
+    assert max(map(len, told.splitlines())) <= 80
+    return told
 
 
 def test_each_recipe_has_its_findings_in_a_word() -> None:

@@ -3,7 +3,6 @@ import re
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from edgekit.errors import EvidenceError
 from edgekit.measuring.ratios import Ratio
@@ -15,6 +14,7 @@ from edgekit.studies.evidence import load_study
 from edgekit.studies.intervals import Interval
 from edgekit.studies.results import SCHEMA, Ablated, Arm, Ordered, Stage, StepTold, Study, subject_of
 from edgekit.traits import Role
+from tests.report.rendered import rendered
 
 TRAIN, PRUNE, ROUND, EXPORT = (
     StepTold(use, Role.STUDENT, {}) for use in ("train", "prune", "quantize-weights", "export")
@@ -58,11 +58,7 @@ def made_study(subject: dict[str, str] | None = None, **changed: object) -> Stud
 
 
 def text(study: Study) -> str:
-    console = Console(width=80)
-    with console.capture() as captured:
-        for part in study_report(study):
-            console.print(part)
-    return captured.get()
+    return rendered(*study_report(study))
 
 
 def test_the_report_gives_means_with_intervals_and_says_what_cannot_be_told_apart() -> None:
