@@ -8,6 +8,7 @@
     |   |-- PlanError              steps that cannot follow one another, or should not
     |   |-- InteractionsError      the interaction table, or a question that it cannot answer
     |   |-- EvidenceError          a study's results: damaged, or of another model
+    |   |-- RunnerError            a runner that there is none of, or an address that is none
     |   |-- StudyError             a study that compares nothing, or had no time for one seed
     |   |-- EntryPointError        a function of the user's: missing, raising, wrong type
     |   |-- DataError              a dataset: empty, NaN, labels out of range, wrong shape
@@ -15,6 +16,7 @@
     `-- ToolError                exit 3: something that edgekit leans on failed
         |-- StepError              a step failed in the middle, or broke its contract
         |-- EmulatorError          no emulator, or it cannot be set up
+        |-- BoardError               a board that cannot be reached, is another one, or has no room
         |-- RunError               a run on a target crashed, hung or ran out of memory
         `-- StorageError           disk full, or a path that cannot be written
 
@@ -66,6 +68,10 @@ class EvidenceError(InputError):
     pass
 
 
+class RunnerError(InputError):
+    pass
+
+
 class StudyError(InputError):
     pass
 
@@ -91,6 +97,10 @@ class StepError(ToolError):
 
 
 class EmulatorError(ToolError):
+    pass
+
+
+class BoardError(ToolError):
     pass
 
 

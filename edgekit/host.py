@@ -40,6 +40,15 @@ def this_host() -> Host:
     return host_of(normalized_arch(platform.machine()), cpuinfo)
 
 
+def boot_id() -> str:
+    """What this machine's system drew when it started: the same for all that runs on it, and on no other. Empty where
+    it does not tell."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
 def host_of(arch: str, cpuinfo: str) -> Host:
     """A host as its /proc/cpuinfo describes it."""
 

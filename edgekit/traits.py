@@ -83,3 +83,8 @@ class Fidelity(StrEnum):
     """By a model, with its error bar."""
     STATIC = "static"
     """Counted in the file: the same on every machine."""
+
+    @property
+    def has_times(self) -> bool:
+        """Whether wall time is a latency there."""
+        return self in (Fidelity.DEVICE, Fidelity.NATIVE)

@@ -24,6 +24,7 @@ from edgekit.building import Build, build
 from edgekit.progress import Silent
 from edgekit.project.project import Datasets, Models, Project, load_project
 from edgekit.target import find_target
+from tests.sshd import Sshd, started
 
 TINY = Path(__file__).parent / "tiny"
 
@@ -101,6 +102,12 @@ def built_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def built(built_folder: Path) -> Build:
     return build(load_project(built_folder), [find_target("rpi4"), find_target("x86-vnni")], Silent())
+
+
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    with started(tmp_path_factory.mktemp("sshd")) as found:
+        yield found
 
 
 @pytest.fixture

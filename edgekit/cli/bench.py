@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
-from edgekit.cli.options import json_option, numbers_option, shape_option
+from edgekit.cli.options import json_option, numbers_option, runner_option, shape_option
 
 
 @click.command("bench", short_help="What a model costs: latency, memory, size, parameters, MACs.")
 @click.argument("models", nargs=-1, required=True, metavar="MODEL...", type=click.Path(path_type=Path))
 @click.option("--target", "-t", metavar="ID", help="A target's id or TOML file; this machine without it.")
+@runner_option
 @click.option("--compare", is_flag=True, help="Of several models: timed in turns, and the ratio to the first.")
 @numbers_option("--threads", "As many; several, as in 1,2,4, one after the other.")
 @numbers_option("--batch", "Samples a run; several, as in 1,8, one after the other.")
@@ -39,6 +40,7 @@ from edgekit.cli.options import json_option, numbers_option, shape_option
 def command(
     models: tuple[Path, ...],
     target: str | None,
+    runner: str,
     compare: bool,
     threads: tuple[int, ...],
     batch: tuple[int, ...],
@@ -53,9 +55,10 @@ def command(
     """Measure MODEL.onnx with made-up inputs.
 
     Without a target, on this machine. With one: on this machine where it is that target, else under the target's
-    emulator, which gives exact outputs and memory but no latency.
+    emulator, which gives exact outputs and memory but no latency; on a board with --runner ssh://.
     """
     from edgekit.cli.console import print_tables
+    from edgekit.cli.progress import watcher
     from edgekit.cli.shapes import parsed_shapes
     from edgekit.files import write_bytes
     from edgekit.measuring.measure import Settings, benched
@@ -67,7 +70,7 @@ def command(
     if as_json and as_csv:
         raise click.UsageError("--json and --csv: choose one")
     settings = Settings(threads, batch, seconds, parsed_shapes(shapes), inputs, profile)
-    found = benched(models, find_target(target) if target else None, settings)
+    found = benched(models, find_target(target) if target else None, settings, runner, watcher(quiet=False))
     if junit:
         write_bytes(junit, bench_junit(found).encode())
     if as_json:

@@ -30,6 +30,14 @@ targets_option: Decorator = click.option(
 )
 
 
+runner_option: Decorator = click.option(
+    "--runner",
+    metavar="NAME",
+    default="",
+    help="native, qemu, or a board: ssh://USER@HOST:PORT. Default: this machine where it is the target, else qemu.",
+)
+
+
 def project_option(more: str = "Default: this one.", *, default: Path | None = Path()) -> Decorator:
     """-C; a command that does without a project has None as its default, and says in `more` what then holds."""
     found: Decorator = click.option(

@@ -11,9 +11,10 @@ from edgekit.measuring.operators import OperatorTime
 from edgekit.measuring.running import Run, Setting, names_of, run_of
 from edgekit.measuring.surroundings import disturbances, machine_line
 from edgekit.model.sizes import Sizes
+from edgekit.progress import Progress
 from edgekit.runners.choice import runner_for
-from edgekit.runners.native import NativeRunner, native_outputs
-from edgekit.runners.runner import Result, Runner
+from edgekit.runners.native import native_outputs
+from edgekit.runners.runner import Result
 from edgekit.target import Target
 from edgekit.traits import Fidelity
 from edgekit.verdict.gates import NO_LATENCY, Gate, Status, budget_gates, parity_gate
@@ -76,22 +77,29 @@ class Bench:
         return all(gate.status is not Status.FAILED for gate in self.gates)
 
 
-def benched(models: Sequence[Path], target: Target | None, settings: Settings) -> Bench:
+def benched(
+    models: Sequence[Path],
+    target: Target | None,
+    settings: Settings,
+    runner: str = "",
+    progress: Progress | None = None,
+) -> Bench:
     """Measure files, with every number of threads and every batch; several take turns, and each one's time is compared
     with the first one's. Gates are of the first setting.
 
     Each is loaded ten times, and timing ends sooner where the medians of at least eight loads tell the median within
-    half a per cent. For a target that this machine is not, outputs are compared with this machine's, memory is the
-    guest's, and there is no latency. Raises ModelError for a file that is no model or does not take such a batch,
-    DataError for inputs that do not fit, EmulatorError where the target has no emulator here.
+    half a per cent. `runner` as `runner_for` takes it: where that emulates the target, outputs are compared with this
+    machine's, memory is the guest's, and there is no latency. Raises ModelError for a file that is no model or does not
+    take such a batch, DataError for inputs that do not fit, EmulatorError where the target has no emulator here,
+    BoardError where a board cannot be used.
     """
     for model in models:
         if model.suffix == ".tflite":
             raise ModelError(f"{model.name} is a TFLite model, and bench takes ONNX", "name the .onnx file")
-    runner: Runner = runner_for(target) if target else NativeRunner()
+    chosen = runner_for(target, runner, progress)
     names = names_of(models)
     static = [static_measurements(*each, settings.sizes) for each in zip(names, models, strict=True)]
-    runs = [run_of(runner, models, setting, judged=target is not None) for setting in settings.each()]
+    runs = [run_of(chosen, models, setting, judged=target is not None) for setting in settings.each()]
     found = []
     for place, model in enumerate(models):
         measured = [run.measurements(place) for run in runs]
@@ -99,7 +107,7 @@ def benched(models: Sequence[Path], target: Target | None, settings: Settings) -
         told = (*static[place], *(one for of_run in measured for one in of_run))
         found.append(Benched(model, names[place], told, gates, runs[0].operators(place)))
     machine = machine_line(runs[0].timed) if runs[0].timed else ""
-    return Bench(target, runner.identity(), tuple(found), machine, tuple(_disturbed(runs)))
+    return Bench(target, chosen.identity(), tuple(found), machine, tuple(_disturbed(runs)))
 
 
 def _gates(run: Run, place: int, target: Target, measured: Sequence[Measurement]) -> Iterator[Gate]:

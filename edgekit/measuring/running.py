@@ -74,19 +74,19 @@ def names_of(models: Sequence[Path]) -> list[str]:
 def run_of(runner: Runner, models: Sequence[Path], setting: Setting, *, judged: bool) -> Run:
     """Outputs and memory of each model from a process of its own, times from one in which all take turns. Where a
     target is `judged`, a model that cannot be run is a result; else RunError is raised."""
-    native = runner.fidelity is Fidelity.NATIVE
-    count = 1 if native else _FEEDS
+    timed = runner.fidelity.has_times
+    count = 1 if runner.fidelity is Fidelity.NATIVE else _FEEDS
     feeds = [feeds_of(model, setting.batch, count, setting.sizes, setting.inputs) for model in models]
     timing = Job(
         models,
         (),
         setting.threads,
-        setting.seconds if native else 0.0,
+        setting.seconds if timed else 0.0,
         _ROUNDS,
         _LEAST_RUNS,
         precision=_PRECISION,
     )
-    runs = (_PROFILED_RUNS if native else 1) if setting.profiled else 0
+    runs = (_PROFILED_RUNS if timed else 1) if setting.profiled else 0
     several = len(models) > 1
     alone = replace(timing, profiled_runs=runs, seconds=0.0 if several else timing.seconds)
     found: list[Result | RunError] = []

@@ -1,15 +1,36 @@
-"""Which runner stands in for a target on this machine."""
+"""Which runner stands in for a target on this machine, or the one that was asked for."""
 
+from edgekit.errors import EmulatorError, RunnerError, did_you_mean
 from edgekit.host import this_host
+from edgekit.progress import Progress, Silent
+from edgekit.runners.connection import address_of
 from edgekit.runners.emulator import prepared_emulator
 from edgekit.runners.native import NativeRunner
 from edgekit.runners.qemu import QemuRunner
 from edgekit.runners.runner import Runner
+from edgekit.runners.ssh import SshRunner
 from edgekit.target import Target
 
+_NAMES = ("native", "qemu")
 
-def runner_for(target: Target) -> Runner:
-    """This machine where it is the target, else the target's emulator. Raises EmulatorError where there is neither."""
-    if target.is_this(this_host()):
+
+def runner_for(target: Target | None, wanted: str = "", progress: Progress | None = None) -> Runner:
+    """The runner that is `wanted`: native, qemu, or a board's ssh://user@host:port. Without a word, this machine where
+    it is the target or there is none, else the target's emulator.
+
+    Raises EmulatorError where the target has no emulator here, or this machine is not the target; BoardError where a
+    board cannot be used; RunnerError for a runner that there is none of.
+    """
+    if wanted.startswith("ssh://"):
+        return SshRunner(address_of(wanted), target, progress or Silent())
+    if wanted and wanted not in _NAMES:
+        known = did_you_mean(wanted, list(_NAMES))
+        raise RunnerError(f"no runner '{wanted}'", f"{known}; a board is ssh://USER@HOST:PORT")
+    is_here = target is None or target.is_this(this_host())
+    if wanted == "native" and target and not is_here:
+        raise EmulatorError(f"this machine is no {target.id}", "leave --runner out, or name a board: ssh://USER@HOST")
+    if wanted == "qemu" and target is None:
+        raise RunnerError("the runner qemu needs a target", "add --target ID")
+    if target is None or (is_here and wanted != "qemu"):
         return NativeRunner()
     return QemuRunner(target, prepared_emulator(target))

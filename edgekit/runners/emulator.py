@@ -12,16 +12,16 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock
 
-from edgekit.errors import EmulatorError, last_line, storage_errors
+from edgekit.errors import EmulatorError, storage_errors
 from edgekit.files import folder_bytes, sha256_of_json, write_bytes, write_json
 from edgekit.host import this_host
 from edgekit.progress import Progress
+from edgekit.runners.wheels import install_wheels, run_tool
 from edgekit.target import CpuInfo, Target
 
 _QEMU_PACKAGE = "qemu-user-static"
 _ROOT_PACKAGES = ("python3-minimal", "libpython3-stdlib", "libstdc++6")
 _DEBIAN_ARCH = {"aarch64": "arm64", "x86_64": "amd64"}
-_NUMPY = "numpy<2.5"
 _MARK = "ready.json"
 
 CONTAINER_HINT = "use the container instead: docker build -f docker/edgekit.Dockerfile (README, 'Without the emulator')"
@@ -175,18 +175,10 @@ def _fetch_base(target: Target, base: Path, progress: Progress) -> None:
             _unpack(package, root)
         site, version = root / "opt" / "site", _guest_python(root).name.removeprefix("python").replace(".", "")
     progress.note(f"downloading {target.runtime.name} {target.runtime.version} for {target.arch} (PyPI) to {base}")
-    _install_wheels(target, site, version)
+    install_wheels(target.runtime, target.arch, version, site, EmulatorError, CONTAINER_HINT)
     write_json(staging / _MARK, {"runtime": target.runtime.to_json(), "arch": target.arch})
     shutil.rmtree(base, ignore_errors=True)
     staging.rename(base)
-
-
-def _install_wheels(target: Target, site: Path, python: str) -> None:
-    platforms = [f"manylinux_2_{glibc}_{target.arch}" for glibc in (28, 27, 17)] + [f"manylinux2014_{target.arch}"]
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(site), "--only-binary=:all:"]
-    command += [part for each in platforms for part in ("--platform", each)]
-    command += ["--python-version", python, "--implementation", "cp"]
-    _run([*command, f"{target.runtime.name}=={target.runtime.version}", _NUMPY], "pip", CONTAINER_HINT)
 
 
 def _download(packages: Sequence[str], arch: str, state: Path) -> list[Path]:
@@ -211,32 +203,18 @@ def _download(packages: Sequence[str], arch: str, state: Path) -> list[Path]:
         "APT::Update::Post-Invoke": "",
     }
     apt = ["apt-get", "-qq", *(part for key, value in options.items() for part in ("-o", f"{key}={value}"))]
-    _run([*apt, "update"], "apt-get update", CONTAINER_HINT)
+    run_tool([*apt, "update"], "apt-get update", EmulatorError, CONTAINER_HINT)
     for stale in archives.glob("*.deb"):
         stale.unlink()
-    _run([*apt, "install", "--yes", "--no-install-recommends", "--download-only", *packages], "apt-get", CONTAINER_HINT)
+    install = ["install", "--yes", "--no-install-recommends", "--download-only", *packages]
+    run_tool([*apt, *install], "apt-get", EmulatorError, CONTAINER_HINT)
     return sorted(archives.glob("*.deb"))
 
 
 def _unpack(package: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    _run(["dpkg-deb", "-x", str(package), str(folder)], "dpkg-deb", "remove the emulators' folder and set up again")
-
-
-def _run(command: Sequence[str], name: str, hint: str) -> None:
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=900, check=False, stdin=subprocess.DEVNULL
-        )
-    except subprocess.TimeoutExpired as error:
-        raise EmulatorError(
-            f"{name} did not finish within 15 minutes", "check the network and run setup again"
-        ) from error
-    if done.returncode:
-        told = done.stderr or done.stdout
-        if "No space left" in told:
-            raise EmulatorError(f"the disk is full: {name} could not write", "free about 400 MB and run setup again")
-        raise EmulatorError(f"{name} failed: {last_line(told)}", hint)
+    again = "remove the emulators' folder and set up again"
+    run_tool(["dpkg-deb", "-x", str(package), str(folder)], "dpkg-deb", EmulatorError, again)
 
 
 def _root_with_cpu(base: Path, cpu: CpuInfo, cores: int) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edgekit.arrays import Arrays
 from edgekit.host import this_host
-from edgekit.runners.runner import WORKER, Job, Result, Round, run_worker
+from edgekit.runners.runner import WORKER, Job, Result, run_worker
 from edgekit.target import Target
 from edgekit.traits import Fidelity
 
@@ -35,15 +35,4 @@ class NativeRunner:
         with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
             command, runtime = [sys.executable, str(WORKER)], f"onnxruntime {version('onnxruntime')}"
             done = run_worker(command, os.environ, job, Path(folder), this_host().cpu_name, runtime)
-        return Result(
-            outputs=done.outputs,
-            memory_bytes=done.report["peak_memory"],
-            resident={stage: size for stage, size in done.report["resident"].items() if size is not None},
-            fidelity=self.fidelity,
-            runtime=done.report["runtime"],
-            load_ms=done.report["load_ms"],
-            first_ms=done.report["first_ms"],
-            rounds=[Round(**each) for each in done.report.get("rounds", ())],
-            surroundings=done.report.get("surroundings", {}),
-            profiles=done.profiles,
-        )
+        return done.result(self.fidelity)

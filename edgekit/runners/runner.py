@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import dropwhile
 from pathlib import Path
 from typing import Any, Protocol
@@ -116,7 +116,8 @@ class Result:
 
 
 class Runner(Protocol):
-    fidelity: Fidelity
+    @property
+    def fidelity(self) -> Fidelity: ...
 
     def identity(self) -> str:
         """What it runs on, in words: part of the key under which results are kept."""
@@ -135,6 +136,22 @@ class Finished:
     """Memory at each stage, and the `peak`, as seen from outside."""
     profiles: list[Profile]
 
+    def result(self, fidelity: Fidelity) -> Result:
+        """Of a worker that ran on the CPU itself, which tells its own memory and times."""
+        told = self.report
+        return Result(
+            outputs=self.outputs,
+            memory_bytes=told["peak_memory"],
+            resident={stage: size for stage, size in told["resident"].items() if size is not None},
+            fidelity=fidelity,
+            runtime=told["runtime"],
+            load_ms=told["load_ms"],
+            first_ms=told["first_ms"],
+            rounds=[Round(**each) for each in told.get("rounds", ())],
+            surroundings=told.get("surroundings", {}),
+            profiles=self.profiles,
+        )
+
 
 def run_worker(
     command: Sequence[str],
@@ -150,23 +167,7 @@ def run_worker(
     `memory_of` maps a process id to its memory in bytes; it is sampled while the worker runs, and at each stage while
     it waits. Raises RunError naming the fault, `runtime` and `cpu`, and what it was about.
     """
-    for number, model in enumerate(job.models):
-        (folder / f"model_{number}.onnx").write_bytes(model.read_bytes())
-    inputs = job.inputs_of or [job.inputs]
-    for number, arrays in enumerate(inputs):
-        np.savez(folder / f"inputs_{number}.npz", *arrays)
-    told = {
-        "models": [f"model_{number}.onnx" for number in range(len(job.models))],
-        "inputs": [f"inputs_{number if job.inputs_of else 0}.npz" for number in range(len(job.models))],
-        "threads": job.threads,
-        "seconds": job.seconds,
-        "rounds": job.rounds,
-        "least_runs": job.least_runs,
-        "most_runs": job.most_runs,
-        "precision": job.precision,
-        "profile": job.profiled_runs,
-    }
-    (folder / "job.json").write_text(json.dumps(told))
+    write_job(job, folder)
     with (folder / "stderr").open("wb") as stderr:
         process = subprocess.Popen(
             [*command, str(folder)],
@@ -186,11 +187,33 @@ def run_worker(
             watch.stop()
     if said != "done":
         words = (folder / "stderr").read_text(errors="replace")
-        if watch.expired:
-            raise RunError(
-                f"the model did not finish on {cpu} within {job.limit_s:.0f} s", "raise the limit, or look for a loop"
-            )
-        raise RunError(*_fault(code, words, f"{cpu} {_ABOUT.get(said, _ABOUT['ran'])}", runtime))
+        raise run_error(None if watch.expired else code, words, said, job, cpu, runtime)
+    return replace(finished(job, folder), sampled={**sampled, "peak": watch.peak})
+
+
+def write_job(job: Job, folder: Path) -> None:
+    """Leave what a worker needs in its folder."""
+    for number, model in enumerate(job.models):
+        (folder / f"model_{number}.onnx").write_bytes(model.read_bytes())
+    inputs = job.inputs_of or [job.inputs]
+    for number, arrays in enumerate(inputs):
+        np.savez(folder / f"inputs_{number}.npz", *arrays)
+    told = {
+        "models": [f"model_{number}.onnx" for number in range(len(job.models))],
+        "inputs": [f"inputs_{number if job.inputs_of else 0}.npz" for number in range(len(job.models))],
+        "threads": job.threads,
+        "seconds": job.seconds,
+        "rounds": job.rounds,
+        "least_runs": job.least_runs,
+        "most_runs": job.most_runs,
+        "precision": job.precision,
+        "profile": job.profiled_runs,
+    }
+    (folder / "job.json").write_text(json.dumps(told))
+
+
+def finished(job: Job, folder: Path) -> Finished:
+    """What a worker that came to its end left in its folder."""
     outputs, profiles = [], []
     for number in range(len(job.models)):
         with np.load(folder / f"outputs_{number}.npz") as stored:
@@ -198,8 +221,22 @@ def run_worker(
         if job.profiled_runs:
             events = json.loads((folder / f"profile_{number}.json").read_text())
             profiles.append(Profile(events, (folder / f"graph_{number}.onnx").read_bytes()))
-    report = json.loads((folder / "result.json").read_text())
-    return Finished(report, outputs, {**sampled, "peak": watch.peak}, profiles)
+    return Finished(json.loads((folder / "result.json").read_text()), outputs, {}, profiles)
+
+
+def run_error(code: int | None, words: str, said: str, job: Job, cpu: str, runtime: str) -> RunError:
+    """Why a worker came to no end: by its exit code, None where its time was over, by its `words` on standard error,
+    and by what it `said` last on standard output."""
+    if code is None:
+        return RunError(
+            f"the model did not finish on {cpu} within {job.limit_s:.0f} s", "raise the limit, or look for a loop"
+        )
+    return RunError(*_fault(code, words, f"{cpu} {stage_words(said)}", runtime))
+
+
+def stage_words(said: str) -> str:
+    """What a worker is about, by what it said last."""
+    return _ABOUT.get(said, _ABOUT["ran"])
 
 
 def _followed(process: subprocess.Popen[bytes], watch: "_Watch") -> tuple[str, dict[str, int]]:

@@ -205,10 +205,10 @@ def _attempt(
 
     if isinstance(runner, EdgekitError):
         return runner
-    native = runner.fidelity is Fidelity.NATIVE
-    models = [deployed.path, float_student.path] if native and float_student.path != deployed.path else [deployed.path]
+    timed = runner.fidelity.has_times
+    models = [deployed.path, float_student.path] if timed and float_student.path != deployed.path else [deployed.path]
     try:
-        return runner.run(Job(models, inputs, seconds=_TIMING_SECONDS if native else 0.0))
+        return runner.run(Job(models, inputs, seconds=_TIMING_SECONDS if timed else 0.0))
     except RunError as error:
         return error
 

@@ -1,0 +1,127 @@
+"""Board: what a machine at the end of a connection is, and the runtime that it needs."""
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from edgekit.errors import BoardError, storage_errors
+from edgekit.host import Host, boot_id, host_of, normalized_arch
+from edgekit.progress import Progress
+from edgekit.runners.connection import Address, Request, answer
+from edgekit.runners.emulator import emulators_folder
+from edgekit.runners.runner import WORKER
+from edgekit.runners.wheels import install_wheels
+from edgekit.target import Runtime, Target
+
+_ARCHS = ("aarch64", "x86_64")
+_UPLOAD_S = 900.0
+
+
+@dataclass(frozen=True)
+class Board:
+    address: Address
+    told: dict[str, Any]
+    """As the courier's `look` has it."""
+
+    @property
+    def host(self) -> Host:
+        return host_of(self.arch, self.told["cpuinfo"])
+
+    @property
+    def arch(self) -> str:
+        """What its Python is built for: 32 bits on many a 64-bit kernel."""
+        arch = normalized_arch(self.told["arch"])
+        return arch if self.told["bits"] == 64 else {"aarch64": "armv7l", "x86_64": "i686"}.get(arch, arch)
+
+    @property
+    def name(self) -> str:
+        """Its model, where it tells, else its CPU."""
+        return self.told["model"] or self.host.cpu_name
+
+    @property
+    def cpu(self) -> str:
+        return self.host.cpu_name if self.host.cpu_name != self.arch else self.host.cpu_part or self.arch
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is this very machine."""
+        return bool(self.told["boot"]) and self.told["boot"] == boot_id()
+
+    @property
+    def python(self) -> str:
+        """As wheels name it: 311."""
+        return "".join(self.told["python"].split(".")[:2])
+
+    def has(self, runtime: Runtime) -> bool:
+        """Whether its own Python has this runtime, and numpy."""
+        versions = self.told["versions"]
+        return versions[runtime.name] == runtime.version and bool(versions["numpy"])
+
+    def kept_name(self, runtime: Runtime) -> str:
+        return f"{runtime.name}-{runtime.version}-cp{self.python}-{self.arch}"
+
+
+def board_at(address: Address) -> Board:
+    """What the machine at an address is. Raises BoardError where it cannot be reached or is none that edgekit knows."""
+    asked = {"do": "look", "worker": WORKER.read_text(), "packages": ["onnxruntime", "numpy"]}
+    board = Board(address, answer(address, Request(asked, doing=lambda: "while it was asked what it is")))
+    if board.told["system"] != "Linux":
+        raise BoardError(f"{address} runs {board.told['system']}", "edgekit measures on Linux; name another board")
+    if board.arch not in _ARCHS:
+        more = f" on a 64-bit kernel: {board.told['arch']}" if board.told["bits"] == 32 else ""
+        raise BoardError(
+            f"the Python of {address} is for {board.arch}{more}, and no runtime of edgekit's is",
+            "install a 64-bit system on it",
+        )
+    return board
+
+
+def check_is(board: Board, target: Target) -> None:
+    """Raises BoardError unless a figure taken on a board is the target's own."""
+    if not target.is_this(board.host):
+        told = ", ".join(part for part in (board.arch, board.host.cpu_part, *sorted(board.host.isa)) if part)
+        raise BoardError(
+            f"{board.address} is no {target.id}: {board.name} ({told})",
+            f"name the target that it is: edgekit targets check ssh://{board.address}",
+        )
+
+
+def provided_runtime(board: Board, runtime: Runtime, progress: Progress) -> str:
+    """See to it that a board has a runtime. The name of the folder that edgekit keeps it in, there; empty where the
+    board's own Python has it. Raises BoardError where there is no wheel for it, or no room."""
+    name = board.kept_name(runtime)
+    if board.has(runtime):
+        return ""
+    if name not in board.told["kept"]:
+        wheels = _wheels(board, runtime, name, progress)
+        progress.note(f"bringing {runtime.name} {runtime.version} to {board.address}")
+        asked = {"do": "keep", "name": name}
+        doing = f"while {runtime.name} was brought there"
+        answer(
+            board.address,
+            Request(asked, sent=wheels, compressed=not board.is_here, limit_s=_UPLOAD_S, doing=lambda: doing),
+        )
+    return name
+
+
+def _wheels(board: Board, runtime: Runtime, name: str, progress: Progress) -> Path:
+    """A runtime for a board's Python, unpacked on this machine."""
+    folder = emulators_folder() / "boards"
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "wheels.lock"):
+        kept = folder / name
+        if not kept.is_dir():
+            progress.note(f"downloading {runtime.name} {runtime.version} for {board.arch} (PyPI) to {kept}")
+            staging = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=folder))
+            try:
+                hint = f"edgekit needs a Python on it for which there is a wheel; it has {board.told['python']}"
+                install_wheels(runtime, board.arch, board.python, staging, BoardError, hint)
+                staging.rename(kept)
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
+    return kept

@@ -1,0 +1,65 @@
+"""ssh: a real board, or whatever else an sshd runs on."""
+
+import shutil
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+from edgekit.errors import BoardError
+from edgekit.progress import Progress
+from edgekit.runners.board import Board, board_at, check_is, provided_runtime
+from edgekit.runners.connection import Address, Request, answer
+from edgekit.runners.runner import WORKER, Job, Result, finished, run_error, stage_words, write_job
+from edgekit.target import Runtime, Target
+from edgekit.traits import Fidelity
+
+
+class SshRunner:
+    """Sends the worker to a board and brings back what it left; nothing stays there but the runtime.
+
+    Raises BoardError where the board cannot be reached, is not the target, or cannot be given the target's runtime:
+    without a target, the one of this machine.
+    """
+
+    def __init__(self, address: Address, target: Target | None, progress: Progress) -> None:
+        self.board: Board = board_at(address)
+        if target:
+            check_is(self.board, target)
+        self.runtime = target.runtime if target else Runtime(name="onnxruntime", version=version("onnxruntime"))
+        self.kept = provided_runtime(self.board, self.runtime, progress)
+
+    @property
+    def fidelity(self) -> Fidelity:
+        return Fidelity.NATIVE if self.board.is_here else Fidelity.DEVICE
+
+    def identity(self) -> str:
+        board = self.board
+        where = f"{board.name}, {board.cpu}" if board.cpu not in board.name else board.name
+        return f"ssh {board.address}: {where}, {self._runtime}"
+
+    @property
+    def _runtime(self) -> str:
+        return f"{self.runtime.name} {self.runtime.version}"
+
+    def run(self, job: Job) -> Result:
+        said = [""]
+        asked = {"do": "run", "kept": self.kept, "limit_s": job.limit_s}
+        with tempfile.TemporaryDirectory(prefix="edgekit-") as sent, tempfile.TemporaryDirectory() as received:
+            write_job(job, Path(sent))
+            shutil.copy(WORKER, sent)
+            request = Request(
+                asked,
+                sent=Path(sent),
+                received=Path(received),
+                limit_s=job.limit_s,
+                doing=lambda: stage_words(said[-1]),
+                heard=said.append,
+            )
+            told = answer(self.board.address, request)
+            if told["ended"] or told["expired"]:
+                words = told["words"]
+                if "No space left" in words:
+                    raise BoardError(f"the disk of {self.board.address} is full", "free some space there, and again")
+                code = None if told["expired"] else told["ended"]
+                raise run_error(code, words, said[-1], job, self.board.cpu, self._runtime)
+            return finished(job, Path(received)).result(self.fidelity)

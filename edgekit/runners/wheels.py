@@ -1,0 +1,38 @@
+"""A runtime's wheels for another machine, unpacked by pip into a folder that serves as its PYTHONPATH."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgekit.errors import ToolError, last_line
+from edgekit.target import Runtime
+
+_NUMPY = "numpy<2.5"
+_TIMEOUT_S = 900
+
+
+def install_wheels(runtime: Runtime, arch: str, python: str, site: Path, error: type[ToolError], hint: str) -> None:
+    """Put a runtime and numpy into `site`, for a Python such as 311. Raises `error` with `hint` where pip cannot."""
+    platforms = [f"manylinux_2_{glibc}_{arch}" for glibc in (28, 27, 17)] + [f"manylinux2014_{arch}"]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(site), "--only-binary=:all:"]
+    command += [part for each in platforms for part in ("--platform", each)]
+    command += ["--python-version", python, "--implementation", "cp"]
+    run_tool([*command, f"{runtime.name}=={runtime.version}", _NUMPY], "pip", error, hint)
+
+
+def run_tool(command: Sequence[str], name: str, error: type[ToolError], hint: str) -> None:
+    """Run a program that downloads or unpacks. Raises `error` with what it said last, and `hint`, where it fails."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL
+        )
+    except subprocess.TimeoutExpired as late:
+        raise error(
+            f"{name} did not finish within {_TIMEOUT_S // 60} minutes", "check the network and run it again"
+        ) from late
+    if done.returncode:
+        told = done.stderr or done.stdout
+        if "No space left" in told:
+            raise error(f"the disk is full: {name} could not write", "free about 400 MB and run it again")
+        raise error(f"{name} failed: {last_line(told)}", hint)

@@ -1,0 +1,72 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from edgekit.errors import BoardError
+from edgekit.progress import Silent
+from edgekit.runners import board as module
+from edgekit.runners.board import Board, board_at, check_is, provided_runtime
+from edgekit.runners.connection import Address
+from edgekit.runners.emulator import cpuinfo_text
+from edgekit.target import Runtime, find_target
+
+RPI4 = find_target("rpi4")
+assert RPI4.cpuinfo
+PI: dict[str, Any] = {
+    "system": "Linux",
+    "arch": "aarch64",
+    "bits": 64,
+    "python": "3.11.2",
+    "cpuinfo": cpuinfo_text(RPI4.cpuinfo, 4),
+    "model": "Raspberry Pi 4 Model B Rev 1.4",
+    "boot": "its own",
+    "versions": {"onnxruntime": "1.32.0", "numpy": "1.26.4"},
+    "kept": [],
+}
+
+
+def at(monkeypatch: pytest.MonkeyPatch, **told: object) -> Board:
+    monkeypatch.setattr(module, "answer", lambda *_: {**PI, **told})
+    return board_at(Address("pi"))
+
+
+def test_a_pi_is_its_target_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    board = at(monkeypatch)
+    assert board.name.startswith("Raspberry Pi 4") and board.python == "311" and not board.is_here
+    check_is(board, RPI4)
+    for other in ("rpi3", "rpi5", "x86-vnni"):
+        with pytest.raises(BoardError, match=f"pi is no {other}: Raspberry Pi 4 .*aarch64, 0xd08, neon"):
+            check_is(board, find_target(other))
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"bits": 32}, "the Python of pi is for armv7l on a 64-bit kernel: aarch64"),
+        ({"arch": "armv6l", "bits": 32}, "is for armv6l"),
+        ({"arch": "riscv64"}, "is for riscv64"),
+        ({"system": "Darwin"}, "pi runs Darwin"),
+    ],
+)
+def test_a_board_that_no_runtime_is_for(
+    told: dict[str, object], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(BoardError, match=expected):
+        at(monkeypatch, **told)
+
+
+def test_a_board_uses_its_own_runtime_only_where_it_is_the_pinned_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    board = at(monkeypatch)
+    assert provided_runtime(board, RPI4.runtime, Silent()) == ""
+    other = Runtime(name="onnxruntime", version="1.30.0")
+    kept = "onnxruntime-1.30.0-cp311-aarch64"
+    assert provided_runtime(at(monkeypatch, kept=[kept]), other, Silent()) == kept
+    assert not at(monkeypatch, versions={"onnxruntime": "1.32.0", "numpy": None}).has(RPI4.runtime)
+
+
+def test_a_python_without_a_wheel_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    board = at(monkeypatch, python="3.7.3")
+    with pytest.raises(BoardError, match="pip failed") as failed:
+        provided_runtime(replace(board), Runtime(name="onnxruntime", version="1.31.9"), Silent())
+    assert "it has 3.7.3" in failed.value.hint

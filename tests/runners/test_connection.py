@@ -1,0 +1,104 @@
+import socket
+from pathlib import Path
+
+import pytest
+
+from edgekit.errors import BoardError, RunnerError
+from edgekit.runners.connection import Address, Request, address_of, answer
+from tests.sshd import Sshd
+
+LOOK = Request({"do": "look", "worker": "def surroundings(): return {}", "packages": []})
+
+
+@pytest.mark.parametrize(
+    ("url", "expected", "shown"),
+    [
+        ("ssh://pi@raspberrypi.local:2222", Address("raspberrypi.local", "pi", 2222), "pi@raspberrypi.local:2222"),
+        ("ssh://Board", Address("Board"), "Board"),
+        ("ssh://pi@10.0.0.7/", Address("10.0.0.7", "pi"), "pi@10.0.0.7"),
+        ("ssh://pi@[fe80::1]:22", Address("fe80::1", "pi", 22), "pi@[fe80::1]:22"),
+    ],
+)
+def test_an_address_is_read_as_it_is_written(url: str, expected: Address, shown: str) -> None:
+    """A name in capitals may be one of the user's own ssh configuration."""
+    assert address_of(url) == expected and str(expected) == shown
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["ssh://", "ssh://pi@", "ssh://a:port", "ssh://a:99999", "ssh://a/b", "ssh://pi:word@a", "ssh://-oProxyCommand=x"],
+)
+def test_what_is_no_address_is_refused(url: str) -> None:
+    with pytest.raises(RunnerError) as refused:
+        address_of(url)
+    assert refused.value.hint and "word" not in refused.value.message.replace("password", "")
+
+
+def test_only_what_the_address_says_goes_before_the_users_own_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EDGEKIT_SSH", raising=False)
+    bare, full = Address("board").command(), Address("board", "pi", 23).command()
+    assert bare[0] == "ssh" and bare[-2:] == ["--", "board"] and not {"-p", "-l"} & set(bare)
+    assert full[full.index("-p") + 1] == "23" and full[full.index("-l") + 1] == "pi"
+
+
+def test_a_board_answers(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGEKIT_SSH", sshd.client)
+    told = answer(address_of(sshd.url), LOOK)
+    assert told["system"] == "Linux" and told["memory"] > told["free_memory"] > 0 and told["free_disk"] > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "expected", "remedy"),
+    [
+        ((), "it does not let you in", "ssh-copy-id"),
+        (("UserKnownHostsFile=/dev/null",), "its host key is not known here", "accept it once: ssh "),
+        (("UserKnownHostsFile=FOLDER/other",), "its host key is not the one that is known", "ssh-keygen -R"),
+    ],
+)
+def test_why_a_board_cannot_be_used(
+    options: tuple[str, ...], expected: str, remedy: str, sshd: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (sshd.folder / "other").write_text(f"[127.0.0.1]:{sshd.port} {(sshd.folder / 'user.pub').read_text()}")
+    told = [each.replace("FOLDER", str(sshd.folder)) for each in options]
+    known = f"UserKnownHostsFile={sshd.folder / 'known'}"
+    monkeypatch.setenv("EDGEKIT_SSH", sshd.client_with(*told, known, "IdentityFile=/dev/null"))
+    with pytest.raises(BoardError, match=expected) as failed:
+        answer(address_of(sshd.url), LOOK)
+    assert remedy in failed.value.hint and str(sshd.port) in failed.value.hint
+
+
+def test_a_board_that_is_not_there() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        with pytest.raises(BoardError, match="nothing listens there"):
+            answer(Address("127.0.0.1", port=unused.getsockname()[1]), LOOK)
+    with pytest.raises(BoardError, match="there is no such name"):
+        answer(Address("no-such-board.invalid"), LOOK)
+
+
+def test_a_board_without_python(sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = sshd.client.replace("ssh ", f"{tmp_path / 'ssh'} ", 1)
+    (tmp_path / "ssh").write_text(
+        "#!/usr/bin/env python3\nimport os, sys\n"
+        "os.execvp('ssh', ['ssh', *sys.argv[1:-1], sys.argv[-1].replace('python3', 'python-that-is-not-there')])\n"
+    )
+    (tmp_path / "ssh").chmod(0o755)
+    monkeypatch.setenv("EDGEKIT_SSH", client)
+    with pytest.raises(BoardError, match="there is no python3 on") as failed:
+        answer(address_of(sshd.url), LOOK)
+    assert "apt install python3" in failed.value.hint
+
+
+def test_a_machine_without_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGEKIT_SSH", "ssh-that-is-not-there -v")
+    with pytest.raises(BoardError, match="there is no ssh-that-is-not-there on this machine"):
+        answer(Address("board"), LOOK)
+
+
+def test_a_board_that_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgekit.runners.connection._ANSWER_S", 0.5)
+    (tmp_path / "ssh").write_text("#!/bin/sh\nexec sleep 60\n")
+    (tmp_path / "ssh").chmod(0o755)
+    monkeypatch.setenv("EDGEKIT_SSH", str(tmp_path / "ssh"))
+    with pytest.raises(BoardError, match="said nothing for too long while it was asked"):
+        answer(Address("board"), LOOK)
