@@ -1,6 +1,6 @@
 """A build: the plan's steps run, the result verified on the target, and packed."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -128,14 +128,16 @@ def build(
     progress: Progress,
     allowed: Collection[str] = (),
     placement: Path | None = None,
+    runner: str = "",
 ) -> Build:
     """Build a project for each target. What was done before, here or for another target, is taken from the cache. The
     operators that an earlier build for the one target put on floats, as its manifest at `placement` tells, are put
-    there without being timed again.
+    there without being timed again. `runner` is where each is verified, as `runner_for` takes it.
 
     Raises PlanError before any work when the recipe's order is impossible, or when it is unwise (a finding of severity
     error) and the finding's code is not `allowed`; StorageError where the bundle of another model file would be
-    replaced; and the error of the step that fails.
+    replaced; where a runner is named, EmulatorError or BoardError where it cannot be used; and the error of the step
+    that fails.
     """
     from edgekit.bundle.pack import check_place
 
@@ -147,9 +149,10 @@ def build(
     _check_codes(allowed, interactions)
     for target in targets:
         check_place(project, target)
+    runners = {target.id: runner_for(target, runner, progress) for target in targets} if runner else {}
     splits = Splits(project)
     project = judged_project(project, splits)
-    builder = _Builder(project, splits, progress)
+    builder = _Builder(project, splits, progress, runners)
     roles = sorted({each.role for recipe in recipes for each in recipe.steps})
     surveys = {**known_surveys(project), **{role: surveyed(project, builder.driver.splits, role) for role in roles}}
     surroundings = [surroundings_of(project, target, surveys) for target in targets]
@@ -215,8 +218,9 @@ class _Made:
 
 
 class _Builder:
-    def __init__(self, project: Project, splits: Splits, progress: Progress) -> None:
+    def __init__(self, project: Project, splits: Splits, progress: Progress, runners: Mapping[str, Runner]) -> None:
         self.project = project
+        self.runners = runners
         self.progress = progress
         self.driver = Driver(project, progress, splits)
 
@@ -314,7 +318,7 @@ class _Builder:
         """The gates' verdict on a target; kept until the models, the data, the budgets or the emulator change."""
         runner: Runner | EmulatorError
         try:
-            runner = runner_for(target)
+            runner = self.runners.get(target.id) or runner_for(target)
             identity = runner.identity()
         except EmulatorError as error:
             runner, identity = error, f"none: {error.message}"

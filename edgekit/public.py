@@ -41,6 +41,7 @@ def build(
     preprocessing: Mapping[str, Any] | None = None,
     allowed: Collection[str] = (),
     placement: str | Path | None = None,
+    runner: str = "",
     progress: Progress | None = None,
 ) -> Build:
     """What `edgekit build` does: the ONNX file `model` with its samples, or, without one, the project in `folder`.
@@ -48,6 +49,7 @@ def build(
     `calibration` and `evaluation` are the path of a folder or file of samples, or `module:function` in `folder` (the
     model's own where none is named), which also takes the cache and dist/. `preprocessing` is edgekit.toml's table.
     `placement` is the manifest of an earlier build for the same target, whose operators on floats are taken over.
+    `runner` is where each is verified: native, qemu or a board's ssh://user@host:port.
     Raises EdgekitError: `message` says what is wrong, `hint` what to do.
     """
     names = [targets] if isinstance(targets, str) else targets
@@ -66,7 +68,7 @@ def build(
             preprocessing=preprocessing,
         )
     manifest = Path(placement) if placement is not None else None
-    return project_build(project, chosen_targets(project, names), progress or Silent(), allowed, manifest)
+    return project_build(project, chosen_targets(project, names), progress or Silent(), allowed, manifest, runner)
 
 
 def quantize(
@@ -124,11 +126,13 @@ def bench(
     shapes: Mapping[str, Sequence[int]] | None = None,
     inputs: str | Path | None = None,
     profile: bool = False,
+    runner: str = "",
+    progress: Progress | None = None,
 ) -> Bench:
     """What `edgekit bench` measures: on this machine, or for a target where its instruction set is. Several models are
     timed in turns and compared with the first; several numbers of `threads` and of samples in a `batch` one after the
     other. `shapes` tells the lengths of dynamic axes by name, or whole inputs; `inputs` is a file of samples. `profile`
-    tells what each kind of operator takes.
+    tells what each kind of operator takes. `runner` is where: native, qemu or a board's ssh://user@host:port.
     Raises EdgekitError."""
     models = [model] if isinstance(model, str | Path) else model
     settings = Settings(
@@ -139,7 +143,8 @@ def bench(
         Path(inputs) if inputs is not None else None,
         profile,
     )
-    return benched([Path(each) for each in models], find_target(target) if target else None, settings)
+    chosen = find_target(target) if target else None
+    return benched([Path(each) for each in models], chosen, settings, runner, progress)
 
 
 def study(

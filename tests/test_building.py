@@ -12,12 +12,15 @@ from pathlib import Path
 import pytest
 
 from edgekit.building import Build, build, chosen_targets
-from edgekit.errors import DataError, EntryPointError, ModelError, PlanError, StepError, TargetError
+from edgekit.errors import BoardError, DataError, EntryPointError, ModelError, PlanError, StepError, TargetError
 from edgekit.files import sha256_of_file
+from edgekit.host import this_host
 from edgekit.progress import Silent
 from edgekit.project.project import Project, load_project
 from edgekit.target import find_target
 from edgekit.traits import Fidelity, Format, Role, Trait
+from edgekit.verdict.gates import Status
+from tests.sshd import Sshd
 
 RPI4 = find_target("rpi4")
 QUICK = find_target("x86-vnni")
@@ -517,3 +520,23 @@ def test_outputs_and_targets_by_name(make_project: MakeProject) -> None:
     told = json.loads((done.bundle / "manifest.json").read_text())["model"]
     assert [(each["name"], each["dtype"]) for each in told["inputs"]] == [("image", "uint8")]
     assert [each["name"] for each in told["outputs"]] == ["linear", "place", "image_output"]
+
+
+def test_a_board_verifies_the_build(make_project: MakeProject, sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGEKIT_SSH", sshd.client)
+    here = next((each for each in map(find_target, ("x86-vnni", "x86-avx2")) if each.is_this(this_host())), None)
+    if here is None:
+        pytest.skip("this machine is none of the shipped x86 targets")
+    (done,) = build(load_project(shortened(make_project())), [here], Silent(), runner=sshd.url).targets
+    assert {gate.name: gate.status for gate in done.verdict.gates}["parity"] is Status.PASSED
+    assert any(one.name == "latency_p50" for one in done.verdict.measurements)
+
+
+def test_a_board_that_is_another_is_refused_before_anything_is_trained(
+    make_project: MakeProject, sshd: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGEKIT_SSH", sshd.client)
+    folder = shortened(make_project())
+    with pytest.raises(BoardError, match="is no rpi4"):
+        build(load_project(folder), [RPI4], Silent(), runner=sshd.url)
+    assert not (folder / ".edgekit").exists()

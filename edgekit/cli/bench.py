@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from edgekit.cli.options import json_option, numbers_option, runner_option, shape_option
+from edgekit.cli.options import json_option, numbers_option, runners_option, shape_option
 
 
 @click.command("bench", short_help="What a model costs: latency, memory, size, parameters, MACs.")
 @click.argument("models", nargs=-1, required=True, metavar="MODEL...", type=click.Path(path_type=Path))
 @click.option("--target", "-t", metavar="ID", help="A target's id or TOML file; this machine without it.")
-@runner_option
+@runners_option
 @click.option("--compare", is_flag=True, help="Of several models: timed in turns, and the ratio to the first.")
 @numbers_option("--threads", "As many; several, as in 1,2,4, one after the other.")
 @numbers_option("--batch", "Samples a run; several, as in 1,8, one after the other.")
@@ -40,7 +40,7 @@ from edgekit.cli.options import json_option, numbers_option, runner_option, shap
 def command(
     models: tuple[Path, ...],
     target: str | None,
-    runner: str,
+    runners: tuple[str, ...],
     compare: bool,
     threads: tuple[int, ...],
     batch: tuple[int, ...],
@@ -55,13 +55,14 @@ def command(
     """Measure MODEL.onnx with made-up inputs.
 
     Without a target, on this machine. With one: on this machine where it is that target, else under the target's
-    emulator, which gives exact outputs and memory but no latency; on a board with --runner ssh://.
+    emulator, which gives exact outputs and memory but no latency. On a board with
+    --runner ssh://; on several at once where that is given several times.
     """
     from edgekit.cli.console import print_tables
     from edgekit.cli.progress import watcher
     from edgekit.cli.shapes import parsed_shapes
     from edgekit.files import write_bytes
-    from edgekit.measuring.measure import Settings, benched
+    from edgekit.measuring.measure import Bench, Settings, benched_at
     from edgekit.report.benches import bench_csv, bench_json, bench_junit, bench_report
     from edgekit.target import find_target
 
@@ -70,13 +71,20 @@ def command(
     if as_json and as_csv:
         raise click.UsageError("--json and --csv: choose one")
     settings = Settings(threads, batch, seconds, parsed_shapes(shapes), inputs, profile)
-    found = benched(models, find_target(target) if target else None, settings, runner, watcher(quiet=False))
-    if junit:
+    chosen = find_target(target) if target else None
+    tried = benched_at(runners or ("",), models, chosen, settings, watcher(quiet=False))
+    found = [each for each in tried if isinstance(each, Bench)]
+    failed = [each for each in tried if not isinstance(each, Bench)]
+    if junit and found:
         write_bytes(junit, bench_junit(found).encode())
-    if as_json:
+    if as_json and found:
         click.echo(bench_json(found))
-    elif as_csv:
+    elif as_csv and found:
         click.echo(bench_csv(found), nl=False)
     else:
-        print_tables(*bench_report(found))
-    return 0 if found.passed else 1
+        print_tables(*(part for each in found for part in bench_report(each)))
+    for each in failed[1:]:
+        click.echo(f"{each.message}; {each.hint}", err=True)
+    if failed:
+        raise failed[0]
+    return 0 if all(each.passed for each in found) else 1

@@ -10,6 +10,7 @@ from edgekit.cli.options import (
     json_option,
     preprocessing_options,
     project_option,
+    runner_option,
     samples_option,
     several,
     targets_option,
@@ -49,6 +50,7 @@ _file_options = several(
     metavar="MANIFEST",
     help="Operators on floats as an earlier build's manifest.json tells, not timed again.",
 )
+@runner_option
 @click.option(
     "--strict", is_flag=True, help="Also fail where a gate could not run, or floats stand in for slower INT8."
 )
@@ -61,6 +63,7 @@ def command(
     folder: Path | None,
     allowed: tuple[str, ...],
     placement: Path | None,
+    runner: str,
     strict: bool,
     as_json: bool,
     quiet: bool,
@@ -86,7 +89,7 @@ def command(
     chosen = chosen_targets(project, targets)
     if written is not None:
         project = written_project(project, written, [target.id for target in chosen])
-    built = build(project, chosen, watcher(quiet=quiet or as_json), allowed, placement)
+    built = build(project, chosen, watcher(quiet=quiet or as_json), allowed, placement, runner)
     if as_json:
         click.echo(build_json(built))
     else:

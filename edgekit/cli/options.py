@@ -30,12 +30,11 @@ targets_option: Decorator = click.option(
 )
 
 
-runner_option: Decorator = click.option(
-    "--runner",
-    metavar="NAME",
-    default="",
-    help="native, qemu, or a board: ssh://USER@HOST:PORT. Default: this machine where it is the target, else qemu.",
-)
+_RUNNERS = "native, qemu, or a board: ssh://USER@HOST:PORT. Default: this machine where it is the target, else qemu."
+
+runner_option: Decorator = click.option("--runner", metavar="NAME", default="", help=_RUNNERS)
+
+runners_option: Decorator = click.option("--runner", "runners", metavar="NAME", multiple=True, help=_RUNNERS)
 
 
 def project_option(more: str = "Default: this one.", *, default: Path | None = Path()) -> Decorator:

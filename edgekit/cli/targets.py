@@ -1,5 +1,6 @@
 """edgekit targets"""
 
+import re
 from pathlib import Path
 
 import click
@@ -30,6 +31,40 @@ def list_targets(folders: tuple[Path, ...], as_json: bool = False) -> int:
         click.echo(targets_json(found))
     else:
         print_tables(targets_report(found))
+    return 0
+
+
+@command.command("check")
+@click.argument("board", metavar="ssh://USER@HOST:PORT")
+@click.option("--write", "written", metavar="ID", help="Leave a target for it in the project, as targets/ID.toml.")
+@json_option
+@click.pass_obj
+def check(folders: tuple[Path, ...], board: str, written: str | None, as_json: bool) -> int:
+    """What a board is, which target it is, and whether figures taken there now would be disturbed."""
+    from edgekit.cli.console import print_tables
+    from edgekit.errors import TargetError
+    from edgekit.files import write_bytes
+    from edgekit.report.boards import board_json, board_report
+    from edgekit.runners.board import board_at
+    from edgekit.runners.connection import address_of
+    from edgekit.runners.derived import derived_target, matching_targets, target_toml
+    from edgekit.target import load_target, target_files
+
+    known = [load_target(path) for path in target_files(folders).values()]
+    place = folders[0] / f"{written}.toml"
+    if written and (not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", written) or place.exists()):
+        what = f"{place} is there already" if place.exists() else f"'{written}' is no id"
+        raise TargetError(what, "choose another: small letters, digits and dashes, such as my-board")
+    found = board_at(address_of(board))
+    matching = matching_targets(found, known)
+    if written:
+        source = f"What {found.address} said of itself; scheme and runtime are edgekit's for such kernels."
+        write_bytes(place, target_toml(derived_target(found, written, known), source).encode())
+    if as_json:
+        click.echo(board_json(found, matching))
+    else:
+        print_tables(*board_report(found, matching))
+        click.echo(f"written: {place}" if written else f"as a target file: edgekit targets check {board} --write ID")
     return 0
 
 

@@ -17,10 +17,20 @@ _PARTS = {
 def run_measurements(name: str, result: Result, threads: int, batch: int) -> list[Measurement]:
     """What a run of one model tells: times where it was timed, memory where that is known."""
     told = [_median(name, result), *_times(name, result, batch)] if result.rounds else []
-    told += peak_memory(name, result)
+    told += [*_energy(name, result), *peak_memory(name, result)]
     if result.resident:
         told += _memory_parts(name, result)
     return [replace(each, threads=threads, batch=batch) for each in told]
+
+
+def _energy(name: str, result: Result) -> list[Measurement]:
+    """What a run took, where the packages count it, and only this model was timed meanwhile."""
+    before, after = (result.surroundings.get(when, {}).get("energy_uj") for when in ("before", "after"))
+    if before is None or after is None or after < before or result.shared:  # the counter begins anew now and then
+        return []
+    runs = sum(len(each.latencies_ms[0]) for each in result.rounds)
+    how = "all that the CPU's packages took meanwhile, loads too, by the run"
+    return [Measurement(name, "energy", (after - before) / 1e3 / runs, "mJ", result.fidelity, how)]
 
 
 def peak_memory(name: str, result: Result) -> list[Measurement]:

@@ -1,11 +1,13 @@
 """Measure model files on this machine, or where a target's instruction set is."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
+from typing import TypeVar
 
-from edgekit.errors import ModelError
+from edgekit.errors import ModelError, ToolError
 from edgekit.measurement import Measurement, counted, static_measurements
 from edgekit.measuring.operators import OperatorTime
 from edgekit.measuring.running import Run, Setting, names_of, run_of
@@ -14,10 +16,12 @@ from edgekit.model.sizes import Sizes
 from edgekit.progress import Progress
 from edgekit.runners.choice import runner_for
 from edgekit.runners.native import native_outputs
-from edgekit.runners.runner import Result
+from edgekit.runners.runner import Result, Runner
 from edgekit.target import Target
 from edgekit.traits import Fidelity
 from edgekit.verdict.gates import NO_LATENCY, Gate, Status, budget_gates, parity_gate
+
+Outcome = TypeVar("Outcome")
 
 
 @dataclass(frozen=True)
@@ -81,22 +85,22 @@ def benched(
     models: Sequence[Path],
     target: Target | None,
     settings: Settings,
-    runner: str = "",
+    runner: "str | Runner" = "",
     progress: Progress | None = None,
 ) -> Bench:
     """Measure files, with every number of threads and every batch; several take turns, and each one's time is compared
     with the first one's. Gates are of the first setting.
 
     Each is loaded ten times, and timing ends sooner where the medians of at least eight loads tell the median within
-    half a per cent. `runner` as `runner_for` takes it: where that emulates the target, outputs are compared with this
-    machine's, memory is the guest's, and there is no latency. Raises ModelError for a file that is no model or does not
-    take such a batch, DataError for inputs that do not fit, EmulatorError where the target has no emulator here,
-    BoardError where a board cannot be used.
+    half a per cent. `runner` is one, or what `runner_for` takes: where that emulates the target, outputs are compared
+    with this machine's, memory is the guest's, and there is no latency. Raises ModelError for a file that is no model
+    or does not take such a batch, DataError for inputs that do not fit, EmulatorError where the target has no emulator
+    here, BoardError where a board cannot be used.
     """
     for model in models:
         if model.suffix == ".tflite":
             raise ModelError(f"{model.name} is a TFLite model, and bench takes ONNX", "name the .onnx file")
-    chosen = runner_for(target, runner, progress)
+    chosen = runner_for(target, runner, progress) if isinstance(runner, str) else runner
     names = names_of(models)
     static = [static_measurements(*each, settings.sizes) for each in zip(names, models, strict=True)]
     runs = [run_of(chosen, models, setting, judged=target is not None) for setting in settings.each()]
@@ -108,6 +112,37 @@ def benched(
         found.append(Benched(model, names[place], told, gates, runs[0].operators(place)))
     machine = machine_line(runs[0].timed) if runs[0].timed else ""
     return Bench(target, chosen.identity(), tuple(found), machine, tuple(_disturbed(runs)))
+
+
+def benched_at(
+    runners: Sequence[str], models: Sequence[Path], target: Target | None, settings: Settings, progress: Progress
+) -> list[Bench | ToolError]:
+    """The same at several places: at once on boards, one after the other on this machine. One that fails is told as
+    its error. Raises what `benched` raises of models and inputs, and RunnerError."""
+
+    def attempt(of: Callable[[], Outcome]) -> Outcome | ToolError:
+        try:
+            return of()
+        except ToolError as error:
+            return error
+
+    def bench_on(runner: Runner) -> Bench | ToolError:
+        return attempt(lambda: benched(models, target, settings, runner))
+
+    with ThreadPoolExecutor(max_workers=len(runners)) as threads:
+        tried = list(threads.map(lambda each: attempt(lambda: runner_for(target, each, progress)), runners))
+        away = {
+            place: threads.submit(bench_on, each)
+            for place, each in enumerate(tried)
+            if not isinstance(each, ToolError) and each.fidelity is Fidelity.DEVICE
+        }
+        found: list[Bench | ToolError] = []
+        for place, each in enumerate(tried):
+            if isinstance(each, ToolError):
+                found.append(each)
+            else:
+                found.append(away[place].result() if place in away else bench_on(each))
+    return found
 
 
 def _gates(run: Run, place: int, target: Target, measured: Sequence[Measurement]) -> Iterator[Gate]:

@@ -109,4 +109,4 @@ def _time_in_turns(runner: Runner, timing: Job, feeds: Sequence[Arrays], results
     together = runner.run(replace(timing, models=models, inputs_of=inputs))
     for number, (place, result) in enumerate(ran.items()):
         own = [replace(each, latencies_ms=[each.latencies_ms[number]]) for each in together.rounds]
-        results[place] = replace(result, rounds=own, surroundings=together.surroundings)
+        results[place] = replace(result, rounds=own, surroundings=together.surroundings, shared=True)

@@ -1,12 +1,17 @@
 """Whether a machine was left alone while it was timed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from edgekit.measurement import counted
 from edgekit.runners.runner import Result
 
 _BUSY = 0.97
 _STOLEN = 0.01
+_HELD_DOWN = ("the voltage is too low", "the clock is capped", "it throttles", "it is near its limit of heat")
+"""Of get_throttled's bits from 0 on; those from 16 on say that it has been so since the start."""
+_IDLE = 0.5
+"""The load of a machine that does nothing, at most."""
 _HOTTER = 10.0
 """Degrees from before to after the timing."""
 
@@ -18,6 +23,8 @@ def machine_line(result: Result) -> str:
     if before["load"] is not None:
         told.append(f"load {before['load']:.2f} before")
     told.append(f"clock governor {before['governor'] or 'not told'}")
+    if after["clock_khz"]:
+        told.append(f"{after['clock_khz'] / 1e3:,.0f} MHz after")
     if after["celsius"] is not None:
         told.append(f"{after['celsius']:.0f} degrees C after")
     return ", ".join(told)
@@ -37,6 +44,9 @@ def disturbances(result: Result, threads: int) -> Sequence[str]:
         spent = sum(sum(times) for each in result.rounds for times in each.latencies_ms) / 1e3
         if stolen > _STOLEN * spent * (before["all_cpus"] or 1):
             found.append(f"other machines on the same hardware took {stolen:.2f} s of CPU time")
+    found += [f"{what}, the board says" for bit, what in enumerate(_HELD_DOWN) if _held_down(before, after, bit)]
+    if before["throttle_count"] is not None and after["throttle_count"] > before["throttle_count"]:
+        found.append("its heat held the clock down")
     if (
         before["celsius"] is not None
         and after["celsius"] is not None
@@ -44,3 +54,21 @@ def disturbances(result: Result, threads: int) -> Sequence[str]:
     ):
         found.append(f"it grew {after['celsius'] - before['celsius']:.0f} degrees hotter")
     return found
+
+
+def hindrances(now: Mapping[str, Any]) -> Sequence[str]:
+    """What would disturb the times of a machine that has not begun to be timed."""
+    found = [f"{what}, the board says" for bit, what in enumerate(_HELD_DOWN) if _held_down(now, now, bit)]
+    if now["load"] is not None and now["load"] > _IDLE:
+        found.append(f"something runs there: a load of {now['load']:.2f}")
+    if now["governor"] not in (None, "performance"):
+        found.append(f"the governor {now['governor']} lets the clock vary: set performance for the time being")
+    return found
+
+
+def _held_down(before: Mapping[str, Any], after: Mapping[str, Any], bit: int) -> bool:
+    """Whether a Raspberry Pi says so of now, before or after, or of a moment between the two."""
+    if before["throttled"] is None or after["throttled"] is None:
+        return False
+    since = after["throttled"] & ~before["throttled"]
+    return bool((before["throttled"] | after["throttled"]) >> bit & 1 or since >> (bit + 16) & 1)

@@ -14,6 +14,8 @@ import json
 import math
 import os
 import random
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -249,10 +251,15 @@ def is_precise(found: list[dict[str, Any]], precision: float) -> bool:
 def surroundings() -> dict[str, Any]:
     """What else decides how fast this machine is now: the governor of its clock, the CPUs that this process may use and
     all there are, the load of the last minute, the seconds that other machines on the same hardware took, in all, and
-    the hottest part in degrees. None where the system does not tell."""
+    the hottest part in degrees, the clock in kHz, what a Raspberry Pi tells of being held down (as the bits of its
+    get_throttled), how often an x86's package was, and the energy in microjoules that its packages took, in all. None
+    where the system does not tell."""
     stolen = told("/proc/stat").splitlines()[:1]
     fields = stolen[0].split() if stolen else []
     heat = [told(str(path)) for path in Path("/sys/class/thermal").glob("thermal_zone*/temp")]
+    cpu = "/sys/devices/system/cpu/cpu0"
+    packages = [number(told(f"/sys/class/powercap/intel-rapl:{place}/energy_uj")) for place in range(8)]
+    energy = [each for each in packages if each is not None]
     return {
         "governor": told("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or None,
         "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
@@ -260,7 +267,30 @@ def surroundings() -> dict[str, Any]:
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "stolen_s": int(fields[8]) / os.sysconf("SC_CLK_TCK") if len(fields) > 8 else None,
         "celsius": max((int(each) / 1000 for each in heat if each.lstrip("-").isdigit()), default=None),
+        "clock_khz": number(told(f"{cpu}/cpufreq/scaling_cur_freq")),
+        "throttled": number(said(["vcgencmd", "get_throttled"]).partition("=")[2]),
+        "throttle_count": number(told(f"{cpu}/thermal_throttle/package_throttle_count")),
+        "energy_uj": sum(energy) if energy else None,
     }
+
+
+def number(text: str) -> "int | None":
+    """A whole number, also as 0x50000; None for anything else."""
+    try:
+        return int(text, 0)
+    except ValueError:
+        return None
+
+
+def said(command: list[str]) -> str:
+    """What a program says; nothing where it is not there, or fails."""
+    if not shutil.which(command[0]):
+        return ""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
 
 
 def told(path: str) -> str:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from typing import Any
 from xml.etree import ElementTree
 
 from rich.console import RenderableType
@@ -118,10 +119,15 @@ def _settings(measurements: Sequence[Measurement]) -> list[Setting]:
     return list(dict.fromkeys((one.threads, one.batch) for one in measurements if one.threads is not None))
 
 
-def bench_json(found: Bench) -> str:
-    """The same as one JSON object; README documents it."""
-    told = {
-        "schema": SCHEMA,
+def bench_json(found: Sequence[Bench]) -> str:
+    """The same as one JSON object; README documents it. Of several places, theirs are its `benches`."""
+    told = [_told(each) for each in found]
+    whole = told[0] if len(told) == 1 else {"benches": told}
+    return json.dumps({"schema": SCHEMA, **whole}, indent=2)
+
+
+def _told(found: Bench) -> dict[str, Any]:
+    return {
         "target": found.target.id if found.target else None,
         "place": found.place,
         "machine": found.machine,
@@ -136,26 +142,26 @@ def bench_json(found: Bench) -> str:
             for each in found.models
         ],
     }
-    return json.dumps(told, indent=2)
 
 
-def bench_csv(found: Bench) -> str:
+def bench_csv(found: Sequence[Bench]) -> str:
     """A line for each figure, under the names that the JSON has."""
     lines = io.StringIO()
-    rows = [one.to_json() for one in found.measurements]
+    rows = [{"place": each.place, **one.to_json()} for each in found for one in each.measurements]
     writer = csv.DictWriter(lines, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return lines.getvalue()
 
 
-def bench_junit(found: Bench) -> str:
-    """A suite for each model and a case for each gate, as continuous integration reads them."""
+def bench_junit(found: Sequence[Bench]) -> str:
+    """A suite for each model at each place, and a case for each gate, as continuous integration reads them."""
     root = ElementTree.Element("testsuites")
-    for each in found.models:
-        suite = ElementTree.SubElement(root, "testsuite", name=each.name, tests=str(len(each.gates)))
+    for bench, each in ((at, model) for at in found for model in at.models):
+        name = each.name if len(found) == 1 else f"{each.name}, on {bench.place}"
+        suite = ElementTree.SubElement(root, "testsuite", name=name, tests=str(len(each.gates)))
         for gate in each.gates:
-            place = f"edgekit.bench.{found.target.id if found.target else 'host'}"
+            place = f"edgekit.bench.{bench.target.id if bench.target else 'host'}"
             case = ElementTree.SubElement(suite, "testcase", classname=place, name=gate.name)
             if gate.status is Status.FAILED:
                 ElementTree.SubElement(case, "failure", message=gate.detail)

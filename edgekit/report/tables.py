@@ -24,9 +24,11 @@ def table(title: str, *columns: str, numeric: frozenset[int] = frozenset()) -> T
 def with_unit(value: float, unit: str) -> str:
     """A figure as a person reads it."""
     if unit == "bytes":
-        return f"{value:,.0f} B" if value < 1_000_000 else f"{value / 1e6:.1f} MB"
-    if unit == "ms":
-        return f"{value:.3g} ms" if value < 1000 else f"{value:,.0f} ms"
+        if value < 1_000_000:
+            return f"{value:,.0f} B"
+        return f"{value / 1e6:.1f} MB" if value < 10_000_000_000 else f"{value / 1e9:.1f} GB"
+    if unit in ("ms", "mJ"):
+        return f"{value:.3g} {unit}" if value < 1000 else f"{value:,.0f} {unit}"
     if unit == "ratio":
         return f"{value:.3f}"
     if unit == "count":

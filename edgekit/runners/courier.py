@@ -114,8 +114,8 @@ def look(asked: dict[str, Any], _: Line) -> None:
             if hasattr(platform, "freedesktop_os_release") and Path("/etc/os-release").exists()
             else platform.system(),
             "boot": file_text("/proc/sys/kernel/random/boot_id").strip(),
-            "memory": number_in(file_text("/proc/meminfo"), "MemTotal:"),
-            "free_memory": number_in(file_text("/proc/meminfo"), "MemAvailable:"),
+            "memory": memory("MemTotal"),
+            "free_memory": memory("MemAvailable"),
             "free_disk": shutil.disk_usage(place).free,
             "versions": {name: version_of(name) for name in asked["packages"]},
             "kept": sorted(each.name for each in home().glob("*") if each.is_dir()),
@@ -135,6 +135,12 @@ def number_in(text: str, before: str = "") -> int | None:
     """The first number of a text, or that behind some words."""
     found = re.search(rf"{before}\s*(\d+)", text)
     return int(found.group(1)) if found else None
+
+
+def memory(name: str) -> int | None:
+    """A figure of /proc/meminfo, in bytes."""
+    found = number_in(file_text("/proc/meminfo"), f"{name}:")
+    return None if found is None else 1024 * found
 
 
 def version_of(package: str) -> str | None:

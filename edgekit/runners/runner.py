@@ -104,6 +104,8 @@ class Result:
     """What else decided the times, `before` and `after` them, as the worker's `surroundings` has it."""
     profiles: Sequence[Profile] = ()
     """Of each model, where runs were profiled; under emulation their times are none."""
+    shared: bool = False
+    """Whether other models took turns with it."""
 
     @property
     def latencies_ms(self) -> list[list[float]]:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.sshd import Sshd
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -32,6 +34,32 @@ def test_the_emulated_table_has_no_latency(run_edgekit: Run, conv_model: Path) -
     assert done.returncode == 0, done.stderr
     assert "emulated" in done.stdout and "latency_p50" not in done.stdout
     assert "wall time under emulation is no latency" in done.stdout
+
+
+def test_several_boards_are_measured_and_one_that_fails_loses_nothing(
+    run_edgekit: Run, conv_model: Path, sshd: Sshd
+) -> None:
+    places = ("--runner", "native", "--runner", sshd.url, "--runner", "ssh://127.0.0.1:1")
+    done = run_edgekit("bench", conv_model, *places, "--seconds", "0.1", "--json", EDGEKIT_SSH=sshd.client)
+    told = json.loads(done.stdout)
+    assert [each["place"].split()[0] for each in told["benches"]] == ["native,", "ssh"]
+    fidelities = {one["fidelity"] for each in told["benches"] for one in each["models"][0]["measurements"]}
+    assert fidelities == {"native", "static"}, "a loopback host is this machine"
+    assert done.returncode == 3 and "127.0.0.1:1 cannot be used: nothing listens there" in done.stderr
+
+
+def test_a_board_that_is_another_is_exit_code_three(run_edgekit: Run, conv_model: Path, sshd: Sshd) -> None:
+    done = run_edgekit("bench", conv_model, "-t", "rpi4", "--runner", sshd.url, EDGEKIT_SSH=sshd.client)
+    assert done.returncode == 3 and not done.stdout
+    assert "is no rpi4" in done.stderr and f"hint: name the target that it is: edgekit targets check {sshd.url}" in (
+        done.stderr
+    )
+
+
+@pytest.mark.parametrize("wanted", ["board", "ssh://", "qemu"])
+def test_a_runner_that_there_is_none_of_is_exit_code_two(wanted: str, run_edgekit: Run, conv_model: Path) -> None:
+    done = run_edgekit("bench", conv_model, "--runner", wanted)
+    assert done.returncode == 2 and not done.stdout and len(done.stderr.splitlines()) == 2
 
 
 def test_the_lengths_of_axes_reach_the_macs(run_edgekit: Run, in_steps: Path) -> None:

@@ -3,7 +3,11 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from edgekit.target import shipped_folder
+import pytest
+
+from edgekit.host import this_host
+from edgekit.target import load_target, shipped_folder
+from tests.sshd import Sshd
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -15,3 +19,33 @@ def test_targets_are_listed_with_a_projects_own(run_edgekit: Run, tmp_path: Path
     told = json.loads(run_edgekit("targets", "-C", tmp_path, "list", "--json").stdout)
     assert "board" in {each["id"] for each in told["targets"]}
     assert "cortex-a72" in run_edgekit("targets", "-C", tmp_path, "show", "board").stdout
+
+
+def test_a_board_says_what_it_is_and_becomes_a_target(run_edgekit: Run, sshd: Sshd, tmp_path: Path) -> None:
+    check = ("targets", "-C", tmp_path, "check", sshd.url)
+    done = run_edgekit(*check, "--write", "my-board", EDGEKIT_SSH=sshd.client)
+    assert done.returncode == 0, done.stderr
+    assert "it is this machine" in done.stdout and f"written: {tmp_path / 'targets' / 'my-board.toml'}" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80 or str(tmp_path) in done.stdout
+    assert load_target(tmp_path / "targets" / "my-board.toml").is_this(this_host())
+    told = json.loads(run_edgekit(*check, "--json", EDGEKIT_SSH=sshd.client).stdout)
+    assert told["here"] and "my-board" in told["targets"]
+
+
+@pytest.mark.parametrize(
+    ("board", "written", "code", "message"),
+    [
+        ("ssh://127.0.0.1:1", "there", 2, "there.toml is there already"),
+        ("ssh://127.0.0.1:1", "../out", 2, "'../out' is no id"),
+        ("ssh://127.0.0.1:1", "board", 3, "127.0.0.1:1 cannot be used: nothing listens there"),
+        ("127.0.0.1", "board", 2, "127.0.0.1 is no address of a board"),
+    ],
+)
+def test_a_board_that_cannot_be_asked(
+    board: str, written: str, code: int, message: str, run_edgekit: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "targets").mkdir()
+    (tmp_path / "targets" / "there.toml").write_text((shipped_folder() / "rpi4.toml").read_text())
+    done = run_edgekit("targets", "-C", tmp_path, "check", board, "--write", written)
+    assert done.returncode == code and message in done.stderr and "hint: " in done.stderr
+    assert [each.name for each in (tmp_path / "targets").iterdir()] == ["there.toml"]

@@ -47,6 +47,17 @@ def test_a_ratio_is_of_loads_side_by_side() -> None:
     assert found.detail == "to b, in turns"
 
 
+def test_energy_is_by_the_run_of_a_model_that_was_alone() -> None:
+    def told(before: int | None, after: int | None, shared: bool = False) -> list[float]:
+        around = {"before": {"energy_uj": before}, "after": {"energy_uj": after}}
+        rounds = [Round([[1.0, 2.0]], 1), Round([[1.0, 2.0]], 0)]
+        result = Result([], None, {}, Fidelity.DEVICE, "", [5.0], [2.0], rounds, around, shared=shared)
+        return [one.value for one in run_measurements("m", result, 1, 1) if one.name == "energy"]
+
+    assert told(1_000, 9_000) == [2.0]
+    assert told(None, None) == told(9_000, 1_000) == told(1_000, 9_000, shared=True) == []
+
+
 def test_memory_is_split_by_what_it_came_with() -> None:
     found = ran([], RESIDENT)
     assert {name: one.value for name, one in found.items()} == {

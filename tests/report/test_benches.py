@@ -54,7 +54,7 @@ def test_models_and_settings_stand_side_by_side() -> None:
 
 
 def test_the_json_has_the_documented_keys() -> None:
-    told = json.loads(bench_json(FOUND))
+    told = json.loads(bench_json([FOUND]))
     assert (told["schema"], told["target"], told["place"]) == (2, "rpi4", "qemu")
     (model,) = told["models"]
     assert model["model"] == "m.onnx" and model["gates"][0]["status"] == "not_run"
@@ -64,13 +64,13 @@ def test_the_json_has_the_documented_keys() -> None:
 
 
 def test_the_csv_has_a_line_a_figure() -> None:
-    rows = list(csv.DictReader(io.StringIO(bench_csv(SEVERAL))))
+    rows = list(csv.DictReader(io.StringIO(bench_csv([SEVERAL]))))
     assert len(rows) == len(SEVERAL.measurements)
     assert (rows[0]["name"], rows[0]["threads"], rows[2]["high"]) == ("file_size", "", "1.6")
 
 
 def test_gates_are_test_cases() -> None:
-    (suite,) = ElementTree.fromstring(bench_junit(FOUND))
+    (suite,) = ElementTree.fromstring(bench_junit([FOUND]))
     assert suite.attrib == {"name": "m.onnx", "tests": "2", "failures": "1", "skipped": "1"}
     first, second = suite
     assert first.attrib == {"classname": "edgekit.bench.rpi4", "name": "latency"}

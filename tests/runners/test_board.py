@@ -1,6 +1,3 @@
-from dataclasses import replace
-from typing import Any
-
 import pytest
 
 from edgekit.errors import BoardError
@@ -8,26 +5,12 @@ from edgekit.progress import Silent
 from edgekit.runners import board as module
 from edgekit.runners.board import Board, board_at, check_is, provided_runtime
 from edgekit.runners.connection import Address
-from edgekit.runners.emulator import cpuinfo_text
 from edgekit.target import Runtime, find_target
-
-RPI4 = find_target("rpi4")
-assert RPI4.cpuinfo
-PI: dict[str, Any] = {
-    "system": "Linux",
-    "arch": "aarch64",
-    "bits": 64,
-    "python": "3.11.2",
-    "cpuinfo": cpuinfo_text(RPI4.cpuinfo, 4),
-    "model": "Raspberry Pi 4 Model B Rev 1.4",
-    "boot": "its own",
-    "versions": {"onnxruntime": "1.32.0", "numpy": "1.26.4"},
-    "kept": [],
-}
+from tests.runners.pi import RPI4, TOLD
 
 
 def at(monkeypatch: pytest.MonkeyPatch, **told: object) -> Board:
-    monkeypatch.setattr(module, "answer", lambda *_: {**PI, **told})
+    monkeypatch.setattr(module, "answer", lambda *_: {**TOLD, **told})
     return board_at(Address("pi"))
 
 
@@ -68,5 +51,5 @@ def test_a_board_uses_its_own_runtime_only_where_it_is_the_pinned_one(monkeypatc
 def test_a_python_without_a_wheel_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     board = at(monkeypatch, python="3.7.3")
     with pytest.raises(BoardError, match="pip failed") as failed:
-        provided_runtime(replace(board), Runtime(name="onnxruntime", version="1.31.9"), Silent())
+        provided_runtime(board, Runtime(name="onnxruntime", version="1.31.9"), Silent())
     assert "it has 3.7.3" in failed.value.hint

@@ -1,0 +1,87 @@
+"""A target for a board: what it tells of itself, with the integer scheme of a known target that has its kernels."""
+
+import re
+from collections.abc import Sequence
+
+import tomlkit
+
+from edgekit.errors import BoardError
+from edgekit.host import DECISIVE_ISA
+from edgekit.runners.board import Board
+from edgekit.target import CpuInfo, Target
+
+
+def matching_targets(board: Board, known: Sequence[Target]) -> list[Target]:
+    """The targets whose own figures would be taken on a board."""
+    return [each for each in known if each.is_this(board.host)]
+
+
+def derived_target(board: Board, name: str, known: Sequence[Target]) -> Target:
+    """A target of this id for a board. Scheme, runtime and the width of its kernels are those of the first known target
+    with the same deciding instruction sets; the emulated CPU is that of one with the same core, if any. Raises
+    BoardError where no known target has such kernels."""
+    host, told = board.host, board.told
+    alike = [
+        each
+        for each in known
+        if each.arch == host.arch and each.isa & DECISIVE_ISA == host.isa & DECISIVE_ISA  # the same kernels
+    ]
+    if not alike:
+        sets = ", ".join(sorted(host.isa)) or "none that edgekit knows"
+        raise BoardError(
+            f"no known target has the kernels of {board.address}: {host.arch} with {sets}",
+            "write a target file by hand, from the one that is nearest: edgekit targets show ID",
+        )
+    of_core = [each for each in alike if each.is_this(host)]
+    model = (of_core or alike)[0]
+    return model.changed(
+        id=name,
+        name=board.name,
+        cpu=of_core[0].cpu if of_core else "",
+        isa=host.isa,
+        clock_hz=told["clock_khz"] * 1000 if told["clock_khz"] else None,
+        cores=told["cores"],
+        ram_bytes=_sold_bytes(told["memory"]),
+        cpuinfo=_cpuinfo(told["cpuinfo"]) if host.arch == "aarch64" else None,
+        container=None,
+    )
+
+
+def _sold_bytes(memory: int) -> int:
+    """The memory that a board is sold with, of which firmware and kernel leave `memory`: whole gigabytes, but for the
+    smallest boards."""
+    step = 2**28 if memory < 2**29 else 2**30
+    return -(-memory // step) * step
+
+
+def _cpuinfo(text: str) -> CpuInfo:
+    """Of an ARM board's first core."""
+
+    def field(name: str) -> str:
+        found = re.search(rf"^{name}\s*:\s*(.*)$", text, re.MULTILINE)
+        return found.group(1).strip() if found else ""
+
+    return CpuInfo(
+        implementer=field("CPU implementer"),
+        variant=field("CPU variant"),
+        part=field("CPU part"),
+        revision=int(field("CPU revision") or 0),
+        features=tuple(field("Features").split()),
+    )
+
+
+def target_toml(target: Target, source: str) -> str:
+    """A target as the file that describes it, with a line that says where it comes from."""
+    document = tomlkit.document()
+    document.add(tomlkit.comment(source))
+    told = {name: value for name, value in target.to_json().items() if name != "id" and value is not None}
+    tables = {name: value for name, value in told.items() if isinstance(value, dict)}
+    for name, value in told.items():
+        if name not in tables:
+            document.add(name, value)
+    for name, value in tables.items():
+        kept = {key: part for key, part in value.items() if part is not None}
+        if kept:
+            document.add(tomlkit.nl())
+            document.add(name, tomlkit.item(kept))
+    return tomlkit.dumps(document)
