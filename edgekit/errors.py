@@ -16,6 +16,7 @@
     `-- ToolError                exit 3: something that edgekit leans on failed
         |-- StepError              a step failed in the middle, or broke its contract
         |-- EmulatorError          no emulator, or it cannot be set up
+        |-- ContainerError           no engine, or one that cannot start a container
         |-- BoardError               a board that cannot be reached, is another one, or has no room
         |-- RunError               a run on a target crashed, hung or ran out of memory
         `-- StorageError           disk full, or a path that cannot be written
@@ -97,6 +98,10 @@ class StepError(ToolError):
 
 
 class EmulatorError(ToolError):
+    pass
+
+
+class ContainerError(ToolError):
     pass
 
 

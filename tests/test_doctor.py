@@ -19,4 +19,4 @@ def test_without_an_emulator_the_way_to_it_is_told(tmp_path: Path, monkeypatch: 
     assert found["target rpi4"].remedy == "edgekit setup rpi4"
     monkeypatch.setenv("PATH", str(tmp_path))
     found = {each.name: each for each in checkups()}
-    assert "docker" in found["target rpi4"].remedy
+    assert "--runner container" in found["target rpi4"].remedy

@@ -30,7 +30,9 @@ targets_option: Decorator = click.option(
 )
 
 
-_RUNNERS = "native, qemu, or a board: ssh://USER@HOST:PORT. Default: this machine where it is the target, else qemu."
+_RUNNERS = (
+    "native, qemu, container, or a board: ssh://USER@HOST:PORT. Default: this machine where it is the target, or qemu."
+)
 
 runner_option: Decorator = click.option("--runner", metavar="NAME", default="", help=_RUNNERS)
 

@@ -5,13 +5,30 @@ import click
 
 @click.command("setup", short_help="Prepare a target's emulator.")
 @click.argument("targets", metavar="ID...", nargs=-1, required=True)
-def command(targets: tuple[str, ...]) -> int:
-    """Download what emulates each target, below the user's cache directory. Nothing is done twice; no root."""
+@click.option(
+    "--runner", type=click.Choice(("qemu", "container")), default="qemu", help="What is prepared. Default: qemu."
+)
+@click.option("--base", metavar="IMAGE", help="What the image is built on: a Debian 12. Default: its slim one.")
+def command(targets: tuple[str, ...], runner: str, base: str | None) -> int:
+    """Download what emulates each target, below the user's cache directory. Nothing is done twice; no root.
+
+    With --runner container, an image of Docker or Podman is built instead, on any system that has one.
+    """
     from edgekit.cli.progress import watcher
     from edgekit.runners.emulator import emulators_bytes, emulators_folder, prepare
+    from edgekit.runners.engine import found_engine
+    from edgekit.runners.image import BASE, build_image
     from edgekit.target import find_target
 
-    for target in [find_target(name) for name in targets]:
+    if base and runner != "container":
+        raise click.UsageError("--base is for --runner container")
+    chosen = [find_target(name) for name in targets]
+    if runner == "container":
+        engine = found_engine()
+        for target in chosen:
+            click.echo(f"{target.id}: {build_image(engine, target, base or BASE, watcher(quiet=False))} is ready")
+        return 0
+    for target in chosen:
         emulator = prepare(target, watcher(quiet=False))
         click.echo(f"{target.id}: {emulator.version} -cpu {target.cpu.split(',')[0]} is ready")
     click.echo(f"{emulators_bytes() / 1e6:.0f} MB in {emulators_folder()}")

@@ -45,8 +45,8 @@ def check(folders: tuple[Path, ...], board: str, written: str | None, as_json: b
     from edgekit.errors import TargetError
     from edgekit.files import write_bytes
     from edgekit.report.boards import board_json, board_report
+    from edgekit.runners.address import address_of
     from edgekit.runners.board import board_at
-    from edgekit.runners.connection import address_of
     from edgekit.runners.derived import derived_target, matching_targets, target_toml
     from edgekit.target import load_target, target_files
 

@@ -34,11 +34,15 @@ def _energy(name: str, result: Result) -> list[Measurement]:
 
 
 def peak_memory(name: str, result: Result) -> list[Measurement]:
-    """The most memory that a run took; nothing where it cannot be told."""
+    """The most memory that a run took, and an emulator beside it in the same limit; nothing where it cannot be told."""
     if result.memory_bytes is None:
         return []
     how = f"{result.runtime} with its Python process"
-    return [Measurement(name, "memory_peak", result.memory_bytes, "bytes", result.fidelity, how)]
+    told = [Measurement(name, "memory_peak", result.memory_bytes, "bytes", result.fidelity, how)]
+    if result.emulator_bytes is not None:
+        beside = "the emulator's own beside it, of no device"
+        told.append(Measurement(name, "memory_emulator", result.emulator_bytes, "bytes", result.fidelity, beside))
+    return told
 
 
 def latency_ratio(name: str, result: Result, other: str, against: Result, threads: int, batch: int) -> Measurement:

@@ -15,7 +15,6 @@ import math
 import os
 import random
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -286,6 +285,8 @@ def said(command: list[str]) -> str:
     """What a program says; nothing where it is not there, or fails."""
     if not shutil.which(command[0]):
         return ""
+    import subprocess
+
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -11,7 +11,8 @@ from filelock import FileLock
 from edgekit.errors import BoardError, storage_errors
 from edgekit.host import Host, boot_id, host_of, normalized_arch
 from edgekit.progress import Progress
-from edgekit.runners.connection import Address, Request, answer
+from edgekit.runners.address import Address
+from edgekit.runners.connection import Request, answer
 from edgekit.runners.emulator import emulators_folder
 from edgekit.runners.runner import WORKER
 from edgekit.runners.wheels import install_wheels

@@ -3,7 +3,8 @@
 from edgekit.errors import EmulatorError, RunnerError, did_you_mean
 from edgekit.host import this_host
 from edgekit.progress import Progress, Silent
-from edgekit.runners.connection import address_of
+from edgekit.runners.address import address_of
+from edgekit.runners.container import ContainerRunner
 from edgekit.runners.emulator import prepared_emulator
 from edgekit.runners.native import NativeRunner
 from edgekit.runners.qemu import QemuRunner
@@ -11,15 +12,15 @@ from edgekit.runners.runner import Runner
 from edgekit.runners.ssh import SshRunner
 from edgekit.target import Target
 
-_NAMES = ("native", "qemu")
+_NAMES = ("native", "qemu", "container")
 
 
 def runner_for(target: Target | None, wanted: str = "", progress: Progress | None = None) -> Runner:
-    """The runner that is `wanted`: native, qemu, or a board's ssh://user@host:port. Without a word, this machine where
-    it is the target or there is none, else the target's emulator.
+    """The runner that is `wanted`: native, qemu, container, or a board's ssh://user@host:port. Without a word,
+    this machine where it is the target or there is none, else the target's emulator.
 
     Raises EmulatorError where the target has no emulator here, or this machine is not the target; BoardError where a
-    board cannot be used; RunnerError for a runner that there is none of.
+    board cannot be used, ContainerError where no engine answers; RunnerError for a runner that there is none of.
     """
     if wanted.startswith("ssh://"):
         return SshRunner(address_of(wanted), target, progress or Silent())
@@ -29,8 +30,10 @@ def runner_for(target: Target | None, wanted: str = "", progress: Progress | Non
     is_here = target is None or target.is_this(this_host())
     if wanted == "native" and target and not is_here:
         raise EmulatorError(f"this machine is no {target.id}", "leave --runner out, or name a board: ssh://USER@HOST")
-    if wanted == "qemu" and target is None:
-        raise RunnerError("the runner qemu needs a target", "add --target ID")
+    if wanted in ("qemu", "container") and target is None:
+        raise RunnerError(f"the runner {wanted} needs a target", "add --target ID")
+    if target and wanted == "container":
+        return ContainerRunner(target)
     if target is None or (is_here and wanted != "qemu"):
         return NativeRunner()
     return QemuRunner(target, prepared_emulator(target))

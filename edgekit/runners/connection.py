@@ -1,10 +1,7 @@
-"""One connection to a board: OpenSSH as the user has it set up, with a courier at the other end."""
+"""One connection to a place that has Python and not edgekit, with a courier at the other end."""
 
 import base64
 import json
-import os
-import re
-import shlex
 import shutil
 import subprocess
 import tarfile
@@ -15,56 +12,24 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
-from urllib.parse import urlsplit
+from typing import IO, Any, Protocol
 
-from edgekit.errors import BoardError, RunnerError, first_line, last_line
+from edgekit.errors import BoardError, ToolError
 
 COURIER = Path(__file__).with_name("courier.py")
 _BEAT_S = 5.0
 _ANSWER_S = 60.0
 """How long a connection may take beside what it is for."""
-_OPTIONS = {"BatchMode": "yes", "ConnectTimeout": "15", "ServerAliveInterval": "5", "ServerAliveCountMax": "3"}
-_SSH_FAILED = 255
-_NO_PYTHON = 127
 
 
-@dataclass(frozen=True)
-class Address:
-    host: str
-    user: str = ""
-    port: int | None = None
+class Reach(Protocol):
+    """A place with Python, and how a program gets there."""
 
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        user, port = f"{self.user}@" if self.user else "", f":{self.port}" if self.port else ""
-        return f"{user}{host}{port}"
+    def command(self, source: str, *, compressed: bool) -> list[str]:
+        """What runs Python source there, with its standard input and output."""
 
-    def command(self) -> list[str]:
-        """ssh up to the remote command; the program is $EDGEKIT_SSH where that is set, with its arguments."""
-        program = shlex.split(os.environ.get("EDGEKIT_SSH", "")) or ["ssh"]
-        options = [part for name, value in _OPTIONS.items() for part in ("-o", f"{name}={value}")]
-        port = ["-p", str(self.port)] if self.port else []
-        user = ["-l", self.user] if self.user else []
-        return [*program, "-T", *options, *port, *user, "--", self.host]
-
-
-def address_of(url: str) -> Address:
-    """Of ssh://[user@]host[:port]. Raises RunnerError for anything else."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise RunnerError(f"{url}: {first_line(error)}", "write ssh://USER@HOST:PORT") from error
-    if parts.scheme != "ssh" or not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
-        raise RunnerError(f"{url} is no address of a board", "write ssh://USER@HOST:PORT, or ssh://HOST")
-    if parts.password is not None:
-        raise RunnerError("a password in an address ends up in histories and logs", "use a key: ssh-copy-id")
-    host, user = parts.netloc.rpartition("@")[2], parts.username or ""
-    host = parts.hostname if host.startswith("[") else re.sub(r":\d*$", "", host)
-    if host.startswith("-") or user.startswith("-"):
-        raise RunnerError(f"{url}: no name begins with '-'", "write ssh://USER@HOST:PORT")
-    return Address(host, user, port)
+    def no_answer(self, code: int, words: str, doing: str) -> ToolError:
+        """Why it said nothing: by the exit code of that command, and by its words on standard error."""
 
 
 @dataclass(frozen=True)
@@ -81,22 +46,18 @@ class Request:
     """How long the board may take for it."""
     doing: Callable[[], str] = lambda: "while it was asked"
     """What goes on there, in words: for when the connection is lost."""
-    heard: Callable[[str], None] = lambda _: None
-    """Called with each line that a worker says."""
+    heard: Callable[[dict[str, Any]], None] = lambda _: None
+    """Called with each line that a worker `said`, and its `memory` then, where that was asked for."""
 
 
-def answer(address: Address, request: Request) -> dict[str, Any]:
-    """What a board answers. Raises BoardError where it cannot be reached, refuses, is lost, or has no room."""
-    if not shutil.which(address.command()[0]):
-        raise BoardError(f"there is no {address.command()[0]} on this machine", "install the OpenSSH client")
-    source = base64.b64encode(zlib.compress(COURIER.read_bytes(), 9)).decode()
-    remote = f"exec python3 -c 'import base64,zlib;exec(zlib.decompress(base64.b64decode(\"{source}\")))'"
-    compressed = ["-o", "Compression=yes"] if request.compressed else []
-    program, *rest = address.command()
+def answer(reach: Reach, request: Request) -> dict[str, Any]:
+    """What a place answers. Raises a ToolError where it cannot be reached, refuses, is lost, or has no room."""
+    packed_source = base64.b64encode(zlib.compress(COURIER.read_bytes(), 9)).decode()
+    source = f'import base64,zlib;exec(zlib.decompress(base64.b64decode("{packed_source}")))'
     with tempfile.TemporaryFile() as packed, tempfile.TemporaryFile() as stderr:
         size = _packed(request.sent, packed) if request.sent else 0
         process = subprocess.Popen(
-            [program, *compressed, *rest, remote],
+            reach.command(source, compressed=request.compressed),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
@@ -128,9 +89,13 @@ def answer(address: Address, request: Request) -> dict[str, Any]:
         if told is None or silent:
             stderr.seek(0)
             words = stderr.read().decode(errors="replace")
-            raise _no_answer(address, code, words, silent, request.doing())
+            if silent:
+                raise BoardError(
+                    f"{reach} said nothing for too long {request.doing()}", "look at its load, and run again"
+                )
+            raise reach.no_answer(code, words, request.doing())
     if "fault" in told:
-        raise _refusal(address, told)
+        raise _refusal(reach, told)
     return told
 
 
@@ -160,7 +125,7 @@ def _answer_in(stdout: IO[bytes], request: Request) -> dict[str, Any] | None:
             continue
         told: dict[str, Any] = json.loads(line)
         if "said" in told:
-            request.heard(told["said"])
+            request.heard(told)
             continue
         if request.received and told.get("ended") == 0:
             try:
@@ -191,41 +156,9 @@ class _Beat(threading.Thread):
         self.join(1)
 
 
-_MEANINGS = (
-    ("IDENTIFICATION HAS CHANGED", "its host key is not the one that is known", "find out why; then: ssh-keygen -R"),
-    ("Host key verification failed", "its host key is not known here", "compare it and accept it once: ssh"),
-    ("Permission denied", "it does not let you in", "give it your key: ssh-copy-id"),
-    ("Too many authentication failures", "it does not let you in", "name the key in ~/.ssh/config for"),
-    ("Could not resolve", "there is no such name", "check the name, or give its number instead of"),
-    ("refused", "nothing listens there", "check the port, and that sshd runs on"),
-    ("timed out", "it does not answer", "check that it is on and in reach:"),
-    ("No route", "it is not in reach", "check that it is on and in the same network:"),
-    ("unreachable", "it is not in reach", "check that it is on and in the same network:"),
-)
-
-
-def _no_answer(address: Address, code: int, words: str, silent: bool, doing: str) -> BoardError:
-    """Why a board gave no answer, by what ssh said."""
-    if silent:
-        return BoardError(f"{address} said nothing for too long {doing}", "look at its load, and run again")
-    said = re.sub(r"^Warning: Permanently added.*$", "", words, flags=re.MULTILINE)
-    if code == _NO_PYTHON:
-        return BoardError(f"there is no python3 on {address}", "install it there: apt install python3")
-    if code == _SSH_FAILED:
-        for mark, meaning, remedy in _MEANINGS:
-            if mark in said:
-                return BoardError(f"{address} cannot be used: {meaning}", f"{remedy} {address}")
-        return BoardError(
-            f"the connection to {address} was lost {doing}: {last_line(said)}", "look at its network, and again"
-        )
-    return BoardError(f"{address} ended {doing}: {last_line(said)}", "look at its memory and its log: dmesg")
-
-
-def _refusal(address: Address, told: dict[str, Any]) -> BoardError:
+def _refusal(reach: Reach, told: dict[str, Any]) -> BoardError:
     if told["fault"] == "full":
         return BoardError(
-            f"the disk of {address} is full: {told['words']}", f"free some space there; edgekit's is {told['folder']}"
+            f"the disk of {reach} is full: {told['words']}", f"free some space there; edgekit's is {told['folder']}"
         )
-    return BoardError(
-        f"{address} cannot write: {told['words']}", f"make {told['folder']} a folder that you may write to"
-    )
+    return BoardError(f"{reach} cannot write: {told['words']}", f"make {told['folder']} a folder that you may write to")

@@ -31,7 +31,7 @@ from typing import Any
 
 SILENCE_S = 60.0
 """Without a beat for so long, the other side is gone."""
-_LEFT = {"job.json", "worker.py", "stderr"}
+_LEFT = {"job.json", "worker.py", "stderr", "root"}
 _WORDS = 4000
 
 
@@ -165,41 +165,49 @@ def run(asked: dict[str, Any], line: Line) -> None:
     clear_leftovers()
     with folder_of(f"run-{os.getpid()}") as folder:
         unpack(line, folder)
+        if asked.get("root"):
+            view(Path(asked["root"]), folder / "root")
         environment = dict(os.environ, ORT_DISABLE_TELEMETRY="1", PYTHONDONTWRITEBYTECODE="1", TMPDIR=str(folder))
-        isolated = []
-        if asked["kept"]:
-            environment["PYTHONPATH"] = str(home() / asked["kept"])
-            isolated = ["-S"]
+        told = {"folder": str(folder), "home": str(home()), "python": sys.executable}
+        environment.update({name: value.format(**told) for name, value in asked["environment"].items()})
         with (folder / "stderr").open("wb") as stderr:
             process = subprocess.Popen(
-                [sys.executable, *isolated, str(folder / "worker.py"), str(folder)],
+                [*(part.format(**told) for part in asked["command"]), str(folder / "worker.py"), str(folder)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 env=environment,
                 start_new_session=True,
             )
-            watch = Watch(process, asked["limit_s"])
+            watch = Watch(process, asked["limit_s"], asked.get("guest"))
             watch.start()
             try:
-                follow(process)
+                follow(process, watch)
             finally:
                 process.kill()
                 code = process.wait()
         words = (folder / "stderr").read_text(errors="replace")[-_WORDS:]
-        say({"ended": code, "words": words, "expired": watch.expired, "lost": watch.lost})
+        ended = {"ended": code, "words": words, "expired": watch.expired, "lost": watch.lost}
+        say({**ended, "peak": watch.peak, "emulator": watch.emulator})
         with os.fdopen(os.dup(1), "wb") as out, tarfile.open(fileobj=out, mode="w|") as packed:
             for each in sorted(folder.iterdir()):
                 if each.name not in _LEFT and not each.name.startswith(("model_", "inputs_")) and code == 0:
                     packed.add(each, each.name)
 
 
-def follow(process: subprocess.Popen[bytes]) -> None:
-    """Pass on what the worker says, and answer it; it waits at each stage so that someone can look."""
+def view(root: Path, folder: Path) -> None:
+    """A folder that holds all that a root file system does, but for what was sent to stand there instead."""
+    for each in root.iterdir():
+        if not (folder / each.name).exists():
+            (folder / each.name).symlink_to(each)
+
+
+def follow(process: subprocess.Popen[bytes], watch: Watch) -> None:
+    """Pass on what the worker says, with its guest's memory, and answer it: it waits at each stage for that."""
     assert process.stdout is not None and process.stdin is not None
     with process.stdout, contextlib.suppress(BrokenPipeError), process.stdin:
         for told in process.stdout:
-            say({"said": told.decode(errors="replace").strip()})
+            say({"said": told.decode(errors="replace").strip(), "memory": watch.sample()})
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.write(b"\n")
                 process.stdin.flush()
@@ -208,9 +216,11 @@ def follow(process: subprocess.Popen[bytes]) -> None:
 class Watch(threading.Thread):
     """Kills the worker when its time is over, or when the other side is gone."""
 
-    def __init__(self, process: subprocess.Popen[bytes], limit_s: float) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], limit_s: float, guest: list[int] | None) -> None:
         super().__init__(daemon=True)
         self.process = process
+        self.guest = guest
+        self.peak = self.emulator = 0
         self.until = time.monotonic() + limit_s
         self.expired = self.lost = False
 
@@ -218,13 +228,37 @@ class Watch(threading.Thread):
         heard = time.monotonic()
         while self.process.poll() is None:
             self.expired = time.monotonic() > self.until
-            if select.select([0], [], [], 0.5)[0]:
+            self.sample()
+            if select.select([0], [], [], 0.05 if self.guest else 0.5)[0]:
                 self.lost = not os.read(0, 4096)
                 heard = time.monotonic()
             self.lost = self.lost or time.monotonic() - heard > SILENCE_S
             if self.expired or self.lost:
                 self.process.kill()
                 return
+
+    def sample(self) -> int:
+        """The guest's memory now, where the process is an emulator whose guest lies at a known place; its peak, and
+        that of the emulator's own, are kept."""
+        if not self.guest:
+            return 0
+        inside, outside = guest_memory(self.process.pid, *self.guest)
+        self.peak, self.emulator = max(self.peak, inside), max(self.emulator, outside)
+        return inside
+
+
+def guest_memory(pid: int, base: int, size: int) -> tuple[int, int]:
+    """The resident bytes of an emulator's process that belong to its guest, whose address space begins at `base` in its
+    own, and those that do not."""
+    told = {True: 0, False: 0}
+    inside = False
+    for line in file_text(f"/proc/{pid}/smaps").splitlines():
+        mapping = re.match(r"([0-9a-f]+)-[0-9a-f]+ ", line)
+        if mapping:
+            inside = base <= int(mapping.group(1), 16) < base + size
+        elif line.startswith("Rss:"):
+            told[inside] += 1024 * int(line.split()[1])
+    return told[True], told[False]
 
 
 @contextlib.contextmanager

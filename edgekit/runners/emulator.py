@@ -24,7 +24,7 @@ _ROOT_PACKAGES = ("python3-minimal", "libpython3-stdlib", "libstdc++6")
 _DEBIAN_ARCH = {"aarch64": "arm64", "x86_64": "amd64"}
 _MARK = "ready.json"
 
-CONTAINER_HINT = "use the container instead: docker build -f docker/edgekit.Dockerfile (README, 'Without the emulator')"
+CONTAINER_HINT = "use a container instead: --runner container, with Docker or Podman (README, 'In a container')"
 
 
 @dataclass(frozen=True)
@@ -226,16 +226,21 @@ def _root_with_cpu(base: Path, cpu: CpuInfo, cores: int) -> Path:
     view = base / f"cpu-{sha256_of_json(text)[:12]}"
     if (view / _MARK).is_file():
         return view
-    system = view / "sys" / "devices" / "system" / "cpu"
-    write_bytes(view / "proc" / "cpuinfo", text.encode())
-    for name in ("possible", "present", "online"):
-        write_bytes(system / name, f"0-{cores - 1}\n".encode() if cores > 1 else b"0\n")
+    write_cpu_view(view, cpu, cores)
     for entry in sorted((base / "root").iterdir()):
         link = view / entry.name
         if entry.name not in ("proc", "sys") and not link.is_symlink():
             link.symlink_to(entry.resolve() if entry.is_symlink() else entry)
     write_json(view / _MARK, {"cpuinfo": cpu.to_json()})
     return view
+
+
+def write_cpu_view(folder: Path, cpu: CpuInfo, cores: int) -> None:
+    """Leave below `folder` what a root file system of an ARM machine says of its CPU."""
+    system = folder / "sys" / "devices" / "system" / "cpu"
+    write_bytes(folder / "proc" / "cpuinfo", cpuinfo_text(cpu, cores).encode())
+    for name in ("possible", "present", "online"):
+        write_bytes(system / name, f"0-{cores - 1}\n".encode() if cores > 1 else b"0\n")
 
 
 def cpuinfo_text(cpu: CpuInfo, cores: int) -> str:

@@ -1,19 +1,30 @@
 """qemu: user-mode emulation of the target's CPU model. Outputs are exact, memory is the guest's, time means nothing."""
 
 import os
-import re
 import tempfile
 from pathlib import Path
 
+from edgekit.runners.courier import guest_memory
 from edgekit.runners.emulator import Emulator
 from edgekit.runners.runner import WORKER, Job, Result, run_worker
 from edgekit.target import Target
 from edgekit.traits import Fidelity
 
-# Where qemu puts the guest's address space in its own, and how large it is where the target does not say.
-_GUEST_BASE = 0x100_0000_0000
+GUEST_BASE = 0x100_0000_0000
+"""Where qemu puts the guest's address space in its own."""
 _GUEST_BYTES = 0x4000_0000
 _PAGE = 0x1_0000
+
+
+def guest_bytes(target: Target) -> int:
+    """How large a target's address space is: its RAM where that is told, in whole pages."""
+    return (target.ram_bytes or _GUEST_BYTES) // _PAGE * _PAGE
+
+
+def space_options(size: int) -> list[str]:
+    """What tells qemu so, for a guest of another architecture than x86: that wants its vsyscall page above any range
+    that could be reserved for it."""
+    return ["-B", hex(GUEST_BASE), "-R", hex(size)]
 
 
 class QemuRunner:
@@ -24,7 +35,7 @@ class QemuRunner:
     def __init__(self, target: Target, emulator: Emulator) -> None:
         self.target = target
         self.emulator = emulator
-        self.guest_bytes = (target.ram_bytes or _GUEST_BYTES) // _PAGE * _PAGE
+        self.guest_bytes = guest_bytes(target)
 
     def identity(self) -> str:
         return f"{self.emulator.version} -cpu {self.target.cpu}, {self._runtime}"
@@ -34,8 +45,7 @@ class QemuRunner:
         return f"{self.target.runtime.name} {self.target.runtime.version}"
 
     def run(self, job: Job) -> Result:
-        # An x86 guest wants its vsyscall page above any range that could be reserved for it.
-        space = ["-B", hex(_GUEST_BASE), "-R", hex(self.guest_bytes)] if self.emulator.root else []
+        space = space_options(self.guest_bytes) if self.emulator.root else []
         command = [*self.emulator.command(), *space, *self.emulator.python(), str(WORKER)]
         environment = {"PATH": os.environ.get("PATH", ""), "ORT_DISABLE_TELEMETRY": "1", **self.emulator.environment()}
         with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
@@ -52,16 +62,4 @@ class QemuRunner:
         )
 
     def _guest_memory(self, pid: int) -> int:
-        """The resident bytes of a qemu process that belong to its guest, without qemu's own."""
-        try:
-            lines = Path(f"/proc/{pid}/smaps").read_text().splitlines()
-        except OSError:  # it has just ended
-            return 0
-        total, inside = 0, False
-        for line in lines:
-            mapping = re.match(r"([0-9a-f]+)-[0-9a-f]+ ", line)
-            if mapping:
-                inside = _GUEST_BASE <= int(mapping.group(1), 16) < _GUEST_BASE + self.guest_bytes
-            elif inside and line.startswith("Rss:"):
-                total += int(line.split()[1]) * 1024
-        return total
+        return guest_memory(pid, GUEST_BASE, self.guest_bytes)[0]

@@ -104,6 +104,8 @@ class Result:
     """What else decided the times, `before` and `after` them, as the worker's `surroundings` has it."""
     profiles: Sequence[Profile] = ()
     """Of each model, where runs were profiled; under emulation their times are none."""
+    emulator_bytes: int | None = None
+    """Peak resident memory of the emulator beside its guest's, where it counts as well: in a container's limit."""
     shared: bool = False
     """Whether other models took turns with it."""
 
@@ -298,8 +300,8 @@ def _fault(code: int, words: str, where: str, runtime: str) -> tuple[str, str]:
             f"{runtime} died of SIGILL on {where}: it used an instruction that this CPU does not have",
             "pin another version of it in the target's [runtime]",
         )
-    last = _last_words(words)
-    if number == signal.SIGKILL or any(mark in last for mark in _OUT_OF_MEMORY):
+    last, told = _last_words(words), words.rpartition("Traceback")[2]  # `last` is cut where a line is long
+    if number == signal.SIGKILL or any(mark in told for mark in _OUT_OF_MEMORY):
         return f"the model ran out of memory on {where}", "make the model smaller, or choose a target with more memory"
     if number:
         return (

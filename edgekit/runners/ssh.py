@@ -7,8 +7,9 @@ from pathlib import Path
 
 from edgekit.errors import BoardError
 from edgekit.progress import Progress
+from edgekit.runners.address import Address
 from edgekit.runners.board import Board, board_at, check_is, provided_runtime
-from edgekit.runners.connection import Address, Request, answer
+from edgekit.runners.connection import Request, answer
 from edgekit.runners.runner import WORKER, Job, Result, finished, run_error, stage_words, write_job
 from edgekit.target import Runtime, Target
 from edgekit.traits import Fidelity
@@ -43,7 +44,9 @@ class SshRunner:
 
     def run(self, job: Job) -> Result:
         said = [""]
-        asked = {"do": "run", "kept": self.kept, "limit_s": job.limit_s}
+        own = {"PYTHONPATH": f"{{home}}/{self.kept}"} if self.kept else {}
+        command = ["{python}", *(["-S"] if self.kept else [])]
+        asked = {"do": "run", "command": command, "environment": own, "limit_s": job.limit_s}
         with tempfile.TemporaryDirectory(prefix="edgekit-") as sent, tempfile.TemporaryDirectory() as received:
             write_job(job, Path(sent))
             shutil.copy(WORKER, sent)
@@ -53,7 +56,7 @@ class SshRunner:
                 received=Path(received),
                 limit_s=job.limit_s,
                 doing=lambda: stage_words(said[-1]),
-                heard=said.append,
+                heard=lambda told: said.append(told["said"]),
             )
             told = answer(self.board.address, request)
             if told["ended"] or told["expired"]:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from edgekit.runners.address import Address
 from edgekit.runners.board import Board
-from edgekit.runners.connection import Address
 from edgekit.runners.emulator import cpuinfo_text
 from edgekit.target import find_target
 

@@ -3,8 +3,8 @@ import pytest
 from edgekit.errors import BoardError
 from edgekit.progress import Silent
 from edgekit.runners import board as module
+from edgekit.runners.address import Address
 from edgekit.runners.board import Board, board_at, check_is, provided_runtime
-from edgekit.runners.connection import Address
 from edgekit.target import Runtime, find_target
 from tests.runners.pi import RPI4, TOLD
 

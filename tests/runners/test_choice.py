@@ -38,6 +38,7 @@ def test_a_runner_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("rpi4", "native", EmulatorError, "this machine is no rpi4"),
         ("", "qemu", RunnerError, "needs a target"),
+        ("", "container", RunnerError, "needs a target"),
         ("rpi4", "qmeu", RunnerError, "no runner 'qmeu'"),
         ("", "ssh", RunnerError, "no runner 'ssh'"),
     ],

@@ -59,6 +59,8 @@ def test_a_file_where_its_folder_should_be(tmp_path: Path) -> None:
 def test_the_worker_is_killed_when_nobody_listens_any_more(tmp_path: Path) -> None:
     """Standard input ends right behind the tar file."""
     worker = b"import time\nprint('imported', flush=True)\ntime.sleep(600)\n"
-    found = asked(tmp_path, packed(**{"worker.py": worker}), do="run", kept="", limit_s=300)
+    found = asked(
+        tmp_path, packed(**{"worker.py": worker}), do="run", command=["{python}"], environment={}, limit_s=300
+    )
     assert found[-1]["lost"] and found[-1]["ended"] == -9
     assert not list((tmp_path / "edgekit").iterdir())

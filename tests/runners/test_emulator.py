@@ -42,11 +42,11 @@ def test_without_apt_the_container_is_pointed_to(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(EmulatorError, match="no apt") as raised:
         prepare(RPI4, Silent())
-    assert "docker" in raised.value.hint
+    assert "--runner container" in raised.value.hint
     monkeypatch.setattr(emulator.sys, "platform", "darwin")
     with pytest.raises(EmulatorError, match="this is darwin") as raised:
         prepare(RPI4, Silent())
-    assert "docker" in raised.value.hint
+    assert "--runner container" in raised.value.hint
 
 
 def test_a_download_that_fails_leaves_nothing_that_looks_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from edgekit.errors import BoardError, RunError
 from edgekit.progress import Silent
-from edgekit.runners.connection import address_of
+from edgekit.runners.address import address_of
 from edgekit.runners.native import NativeRunner
 from edgekit.runners.runner import Job
 from edgekit.runners.ssh import SshRunner

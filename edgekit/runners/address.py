@@ -1,0 +1,82 @@
+"""Address: a machine that OpenSSH reaches, as the user has it set up."""
+
+import os
+import re
+import shlex
+import shutil
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from edgekit.errors import BoardError, RunnerError, first_line, last_line
+
+_OPTIONS = {"BatchMode": "yes", "ConnectTimeout": "15", "ServerAliveInterval": "5", "ServerAliveCountMax": "3"}
+_SSH_FAILED = 255
+_NO_PYTHON = 127
+
+_MEANINGS = (
+    ("IDENTIFICATION HAS CHANGED", "its host key is not the one that is known", "find out why; then: ssh-keygen -R"),
+    ("Host key verification failed", "its host key is not known here", "compare it and accept it once: ssh"),
+    ("Permission denied", "it does not let you in", "give it your key: ssh-copy-id"),
+    ("Too many authentication failures", "it does not let you in", "name the key in ~/.ssh/config for"),
+    ("Could not resolve", "there is no such name", "check the name, or give its number instead of"),
+    ("refused", "nothing listens there", "check the port, and that sshd runs on"),
+    ("timed out", "it does not answer", "check that it is on and in reach:"),
+    ("No route", "it is not in reach", "check that it is on and in the same network:"),
+    ("unreachable", "it is not in reach", "check that it is on and in the same network:"),
+)
+
+
+@dataclass(frozen=True)
+class Address:
+    host: str
+    user: str = ""
+    port: int | None = None
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        user, port = f"{self.user}@" if self.user else "", f":{self.port}" if self.port else ""
+        return f"{user}{host}{port}"
+
+    def command(self, source: str, *, compressed: bool = False) -> list[str]:
+        """By ssh; the program is $EDGEKIT_SSH where that is set, with its arguments. Raises BoardError where there is
+        none."""
+        program = shlex.split(os.environ.get("EDGEKIT_SSH", "")) or ["ssh"]
+        if not shutil.which(program[0]):
+            raise BoardError(f"there is no {program[0]} on this machine", "install the OpenSSH client")
+        told = {**_OPTIONS, "Compression": "yes"} if compressed else _OPTIONS
+        options = [part for name, value in told.items() for part in ("-o", f"{name}={value}")]
+        port = ["-p", str(self.port)] if self.port else []
+        user = ["-l", self.user] if self.user else []
+        return [*program, "-T", *options, *port, *user, "--", self.host, f"exec python3 -c '{source}'"]
+
+    def no_answer(self, code: int, words: str, doing: str) -> BoardError:
+        """By what ssh said."""
+        said = re.sub(r"^Warning: Permanently added.*$", "", words, flags=re.MULTILINE)
+        if code == _NO_PYTHON:
+            return BoardError(f"there is no python3 on {self}", "install it there: apt install python3")
+        if code == _SSH_FAILED:
+            for mark, meaning, remedy in _MEANINGS:
+                if mark in said:
+                    return BoardError(f"{self} cannot be used: {meaning}", f"{remedy} {self}")
+            return BoardError(
+                f"the connection to {self} was lost {doing}: {last_line(said)}", "look at its network, and again"
+            )
+        return BoardError(f"{self} ended {doing}: {last_line(said)}", "look at its memory and its log: dmesg")
+
+
+def address_of(url: str) -> Address:
+    """Of ssh://[user@]host[:port]. Raises RunnerError for anything else."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise RunnerError(f"{url}: {first_line(error)}", "write ssh://USER@HOST:PORT") from error
+    if parts.scheme != "ssh" or not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
+        raise RunnerError(f"{url} is no address of a board", "write ssh://USER@HOST:PORT, or ssh://HOST")
+    if parts.password is not None:
+        raise RunnerError("a password in an address ends up in histories and logs", "use a key: ssh-copy-id")
+    host, user = parts.netloc.rpartition("@")[2], parts.username or ""
+    host = parts.hostname if host.startswith("[") else re.sub(r":\d*$", "", host)
+    if host.startswith("-") or user.startswith("-"):
+        raise RunnerError(f"{url}: no name begins with '-'", "write ssh://USER@HOST:PORT")
+    return Address(host, user, port)

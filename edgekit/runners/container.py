@@ -1,0 +1,127 @@
+"""container: the target's CPU emulated inside a container of Docker or Podman, wherever that runs."""
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekit.errors import ContainerError, EmulatorError, RunError, ToolError, last_line
+from edgekit.runners.connection import Request, answer
+from edgekit.runners.emulator import write_cpu_view
+from edgekit.runners.engine import Engine, Limits, enforces_memory, found_engine, run_options
+from edgekit.runners.image import check_emulated, image_name
+from edgekit.runners.qemu import GUEST_BASE, guest_bytes, space_options
+from edgekit.runners.runner import WORKER, Job, Result, finished, run_error, stage_words, write_job
+from edgekit.target import Target
+from edgekit.traits import Fidelity
+
+_GUEST = "/opt/guest"
+_KILLED = 137
+_SITE = "{folder}/root/opt/site"
+_ENGINE_FAILED = (125, 126)
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container that is started for one request."""
+
+    engine: Engine
+    image: str
+    limits: Limits
+
+    def __str__(self) -> str:
+        return f"the container of {self.engine.program[0]}"
+
+    def command(self, source: str, *, compressed: bool) -> list[str]:
+        return [*self.engine.program, "run", *run_options(self.limits), self.image, "python3", "-c", source]
+
+    def no_answer(self, code: int, words: str, doing: str) -> ToolError:
+        """By what the engine said."""
+        if code == _KILLED:
+            limit = self.limits.memory_bytes / 1e6
+            return RunError(
+                f"the model ran out of memory {doing}: the container has {limit:,.0f} MB, the emulator's included",
+                "make the model smaller, or choose a target with more memory",
+            )
+        if code in _ENGINE_FAILED:
+            return ContainerError(f"{self.engine} cannot start it: {last_line(words)}", "run it by hand to see why")
+        return ContainerError(f"{self} ended {doing}: {last_line(words)}", f"look at {self.engine.program[0]}'s log")
+
+
+class ContainerRunner:
+    """Runs the worker under qemu, with the target's CPU model and no other, within the memory and CPUs of the target.
+
+    Raises ContainerError where no engine answers, EmulatorError where the image is not built or nothing emulates the
+    target.
+    """
+
+    fidelity = Fidelity.EMULATED
+
+    def __init__(self, target: Target) -> None:
+        check_emulated(target)
+        self.target = target
+        self.engine = found_engine()
+        self.image = image_name(target)
+        if not self.engine.has(self.image):
+            raise EmulatorError(
+                f"the image for {target.id} is not built", f"edgekit setup --runner container {target.id}"
+            )
+        memory = min(guest_bytes(target), self.engine.memory_bytes)
+        self.limits = Limits(memory, min(target.cores or 1, self.engine.cpus))
+        self.is_limited = memory == guest_bytes(target) and enforces_memory(self.engine, self.image)
+
+    def identity(self) -> str:
+        limit = f"{self.limits.memory_bytes / 2**20:,.0f} MB" if self.is_limited else "memory not limited"
+        where = f"{self.engine}, {limit}, {self.limits.cpus} CPUs"
+        return f"container ({where}) of qemu -cpu {self.target.cpu}, {self._runtime}"
+
+    @property
+    def _runtime(self) -> str:
+        return f"{self.target.runtime.name} {self.target.runtime.version}"
+
+    @property
+    def _knows_memory(self) -> bool:
+        return self.target.arch != "x86_64"
+
+    def run(self, job: Job) -> Result:
+        told: list[dict[str, object]] = [{"said": ""}]
+        size = guest_bytes(self.target)
+        qemu = [f"qemu-{self.target.arch}-static", "-cpu", self.target.cpu, "-L", "{folder}/root"]
+        space = space_options(size) if self._knows_memory else []
+        asked = {
+            "do": "run",
+            "command": [*qemu, *space, f"{_GUEST}/usr/bin/python3.11", "-S"],
+            "environment": {"PYTHONHOME": "{folder}/root/usr", "PYTHONPATH": _SITE},
+            "root": _GUEST,
+            "guest": [GUEST_BASE, size] if self._knows_memory else None,
+            "limit_s": job.limit_s,
+        }
+        with tempfile.TemporaryDirectory(prefix="edgekit-") as sent, tempfile.TemporaryDirectory() as received:
+            write_job(job, Path(sent))
+            shutil.copy(WORKER, sent)
+            if self.target.cpuinfo:
+                write_cpu_view(Path(sent) / "root", self.target.cpuinfo, self.target.cores or 1)
+            request = Request(
+                asked,
+                sent=Path(sent),
+                received=Path(received),
+                limit_s=job.limit_s,
+                doing=lambda: stage_words(str(told[-1]["said"])),
+                heard=told.append,
+            )
+            ended = answer(Container(self.engine, self.image, self.limits), request)
+            if ended["ended"] or ended["expired"]:
+                code = None if ended["expired"] else ended["ended"]
+                said = str(told[-1]["said"])
+                raise run_error(code, ended["words"], said, job, self.target.cpu, self._runtime)
+            done = finished(job, Path(received))
+        stages = {str(each["said"]): int(str(each["memory"])) for each in told[1:] if each["said"] != "done"}
+        return Result(
+            outputs=done.outputs,
+            memory_bytes=ended["peak"] if self._knows_memory else None,
+            resident=stages if self._knows_memory else {},
+            fidelity=self.fidelity,
+            runtime=done.report["runtime"],
+            profiles=done.profiles,
+            emulator_bytes=ended["emulator"] if self._knows_memory else None,
+        )

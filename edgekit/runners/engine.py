@@ -1,0 +1,119 @@
+"""Engine: Docker or Podman, whichever answers, and what it can be relied on for."""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from edgekit.errors import ContainerError, last_line
+
+_ANSWER_S = 60.0
+_PROBE_BYTES = 64 * 2**20
+_PROBE = "import sys; b = bytearray(int(sys.argv[1])); b[::4096] = b'x' * len(b[::4096]); print('held')"
+"""Writes to every page: memory that is only promised is not counted."""
+_STARTS = ("docker", "podman")
+
+
+@dataclass(frozen=True)
+class Engine:
+    program: tuple[str, ...]
+    version: str
+    memory_bytes: int
+    """Of the machine that containers run on."""
+    cpus: int
+    arch: str
+
+    def __str__(self) -> str:
+        return f"{self.program[0]} {self.version}"
+
+    def has(self, image: str) -> bool:
+        return not self.said("image", "inspect", image).returncode
+
+    def said(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*self.program, *arguments], capture_output=True, text=True, check=False)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a container may take."""
+
+    memory_bytes: int
+    cpus: int
+
+
+def found_engine() -> Engine:
+    """The engine that $EDGEKIT_CONTAINER names, with its arguments, else the first of Docker and Podman that answers.
+
+    Raises ContainerError where there is none, its daemon is down, or it does not let this user in.
+    """
+    given = tuple(shlex.split(os.environ.get("EDGEKIT_CONTAINER", "")))
+    wanted = [given] if given else [(name,) for name in _STARTS]
+    there = [each for each in wanted if shutil.which(each[0])]
+    if not there:
+        raise ContainerError(
+            f"there is no {' and no '.join(each[0] for each in wanted)} on this machine",
+            "install Docker or Podman, or name the program: EDGEKIT_CONTAINER",
+        )
+    failed = []
+    for program in there:
+        try:
+            return _engine(program)
+        except ContainerError as error:
+            failed.append(error)
+    raise failed[0]
+
+
+@cache
+def _engine(program: tuple[str, ...]) -> Engine:
+    name = program[0]
+    try:
+        done = subprocess.run(
+            [*program, "info", "--format", "{{json .}}"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_ANSWER_S,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ContainerError(f"{name} did not answer within {_ANSWER_S:.0f} s", "start it anew") from error
+    told: dict[str, Any] = json.loads(done.stdout) if done.stdout.startswith("{") else {}
+    if "host" in told:  # Podman
+        host = told["host"]
+        return Engine(program, told["version"]["Version"], host["memTotal"], host["cpus"], host["arch"])
+    if done.returncode or not told.get("ServerVersion"):
+        words = "; ".join(told.get("ServerErrors") or ()) or done.stderr
+        if "permission denied" in words.lower():
+            raise ContainerError(
+                f"{name} does not let you in: {last_line(words)}", f"become a member of the group {name}, or use podman"
+            )
+        raise ContainerError(f"the daemon of {name} does not answer: {last_line(words)}", "start it, and run again")
+    return Engine(program, told["ServerVersion"], told["MemTotal"], told["NCPU"], told["Architecture"])
+
+
+@cache
+def enforces_memory(engine: Engine, image: str) -> bool:
+    """Whether a limit holds: a process that takes twice as much as it may is ended, and one that takes a quarter is
+    not. Some engines without root take the option and do nothing."""
+
+    def taken(share: float) -> bool:
+        size = int(_PROBE_BYTES * share)
+        done = engine.said("run", *run_options(Limits(_PROBE_BYTES, 1)), image, "python3", "-c", _PROBE, str(size))
+        return "held" in done.stdout
+
+    return taken(0.25) and not taken(2)
+
+
+def run_options(limits: Limits) -> list[str]:
+    """What every container is started with: an init, no network, no root, nothing to write to but one volume, and
+    nothing left afterwards."""
+    memory = str(limits.memory_bytes)
+    return [
+        *("--rm", "--init", "--interactive", "--read-only", "--network", "none", "--user", "65534:65534"),
+        *("--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--pids-limit", "256"),
+        *("--memory", memory, "--memory-swap", memory, "--cpus", str(limits.cpus)),
+        *("--mount", "type=volume,destination=/work"),
+    ]

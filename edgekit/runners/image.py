@@ -1,0 +1,72 @@
+"""The image that stands in for a target: built once, from docker/emulator.Dockerfile and the target's runtime."""
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from edgekit.errors import ContainerError, EmulatorError, last_line
+from edgekit.files import sha256_of_file
+from edgekit.progress import Progress
+from edgekit.runners.emulator import can_emulate
+from edgekit.runners.engine import Engine
+from edgekit.runners.wheels import install_wheels
+from edgekit.target import Target
+
+BASE = "debian:bookworm-slim"
+_DEBIAN_ARCH = {"aarch64": "arm64", "x86_64": "amd64"}
+_GUEST_PYTHON = "311"
+"""Debian 12's."""
+
+
+def dockerfile() -> Path:
+    """What the image is built from: inside the wheel, or at the top of a checkout."""
+    installed = Path(__file__).parent.parent / "_docker"
+    folder = installed if installed.is_dir() else Path(__file__).parent.parent.parent / "docker"
+    return folder / "emulator.Dockerfile"
+
+
+def image_name(target: Target) -> str:
+    """By all that decides what is inside, but for the base."""
+    digest = sha256_of_file(dockerfile())[:12]
+    return f"edgekit-{target.arch.replace('_', '-')}:{target.runtime.name}-{target.runtime.version}-{digest}"
+
+
+def check_emulated(target: Target) -> None:
+    """Raises EmulatorError where nothing emulates a target's CPU."""
+    if not can_emulate(target):
+        raise EmulatorError(
+            f"no emulator runs the instruction sets of {target.id}", f"measure on a machine that is one: {target.name}"
+        )
+
+
+def build_image(engine: Engine, target: Target, base: str, progress: Progress) -> str:
+    """Build a target's image unless it is there; its name. Raises ContainerError where the engine cannot."""
+    check_emulated(target)
+    name = image_name(target)
+    if engine.has(name):
+        return name
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as context:
+        site = Path(context) / "site"
+        runtime = target.runtime
+        progress.note(f"downloading {runtime.name} {runtime.version} for {target.arch} (PyPI)")
+        install_wheels(runtime, target.arch, _GUEST_PYTHON, site, ContainerError, "check the network, and run it again")
+        shutil.copy(dockerfile(), Path(context) / "Dockerfile")
+        progress.note(f"building {name} by {engine}: downloads {base}, then qemu and Python for {target.arch} (Debian)")
+        arguments = ["--build-arg", f"BASE={base}", "--build-arg", f"ARCH={_DEBIAN_ARCH[target.arch]}"]
+        done = subprocess.run(
+            [*engine.program, "build", "--network", "host", *arguments, "--tag", name, context],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            words = done.stderr or done.stdout
+            if "No space left" in words or "no space left" in words:
+                raise ContainerError(
+                    "the disk of the engine is full", f"free about 500 MB: {engine.program[0]} system df"
+                )
+            raise ContainerError(
+                f"the image could not be built: {last_line(words)}", "check the network; another base: --base IMAGE"
+            )
+    return name

@@ -1,0 +1,159 @@
+"""Containers, really started where an engine is; what an engine cannot do is told everywhere."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from edgekit.building import Build
+from edgekit.errors import ContainerError, EmulatorError, RunError
+from edgekit.progress import Silent
+from edgekit.runners.container import Container, ContainerRunner
+from edgekit.runners.emulator import prepare
+from edgekit.runners.engine import Engine, Limits, enforces_memory
+from edgekit.runners.image import build_image
+from edgekit.runners.qemu import QemuRunner
+from edgekit.runners.runner import Job
+from edgekit.runtimes.ort import feed_outputs
+from edgekit.target import Runtime, find_target
+from edgekit.traits import Fidelity
+from tests import engine as engines
+
+X = (np.random.default_rng(0).standard_normal((3, 1, 3, 6, 6)).astype(np.float32),)
+RPI4 = find_target("rpi4")
+NOWHERE = Engine(("engine",), "1", 2**33, 4, "amd64")
+
+
+def test_a_target_that_nothing_emulates_has_no_container() -> None:
+    with pytest.raises(EmulatorError, match="no emulator runs the instruction sets of x86-vnni"):
+        ContainerRunner(find_target("x86-vnni"))
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "message"),
+    [
+        (137, RunError, "the model ran out of memory while it ran: the container has 67 MB, the emulator's included"),
+        (125, ContainerError, "engine 1 cannot start it: last words"),
+        (1, ContainerError, "the container of engine ended while it ran: last words"),
+    ],
+)
+def test_why_a_container_said_nothing(code: int, error: type[Exception], message: str) -> None:
+    told = Container(NOWHERE, "image", Limits(2**26, 1)).no_answer(code, "first\nlast words\n", "while it ran")
+    assert isinstance(told, error) and str(told) == message
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    before = os.environ.get("CONTAINERS_CONF")
+    engines.configure(tmp_path_factory.mktemp("engine"))
+    found, base = engines.engine_with_base()
+    build_image(found, RPI4, base, Silent())
+    yield found
+    if before is None:
+        os.environ.pop("CONTAINERS_CONF", None)
+
+
+def running(engine: Engine) -> list[str]:
+    return engine.said("ps", "--all", "--quiet").stdout.split()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["rpi4", "rpi5"])
+def test_an_integer_model_gives_the_very_same(name: str, engine: Engine, built: Build) -> None:
+    model = built.targets[0].bundle / "model.onnx"
+    x = (np.random.default_rng(0).standard_normal((5, 1, 1, 8, 8)).astype(np.float32),)
+    result = ContainerRunner(find_target(name)).run(Job([model], x, seconds=1.0, profiled_runs=1))
+    assert np.array_equal(feed_outputs(model, x)[0], result.outputs[0][0])
+    assert result.fidelity is Fidelity.EMULATED and not result.latencies_ms and result.profiles
+    assert not running(engine), "nothing is left"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("engine")
+def test_memory_is_the_guests_and_the_emulators_is_told_apart(conv_model: Path) -> None:
+    contained = ContainerRunner(RPI4).run(Job([conv_model], X))
+    alone = QemuRunner(RPI4, prepare(RPI4, Silent())).run(Job([conv_model], X))
+    assert contained.memory_bytes and alone.memory_bytes and contained.emulator_bytes
+    assert 0.8 < contained.memory_bytes / alone.memory_bytes < 1.25
+    assert contained.resident.keys() == alone.resident.keys()
+    assert contained.emulator_bytes > 1_000_000
+
+
+@pytest.mark.slow
+def test_a_limit_is_proved_before_it_is_claimed(engine: Engine) -> None:
+    runner = ContainerRunner(RPI4)
+    assert enforces_memory(engine, runner.image) and runner.is_limited
+    assert "4,096 MB" in runner.identity()
+
+
+@pytest.mark.slow
+def test_a_model_larger_than_the_targets_memory_is_caught(engine: Engine, tmp_path: Path) -> None:
+    """256 MB of zeros on a board with 192 MB."""
+    graph = helper.make_graph(
+        [
+            helper.make_node("ConstantOfShape", ["shape"], ["zeros"]),
+            helper.make_node("Add", ["zeros", "x"], ["sum"]),
+            helper.make_node("ReduceMean", ["sum"], ["y"], keepdims=0),
+        ],
+        "large",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [])],
+        [helper.make_tensor("shape", TensorProto.INT64, [1], [64_000_000])],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), tmp_path / "m.onnx")
+    with pytest.raises(RunError, match="the model ran out of memory"):
+        ContainerRunner(RPI4.changed(ram_bytes=192 * 2**20)).run(
+            Job([tmp_path / "m.onnx"], (np.zeros((1, 1), np.float32),))
+        )
+    assert not running(engine)
+
+
+@pytest.mark.slow
+def test_a_runtime_that_dies_on_the_board_dies_in_the_container(engine: Engine, conv_model: Path) -> None:
+    """onnxruntime 1.21.0 used an instruction that no Pi 4 has; the emulator's default CPU has it."""
+    old = RPI4.changed(runtime=Runtime(name="onnxruntime", version="1.21.0"))
+    build_image(engine, old, engines.BASE, Silent())
+    with pytest.raises(
+        RunError, match=r"onnxruntime 1\.21\.0 died of SIGILL on cortex-a72 while the runtime was imported"
+    ):
+        ContainerRunner(old).run(Job([conv_model], X))
+    assert ContainerRunner(old.changed(cpu="max")).run(Job([conv_model], X)).outputs
+
+
+@pytest.mark.slow
+def test_a_model_that_hangs_is_stopped(engine: Engine, conv_model: Path) -> None:
+    with pytest.raises(RunError, match=r"did not finish on cortex-a72 within 5 s"):
+        ContainerRunner(RPI4).run(Job([conv_model], X, least_runs=10**9, seconds=0.1, timeout_s=5.0))
+    assert not running(engine)
+
+
+@pytest.mark.slow
+def test_an_interrupted_bench_leaves_no_container(engine: Engine, conv_model: Path) -> None:
+    command = [sys.executable, "-m", "edgekit", "bench", str(conv_model), "-t", "rpi4", "--runner", "container"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, stdout=subprocess.DEVNULL)
+    until = time.monotonic() + 60
+    while not running(engine) and time.monotonic() < until:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, words = process.communicate(timeout=60)
+    assert process.returncode and "Traceback" not in words
+    until = time.monotonic() + 30
+    while running(engine) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not running(engine)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("engine")
+def test_an_image_that_is_not_built_says_how() -> None:
+    with pytest.raises(EmulatorError, match="the image for rpi4 is not built") as failed:
+        ContainerRunner(RPI4.changed(runtime=Runtime(name="onnxruntime", version="1.30.0")))
+    assert failed.value.hint == "edgekit setup --runner container rpi4"
