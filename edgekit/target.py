@@ -46,11 +46,6 @@ class CpuInfo(Record, frozen=True, kw_only=True):
     features: tuple[str, ...]
 
 
-class Container(Record, frozen=True, kw_only=True):
-    platform: str
-    memory_bytes: Annotated[int, Meta(gt=0)]
-
-
 class Budgets(Record, frozen=True, kw_only=True):
     """Limits that a build is judged by; an absent one is not judged."""
 
@@ -74,12 +69,18 @@ class Target(Record, frozen=True, kw_only=True):
     clock_hz: Annotated[int, Meta(gt=0)] | None = None
     cores: Annotated[int, Meta(gt=0)] | None = None
     ram_bytes: Annotated[int, Meta(gt=0)] | None = None
+    system_bytes: Annotated[int, Meta(ge=0)] = 0
+    """What firmware and operating system take of the RAM."""
     channel_multiple: Annotated[int, Meta(ge=1, le=64)]
     runtime: Runtime
     quantization: Quantization
     cpuinfo: CpuInfo | None = None
-    container: Container | None = None
     budgets: Budgets = Budgets()
+
+    @property
+    def left_bytes(self) -> int | None:
+        """The RAM that the system leaves; None where the RAM is not told."""
+        return None if self.ram_bytes is None else max(self.ram_bytes - self.system_bytes, 0)
 
     @property
     def saturates(self) -> bool:

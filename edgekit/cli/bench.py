@@ -4,13 +4,14 @@ from pathlib import Path
 
 import click
 
-from edgekit.cli.options import json_option, numbers_option, runners_option, shape_option
+from edgekit.cli.options import json_option, memory_option, numbers_option, runners_option, shape_option
 
 
 @click.command("bench", short_help="What a model costs: latency, memory, size, parameters, MACs.")
 @click.argument("models", nargs=-1, required=True, metavar="MODEL...", type=click.Path(path_type=Path))
 @click.option("--target", "-t", metavar="ID", help="A target's id or TOML file; this machine without it.")
 @runners_option
+@memory_option
 @click.option("--compare", is_flag=True, help="Of several models: timed in turns, and the ratio to the first.")
 @numbers_option("--threads", "As many; several, as in 1,2,4, one after the other.")
 @numbers_option("--batch", "Samples a run; several, as in 1,8, one after the other.")
@@ -41,6 +42,7 @@ def command(
     models: tuple[Path, ...],
     target: str | None,
     runners: tuple[str, ...],
+    memory: int | None,
     compare: bool,
     threads: tuple[int, ...],
     batch: tuple[int, ...],
@@ -72,6 +74,10 @@ def command(
         raise click.UsageError("--json and --csv: choose one")
     settings = Settings(threads, batch, seconds, parsed_shapes(shapes), inputs, profile)
     chosen = find_target(target) if target else None
+    if memory is not None:
+        if chosen is None:
+            raise click.UsageError("--memory-profile is of a target: add --target ID")
+        chosen = chosen.changed(ram_bytes=memory)
     tried = benched_at(runners or ("",), models, chosen, settings, watcher(quiet=False))
     found = [each for each in tried if isinstance(each, Bench)]
     failed = [each for each in tried if not isinstance(each, Bench)]

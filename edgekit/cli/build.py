@@ -8,6 +8,7 @@ import click
 from edgekit.cli.options import (
     calibration_option,
     json_option,
+    memory_option,
     preprocessing_options,
     project_option,
     runner_option,
@@ -51,6 +52,7 @@ _file_options = several(
     help="Operators on floats as an earlier build's manifest.json tells, not timed again.",
 )
 @runner_option
+@memory_option
 @click.option(
     "--strict", is_flag=True, help="Also fail where a gate could not run, or floats stand in for slower INT8."
 )
@@ -64,6 +66,7 @@ def command(
     allowed: tuple[str, ...],
     placement: Path | None,
     runner: str,
+    memory: int | None,
     strict: bool,
     as_json: bool,
     quiet: bool,
@@ -87,6 +90,8 @@ def command(
         raise click.UsageError(f"--{name} is for a model file: edgekit build MODEL.onnx, or set it in edgekit.toml")
     project = load_project(folder or Path()) if model is None else _of_file(model, folder, given)
     chosen = chosen_targets(project, targets)
+    if memory is not None:
+        chosen = [each.changed(ram_bytes=memory) for each in chosen]
     if written is not None:
         project = written_project(project, written, [target.id for target in chosen])
     built = build(project, chosen, watcher(quiet=quiet or as_json), allowed, placement, runner)

@@ -1,5 +1,6 @@
 """Options that several commands have."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,24 @@ _RUNNERS = (
 runner_option: Decorator = click.option("--runner", metavar="NAME", default="", help=_RUNNERS)
 
 runners_option: Decorator = click.option("--runner", "runners", metavar="NAME", multiple=True, help=_RUNNERS)
+
+
+def _memory(_: click.Context, option: click.Parameter, value: str | None) -> int | None:
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d+)([mg])b?", value.strip().lower())
+    if not found or not int(found[1]):
+        raise click.BadParameter("give a size such as 512m or 2g", param=option)
+    return int(found[1]) * {"m": 2**20, "g": 2**30}[found[2]]
+
+
+memory_option: Decorator = click.option(
+    "--memory-profile",
+    "memory",
+    callback=_memory,
+    metavar="SIZE",
+    help="The board's RAM where it is sold with several: 1g, 2g, 4g, 8g.",
+)
 
 
 def project_option(more: str = "Default: this one.", *, default: Path | None = Path()) -> Decorator:

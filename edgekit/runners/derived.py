@@ -42,8 +42,8 @@ def derived_target(board: Board, name: str, known: Sequence[Target]) -> Target:
         clock_hz=told["clock_khz"] * 1000 if told["clock_khz"] else None,
         cores=told["cores"],
         ram_bytes=_sold_bytes(told["memory"]),
+        system_bytes=_sold_bytes(told["memory"]) - told["free_memory"],
         cpuinfo=_cpuinfo(told["cpuinfo"]) if host.arch == "aarch64" else None,
-        container=None,
     )
 
 

@@ -66,16 +66,18 @@ def parity_gate(
 def budget_gates(
     budgets: Budgets, target: Target, measurements: Sequence[Measurement], result: "Result | EdgekitError"
 ) -> list[Gate]:
-    """Whether one model's measurements lie within the budgets, and its memory within the target's RAM at least."""
+    """Whether one model's measurements lie within the budgets, and its memory at least within the RAM that the target's
+    system leaves."""
     figures = {each.name: each for each in measurements}
     gates = []
     if budgets.max_bytes is not None:
         size = int(figures["file_size"].value)
         status = Status.PASSED if size <= budgets.max_bytes else Status.FAILED
         gates.append(Gate("size", status, f"{size:,} bytes, at most {budgets.max_bytes:,}"))
-    memory_limit = budgets.max_memory_bytes or target.ram_bytes
+    memory_limit = budgets.max_memory_bytes or target.left_bytes
     if memory_limit is not None:
-        why = "the budget" if budgets.max_memory_bytes else "the target's RAM"
+        left = "the RAM that the target's system leaves" if target.system_bytes else "the target's RAM"
+        why = "the budget" if budgets.max_memory_bytes else left
         gates.append(memory_gate(memory_limit, why, measurements, result))
     if budgets.max_latency_ms is not None:
         latency = figures.get("latency_p50")

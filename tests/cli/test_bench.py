@@ -56,6 +56,20 @@ def test_a_board_that_is_another_is_exit_code_three(run_edgekit: Run, conv_model
     )
 
 
+def test_a_smaller_board_leaves_less(run_edgekit: Run, conv_model: Path) -> None:
+    done = run_edgekit("bench", conv_model, "-t", "rpi4", "--memory-profile", "1g")
+    assert done.returncode == 0 and "of 843 MB" in " ".join(done.stdout.split()), done.stdout
+    small = run_edgekit("bench", conv_model, "-t", "rpi4", "--memory-profile", "256m")
+    assert small.returncode == 1 and "of 37 MB" in " ".join(small.stdout.split())
+
+
+@pytest.mark.parametrize("size", ["0g", "-1g", "2", "lots"])
+def test_a_size_that_is_none_is_exit_code_two(size: str, run_edgekit: Run, conv_model: Path) -> None:
+    done = run_edgekit("bench", conv_model, "-t", "rpi4", "--memory-profile", size)
+    assert done.returncode == 2 and "512m or 2g" in done.stderr
+    assert run_edgekit("bench", conv_model, "--memory-profile", "1g").returncode == 2
+
+
 @pytest.mark.parametrize("wanted", ["board", "ssh://", "qemu"])
 def test_a_runner_that_there_is_none_of_is_exit_code_two(wanted: str, run_edgekit: Run, conv_model: Path) -> None:
     done = run_edgekit("bench", conv_model, "--runner", wanted)
