@@ -197,6 +197,7 @@ def run(asked: dict[str, Any], line: Line) -> None:
 
 def view(root: Path, folder: Path) -> None:
     """A folder that holds all that a root file system does, but for what was sent to stand there instead."""
+    folder.mkdir(exist_ok=True)
     for each in root.iterdir():
         if not (folder / each.name).exists():
             (folder / each.name).symlink_to(each)

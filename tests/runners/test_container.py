@@ -15,6 +15,7 @@ from onnx import TensorProto, helper
 
 from edgekit.building import Build
 from edgekit.errors import ContainerError, EmulatorError, RunError
+from edgekit.model.parity import relative_difference
 from edgekit.progress import Silent
 from edgekit.runners.container import Container, ContainerRunner
 from edgekit.runners.emulator import prepare
@@ -74,6 +75,15 @@ def test_an_integer_model_gives_the_very_same(name: str, engine: Engine, built: 
     assert np.array_equal(feed_outputs(model, x)[0], result.outputs[0][0])
     assert result.fidelity is Fidelity.EMULATED and not result.latencies_ms and result.profiles
     assert not running(engine), "nothing is left"
+
+
+@pytest.mark.slow
+def test_an_x86_target_is_emulated_as_well(engine: Engine, conv_model: Path) -> None:
+    target = find_target("x86-avx2")
+    build_image(engine, target, engines.BASE, Silent())
+    result = ContainerRunner(target).run(Job([conv_model], X))
+    assert relative_difference(feed_outputs(conv_model, X), tuple(result.outputs[0])) < 1e-5
+    assert result.memory_bytes is None, "what is its guest's cannot be told"
 
 
 @pytest.mark.slow
