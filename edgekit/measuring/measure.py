@@ -15,6 +15,7 @@ from edgekit.measuring.surroundings import disturbances, machine_line
 from edgekit.model.sizes import Sizes
 from edgekit.progress import Progress
 from edgekit.runners.choice import runner_for
+from edgekit.runners.connection import cut_when_left_early
 from edgekit.runners.native import native_outputs
 from edgekit.runners.runner import Result, Runner
 from edgekit.target import Target
@@ -129,7 +130,7 @@ def benched_at(
     def bench_on(runner: Runner) -> Bench | ToolError:
         return attempt(lambda: benched(models, target, settings, runner))
 
-    with ThreadPoolExecutor(max_workers=len(runners)) as threads:
+    with ThreadPoolExecutor(max_workers=len(runners)) as threads, cut_when_left_early():
         tried = list(threads.map(lambda each: attempt(lambda: runner_for(target, each, progress)), runners))
         away = {
             place: threads.submit(bench_on, each)

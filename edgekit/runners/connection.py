@@ -8,8 +8,8 @@ import tarfile
 import tempfile
 import threading
 import zlib
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -20,6 +20,21 @@ COURIER = Path(__file__).with_name("courier.py")
 _BEAT_S = 5.0
 _ANSWER_S = 60.0
 """How long a connection may take beside what it is for."""
+
+
+_OPEN: set[subprocess.Popen[bytes]] = set()
+
+
+@contextmanager
+def cut_when_left_early() -> Iterator[None]:
+    """End all connections where this is left by an exception: each place clears up what it holds, and threads that
+    wait for an answer get an error. An interrupt reaches the main thread alone."""
+    try:
+        yield
+    except BaseException:
+        for process in list(_OPEN):
+            process.kill()
+        raise
 
 
 class Reach(Protocol):
@@ -63,6 +78,7 @@ def answer(reach: Reach, request: Request) -> dict[str, Any]:
             stderr=stderr,
             start_new_session=True,
         )
+        _OPEN.add(process)
         late = threading.Timer(request.limit_s + _ANSWER_S, process.kill)
         late.start()
         try:
@@ -86,6 +102,7 @@ def answer(reach: Reach, request: Request) -> dict[str, Any]:
             if not _ended(process):
                 process.kill()
             code = process.wait()
+            _OPEN.discard(process)
         if told is None or silent:
             stderr.seek(0)
             words = stderr.read().decode(errors="replace")

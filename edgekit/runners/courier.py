@@ -153,7 +153,8 @@ def version_of(package: str) -> str | None:
 def keep(asked: dict[str, Any], line: Line) -> None:
     """Unpack a runtime, and give it its name when it is whole."""
     place = home() / asked["name"]
-    with folder_of(f"{asked['name']}.partial") as staging:
+    clear_leftovers()
+    with folder_of(f"run-{os.getpid()}") as staging:
         unpack(line, staging)
         if not place.exists():
             staging.rename(place)

@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
 
 from edgekit.building import Build
 from edgekit.errors import ContainerError, EmulatorError, RunError
@@ -27,6 +25,7 @@ from edgekit.runtimes.ort import feed_outputs
 from edgekit.target import Runtime, find_target
 from edgekit.traits import Fidelity
 from tests import engine as engines
+from tests.runners.large import large_job
 
 X = (np.random.default_rng(0).standard_normal((3, 1, 3, 6, 6)).astype(np.float32),)
 RPI4 = find_target("rpi4")
@@ -107,22 +106,8 @@ def test_a_limit_is_proved_before_it_is_claimed(engine: Engine) -> None:
 @pytest.mark.slow
 def test_a_model_larger_than_the_targets_memory_is_caught(engine: Engine, tmp_path: Path) -> None:
     """256 MB of zeros on a board with 192 MB."""
-    graph = helper.make_graph(
-        [
-            helper.make_node("ConstantOfShape", ["shape"], ["zeros"]),
-            helper.make_node("Add", ["zeros", "x"], ["sum"]),
-            helper.make_node("ReduceMean", ["sum"], ["y"], keepdims=0),
-        ],
-        "large",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [])],
-        [helper.make_tensor("shape", TensorProto.INT64, [1], [64_000_000])],
-    )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), tmp_path / "m.onnx")
     with pytest.raises(RunError, match="the model ran out of memory"):
-        ContainerRunner(RPI4.changed(ram_bytes=192 * 2**20)).run(
-            Job([tmp_path / "m.onnx"], (np.zeros((1, 1), np.float32),))
-        )
+        ContainerRunner(RPI4.changed(ram_bytes=192 * 2**20)).run(large_job(tmp_path))
     assert not running(engine)
 
 

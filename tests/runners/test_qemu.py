@@ -5,9 +5,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
 
 from edgekit.building import Build
 from edgekit.errors import RunError
@@ -19,6 +17,7 @@ from edgekit.runners.runner import Job
 from edgekit.runtimes.ort import feed_outputs
 from edgekit.target import Runtime, find_target
 from edgekit.traits import Fidelity
+from tests.runners.large import large_job
 
 pytestmark = pytest.mark.skipif(
     not (sys.platform.startswith("linux") and shutil.which("apt-get")), reason="the emulator is set up with apt"
@@ -68,21 +67,9 @@ def test_the_runtime_sees_the_targets_cpu() -> None:
 
 def test_a_model_larger_than_the_targets_memory_is_caught(tmp_path: Path) -> None:
     """256 MB of zeros on a board with 192 MB."""
-    graph = helper.make_graph(
-        [
-            helper.make_node("ConstantOfShape", ["shape"], ["zeros"]),
-            helper.make_node("Add", ["zeros", "x"], ["sum"]),
-            helper.make_node("ReduceMean", ["sum"], ["y"], keepdims=0),
-        ],
-        "large",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [])],
-        [helper.make_tensor("shape", TensorProto.INT64, [1], [64_000_000])],
-    )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "m.onnx")
     small = find_target("rpi-zero2w").changed(ram_bytes=192 * 2**20)
     with pytest.raises(RunError) as raised:
-        QemuRunner(small, prepare(small, Silent())).run(Job([tmp_path / "m.onnx"], (np.ones((1, 1), np.float32),)))
+        QemuRunner(small, prepare(small, Silent())).run(large_job(tmp_path))
     assert "cortex-a53" in raised.value.message
 
 

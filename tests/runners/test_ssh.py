@@ -124,8 +124,12 @@ def ends_of(sshd: Sshd, end: str) -> list[int]:
     return of_client or [int(pid) for pid, parent, _ in rows if int(parent) == sshd.process.pid]
 
 
-def test_an_interrupted_bench_leaves_nothing(sshd: Sshd, conv_model: Path) -> None:
-    command = [sys.executable, "-m", "edgekit", "bench", str(conv_model), "--runner", sshd.url, "--seconds", "60"]
+@pytest.mark.parametrize("away", [False, True])
+def test_an_interrupted_bench_leaves_nothing(away: bool, sshd: Sshd, conv_model: Path) -> None:
+    """On this machine, and on a board, for which a thread waits."""
+    script = "from edgekit.runners import board; board.boot_id = lambda: 'of another machine'; " if away else ""
+    script += "from edgekit.cli.main import main; main()"
+    command = [sys.executable, "-c", script, "bench", str(conv_model), "--runner", sshd.url, "--seconds", "60"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert until(lambda: is_running(sshd))
     process.send_signal(signal.SIGINT)
