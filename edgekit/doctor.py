@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from edgekit.errors import EmulatorError
+from edgekit.errors import ContainerError, EmulatorError
 from edgekit.host import this_host
 from edgekit.runners.emulator import CONTAINER_HINT, prepared_emulator
+from edgekit.runners.engine import found_engine
 from edgekit.target import Target, load_target, target_files
 
 
@@ -48,7 +49,7 @@ def checkups() -> list[Checkup]:
     for name, gives, remedy in _PACKAGES:
         installed = _version(name)
         found.append(Checkup(name, installed, gives, "" if installed else remedy))
-    found.append(_cuda())
+    found += [_cuda(), _engine(), _ssh()]
     found += [_target_checkup(load_target(path)) for path in target_files().values()]
     return found
 
@@ -61,6 +62,20 @@ def _cuda() -> Checkup:
 
     name = torch.cuda.get_device_name(0) if torch.cuda.is_available() else ""
     return Checkup("cuda", name, gives, "" if name else "an NVIDIA GPU and torch's CUDA build; the CPU serves too")
+
+
+def _engine() -> Checkup:
+    gives = "--runner container: a target's CPU on any system"
+    try:
+        return Checkup("container engine", str(found_engine()), gives, "")
+    except ContainerError as error:
+        return Checkup("container engine", "", gives, f"{error.message}: {error.hint}")
+
+
+def _ssh() -> Checkup:
+    gives = "--runner ssh://: figures of a board"
+    found = shutil.which("ssh") or ""
+    return Checkup("ssh", found, gives, "" if found else "install the OpenSSH client")
 
 
 def _target_checkup(target: Target) -> Checkup:

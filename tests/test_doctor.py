@@ -20,3 +20,5 @@ def test_without_an_emulator_the_way_to_it_is_told(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("PATH", str(tmp_path))
     found = {each.name: each for each in checkups()}
     assert "--runner container" in found["target rpi4"].remedy
+    assert found["ssh"].remedy == "install the OpenSSH client"
+    assert "no podman on this machine: install Docker or Podman" in found["container engine"].remedy
