@@ -15,7 +15,15 @@ _TIMEOUT_S = 900
 def install_wheels(runtime: Runtime, arch: str, python: str, site: Path, error: type[ToolError], hint: str) -> None:
     """Put a runtime and numpy into `site`, for a Python such as 311. Raises `error` with `hint` where pip cannot."""
     platforms = [f"manylinux_2_{glibc}_{arch}" for glibc in (28, 27, 17)] + [f"manylinux2014_{arch}"]
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(site), "--only-binary=:all:"]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "install",
+        "--quiet",
+    ]  # its notice would end the words
+    command = [*pip, "--target", str(site), "--only-binary=:all:"]
     command += [part for each in platforms for part in ("--platform", each)]
     command += ["--python-version", python, "--implementation", "cp"]
     run_tool([*command, f"{runtime.name}=={runtime.version}", _NUMPY], "pip", error, hint)
