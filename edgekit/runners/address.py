@@ -37,6 +37,11 @@ class Address:
         user, port = f"{self.user}@" if self.user else "", f":{self.port}" if self.port else ""
         return f"{user}{host}{port}"
 
+    @property
+    def started_in(self) -> None:
+        """Keys may be named by relative paths."""
+        return None
+
     def command(self, source: str, *, compressed: bool = False) -> list[str]:
         """By ssh; the program is $EDGEKIT_SSH where that is set, with its arguments. Raises BoardError where there is
         none."""

@@ -40,6 +40,10 @@ def cut_when_left_early() -> Iterator[None]:
 class Reach(Protocol):
     """A place with Python, and how a program gets there."""
 
+    @property
+    def started_in(self) -> Path | None:
+        """The folder in which that program is started; None for this process's."""
+
     def command(self, source: str, *, compressed: bool) -> list[str]:
         """What runs Python source there, with its standard input and output."""
 
@@ -76,6 +80,7 @@ def answer(reach: Reach, request: Request) -> dict[str, Any]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
+            cwd=reach.started_in,
             start_new_session=True,
         )
         _OPEN.add(process)

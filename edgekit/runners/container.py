@@ -28,6 +28,8 @@ class Container:
     engine: Engine
     image: str
     limits: Limits
+    started_in: Path
+    """Podman's monitor leaves a file named oom there when the memory ran out."""
 
     def __str__(self) -> str:
         return f"the container of {self.engine.program[0]}"
@@ -96,7 +98,11 @@ class ContainerRunner:
             "guest": [GUEST_BASE, size] if self._knows_memory else None,
             "limit_s": job.limit_s,
         }
-        with tempfile.TemporaryDirectory(prefix="edgekit-") as sent, tempfile.TemporaryDirectory() as received:
+        with (
+            tempfile.TemporaryDirectory(prefix="edgekit-") as sent,
+            tempfile.TemporaryDirectory(prefix="edgekit-") as received,
+            tempfile.TemporaryDirectory(prefix="edgekit-") as started_in,
+        ):
             write_job(job, Path(sent))
             shutil.copy(WORKER, sent)
             if self.target.cpuinfo:
@@ -109,7 +115,7 @@ class ContainerRunner:
                 doing=lambda: stage_words(str(told[-1]["said"])),
                 heard=told.append,
             )
-            ended = answer(Container(self.engine, self.image, self.limits), request)
+            ended = answer(Container(self.engine, self.image, self.limits, Path(started_in)), request)
             if ended["ended"] or ended["expired"]:
                 code = None if ended["expired"] else ended["ended"]
                 said = str(told[-1]["said"])

@@ -5,6 +5,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -34,7 +35,10 @@ class Engine:
         return not self.said("image", "inspect", image).returncode
 
     def said(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*self.program, *arguments], capture_output=True, text=True, check=False)
+        """What it says of a command, in a folder of its own: Podman's monitor leaves a file named oom where it was
+        started when the memory ran out."""
+        with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+            return subprocess.run([*self.program, *arguments], capture_output=True, text=True, check=False, cwd=folder)
 
 
 @dataclass(frozen=True)

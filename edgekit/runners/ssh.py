@@ -47,7 +47,10 @@ class SshRunner:
         own = {"PYTHONPATH": f"{{home}}/{self.kept}"} if self.kept else {}
         command = ["{python}", *(["-S"] if self.kept else [])]
         asked = {"do": "run", "command": command, "environment": own, "limit_s": job.limit_s}
-        with tempfile.TemporaryDirectory(prefix="edgekit-") as sent, tempfile.TemporaryDirectory() as received:
+        with (
+            tempfile.TemporaryDirectory(prefix="edgekit-") as sent,
+            tempfile.TemporaryDirectory(prefix="edgekit-") as received,
+        ):
             write_job(job, Path(sent))
             shutil.copy(WORKER, sent)
             request = Request(

@@ -46,7 +46,7 @@ def test_a_target_that_nothing_emulates_has_no_container() -> None:
     ],
 )
 def test_why_a_container_said_nothing(code: int, error: type[Exception], message: str) -> None:
-    told = Container(NOWHERE, "image", Limits(2**26, 1)).no_answer(code, "first\nlast words\n", "while it ran")
+    told = Container(NOWHERE, "image", Limits(2**26, 1), Path()).no_answer(code, "first\nlast words\n", "while it ran")
     assert isinstance(told, error) and str(told) == message
 
 
@@ -97,10 +97,15 @@ def test_memory_is_the_guests_and_the_emulators_is_told_apart(conv_model: Path) 
 
 
 @pytest.mark.slow
-def test_a_limit_is_proved_before_it_is_claimed(engine: Engine) -> None:
+def test_a_limit_is_proved_before_it_is_claimed(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    enforces_memory.cache_clear()
     runner = ContainerRunner(RPI4)
     assert enforces_memory(engine, runner.image) and runner.is_limited
     assert "4,096 MB" in runner.identity()
+    assert not list(tmp_path.iterdir()), "nothing is left where it was started"
 
 
 @pytest.mark.slow
