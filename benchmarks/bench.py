@@ -157,7 +157,8 @@ def emulated(path: Path) -> Level:
     for _ in range(ROUNDS):
         started = time.perf_counter()
         command = [sys.executable, "-m", "edgekit", "bench", str(path), "--target", EMULATED]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
+        assert done.returncode in (0, 1), "1 is a gate's, of made-up inputs through random weights"
         seconds.append(time.perf_counter() - started)
     told = f"{min(seconds):.1f} to {max(seconds):.1f} s"
     return Level(f"edgekit bench --target {EMULATED}, MobileNetV2's shape, INT8", "under 10 s", told, max(seconds) < 10)
