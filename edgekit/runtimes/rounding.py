@@ -1,5 +1,6 @@
 """What floating point explains of a difference: measured on the model itself, not assumed."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,6 +22,7 @@ _NUDGES = 3
 _LEAST_OF_STEPS, _MOST_OF_STEPS = 0.01, 0.2
 """A fault that moves no part by a hundredth of its largest value costs nothing; one that a model's own noise may hide
 below a fifth is looked for in the metric."""
+_MOST_STEPS = 4
 _TWICE = 2
 """Another CPU adds in another order everywhere; a nudge changes each constant once."""
 
@@ -45,11 +47,28 @@ def step_tolerance(path: Path, feeds: Arrays) -> float:
     own ranges, that moves every step behind it.
     """
     plain = feed_outputs(path, feeds)
+    apart = max(relative_difference(plain, moved) for moved in _nudged_outputs(path, feeds))
+    return min(max(_LEAST_OF_STEPS, _TWICE * apart), _MOST_OF_STEPS)
+
+
+def tie_tolerance(path: Path, feeds: Arrays, output: int, step: float) -> float:
+    """How far an output that is stored in steps of this size may lie apart on two CPUs, as an absolute difference: one
+    step, or what nudging the file's float constants in their last places moves it here, the worst of three times; four
+    steps at most.
+
+    Sums that lie between two steps fall to one side here and to the other there; in a deep network that moves steps
+    behind it.
+    """
+    plain = feed_outputs(path, feeds)[output].astype(np.float64)
+    apart = max(float(np.abs(moved[output] - plain).max(initial=0.0)) for moved in _nudged_outputs(path, feeds))
+    return min(max(step, apart), _MOST_STEPS * step)
+
+
+def _nudged_outputs(path: Path, feeds: Arrays) -> Iterator[Arrays]:
+    """What a file gives whose float constants were nudged in their last places, time after time."""
     model = load_model(path)
-    apart = []
     with TemporaryDirectory() as folder:
         for seed in range(_NUDGES):
             copy = Path(folder) / path.name
             save_model(nudged(model, np.random.default_rng(seed)), copy)
-            apart.append(relative_difference(plain, feed_outputs(copy, feeds)))
-    return min(max(_LEAST_OF_STEPS, _TWICE * max(apart)), _MOST_OF_STEPS)
+            yield feed_outputs(copy, feeds)
