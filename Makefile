@@ -90,7 +90,7 @@ benchmark-ptq: .venv/dev .venv-openvino/peer .venv-executorch/peer .venv-litert/
 .venv-numpy2/test: pyproject.toml
 	$(PYTHON) -m venv .venv-numpy2
 	.venv-numpy2/bin/python -m pip install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) "$(TORCH)"
-	.venv-numpy2/bin/python -m pip install --quiet --editable ".[training,plot,test]"
+	.venv-numpy2/bin/python -m pip install --quiet --editable ".[training,plot,litert,test]"
 	touch $@
 
 .venv-wild/test: pyproject.toml

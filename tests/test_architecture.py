@@ -21,6 +21,7 @@ HEAVY = {
     "sklearn",
     "neural_compressor",
     "tflite_runtime",
+    "ai_edge_litert",
 }
 
 # From the ground up: a module may import from its own row and from those above it in this list, at module level or not.
@@ -29,7 +30,7 @@ FLOORS = (
     {"files", "host", "project.toml", "steps.technique", "studies.intervals"},
     {"target", "artifact", "model", "measuring.worker", "measuring.ratios"},
     {"measurement", "project"},
-    {"runtimes", "data"},
+    {"runtimes", "data", "tflite"},
     {"runners"},
     {"steps.step", "metrics"},
     {"training"},

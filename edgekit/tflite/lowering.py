@@ -1,0 +1,319 @@
+"""An ONNX graph, float or in QDQ form, as a TFLite graph: the walk, and what it knows of each tensor on the way."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import prod
+
+import numpy as np
+import onnx_ir as ir
+
+from edgekit.arrays import Array
+from edgekit.errors import StepError
+from edgekit.model.passes.rewriting import array_of
+from edgekit.tflite.subgraph import Grid, Shape, Subgraph
+
+Order = tuple[int, ...]
+"""Of a tensor in the file: the ONNX axis that each of its axes is."""
+_SIGNED = 128
+"""By which uint8 lies above the int8 that stands for the same."""
+
+
+class Unsupported(StepError):
+    """An operator, or a form of it, that is not written."""
+
+    def __init__(self, node: ir.Node, why: str = "") -> None:
+        told = f": {why}" if why else ", an operator that edgekit does not write"
+        domain = f"{node.domain}." if node.domain else ""
+        super().__init__(
+            f"'{node.name or node.outputs[0].name}' is {domain}{node.op_type}{told}",
+            "change the model there, or choose a target that runs ONNX",
+        )
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An ONNX tensor as it stands in the file."""
+
+    tensor: int
+    order: Order
+    grid: Grid | None
+    """Where it is stored as int8."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A constant as integers."""
+
+    values: Array
+    """int8, or int32 of a bias."""
+    grid: Grid
+
+
+@dataclass(frozen=True)
+class End:
+    """What an operator gives, together with an activation that runs within it."""
+
+    value: ir.Value
+    activation: str
+    grid: Grid | None
+    """Where all who read it read the same integers."""
+    shape: Shape
+
+
+@dataclass
+class Lowering:
+    """One graph on its way."""
+
+    shapes: dict[str, Shape]
+    graph: Subgraph = field(default_factory=Subgraph)
+    dynamic: bool = False
+    """Whether float products get int8 weights, and scale their inputs in every run."""
+    placed: dict[ir.Value, Placed] = field(default_factory=dict)
+    flattened: dict[int, Placed] = field(default_factory=dict)
+    """What a tensor of (batch, features) was before its values were moved into ONNX's order."""
+    gates: dict[int, Placed] = field(default_factory=dict)
+    """What a HardSigmoid was made of."""
+    doubled: dict[int, Placed] = field(default_factory=dict)
+    """What integers were before they counted more or less."""
+    within: set[ir.Node] = field(default_factory=set)
+    """Activations that run within the operator before them."""
+    _moved: dict[object, int] = field(default_factory=dict)
+    _reshaped: dict[int, int] = field(default_factory=dict)
+
+    def shape(self, value: ir.Value) -> Shape:
+        """The lengths of its axes in the ONNX graph. Raises StepError where they are not known."""
+        assert value.name is not None
+        if value.name not in self.shapes:
+            raise StepError(
+                f"the shape of '{value.name}' is not known before the model runs",
+                "export the model with fixed shapes: only a batch axis may be dynamic",
+            )
+        return self.shapes[value.name]
+
+    def name(self, value: ir.Value) -> str:
+        return value.name or ""
+
+    def at(self, node: ir.Node, place: int = 0) -> Placed:
+        """An input of a node as it stands in the file. Raises StepError for one that is a constant, or missing."""
+        value = input_of(node, place)
+        if value is None or value not in self.placed:
+            raise Unsupported(node, f"its input {place} is no tensor that the graph computes")
+        return self.placed[value]
+
+    def end(self, value: ir.Value, activation: str = "NONE") -> End:
+        """An output of a node as its readers have it."""
+        return End(value, activation, grid_after(value), self.shape(value))
+
+    def ends(self, node: ir.Node, *activations: str) -> End:
+        """The first output of a node, behind an activation of these that can run within it."""
+        value, activation = node.outputs[0], "NONE"
+        follower = only_reader(value)
+        if follower is not None and (kind := activation_of(follower)) in activations:
+            value, activation = follower.outputs[0], kind
+            self.within.add(follower)
+        return self.end(value, activation)
+
+    def bind(self, value: ir.Value, tensor: int, order: Order) -> None:
+        """Let a value, and what it is quantized to where the tensor is so, stand for a tensor of the file."""
+        grid = self.graph.tensors[tensor].grid
+        self.placed[value] = Placed(tensor, order, grid)
+        if grid is not None:
+            for reader in readers(value):
+                if reader.op_type == "QuantizeLinear" and same_grid(grid_of(reader), grid):
+                    self.placed[reader.outputs[0]] = self.placed[value]
+
+    def output(self, value: ir.Value, order: Order, grid: Grid | None) -> int:
+        """A new tensor for a value, with its axes in this order."""
+        shape = [self.shape(value)[axis] for axis in order]
+        return self.graph.tensor(self.name(value), "int8" if grid else "float32", shape, grid)
+
+    def inner(self, like: int, shape: Sequence[int], suffix: str) -> int:
+        """A new tensor of the type of another one."""
+        tensor = self.graph.tensors[like]
+        return self.graph.tensor(f"{tensor.name}_{suffix}", tensor.kind, shape, tensor.grid)
+
+    def floats(self, given: Placed) -> Placed:
+        """The same as floats."""
+        if given.grid is None:
+            return given
+        key = "floats", given.tensor
+        if key not in self._moved:
+            tensor = self.graph.tensors[given.tensor]
+            made = self.graph.tensor(f"{tensor.name}_floats", "float32", tensor.shape)
+            self._moved[key] = self.graph.operator("DEQUANTIZE", [given.tensor], made)
+        return Placed(self._moved[key], given.order, None)
+
+    def on_grid(self, given: Placed, grid: Grid) -> Placed:
+        """The same as integers of this grid."""
+        if same_grid(given.grid, grid):
+            return given
+        key = "grid", given.tensor, grid
+        if key not in self._moved:
+            tensor = self.graph.tensors[given.tensor]
+            made = self.graph.tensor(f"{tensor.name}_grid", "int8", tensor.shape, grid)
+            self._moved[key] = self.graph.operator("QUANTIZE", [given.tensor], made)
+        return Placed(self._moved[key], given.order, grid)
+
+    def as_wanted(self, given: Placed, grid: Grid | None) -> Placed:
+        """On integers as they are where an operator computes on such, else as floats."""
+        return given if grid is not None else self.floats(given)
+
+    def ordered(self, given: Placed, order: Order) -> Placed:
+        """The same with its axes in this order."""
+        if given.order == order:
+            return given
+        shape = self.graph.tensors[given.tensor].shape
+        permutation = tuple(given.order.index(axis) for axis in order)
+        if lies_alike(shape, permutation):
+            return Placed(self.reshaped(given.tensor, [shape[axis] for axis in permutation]), order, given.grid)
+        key = "order", given.tensor, permutation
+        if key not in self._moved:
+            made = self.inner(given.tensor, [shape[axis] for axis in permutation], "moved")
+            axes = self.graph.numbers("permutation", permutation)
+            self._moved[key] = self.graph.operator("TRANSPOSE", [given.tensor, axes], made)
+        return Placed(self._moved[key], order, given.grid)
+
+    def plain(self, given: Placed) -> Placed:
+        """The same with its axes in ONNX's order."""
+        return self.ordered(given, tuple(range(len(given.order))))
+
+    def reshaped(self, tensor: int, shape: Sequence[int]) -> int:
+        """A tensor's values, as they lie, in another shape."""
+        tensor = self._reshaped.get(tensor, tensor)
+        wanted = tuple(int(size) for size in shape)
+        if self.graph.tensors[tensor].shape == wanted:
+            return tensor
+        key = "shape", tensor, wanted
+        if key not in self._moved:
+            made = self.inner(tensor, wanted, "reshaped")
+            self._moved[key] = self.graph.operator("RESHAPE", [tensor], made, newShape=wanted)
+            self._reshaped[made] = tensor
+        return self._moved[key]
+
+    def settle(self, end: End, made: Placed) -> None:
+        """Let an operator's output stand for what a tensor holds, brought to the integers that its readers read."""
+        placed = made if end.grid is None or made.grid is None else self.on_grid(made, end.grid)
+        self.bind(end.value, placed.tensor, placed.order)
+
+
+Lower = Callable[[Lowering, ir.Node], None]
+
+
+def walked(work: Lowering, nodes: Sequence[ir.Node], lowerings: dict[str, Lower]) -> None:
+    """Lower nodes in the order in which they run. Raises StepError, which names the first that cannot be."""
+    for node in nodes:
+        if node in work.within or all(is_constant(value) for value in node.outputs):
+            continue
+        lower = lowerings.get(node.op_type) if node.domain in ("", "ai.onnx") else None
+        if lower is None:
+            raise Unsupported(node)
+        lower(work, node)
+
+
+def input_of(node: ir.Node, place: int) -> ir.Value | None:
+    return node.inputs[place] if place < len(node.inputs) else None
+
+
+def readers(value: ir.Value) -> list[ir.Node]:
+    return [use.node for use in value.uses()]
+
+
+def only_reader(value: ir.Value) -> ir.Node | None:
+    """The one node that reads a value; None where there are more, or it is an output of the graph."""
+    found = readers(value)
+    return found[0] if len(found) == 1 and not value.is_graph_output() else None
+
+
+def activation_of(node: ir.Node) -> str:
+    """The format's name of an activation that may run within another operator; empty for what is none."""
+    if node.domain:
+        return ""
+    if node.op_type == "Relu":
+        return "RELU"
+    if node.op_type == "Clip":
+        return {(0.0, 6.0): "RELU6", (-1.0, 1.0): "RELU_N1_TO_1", (0.0, np.inf): "RELU"}.get(limits_of(node), "")
+    return ""
+
+
+def limits_of(node: ir.Node) -> tuple[float, float]:
+    """Between what a Clip leaves: NaN where that is no constant."""
+    found = []
+    for place, name, default in ((1, "min", -np.inf), (2, "max", np.inf)):
+        value = input_of(node, place)
+        array = constant_of(value)
+        if value is None:
+            found.append(node.attributes.get_float(name, default))
+        else:
+            found.append(float(array.reshape(-1)[0]) if array is not None and array.size == 1 else np.nan)
+    # Old exporters write the largest float for no limit.
+    low, high = (np.copysign(np.inf, each) if abs(each) > 1e38 else each for each in found)
+    return float(low), float(high)
+
+
+def grid_of(node: ir.Node) -> Grid | None:
+    """What a QuantizeLinear or DequantizeLinear of one scale makes of integers, as int8 has them; None for others."""
+    scale = array_of(input_of(node, 1))
+    if scale is None or scale.size != 1:
+        return None
+    zero = array_of(input_of(node, 2))
+    zero = np.zeros(1, np.uint8) if zero is None else zero
+    if zero.dtype not in (np.int8, np.uint8):
+        return None
+    shift = _SIGNED if zero.dtype == np.uint8 else 0
+    return Grid((float(scale.reshape(-1)[0]),), (int(zero.reshape(-1)[0]) - shift,))
+
+
+def grid_after(value: ir.Value) -> Grid | None:
+    """The integers that all who read a value read; None where one reads something else."""
+    found = readers(value)
+    if not found or value.is_graph_output() or any(each.op_type != "QuantizeLinear" for each in found):
+        return None
+    grids = {grid_of(each) for each in found}
+    return grids.pop() if len(grids) == 1 else None
+
+
+def same_grid(one: Grid | None, other: Grid | None) -> bool:
+    return one is not None and other is not None and (one.scales, one.zeros) == (other.scales, other.zeros)
+
+
+def is_constant(value: ir.Value) -> bool:
+    return stored_of(value) is not None or array_of(value) is not None
+
+
+def stored_of(value: ir.Value | None) -> Stored | None:
+    """The integers of a constant behind a DequantizeLinear; None for others."""
+    node = None if value is None else value.producer()
+    if node is None or node.op_type != "DequantizeLinear" or node.domain not in ("", "ai.onnx"):
+        return None
+    values, scale, zero = (array_of(input_of(node, place)) for place in range(3))
+    if values is None or scale is None:
+        return None
+    zeros = np.zeros(scale.shape, values.dtype) if zero is None else zero
+    axis = node.attributes.get_int("axis", 1) % max(values.ndim, 1) if scale.size > 1 else 0
+    shift = _SIGNED if values.dtype == np.uint8 else 0
+    integers = values if values.dtype == np.int32 else (values.astype(np.int16) - shift).astype(np.int8)
+    grid = Grid(
+        tuple(float(each) for each in scale.reshape(-1)),
+        tuple(int(each) - shift for each in zeros.reshape(-1)),
+        axis,
+    )
+    return Stored(integers, grid)
+
+
+def constant_of(value: ir.Value | None) -> Array | None:
+    """What a constant is worth, of integers, too; None of what is none."""
+    stored = stored_of(value)
+    if stored is None:
+        return array_of(value)
+    along = [1] * stored.values.ndim
+    if len(stored.grid.scales) > 1:
+        along[stored.grid.axis] = -1
+    zeros = np.array(stored.grid.zeros, np.float32).reshape(along)
+    scales = np.array(stored.grid.scales, np.float32).reshape(along)
+    return np.asarray((stored.values.astype(np.float32) - zeros) * scales, np.float32)
+
+
+def lies_alike(shape: Sequence[int], permutation: Sequence[int]) -> bool:
+    """Whether values lie the same way after axes are moved: those of more than one value stay in order."""
+    moved = [axis for axis in permutation if shape[axis] != 1]
+    return moved == sorted(moved) or prod(shape) == 1

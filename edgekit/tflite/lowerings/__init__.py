@@ -1,0 +1,46 @@
+"""How each ONNX operator is written, one family a file."""
+
+from edgekit.tflite.lowering import Lower
+from edgekit.tflite.lowerings import activations, arithmetic, conversions, moves, pooling, products, resizing
+
+LOWERINGS: dict[str, Lower] = {
+    "Add": arithmetic.binary("ADD", on_integers=True),
+    "AveragePool": pooling.average_pool,
+    "BatchNormalization": arithmetic.batch_norm,
+    "Clip": activations.clip,
+    "Concat": moves.concat,
+    "Conv": products.conv,
+    "ConvTranspose": products.transposed_conv,
+    "DepthToSpace": moves.depth_to_space,
+    "DequantizeLinear": conversions.dequantize,
+    "Div": arithmetic.binary("DIV", on_integers=False),
+    "Dropout": moves.same,
+    "Flatten": moves.reshape,
+    "Gemm": products.gemm,
+    "GlobalAveragePool": pooling.global_average_pool,
+    "GlobalMaxPool": pooling.global_max_pool,
+    "HardSigmoid": activations.hard_sigmoid,
+    "HardSwish": activations.hard_swish,
+    "Identity": moves.same,
+    "LeakyRelu": activations.leaky_relu,
+    "MatMul": products.matmul,
+    "MaxPool": pooling.max_pool,
+    "Mul": arithmetic.binary("MUL", on_integers=True),
+    "Pad": moves.pad,
+    "QuantizeLinear": conversions.quantize,
+    "ReduceMean": pooling.reduce_mean,
+    "Relu": activations.relu,
+    "Reshape": moves.reshape,
+    "Resize": resizing.resize,
+    "Sigmoid": activations.sigmoid,
+    "Slice": moves.slices,
+    "Softmax": activations.softmax,
+    "Split": moves.split,
+    "Squeeze": moves.squeeze,
+    "Sub": arithmetic.binary("SUB", on_integers=True),
+    "Tanh": activations.tanh,
+    "Transpose": moves.transpose,
+    "Unsqueeze": moves.unsqueeze,
+    "Upsample": resizing.resize,
+}
+"""By the operator's name in the ONNX standard."""

@@ -1,0 +1,136 @@
+"""Functions of each number by itself, and Softmax."""
+
+from collections.abc import Callable
+
+import numpy as np
+import onnx_ir as ir
+
+from edgekit.tflite.lowering import Lowering, Placed, Unsupported, activation_of, limits_of
+from edgekit.tflite.subgraph import Grid, Kind
+
+UNIT = Grid((1 / 256,), (-128,))
+"""The only integers that TFLite gives between 0 and 1, and between -1 and 1."""
+BOTH = Grid((1 / 128,), (0,))
+_FINE = 0.9
+"""Of those steps: finer ones are only had by way of floats."""
+
+
+def _unary(work: Lowering, node: ir.Node, kind: str, *, ints: bool = True, **options: float) -> None:
+    """An operator that takes any integers to any others."""
+    given, end = work.at(node), work.ends(node)
+    grid = end.grid if ints and given.grid is not None else None
+    given = work.as_wanted(given, grid)
+    made = work.output(end.value, given.order, grid)
+    work.graph.operator(kind, [given.tensor], made, **options)
+    work.settle(end, Placed(made, given.order, grid))
+
+
+def relu(work: Lowering, node: ir.Node) -> None:
+    _unary(work, node, "RELU")
+
+
+def leaky_relu(work: Lowering, node: ir.Node) -> None:
+    _unary(work, node, "LEAKY_RELU", alpha=node.attributes.get_float("alpha", 0.01))
+
+
+def clip(work: Lowering, node: ir.Node) -> None:
+    """Integers that do not reach beyond the limits need none."""
+    kind = activation_of(node)
+    if kind in ("RELU", "RELU6"):
+        return _unary(work, node, kind)
+    given, end, (low, high) = work.at(node), work.ends(node), limits_of(node)
+    if np.isnan([low, high]).any():
+        raise Unsupported(node, "between limits that are computed")
+    if given.grid is not None and end.grid is not None:
+        least, most = end.grid.reaches()
+        if low <= least + end.grid.scale / 2 and most - end.grid.scale / 2 <= high:
+            return work.settle(end, given)
+    placed = work.floats(given)
+    for kind, limit in (("MAXIMUM", low), ("MINIMUM", high)):
+        if np.isfinite(limit):
+            made = work.output(end.value, placed.order, None)
+            bound = work.graph.constant("limit", np.array([limit], np.float32))
+            placed = Placed(work.graph.operator(kind, [placed.tensor, bound], made), placed.order, None)
+    return work.settle(end, placed)
+
+
+def bounded(kind: str, natural: Grid) -> Callable[[Lowering, ir.Node], None]:
+    """A function that gives integers of one grid alone."""
+
+    def lower(work: Lowering, node: ir.Node) -> None:
+        _bounded(work, node, work.at(node), kind, natural)
+
+    return lower
+
+
+sigmoid, tanh = bounded("LOGISTIC", UNIT), bounded("TANH", BOTH)
+
+
+def softmax(work: Lowering, node: ir.Node) -> None:
+    given = work.at(node)
+    rank = len(given.order)
+    axis = node.attributes.get_int("axis", -1) % rank
+    if given.order[-1] != axis:
+        given = work.ordered(given, (*(each for each in given.order if each != axis), axis))
+    _bounded(work, node, given, "SOFTMAX", UNIT, beta=1.0)
+
+
+def _bounded(work: Lowering, node: ir.Node, given: Placed, kind: str, natural: Grid, **options: float) -> None:
+    end = work.ends(node)
+    ints = given.grid is not None and end.grid is not None and end.grid.scale >= _FINE * natural.scale
+    given = given if ints else work.floats(given)
+    made = work.output(end.value, given.order, natural if ints else None)
+    work.graph.operator(kind, [given.tensor], made, **options)
+    work.settle(end, Placed(made, given.order, natural if ints else None))
+
+
+def hard_swish(work: Lowering, node: ir.Node) -> None:
+    _unary(work, node, "HARD_SWISH")
+
+
+def hard_sigmoid(work: Lowering, node: ir.Node) -> None:
+    slope = node.attributes.get_float("alpha", 0.2), node.attributes.get_float("beta", 0.5)
+    if not is_gate(*slope):
+        raise Unsupported(node, f"with alpha {slope[0]:.3g} and beta {slope[1]:.3g}: edgekit writes 1/6 and 0.5")
+    end = work.ends(node)
+    given = work.as_wanted(work.at(node), end.grid)
+    made = gate(work, given, work.name(end.value))
+    work.settle(end, made)
+    work.gates[work.placed[end.value].tensor] = given
+
+
+def is_gate(alpha: float, beta: float) -> bool:
+    """Whether a HardSigmoid is that of HardSwish (arXiv 1905.02244, section 5.2)."""
+    return bool(np.allclose((alpha, beta), (1 / 6, 0.5), atol=1e-6))
+
+
+def gate(work: Lowering, given: Placed, name: str) -> Placed:
+    """A HardSigmoid: TFLite has a sum that is cut off at 6, and the integers of that count a sixth each."""
+    shape, ints = work.graph.tensors[given.tensor].shape, given.grid is not None
+    kind: Kind = "int8" if ints else "float32"
+    cut, made = (
+        work.graph.tensor(f"{name}{part}", kind, shape, Grid((top / 255,), (-128,)) if ints else None)
+        for part, top in (("_cut", 6.0), ("", 1.0))
+    )
+    three, sixth = (_one(work, value, ints=ints) for value in (3.0, 1 / 6))
+    work.graph.operator("ADD", [given.tensor, three], cut, fusedActivationFunction="RELU6")
+    work.graph.operator("MUL", [cut, sixth], made, fusedActivationFunction="NONE")
+    placed = Placed(made, given.order, work.graph.tensors[made].grid)
+    work.gates[made] = given
+    return placed
+
+
+def scaled(work: Lowering, given: Placed, grid: Grid, factor: float) -> Placed:
+    """Integers that count `factor` times what they counted: each stays what it is."""
+    tensor = work.graph.tensors[given.tensor]
+    made = work.graph.tensor(f"{tensor.name}_scaled", "int8", tensor.shape, grid)
+    work.graph.operator("MUL", [given.tensor, _one(work, factor, ints=True)], made, fusedActivationFunction="NONE")
+    work.doubled[made] = given
+    return Placed(made, given.order, grid)
+
+
+def _one(work: Lowering, value: float, *, ints: bool) -> int:
+    """A constant: as integers 1 in steps of the value."""
+    if not ints:
+        return work.graph.constant("constant", np.array([value], np.float32))
+    return work.graph.constant("constant", np.ones(1, np.int8), Grid((float(np.float32(value)),), (0,)))

@@ -1,0 +1,213 @@
+"""What moves values, and leaves them as they are."""
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+import onnx_ir as ir
+
+from edgekit.tflite.lowering import End, Lowering, Order, Placed, Unsupported, constant_of, input_of
+from edgekit.tflite.subgraph import Grid
+
+
+def _ints(node: ir.Node, place: int, name: str, default: Sequence[int] | None = None) -> list[int] | None:
+    """Numbers that newer opsets take as an input and older ones as an attribute. Raises StepError for computed ones."""
+    value = input_of(node, place)
+    if value is None:
+        told = node.attributes.get_ints(name, None)
+        return list(told) if told is not None else (None if default is None else list(default))
+    array = constant_of(value)
+    if array is None:
+        raise Unsupported(node, f"by '{name}' that are computed")
+    return [int(each) for each in array.reshape(-1)]
+
+
+def concat(work: Lowering, node: ir.Node) -> None:
+    end = work.end(node.outputs[0])
+    parts = [work.placed.get(value) if value is not None else None for value in node.inputs]
+    known = [each for each in parts if each is not None]
+    if not known:
+        raise Unsupported(node, "of constants alone")
+    order = known[0].order
+    grid = _common_grid(end, known) if len(known) == len(parts) else None
+    tensors = []
+    for place, part in enumerate(parts):
+        if part is None:
+            array = constant_of(input_of(node, place))
+            if array is None:
+                raise Unsupported(node, f"its input {place} is no tensor that the graph computes")
+            tensors.append(work.graph.constant("part", np.asarray(array, np.float32).transpose(order)))
+        else:
+            alike = work.floats(part) if grid is None else work.on_grid(part, grid)
+            tensors.append(work.ordered(alike, order).tensor)
+    made = work.output(end.value, order, grid)
+    axis = order.index(node.attributes.get_int("axis", 0) % len(order))
+    work.graph.operator("CONCATENATION", tensors, made, axis=axis, fusedActivationFunction="NONE")
+    work.settle(end, Placed(made, order, grid))
+
+
+def _common_grid(end: End, parts: Sequence[Placed]) -> Grid | None:
+    """The integers that all parts are brought to: those that are read behind, else what the parts share."""
+    grids = {part.grid for part in parts}
+    if None in grids:
+        return None
+    return end.grid if end.grid is not None else (grids.pop() if len(grids) == 1 else None)
+
+
+def slices(work: Lowering, node: ir.Node) -> None:
+    given, end = work.at(node), work.end(node.outputs[0])
+    shape, rank = _given_shape(work, node), len(given.order)
+    starts, stops = (_ints(node, place, name) for place, name in ((1, "starts"), (2, "ends")))
+    if starts is None or stops is None:
+        raise Unsupported(node, "without starts and ends")
+    axes = _ints(node, 3, "axes", range(len(starts))) or []
+    steps = _ints(node, 4, "steps", [1] * len(starts)) or []
+    begin, stride = [0] * rank, [1] * rank
+    for axis, start, stop, step in zip(axes, starts, stops, steps, strict=True):
+        first, _, stride[axis % rank] = slice(start, stop, step).indices(shape[axis % rank])
+        begin[axis % rank] = first
+    if any(step < 0 for step in stride):
+        raise Unsupported(node, "backwards")
+    _cut(work, end, given, begin, end.shape, stride)
+
+
+def _cut(
+    work: Lowering, end: End, given: Placed, begin: Sequence[int], sizes: Sequence[int], stride: Sequence[int]
+) -> None:
+    order = given.order
+    made = work.output(end.value, order, given.grid)
+    first, size, step = (tuple(each[axis] for axis in order) for each in (begin, sizes, stride))
+    if all(each == 1 for each in step):
+        numbers = [work.graph.numbers("begin", first), work.graph.numbers("size", size)]
+        work.graph.operator("SLICE", [given.tensor, *numbers], made)
+    else:
+        last = tuple(at + (count - 1) * by + 1 for at, count, by in zip(first, size, step, strict=True))
+        numbers = [work.graph.numbers(name, each) for name, each in (("begin", first), ("end", last), ("stride", step))]
+        masks = dict.fromkeys(("beginMask", "endMask", "ellipsisMask", "newAxisMask", "shrinkAxisMask"), 0)
+        work.graph.operator("STRIDED_SLICE", [given.tensor, *numbers], made, **masks)
+    work.settle(end, Placed(made, order, given.grid))
+
+
+def split(work: Lowering, node: ir.Node) -> None:
+    given = work.at(node)
+    rank = len(given.order)
+    axis = node.attributes.get_int("axis", 0) % rank
+    at = 0
+    for number in range(len(node.outputs)):
+        end = work.end(node.outputs[number])
+        begin = [at if each == axis else 0 for each in range(rank)]
+        _cut(work, end, given, begin, end.shape, [1] * rank)
+        at += end.shape[axis]
+
+
+def pad(work: Lowering, node: ir.Node) -> None:
+    given, end = work.at(node), work.end(node.outputs[0])
+    rank, mode = len(given.order), node.attributes.get_string("mode", "constant")
+    pads = _ints(node, 1, "pads")
+    if pads is None or min(pads, default=0) < 0:
+        raise Unsupported(node, "by nothing, or by less than nothing")
+    told = _ints(node, 3, "axes")
+    axes = list(range(rank)) if told is None else [axis % rank for axis in told]
+    around = [(0, 0)] * rank
+    for place, axis in enumerate(axes):
+        around[axis] = pads[place], pads[place + len(axes)]
+    if mode not in ("constant", "reflect"):
+        raise Unsupported(node, f"in mode {mode}")
+    fill = _fill(node, given) if mode == "constant" else 0.0
+    if given.grid is not None and fill is None:
+        given = work.floats(given)
+        fill = _fill(node, given)
+    order, places = given.order, work.graph.numbers("around", tuple(around[axis] for axis in given.order))
+    made = work.output(end.value, order, given.grid)
+    nought = given.grid.zero if given.grid else 0.0
+    if mode == "reflect":
+        work.graph.operator("MIRROR_PAD", [given.tensor, places], made, mode="REFLECT")
+    elif fill == nought:
+        work.graph.operator("PAD", [given.tensor, places], made)
+    else:
+        value = work.graph.constant("fill", np.array(fill, "int8" if given.grid else "float32"), given.grid)
+        work.graph.operator("PADV2", [given.tensor, places, value], made)
+    work.settle(end, Placed(made, order, given.grid))
+
+
+def _fill(node: ir.Node, given: Placed) -> float | None:
+    """What is filled in, as it is stored; None where integers do not reach it. Raises StepError for a computed one."""
+    value = input_of(node, 2)
+    if value is None:
+        told = node.attributes.get_float("value", 0.0)
+        is_stored = False
+    else:
+        array = constant_of(value)
+        if array is None:
+            raise Unsupported(node, "with a value that is computed")
+        told = float(array.reshape(-1)[0])
+        is_stored = array.dtype in (np.int8, np.uint8)
+        if is_stored:
+            return told - (128 if array.dtype == np.uint8 else 0)
+    if given.grid is None:
+        return told
+    least, most = given.grid.reaches()
+    if not least - given.grid.scale / 2 <= told <= most + given.grid.scale / 2:
+        return None
+    return float(np.clip(np.rint(told / given.grid.scale) + given.grid.zero, -128, 127))
+
+
+def reshape(work: Lowering, node: ir.Node) -> None:
+    """Values come to lie as in ONNX's order first, which a matrix product behind may do without."""
+    given, end = work.at(node), work.end(node.outputs[0])
+    plain = work.plain(given)
+    tensor = work.reshaped(plain.tensor, end.shape)
+    shape = _given_shape(work, node)
+    if plain.tensor != given.tensor and end.shape == (shape[0], prod(shape[1:])):
+        work.flattened[tensor] = given
+    work.settle(end, Placed(tensor, tuple(range(len(end.shape))), given.grid))
+
+
+def squeeze(work: Lowering, node: ir.Node) -> None:
+    shape = _given_shape(work, node)
+    told = _ints(node, 1, "axes")
+    gone = {axis % len(shape) for axis in told} if told else {axis for axis, size in enumerate(shape) if size == 1}
+    given, end = work.at(node), work.end(node.outputs[0])
+    left = [axis for axis in given.order if axis not in gone]
+    order = tuple(sorted(left).index(axis) for axis in left)
+    _as(work, end, given, order)
+
+
+def unsqueeze(work: Lowering, node: ir.Node) -> None:
+    given, end = work.at(node), work.end(node.outputs[0])
+    rank = len(end.shape)
+    new = {axis % rank for axis in _ints(node, 1, "axes") or ()}
+    old = [axis for axis in range(rank) if axis not in new]
+    _as(work, end, given, (*(old[axis] for axis in given.order), *sorted(new)))
+
+
+def _as(work: Lowering, end: End, given: Placed, order: Order) -> None:
+    tensor = work.reshaped(given.tensor, [end.shape[axis] for axis in order])
+    work.settle(end, Placed(tensor, order, given.grid))
+
+
+def transpose(work: Lowering, node: ir.Node) -> None:
+    """No operator: the axes are called otherwise."""
+    given, end = work.at(node), work.end(node.outputs[0])
+    rank = len(given.order)
+    moved = list(node.attributes.get_ints("perm", range(rank - 1, -1, -1)))
+    work.settle(end, Placed(given.tensor, tuple(moved.index(axis) for axis in given.order), given.grid))
+
+
+def same(work: Lowering, node: ir.Node) -> None:
+    work.settle(work.end(node.outputs[0]), work.at(node))
+
+
+def depth_to_space(work: Lowering, node: ir.Node) -> None:
+    if node.attributes.get_string("mode", "DCR") != "DCR":
+        raise Unsupported(node, "in mode CRD, whose channels TFLite has in another order")
+    given, end = work.ordered(work.at(node), (0, 2, 3, 1)), work.end(node.outputs[0])
+    made = work.output(end.value, given.order, given.grid)
+    work.graph.operator("DEPTH_TO_SPACE", [given.tensor], made, blockSize=node.attributes.get_int("blocksize", 1))
+    work.settle(end, Placed(made, given.order, given.grid))
+
+
+def _given_shape(work: Lowering, node: ir.Node) -> tuple[int, ...]:
+    value = input_of(node, 0)
+    assert value is not None
+    return work.shape(value)

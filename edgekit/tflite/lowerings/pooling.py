@@ -1,0 +1,156 @@
+"""Pooling, and means over axes."""
+
+from math import prod
+
+import numpy as np
+import onnx_ir as ir
+
+from edgekit.tflite.images import (
+    CHANNELS_LAST,
+    Window,
+    image,
+    new_image,
+    padded,
+    rank_of,
+    settle_image,
+    slid,
+    window_of,
+)
+from edgekit.tflite.lowering import End, Lowering, Order, Placed, Unsupported, constant_of, input_of, same_grid
+from edgekit.tflite.subgraph import Grid
+
+_ACTIVATIONS = ("RELU", "RELU6", "RELU_N1_TO_1")
+_LEAST = {"int8": -128, "float32": float(np.finfo(np.float32).min)}
+
+
+def max_pool(work: Lowering, node: ir.Node) -> None:
+    if len(node.outputs) > 1 and node.outputs[1].uses():
+        raise Unsupported(node, "its places are asked for, too")
+    rank_of(work, node)
+    _max_pool(work, node, window_of(work, node, node.attributes.get_ints("kernel_shape", [])))
+
+
+def global_max_pool(work: Lowering, node: ir.Node) -> None:
+    rank_of(work, node)
+    _max_pool(work, node, window_of(work, node, _sizes(work, node)))
+
+
+def _max_pool(work: Lowering, node: ir.Node, window: Window) -> None:
+    if window.dilations != (1, 1):
+        raise Unsupported(node, "with dilations")
+    given, end = work.at(node), work.ends(node)
+    tensor = image(work, given)
+    tensor, padding = slid(work, tensor, window, _LEAST[work.graph.tensors[tensor].kind])
+    made = new_image(work, end, given.grid)
+    _pool(work, "MAX_POOL_2D", tensor, made, window, padding, "NONE")
+    settle_image(work, end, made)
+
+
+def average_pool(work: Lowering, node: ir.Node) -> None:
+    """A window with padding that counts, or of integers that end on other ones, is a convolution of each channel with
+    ones: pooling itself rounds to the integers that it reads."""
+    rank_of(work, node)
+    window = window_of(work, node, node.attributes.get_ints("kernel_shape", []))
+    if window.dilations != (1, 1):
+        raise Unsupported(node, "with dilations")
+    given, end = work.at(node), work.ends(node, *_ACTIVATIONS)
+    ints = given.grid is not None and end.grid is not None
+    given = given if ints else work.floats(given)
+    tensor = image(work, given)
+    sizes = work.graph.tensors[tensor].shape[1:3]
+    padding = window.padding((sizes[0], sizes[1]))
+    counts = bool(node.attributes.get_int("count_include_pad", 0)) or padding == "VALID"
+    if not counts and not padding:
+        raise Unsupported(node, "with padding that does not count, and is not what TFLite pads")
+    made = new_image(work, end, end.grid if ints else None)
+    if counts and ints and not same_grid(given.grid, end.grid):
+        tensor = padded(work, tensor, window.before, window.after)
+        _average_by_ones(work, tensor, made, window, end.activation)
+    elif counts:
+        tensor = padded(work, tensor, window.before, window.after)
+        _pool(work, "AVERAGE_POOL_2D", tensor, made, window, "VALID", end.activation)
+    else:
+        rounded = work.inner(made, work.graph.tensors[made].shape, "pooled") if ints else made
+        if ints and given.grid is not None:
+            rounded = new_image(work, end, given.grid)
+        _pool(work, "AVERAGE_POOL_2D", tensor, rounded, window, padding, end.activation)
+        made = rounded
+    settle_image(work, end, made)
+
+
+def _average_by_ones(work: Lowering, tensor: int, made: int, window: Window, activation: str) -> None:
+    given = work.graph.tensors[tensor]
+    channels, size = given.shape[3], prod(window.kernel)
+    assert given.grid is not None
+    scale = float(np.float32(1 / size))
+    ones = work.graph.constant("ones", np.ones((1, *window.kernel, channels), np.int8), Grid((scale,), (0,)))
+    nothing = work.graph.constant("nothing", np.zeros(channels, np.int32), Grid((given.grid.scale * scale,), (0,)))
+    options = {**window.options(), **window.dilation_options(), "padding": "VALID", "depthMultiplier": 1}
+    work.graph.operator(
+        "DEPTHWISE_CONV_2D", [tensor, ones, nothing], made, fusedActivationFunction=activation, **options
+    )
+
+
+def _pool(work: Lowering, kind: str, tensor: int, made: int, window: Window, padding: str, activation: str) -> None:
+    options = {"filterHeight": window.kernel[0], "filterWidth": window.kernel[1], "padding": padding}
+    work.graph.operator(kind, [tensor], made, fusedActivationFunction=activation, **options, **window.options())
+
+
+def _sizes(work: Lowering, node: ir.Node) -> list[int]:
+    value = input_of(node, 0)
+    assert value is not None
+    return list(work.shape(value)[2:])
+
+
+def global_average_pool(work: Lowering, node: ir.Node) -> None:
+    rank = rank_of(work, node)
+    _mean(work, node, tuple(range(2, rank)), keeps=True)
+
+
+def reduce_mean(work: Lowering, node: ir.Node) -> None:
+    rank = len(work.at(node).order)
+    given = constant_of(input_of(node, 1))
+    if given is None and input_of(node, 1) is not None:
+        raise Unsupported(node, "over axes that are computed")
+    told = node.attributes.get_ints("axes", []) if given is None else given.reshape(-1).tolist()
+    if not told and node.attributes.get_int("noop_with_empty_axes", 0) == 1:
+        raise Unsupported(node, "over no axis")
+    axes = tuple(int(axis) % rank for axis in told) or tuple(range(rank))
+    _mean(work, node, axes, keeps=bool(node.attributes.get_int("keepdims", 1)))
+
+
+def _mean(work: Lowering, node: ir.Node, axes: tuple[int, ...], *, keeps: bool) -> None:
+    given, end = work.at(node), work.ends(node)
+    grid = end.grid if given.grid is not None else None
+    given = work.as_wanted(given, grid)
+    rank = len(given.order)
+    if rank == 4 and axes == (2, 3):
+        given = work.ordered(given, CHANNELS_LAST[rank])  # what kernels are fast with
+    order = given.order
+    if not keeps:
+        left = [axis for axis in order if axis not in axes]
+        order = tuple(sorted(left).index(axis) for axis in left)
+    if grid is not None and given.order[-1] == 1 and axes == tuple(range(2, rank)):
+        return _mean_of_image(work, end, given, grid, order)
+    made = work.output(end.value, order, grid)
+    places = work.graph.numbers("axes", sorted(given.order.index(axis) for axis in axes))
+    work.graph.operator("MEAN", [given.tensor, places], made, keepDims=keeps)
+    return work.settle(end, Placed(made, order, grid))
+
+
+def _mean_of_image(work: Lowering, end: End, given: Placed, grid: Grid, order: Order) -> None:
+    """The mean of each channel as a convolution with ones, of an image that has a column for each channel: MEAN of int8
+    rounds what it makes of the zero points first, and is off by up to half a step all over (seen of tflite-runtime
+    2.14 and LiteRT 2.3)."""
+    batch, *sizes, channels = work.graph.tensors[given.tensor].shape
+    count = prod(sizes)
+    assert given.grid is not None
+    scale = float(np.float32(1 / count))
+    columns = work.reshaped(given.tensor, (batch, count, channels, 1))
+    ones = work.graph.constant("ones", np.ones((1, count, 1, 1), np.int8), Grid((scale,), (0,)))
+    nothing = work.graph.constant("nothing", np.zeros(1, np.int32), Grid((given.grid.scale * scale,), (0,)))
+    made = work.graph.tensor(work.name(end.value), "int8", (batch, 1, channels, 1), grid)
+    window = {"padding": "VALID", "strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
+    work.graph.operator("CONV_2D", [columns, ones, nothing], made, fusedActivationFunction="NONE", **window)
+    shape = [end.shape[axis] for axis in order]
+    work.settle(end, Placed(work.reshaped(made, shape), order, grid))

@@ -1,0 +1,241 @@
+"""Convolutions and matrix products."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+import onnx_ir as ir
+
+from edgekit.arrays import Array
+from edgekit.tflite.images import Window, image, new_image, rank_of, settle_image, slid, window_of
+from edgekit.tflite.lowering import End, Lowering, Placed, Stored, Unsupported, constant_of, input_of, stored_of
+from edgekit.tflite.subgraph import Grid
+
+_ACTIVATIONS = ("RELU", "RELU6", "RELU_N1_TO_1")
+_WORTH_ROUNDING = 1024
+"""Weights: TensorFlow's own converter leaves smaller tensors in floats, too."""
+
+
+@dataclass(frozen=True)
+class _Product:
+    """A product's operands as they are computed."""
+
+    given: Placed
+    weights: Array
+    """In ONNX's order: int8, or float32."""
+    grid: Grid | None
+    """The weights'."""
+    bias: Array
+    """int32 where the sum is of integers, else float32."""
+    bias_grid: Grid | None
+    end: End
+
+    @property
+    def output_grid(self) -> Grid | None:
+        return self.end.grid if self.bias.dtype == np.int32 else None
+
+
+def _operands(
+    work: Lowering, node: ir.Node, channel_axis: int, bias: ir.Value | None, *, per_channel: bool
+) -> _Product:
+    """On integers where input, weights and output all are; else on floats, or on floats with weights that are integers
+    by `per_channel` scales, where such are wanted."""
+    given, end = work.at(node), work.ends(node, *_ACTIVATIONS)
+    stored, weights = stored_of(node.inputs[1]), constant_of(node.inputs[1])
+    if weights is None:
+        raise Unsupported(node, "its weights are computed, and TFLite wants them constant")
+    channels = weights.shape[channel_axis]
+    if given.grid is not None and end.grid is not None and stored is not None and _is_computable(stored, channel_axis):
+        scales = [given.grid.scale * scale for scale in stored.grid.scales]
+        bias_grid = Grid(tuple(np.array(scales, np.float32).tolist()), (0,) * len(scales))
+        added = _integer_bias(node, bias, bias_grid, channels)
+        return _Product(given, stored.values, stored.grid, added, bias_grid, end)
+    floats = constant_of(bias)
+    if bias is not None and floats is None:
+        raise Unsupported(node, "its bias is computed, and TFLite wants it constant")
+    added = np.zeros(channels, np.float32) if floats is None else _spread(floats, channels)
+    weights = np.asarray(weights, np.float32)
+    grid = None
+    if work.dynamic and weights.size >= _WORTH_ROUNDING:
+        weights, grid = _rounded(weights, channel_axis if per_channel else None)
+    return _Product(work.floats(given), weights, grid, added, None, end)
+
+
+def _is_computable(stored: Stored, channel_axis: int) -> bool:
+    """Whether kernels take such weights: signed, around nought, a scale for each output channel at most."""
+    grid = stored.grid
+    return (
+        stored.values.dtype == np.int8 and not any(grid.zeros) and (len(grid.scales) == 1 or grid.axis == channel_axis)
+    )
+
+
+def _integer_bias(node: ir.Node, bias: ir.Value | None, grid: Grid, channels: int) -> Array:
+    """A bias in the steps of the sum that it is added to."""
+    if bias is None:
+        return np.zeros(channels, np.int32)
+    stored = stored_of(bias)
+    if stored is not None and stored.values.dtype == np.int32 and np.allclose(stored.grid.scales, grid.scales, 1e-6, 0):
+        return _spread(stored.values, channels)
+    floats = constant_of(bias)
+    if floats is None:
+        raise Unsupported(node, "its bias is computed, and TFLite wants it constant")
+    steps = np.rint(_spread(floats, channels).astype(np.float64) / np.array(grid.scales, np.float64))
+    limits = np.iinfo(np.int32)
+    return np.asarray(steps.clip(limits.min, limits.max), np.int32)
+
+
+def _spread(bias: Array, channels: int) -> Array:
+    return np.ascontiguousarray(np.broadcast_to(bias.reshape(-1), (channels,)))
+
+
+def _rounded(weights: Array, axis: int | None) -> tuple[Array, Grid]:
+    """Weights as int8 around nought, by one scale or one along an axis."""
+    others = None if axis is None else tuple(each for each in range(weights.ndim) if each != axis)
+    largest = np.abs(weights).max(axis=others, keepdims=True)
+    scales = np.where(largest > 0, largest / 127, 1).astype(np.float32)
+    values = np.rint(weights / scales).astype(np.int8)
+    return values, Grid(tuple(scales.reshape(-1).tolist()), (0,) * scales.size, axis or 0)
+
+
+def _weights(work: Lowering, node: ir.Node, values: Array, grid: Grid | None, axis: int) -> int:
+    """The constant of weights in the file's order, whose channels lie along `axis`."""
+    moved = None if grid is None else Grid(grid.scales, grid.zeros, axis if len(grid.scales) > 1 else 0)
+    return work.graph.constant(_name(node, 1), values, moved)
+
+
+def _bias(work: Lowering, node: ir.Node, product: _Product) -> int:
+    return work.graph.constant(_name(node, 2), product.bias, product.bias_grid)
+
+
+def _name(node: ir.Node, place: int) -> str:
+    value = input_of(node, place)
+    return (value.name if value is not None else None) or f"{node.outputs[0].name}_{place}"
+
+
+def conv(work: Lowering, node: ir.Node) -> None:
+    rank_of(work, node)
+    product = _operands(work, node, 0, input_of(node, 2), per_channel=True)
+    values, group = product.weights, node.attributes.get_int("group", 1)
+    window = window_of(work, node, values.shape[2:])
+    values = values if values.ndim == 4 else values[:, :, None]
+    tensor, padding = slid(work, image(work, product.given), window)
+    channels = work.graph.tensors[tensor].shape[3]
+    options = {"padding": padding, **window.options(), **window.dilation_options()}
+    options["fusedActivationFunction"] = product.end.activation
+    if 1 < group == channels:
+        weights = _weights(work, node, values.transpose(1, 2, 3, 0), product.grid, 3)
+        kind, options["depthMultiplier"] = "DEPTHWISE_CONV_2D", len(values) // channels
+    else:
+        kind, weights = "CONV_2D", _weights(work, node, values.transpose(0, 2, 3, 1), product.grid, 0)
+    made = new_image(work, product.end, product.output_grid)
+    work.graph.operator(kind, [tensor, weights, _bias(work, node, product)], made, **options)
+    settle_image(work, product.end, made)
+
+
+def transposed_conv(work: Lowering, node: ir.Node) -> None:
+    rank = rank_of(work, node)
+    if node.attributes.get_int("group", 1) != 1:
+        raise Unsupported(node, "in groups, which TFLite does not transpose")
+    if any(each != 1 for each in node.attributes.get_ints("dilations", [1])):
+        raise Unsupported(node, "with dilations, which TFLite does not transpose")
+    product = _operands(work, node, 1, input_of(node, 2), per_channel=True)
+    values = product.weights if rank == 4 else product.weights[:, :, None]
+    weights = _weights(work, node, values.transpose(1, 2, 3, 0), product.grid, 0)
+    tensor = image(work, product.given)
+    made = new_image(work, product.end, product.output_grid)
+    given, wanted = (work.graph.tensors[each].shape for each in (tensor, made))
+    window = _transposed_window(node, values.shape[2:], given[1:3], wanted[1:3])
+    whole = [
+        (size - 1) * stride + kernel
+        for size, stride, kernel in zip(given[1:3], window.strides, window.kernel, strict=True)
+    ]
+    missing = [large - size for large, size in zip(whole, wanted[1:3], strict=True)]
+    if any(size < before for size, before in zip(missing, window.before, strict=True)):
+        raise Unsupported(node, "it gives more than its windows cover: output_padding is beyond its pads")
+    options = {**window.options(), "fusedActivationFunction": product.end.activation}
+    same = all(before == size // 2 for before, size in zip(window.before, missing, strict=True))
+    cut = any(missing) and not same
+    target = work.inner(made, (given[0], *whole, wanted[3]), "whole") if cut else made
+    shape = work.graph.tensors[target].shape
+    inputs = [work.graph.numbers("shape", shape), weights, tensor, _bias(work, node, product)]
+    padding = "SAME" if same and any(missing) else "VALID"
+    work.graph.operator("TRANSPOSE_CONV", inputs, target, padding=padding, **options)
+    if cut:
+        begin = work.graph.numbers("begin", (0, *window.before, 0))
+        work.graph.operator("SLICE", [target, begin, work.graph.numbers("size", wanted)], made)
+    settle_image(work, product.end, made)
+
+
+def _transposed_window(node: ir.Node, kernel: Sequence[int], given: Sequence[int], wanted: Sequence[int]) -> Window:
+    """Its padding is what the output lacks of all that the windows cover."""
+    dims = len(node.attributes.get_ints("strides", [])) or len(node.attributes.get_ints("kernel_shape", [1, 1]))
+    strides = [1] * (2 - dims) + list(node.attributes.get_ints("strides", [1] * dims))
+    automatic = node.attributes.get_string("auto_pad", "NOTSET")
+    extra = [0] * (2 - dims) + list(node.attributes.get_ints("output_padding", [0] * dims))
+    pads = list(node.attributes.get_ints("pads", [0] * (2 * dims)))
+    before = [0] * (2 - dims) + pads[:dims]
+    if automatic.startswith("SAME") or "output_shape" in node.attributes:
+        total = [
+            (size - 1) * stride + length + more - large
+            for size, stride, length, more, large in zip(given, strides, kernel, extra, wanted, strict=True)
+        ]
+        before = [each // 2 if automatic == "SAME_UPPER" else -(-each // 2) for each in total]
+    ones = (1, 1)
+    return Window((kernel[0], kernel[1]), (strides[0], strides[1]), ones, (before[0], before[1]), (0, 0))
+
+
+def gemm(work: Lowering, node: ir.Node) -> None:
+    if node.attributes.get_int("transA", 0):
+        raise Unsupported(node, "with its first factor transposed")
+    if any(node.attributes.get_float(name, 1.0) != 1.0 for name in ("alpha", "beta")):
+        raise Unsupported(node, "with factors alpha or beta: simplify the model first")
+    is_transposed = bool(node.attributes.get_int("transB", 0))
+    _dense(work, node, 0 if is_transposed else 1, input_of(node, 2))
+
+
+def matmul(work: Lowering, node: ir.Node) -> None:
+    if len(work.shape(node.outputs[0])) < 2 or constant_of(input_of(node, 1)) is None:
+        raise Unsupported(node, "of two tensors that are both computed, or of a vector")
+    if len(work.shape(_second(node))) != 2:
+        raise Unsupported(node, "by a stack of matrices")
+    _dense(work, node, 1, None)
+
+
+def _second(node: ir.Node) -> ir.Value:
+    value = node.inputs[1]
+    assert value is not None
+    return value
+
+
+def _dense(work: Lowering, node: ir.Node, channel_axis: int, bias: ir.Value | None) -> None:
+    product = _operands(work, node, channel_axis, bias, per_channel=False)
+    given, values = _features(work, product, product.weights if channel_axis == 0 else product.weights.T)
+    end, grid = product.end, product.output_grid
+    options = {"fusedActivationFunction": end.activation}
+    if product.grid is not None and len(product.grid.scales) > 1:
+        # Older runtimes know one scale of a fully connected layer's weights; of a convolution's, one a channel.
+        rows = prod(end.shape[:-1])
+        weights = _weights(work, node, values[:, None, None], product.grid, 0)
+        pixels = work.reshaped(given, (1, 1, rows, values.shape[1]))
+        made = work.graph.tensor(work.name(end.value), "int8", (1, 1, rows, len(values)), grid)
+        window = {"padding": "VALID", "strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
+        work.graph.operator("CONV_2D", [pixels, weights, _bias(work, node, product)], made, **window, **options)
+        made = work.reshaped(made, end.shape)
+    else:
+        inputs = [given, _weights(work, node, values, product.grid, 0), _bias(work, node, product)]
+        made = work.graph.tensor(work.name(end.value), "int8" if grid else "float32", end.shape, grid)
+        work.graph.operator("FULLY_CONNECTED", inputs, made, keepNumDims=len(end.shape) > 2, **options)
+    work.settle(end, Placed(made, tuple(range(len(end.shape))), grid))
+
+
+def _features(work: Lowering, product: _Product, values: Array) -> tuple[int, Array]:
+    """The input as (..., features), and the weights, (channels, features), in the features' order: those of a flattened
+    image stay as they lie."""
+    source = work.flattened.get(product.given.tensor)
+    if source is None or source.order[0] != 0:
+        return work.plain(product.given).tensor, values
+    batch, *lengths = work.graph.tensors[source.tensor].shape
+    sizes = [lengths[source.order.index(axis) - 1] for axis in range(1, len(source.order))]
+    moved = values.reshape(-1, *sizes).transpose(0, *source.order[1:]).reshape(len(values), -1)
+    return work.reshaped(source.tensor, (batch, prod(sizes))), np.ascontiguousarray(moved)

@@ -1,0 +1,81 @@
+"""Images made larger or smaller."""
+
+import numpy as np
+import onnx_ir as ir
+
+from edgekit.arrays import Array
+from edgekit.tflite.lowering import Lowering, Placed, Unsupported, input_of
+from edgekit.tflite.subgraph import Shape
+
+_LAST = (0, 2, 3, 1)
+_WAYS = ((False, False), (False, True), (True, False))
+"""Whether corners are aligned, and whether pixels have their centers in the middle."""
+
+
+def resize(work: Lowering, node: ir.Node) -> None:
+    """By the way of TFLite's that takes each pixel from the same place as ONNX does."""
+    value = input_of(node, 0)
+    assert value is not None
+    before, given = work.shape(value), work.at(node)
+    end = work.end(node.outputs[0])
+    if len(before) != 4 or before[:2] != end.shape[:2]:
+        raise Unsupported(node, "of more than the rows and columns of an image")
+    mode = node.attributes.get_string("mode", "nearest")
+    if mode not in ("nearest", "linear"):
+        raise Unsupported(node, f"in mode {mode}")
+    way = _way(node, mode, before, end.shape)
+    given = work.ordered(given, _LAST)
+    made = work.output(end.value, _LAST, given.grid)
+    size = work.graph.numbers("size", end.shape[2:])
+    kind = "RESIZE_NEAREST_NEIGHBOR" if mode == "nearest" else "RESIZE_BILINEAR"
+    work.graph.operator(kind, [given.tensor, size], made, alignCorners=way[0], halfPixelCenters=way[1])
+    work.settle(end, Placed(made, _LAST, given.grid))
+
+
+def _way(node: ir.Node, mode: str, before: Shape, after: Shape) -> tuple[bool, bool]:
+    transformation = node.attributes.get_string("coordinate_transformation_mode", "half_pixel")
+    rounding = node.attributes.get_string("nearest_mode", "round_prefer_floor")
+    if node.op_type == "Upsample":
+        transformation, rounding = "asymmetric", "floor"
+    pairs = list(zip(before[2:], after[2:], strict=True))
+    for way in _WAYS:
+        if all(_agree(mode, transformation, rounding, way, *pair) for pair in pairs):
+            return way
+    raise Unsupported(node, f"with {transformation} and {rounding}, which TFLite has not for these sizes")
+
+
+def _agree(mode: str, transformation: str, rounding: str, way: tuple[bool, bool], size: int, wanted: int) -> bool:
+    theirs, ours = _onnx_places(transformation, size, wanted), _tflite_places(mode, way, size, wanted)
+    if theirs is None:
+        return False
+    if mode == "nearest":
+        rounds = {
+            "floor": np.floor(theirs),
+            "ceil": np.ceil(theirs),
+            "round_prefer_floor": np.ceil(theirs - 0.5),
+            "round_prefer_ceil": np.floor(theirs + 0.5),
+        }
+        return bool((rounds[rounding].clip(0, size - 1) == np.floor(ours).clip(0, size - 1)).all())
+    return bool(np.allclose(theirs.clip(0, size - 1), ours.clip(0, size - 1), atol=1e-5))
+
+
+def _onnx_places(transformation: str, size: int, wanted: int) -> Array | None:
+    """Where each new pixel is taken from; None for a transformation that is not known."""
+    at, scale = np.arange(wanted, dtype=np.float64), size / wanted
+    found: dict[str, Array] = {
+        "asymmetric": at * scale,
+        "half_pixel": (at + 0.5) * scale - 0.5,
+        "pytorch_half_pixel": (at + 0.5) * scale - 0.5 if wanted > 1 else np.zeros(1),
+        "align_corners": at * (size - 1) / max(wanted - 1, 1),
+    }
+    return found.get(transformation)
+
+
+def _tflite_places(mode: str, way: tuple[bool, bool], size: int, wanted: int) -> Array:
+    """The same of TFLite; where the nearest is taken, before it is rounded down."""
+    corners, centers = way
+    at = np.arange(wanted, dtype=np.float64)
+    scale = (size - 1) / (wanted - 1) if corners and wanted > 1 else size / wanted
+    if mode == "nearest":
+        return np.floor(at * scale + 0.5) if corners else (at + (0.5 if centers else 0)) * scale
+    return np.asarray((at + 0.5) * scale - 0.5 if centers else at * scale)

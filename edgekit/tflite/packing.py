@@ -1,0 +1,170 @@
+"""A graph as the bytes of a .tflite file: every buffer aligned, and none there twice."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from flatbuffers import Builder
+
+from edgekit.arrays import Array
+from edgekit.tflite.schema import schema
+from edgekit.tflite.subgraph import NONE, Grid, Operator, Subgraph, Tensor
+
+ALIGNMENT = 16
+"""Bytes, as the format asks of buffers: kernels read them where they lie in the file."""
+IDENTIFIER = b"TFL3"
+ORDERS = "edgekit.orders"
+"""The metadata that tells how the axes of an input or output lie, where that is not as in the ONNX model."""
+
+_OPTIONS = {
+    "ADD": "AddOptions", "SUB": "SubOptions", "MUL": "MulOptions", "DIV": "DivOptions",
+    "AVERAGE_POOL_2D": "Pool2DOptions", "MAX_POOL_2D": "Pool2DOptions", "CONCATENATION": "ConcatenationOptions",
+    "CONV_2D": "Conv2DOptions", "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions", "TRANSPOSE_CONV": "TransposeConvOptions",
+    "FULLY_CONNECTED": "FullyConnectedOptions", "LEAKY_RELU": "LeakyReluOptions", "MEAN": "ReducerOptions",
+    "RESHAPE": "ReshapeOptions", "RESIZE_BILINEAR": "ResizeBilinearOptions",
+    "RESIZE_NEAREST_NEIGHBOR": "ResizeNearestNeighborOptions", "SOFTMAX": "SoftmaxOptions", "SPLIT": "SplitOptions",
+    "SPLIT_V": "SplitVOptions", "STRIDED_SLICE": "StridedSliceOptions", "TRANSPOSE": "TransposeOptions",
+    "DEPTH_TO_SPACE": "DepthToSpaceOptions", "MIRROR_PAD": "MirrorPadOptions",
+}  # fmt: skip
+"""The record that holds an operator's options; operators without one need none."""
+
+_ENUMS = {"padding": "Padding", "fusedActivationFunction": "ActivationFunctionType", "mode": "MirrorPadMode"}
+
+_INTEGER_VERSIONS = {
+    "ADD": 2, "SUB": 2, "MUL": 2, "AVERAGE_POOL_2D": 2, "MAX_POOL_2D": 2, "CONCATENATION": 2, "CONV_2D": 3,
+    "DEPTHWISE_CONV_2D": 3, "TRANSPOSE_CONV": 3, "FULLY_CONNECTED": 4, "LEAKY_RELU": 2, "LOGISTIC": 2, "TANH": 2,
+    "SOFTMAX": 2, "RELU": 2, "RELU6": 2, "MEAN": 2, "PAD": 2, "PADV2": 2, "RESIZE_BILINEAR": 2,
+    "RESIZE_NEAREST_NEIGHBOR": 2, "SLICE": 2, "SPLIT": 2, "SPLIT_V": 2, "STRIDED_SLICE": 2, "TRANSPOSE": 2,
+    "DEPTH_TO_SPACE": 2, "DEQUANTIZE": 2, "MIRROR_PAD": 2, "MINIMUM": 2, "MAXIMUM": 2,
+}  # fmt: skip
+"""The first version of each operator that takes int8 (tensorflow/lite/tools/versioning/op_version.cc); others 1."""
+_FLOAT_VERSIONS = {"TRANSPOSE_CONV": 3}
+"""Those of floats: with a bias."""
+
+
+def packed(graph: Subgraph, names: Mapping[str, Mapping[str, int]], orders: Mapping[str, Sequence[int]]) -> bytes:
+    """The bytes of a file with one graph. `names` are those of the `inputs` and `outputs` by tensor; `orders` those of
+    the ONNX model's axes, by input or output, where the file has others."""
+    s = schema()
+    buffers = _Buffers(s)
+    codes: dict[tuple[str, int], int] = {}
+    sub = s.SubGraphT(
+        tensors=[_tensor(s, each, buffers) for each in graph.tensors],
+        inputs=np.array(graph.inputs, np.int32),
+        outputs=np.array(graph.outputs, np.int32),
+        operators=[_operator(s, each, graph, codes) for each in graph.operators],
+        name="main",
+    )
+    model = s.ModelT(
+        version=3,
+        operatorCodes=[
+            s.OperatorCodeT(
+                builtinCode=getattr(s.BuiltinOperator, kind),
+                deprecatedBuiltinCode=min(getattr(s.BuiltinOperator, kind), 127),
+                version=version,
+            )
+            for kind, version in codes
+        ],
+        subgraphs=[sub],
+        description="edgekit",
+        signatureDefs=[
+            s.SignatureDefT(
+                inputs=[s.TensorMapT(name, number) for name, number in names["inputs"].items()],
+                outputs=[s.TensorMapT(name, number) for name, number in names["outputs"].items()],
+                signatureKey="serving_default",
+            )
+        ],
+    )
+    if orders:
+        told = json.dumps({name: list(order) for name, order in orders.items()}, separators=(",", ":"))
+        model.metadata = [s.MetadataT(ORDERS, buffers.number(told.encode()))]
+    model.buffers = buffers.found
+    builder = _Sharing(1024)
+    builder.Finish(model.Pack(builder), IDENTIFIER)
+    return bytes(builder.Output())
+
+
+class _Sharing(Builder):  # type: ignore[misc]
+    """Writes each vector once, whatever refers to it, and those of bytes where ALIGNMENT divides their place."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self._written: dict[tuple[str, bytes], int] = {}
+
+    def CreateNumpyVector(self, x: Array) -> int:
+        key = x.dtype.str, x.tobytes()
+        if key not in self._written:
+            self._written[key] = super().CreateNumpyVector(x)
+        return self._written[key]
+
+    def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:
+        started: int = super().StartVector(elemSize, numElems, ALIGNMENT if elemSize == 1 else alignment)
+        return started
+
+
+class _Buffers:
+    """The buffers of a file, each once: the first one is empty, for tensors that hold no constant."""
+
+    def __init__(self, s: Any) -> None:
+        self.s = s
+        self.found = [s.BufferT()]
+        self._numbers: dict[bytes, int] = {}
+
+    def number(self, raw: bytes) -> int:
+        if raw not in self._numbers:
+            self._numbers[raw] = len(self.found)
+            buffer = self.s.BufferT()
+            buffer.data = np.frombuffer(raw, np.uint8)
+            self.found.append(buffer)
+        return self._numbers[raw]
+
+
+def _tensor(s: Any, tensor: Tensor, buffers: _Buffers) -> Any:
+    made = s.TensorT()
+    made.name = tensor.name
+    made.shape = np.array(tensor.shape, np.int32)
+    made.type = getattr(s.TensorType, tensor.kind.upper())
+    made.buffer = 0 if tensor.data is None else buffers.number(tensor.data.tobytes())
+    if tensor.grid is not None:
+        made.quantization = _quantization(s, tensor.grid)
+    return made
+
+
+def _quantization(s: Any, grid: Grid) -> Any:
+    made = s.QuantizationParametersT()
+    made.scale = np.array(grid.scales, np.float32)
+    made.zeroPoint = np.array(grid.zeros, np.int64)
+    made.quantizedDimension = grid.axis
+    return made
+
+
+def _operator(s: Any, operator: Operator, graph: Subgraph, codes: dict[tuple[str, int], int]) -> Any:
+    key = operator.kind, _version(operator, graph)
+    made = s.OperatorT()
+    made.opcodeIndex = codes.setdefault(key, len(codes))
+    made.inputs = np.array(operator.inputs, np.int32)
+    made.outputs = np.array(operator.outputs, np.int32)
+    record = _OPTIONS.get(operator.kind)
+    if record is not None:
+        made.builtinOptionsType = getattr(s.BuiltinOptions, record)
+        made.builtinOptions = getattr(s, f"{record}T")()
+        for name, value in operator.options.items():
+            told = getattr(getattr(s, _ENUMS[name]), value) if name in _ENUMS else value
+            setattr(made.builtinOptions, name, np.array(told, np.int32) if isinstance(told, tuple) else told)
+    return made
+
+
+def _version(operator: Operator, graph: Subgraph) -> int:
+    """The first version of the operator that takes what it is given."""
+    kinds = [graph.tensors[number].kind for number in operator.inputs if number != NONE]
+    options = operator.options
+    if operator.kind == "FULLY_CONNECTED" and options.get("keepNumDims"):
+        return 5
+    if operator.kind.startswith("RESIZE_") and (options.get("halfPixelCenters") or options.get("alignCorners")):
+        return 3
+    if operator.kind == "QUANTIZE":
+        return 2 if kinds[0] == "int8" else 1
+    if kinds[0] == "int8" or "int8" in kinds[:2]:
+        return _INTEGER_VERSIONS.get(operator.kind, 1)
+    return _FLOAT_VERSIONS.get(operator.kind, 1)

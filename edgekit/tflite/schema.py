@@ -1,0 +1,18 @@
+"""The types of the TFLite file format, as ai-edge-litert brings them."""
+
+from types import ModuleType
+
+from edgekit.errors import StepError, first_line
+
+
+def schema() -> ModuleType:
+    """The format's flatbuffer types. Raises StepError where the package is missing."""
+    try:
+        from ai_edge_litert import schema_py_generated
+    except ImportError as error:
+        raise StepError(
+            f"ai-edge-litert, which knows the TFLite format, cannot be imported: {first_line(error)}",
+            "pip install 'edgekit[litert]'",
+        ) from error
+    found: ModuleType = schema_py_generated
+    return found

@@ -1,0 +1,111 @@
+"""A TFLite graph in the making: tensors, and operators in the order in which they run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from edgekit.arrays import Array
+
+Kind = Literal["float32", "int8", "int32"]
+Shape = tuple[int, ...]
+NONE = -1
+"""In the place of an input that an operator does without."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What integers stand for: scale * (integer - zero)."""
+
+    scales: tuple[float, ...]
+    """One, or one for each channel."""
+    zeros: tuple[int, ...]
+    axis: int = 0
+    """That of the channels."""
+
+    @property
+    def scale(self) -> float:
+        (scale,) = self.scales
+        return scale
+
+    @property
+    def zero(self) -> int:
+        (zero,) = self.zeros
+        return zero
+
+    def reaches(self) -> tuple[float, float]:
+        """The least and the largest value of 8 bits."""
+        return (-128 - self.zero) * self.scale, (127 - self.zero) * self.scale
+
+
+@dataclass(frozen=True)
+class Tensor:
+    name: str
+    kind: Kind
+    shape: Shape
+    grid: Grid | None = None
+    data: Array | None = None
+    """Of a constant."""
+
+
+@dataclass(frozen=True)
+class Operator:
+    kind: str
+    """By the format's name: CONV_2D."""
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Subgraph:
+    tensors: list[Tensor] = field(default_factory=list)
+    operators: list[Operator] = field(default_factory=list)
+    inputs: list[int] = field(default_factory=list)
+    outputs: list[int] = field(default_factory=list)
+    _constants: dict[Any, int] = field(default_factory=dict)
+
+    def tensor(self, name: str, kind: Kind, shape: Sequence[int], grid: Grid | None = None) -> int:
+        """The number of a new tensor."""
+        self.tensors.append(Tensor(name, kind, tuple(shape), grid))
+        return len(self.tensors) - 1
+
+    def constant(self, name: str, data: Array, grid: Grid | None = None) -> int:
+        """The number of a constant, of float32, int8 or int32; of the one that is there, where there is one like it."""
+        data = np.ascontiguousarray(data)
+        key = (data.dtype.str, data.shape, data.tobytes(), grid)
+        if key not in self._constants:
+            kinds: dict[str, Kind] = {"float32": "float32", "int8": "int8", "int32": "int32"}
+            self.tensors.append(Tensor(name, kinds[str(data.dtype)], data.shape, grid, data))
+            self._constants[key] = len(self.tensors) - 1
+        return self._constants[key]
+
+    def numbers(self, name: str, *values: Any) -> int:
+        """The number of a constant of axes, lengths or places."""
+        return self.constant(name, np.array(values[0] if len(values) == 1 else values, np.int32))
+
+    def operator(self, kind: str, inputs: Sequence[int], output: int, **options: Any) -> int:
+        """Add an operator; its output."""
+        self.operators.append(Operator(kind, tuple(inputs), (output,), options))
+        return output
+
+    def trimmed(self) -> "Subgraph":
+        """The same without what no output hangs on."""
+        needed, kept = set(self.outputs), []
+        for each in reversed(self.operators):
+            if needed & set(each.outputs):
+                kept.append(each)
+                needed.update(each.inputs)
+        whole = [each.outputs for each in kept] + [tuple(self.inputs)]
+        used = sorted((needed | {number for outputs in whole for number in outputs}) - {NONE})
+        places = {number: place for place, number in enumerate(used)} | {NONE: NONE}
+
+        def moved(numbers: Sequence[int]) -> list[int]:
+            return [places[number] for number in numbers]
+
+        operators = [
+            replace(each, inputs=tuple(moved(each.inputs)), outputs=tuple(moved(each.outputs)))
+            for each in reversed(kept)
+        ]
+        return Subgraph([self.tensors[number] for number in used], operators, moved(self.inputs), moved(self.outputs))

@@ -1,0 +1,87 @@
+"""A .tflite file of an ONNX model: in floats, in floats with weights of int8, or of a model in QDQ form on integers."""
+
+from dataclasses import dataclass
+from math import prod
+
+import onnx_ir as ir
+from onnx import ModelProto
+
+from edgekit.errors import StepError
+from edgekit.model.constants import fold
+from edgekit.model.operators import opset_of
+from edgekit.model.shapes import known_shapes
+from edgekit.tflite.images import wanted_order
+from edgekit.tflite.lowering import Lowering, Order, Placed, grid_after, walked
+from edgekit.tflite.lowerings import LOWERINGS
+from edgekit.tflite.packing import packed
+from edgekit.tflite.subgraph import Subgraph
+
+
+@dataclass(frozen=True)
+class Written:
+    """A model as TFLite has it."""
+
+    data: bytes
+    graph: Subgraph
+    orders: dict[str, Order]
+    """Of an input or output whose axes lie otherwise than in the ONNX model: the ONNX axis that each of its axes is."""
+
+
+def written(model: ModelProto, *, integer_ports: bool = False, dynamic: bool = False) -> Written:
+    """The model for one sample, images with their channels last.
+
+    With `integer_ports`, inputs and outputs that are quantized are int8; with `dynamic`, the weights of float products
+    are. Raises StepError for an operator that there is no form of, named with where it stands, and for a tensor whose
+    shape hangs on the data.
+    """
+    copy = ModelProto()
+    copy.CopyFrom(model)
+    shapes = known_shapes(copy)
+    while fold(copy.graph, shapes, opset_of(copy)):
+        pass
+    inside = ir.from_proto(copy)
+    work = Lowering(shapes, dynamic=dynamic)
+    inputs = [each for each in inside.graph.inputs if each.name not in inside.graph.initializers]
+    for value in inputs:
+        _place_input(work, value, integer=integer_ports)
+    walked(work, list(inside.graph), LOWERINGS)
+    for value in inside.graph.outputs:
+        _place_output(work, value, integer=integer_ports)
+    orders = {
+        work.name(value): work.placed[value].order
+        for value in (*inputs, *inside.graph.outputs)
+        if list(work.placed[value].order) != sorted(work.placed[value].order) and prod(work.shape(value)) > 1
+    }
+    graph = work.graph.trimmed()
+    names = {
+        "inputs": dict(zip(map(work.name, inputs), graph.inputs, strict=True)),
+        "outputs": dict(zip(map(work.name, inside.graph.outputs), graph.outputs, strict=True)),
+    }
+    return Written(packed(graph, names, orders), graph, orders)
+
+
+def _place_input(work: Lowering, value: ir.Value, *, integer: bool) -> None:
+    if value.dtype is not ir.DataType.FLOAT:
+        raise StepError(
+            f"the input '{value.name}' is of {value.dtype}, and edgekit writes TFLite models of float inputs",
+            "export the model with float32 inputs",
+        )
+    order = wanted_order(value, len(work.shape(value)))
+    tensor = work.output(value, order, grid_after(value) if integer else None)
+    work.graph.inputs.append(tensor)
+    work.bind(value, tensor, order)
+
+
+def _place_output(work: Lowering, value: ir.Value, *, integer: bool) -> None:
+    """An output stands for a tensor of its own."""
+    placed = work.placed[value]
+    if not integer:
+        placed = work.floats(placed)
+    if placed.tensor in (*work.graph.inputs, *work.graph.outputs):
+        shape = work.graph.tensors[placed.tensor].shape
+        copied = work.inner(placed.tensor, shape, "output")
+        placed = Placed(
+            work.graph.operator("RESHAPE", [placed.tensor], copied, newShape=shape), placed.order, placed.grid
+        )
+    work.placed[value] = placed
+    work.graph.outputs.append(placed.tensor)
