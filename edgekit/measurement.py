@@ -52,7 +52,7 @@ def metric_shown(value: float, unit: str, *, signed: bool = False) -> str:
 def static_measurements(name: str, path: Path, sizes: "Sizes | None" = None) -> list[Measurement]:
     """What can be counted in a file: bytes, parameters, and, where they are known, the bytes of a run's tensors and
     multiply-accumulates for one sample, dynamic axes as long as `sizes` tells."""
-    from edgekit.model.counting import inspected
+    from edgekit.formats import inspected
 
     found = inspected(path, sizes)
     told = [

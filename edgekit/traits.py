@@ -12,6 +12,8 @@ class Format(StrEnum):
     """A PyTorch module: the project's entry point plus weights in a .safetensors file."""
     ONNX = "onnx"
     """One .onnx file with its weights inside."""
+    TFLITE = "tflite"
+    """One .tflite file."""
 
 
 class Trait(StrEnum):

@@ -29,8 +29,10 @@ FLOORS = (
     {"errors", "traits", "arrays", "progress"},
     {"files", "host", "project.toml", "steps.technique", "studies.intervals"},
     {"target", "artifact", "model", "measuring.worker", "measuring.ratios"},
+    {"tflite"},
+    {"formats"},
     {"measurement", "project"},
-    {"runtimes", "data", "tflite"},
+    {"runtimes", "data"},
     {"runners"},
     {"steps.step", "metrics"},
     {"training"},
@@ -49,7 +51,7 @@ FLOORS = (
 # What may lie loose beside the rooms.
 LOOSE = {
     "__init__", "__main__", "building", "conversion", "consultation", "public", "doctor",
-    "target", "artifact", "measurement", "files", "host",
+    "target", "artifact", "measurement", "files", "formats", "host",
     "traits", "errors", "progress", "arrays",
 }  # fmt: skip
 

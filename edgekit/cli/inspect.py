@@ -12,10 +12,10 @@ from edgekit.cli.options import json_option, shape_option
 @shape_option
 @json_option
 def command(model: Path, shapes: tuple[str, ...], as_json: bool) -> int:
-    """Inputs, outputs, opset, operators, types, parameters, MACs of MODEL.onnx, and what of it is quantized."""
+    """Inputs, outputs, operators, types, parameters, MACs of MODEL (.onnx, .tflite), and what of it is quantized."""
     from edgekit.cli.console import print_tables
     from edgekit.cli.shapes import parsed_shapes
-    from edgekit.model.counting import inspected
+    from edgekit.formats import inspected
     from edgekit.report.inspections import inspection_json, inspection_report
 
     found = inspected(model, parsed_shapes(shapes))

@@ -9,11 +9,10 @@ from edgekit.arrays import Arrays
 from edgekit.data.fitting import Inputs
 from edgekit.data.stored import held
 from edgekit.errors import DataError, ModelError
+from edgekit.formats import check_sizes, ports_of
 from edgekit.measurement import counted
 from edgekit.model.feeding import feeding_of
-from edgekit.model.ports import inputs_of
-from edgekit.model.reading import load_model
-from edgekit.model.sample import random_feeds
+from edgekit.model.sample import feeds_like
 from edgekit.model.sizes import Sizes
 
 
@@ -24,7 +23,8 @@ def feeds_of(model: Path, batch: int, count: int, sizes: Sizes, file: Path | Non
     Raises ModelError where the model takes another number of samples at a time, DataError for a file that cannot be
     read, does not fit, or has fewer samples.
     """
-    ports = inputs_of(load_model(model).graph)
+    check_sizes(model, sizes)
+    ports = ports_of(model)[0]
     feeding = feeding_of(ports)
     if batch > 1 and feeding.size not in (0, batch):
         raise ModelError(
@@ -32,7 +32,7 @@ def feeds_of(model: Path, batch: int, count: int, sizes: Sizes, file: Path | Non
             "export it with a dynamic batch axis",
         )
     if file is None:
-        return random_feeds(model, count, sizes, batch)
+        return feeds_like(ports, count, sizes, batch)
     given = held(file, Inputs(ports))[0]
     if len(given[0]) < batch:
         raise DataError(f"{file} holds {counted(len(given[0]), 'sample')}, and the batch is {batch}", "give more")

@@ -7,7 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import TypeVar
 
-from edgekit.errors import ModelError, ToolError
+from edgekit.errors import ToolError
 from edgekit.measurement import Measurement, counted, static_measurements
 from edgekit.measuring.operators import OperatorTime
 from edgekit.measuring.running import Run, Setting, names_of, run_of
@@ -98,9 +98,6 @@ def benched(
     or does not take such a batch, DataError for inputs that do not fit, EmulatorError where the target has no emulator
     here, BoardError where a board cannot be used.
     """
-    for model in models:
-        if model.suffix == ".tflite":
-            raise ModelError(f"{model.name} is a TFLite model, and bench takes ONNX", "name the .onnx file")
     chosen = runner_for(target, runner, progress) if isinstance(runner, str) else runner
     names = names_of(models)
     static = [static_measurements(*each, settings.sizes) for each in zip(names, models, strict=True)]

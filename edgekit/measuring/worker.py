@@ -2,12 +2,13 @@
 
     python worker.py FOLDER
 
-FOLDER/job.json: {"models": [...], "inputs": [...], "threads": n, "seconds": s, "rounds": n, "least_runs": n,
-"most_runs": n or null, "precision": share or null, "profile": n}. Inputs are .npz files, one for each model: the first
-axis of each array counts the feeds. Leaves outputs_N.npz for each model, with arrays of the same kind, and result.json;
-where runs are to be profiled, profile_N.json as the runtime writes it and graph_N.onnx, what it makes of the model. At
-each of STAGES it prints a line and waits for one, so that its memory can be looked at from outside. Needs numpy and
-onnxruntime only, so that it can be pushed to any board; it imports nothing of edgekit.
+FOLDER/job.json: {"runtime": name, "models": [...], "inputs": [...], "threads": n, "seconds": s, "rounds": n,
+"least_runs": n, "most_runs": n or null, "precision": share or null, "profile": n}. Inputs are .npz files, one for each
+model: the first axis of each array counts the feeds. Leaves outputs_N.npz for each model, with arrays of the same kind,
+and result.json; where runs are to be profiled, profile_N.json as the runtime writes it and graph_N.onnx, what it makes
+of the model. At each of STAGES it prints a line and waits for one, so that its memory can be looked at from outside.
+Needs numpy and the runtime only (onnxruntime, tflite-runtime or ai-edge-litert), so that it can be pushed to any board;
+it imports nothing of edgekit.
 """
 
 import json
@@ -34,20 +35,20 @@ ENOUGH = 8
 def main(folder: Path) -> None:
     job = json.loads((folder / "job.json").read_text())
     import numpy as np
-    import onnxruntime
 
+    runtime = imported(job["runtime"])
     held = {name: arrays_in(np, folder / name) for name in job["inputs"]}
     inputs = [held[name] for name in job["inputs"]]
     resident = {"imported": reached("imported")}
     paths = [str(folder / name) for name in job["models"]]
-    loading, sessions = map(list, zip(*(clocked(session, onnxruntime, path, job["threads"]) for path in paths)))
+    loading, sessions = map(list, zip(*(clocked(session, runtime, path, job["threads"]) for path in paths)))
     resident["loaded"] = reached("loaded")
     first = [
         first_run(np, *each, folder / f"outputs_{number}.npz") for number, each in enumerate(zip(sessions, inputs))
     ]
     resident["ran"] = reached("ran")
     result: dict[str, Any] = {
-        "runtime": f"onnxruntime {onnxruntime.__version__}",
+        "runtime": f"{job['runtime']} {version_of(job['runtime'])}{kernels(sessions)}",
         "load_ms": loading,
         "first_ms": first,
         "peak_memory": memory("VmHWM"),
@@ -56,7 +57,7 @@ def main(folder: Path) -> None:
     if job["seconds"]:
 
         def load() -> list[Any]:
-            return [session(onnxruntime, path, job["threads"]) for path in paths]
+            return [session(runtime, path, job["threads"]) for path in paths]
 
         before = surroundings()
         result["rounds"] = rounds(sessions, load, inputs, job)
@@ -64,7 +65,7 @@ def main(folder: Path) -> None:
     if job["profile"]:
         sessions.clear()
         for number, (path, arrays) in enumerate(zip(paths, inputs)):
-            profile(onnxruntime, path, arrays, job, folder / f"profile_{number}", folder / f"graph_{number}.onnx")
+            profile(runtime, path, arrays, job, folder / f"profile_{number}", folder / f"graph_{number}.onnx")
     (folder / "result.json").write_text(json.dumps(result))
     print("done", flush=True)
 
@@ -91,10 +92,10 @@ def clocked(function: Callable[..., Any], *given: Any) -> tuple[float, Any]:
     return (time.perf_counter_ns() - started) / 1e6, found
 
 
-def profile(onnxruntime: Any, path: str, arrays: list[Any], job: dict[str, Any], written: Path, graph: Path) -> None:
+def profile(runtime: Any, path: str, arrays: list[Any], job: dict[str, Any], written: Path, graph: Path) -> None:
     """Run a model so many times while the runtime writes down what each operator takes."""
     running = session(
-        onnxruntime,
+        runtime,
         path,
         job["threads"],
         enable_profiling=True,
@@ -106,14 +107,71 @@ def profile(onnxruntime: Any, path: str, arrays: list[Any], job: dict[str, Any],
     os.replace(running.end_profiling(), f"{written}.json")
 
 
-def session(onnxruntime: Any, path: str, threads: int, **more: Any) -> Any:
-    options = onnxruntime.SessionOptions()
+def imported(runtime: str) -> Any:
+    """A runtime's module, as its package is called: of tflite-runtime and ai-edge-litert the one that interprets."""
+    import importlib
+
+    name = runtime.replace("-", "_")
+    return importlib.import_module(name if runtime == "onnxruntime" else f"{name}.interpreter")
+
+
+def version_of(runtime: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(runtime)
+    except PackageNotFoundError:  # it was unpacked without its metadata
+        return str(getattr(sys.modules[runtime.replace("-", "_")], "__version__", "of unknown version"))
+
+
+def kernels(sessions: list[Any]) -> str:
+    """Whose kernels a TFLite interpreter runs, in words."""
+    if not isinstance(sessions[0], Interpreted):
+        return ""
+    return ", XNNPACK" if any(each.is_delegated for each in sessions) else ", its own kernels"
+
+
+class Interpreted:
+    """A .tflite file, with as much of ONNX Runtime's manner as is needed here."""
+
+    def __init__(self, interpreter: Any, path: str, threads: int) -> None:
+        self.running = interpreter.Interpreter(model_path=path, num_threads=threads or None)
+        self.running.allocate_tensors()
+        self.inputs = [each["index"] for each in self.running.get_input_details()]
+        self.outputs = [each["index"] for each in self.running.get_output_details()]
+
+    @property
+    def is_delegated(self) -> bool:
+        """Whether another library's kernels take over what they can."""
+        return any(each["op_name"] == "DELEGATE" for each in self.running._get_ops_details())
+
+    def get_inputs(self) -> list[Any]:
+        return [Named(index) for index in self.inputs]
+
+    def run(self, _: None, given: dict[Any, Any]) -> list[Any]:
+        for index, array in given.items():
+            self.running.set_tensor(index, array)
+        self.running.invoke()
+        return [self.running.get_tensor(index) for index in self.outputs]
+
+
+class Named:
+    """An input, called by its number."""
+
+    def __init__(self, name: int) -> None:
+        self.name = name
+
+
+def session(runtime: Any, path: str, threads: int, **more: Any) -> Any:
+    if not hasattr(runtime, "SessionOptions"):
+        return Interpreted(runtime, path, threads)
+    options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
     for name, value in more.items():
         setattr(options, name, value)
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 def arrays_in(np: Any, path: Path) -> list[Any]:

@@ -11,14 +11,14 @@ from edgekit.arrays import Array, Arrays, Outputs
 from edgekit.data.batching import Axes, batch_axes, joined
 from edgekit.data.split import Split
 from edgekit.data.trees import Tree, joined_trees
+from edgekit.formats import ports_of
 from edgekit.metrics.metric import chance_value, comparing_score, item_scores, metric_value
 from edgekit.metrics.named import Sampled
 from edgekit.metrics.similarity import chance_similarity, similarities
 from edgekit.model.feeding import Feeding, feeding_of
-from edgekit.model.ports import inputs_of
-from edgekit.model.reading import load_model
 from edgekit.project.project import Project
-from edgekit.runtimes.ort import session, session_outputs
+from edgekit.runtimes.opening import opened_file
+from edgekit.runtimes.ort import session_outputs
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ class Running:
     @staticmethod
     def of(path: Path, *, exact: bool, sample: Arrays) -> "Running":
         """`sample`, (1, ...), shows along which axes the outputs hold the samples."""
-        opened = session(path, exact=exact)
-        feeding = feeding_of(inputs_of(load_model(path).graph))
+        opened = opened_file(path, exact=exact)
+        feeding = feeding_of(ports_of(path)[0])
         axes = batch_axes(lambda inputs: session_outputs(opened, feeding.feed(inputs)), sample, feeding.size)
         return Running(opened, feeding, axes, tuple(each.name for each in opened.get_outputs()))
 

@@ -46,8 +46,13 @@ def random_inputs(path: Path, batch: int = 1, sizes: Sizes | None = None, seed: 
 
 def random_feeds(path: Path, count: int, sizes: Sizes | None = None, batch: int = 1) -> Arrays:
     """So many feeds of `batch` samples each, (feeds, ...), as `random_inputs` makes them."""
-    ports = filled(inputs_of(load_model(path).graph), sizes or {}, batch)
-    made = [_random_arrays(ports, seed) for seed in range(count)]
+    return feeds_like(inputs_of(load_model(path).graph), count, sizes, batch)
+
+
+def feeds_like(ports: Sequence[Port], count: int, sizes: Sizes | None = None, batch: int = 1) -> Arrays:
+    """The same for a model with these inputs."""
+    whole = filled(ports, sizes or {}, batch)
+    made = [_random_arrays(whole, seed) for seed in range(count)]
     return tuple(np.stack(each) for each in zip(*made, strict=True))
 
 

@@ -35,5 +35,5 @@ def runner_for(target: Target | None, wanted: str = "", progress: Progress | Non
     if target and wanted == "container":
         return ContainerRunner(target)
     if target is None or (is_here and wanted != "qemu"):
-        return NativeRunner()
+        return NativeRunner(target.runtime.name if target else "")
     return QemuRunner(target, prepared_emulator(target))

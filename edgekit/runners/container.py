@@ -103,7 +103,7 @@ class ContainerRunner:
             tempfile.TemporaryDirectory(prefix="edgekit-") as received,
             tempfile.TemporaryDirectory(prefix="edgekit-") as started_in,
         ):
-            write_job(job, Path(sent))
+            write_job(job, Path(sent), self.target.runtime.name)
             shutil.copy(WORKER, sent)
             if self.target.cpuinfo:
                 write_cpu_view(Path(sent) / "root", self.target.cpuinfo, self.target.cores or 1)

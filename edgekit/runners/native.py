@@ -7,10 +7,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from edgekit.arrays import Arrays
+from edgekit.formats import format_of
 from edgekit.host import this_host
 from edgekit.runners.runner import WORKER, Job, Result, run_worker
+from edgekit.runtimes.tflite import host_runtime
 from edgekit.target import Target
-from edgekit.traits import Fidelity
+from edgekit.traits import Fidelity, Format
 
 
 def native_outputs(path: Path, inputs: Arrays, target: Target, threads: int = 1) -> Arrays:
@@ -19,8 +21,9 @@ def native_outputs(path: Path, inputs: Arrays, target: Target, threads: int = 1)
     from edgekit.runtimes.ort import exact_copy
 
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-        source = path if target.saturates else exact_copy(path, Path(folder))
-        return tuple(NativeRunner().run(Job([source], inputs, threads)).outputs[0])
+        is_onnx = format_of(path) is Format.ONNX
+        source = exact_copy(path, Path(folder)) if is_onnx and not target.saturates else path
+        return tuple(NativeRunner(target.runtime.name).run(Job([source], inputs, threads)).outputs[0])
 
 
 class NativeRunner:
@@ -28,11 +31,16 @@ class NativeRunner:
 
     fidelity = Fidelity.NATIVE
 
+    def __init__(self, runtime: str = "") -> None:
+        """`runtime` is the one for .tflite files, where this machine has it."""
+        self.runtime = runtime
+
     def identity(self) -> str:
         return f"native, {this_host().cpu_name}"
 
     def run(self, job: Job) -> Result:
         with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-            command, runtime = [sys.executable, str(WORKER)], f"onnxruntime {version('onnxruntime')}"
+            runtime = "onnxruntime" if job.format is Format.ONNX else host_runtime(self.runtime)
+            command, runtime = [sys.executable, str(WORKER)], f"{runtime} {version(runtime)}"
             done = run_worker(command, os.environ, job, Path(folder), this_host().cpu_name, runtime)
         return done.result(self.fidelity)

@@ -16,9 +16,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from edgekit.arrays import Arrays
-from edgekit.errors import RunError, all_lines
+from edgekit.errors import ModelError, RunError, all_lines
+from edgekit.formats import format_of
 from edgekit.measuring.worker import STAGES
-from edgekit.traits import Fidelity
+from edgekit.runtimes.tflite import RUNTIMES
+from edgekit.tflite.reading import moved_in, moved_out, read_tflite
+from edgekit.traits import Fidelity, Format
 
 WORKER = Path(__file__).parent.parent / "measuring" / "worker.py"
 
@@ -55,6 +58,14 @@ class Job:
     """Of each model, where they do not take the same `inputs`."""
     profiled_runs: int = 0
     """Of each model, operator by operator, beside those that are timed."""
+
+    @property
+    def format(self) -> Format:
+        """Of its models. Raises ModelError where they have several."""
+        found = {format_of(model) for model in self.models}
+        if len(found) > 1:
+            raise ModelError("ONNX and TFLite models cannot take turns in one runtime", "compare one with --runtimes")
+        return found.pop()
 
     @property
     def limit_s(self) -> float:
@@ -171,7 +182,7 @@ def run_worker(
     `memory_of` maps a process id to its memory in bytes; it is sampled while the worker runs, and at each stage while
     it waits. Raises RunError naming the fault, `runtime` and `cpu`, and what it was about.
     """
-    write_job(job, folder)
+    write_job(job, folder, runtime.partition(" ")[0])
     with (folder / "stderr").open("wb") as stderr:
         process = subprocess.Popen(
             [*command, str(folder)],
@@ -195,16 +206,34 @@ def run_worker(
     return replace(finished(job, folder), sampled={**sampled, "peak": watch.peak})
 
 
-def write_job(job: Job, folder: Path) -> None:
-    """Leave what a worker needs in its folder."""
-    for number, model in enumerate(job.models):
-        (folder / f"model_{number}.onnx").write_bytes(model.read_bytes())
-    inputs = job.inputs_of or [job.inputs]
-    for number, arrays in enumerate(inputs):
-        np.savez(folder / f"inputs_{number}.npz", *arrays)
+def check_takes(runtime: str, model_format: Format) -> None:
+    """Raises ModelError where a runtime does not run models of a format."""
+    takes = Format.TFLITE if runtime in RUNTIMES else Format.ONNX
+    if model_format is not takes:
+        raise ModelError(
+            f"{runtime} runs no {model_format.name} models", f"name a file that ends in .{takes}, or another target"
+        )
+
+
+def write_job(job: Job, folder: Path, runtime: str) -> None:
+    """Leave what a worker needs in its folder to run a job with a runtime. Raises ModelError where that does not take
+    the models' format, or cannot do what is asked."""
+    check_takes(runtime, job.format)
+    if job.profiled_runs and job.format is Format.TFLITE:
+        raise ModelError("TFLite's Python runtimes time no operators", "leave --profile out")
+    names = [f"model_{number}.{job.format}" for number in range(len(job.models))]
+    for name, model in zip(names, job.models, strict=True):
+        (folder / name).write_bytes(model.read_bytes())
+    given = job.inputs_of or [job.inputs] * len(job.models)
+    for number, (model, arrays) in enumerate(zip(job.models, given, strict=True)):
+        moved = moved_in(read_tflite(model), arrays, feeds=True) if job.format is Format.TFLITE else arrays
+        if job.format is Format.TFLITE or job.inputs_of or not number:
+            np.savez(folder / f"inputs_{number}.npz", *moved)
+    own = bool(job.inputs_of) or job.format is Format.TFLITE
     told = {
-        "models": [f"model_{number}.onnx" for number in range(len(job.models))],
-        "inputs": [f"inputs_{number if job.inputs_of else 0}.npz" for number in range(len(job.models))],
+        "runtime": runtime,
+        "models": names,
+        "inputs": [f"inputs_{number if own else 0}.npz" for number in range(len(job.models))],
         "threads": job.threads,
         "seconds": job.seconds,
         "rounds": job.rounds,
@@ -221,7 +250,10 @@ def finished(job: Job, folder: Path) -> Finished:
     outputs, profiles = [], []
     for number in range(len(job.models)):
         with np.load(folder / f"outputs_{number}.npz") as stored:
-            outputs.append(tuple(stored[f"arr_{i}"] for i in range(len(stored.files))))
+            given = [stored[f"arr_{i}"] for i in range(len(stored.files))]
+        if job.format is Format.TFLITE:
+            given = moved_out(read_tflite(job.models[number]), given, feeds=True)
+        outputs.append(tuple(given))
         if job.profiled_runs:
             events = json.loads((folder / f"profile_{number}.json").read_text())
             profiles.append(Profile(events, (folder / f"graph_{number}.onnx").read_bytes()))

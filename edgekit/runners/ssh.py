@@ -51,7 +51,7 @@ class SshRunner:
             tempfile.TemporaryDirectory(prefix="edgekit-") as sent,
             tempfile.TemporaryDirectory(prefix="edgekit-") as received,
         ):
-            write_job(job, Path(sent))
+            write_job(job, Path(sent), self.runtime.name)
             shutil.copy(WORKER, sent)
             request = Request(
                 asked,

@@ -20,7 +20,7 @@ def speed_gate(path: Path, limit: float | None, result: "Result | EdgekitError")
     ratio lies above, by more than two sessions of one file differ; not run where nothing was timed, and for a network
     so small that its time is that of the runtime's calls.
     """
-    from edgekit.model.counting import inspected
+    from edgekit.formats import inspected
 
     if isinstance(result, EdgekitError) or len(result.latencies_ms) < 2:
         return Gate(

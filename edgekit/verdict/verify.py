@@ -183,7 +183,7 @@ def _samples(split: Split, path: Path) -> _Samples:
     """As many evaluation samples as an emulated CPU gets through, all of one shape."""
     import numpy as np
 
-    from edgekit.model.counting import inspected
+    from edgekit.formats import inspected
     from edgekit.model.feeding import feeding_of
 
     found = inspected(path)

@@ -24,6 +24,7 @@ def test_it_runs_from_anywhere_and_leaves_what_it_saw(conv_model: Path, tmp_path
     (folder / "job.json").write_text(
         json.dumps(
             {
+                "runtime": "onnxruntime",
                 "models": ["m.onnx"],
                 "inputs": ["inputs.npz"],
                 "threads": 1,

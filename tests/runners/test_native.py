@@ -1,13 +1,17 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from edgekit.errors import ModelError
 from edgekit.model.parity import relative_difference
 from edgekit.runners.native import NativeRunner, native_outputs
 from edgekit.runners.runner import Job
 from edgekit.runtimes.ort import feed_outputs, session, session_outputs
 from edgekit.target import find_target
+from edgekit.tflite.writing import written
 from edgekit.traits import Fidelity
+from tests.tflite.models import expected, floats, needs_runtime, node, samples
 
 X = (np.random.default_rng(0).standard_normal((3, 1, 3, 6, 6)).astype(np.float32),)
 
@@ -42,3 +46,25 @@ def test_integers_are_added_as_the_target_adds_them(saturating: Path) -> None:
     assert np.array_equal(exact, feed_outputs(saturating, x)[0])
     (own,) = native_outputs(saturating, x, find_target("x86-avx2"))
     assert np.array_equal(own[0], session_outputs(session(saturating), (x[0][0],))[0])
+
+
+@needs_runtime
+def test_a_tflite_model_runs_as_its_onnx_model_does(tmp_path: Path) -> None:
+    model = floats([1, 4, 6, 8], [node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2])])
+    path = tmp_path / "pool.tflite"
+    path.write_bytes(written(model).data)
+    given = np.stack(samples(model))
+    result = NativeRunner().run(Job([path], (given,), seconds=0.05))
+    assert np.array_equal(result.outputs[0][0], np.stack(expected(model, samples(model))))
+    assert result.runtime.startswith("ai-edge-litert ") and result.latencies_ms[0]
+
+
+@needs_runtime
+def test_formats_do_not_take_turns_and_tflite_times_no_operators(conv_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "relu.tflite"
+    path.write_bytes(written(floats([1, 4], [node("Relu", ["x"], ["y"])])).data)
+    given = (np.zeros((1, 1, 4), np.float32),)
+    with pytest.raises(ModelError, match="cannot take turns"):
+        NativeRunner().run(Job([conv_model, path], given))
+    with pytest.raises(ModelError, match="time no operators"):
+        NativeRunner().run(Job([path], given, profiled_runs=1))

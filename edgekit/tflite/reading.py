@@ -1,0 +1,240 @@
+"""What is in a .tflite file, whoever wrote it; where edgekit did, its axes are told in the ONNX model's order."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekit.arrays import Array
+from edgekit.errors import EdgekitError, ModelError, first_line
+from edgekit.model.ports import ANONYMOUS, Port
+from edgekit.model.stored import kind_bits
+from edgekit.tflite.packing import IDENTIFIER, ORDERS
+from edgekit.tflite.schema import schema
+
+_MOST_TENSORS = 100_000
+_SOLE = 1
+"""Graphs: control flow has more."""
+INTEGERS = {"int8", "uint8", "int16", "int4"}
+
+
+@dataclass(frozen=True)
+class Held:
+    """A tensor of a file."""
+
+    name: str
+    kind: str
+    """In lower case, as numpy has it: float32, int8."""
+    shape: tuple[int, ...]
+    free: tuple[bool, ...]
+    """Which axes may get another length before a run."""
+    scale: float | None
+    """Where it has one for all channels, as its zero point."""
+    zero: int | None
+    scales: int
+    stored: int
+    """Bytes of a constant; 0 of what is none."""
+    buffer: int
+
+    @property
+    def bytes(self) -> int:
+        return -(-prod(self.shape) * kind_bits(self.kind) // 8)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """An operator of a file."""
+
+    kind: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class TfliteFile:
+    tensors: tuple[Held, ...]
+    operators: tuple[Ran, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    names: dict[int, str]
+    """Of inputs and outputs, as its signature calls them."""
+    orders: dict[str, tuple[int, ...]]
+    """By input or output: the ONNX axis that each of its axes is."""
+
+    def ports(self, numbers: Sequence[int]) -> tuple[Port, ...]:
+        return tuple(self._port(number) for number in numbers)
+
+    def order(self, number: int) -> tuple[int, ...] | None:
+        """How the axes of an input or output lie; None where they lie as they are told."""
+        return self.orders.get(self.name(number))
+
+    def name(self, number: int) -> str:
+        return self.names.get(number, self.tensors[number].name)
+
+    def _port(self, number: int) -> Port:
+        held, order = self.tensors[number], self.order(number)
+        sizes = [
+            ANONYMOUS if free and axis else size
+            for axis, (size, free) in enumerate(zip(held.shape, held.free, strict=True))
+        ]
+        if order is not None:
+            sizes = [sizes[order.index(axis)] for axis in range(len(order))]
+        return Port(self.name(number), held.kind, tuple(sizes))
+
+    def output_steps(self) -> dict[str, float]:
+        """By output that stands for integers of one scale, as it is or behind a DEQUANTIZE, that scale."""
+        made = {each.outputs[0]: each for each in self.operators if each.kind == "DEQUANTIZE"}
+        found = {}
+        for number in self.outputs:
+            held = self.tensors[made[number].inputs[0] if number in made else number]
+            if held.scale is not None:
+                found[self.name(number)] = 1.0 if held is self.tensors[number] else held.scale
+        return found
+
+    @cached_property
+    def is_integer(self) -> bool:
+        return any(each.stored and each.kind in INTEGERS for each in self.tensors)
+
+    def scales(self) -> dict[str, dict[str, Any]]:
+        """By input and output that stands for integers of one scale: scale, zero point, integer type."""
+        before = {each.inputs[0]: each.outputs[0] for each in self.operators if each.kind == "QUANTIZE"}
+        behind = {each.outputs[0]: each.inputs[0] for each in self.operators if each.kind == "DEQUANTIZE"}
+        found = {}
+        for number in (*self.inputs, *self.outputs):
+            held = self.tensors[before.get(number, behind.get(number, number))]
+            if held.scale is not None:
+                found[self.name(number)] = {
+                    "scale": held.scale,
+                    "zero_point": held.zero or 0,
+                    "integer_type": held.kind,
+                }
+        return found
+
+
+def read_tflite(path: Path) -> TfliteFile:
+    """The graph of a .tflite file. Raises ModelError for anything that is none, and for control flow."""
+    if not path.exists():
+        raise ModelError(f"there is no file {path}", "check the path")
+    if path.is_dir():
+        raise ModelError(f"{path} is a folder, not a model", "name the .tflite file itself")
+    data = path.read_bytes()
+    if data[4:8] != IDENTIFIER:
+        raise ModelError(
+            f"{path} is no readable TFLite model: it is truncated, damaged or of another format", "convert it again"
+        )
+    try:
+        return _read(path, data)
+    except EdgekitError:
+        raise
+    except Exception as error:  # a damaged file may send the reader anywhere
+        raise ModelError(f"{path} is no sound TFLite model: {first_line(error)}", "convert it again") from error
+
+
+def _read(path: Path, data: bytes) -> TfliteFile:
+    s = schema()
+    model = s.Model.GetRootAs(data, 0)
+    if model.SubgraphsLength() != _SOLE:
+        raise ModelError(
+            f"{path} holds {model.SubgraphsLength()} graphs, and edgekit reads one: it has control flow, or none",
+            "convert the model without control flow",
+        )
+    graph = model.Subgraphs(0)
+    counts = [graph.TensorsLength(), graph.OperatorsLength(), graph.InputsLength(), graph.OutputsLength()]
+    if max(*counts, model.BuffersLength(), model.OperatorCodesLength()) > min(_MOST_TENSORS, len(data)):
+        raise ModelError(f"{path} is no sound TFLite model: it holds more tensors than bytes", "convert it again")
+    codes = [_kind(s, model.OperatorCodes(number)) for number in range(model.OperatorCodesLength())]
+    stored = [model.Buffers(number).DataLength() for number in range(model.BuffersLength())]
+    tensors = tuple(_held(s, graph.Tensors(number), stored) for number in range(counts[0]))
+    operators = []
+    for number in range(counts[1]):
+        each = graph.Operators(number)
+        inputs = tuple(each.Inputs(place) for place in range(_length(each.InputsLength(), data)))
+        outputs = tuple(each.Outputs(place) for place in range(_length(each.OutputsLength(), data)))
+        operators.append(Ran(codes[each.OpcodeIndex()], inputs, outputs))
+    inputs = tuple(graph.Inputs(place) for place in range(counts[2]))
+    outputs = tuple(graph.Outputs(place) for place in range(counts[3]))
+    numbers = (*inputs, *outputs, *(number for each in operators for number in (*each.inputs, *each.outputs)))
+    if any(not -1 <= number < len(tensors) for number in numbers) or -1 in (*inputs, *outputs):
+        raise ModelError(f"{path} is no sound TFLite model: it names tensors that it has not", "convert it again")
+    return TfliteFile(tensors, tuple(operators), inputs, outputs, _names(model), _orders(model))
+
+
+def _length(count: int, data: bytes) -> int:
+    if count > len(data):
+        raise ValueError("a list is longer than the file")
+    return count
+
+
+def _kind(s: Any, code: Any) -> str:
+    number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+    if number == s.BuiltinOperator.CUSTOM:
+        name = code.CustomCode()
+        return f"custom {str(name, errors='replace') if name else 'operator'}"
+    names = {value: name for name, value in vars(s.BuiltinOperator).items() if isinstance(value, int)}
+    return str(names.get(number, f"operator {number}"))
+
+
+def _held(s: Any, tensor: Any, stored: Sequence[int]) -> Held:
+    kinds = {value: name.lower() for name, value in vars(s.TensorType).items() if isinstance(value, int)}
+    shape = tuple(int(tensor.Shape(axis)) for axis in range(min(tensor.ShapeLength(), 16)))
+    signature = [int(tensor.ShapeSignature(axis)) for axis in range(min(tensor.ShapeSignatureLength(), 16))]
+    free = tuple(size < 0 for size in signature) if len(signature) == len(shape) else (False,) * len(shape)
+    grid = tensor.Quantization()
+    count = 0 if grid is None else grid.ScaleLength()
+    single = count == 1
+    return Held(
+        (tensor.Name() or b"").decode(errors="replace"),
+        kinds.get(tensor.Type(), "unknown"),
+        tuple(max(size, 0) for size in shape),
+        free,
+        float(grid.Scale(0)) if single else None,
+        int(grid.ZeroPoint(0)) if single and grid.ZeroPointLength() else None,
+        count,
+        stored[tensor.Buffer()],
+        tensor.Buffer(),
+    )
+
+
+def _names(model: Any) -> dict[int, str]:
+    if model.SignatureDefsLength() != 1:
+        return {}
+    signature = model.SignatureDefs(0)
+    maps = [signature.Inputs(place) for place in range(signature.InputsLength())]
+    maps += [signature.Outputs(place) for place in range(signature.OutputsLength())]
+    return {each.TensorIndex(): (each.Name() or b"").decode(errors="replace") for each in maps}
+
+
+def _orders(model: Any) -> dict[str, tuple[int, ...]]:
+    for number in range(model.MetadataLength()):
+        each = model.Metadata(number)
+        if each.Name() == ORDERS.encode():
+            told = json.loads(bytes(model.Buffers(each.Buffer()).DataAsNumpy()))
+            found = {str(name): tuple(int(axis) for axis in order) for name, order in told.items()}
+            if any(sorted(order) != list(range(len(order))) for order in found.values()):
+                raise ValueError("what it says of its axes is no order")
+            return found
+    return {}
+
+
+def moved_in(found: TfliteFile, arrays: Sequence[Array], *, feeds: bool = False) -> list[Array]:
+    """Inputs as the file takes them, of those in the ONNX model's order of axes; with `feeds`, behind one more axis."""
+    return [_moved(each, found.order(number), feeds) for each, number in zip(arrays, found.inputs, strict=True)]
+
+
+def moved_out(found: TfliteFile, arrays: Sequence[Array], *, feeds: bool = False) -> list[Array]:
+    """Outputs in the ONNX model's order of axes, of those that the file gives."""
+    orders = [found.order(number) for number in found.outputs]
+    back = [None if order is None else tuple(int(axis) for axis in np.argsort(order)) for order in orders]
+    return [_moved(each, order, feeds) for each, order in zip(arrays, back, strict=True)]
+
+
+def _moved(array: Array, order: tuple[int, ...] | None, feeds: bool) -> Array:
+    if order is None or array.ndim != len(order) + feeds:
+        return array
+    axes = (0, *(axis + 1 for axis in order)) if feeds else order
+    return np.ascontiguousarray(array.transpose(axes))

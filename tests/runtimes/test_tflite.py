@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgekit.errors import ModelError, ToolError
+from edgekit.runtimes import tflite
+from edgekit.runtimes.opening import opened_file
+from edgekit.runtimes.ort import session_outputs
+from edgekit.tflite.packing import packed
+from edgekit.tflite.subgraph import Subgraph
+from edgekit.tflite.writing import written
+from tests.tflite.models import RUNTIMES, expected, floats, needs_runtime, node, samples
+
+pytestmark = needs_runtime
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Path:
+    path = tmp_path / "pool.tflite"
+    path.write_bytes(written(floats([1, 4, 6, 8], [node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2])])).data)
+    return path
+
+
+@pytest.mark.parametrize("runtime", [name.replace("_", "-") for name in RUNTIMES])
+def test_a_session_takes_and_gives_arrays_as_the_onnx_model_does(pool: Path, runtime: str) -> None:
+    model = floats([1, 4, 6, 8], [node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2])])
+    running = tflite.TfliteSession(pool, runtime)
+    for given, wanted in zip(samples(model), expected(model, samples(model)), strict=True):
+        (found,) = session_outputs(running, [given])
+        assert np.array_equal(found, wanted)
+
+
+def test_the_wanted_runtime_is_taken_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tflite, "installed_version", lambda name: "1.0" if name == "tflite-runtime" else None)
+    assert tflite.host_runtime("ai-edge-litert") == "tflite-runtime"
+    monkeypatch.setattr(tflite, "installed_version", lambda _: "1.0")
+    assert tflite.host_runtime("tflite-runtime") == "tflite-runtime"
+    assert tflite.host_runtime("onnxruntime") == "ai-edge-litert"
+    monkeypatch.setattr(tflite, "installed_version", lambda _: None)
+    with pytest.raises(ToolError, match="no runtime for TFLite") as raised:
+        tflite.host_runtime()
+    assert "edgekit[litert]" in raised.value.hint
+
+
+def test_a_graph_that_the_runtime_refuses_is_told(tmp_path: Path) -> None:
+    graph = Subgraph()
+    given, made = graph.tensor("x", "float32", (2, 3)), graph.tensor("y", "float32", (9,))
+    graph.inputs, graph.outputs = [given], [made]
+    graph.operator("RESHAPE", [given], made, newShape=(9,))
+    path = tmp_path / "bad.tflite"
+    path.write_bytes(packed(graph, {"inputs": {"x": given}, "outputs": {"y": made}}, {}))
+    with pytest.raises(ModelError, match=r"cannot load bad\.tflite") as raised:
+        opened_file(path)
+    assert "edgekit inspect" in raised.value.hint
