@@ -16,6 +16,10 @@ class Format(StrEnum):
     """One .tflite file."""
 
 
+FILES = frozenset({Format.ONNX, Format.TFLITE})
+"""What a device can load."""
+
+
 class Trait(StrEnum):
     FLOAT = "float"
     """Weights and activations are stored as floating point numbers."""
@@ -29,6 +33,8 @@ class Trait(StrEnum):
     """No batch normalization is left that a convolution could take up: one whose output goes nowhere else."""
     PORTABLE = "portable"
     """Standard ONNX operators only: any CPU and runtime can take the file."""
+    STATIC = "static"
+    """No operator looks for the range of its inputs in each run."""
 
 
 Fact = Format | Trait
@@ -43,7 +49,7 @@ def facts(*members: Fact) -> Facts:
 MODULE_ENTRY = facts(Format.TORCH, Trait.FLOAT, Trait.UNCUT)
 """What an entry point gives: a module with float weights, untrained, in its own shapes."""
 
-FILE_ENTRY = facts(Format.ONNX, Trait.FLOAT, Trait.CONVERGED, Trait.PORTABLE)
+FILE_ENTRY = facts(Format.ONNX, Trait.FLOAT, Trait.CONVERGED, Trait.PORTABLE, Trait.STATIC)
 """What a model file gives that a project starts from: trained, float, of standard operators."""
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import edgekit.steps
 from edgekit.planning.recipe import Recipe, RecipeStep, recipe_from
 from edgekit.steps.step import Step
-from edgekit.traits import MODULE_ENTRY, Facts, Format, Role
+from edgekit.traits import FILES, MODULE_ENTRY, Facts, Role
 
 edgekit.steps.load_all()
 
@@ -48,6 +48,8 @@ OPTIONS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     },
     "place": {"floats": st.sampled_from(["measured", "none"])},
     "fuse": {"layouts": st.booleans()},
+    "tflite": {"ports": st.sampled_from(["float", "int8"])},
+    "tflite-dynamic": {},
 }
 """The options that verdicts hang on; a recipe may set any of them or none."""
 
@@ -58,6 +60,7 @@ def steps(draw: st.DrawFn) -> dict[str, Any]:
     named = draw(st.sets(st.sampled_from(sorted(OPTIONS[use])))) if OPTIONS[use] else set()
     options = {name: draw(OPTIONS[use][name]) for name in sorted(named)}
     of_one = {"distill", "simplify", "quantize", "quantize-dynamic", "weight-only", "keep", "place", "fuse"}
+    of_one |= {"tflite", "tflite-dynamic"}
     roles = ["student", "teacher"] if use not in of_one else []
     return {"use": use, **({"role": draw(st.sampled_from(roles))} if roles else {}), **options}
 
@@ -98,11 +101,11 @@ def accepted_order(seed: int, most: int = 6) -> Recipe:
     every = [
         RecipeStep(kind(**BRIEF.get(name, {})), role) for name, kind in sorted(Step.registry.items()) for role in have
     ]
-    while len(chosen) < most and (Format.ONNX not in have[Role.STUDENT] or random.random() < 0.6):
+    while len(chosen) < most and (not have[Role.STUDENT] & FILES or random.random() < 0.6):
         allowed = [each for each in every if is_allowed(each)]
         if not allowed:
             break
         add(*random.choices(allowed, [2 if each.role is Role.STUDENT else 1 for each in allowed]))
-    if Format.ONNX not in have[Role.STUDENT]:
+    if not have[Role.STUDENT] & FILES:
         add(RecipeStep(Step.registry["export"](), Role.STUDENT))
     return Recipe(f"order {seed}", tuple(chosen))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from edgekit.arrays import Array
     from edgekit.metrics.named import Sampled
 
-_OBSERVABLE = frozenset({Format.ONNX, Trait.FLOAT, Trait.INTEGER, Trait.PORTABLE, Trait.FOLDED})
+_OBSERVABLE = frozenset({Format.ONNX, Trait.FLOAT, Trait.INTEGER, Trait.PORTABLE, Trait.STATIC, Trait.FOLDED})
 _SCORES = "scores.npy"
 
 
@@ -77,7 +77,7 @@ class Driver:
         )
         artifact = Artifact(
             path=entry.folder / entry.record["file"],
-            format=Format.ONNX if Format.ONNX in planned.facts else Format.TORCH,
+            format=next((each for each in Format if each in planned.facts), Format.TORCH),
             facts=planned.facts,
             digest=entry.record["files"][entry.record["file"]],
             role=planned.role,

@@ -9,6 +9,7 @@ from edgekit.model.operators import INTEGER_OPERATORS, INTEGERS, nodes
 from edgekit.model.stored import weights
 from edgekit.traits import Fact, Facts, Format, Trait
 
+_RANGING = {"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"}
 _QOPERATORS = {kind for kind in INTEGER_OPERATORS if kind.startswith("Q")}
 _INTEGERS = {TensorProto.DataType.Name(kind).lower() for kind in INTEGERS}
 
@@ -23,6 +24,8 @@ def observed_facts(model: ModelProto) -> Facts:
     found.add(Trait.INTEGER if is_integer else Trait.FLOAT)
     if all(each.domain in ("", "ai.onnx") for each in model.opset_import if _uses(graph, each.domain)):
         found.add(Trait.PORTABLE)
+    if not any(node.op_type in _RANGING for node in nodes(graph)):
+        found.add(Trait.STATIC)
     readers = Counter((*(name for node in nodes(graph) for name in node.input), *(each.name for each in graph.output)))
     own = {
         node.output[0]
@@ -49,11 +52,10 @@ def activation_types(model: ModelProto) -> set[str]:
 def integer_forms_of(model: ModelProto) -> list[str]:
     """How a model's integers are written: QDQ, QOperator, dynamic, weights only; by the operators that it holds."""
     kinds = {node.op_type for node in nodes(model.graph)}
-    dynamic = {"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"}
     held = {
         "QDQ": "QuantizeLinear" in kinds and "DequantizeLinear" in kinds and not kinds & _QOPERATORS,
         "QOperator": bool(kinds & _QOPERATORS),
-        "dynamic": bool(kinds & dynamic),
+        "dynamic": bool(kinds & _RANGING),
         "weights only": "MatMulNBits" in kinds or ("DequantizeLinear" in kinds and "QuantizeLinear" not in kinds),
     }
     return [form for form, holds in held.items() if holds]

@@ -227,7 +227,7 @@ RULES = {
     "EK003": Rule(
         "nothing for the device",
         Severity.ERROR,
-        "The recipe ends without an ONNX file of the student.",
+        "The recipe ends without a model file of the student.",
         "add the step export",
         _CONTRACTS,
         Example(triggers="train", silent="train; export"),

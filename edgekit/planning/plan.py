@@ -12,19 +12,21 @@ from edgekit.planning.recipe import Recipe, RecipeStep
 from edgekit.project.toml import Record
 from edgekit.steps.step import Step
 from edgekit.steps.technique import Family
-from edgekit.traits import FILE_ENTRY, INTEGER_ENTRY, MODULE_ENTRY, Fact, Facts, Format, Role, Trait
+from edgekit.traits import FILE_ENTRY, FILES, INTEGER_ENTRY, MODULE_ENTRY, Fact, Facts, Format, Role, Trait
 
 _REFERENCE_STEPS = ("export", "simplify")
 
 MEANING: Mapping[Fact, str] = {
     Format.TORCH: "a PyTorch module",
     Format.ONNX: "an ONNX file",
+    Format.TFLITE: "a TFLite file",
     Trait.FLOAT: "a model with float weights",
     Trait.INTEGER: "a quantized model",
     Trait.CONVERGED: "a trained model",
     Trait.UNCUT: "a module in the shapes of its entry point",
     Trait.FOLDED: "a graph with folded batch norms",
     Trait.PORTABLE: "a graph of standard operators",
+    Trait.STATIC: "a graph whose scales are fixed",
 }
 
 
@@ -162,13 +164,13 @@ class _Walk:
     def add_all(self, recipe: Recipe) -> None:
         for each in recipe.steps:
             self.add(each.step, each.role)
-        if Format.ONNX not in self.facts_of(Role.STUDENT):
+        if not self.facts_of(Role.STUDENT) & FILES:
             self.faults.append(
                 Fault(
                     Kind.NO_FILE,
                     None,
                     None,
-                    f"recipe '{recipe.name}' ends without an ONNX file for the student",
+                    f"recipe '{recipe.name}' ends without a model file for the student",
                     'add [[steps]] use = "export"',
                 )
             )

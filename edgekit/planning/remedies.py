@@ -21,7 +21,7 @@ from edgekit.planning.plan import providers
 from edgekit.planning.recipe import Recipe, RecipeStep
 from edgekit.project.toml import Record
 from edgekit.steps.step import Step, step_from
-from edgekit.traits import MODULE_ENTRY, Fact, Facts, Format, Role, Trait
+from edgekit.traits import FILES, MODULE_ENTRY, Fact, Facts, Format, Role, Trait
 
 _ROUNDS = 40
 _TRIES = 20_000
@@ -197,7 +197,7 @@ class _Sorting:
         self, placed: list[int], have: dict[Role, Facts], verdicts: bool, dead: set[tuple[Any, ...]]
     ) -> list[int] | None:
         if len(placed) == len(self.steps):
-            return placed if Format.ONNX in have[Role.STUDENT] else None
+            return placed if have[Role.STUDENT] & FILES else None
         state = (frozenset(placed), *sorted((role, *sorted(facts)) for role, facts in have.items()))
         self.tries += 1
         if state in dead or self.tries > _TRIES:

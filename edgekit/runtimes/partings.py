@@ -42,7 +42,11 @@ def local_steps(source: Path, fused: Path, inputs: Sequence[Array]) -> dict[str,
         exact = Path(folder) / "exact.onnx"
         save_model(unsigned(load_model(fused)), exact)
         tensors = inner_tensors(exact, inputs)
-    integers = {name: array for name, array in tensors.items() if array.dtype.kind in "iu"}
+    return steps_from(source, inputs, {name: array for name, array in tensors.items() if array.dtype.kind in "iu"})
+
+
+def steps_from(source: Path, inputs: Sequence[Array], integers: Mapping[str, Array]) -> dict[str, float]:
+    """The same of 8-bit tensors, unsigned, that something else made of the inputs."""
     made = _made(unsigned(load_model(source)), inputs, integers)
     return {name: _steps(array, integers[name]) for name, array in made.items()}
 

@@ -37,7 +37,7 @@ class Export(Step):
 
     contract = Contract(
         requires=facts(Format.TORCH, Trait.FLOAT),
-        provides=facts(Format.ONNX, Trait.PORTABLE),
+        provides=facts(Format.ONNX, Trait.PORTABLE, Trait.STATIC),
         preserves=facts(Trait.FLOAT, Trait.CONVERGED),
         data=frozenset({Data.EVALUATION}),
         settings=frozenset({"ports"}),

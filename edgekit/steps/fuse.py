@@ -34,7 +34,7 @@ class Fuse(Step):
     contract = Contract(
         requires=facts(Format.ONNX, Trait.PORTABLE),
         provides=facts(),
-        preserves=facts(Format.ONNX, Trait.FLOAT, Trait.INTEGER, Trait.FOLDED, Trait.CONVERGED),
+        preserves=facts(Format.ONNX, Trait.FLOAT, Trait.INTEGER, Trait.STATIC, Trait.FOLDED, Trait.CONVERGED),
         data=frozenset({Data.CALIBRATION}),
         target=frozenset({"arch"}),
         packages=("onnx", "onnx-ir", "onnxruntime"),

@@ -18,7 +18,7 @@ class Keep(Step):
     contract = Contract(
         requires=facts(Format.ONNX, Trait.INTEGER),
         provides=facts(),
-        preserves=facts(Format.ONNX, Trait.INTEGER, Trait.FOLDED, Trait.PORTABLE, Trait.CONVERGED),
+        preserves=facts(Format.ONNX, Trait.INTEGER, Trait.FOLDED, Trait.PORTABLE, Trait.STATIC, Trait.CONVERGED),
         target=frozenset({"arch"}),
         packages=("onnx", "onnxruntime"),
     )

@@ -44,7 +44,7 @@ class Place(Step):
     contract = Contract(
         requires=facts(Format.ONNX, Trait.INTEGER, Trait.PORTABLE),
         provides=facts(),
-        preserves=facts(Format.ONNX, Trait.INTEGER, Trait.FOLDED, Trait.PORTABLE, Trait.CONVERGED),
+        preserves=facts(Format.ONNX, Trait.INTEGER, Trait.FOLDED, Trait.PORTABLE, Trait.STATIC, Trait.CONVERGED),
         data=frozenset({Data.CALIBRATION}),
         target=frozenset({"arch", "isa", "cpuinfo"}),
         packages=("onnx", "onnx-ir", "onnxruntime"),

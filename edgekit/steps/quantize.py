@@ -62,7 +62,7 @@ class Quantize(Step):
     contract = Contract(
         requires=facts(Format.ONNX, Trait.FLOAT, Trait.FOLDED, Trait.PORTABLE),
         provides=facts(Trait.INTEGER),
-        preserves=facts(Format.ONNX, Trait.FOLDED, Trait.PORTABLE, Trait.CONVERGED),
+        preserves=facts(Format.ONNX, Trait.FOLDED, Trait.PORTABLE, Trait.STATIC, Trait.CONVERGED),
         data=frozenset({Data.CALIBRATION}),
         target=frozenset({"quantization"}),
         packages=("onnx", "onnx-ir", "onnxruntime"),

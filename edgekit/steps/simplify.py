@@ -53,7 +53,7 @@ class Simplify(Step):
     contract = Contract(
         requires=facts(Format.ONNX, Trait.FLOAT, Trait.PORTABLE),
         provides=facts(Trait.FOLDED),
-        preserves=facts(Format.ONNX, Trait.FLOAT, Trait.PORTABLE, Trait.CONVERGED),
+        preserves=facts(Format.ONNX, Trait.FLOAT, Trait.PORTABLE, Trait.STATIC, Trait.CONVERGED),
         data=frozenset({Data.CALIBRATION}),
         packages=("onnx", "onnx-ir", "onnxruntime", "onnxscript", "onnxsim", "onnxslim"),
     )

@@ -24,7 +24,7 @@ class WeightOnly(Step):
     contract = Contract(
         requires=facts(Format.ONNX, Trait.FLOAT, Trait.PORTABLE),
         provides=facts(Trait.INTEGER),
-        preserves=facts(Format.ONNX, Trait.FOLDED, Trait.CONVERGED),
+        preserves=facts(Format.ONNX, Trait.STATIC, Trait.FOLDED, Trait.CONVERGED),
         packages=("onnx", "onnx-ir", "onnxruntime"),
     )
 

@@ -93,7 +93,7 @@ class TfliteFile:
         for number in self.outputs:
             held = self.tensors[made[number].inputs[0] if number in made else number]
             if held.scale is not None:
-                found[self.name(number)] = 1.0 if held is self.tensors[number] else held.scale
+                found[self.name(number)] = held.scale
         return found
 
     @cached_property
@@ -222,15 +222,22 @@ def _orders(model: Any) -> dict[str, tuple[int, ...]]:
 
 
 def moved_in(found: TfliteFile, arrays: Sequence[Array], *, feeds: bool = False) -> list[Array]:
-    """Inputs as the file takes them, of those in the ONNX model's order of axes; with `feeds`, behind one more axis."""
-    return [_moved(each, found.order(number), feeds) for each, number in zip(arrays, found.inputs, strict=True)]
+    """Inputs as the file takes them, of those in the ONNX model's order of axes, floats as integers where it wants
+    those; with `feeds`, behind one more axis."""
+    return [
+        _rounded(_moved(each, found.order(number), feeds), found.tensors[number])
+        for each, number in zip(arrays, found.inputs, strict=True)
+    ]
 
 
 def moved_out(found: TfliteFile, arrays: Sequence[Array], *, feeds: bool = False) -> list[Array]:
-    """Outputs in the ONNX model's order of axes, of those that the file gives."""
+    """Outputs as the ONNX model gives them, of those that the file does: integers that have a scale are floats."""
     orders = [found.order(number) for number in found.outputs]
     back = [None if order is None else tuple(int(axis) for axis in np.argsort(order)) for order in orders]
-    return [_moved(each, order, feeds) for each, order in zip(arrays, back, strict=True)]
+    return [
+        _worth(_moved(each, order, feeds), found.tensors[number])
+        for each, order, number in zip(arrays, back, found.outputs, strict=True)
+    ]
 
 
 def _moved(array: Array, order: tuple[int, ...] | None, feeds: bool) -> Array:
@@ -238,3 +245,17 @@ def _moved(array: Array, order: tuple[int, ...] | None, feeds: bool) -> Array:
         return array
     axes = (0, *(axis + 1 for axis in order)) if feeds else order
     return np.ascontiguousarray(array.transpose(axes))
+
+
+def _rounded(array: Array, held: Held) -> Array:
+    if held.scale is None or array.dtype.kind != "f" or held.kind not in INTEGERS:
+        return array
+    limits = np.iinfo(held.kind)
+    steps = np.rint(array / np.float32(held.scale)) + (held.zero or 0)
+    return np.asarray(steps.clip(limits.min, limits.max), held.kind)
+
+
+def _worth(array: Array, held: Held) -> Array:
+    if held.scale is None or array.dtype.kind != "i":
+        return array
+    return np.asarray((array.astype(np.float32) - (held.zero or 0)) * np.float32(held.scale), np.float32)

@@ -90,8 +90,8 @@ class Subgraph:
         self.operators.append(Operator(kind, tuple(inputs), (output,), options))
         return output
 
-    def trimmed(self) -> "Subgraph":
-        """The same without what no output hangs on."""
+    def trimmed(self) -> tuple["Subgraph", dict[int, int]]:
+        """The same without what no output hangs on, and the new numbers of the tensors that are left."""
         needed, kept = set(self.outputs), []
         for each in reversed(self.operators):
             if needed & set(each.outputs):
@@ -108,4 +108,5 @@ class Subgraph:
             replace(each, inputs=tuple(moved(each.inputs)), outputs=tuple(moved(each.outputs)))
             for each in reversed(kept)
         ]
-        return Subgraph([self.tensors[number] for number in used], operators, moved(self.inputs), moved(self.outputs))
+        left = Subgraph([self.tensors[number] for number in used], operators, moved(self.inputs), moved(self.outputs))
+        return left, places

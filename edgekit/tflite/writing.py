@@ -1,6 +1,6 @@
 """A .tflite file of an ONNX model: in floats, in floats with weights of int8, or of a model in QDQ form on integers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import onnx_ir as ir
@@ -16,6 +16,8 @@ from edgekit.tflite.lowerings import LOWERINGS
 from edgekit.tflite.packing import packed
 from edgekit.tflite.subgraph import Subgraph
 
+_BYTES = (ir.DataType.INT8, ir.DataType.UINT8)
+
 
 @dataclass(frozen=True)
 class Written:
@@ -25,6 +27,18 @@ class Written:
     graph: Subgraph
     orders: dict[str, Order]
     """Of an input or output whose axes lie otherwise than in the ONNX model: the ONNX axis that each of its axes is."""
+    names: dict[str, dict[str, int]]
+    """Of `inputs` and `outputs`, and the tensor that each is."""
+    integers: dict[str, Placed]
+    """The ONNX model's 8-bit tensors as they stand in the file, as far as they do."""
+
+    def exposed(self) -> bytes:
+        """A file that gives all of `integers`, by their names in the ONNX model, in the place of its outputs."""
+        names = {name: placed.tensor for name, placed in self.integers.items()}
+        orders = {name: order for name, order in self.orders.items() if name in self.names["inputs"]}
+        orders |= {name: placed.order for name, placed in self.integers.items()}
+        graph = replace(self.graph, outputs=list(names.values()))
+        return packed(graph, {"inputs": self.names["inputs"], "outputs": names}, orders)
 
 
 def written(model: ModelProto, *, integer_ports: bool = False, dynamic: bool = False) -> Written:
@@ -52,12 +66,23 @@ def written(model: ModelProto, *, integer_ports: bool = False, dynamic: bool = F
         for value in (*inputs, *inside.graph.outputs)
         if list(work.placed[value].order) != sorted(work.placed[value].order) and prod(work.shape(value)) > 1
     }
-    graph = work.graph.trimmed()
+    graph, places = work.graph.trimmed()
     names = {
         "inputs": dict(zip(map(work.name, inputs), graph.inputs, strict=True)),
         "outputs": dict(zip(map(work.name, inside.graph.outputs), graph.outputs, strict=True)),
     }
-    return Written(packed(graph, names, orders), graph, orders)
+    return Written(packed(graph, names, orders), graph, orders, names, _integers(work, graph, places))
+
+
+def _integers(work: Lowering, graph: Subgraph, places: dict[int, int]) -> dict[str, Placed]:
+    """Each tensor of the file once, by the first ONNX tensor that it stands for."""
+    made = {number for each in graph.operators for number in each.outputs}
+    found: dict[int, tuple[str, Placed]] = {}
+    for value, placed in work.placed.items():
+        number = places.get(placed.tensor)
+        if number in made and number not in found and value.dtype in _BYTES and value.name:
+            found[number] = value.name, replace(placed, tensor=number)
+    return dict(found.values())
 
 
 def _place_input(work: Lowering, value: ir.Value, *, integer: bool) -> None:

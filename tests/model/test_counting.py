@@ -22,7 +22,7 @@ def test_a_float_model_is_counted(conv_model: Path) -> None:
     assert found.activation_bytes is not None and found.activation_bytes >= 4 * (3 * 36 + 4 * 36)
     assert found.macs == 6 * 6 * 4 * 27 + 4 * 5
     assert found.integer_operators == 0
-    assert found.traits == ("float", "onnx", "portable")
+    assert found.traits == ("float", "onnx", "portable", "static")
 
 
 def test_a_fused_integer_model_is_counted_like_the_float_one(built: Build) -> None:

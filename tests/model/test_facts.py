@@ -9,7 +9,9 @@ from edgekit.traits import Format, Trait
 
 def test_facts_are_seen_in_the_file(conv_model: Path) -> None:
     model = load_model(conv_model)
-    assert observed_facts(model) == {Format.ONNX, Trait.FLOAT, Trait.PORTABLE}, "the batch norm is not folded"
+    assert observed_facts(model) == {Format.ONNX, Trait.FLOAT, Trait.PORTABLE, Trait.STATIC}, (
+        "the batch norm is not folded"
+    )
 
 
 def test_a_batch_norm_that_shares_its_convolution_cannot_be_folded(conv_model: Path) -> None:

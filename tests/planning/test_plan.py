@@ -14,7 +14,7 @@ from edgekit.planning.plan import Plan, plan_of, walked
 from edgekit.planning.recipe import Recipe, RecipeStep, find_recipe
 from edgekit.project.project import Datasets, Models, Project
 from edgekit.steps.step import Step
-from edgekit.traits import MODULE_ENTRY, Facts, Format, Role, Trait
+from edgekit.traits import FILES, MODULE_ENTRY, Facts, Role, Trait
 from tests.strategies import accepted_order, recipes
 
 edgekit.steps.load_all()
@@ -109,7 +109,7 @@ def test_a_damaged_teacher_is_no_reference() -> None:
             "move it before step 2 prune",
         ),
         (("distill",), "step 1 distill works on a trained model", "put"),
-        (("train", "distill"), "ends without an ONNX file", "export"),
+        (("train", "distill"), "ends without a model file", "export"),
     ],
 )
 def test_a_broken_order_names_the_culprit(tiny: Project, names: tuple[str, ...], message: str, hint: str) -> None:
@@ -136,7 +136,7 @@ def runs(names: tuple[str, ...]) -> bool:
         ):
             return False
         have[role] = (have[role] & contract.preserves) | contract.provides
-    return Format.ONNX in have[Role.STUDENT]
+    return bool(FILES & have[Role.STUDENT])
 
 
 def possible(recipe: Recipe, roles: Collection[Role]) -> bool:
@@ -148,7 +148,7 @@ def possible(recipe: Recipe, roles: Collection[Role]) -> bool:
         if any(role not in have or not needed <= have[role] for role, needed in needs):
             return False
         have[each.role] = (have[each.role] & contract.preserves) | contract.provides
-    return Role.STUDENT in have and Format.ONNX in have[Role.STUDENT]
+    return Role.STUDENT in have and bool(FILES & have[Role.STUDENT])
 
 
 @given(recipes(), st.sampled_from([{Role.STUDENT}, {Role.STUDENT, Role.TEACHER}]))

@@ -16,7 +16,8 @@ edgekit.steps.load_all()
 
 def test_every_file_of_the_room_registers_its_step() -> None:
     torch_steps = {"train", "load", "load-part", "distill", "prune", "sparsify", "quantize-weights", "qat"}
-    file_steps = {"simplify", "quantize", "quantize-dynamic", "weight-only", "keep", "place", "fuse"}
+    file_steps = {"simplify", "quantize", "quantize-dynamic", "weight-only", "keep", "place", "fuse", "tflite"}
+    file_steps |= {"tflite-dynamic"}
     assert set(Step.registry) == torch_steps | {"export"} | file_steps
 
 

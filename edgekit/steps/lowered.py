@@ -1,0 +1,128 @@
+"""What the steps that leave a .tflite file share: the file, held against the ONNX file that it was written from."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgekit.errors import StepError
+from edgekit.steps.step import Context
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edgekit.arrays import Array
+    from edgekit.model.sample import Samples
+    from edgekit.runners.native import NativeRunner
+    from edgekit.tflite.writing import Written
+
+_STEPS = 2
+"""Where TFLite has only a coarser integer form it rounds twice, each time to one side or the other."""
+_FLOATS = 1e-4
+"""Of a part's largest value: what another order of additions does to an ordinary network's outputs is below it."""
+
+
+def lowered(source: Path, path: Path, context: Context, *, integer_ports: bool, dynamic: bool) -> dict[str, Any]:
+    """Write the .tflite file and say what was observed. Raises StepError for an operator that TFLite has not, and where
+    an operator gives something else than ONNX's does."""
+    from edgekit.files import write_bytes
+    from edgekit.formats import inspected
+    from edgekit.model.counting import computed_on, described
+    from edgekit.model.reading import load_model
+    from edgekit.runtimes.tflite import host_runtime, installed_version
+    from edgekit.tflite.writing import written
+
+    made = written(load_model(source), integer_ports=integer_ports, dynamic=dynamic)
+    write_bytes(path, made.data)
+    runtime = host_runtime(context.target.runtime.name)
+    samples = context.comparison_samples(source)
+    found = inspected(path)
+    return {
+        **described(path, found),
+        **computed_on(found),
+        "orders": {name: list(order) for name, order in made.orders.items()},
+        **_held(source, path, made, samples, runtime, dynamic=dynamic),
+        "compared_on": samples.origin,
+        "compared_with": f"{runtime} {installed_version(runtime)}",
+    }
+
+
+def _held(
+    source: Path, path: Path, made: "Written", samples: "Samples", runtime: str, *, dynamic: bool
+) -> dict[str, Any]:
+    """How far the outputs lie apart: of integers, too, how far each operator's do, given the integers that it really
+    got. Raises StepError for more than rounding explains."""
+    import numpy as np
+
+    from edgekit.formats import ports_of
+    from edgekit.model.facts import output_step
+    from edgekit.model.feeding import feeding_of
+    from edgekit.model.parity import relative_difference, signal_to_noise
+    from edgekit.model.reading import load_model
+    from edgekit.runners.native import NativeRunner
+    from edgekit.runners.runner import Job
+    from edgekit.runtimes.ort import host_outputs
+
+    feeds = [feed for feed, _ in feeding_of(ports_of(path)[0]).feeds(samples.inputs, 1)]
+    stacked = tuple(np.stack(each) for each in zip(*feeds, strict=True))
+    running = NativeRunner(runtime)
+    given = running.run(Job([path], stacked)).outputs[0]
+    wanted = tuple(np.stack(each) for each in zip(*(host_outputs(source, feed) for feed in feeds), strict=True))
+    steps = output_step(load_model(source))
+    names = [port.name for port in ports_of(source)[1]]
+    if not made.integers:
+        noise = [signal_to_noise(*pair) for pair in zip(wanted, given, strict=True)]
+        apart = relative_difference(wanted, given)
+        if apart > _FLOATS and not dynamic:
+            raise StepError(
+                f"as TFLite, the model computes something else: outputs differ by {apart:.1e} of their largest",
+                "leave tflite out of the recipe, and report the model",
+            )
+        finite = [each for each in noise if np.isfinite(each)]
+        return {"difference": apart, "signal_to_noise_db": min(finite, default=None)}
+    return {
+        "steps_off": _steps_off(source, path, made, feeds, running),
+        "output_steps_off": {
+            name: round(float(np.abs(left - right).max(initial=0.0)) / steps[name], 2)
+            for name, left, right in zip(names, wanted, given, strict=True)
+            if name in steps
+        },
+    }
+
+
+def _steps_off(
+    source: Path, path: Path, made: "Written", feeds: "Sequence[Sequence[Array]]", running: "NativeRunner"
+) -> float:
+    """By how many integer steps a tensor is off at most. Raises StepError for more than rounding twice explains."""
+    from edgekit.runtimes.partings import steps_from
+
+    exposed = path.with_name("exposed.tflite")
+    exposed.write_bytes(made.exposed())
+    given = _integers(exposed, feeds, running)
+    exposed.unlink()
+    worst, name = 0.0, ""
+    for number, feed in enumerate(feeds):
+        found = steps_from(source, feed, {each: arrays[number] for each, arrays in given.items()})
+        worst, name = max((worst, name), *((steps, each) for each, steps in found.items()))
+    if worst > _STEPS:
+        raise StepError(
+            f"as TFLite, the model computes something else: '{name}' is off by {worst:g} integer steps",
+            "leave tflite out of the recipe, and report the model",
+        )
+    return worst
+
+
+def _integers(exposed: Path, feeds: "Sequence[Sequence[Array]]", running: "NativeRunner") -> "dict[str, Array]":
+    """Every 8-bit tensor for each feed, (feeds, ...), as uint8."""
+    import numpy as np
+
+    from edgekit.runners.runner import Job
+    from edgekit.tflite.reading import read_tflite
+
+    file = read_tflite(exposed)
+    outputs = running.run(Job([exposed], tuple(np.stack(each) for each in zip(*feeds, strict=True)))).outputs[0]
+    found = {}
+    for number, array in zip(file.outputs, outputs, strict=True):
+        held = file.tensors[number]
+        assert held.scale is not None
+        steps = np.rint(array / np.float32(held.scale)) + (held.zero or 0)
+        found[file.name(number)] = (steps + 128).clip(0, 255).astype(np.uint8)
+    return found

@@ -1,0 +1,42 @@
+"""tflite: an ONNX file, float or quantized, as a .tflite file for devices that run TFLite."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from edgekit.artifact import Artifact
+from edgekit.steps.step import Context, Contract, Outcome, Step
+from edgekit.steps.technique import Family, Technique
+from edgekit.target import Target
+from edgekit.traits import Data, Format, Role, Trait, facts
+
+
+@dataclass(frozen=True)
+class Tflite(Step):
+    """Write the graph as TFLite, images with their channels last; for targets that run tflite-runtime, always last.
+
+    Written with ai-edge-litert's types of the format: litert-torch, which starts from the module instead, brings 0.9 GB
+    along and quantizes anew, with other scales than those that were judged.
+    """
+
+    ports: Literal["float", "int8"] = "float"
+    """`int8`: inputs and outputs as the integers that they are quantized to."""
+
+    contract = Contract(
+        requires=facts(Format.ONNX, Trait.PORTABLE, Trait.STATIC),
+        provides=facts(Format.TFLITE),
+        preserves=facts(Trait.FLOAT, Trait.INTEGER, Trait.STATIC, Trait.FOLDED, Trait.CONVERGED),
+        data=frozenset({Data.CALIBRATION}),
+        target=frozenset({"runtime"}),
+        packages=("ai-edge-litert", "flatbuffers", "onnx", "onnx-ir", "tflite-runtime"),
+    )
+
+    def technique(self, target: Target | None) -> Technique:
+        return Technique(family=Family.GRAPH)
+
+    def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
+        from edgekit.steps.lowered import lowered
+
+        path = context.folder / "model.tflite"
+        notes = lowered(model.path, path, context, integer_ports=self.ports == "int8", dynamic=False)
+        return Outcome(path, notes)

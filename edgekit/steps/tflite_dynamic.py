@@ -1,0 +1,46 @@
+"""tflite-dynamic: a float ONNX file as a .tflite file whose weights are int8 and whose activations are scaled in every
+run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from edgekit.artifact import Artifact
+from edgekit.steps.step import Context, Contract, Outcome, Step
+from edgekit.steps.technique import Family, Technique
+from edgekit.target import Target
+from edgekit.traits import Data, Format, Role, Trait, facts
+
+
+@dataclass(frozen=True)
+class TfliteDynamic(Step):
+    """Write the graph as TFLite with the weights of its larger products as int8: by channel of convolutions, by tensor
+    of dense layers, for tflite-runtime 2.14 knows no others there."""
+
+    contract = Contract(
+        requires=facts(Format.ONNX, Trait.FLOAT, Trait.PORTABLE),
+        provides=facts(Format.TFLITE, Trait.INTEGER),
+        preserves=facts(Trait.FOLDED, Trait.CONVERGED),
+        data=frozenset({Data.CALIBRATION}),
+        target=frozenset({"runtime"}),
+        packages=("ai-edge-litert", "flatbuffers", "onnx", "onnx-ir", "tflite-runtime"),
+    )
+
+    def technique(self, target: Target | None) -> Technique:
+        return Technique(
+            family=Family.QUANTIZATION,
+            lossy=True,
+            bits=8,
+            granularity="channel",
+            weights="int8",
+            static=False,
+            simulated=False,
+            prepares=False,
+            fine_tuned=False,
+            aggressive=False,
+        )
+
+    def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
+        from edgekit.steps.lowered import lowered
+
+        path = context.folder / "model.tflite"
+        return Outcome(path, lowered(model.path, path, context, integer_ports=False, dynamic=True))
