@@ -7,7 +7,7 @@ BIN := .venv/bin
 TORCH_INDEX ?=
 TORCH := torch==2.13.0
 TORCHVISION := torchvision==0.28.0
-EMULATED := rpi3 rpi4 rpi5 rpi-zero2w arm64-generic x86-avx2
+EMULATED := rpi3 rpi4 rpi5 rpi-zero2w arm64-generic x86-avx2 rpi-armv7l
 
 .PHONY: demo test test-all test-numpy2 test-onnx-only test-wild onnx-only check quick fuzz benchmark benchmark-ordering benchmark-wild benchmark-ptq clean
 

@@ -18,12 +18,13 @@ from edgekit.metrics.choice import judged_project
 from edgekit.planning.interactions import Interactions, Severity
 from edgekit.planning.lint import FAULT_CODES, Finding, Judgement, interactions_of, linted, surroundings_of
 from edgekit.planning.plan import Plan, plan_of
-from edgekit.planning.recipe import recipes_of, with_placement
+from edgekit.planning.recipe import on_runtime, recipes_of, with_placement
 from edgekit.progress import Progress
 from edgekit.project.project import Project
 from edgekit.project.sources import code_version
 from edgekit.runners.choice import runner_for
 from edgekit.runners.runner import Runner
+from edgekit.runtimes.tflite import RUNTIMES
 from edgekit.target import Target, find_target
 from edgekit.traits import Data, Role
 from edgekit.verdict.gates import Gate, Status
@@ -144,7 +145,8 @@ def build(
     if placement is not None:
         project = _replayed(project, targets, placement)
     recipes = recipes_of(project)
-    plans = [plan_of(each, project.roles, project.entry_facts) for each in recipes]
+    by_target = [[on_runtime(each, target) for each in recipes] for target in targets]
+    plans = [[plan_of(each, project.roles, project.entry_facts) for each in of_target] for of_target in by_target]
     interactions = interactions_of(project)
     _check_codes(allowed, interactions)
     for target in targets:
@@ -159,9 +161,9 @@ def build(
     tries = [
         [
             _Try(plan, _accepted(linted(recipe, each, interactions), allowed))
-            for recipe, plan in zip(recipes, plans, strict=True)
+            for recipe, plan in zip(*of_target, strict=True)
         ]
-        for each in surroundings
+        for each, *of_target in zip(surroundings, by_target, plans, strict=True)
     ]
     built = tuple(builder.target_build(*each) for each in zip(targets, tries, strict=True))
     used = DataUse.of(project, splits) if project.model_file is not None else None
@@ -335,7 +337,7 @@ class _Builder:
                 "data": self.driver.data.digest(Data.EVALUATION),
                 "runner": identity,
                 "code": code_version("edgekit.verdict.verify"),
-                "packages": {"onnxruntime": package_version("onnxruntime")},
+                "packages": {name: package_version(name) for name in ("onnxruntime", *RUNTIMES)},
             }
         )
 

@@ -16,7 +16,7 @@ from edgekit.planning.lint import (
     merged_findings,
     surroundings_of,
 )
-from edgekit.planning.recipe import RECOMMENDED, Recipe, find_recipe, recipe_for, recipe_of
+from edgekit.planning.recipe import RECOMMENDED, Recipe, find_recipe, on_runtime, recipe_for, recipe_of
 from edgekit.progress import Progress
 from edgekit.project.project import PROJECT_FILE, Project, project_at
 from edgekit.project.survey import Survey
@@ -72,11 +72,13 @@ def consulted(
     interactions = interactions_of(project)
     measured = _measured(project, evidence)
     surroundings = [surroundings_of(project, each, surveys).changed(measured=measured) for each in targets or (None,)]
-    judgements = [linted(recipe, each, interactions) for each in surroundings]
+    judgements = [
+        linted(on_runtime(recipe, each.target) if each.target else recipe, each, interactions) for each in surroundings
+    ]
     gravest = min(range(len(judgements)), key=lambda index: _gravity(judgements[index]))
     undecided = {each.code: each for judgement in judgements for each in judgement.undecided}
     return Consultation(
-        recipe,
+        judgements[gravest].recipe,
         project,
         tuple(targets),
         surveys,

@@ -10,9 +10,10 @@ from msgspec import Meta
 from edgekit.errors import TargetError, did_you_mean
 from edgekit.host import DECISIVE_ISA, Host
 from edgekit.project.toml import Record, read_toml, validated
+from edgekit.traits import Format
 
-Arch = Literal["aarch64", "x86_64"]
-RuntimeName = Literal["onnxruntime"]
+Arch = Literal["aarch64", "armv7l", "x86_64"]
+RuntimeName = Literal["onnxruntime", "tflite-runtime", "ai-edge-litert"]
 Isa = Literal["neon", "dotprod", "i8mm", "avx2", "avx512", "vnni"]
 
 
@@ -21,6 +22,11 @@ class Runtime(Record, frozen=True, kw_only=True):
 
     name: RuntimeName
     version: Annotated[str, Meta(pattern=r"^\d+\.\d+\.\d+$")]
+
+    @property
+    def format(self) -> Format:
+        """Of the models that it runs."""
+        return Format.ONNX if self.name == "onnxruntime" else Format.TFLITE
 
 
 class Quantization(Record, frozen=True, kw_only=True):

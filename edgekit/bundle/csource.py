@@ -8,7 +8,9 @@ from string import Template
 
 from edgekit import __version__
 from edgekit.files import sha256_of_file
+from edgekit.formats import format_of
 from edgekit.model.ports import Port
+from edgekit.traits import Format
 
 ALIGNMENT = 16
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -40,7 +42,7 @@ def c_sources(
         "target": target,
         "prefix": prefix,
         "GUARD": f"{prefix.upper()}_MODEL_H",
-        "format": "ONNX",
+        "format": {Format.ONNX: "ONNX", Format.TFLITE: "TFLite"}[format_of(model)],
         "alignment": str(ALIGNMENT),
         "length": str(len(content)),
         "sha256": sha256_of_file(model),

@@ -12,6 +12,7 @@ from typing import Any
 from edgekit import __version__
 from edgekit.errors import PlanError, first_line
 from edgekit.files import sha256_of_file
+from edgekit.formats import format_of
 from edgekit.model.ports import Port
 from edgekit.project.project import Project
 from edgekit.target import Target
@@ -21,7 +22,10 @@ from edgekit.verdict.verify import Verdict
 SCHEMA = 1
 MANIFEST = "manifest.json"
 
-_TOOLS = ("torch", "torch-pruning", "onnx", "onnxscript", "onnxruntime", "onnxsim", "onnxslim", "numpy")
+_TOOLS = (
+    "torch", "torch-pruning", "onnx", "onnxscript", "onnxruntime", "onnxsim", "onnxslim", "numpy", "ai-edge-litert",
+    "tflite-runtime",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,12 +64,12 @@ def manifest(
     project: Project,
     target: Target,
     origin: Origin,
+    model: Path,
     inputs: Sequence[tuple[Port, dict[str, Any]]],
     outputs: Sequence[tuple[Port, dict[str, Any]]],
     golden: dict[str, Any],
-    folder: Path,
 ) -> dict[str, Any]:
-    """The manifest of a bundle whose files lie in `folder`, all but the manifest itself."""
+    """The manifest of a bundle whose files lie beside the `model`, all but the manifest itself."""
     return {
         "schema": SCHEMA,
         "edgekit": __version__,
@@ -75,7 +79,12 @@ def manifest(
         "passed_over": list(origin.passed_over),
         "seed": project.seed,
         "passed": origin.verdict.passed,
-        "model": {"file": "model.onnx", "format": "onnx", "inputs": _ports(inputs), "outputs": _ports(outputs)},
+        "model": {
+            "file": model.name,
+            "format": format_of(model),
+            "inputs": _ports(inputs),
+            "outputs": _ports(outputs),
+        },
         "preprocessing": origin.preprocessing,
         "metric": {
             "name": project.metric,
@@ -102,7 +111,7 @@ def manifest(
         "findings": list(origin.findings),
         "assumed_unchanged": list(origin.assumed),
         "tools": tool_versions(),
-        "files": {path.name: sha256_of_file(path) for path in sorted(folder.iterdir()) if path.name != MANIFEST},
+        "files": {path.name: sha256_of_file(path) for path in sorted(model.parent.iterdir()) if path.name != MANIFEST},
     }
 
 

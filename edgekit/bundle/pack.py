@@ -3,7 +3,8 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,18 @@ import numpy as np
 from filelock import FileLock
 from onnx import ModelProto, numpy_helper
 
+from edgekit.arrays import Array
 from edgekit.bundle.csource import PortSource, c_sources
 from edgekit.bundle.manifest import MANIFEST, Origin, manifest, safe_file_name
 from edgekit.errors import StorageError, storage_errors
 from edgekit.files import write_json
+from edgekit.formats import format_of
 from edgekit.model.ports import Port, inputs_of, outputs_of
 from edgekit.model.reading import load_model
 from edgekit.project.project import Project
 from edgekit.target import Target
+from edgekit.tflite.reading import TfliteFile, as_given, moved_in, read_tflite
+from edgekit.traits import Format
 
 
 def check_place(project: Project, target: Target) -> None:
@@ -46,23 +51,57 @@ def packed(project: Project, target: Target, model: Path, golden: Path, origin: 
         ):
             folder = Path(temporary) / target.id
             folder.mkdir()
-            shutil.copyfile(model, folder / "model.onnx")
-            proto = load_model(model)
-            scales = port_scales(proto)
-            taken, given = inputs_of(proto.graph), outputs_of(proto.graph)
-            inputs = [(port, scales.get(port.name, {})) for port in taken]
-            outputs = [(port, scales.get(port.name, {})) for port in given]
-            source, header = c_sources(model, project.name, target.name, _sources(inputs), _sources(outputs))
+            file = folder / f"model.{format_of(model)}"
+            shutil.copyfile(model, file)
+            faces = _faces(model)
+            source, header = c_sources(
+                model, project.name, target.name, _sources(faces.inputs), _sources(faces.outputs)
+            )
             (folder / "model.c").write_text(source)
             (folder / "model.h").write_text(header)
-            pair = _golden_files(golden, folder, taken, given)
-            told = manifest(project, target, origin, inputs, outputs, pair, folder)
+            pair = _golden_files(golden, folder, faces)
+            told = manifest(project, target, origin, file, faces.inputs, faces.outputs, pair)
             write_json(folder / MANIFEST, told)
             final = dist / target.id
             if final.exists():
                 final.rename(Path(temporary) / "old")
             folder.rename(final)
     return final
+
+
+@dataclass(frozen=True)
+class _Faces:
+    """The inputs and outputs of a model as the device meets them, with what the manifest tells of each beside."""
+
+    inputs: list[tuple[Port, dict[str, Any]]]
+    outputs: list[tuple[Port, dict[str, Any]]]
+    taken: Callable[[Sequence[Array]], Sequence[Array]]
+    """Arrays as the ONNX model has them, as the file does."""
+    given: Callable[[Sequence[Array]], Sequence[Array]]
+
+
+def _faces(model: Path) -> _Faces:
+    if format_of(model) is Format.TFLITE:
+        file = read_tflite(model)
+        scales = file.scales()
+        own = {number: (file.own_port(number), _told(file, number, scales)) for number in (*file.inputs, *file.outputs)}
+        return _Faces(
+            [own[number] for number in file.inputs],
+            [own[number] for number in file.outputs],
+            lambda arrays: moved_in(file, arrays),
+            lambda arrays: as_given(file, arrays),
+        )
+    proto = load_model(model)
+    scales = port_scales(proto)
+    inputs = [(port, scales.get(port.name, {})) for port in inputs_of(proto.graph)]
+    outputs = [(port, scales.get(port.name, {})) for port in outputs_of(proto.graph)]
+    return _Faces(inputs, outputs, lambda arrays: arrays, lambda arrays: arrays)
+
+
+def _told(file: TfliteFile, number: int, scales: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Scales, and the ONNX model's axes where they lie otherwise."""
+    order = file.order(number)
+    return {**scales.get(file.name(number), {}), **({} if order is None else {"onnx_axes": list(order)})}
 
 
 def port_scales(model: ModelProto) -> dict[str, dict[str, Any]]:
@@ -91,16 +130,16 @@ def _sources(ports: Sequence[tuple[Port, dict[str, Any]]]) -> list[PortSource]:
     return [PortSource(port, scales.get("scale"), scales.get("zero_point")) for port, scales in ports]
 
 
-def _golden_files(golden: Path, folder: Path, inputs: Sequence[Port], outputs: Sequence[Port]) -> dict[str, Any]:
+def _golden_files(golden: Path, folder: Path, faces: _Faces) -> dict[str, Any]:
     """The golden pair as raw little-endian files, and how to read them; and the file that the input was made of."""
     told: dict[str, Any] = {"inputs": [], "outputs": []}
     for raw in sorted(golden.parent.glob("golden_raw.*")):
         shutil.copyfile(raw, folder / raw.name)
         told["raw"] = raw.name
     with np.load(golden) as pair:
-        for kind, ports in (("input", inputs), ("output", outputs)):
-            for number, port in enumerate(ports):
-                array = pair[f"{kind}_{number}"]
+        for kind, ports, moved in (("input", faces.inputs, faces.taken), ("output", faces.outputs, faces.given)):
+            arrays = moved([pair[f"{kind}_{number}"] for number in range(len(ports))])
+            for number, ((port, _), array) in enumerate(zip(ports, arrays, strict=True)):
                 name = f"golden_{kind}_{number}_{safe_file_name(port.name)}.bin"
                 little = array.astype(array.dtype.newbyteorder("<"))
                 (folder / name).write_bytes(np.ascontiguousarray(little).tobytes())

@@ -59,7 +59,7 @@ class Driver:
         self.cache = Cache(project.cache_folder)
         self.splits = splits or Splits(project)
         self._references: dict[bool, Sampled] = {}
-        self._evaluations: dict[tuple[str, Role, bool], Entry] = {}
+        self._evaluations: dict[tuple[str, Role, bool, str], Entry] = {}
         self.data = DataDigests(project, self.splits, self.cache, progress)
 
     def step_run(self, target: Target, planned: PlannedStep, runs: Runs, total: int) -> StepRun:
@@ -180,7 +180,8 @@ class Driver:
     def _evaluation(self, artifact: Artifact, target: Target) -> Entry:
         project = self.project
         exact = Trait.INTEGER in artifact.facts and not target.saturates
-        known = self._evaluations.get((artifact.digest, artifact.role, exact))
+        runtime = target.runtime.name if artifact.format is Format.TFLITE else ""
+        known = self._evaluations.get((artifact.digest, artifact.role, exact, runtime))
         if known is not None:
             return known
 
@@ -197,7 +198,9 @@ class Driver:
                 from edgekit.metrics.evaluation import file_evaluation
 
                 reference_outputs = self._reference_outputs(target)
-                judged = file_evaluation(artifact.path, project, split, exact=exact, reference=reference_outputs)
+                judged = file_evaluation(
+                    artifact.path, project, split, exact=exact, reference=reference_outputs, runtime=runtime
+                )
             if judged.scores is not None:
                 np.save(output / _SCORES, judged.scores.astype(np.float32))
             return {
@@ -209,9 +212,9 @@ class Driver:
             }
 
         reference = self._model_file.digest if self._model_file is not None else ""
-        key = metric_key(project, self.data, artifact, exact=exact, reference=reference)
+        key = metric_key(project, self.data, artifact, exact=exact, reference=reference, runtime=runtime)
         found, _ = self.cache.entry(key, evaluated)
-        self._evaluations[artifact.digest, artifact.role, exact] = found
+        self._evaluations[artifact.digest, artifact.role, exact, runtime] = found
         return found
 
     def _reference_outputs(self, target: Target) -> "Sampled | None":

@@ -116,10 +116,17 @@ def step_key(
     )
 
 
-def metric_key(project: Project, data: DataDigests, artifact: Artifact, *, exact: bool, reference: str = "") -> str:
+def metric_key(
+    project: Project, data: DataDigests, artifact: Artifact, *, exact: bool, reference: str = "", runtime: str = ""
+) -> str:
     """Of a model's metric on this machine; `exact` where 8-bit products must not saturate, `reference` the digest of
-    the float model that it is compared with."""
+    the float model that it is compared with, `runtime` the wanted one for a .tflite file."""
     is_module = artifact.format is Format.TORCH
+    packages = {
+        Format.TORCH: ("torch",),
+        Format.ONNX: ("onnxruntime",),
+        Format.TFLITE: ("ai-edge-litert", "onnxruntime", "tflite-runtime"),
+    }
     return sha256_of_json(
         {
             "metric": _metric(project),
@@ -129,7 +136,8 @@ def metric_key(project: Project, data: DataDigests, artifact: Artifact, *, exact
             "reference": reference,
             "data": data.digest(Data.EVALUATION),
             "code": code_version(f"edgekit.{'training' if is_module else 'metrics'}.evaluation"),
-            "packages": {name: package_version(name) for name in ("torch" if is_module else "onnxruntime",)},
+            "runtime": runtime,
+            "packages": {name: package_version(name) for name in packages[artifact.format]},
         }
     )
 

@@ -43,11 +43,17 @@ def judged(project: Project, outputs: Sequence[Array], targets: Any) -> Evaluati
 
 
 def file_evaluation(
-    path: Path, project: Project, split: Split, *, exact: bool, reference: Sampled | None = None
+    path: Path,
+    project: Project,
+    split: Split,
+    *,
+    exact: bool,
+    reference: Sampled | None = None,
+    runtime: str = "",
 ) -> Evaluation:
-    """An ONNX file judged, run by ONNX Runtime on this machine; `exact` where 8-bit products must not saturate.
-    `reference` is what the float model gives, sample by sample."""
-    running, parts, targets = _run(path, split, exact=exact)
+    """A model file judged on this machine; `exact` where 8-bit products must not saturate, a .tflite file by `runtime`
+    where that is installed. `reference` is what the float model gives, sample by sample."""
+    running, parts, targets = _run(path, split, exact=exact, runtime=runtime)
     if reference is None:
         return judged(project, running.joined(parts), joined_trees(targets))
     given = running.sampled(parts)
@@ -66,8 +72,8 @@ def file_outputs(path: Path, split: Split, *, exact: bool) -> Sampled:
     return running.sampled(parts)
 
 
-def _run(path: Path, split: Split, *, exact: bool) -> "tuple[Running, list[Part], list[Tree]]":
-    running = Running.of(path, exact=exact, sample=split.example().inputs)
+def _run(path: Path, split: Split, *, exact: bool, runtime: str = "") -> "tuple[Running, list[Part], list[Tree]]":
+    running = Running.of(path, exact=exact, sample=split.example().inputs, runtime=runtime)
     parts, targets = [], []
     for batch in split.batches():
         parts += running.parts(batch.inputs)
@@ -90,9 +96,9 @@ class Running:
     names: tuple[str, ...]
 
     @staticmethod
-    def of(path: Path, *, exact: bool, sample: Arrays) -> "Running":
+    def of(path: Path, *, exact: bool, sample: Arrays, runtime: str = "") -> "Running":
         """`sample`, (1, ...), shows along which axes the outputs hold the samples."""
-        opened = opened_file(path, exact=exact)
+        opened = opened_file(path, exact=exact, runtime=runtime)
         feeding = feeding_of(ports_of(path)[0])
         axes = batch_axes(lambda inputs: session_outputs(opened, feeding.feed(inputs)), sample, feeding.size)
         return Running(opened, feeding, axes, tuple(each.name for each in opened.get_outputs()))

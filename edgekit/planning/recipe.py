@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import edgekit.steps as steps_room
-from edgekit.errors import RecipeError, did_you_mean
+from edgekit.errors import PlanError, RecipeError, did_you_mean
 from edgekit.project.project import PROJECT_FILE, Project
 from edgekit.project.toml import read_toml
 from edgekit.steps.load import Load
 from edgekit.steps.step import Step, step_from
-from edgekit.traits import Role, Trait
+from edgekit.target import Target
+from edgekit.traits import Format, Role, Trait
 
 RECOMMENDED = "distil-prune-int8"
 RECOMMENDED_FOR_FILES = "int8"
@@ -113,6 +114,33 @@ def recommended(project: Project) -> str:
 
     is_transformer = file_architecture(project.model_file) == "transformer"
     return RECOMMENDED_FOR_TRANSFORMERS if is_transformer else RECOMMENDED_FOR_FILES
+
+
+_ONNX_RUNTIMES = ("fuse", "keep", "place")
+"""Steps for what ONNX Runtime runs."""
+_DYNAMIC = ("quantize-dynamic", "weight-only")
+"""Those that leave a form of integers that TFLite has not."""
+
+
+def on_runtime(recipe: Recipe, target: Target) -> Recipe:
+    """A recipe as it runs for a target. Where its runtime takes TFLite, the step that writes it comes last and ONNX
+    Runtime's own are left out; matrix products on the ranges of each run get TFLite's form of that. Raises PlanError
+    where a recipe leaves TFLite for a runtime that does not take it."""
+    steps_room.load_all()
+    writers = [each for each in recipe.steps if Format.TFLITE in each.step.contract.provides]
+    if target.runtime.format is not Format.TFLITE:
+        if writers:
+            raise PlanError(
+                f"recipe '{recipe.name}' leaves a TFLite file, and {target.id} runs {target.runtime.name}",
+                f"leave {writers[0].step.name()} out of it, or build for another target",
+            )
+        return recipe
+    dropped = (*_ONNX_RUNTIMES, *_DYNAMIC)
+    kept = [each for each in recipe.steps if each.role is not Role.STUDENT or each.step.name() not in dropped]
+    if not writers:
+        is_dynamic = any(each.step.name() in _DYNAMIC for each in recipe.steps)
+        kept.append(RecipeStep(Step.registry["tflite-dynamic" if is_dynamic else "tflite"](), Role.STUDENT))
+    return replace(recipe, steps=tuple(kept))
 
 
 def recipe_for(project: Project, named: Recipe) -> Recipe:

@@ -102,7 +102,7 @@ def _target_json(built: Build, each: TargetBuild) -> dict[str, Any]:
         "target": each.target.id,
         "recipe": each.recipe,
         "passed_over": [asdict(one) for one in each.passed_over],
-        "model": str(each.bundle / "model.onnx"),
+        "model": str(each.bundle / f"model.{each.target.runtime.format}"),
         "manifest": str(each.bundle / "manifest.json"),
         "bytes": each.model_bytes,
         "float_bytes": each.float_bytes,

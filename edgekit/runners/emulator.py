@@ -16,12 +16,18 @@ from edgekit.errors import EmulatorError, storage_errors
 from edgekit.files import folder_bytes, sha256_of_json, write_bytes, write_json
 from edgekit.host import this_host
 from edgekit.progress import Progress
-from edgekit.runners.wheels import install_wheels, run_tool
+from edgekit.runners.wheels import has_numpy_wheel, install_wheels, run_tool
 from edgekit.target import CpuInfo, Target
 
 _QEMU_PACKAGE = "qemu-user-static"
 _ROOT_PACKAGES = ("python3-minimal", "libpython3-stdlib", "libstdc++6")
-_DEBIAN_ARCH = {"aarch64": "arm64", "x86_64": "amd64"}
+_DEBIAN_ARCH = {"aarch64": "arm64", "armv7l": "armhf", "x86_64": "amd64"}
+_QEMU_ARCH = {"armv7l": "arm"}
+"""Where qemu calls it otherwise."""
+_NUMPY_PACKAGE = "python3-numpy"
+"""For 32-bit ARM there is no wheel."""
+_PACKAGES = Path("usr/lib/python3/dist-packages")
+"""Where Debian's Python packages lie."""
 _MARK = "ready.json"
 
 CONTAINER_HINT = "use a container instead: --runner container, with Docker or Podman (README, 'In a container')"
@@ -37,8 +43,8 @@ class Emulator:
     cpu: str
     root: Path | None
     """The guest's root file system; None where the guest shares the host's, both being of one architecture."""
-    site: Path
-    """Where the guest finds numpy and the runtime."""
+    site: tuple[Path, ...]
+    """Where the guest finds the runtime and numpy."""
     guest_python: Path
 
     def command(self) -> list[str]:
@@ -51,7 +57,7 @@ class Emulator:
 
     def environment(self) -> dict[str, str]:
         home = {"PYTHONHOME": str(self.root / "usr")} if self.root else {}
-        return {**home, "PYTHONPATH": str(self.site), "PYTHONDONTWRITEBYTECODE": "1"}
+        return {**home, "PYTHONPATH": os.pathsep.join(map(str, self.site)), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def emulators_folder() -> Path:
@@ -76,10 +82,10 @@ def prepared_emulator(target: Target) -> Emulator:
     if qemu is None or not (base / _MARK).is_file():
         raise EmulatorError(f"the emulator for {target.id} is not set up", f"edgekit setup {target.id}")
     if _shares_host(target):
-        return Emulator(qemu, _qemu_version(qemu), target.cpu, None, base / "site", _host_python())
-    assert target.cpuinfo is not None
-    root = _root_with_cpu(base, target.cpuinfo, target.cores or 1)
-    return Emulator(qemu, _qemu_version(qemu), target.cpu, root, root / "opt" / "site", _guest_python(root))
+        return Emulator(qemu, _qemu_version(qemu), target.cpu, None, (base / "site",), _host_python())
+    root = _root_with_cpu(base, target.cpuinfo, target.cores or 1) if target.cpuinfo else base / "root"
+    site = (root / "opt" / "site", *([] if has_numpy_wheel(target.arch) else [root / _PACKAGES]))
+    return Emulator(qemu, _qemu_version(qemu), target.cpu, root, site, _guest_python(root))
 
 
 def prepare(target: Target, progress: Progress) -> Emulator:
@@ -134,10 +140,11 @@ def _guest_python(root: Path) -> Path:
 
 
 def _qemu_path(arch: str) -> Path | None:
-    ours = emulators_folder() / "qemu" / f"qemu-{arch}-static"
+    name = f"qemu-{_QEMU_ARCH.get(arch, arch)}"
+    ours = emulators_folder() / "qemu" / f"{name}-static"
     if ours.is_file():
         return ours
-    found = shutil.which(f"qemu-{arch}-static") or shutil.which(f"qemu-{arch}")
+    found = shutil.which(f"{name}-static") or shutil.which(name)
     return Path(found) if found else None
 
 
@@ -156,7 +163,10 @@ def _fetch_qemu(folder: Path) -> None:
     chosen = staging / "qemu"
     chosen.mkdir(parents=True)
     for arch in _DEBIAN_ARCH:
-        (staging / "unpacked" / "usr" / "bin" / f"qemu-{arch}-static").rename(chosen / f"qemu-{arch}-static")
+        name = f"qemu-{_QEMU_ARCH.get(arch, arch)}-static"
+        (staging / "unpacked" / "usr" / "bin" / name).rename(chosen / name)
+    # An older edgekit may have left fewer.
+    shutil.rmtree(folder / "qemu", ignore_errors=True)
     chosen.rename(folder / "qemu")
     shutil.rmtree(staging, ignore_errors=True)
 
@@ -171,8 +181,11 @@ def _fetch_base(target: Target, base: Path, progress: Progress) -> None:
     else:
         progress.note(f"downloading Python for {target.arch} (Debian) to {base}")
         root = staging / "root"
-        for package in _download(_ROOT_PACKAGES, _DEBIAN_ARCH[target.arch], emulators_folder() / "apt"):
+        numpy = () if has_numpy_wheel(target.arch) else (_NUMPY_PACKAGE,)
+        for package in _download((*_ROOT_PACKAGES, *numpy), _DEBIAN_ARCH[target.arch], emulators_folder() / "apt"):
             _unpack(package, root)
+        for library in root.glob("usr/lib/*/*/lib*.so.3"):  # of BLAS, which packages link while they are installed
+            (library.parent.parent / library.name).symlink_to(f"{library.parent.name}/{library.name}")
         site, version = root / "opt" / "site", _guest_python(root).name.removeprefix("python").replace(".", "")
     progress.note(f"downloading {target.runtime.name} {target.runtime.version} for {target.arch} (PyPI) to {base}")
     install_wheels(target.runtime, target.arch, version, site, EmulatorError, CONTAINER_HINT)
@@ -203,11 +216,18 @@ def _download(packages: Sequence[str], arch: str, state: Path) -> list[Path]:
         "APT::Update::Post-Invoke": "",
     }
     apt = ["apt-get", "-qq", *(part for key, value in options.items() for part in ("-o", f"{key}={value}"))]
-    run_tool([*apt, "update"], "apt-get update", EmulatorError, CONTAINER_HINT)
     for stale in archives.glob("*.deb"):
         stale.unlink()
     install = ["install", "--yes", "--no-install-recommends", "--download-only", *packages]
-    run_tool([*apt, *install], "apt-get", EmulatorError, CONTAINER_HINT)
+    stale_index: EmulatorError | None = None
+    try:
+        run_tool([*apt, "update"], "apt-get update", EmulatorError, CONTAINER_HINT)
+    except EmulatorError as error:  # one of several indices may be in the middle of being written: the others may do
+        stale_index = error
+    try:
+        run_tool([*apt, *install], "apt-get", EmulatorError, CONTAINER_HINT)
+    except EmulatorError as error:
+        raise stale_index or error from error
     return sorted(archives.glob("*.deb"))
 
 

@@ -33,7 +33,12 @@ def image_name(target: Target) -> str:
 
 
 def check_emulated(target: Target) -> None:
-    """Raises EmulatorError where nothing emulates a target's CPU."""
+    """Raises EmulatorError where nothing in an image emulates a target's CPU."""
+    if target.arch not in _DEBIAN_ARCH:
+        raise EmulatorError(
+            f"there is no image for {target.arch}, which {target.id} is",
+            f"leave --runner out: edgekit setup {target.id} sets up an emulator without a container",
+        )
     if not can_emulate(target):
         raise EmulatorError(
             f"no emulator runs the instruction sets of {target.id}", f"measure on a machine that is one: {target.name}"

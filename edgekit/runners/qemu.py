@@ -14,10 +14,14 @@ GUEST_BASE = 0x100_0000_0000
 """Where qemu puts the guest's address space in its own."""
 _GUEST_BYTES = 0x4000_0000
 _PAGE = 0x1_0000
+_WHOLE_SPACE = 0xFFFF_F000
+"""A guest of 32 bits has the kernel's page of helpers at its end, and must be given all of it."""
 
 
 def guest_bytes(target: Target) -> int:
-    """How large a target's address space is: its RAM where that is told, in whole pages."""
+    """How large a target's address space is: its RAM where that is told, in whole pages; of 32 bits all of it."""
+    if target.arch == "armv7l":
+        return _WHOLE_SPACE
     return (target.ram_bytes or _GUEST_BYTES) // _PAGE * _PAGE
 
 

@@ -8,13 +8,16 @@ from pathlib import Path
 from edgekit.errors import ToolError, last_line
 from edgekit.target import Runtime
 
-_NUMPY = "numpy<2.5"
+_NUMPY = {"tflite-runtime": "numpy<2"}
+"""What a runtime was built against, where that is not the newest."""
+_NEWEST_NUMPY = "numpy<2.5"
 _TIMEOUT_S = 900
 
 
 def install_wheels(runtime: Runtime, arch: str, python: str, site: Path, error: type[ToolError], hint: str) -> None:
-    """Put a runtime and numpy into `site`, for a Python such as 311. Raises `error` with `hint` where pip cannot."""
-    platforms = [f"manylinux_2_{glibc}_{arch}" for glibc in (28, 27, 17)] + [f"manylinux2014_{arch}"]
+    """Put a runtime, and numpy where there is a wheel of it, into `site`, for a Python such as 311. Raises `error` with
+    `hint` where pip cannot."""
+    platforms = [f"manylinux_2_{glibc}_{arch}" for glibc in (34, 28, 27, 17)] + [f"manylinux2014_{arch}"]
     pip = [
         sys.executable,
         "-m",
@@ -26,7 +29,17 @@ def install_wheels(runtime: Runtime, arch: str, python: str, site: Path, error: 
     command = [*pip, "--target", str(site), "--only-binary=:all:"]
     command += [part for each in platforms for part in ("--platform", each)]
     command += ["--python-version", python, "--implementation", "cp"]
-    run_tool([*command, f"{runtime.name}=={runtime.version}", _NUMPY], "pip", error, hint)
+    wanted = [f"{runtime.name}=={runtime.version}"]
+    if has_numpy_wheel(arch):
+        wanted.append(_NUMPY.get(runtime.name, _NEWEST_NUMPY))
+    else:
+        command.append("--no-deps")
+    run_tool([*command, *wanted], "pip", error, hint)
+
+
+def has_numpy_wheel(arch: str) -> bool:
+    """Whether there are wheels of numpy for an architecture: for 32-bit ARM, none."""
+    return arch != "armv7l"
 
 
 def run_tool(command: Sequence[str], name: str, error: type[ToolError], hint: str) -> None:

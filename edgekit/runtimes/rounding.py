@@ -11,6 +11,7 @@ from edgekit.model.nudges import nudged
 from edgekit.model.parity import relative_difference
 from edgekit.model.reading import load_model, save_model
 from edgekit.runtimes.ort import feed_outputs
+from edgekit.runtimes.tflite import TfliteSession, installed_runtimes
 
 _LEAST = 1e-4
 """What another order of additions does to an ordinary network's outputs is below it."""
@@ -61,6 +62,25 @@ def tie_tolerance(path: Path, feeds: Arrays, output: int, step: float) -> float:
     """
     plain = feed_outputs(path, feeds)[output].astype(np.float64)
     apart = max(float(np.abs(moved[output] - plain).max(initial=0.0)) for moved in _nudged_outputs(path, feeds))
+    return min(max(step, apart), _MOST_STEPS * step)
+
+
+def kernel_tolerance(path: Path, feeds: Arrays, output: int, step: float) -> float:
+    """How far an output of a .tflite file that is stored in steps of this size may lie apart on two CPUs, as an
+    absolute difference: one step, or what lies between the runtimes that are installed here; four steps at most.
+
+    TFLite's own kernels round twice in fixed point, in another way on ARM than on x86; XNNPACK's round once in floats.
+    """
+    outputs = []
+    for runtime in installed_runtimes():
+        running = TfliteSession(path, runtime, threads=1)
+        names = [port.name for port in running.get_inputs()]
+        runs = [
+            running.run(None, dict(zip(names, (each[number] for each in feeds), strict=True)))
+            for number in range(len(feeds[0]))
+        ]
+        outputs.append(np.stack([run[output] for run in runs]).astype(np.float64))
+    apart = max((float(np.abs(one - outputs[0]).max(initial=0.0)) for one in outputs), default=0.0)
     return min(max(step, apart), _MOST_STEPS * step)
 
 

@@ -21,12 +21,17 @@ def installed_version(runtime: str) -> str | None:
         return None
 
 
+def installed_runtimes() -> list[str]:
+    """Those for .tflite files that this Python has."""
+    return [name for name in RUNTIMES if installed_version(name)]
+
+
 def host_runtime(wanted: str = "") -> str:
     """The runtime for .tflite files here: the one that is wanted where it is installed, else another of them. Raises
     ToolError where there is none."""
-    for name in (wanted, *RUNTIMES):
-        if name in RUNTIMES and installed_version(name):
-            return name
+    found = installed_runtimes()
+    if found:
+        return wanted if wanted in found else found[0]
     raise ToolError("no runtime for TFLite is installed", "pip install 'edgekit[litert]'")
 
 

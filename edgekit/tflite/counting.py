@@ -55,12 +55,11 @@ def _weights(found: TfliteFile) -> list[Held]:
     """The constants that a model was trained to, each buffer once: no axes, lengths or limits, no single numbers, and
     no biases of nought, which stand where there is none."""
     used = {number for each in found.operators if each.kind not in _MOVES for number in each.inputs}
-    constants = [each for number, each in enumerate(found.tensors) if number in used and each.stored]
-    kept = [
-        each
-        for each in constants
-        if prod(each.shape) > 1 and (each.kind in INTEGERS | _FLOATS or (each.kind == "int32" and each.scales))
+    constants = [
+        each for number, each in enumerate(found.tensors) if number in used and each.stored and not each.uniform
     ]
+    weighing = [each for each in constants if each.kind in INTEGERS | _FLOATS or (each.kind == "int32" and each.scales)]
+    kept = [each for each in weighing if not each.uniform and prod(each.shape) > 1]
     return list({(each.buffer, each.kind): each for each in kept}.values())
 
 

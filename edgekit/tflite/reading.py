@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from pathlib import Path
@@ -39,6 +39,8 @@ class Held:
     scales: int
     stored: int
     """Bytes of a constant; 0 of what is none."""
+    uniform: bool
+    """Whether all bytes of a constant are the same: ones that sum up, noughts in the place of a bias."""
     buffer: int
 
     @property
@@ -76,15 +78,20 @@ class TfliteFile:
     def name(self, number: int) -> str:
         return self.names.get(number, self.tensors[number].name)
 
-    def _port(self, number: int) -> Port:
-        held, order = self.tensors[number], self.order(number)
-        sizes = [
+    def own_port(self, number: int) -> Port:
+        """An input or output with its axes as they lie in the file."""
+        held = self.tensors[number]
+        sizes = (
             ANONYMOUS if free and axis else size
             for axis, (size, free) in enumerate(zip(held.shape, held.free, strict=True))
-        ]
-        if order is not None:
-            sizes = [sizes[order.index(axis)] for axis in range(len(order))]
+        )
         return Port(self.name(number), held.kind, tuple(sizes))
+
+    def _port(self, number: int) -> Port:
+        port, order = self.own_port(number), self.order(number)
+        if order is None:
+            return port
+        return replace(port, shape=tuple(port.shape[order.index(axis)] for axis in range(len(order))))
 
     def output_steps(self) -> dict[str, float]:
         """By output that stands for integers of one scale, as it is or behind a DEQUANTIZE, that scale."""
@@ -148,7 +155,7 @@ def _read(path: Path, data: bytes) -> TfliteFile:
     if max(*counts, model.BuffersLength(), model.OperatorCodesLength()) > min(_MOST_TENSORS, len(data)):
         raise ModelError(f"{path} is no sound TFLite model: it holds more tensors than bytes", "convert it again")
     codes = [_kind(s, model.OperatorCodes(number)) for number in range(model.OperatorCodesLength())]
-    stored = [model.Buffers(number).DataLength() for number in range(model.BuffersLength())]
+    stored = [_content(model.Buffers(number)) for number in range(model.BuffersLength())]
     tensors = tuple(_held(s, graph.Tensors(number), stored) for number in range(counts[0]))
     operators = []
     for number in range(counts[1]):
@@ -162,6 +169,14 @@ def _read(path: Path, data: bytes) -> TfliteFile:
     if any(not -1 <= number < len(tensors) for number in numbers) or -1 in (*inputs, *outputs):
         raise ModelError(f"{path} is no sound TFLite model: it names tensors that it has not", "convert it again")
     return TfliteFile(tensors, tuple(operators), inputs, outputs, _names(model), _orders(model))
+
+
+def _content(buffer: Any) -> tuple[int, bool]:
+    """The bytes of a buffer, and whether all are the same."""
+    if not buffer.DataLength():
+        return 0, False
+    data = buffer.DataAsNumpy()
+    return len(data), bool((data == data[0]).all())
 
 
 def _length(count: int, data: bytes) -> int:
@@ -179,7 +194,7 @@ def _kind(s: Any, code: Any) -> str:
     return str(names.get(number, f"operator {number}"))
 
 
-def _held(s: Any, tensor: Any, stored: Sequence[int]) -> Held:
+def _held(s: Any, tensor: Any, stored: Sequence[tuple[int, bool]]) -> Held:
     kinds = {value: name.lower() for name, value in vars(s.TensorType).items() if isinstance(value, int)}
     shape = tuple(int(tensor.Shape(axis)) for axis in range(min(tensor.ShapeLength(), 16)))
     signature = [int(tensor.ShapeSignature(axis)) for axis in range(min(tensor.ShapeSignatureLength(), 16))]
@@ -187,6 +202,7 @@ def _held(s: Any, tensor: Any, stored: Sequence[int]) -> Held:
     grid = tensor.Quantization()
     count = 0 if grid is None else grid.ScaleLength()
     single = count == 1
+    size, uniform = stored[int(tensor.Buffer())]
     return Held(
         (tensor.Name() or b"").decode(errors="replace"),
         kinds.get(tensor.Type(), "unknown"),
@@ -195,7 +211,8 @@ def _held(s: Any, tensor: Any, stored: Sequence[int]) -> Held:
         float(grid.Scale(0)) if single else None,
         int(grid.ZeroPoint(0)) if single and grid.ZeroPointLength() else None,
         count,
-        stored[tensor.Buffer()],
+        size,
+        uniform,
         tensor.Buffer(),
     )
 
@@ -237,6 +254,14 @@ def moved_out(found: TfliteFile, arrays: Sequence[Array], *, feeds: bool = False
     return [
         _worth(_moved(each, order, feeds), found.tensors[number])
         for each, order, number in zip(arrays, back, found.outputs, strict=True)
+    ]
+
+
+def as_given(found: TfliteFile, arrays: Sequence[Array]) -> list[Array]:
+    """Outputs as the file gives them, of those that the ONNX model does: the inverse of `moved_out`."""
+    return [
+        _rounded(_moved(each, found.order(number), feeds=False), found.tensors[number])
+        for each, number in zip(arrays, found.outputs, strict=True)
     ]
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit.errors import EdgekitError, RunError
+from edgekit.formats import format_of
 from edgekit.measurement import Measurement
 from edgekit.target import Budgets, Target
-from edgekit.traits import Fidelity
+from edgekit.traits import Fidelity, Format
 
 if TYPE_CHECKING:
     from edgekit.arrays import Array
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 _ROUNDING = 1e-3
 """Of a step: two floats that stand for neighbouring integers need not differ by just the step."""
 
+_TFLITE_FLOATS = 1e-4
+"""What another order of additions does to an ordinary network's outputs is below it."""
 
 NO_LATENCY = "wall time under emulation is no latency"
 
@@ -117,6 +120,8 @@ def differences(
 ) -> list[Difference]:
     """How far each output of a file for the same feeds lies apart on two CPUs: in its own unit where one integer step
     is known, else relative to the largest value of the same part, as `relative_difference` counts."""
+    if format_of(path) is Format.TFLITE:
+        return _tflite_differences(path, feeds, expected, given)
     from edgekit.model.facts import observed_facts, output_step
     from edgekit.model.parity import relative_difference
     from edgekit.model.reading import load_model
@@ -145,6 +150,33 @@ def differences(
             found.append(Difference(apart, allowed * (1 + _ROUNDING), why))
         else:
             found.append(Difference(relative_difference([left], [right]), share, why))
+    return found
+
+
+def _tflite_differences(
+    path: Path, feeds: Sequence["Array"], expected: Sequence["Array"], given: Sequence["Array"]
+) -> list[Difference]:
+    """The same of a .tflite file."""
+    from edgekit.model.parity import relative_difference
+    from edgekit.runtimes.rounding import kernel_tolerance
+    from edgekit.tflite.reading import read_tflite
+
+    file = read_tflite(path)
+    steps = file.output_steps()
+    found = []
+    for place, (port, left, right) in enumerate(zip(file.ports(file.outputs), expected, given, strict=True)):
+        step = steps.get(port.name)
+        if step is None:
+            apart = relative_difference([left], [right])
+            found.append(Difference(apart, _TFLITE_FLOATS, "of a part's largest value, rounding"))
+        else:
+            apart = _largest_difference(left, right)
+            same = apart < _ROUNDING * step
+            told, allowed = "one integer step; all integers are the same" if same else "one integer step", step
+            if apart > step * (1 + _ROUNDING):
+                allowed = kernel_tolerance(path, tuple(feeds), place, step)
+                told = f"{allowed / step:.2g} integer steps, for two runtimes' kernels differ by as many here"
+            found.append(Difference(apart, allowed * (1 + _ROUNDING), told))
     return found
 
 

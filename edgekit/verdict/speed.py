@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from edgekit.errors import EdgekitError
 from edgekit.measuring.ratios import LEAST_MACS, SESSIONS, ratio_of
+from edgekit.traits import Format
 from edgekit.verdict.gates import Gate, Status, why_not
 
 if TYPE_CHECKING:
@@ -20,8 +21,10 @@ def speed_gate(path: Path, limit: float | None, result: "Result | EdgekitError")
     ratio lies above, by more than two sessions of one file differ; not run where nothing was timed, and for a network
     so small that its time is that of the runtime's calls.
     """
-    from edgekit.formats import inspected
+    from edgekit.formats import format_of, inspected
 
+    if format_of(path) is Format.TFLITE:
+        return Gate(NEVER_SLOWER, Status.NOT_RUN, "the float model is ONNX, which the target's runtime does not run")
     if isinstance(result, EdgekitError) or len(result.latencies_ms) < 2:
         return Gate(
             NEVER_SLOWER, Status.NOT_RUN, why_not(result, "the target is not this machine, and no latency is predicted")

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from edgekit.data.listing import raw_file
 from edgekit.data.split import Split
 from edgekit.errors import EdgekitError, EmulatorError, RunError
+from edgekit.formats import format_of
 from edgekit.measurement import Measurement, latency_measurements, metric_shown, static_measurements
 from edgekit.project.project import Project
 from edgekit.target import Budgets, Target
-from edgekit.traits import Fidelity
+from edgekit.traits import Fidelity, Format
 from edgekit.verdict.gates import Gate, Status, budget_gates, parity_gate, shapes_of
 from edgekit.verdict.speed import speed_gate
 
@@ -206,7 +207,8 @@ def _attempt(
     if isinstance(runner, EdgekitError):
         return runner
     timed = runner.fidelity.has_times
-    models = [deployed.path, float_student.path] if timed and float_student.path != deployed.path else [deployed.path]
+    beside = timed and float_student.path != deployed.path and format_of(deployed.path) is Format.ONNX
+    models = [deployed.path, float_student.path] if beside else [deployed.path]
     try:
         return runner.run(Job(models, inputs, seconds=_TIMING_SECONDS if timed else 0.0))
     except RunError as error:

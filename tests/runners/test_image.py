@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.errors import ContainerError
+from edgekit.errors import ContainerError, EmulatorError
 from edgekit.progress import Silent
 from edgekit.runners.engine import Engine
 from edgekit.runners.image import build_image, check_emulated, dockerfile, image_name
@@ -42,3 +42,9 @@ def test_it_is_built_from_the_runtimes_wheels(tmp_path: Path) -> None:
 def test_what_stopped_the_build_is_told(script: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(ContainerError, match=message):
         build_image(engine(tmp_path, script), RPI4, "base", Silent())
+
+
+def test_a_target_of_32_bits_has_no_image() -> None:
+    with pytest.raises(EmulatorError, match="there is no image for armv7l") as raised:
+        check_emulated(find_target("rpi-armv7l"))
+    assert "leave --runner out" in raised.value.hint
