@@ -38,7 +38,12 @@ _PACKAGES = (
     ("safetensors", "weights without pickles", "pip install 'edgekit[training]'"),
     ("matplotlib", "the plot of a study", "pip install 'edgekit[plot]'"),
     ("neural-compressor", "Intel Neural Compressor's quantizer", "pip install 'edgekit[inc]'"),
-    ("tflite-runtime", "running .tflite files", "pip install 'edgekit[tflite]' (Python 3.11, Linux)"),
+    ("ai-edge-litert", "writing, reading and running .tflite files", "pip install 'edgekit[litert]'"),
+    (
+        "tflite-runtime",
+        "running .tflite files as older devices do",
+        "pip install 'edgekit[tflite]' (Python 3.11, Linux)",
+    ),
 )
 
 

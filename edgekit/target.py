@@ -23,6 +23,9 @@ class Runtime(Record, frozen=True, kw_only=True):
     name: RuntimeName
     version: Annotated[str, Meta(pattern=r"^\d+\.\d+\.\d+$")]
 
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
     @property
     def format(self) -> Format:
         """Of the models that it runs."""

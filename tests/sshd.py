@@ -43,7 +43,8 @@ class Sshd:
     def left(self) -> list[str]:
         """What lies there of edgekit's beside runtimes."""
         names = [each.name for each in (self.cache / "edgekit").glob("*")]
-        return [name for name in names if not name.startswith("onnxruntime-1.") or name.endswith(".partial")]
+        kept = ("onnxruntime-1.", "ai-edge-litert-2.")
+        return [name for name in names if not name.startswith(kept) or name.endswith(".partial")]
 
 
 def program() -> tuple[Path, Path | None]:

@@ -13,7 +13,14 @@ from edgekit.building import Build, TargetBuild
 from edgekit.measurement import metric_shown
 from edgekit.metrics.metric import comparing_score
 from edgekit.metrics.named import NAMED
-from edgekit.report.integers import given_lines, operator_lines, placement_lines, scheme_lines, training_lines
+from edgekit.report.integers import (
+    given_lines,
+    operator_lines,
+    placement_lines,
+    scheme_lines,
+    tflite_lines,
+    training_lines,
+)
 from edgekit.report.tables import COLOURS, MARKS, table, with_unit
 from edgekit.steps.keep import Keep
 from edgekit.traits import Fidelity, Role
@@ -202,7 +209,7 @@ def _similarity(each: TargetBuild) -> list[RenderableType]:
 def _integers(each: TargetBuild) -> list[RenderableType]:
     """The scheme and why, what stayed float, and what the fused graph computes on."""
     notes = [run.artifact.notes for run in each.steps]
-    of_steps = (given_lines, training_lines, scheme_lines, placement_lines, operator_lines)
+    of_steps = (given_lines, training_lines, scheme_lines, placement_lines, operator_lines, tflite_lines)
     return [escape(line) for told in notes for lines in of_steps for line in lines(told)]
 
 

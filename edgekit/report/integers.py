@@ -94,3 +94,19 @@ def operator_lines(notes: Mapping[str, Any]) -> list[str]:
         islands = "; ".join(f"{count} x {kinds}" for kinds, count in notes["islands"].items())
         told.append(f"islands of floats between integers: {islands}")
     return told
+
+
+def tflite_lines(notes: Mapping[str, Any]) -> list[str]:
+    """What the steps that write TFLite note: how far the file lies from the ONNX model. Nothing of other steps."""
+    if "compared_with" not in notes:
+        return []
+    told = f"as TFLite, under {notes['compared_with']} on {notes['compared_on']}"
+    if "steps_off" not in notes:
+        noise = notes["signal_to_noise_db"]
+        exact = "outputs are the same" if noise is None else f"{noise:.1f} dB of signal to noise"
+        return [f"{told}: {exact} against the ONNX model"]
+    most = max(notes["output_steps_off"].values(), default=0.0)
+    return [
+        f"{told}: each operator is off by {notes['steps_off']:g} integer steps at most, given the integers that it "
+        f"really got; the outputs by {most:g}"
+    ]

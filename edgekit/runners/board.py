@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from filelock import FileLock
 
@@ -16,7 +16,7 @@ from edgekit.runners.connection import Request, answer
 from edgekit.runners.emulator import emulators_folder
 from edgekit.runners.runner import WORKER
 from edgekit.runners.wheels import install_wheels
-from edgekit.target import Runtime, Target
+from edgekit.target import Runtime, RuntimeName, Target
 
 _ARCHS = ("aarch64", "x86_64")
 _UPLOAD_S = 900.0
@@ -68,7 +68,7 @@ class Board:
 
 def board_at(address: Address) -> Board:
     """What the machine at an address is. Raises BoardError where it cannot be reached or is none that edgekit knows."""
-    asked = {"do": "look", "worker": WORKER.read_text(), "packages": ["onnxruntime", "numpy"]}
+    asked = {"do": "look", "worker": WORKER.read_text(), "packages": [*get_args(RuntimeName), "numpy"]}
     board = Board(address, answer(address, Request(asked, doing=lambda: "while it was asked what it is")))
     if board.told["system"] != "Linux":
         raise BoardError(f"{address} runs {board.told['system']}", "edgekit measures on Linux; name another board")

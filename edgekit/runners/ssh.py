@@ -11,8 +11,8 @@ from edgekit.runners.address import Address
 from edgekit.runners.board import Board, board_at, check_is, provided_runtime
 from edgekit.runners.connection import Request, answer
 from edgekit.runners.runner import WORKER, Job, Result, finished, run_error, stage_words, write_job
-from edgekit.target import Runtime, Target
-from edgekit.traits import Fidelity
+from edgekit.target import Runtime, RuntimeName, Target
+from edgekit.traits import Fidelity, Format
 
 
 class SshRunner:
@@ -24,10 +24,12 @@ class SshRunner:
 
     def __init__(self, address: Address, target: Target | None, progress: Progress) -> None:
         self.board: Board = board_at(address)
+        self.target = target
+        self.progress = progress
         if target:
             check_is(self.board, target)
-        self.runtime = target.runtime if target else Runtime(name="onnxruntime", version=version("onnxruntime"))
-        self.kept = provided_runtime(self.board, self.runtime, progress)
+        self.kept: dict[Runtime, str] = {}
+        self._provided(self._runtime(Format.ONNX))
 
     @property
     def fidelity(self) -> Fidelity:
@@ -36,22 +38,32 @@ class SshRunner:
     def identity(self) -> str:
         board = self.board
         where = f"{board.name}, {board.cpu}" if board.cpu not in board.name else board.name
-        return f"ssh {board.address}: {where}, {self._runtime}"
+        return f"ssh {board.address}: {where}{f', {self.target.runtime}' if self.target else ''}"
 
-    @property
-    def _runtime(self) -> str:
-        return f"{self.runtime.name} {self.runtime.version}"
+    def _runtime(self, model_format: Format) -> Runtime:
+        """The target's; without a target, the one of this machine for models of a format."""
+        if self.target:
+            return self.target.runtime
+        name: RuntimeName = "onnxruntime" if model_format is Format.ONNX else "ai-edge-litert"
+        return Runtime(name=name, version=version(name))
+
+    def _provided(self, runtime: Runtime) -> str:
+        """As `provided_runtime`, once."""
+        if runtime not in self.kept:
+            self.kept[runtime] = provided_runtime(self.board, runtime, self.progress)
+        return self.kept[runtime]
 
     def run(self, job: Job) -> Result:
-        said = [""]
-        own = {"PYTHONPATH": f"{{home}}/{self.kept}"} if self.kept else {}
-        command = ["{python}", *(["-S"] if self.kept else [])]
+        said, runtime = [""], self._runtime(job.format)
+        kept = self._provided(runtime)
+        own = {"PYTHONPATH": f"{{home}}/{kept}"} if kept else {}
+        command = ["{python}", *(["-S"] if kept else [])]
         asked = {"do": "run", "command": command, "environment": own, "limit_s": job.limit_s}
         with (
             tempfile.TemporaryDirectory(prefix="edgekit-") as sent,
             tempfile.TemporaryDirectory(prefix="edgekit-") as received,
         ):
-            write_job(job, Path(sent), self.runtime.name)
+            write_job(job, Path(sent), runtime.name)
             shutil.copy(WORKER, sent)
             request = Request(
                 asked,
@@ -67,5 +79,5 @@ class SshRunner:
                 if "No space left" in words:
                     raise BoardError(f"the disk of {self.board.address} is full", "free some space there, and again")
                 code = None if told["expired"] else told["ended"]
-                raise run_error(code, words, said[-1], job, self.board.cpu, self._runtime)
+                raise run_error(code, words, said[-1], job, self.board.cpu, str(runtime))
             return finished(job, Path(received)).result(self.fidelity)

@@ -1,6 +1,7 @@
 """What is in a .tflite file, whoever wrote it; where edgekit did, its axes are told in the ONNX model's order."""
 
 import json
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,6 +19,8 @@ from edgekit.tflite.packing import IDENTIFIER, ORDERS
 from edgekit.tflite.schema import schema
 
 _MOST_TENSORS = 100_000
+_MOST_BYTES = 2**31
+"""Of an input or output."""
 _SOLE = 1
 """Graphs: control flow has more."""
 INTEGERS = {"int8", "uint8", "int16", "int4"}
@@ -138,6 +141,10 @@ def read_tflite(path: Path) -> TfliteFile:
         return _read(path, data)
     except EdgekitError:
         raise
+    except struct.error as error:
+        raise ModelError(
+            f"{path} is no sound TFLite model: its tables point outside of it", "convert it again"
+        ) from error
     except Exception as error:  # a damaged file may send the reader anywhere
         raise ModelError(f"{path} is no sound TFLite model: {first_line(error)}", "convert it again") from error
 
@@ -168,6 +175,8 @@ def _read(path: Path, data: bytes) -> TfliteFile:
     numbers = (*inputs, *outputs, *(number for each in operators for number in (*each.inputs, *each.outputs)))
     if any(not -1 <= number < len(tensors) for number in numbers) or -1 in (*inputs, *outputs):
         raise ModelError(f"{path} is no sound TFLite model: it names tensors that it has not", "convert it again")
+    if any(tensors[number].bytes > _MOST_BYTES for number in (*inputs, *outputs)):
+        raise ModelError(f"{path} is no sound TFLite model: it wants more than any device has", "convert it again")
     return TfliteFile(tensors, tuple(operators), inputs, outputs, _names(model), _orders(model))
 
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from edgekit.report.integers import operator_lines, placement_lines, scheme_lines, training_lines
+from edgekit.report.integers import operator_lines, placement_lines, scheme_lines, tflite_lines, training_lines
 from edgekit.target import find_target, target_files
 
 SCHEME: dict[str, Any] = {"activation": "uint8", "weight": "int8", "per_channel": True, "why": "VNNI"}
@@ -82,3 +82,14 @@ def test_a_search_tells_its_figures() -> None:
     )
     one = {**both, "values": {"ort": 0.9991}, "failed": {"inc": "not there"}}
     assert scheme_lines(one)[1].endswith("ONNX Runtime 0.99910; Intel Neural Compressor failed: not there")
+
+
+def test_how_far_a_tflite_file_lies_from_its_onnx_model_is_told() -> None:
+    notes = {"compared_with": "tflite-runtime 2.14.0", "compared_on": "8 calibration samples"}
+    steps = {**notes, "steps_off": 1.0, "output_steps_off": {"y": 2.0, "z": 0.0}}
+    assert tflite_lines(steps) == [
+        "as TFLite, under tflite-runtime 2.14.0 on 8 calibration samples: each operator is off by 1 integer steps at "
+        "most, given the integers that it really got; the outputs by 2"
+    ]
+    assert "28.1 dB" in tflite_lines({**notes, "signal_to_noise_db": 28.12})[0]
+    assert tflite_lines({}) == []

@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.errors import EdgekitError, ModelError
+from edgekit.errors import EdgekitError, ModelError, RunError
+from edgekit.measuring.measure import Settings, benched
 from edgekit.model.ports import Port
 from edgekit.tflite.counting import tflite_inspection
 from edgekit.tflite.packing import packed
@@ -95,6 +96,22 @@ def test_a_hostile_file_is_read_or_refused(conv: Path, tmp_path: Path) -> None:
             refused += 1
             assert error.message and error.hint
     assert 0 < refused < count
+
+
+@pytest.mark.fuzz
+def test_a_hostile_file_is_measured_or_refused(conv: Path, tmp_path: Path) -> None:
+    """What reading lets pass, the runtime meets in a process of its own."""
+    path, met = tmp_path / "hostile.tflite", 0
+    for seed in range(examples(50)):
+        path.write_bytes(mutated(conv.read_bytes(), seed))
+        try:
+            benched([path], None, Settings(seconds=0.05))
+        except RunError as error:
+            met += 1
+            assert error.message and error.hint
+        except EdgekitError as error:
+            assert error.message and error.hint
+    assert met
 
 
 def test_a_float_model_has_no_steps(tmp_path: Path) -> None:
