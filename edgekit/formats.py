@@ -7,6 +7,8 @@ from edgekit.errors import ModelError
 from edgekit.traits import Format
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edgekit.model.counting import Inspection
     from edgekit.model.ports import Port
     from edgekit.model.sizes import Sizes
@@ -44,8 +46,10 @@ def ports_of(path: Path) -> "tuple[tuple[Port, ...], tuple[Port, ...]]":
     return inputs_of(graph), outputs_of(graph)
 
 
-def check_sizes(path: Path, sizes: "Sizes | None") -> None:
-    """Raises ModelError for sizes that are told of a .tflite file."""
+def check_sizes(path: Path, sizes: "Sizes | None", ports: "Sequence[Port]" = ()) -> None:
+    """Raises ModelError for sizes that are told of a .tflite file, and for ports of one whose sizes are not."""
+    if format_of(path) is Format.TFLITE and any(isinstance(size, str) for port in ports for size in port.shape):
+        raise ModelError(f"{path.name} has an input of no fixed shape", "convert the model with fixed shapes")
     if sizes and format_of(path) is Format.TFLITE:
         raise ModelError(
             f"{path.name} has the shapes that it was written with", "leave --shape out, or convert it anew"

@@ -15,6 +15,11 @@ class Format(StrEnum):
     TFLITE = "tflite"
     """One .tflite file."""
 
+    @property
+    def label(self) -> str:
+        """As people write it."""
+        return {"torch": "PyTorch", "onnx": "ONNX", "tflite": "TFLite"}[self.value]
+
 
 FILES = frozenset({Format.ONNX, Format.TFLITE})
 """What a device can load."""

@@ -31,3 +31,5 @@ def test_a_tflite_file_has_no_other_sizes() -> None:
     with pytest.raises(ModelError, match=r"m\.tflite has the shapes that it was written with"):
         inspected(Path("m.tflite"), {"x": (1, 4)})
     check_sizes(Path("m.onnx"), {"x": (1, 4)})
+    with pytest.raises(ModelError, match="an input of no fixed shape"):
+        check_sizes(Path("m.tflite"), {}, (Port("x", "float32", (1, "?", 4)),))

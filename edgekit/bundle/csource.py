@@ -10,7 +10,6 @@ from edgekit import __version__
 from edgekit.files import sha256_of_file
 from edgekit.formats import format_of
 from edgekit.model.ports import Port
-from edgekit.traits import Format
 
 ALIGNMENT = 16
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -42,7 +41,7 @@ def c_sources(
         "target": target,
         "prefix": prefix,
         "GUARD": f"{prefix.upper()}_MODEL_H",
-        "format": {Format.ONNX: "ONNX", Format.TFLITE: "TFLite"}[format_of(model)],
+        "format": format_of(model).label,
         "alignment": str(ALIGNMENT),
         "length": str(len(content)),
         "sha256": sha256_of_file(model),

@@ -23,8 +23,8 @@ def feeds_of(model: Path, batch: int, count: int, sizes: Sizes, file: Path | Non
     Raises ModelError where the model takes another number of samples at a time, DataError for a file that cannot be
     read, does not fit, or has fewer samples.
     """
-    check_sizes(model, sizes)
     ports = ports_of(model)[0]
+    check_sizes(model, sizes, ports)
     feeding = feeding_of(ports)
     if batch > 1 and feeding.size not in (0, batch):
         raise ModelError(

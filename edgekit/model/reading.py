@@ -12,6 +12,8 @@ from edgekit.files import write_bytes
 from edgekit.model.operators import graphs, nodes
 from edgekit.model.ports import Port, inputs_of, outputs_of
 
+_TFLITE = b"TFL3"
+"""As its fifth to eighth byte."""
 _MOST_BYTES = 2**31 - 1
 """Of a protobuf message."""
 _DIVISORS = {"group", "strides", "dilations", "kernel_shape"}
@@ -54,6 +56,8 @@ def _read(path: Path) -> ModelProto:
     try:
         model = onnx.load(str(path), load_external_data=False)
     except Exception as error:  # protobuf's DecodeError, memory
+        if path.read_bytes()[4:8] == _TFLITE:
+            raise ModelError(f"{path} is a TFLite model", "name the .onnx file that it was made from") from error
         raise ModelError(
             f"{path} is no readable ONNX model: it is truncated, damaged or of another format", "export it again"
         ) from error

@@ -64,7 +64,7 @@ class Job:
         """Of its models. Raises ModelError where they have several."""
         found = {format_of(model) for model in self.models}
         if len(found) > 1:
-            raise ModelError("ONNX and TFLite models cannot take turns in one runtime", "compare one with --runtimes")
+            raise ModelError("ONNX and TFLite models cannot take turns in one runtime", "compare files of one format")
         return found.pop()
 
     @property
@@ -211,7 +211,7 @@ def check_takes(runtime: str, model_format: Format) -> None:
     takes = Format.TFLITE if runtime in RUNTIMES else Format.ONNX
     if model_format is not takes:
         raise ModelError(
-            f"{runtime} runs no {model_format.name} models", f"name a file that ends in .{takes}, or another target"
+            f"{runtime} runs no {model_format.label} models", f"name a file that ends in .{takes}, or another target"
         )
 
 

@@ -61,3 +61,9 @@ def test_a_checker_without_words_is_understood(conv_model: Path, monkeypatch: py
     monkeypatch.setattr(onnx.checker, "check_model", check)
     with pytest.raises(ModelError, match=r"is not a valid ONNX model: (ValidationError|field 'name' is wrong)$"):
         load_model(conv_model)
+
+
+def test_a_tflite_file_is_told_as_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(b"\x20\x00\x00\x00TFL3" + bytes(64))
+    with pytest.raises(ModelError, match="is a TFLite model"):
+        load_model(tmp_path / "m.onnx")
