@@ -163,6 +163,8 @@ def _version(operator: Operator, graph: Subgraph) -> int:
         return 5
     if operator.kind.startswith("RESIZE_") and (options.get("halfPixelCenters") or options.get("alignCorners")):
         return 3
+    if operator.kind == "DEPTHWISE_CONV_2D" and kinds[0] == "float32" and options["dilationHFactor"] > 1:
+        return 2
     if operator.kind == "QUANTIZE":
         return 2 if kinds[0] == "int8" else 1
     if kinds[0] == "int8" or "int8" in kinds[:2]:

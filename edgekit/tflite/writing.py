@@ -10,6 +10,7 @@ from edgekit.errors import StepError
 from edgekit.model.constants import fold
 from edgekit.model.operators import opset_of
 from edgekit.model.shapes import known_shapes
+from edgekit.model.versions import CHANNEL_SCALES, raised
 from edgekit.tflite.images import wanted_order
 from edgekit.tflite.lowering import Lowering, Order, Placed, grid_after, walked
 from edgekit.tflite.lowerings import LOWERINGS
@@ -49,7 +50,7 @@ def written(model: ModelProto, *, integer_ports: bool = False, dynamic: bool = F
     shape hangs on the data.
     """
     copy = ModelProto()
-    copy.CopyFrom(model)
+    copy.CopyFrom(raised(model, CHANNEL_SCALES))  # before, Softmax takes several axes for one
     shapes = known_shapes(copy)
     while fold(copy.graph, shapes, opset_of(copy)):
         pass

@@ -4,7 +4,7 @@ from onnx import TensorProto, helper
 
 from edgekit.errors import StepError
 from edgekit.tflite.writing import written
-from tests.tflite.models import floats, integers, interpreters, kinds, needs_runtime, node, weights
+from tests.tflite.models import apart, floats, integers, interpreters, kinds, needs_runtime, node, weights
 
 pytestmark = needs_runtime
 
@@ -47,3 +47,9 @@ def test_inputs_of_other_types_are_refused() -> None:
     )
     with pytest.raises(StepError, match="the input 'ids' is of INT64"):
         written(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)]))
+
+
+def test_an_older_softmax_over_several_axes_is_one_over_all_of_them() -> None:
+    model = floats([1, 4, 6], [node("Softmax", ["x"], ["y"], axis=1)])
+    model.opset_import[0].version = 11
+    assert all(each < 2e-5 for each in apart(model).values())

@@ -60,21 +60,18 @@ def average_pool(work: Lowering, node: ir.Node) -> None:
     sizes = work.graph.tensors[tensor].shape[1:3]
     padding = window.padding((sizes[0], sizes[1]))
     counts = bool(node.attributes.get_int("count_include_pad", 0)) or padding == "VALID"
+    if counts and node.attributes.get_int("ceil_mode", 0) == 1 and any(window.after):
+        raise Unsupported(node, "with padding that counts, and a size that is rounded up")
     if not counts and not padding:
         raise Unsupported(node, "with padding that does not count, and is not what TFLite pads")
-    made = new_image(work, end, end.grid if ints else None)
+    if counts:
+        tensor, padding = padded(work, tensor, window.before, window.after), "VALID"
     if counts and ints and not same_grid(given.grid, end.grid):
-        tensor = padded(work, tensor, window.before, window.after)
+        made = new_image(work, end, end.grid)
         _average_by_ones(work, tensor, made, window, end.activation)
-    elif counts:
-        tensor = padded(work, tensor, window.before, window.after)
-        _pool(work, "AVERAGE_POOL_2D", tensor, made, window, "VALID", end.activation)
     else:
-        rounded = work.inner(made, work.graph.tensors[made].shape, "pooled") if ints else made
-        if ints and given.grid is not None:
-            rounded = new_image(work, end, given.grid)
-        _pool(work, "AVERAGE_POOL_2D", tensor, rounded, window, padding, end.activation)
-        made = rounded
+        made = new_image(work, end, given.grid)
+        _pool(work, "AVERAGE_POOL_2D", tensor, made, window, padding, end.activation)
     settle_image(work, end, made)
 
 

@@ -46,15 +46,17 @@ def _operands(
     if weights is None:
         raise Unsupported(node, "its weights are computed, and TFLite wants them constant")
     channels = weights.shape[channel_axis]
+    constant = constant_of(bias)
+    if constant is not None and constant.size not in (1, channels):
+        raise Unsupported(node, "its bias is another one for each row")
     if given.grid is not None and end.grid is not None and stored is not None and _is_computable(stored, channel_axis):
         scales = [given.grid.scale * scale for scale in stored.grid.scales]
         bias_grid = Grid(tuple(np.array(scales, np.float32).tolist()), (0,) * len(scales))
         added = _integer_bias(node, bias, bias_grid, channels)
         return _Product(given, stored.values, stored.grid, added, bias_grid, end)
-    floats = constant_of(bias)
-    if bias is not None and floats is None:
+    if bias is not None and constant is None:
         raise Unsupported(node, "its bias is computed, and TFLite wants it constant")
-    added = np.zeros(channels, np.float32) if floats is None else _spread(floats, channels)
+    added = np.zeros(channels, np.float32) if constant is None else _spread(constant, channels)
     weights = np.asarray(weights, np.float32)
     grid = None
     if work.dynamic and weights.size >= _WORTH_ROUNDING:

@@ -21,6 +21,8 @@ def resize(work: Lowering, node: ir.Node) -> None:
     if len(before) != 4 or before[:2] != end.shape[:2]:
         raise Unsupported(node, "of more than the rows and columns of an image")
     mode = node.attributes.get_string("mode", "nearest")
+    if node.attributes.get_int("antialias", 0):
+        raise Unsupported(node, "with antialiasing")
     if mode not in ("nearest", "linear"):
         raise Unsupported(node, f"in mode {mode}")
     way = _way(node, mode, before, end.shape)

@@ -81,6 +81,12 @@ def test_pooling_over_a_sequence() -> None:
     assert kinds(written(made)).count("TRANSPOSE") == 0
 
 
+def test_a_size_that_is_rounded_up_with_padding_that_counts_is_named() -> None:
+    options = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1], "ceil_mode": 1, "count_include_pad": 1}
+    with pytest.raises(StepError, match="a size that is rounded up"):
+        written(floats([1, 4, 8, 8], [node("AveragePool", ["x"], ["y"], **options)]))
+
+
 def test_places_and_dilations_are_named() -> None:
     with pytest.raises(StepError, match="with dilations"):
         written(floats([1, 4, 8, 8], [node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2], dilations=[2, 2])]))

@@ -151,6 +151,10 @@ def test_behind_a_flattened_image_the_weights_are_moved_and_the_image_is_not() -
         ([node("Flatten", ["x"], ["f"]), node("Gemm", ["f", "g"], ["y"], transA=1, name="it")], "transposed"),
         ([node("Flatten", ["x"], ["f"]), node("Gemm", ["f", "g"], ["y"], alpha=2.0, name="it")], "alpha or beta"),
         ([node("MatMul", ["x", "x"], ["y"], name="it")], "'it' is MatMul: of two tensors that are both computed"),
+        (
+            [node("Flatten", ["x"], ["f"]), node("Gemm", ["f", "k", "rows"], ["y"], name="it")],
+            "another one for each row",
+        ),
     ],
 )
 def test_what_is_not_written_is_named(nodes: list[object], told: str) -> None:
@@ -162,7 +166,7 @@ def test_what_is_not_written_is_named(nodes: list[object], told: str) -> None:
     ]
     constants = {
         "w": drawn(4, 4, 1, 1), "u": drawn(2, 4, 1, 1, 1), "g": drawn(1, 6), "flat": np.array([64]),
-        "zero": np.array([0]), "four": np.array([4]), "to": np.array([1, -1]),
+        "zero": np.array([0]), "four": np.array([4]), "k": drawn(16, 3), "rows": drawn(4, 3), "to": np.array([1, -1]),
     }  # fmt: skip
     with pytest.raises(StepError, match=told):
         written(floats([4, 4, 2, 2], [*before, *nodes], constants))

@@ -37,11 +37,12 @@ def test_a_resize_takes_each_pixel_from_where_onnx_does(
     ("options", "told"),
     [
         ({"mode": "cubic"}, "in mode cubic"),
+        ({"mode": "linear", "antialias": 1}, "with antialiasing"),
         ({"mode": "nearest", "nearest_mode": "ceil"}, "with half_pixel and ceil, which TFLite has not"),
         ({"mode": "linear", "coordinate_transformation_mode": "half_pixel_symmetric"}, "half_pixel_symmetric"),
     ],
 )
-def test_ways_that_tflite_has_not_are_named(options: dict[str, str], told: str) -> None:
+def test_ways_that_tflite_has_not_are_named(options: dict[str, str | int], told: str) -> None:
     constants = {"scales": np.array([1, 1, 2, 2], np.float32)}
     with pytest.raises(StepError, match=f"'it' is Resize: .*{told}"):
         written(floats([1, 3, 6, 8], [node("Resize", ["x", "", "scales"], ["y"], name="it", **options)], constants))
