@@ -26,7 +26,8 @@ from edgekit.runners.choice import runner_for
 from edgekit.runners.runner import Runner
 from edgekit.runtimes.tflite import RUNTIMES
 from edgekit.target import Target, find_target
-from edgekit.traits import Data, Role
+from edgekit.tflite.schema import schema
+from edgekit.traits import Data, Format, Role
 from edgekit.verdict.gates import Gate, Status
 from edgekit.verdict.speed import NEVER_SLOWER
 from edgekit.verdict.verify import Candidate, Candidates, Verdict, metric_gates, verdict_from_json, verified
@@ -136,9 +137,9 @@ def build(
     there without being timed again. `runner` is where each is verified, as `runner_for` takes it.
 
     Raises PlanError before any work when the recipe's order is impossible, or when it is unwise (a finding of severity
-    error) and the finding's code is not `allowed`; StorageError where the bundle of another model file would be
-    replaced; where a runner is named, EmulatorError or BoardError where it cannot be used; and the error of the step
-    that fails.
+    error) and the finding's code is not `allowed`; StepError where what writes TFLite is needed and missing;
+    StorageError where the bundle of another model file would be replaced; where a runner is named, EmulatorError or
+    BoardError where it cannot be used; and the error of the step that fails.
     """
     from edgekit.bundle.pack import check_place
 
@@ -147,6 +148,8 @@ def build(
     recipes = recipes_of(project)
     by_target = [[on_runtime(each, target) for each in recipes] for target in targets]
     plans = [[plan_of(each, project.roles, project.entry_facts) for each in of_target] for of_target in by_target]
+    if any(Format.TFLITE in each.facts for of_target in plans for plan in of_target for each in plan.steps):
+        schema()  # without it the last step would fail, after all the training
     interactions = interactions_of(project)
     _check_codes(allowed, interactions)
     for target in targets:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from edgekit.building import TargetBuild, build
-from edgekit.errors import EmulatorError
+from edgekit.errors import EmulatorError, StepError
 from edgekit.host import DECISIVE_ISA, this_host
 from edgekit.progress import Silent
 from edgekit.project.project import load_project
@@ -63,6 +64,16 @@ def test_the_manifest_tells_the_files_own_axes_and_the_golden_pair_lies_so(built
     running = TfliteSession(built.bundle / "model.tflite", "ai-edge-litert").running
     (found,) = running.run(None, {running.inputs[0]: x})
     assert np.array_equal(found, y)
+
+
+def test_what_writes_tflite_is_asked_for_before_anything_is_trained(
+    make_project: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    project = load_project(make_project())
+    with pytest.raises(StepError, match="ai-edge-litert"):
+        build(project, [find_target("rpi-armv7l")], Silent())
+    assert not project.cache_folder.exists()
 
 
 @pytest.mark.skipif("tflite_runtime" not in RUNTIMES, reason="tflite-runtime is not installed")
