@@ -122,7 +122,8 @@ class _Buffers:
 
 def _tensor(s: Any, tensor: Tensor, buffers: _Buffers) -> Any:
     made = s.TensorT()
-    made.name = tensor.name
+    if tensor.data is None:  # a constant is known by who reads it
+        made.name = tensor.name
     made.shape = np.array(tensor.shape, np.int32)
     made.type = getattr(s.TensorType, tensor.kind.upper())
     made.buffer = 0 if tensor.data is None else buffers.number(tensor.data.tobytes())
