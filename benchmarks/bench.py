@@ -14,13 +14,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import onnx
 import ptq_models
+from levels import Level, print_levels
 from onnx import TensorProto, helper, numpy_helper
 
 import edgekit
@@ -37,15 +38,6 @@ PAIRS, AGREEING = 40, 36
 SECONDS = 2.0
 EMULATED = "rpi4"
 ROUNDS = 5
-
-
-@dataclass(frozen=True)
-class Level:
-    what: str
-    level: str
-    found: str
-    met: bool | None
-    """None where it cannot be tried here."""
 
 
 def main() -> None:
@@ -70,10 +62,7 @@ def main() -> None:
     found.append(Level("agreement with onnxruntime_perf_test", "within noise", "in no wheel", None))
     found.append(Level("agreement with LiteRT's benchmark tool", "within noise", "edgekit has no TFLite yet", None))
     print(f"{this_host().cpu_name}, edgekit {edgekit.__version__}\n")
-    print("| what | level | found | met |\n|---|---|---|---|")
-    for level in found:
-        met = {True: "yes", False: "**no**", None: "not tried"}[level.met]
-        print(f"| {level.what} | {level.level} | {level.found} | {met} |")
+    print_levels(found)
     told = {"host": this_host().cpu_name, "levels": [asdict(level) for level in found]}
     RESULTS.write_text(json.dumps(told, indent=2) + "\n")
 

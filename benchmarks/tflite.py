@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import tflite_models
+from levels import Level, print_levels
 
 from edgekit.building import build
 from edgekit.data.splits import Splits
@@ -56,14 +57,6 @@ class Subject:
     """(feeds, ...)."""
     metrics: dict[str, float]
     """Of the whole evaluation split, where there is one."""
-
-
-@dataclass(frozen=True)
-class Level:
-    what: str
-    level: str
-    found: str
-    met: bool | None
 
 
 def main() -> None:
@@ -219,10 +212,8 @@ def show(rows: Sequence[dict[str, Any]], levels: Sequence[Level], places: Sequen
         cells += [f"{time['onnxruntime']:.3f}", f"{time['ai-edge-litert']:.3f}"]
         cells.append(f"{ratio['median']:.3f} ({ratio['low']:.3f} to {ratio['high']:.3f})")
         print(f"| {row['model']} | {' | '.join(cells)} |")
-    print("\n| what | level | found | met |\n|---|---|---|---|")
-    for each in levels:
-        met = "not tried" if each.met is None else "yes" if each.met else "**no**"
-        print(f"| {each.what} | {each.level} | {each.found} | {met} |")
+    print()
+    print_levels(levels)
 
 
 if __name__ == "__main__":

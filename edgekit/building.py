@@ -24,8 +24,7 @@ from edgekit.project.project import Project
 from edgekit.project.sources import code_version
 from edgekit.runners.choice import runner_for
 from edgekit.runners.runner import Runner
-from edgekit.runtimes.tflite import RUNTIMES
-from edgekit.target import Target, find_target
+from edgekit.target import TFLITE_RUNTIMES, Target, find_target
 from edgekit.tflite.schema import schema
 from edgekit.traits import Data, Format, Role
 from edgekit.verdict.gates import Gate, Status
@@ -340,7 +339,7 @@ class _Builder:
                 "data": self.driver.data.digest(Data.EVALUATION),
                 "runner": identity,
                 "code": code_version("edgekit.verdict.verify"),
-                "packages": {name: package_version(name) for name in ("onnxruntime", *RUNTIMES)},
+                "packages": {name: package_version(name) for name in ("onnxruntime", *TFLITE_RUNTIMES)},
             }
         )
 

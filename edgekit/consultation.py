@@ -72,9 +72,7 @@ def consulted(
     interactions = interactions_of(project)
     measured = _measured(project, evidence)
     surroundings = [surroundings_of(project, each, surveys).changed(measured=measured) for each in targets or (None,)]
-    judgements = [
-        linted(on_runtime(recipe, each.target) if each.target else recipe, each, interactions) for each in surroundings
-    ]
+    judgements = [linted(on_runtime(recipe, each.target), each, interactions) for each in surroundings]
     gravest = min(range(len(judgements)), key=lambda index: _gravity(judgements[index]))
     undecided = {each.code: each for judgement in judgements for each in judgement.undecided}
     return Consultation(

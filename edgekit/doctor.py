@@ -3,11 +3,10 @@
 import shutil
 import sys
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from edgekit.errors import ContainerError, EmulatorError
-from edgekit.host import this_host
+from edgekit.host import installed_version, this_host
 from edgekit.runners.emulator import CONTAINER_HINT, prepared_emulator
 from edgekit.runners.engine import found_engine
 from edgekit.target import Target, load_target, target_files
@@ -52,7 +51,7 @@ def checkups() -> list[Checkup]:
     python = f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
     found = [Checkup("python", python, "", "")]
     for name, gives, remedy in _PACKAGES:
-        installed = _version(name)
+        installed = installed_version(name)
         found.append(Checkup(name, installed, gives, "" if installed else remedy))
     found += [_cuda(), _engine(), _ssh()]
     found += [_target_checkup(load_target(path)) for path in target_files().values()]
@@ -61,7 +60,7 @@ def checkups() -> list[Checkup]:
 
 def _cuda() -> Checkup:
     gives = "faster training"
-    if not _version("torch"):
+    if not installed_version("torch"):
         return Checkup("cuda", "", gives, "needs torch first")
     import torch
 
@@ -98,10 +97,3 @@ def _emulator_remedy(target: Target, error: EmulatorError) -> str:
         return error.hint
     can_set_up = sys.platform.startswith("linux") and shutil.which("apt-get") and shutil.which("dpkg-deb")
     return f"edgekit setup {target.id}" if can_set_up else CONTAINER_HINT
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""

@@ -61,6 +61,16 @@ def host_of(arch: str, cpuinfo: str) -> Host:
     return Host(arch, isa, field("CPU part"), field("model name") or platform.processor() or arch)
 
 
+def installed_version(package: str) -> str:
+    """The version of an installed package; empty where it is not there."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
 def normalized_arch(machine: str) -> str:
     """`platform.machine()` under the names that targets use."""
     return {"amd64": "x86_64", "arm64": "aarch64"}.get(machine.lower(), machine.lower())

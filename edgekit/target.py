@@ -14,6 +14,8 @@ from edgekit.traits import Format
 
 Arch = Literal["aarch64", "armv7l", "x86_64"]
 RuntimeName = Literal["onnxruntime", "tflite-runtime", "ai-edge-litert"]
+TFLITE_RUNTIMES: tuple[RuntimeName, ...] = ("ai-edge-litert", "tflite-runtime")
+"""Those that run TFLite models."""
 Isa = Literal["neon", "dotprod", "i8mm", "avx2", "avx512", "vnni"]
 
 
@@ -29,7 +31,7 @@ class Runtime(Record, frozen=True, kw_only=True):
     @property
     def format(self) -> Format:
         """Of the models that it runs."""
-        return Format.ONNX if self.name == "onnxruntime" else Format.TFLITE
+        return Format.TFLITE if self.name in TFLITE_RUNTIMES else Format.ONNX
 
 
 class Quantization(Record, frozen=True, kw_only=True):

@@ -61,7 +61,7 @@ def test_the_manifest_tells_the_files_own_axes_and_the_golden_pair_lies_so(built
     assert {"ai-edge-litert"} <= told["tools"].keys()
     pair = {kind: told["golden"][f"{kind}s"][0] for kind in ("input", "output")}
     x, y = (np.fromfile(built.bundle / each["file"], each["dtype"]).reshape(each["shape"]) for each in pair.values())
-    running = TfliteSession(built.bundle / "model.tflite", "ai-edge-litert").running
+    running = TfliteSession(built.bundle / "model.tflite", here().runtime).running
     (found,) = running.run(None, {running.inputs[0]: x})
     assert np.array_equal(found, y)
 

@@ -5,7 +5,6 @@ import platform
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from edgekit import __version__
 from edgekit.errors import PlanError, first_line
 from edgekit.files import sha256_of_file
 from edgekit.formats import format_of
+from edgekit.host import installed_version
 from edgekit.model.ports import Port
 from edgekit.project.project import Project
 from edgekit.target import Target
@@ -132,13 +132,8 @@ def placement_of(path: Path) -> tuple[str, tuple[str, ...]]:
 
 def tool_versions() -> dict[str, str]:
     """The versions of Python and of the packages that make models."""
-    found = {"python": platform.python_version()}
-    for name in _TOOLS:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    found = {"python": platform.python_version(), **{name: installed_version(name) for name in _TOOLS}}
+    return {name: version for name, version in found.items() if version}
 
 
 def _ports(ports: Sequence[tuple[Port, dict[str, Any]]]) -> list[dict[str, Any]]:

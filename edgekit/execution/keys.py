@@ -1,7 +1,6 @@
 """The cache's keys: the digest of everything that decides an output."""
 
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from edgekit.data.listing import listing_of
 from edgekit.data.splits import Splits
 from edgekit.execution.cache import Cache
 from edgekit.files import sha256_of_file, sha256_of_json
+from edgekit.host import installed_version
 from edgekit.planning.plan import PlannedStep
 from edgekit.progress import Progress
 from edgekit.project.project import Project, is_function
@@ -162,7 +162,4 @@ def _metric(project: Project) -> list[str]:
 
 def package_version(package: str) -> str:
     """The version of an installed package, or "absent"."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "absent"
+    return installed_version(package) or "absent"

@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -146,20 +147,13 @@ class Interpreted:
         return any(each["op_name"] == "DELEGATE" for each in self.running._get_ops_details())
 
     def get_inputs(self) -> list[Any]:
-        return [Named(index) for index in self.inputs]
+        return [SimpleNamespace(name=index) for index in self.inputs]
 
     def run(self, _: None, given: dict[Any, Any]) -> list[Any]:
         for index, array in given.items():
             self.running.set_tensor(index, array)
         self.running.invoke()
         return [self.running.get_tensor(index) for index in self.outputs]
-
-
-class Named:
-    """An input, called by its number."""
-
-    def __init__(self, name: int) -> None:
-        self.name = name
 
 
 def session(runtime: Any, path: str, threads: int, **more: Any) -> Any:

@@ -122,10 +122,15 @@ _DYNAMIC = ("quantize-dynamic", "weight-only")
 """Those that leave a form of integers that TFLite has not."""
 
 
-def on_runtime(recipe: Recipe, target: Target) -> Recipe:
-    """A recipe as it runs for a target. Where its runtime takes TFLite, the step that writes it comes last and ONNX
-    Runtime's own are left out; matrix products on the ranges of each run get TFLite's form of that. Raises PlanError
-    where a recipe leaves TFLite for a runtime that does not take it."""
+def on_runtime(recipe: Recipe, target: Target | None) -> Recipe:
+    """A recipe as it runs for a target; as it is where none is known.
+
+    Where its runtime takes TFLite, the step that writes it comes last and ONNX Runtime's own are left out; matrix
+    products on the ranges of each run get TFLite's form of that. Raises PlanError where a recipe leaves TFLite for a
+    runtime that does not take it.
+    """
+    if target is None:
+        return recipe
     steps_room.load_all()
     writers = [each for each in recipe.steps if Format.TFLITE in each.step.contract.provides]
     if target.runtime.format is not Format.TFLITE:

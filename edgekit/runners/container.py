@@ -75,11 +75,7 @@ class ContainerRunner:
     def identity(self) -> str:
         limit = f"{self.limits.memory_bytes / 2**20:,.0f} MB" if self.is_limited else "memory not limited"
         where = f"{self.engine}, {limit}, {self.limits.cpus} CPUs"
-        return f"container ({where}) of qemu -cpu {self.target.cpu}, {self._runtime}"
-
-    @property
-    def _runtime(self) -> str:
-        return f"{self.target.runtime.name} {self.target.runtime.version}"
+        return f"container ({where}) of qemu -cpu {self.target.cpu}, {self.target.runtime}"
 
     @property
     def _knows_memory(self) -> bool:
@@ -103,7 +99,7 @@ class ContainerRunner:
             tempfile.TemporaryDirectory(prefix="edgekit-") as received,
             tempfile.TemporaryDirectory(prefix="edgekit-") as started_in,
         ):
-            write_job(job, Path(sent), self.target.runtime.name)
+            write_job(job, Path(sent), self.target.runtime)
             shutil.copy(WORKER, sent)
             if self.target.cpuinfo:
                 write_cpu_view(Path(sent) / "root", self.target.cpuinfo, self.target.cores or 1)
@@ -119,7 +115,7 @@ class ContainerRunner:
             if ended["ended"] or ended["expired"]:
                 code = None if ended["expired"] else ended["ended"]
                 said = str(told[-1]["said"])
-                raise run_error(code, ended["words"], said, job, self.target.cpu, self._runtime)
+                raise run_error(code, ended["words"], said, job, self.target.cpu, self.target.runtime)
             done = finished(job, Path(received))
         stages = {str(each["said"]): int(str(each["memory"])) for each in told[1:] if each["said"] != "done"}
         return Result(

@@ -3,14 +3,13 @@
 import os
 import sys
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 
 from edgekit.arrays import Arrays
 from edgekit.formats import format_of
 from edgekit.host import this_host
 from edgekit.runners.runner import WORKER, Job, Result, run_worker
-from edgekit.runtimes.tflite import host_runtime
+from edgekit.runtimes.opening import host_runtime
 from edgekit.target import Target
 from edgekit.traits import Fidelity, Format
 
@@ -40,7 +39,6 @@ class NativeRunner:
 
     def run(self, job: Job) -> Result:
         with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-            runtime = "onnxruntime" if job.format is Format.ONNX else host_runtime(self.runtime)
-            command, runtime = [sys.executable, str(WORKER)], f"{runtime} {version(runtime)}"
+            command, runtime = [sys.executable, str(WORKER)], host_runtime(job.format, self.runtime)
             done = run_worker(command, os.environ, job, Path(folder), this_host().cpu_name, runtime)
         return done.result(self.fidelity)

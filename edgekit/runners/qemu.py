@@ -42,11 +42,7 @@ class QemuRunner:
         self.guest_bytes = guest_bytes(target)
 
     def identity(self) -> str:
-        return f"{self.emulator.version} -cpu {self.target.cpu}, {self._runtime}"
-
-    @property
-    def _runtime(self) -> str:
-        return f"{self.target.runtime.name} {self.target.runtime.version}"
+        return f"{self.emulator.version} -cpu {self.target.cpu}, {self.target.runtime}"
 
     def run(self, job: Job) -> Result:
         space = space_options(self.guest_bytes) if self.emulator.root else []
@@ -54,7 +50,7 @@ class QemuRunner:
         environment = {"PATH": os.environ.get("PATH", ""), "ORT_DISABLE_TELEMETRY": "1", **self.emulator.environment()}
         with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
             done = run_worker(
-                command, environment, job, Path(folder), self.target.cpu, self._runtime, self._guest_memory
+                command, environment, job, Path(folder), self.target.cpu, self.target.runtime, self._guest_memory
             )
         return Result(
             outputs=done.outputs,

@@ -19,7 +19,7 @@ from edgekit.arrays import Arrays
 from edgekit.errors import ModelError, RunError, all_lines
 from edgekit.formats import format_of
 from edgekit.measuring.worker import STAGES
-from edgekit.runtimes.tflite import RUNTIMES
+from edgekit.target import Runtime
 from edgekit.tflite.reading import moved_in, moved_out, read_tflite
 from edgekit.traits import Fidelity, Format
 
@@ -174,7 +174,7 @@ def run_worker(
     job: Job,
     folder: Path,
     cpu: str,
-    runtime: str,
+    runtime: Runtime,
     memory_of: Callable[[int], int] | None = None,
 ) -> Finished:
     """Start `command FOLDER`, wait for it, and read what it left.
@@ -182,7 +182,7 @@ def run_worker(
     `memory_of` maps a process id to its memory in bytes; it is sampled while the worker runs, and at each stage while
     it waits. Raises RunError naming the fault, `runtime` and `cpu`, and what it was about.
     """
-    write_job(job, folder, runtime.partition(" ")[0])
+    write_job(job, folder, runtime)
     with (folder / "stderr").open("wb") as stderr:
         process = subprocess.Popen(
             [*command, str(folder)],
@@ -206,32 +206,26 @@ def run_worker(
     return replace(finished(job, folder), sampled={**sampled, "peak": watch.peak})
 
 
-def check_takes(runtime: str, model_format: Format) -> None:
-    """Raises ModelError where a runtime does not run models of a format."""
-    takes = Format.TFLITE if runtime in RUNTIMES else Format.ONNX
-    if model_format is not takes:
-        raise ModelError(
-            f"{runtime} runs no {model_format.label} models", f"name a file that ends in .{takes}, or another target"
-        )
-
-
-def write_job(job: Job, folder: Path, runtime: str) -> None:
+def write_job(job: Job, folder: Path, runtime: Runtime) -> None:
     """Leave what a worker needs in its folder to run a job with a runtime. Raises ModelError where that does not take
     the models' format, or cannot do what is asked."""
-    check_takes(runtime, job.format)
+    if job.format is not runtime.format:
+        raise ModelError(
+            f"{runtime.name} runs no {job.format.label} models",
+            f"name a file that ends in .{runtime.format}, or another target",
+        )
     if job.profiled_runs and job.format is Format.TFLITE:
         raise ModelError("TFLite's Python runtimes time no operators", "leave --profile out")
     names = [f"model_{number}.{job.format}" for number in range(len(job.models))]
     for name, model in zip(names, job.models, strict=True):
         (folder / name).write_bytes(model.read_bytes())
-    given = job.inputs_of or [job.inputs] * len(job.models)
-    for number, (model, arrays) in enumerate(zip(job.models, given, strict=True)):
-        moved = moved_in(read_tflite(model), arrays, feeds=True) if job.format is Format.TFLITE else arrays
-        if job.format is Format.TFLITE or job.inputs_of or not number:
-            np.savez(folder / f"inputs_{number}.npz", *moved)
     own = bool(job.inputs_of) or job.format is Format.TFLITE
+    for number, model in enumerate(job.models if own else job.models[:1]):
+        given = job.inputs_of[number] if job.inputs_of else job.inputs
+        moved = moved_in(read_tflite(model), given, feeds=True) if job.format is Format.TFLITE else given
+        np.savez(folder / f"inputs_{number}.npz", *moved)
     told = {
-        "runtime": runtime,
+        "runtime": runtime.name,
         "models": names,
         "inputs": [f"inputs_{number if own else 0}.npz" for number in range(len(job.models))],
         "threads": job.threads,
@@ -260,7 +254,7 @@ def finished(job: Job, folder: Path) -> Finished:
     return Finished(json.loads((folder / "result.json").read_text()), outputs, {}, profiles)
 
 
-def run_error(code: int | None, words: str, said: str, job: Job, cpu: str, runtime: str) -> RunError:
+def run_error(code: int | None, words: str, said: str, job: Job, cpu: str, runtime: Runtime) -> RunError:
     """Why a worker came to no end: by its exit code, None where its time was over, by its `words` on standard error,
     and by what it `said` last on standard output."""
     if code is None:
@@ -323,7 +317,7 @@ class _Watch(threading.Thread):
         self.join()
 
 
-def _fault(code: int, words: str, where: str, runtime: str) -> tuple[str, str]:
+def _fault(code: int, words: str, where: str, runtime: Runtime) -> tuple[str, str]:
     """What is wrong and what to do, from how a worker's process ended."""
     number = -code if code < 0 else code - 128
     number = number if number in set(signal.Signals) else 0

@@ -2,7 +2,6 @@
 
 import shutil
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 
 from edgekit.errors import BoardError
@@ -11,15 +10,16 @@ from edgekit.runners.address import Address
 from edgekit.runners.board import Board, board_at, check_is, provided_runtime
 from edgekit.runners.connection import Request, answer
 from edgekit.runners.runner import WORKER, Job, Result, finished, run_error, stage_words, write_job
-from edgekit.target import Runtime, RuntimeName, Target
-from edgekit.traits import Fidelity, Format
+from edgekit.runtimes.opening import host_runtime
+from edgekit.target import Runtime, Target
+from edgekit.traits import Fidelity
 
 
 class SshRunner:
     """Sends the worker to a board and brings back what it left; nothing stays there but the runtime.
 
-    Raises BoardError where the board cannot be reached, is not the target, or cannot be given the target's runtime:
-    without a target, the one of this machine.
+    Raises BoardError where the board cannot be reached, is not the target, or cannot be given the target's runtime.
+    Without a target a run brings what this machine has for its models, which raises the same.
     """
 
     def __init__(self, address: Address, target: Target | None, progress: Progress) -> None:
@@ -29,7 +29,8 @@ class SshRunner:
         if target:
             check_is(self.board, target)
         self.kept: dict[Runtime, str] = {}
-        self._provided(self._runtime(Format.ONNX))
+        if target:
+            self._provided(target.runtime)
 
     @property
     def fidelity(self) -> Fidelity:
@@ -40,13 +41,6 @@ class SshRunner:
         where = f"{board.name}, {board.cpu}" if board.cpu not in board.name else board.name
         return f"ssh {board.address}: {where}{f', {self.target.runtime}' if self.target else ''}"
 
-    def _runtime(self, model_format: Format) -> Runtime:
-        """The target's; without a target, the one of this machine for models of a format."""
-        if self.target:
-            return self.target.runtime
-        name: RuntimeName = "onnxruntime" if model_format is Format.ONNX else "ai-edge-litert"
-        return Runtime(name=name, version=version(name))
-
     def _provided(self, runtime: Runtime) -> str:
         """As `provided_runtime`, once."""
         if runtime not in self.kept:
@@ -54,7 +48,7 @@ class SshRunner:
         return self.kept[runtime]
 
     def run(self, job: Job) -> Result:
-        said, runtime = [""], self._runtime(job.format)
+        said, runtime = [""], self.target.runtime if self.target else host_runtime(job.format)
         kept = self._provided(runtime)
         own = {"PYTHONPATH": f"{{home}}/{kept}"} if kept else {}
         command = ["{python}", *(["-S"] if kept else [])]
@@ -63,7 +57,7 @@ class SshRunner:
             tempfile.TemporaryDirectory(prefix="edgekit-") as sent,
             tempfile.TemporaryDirectory(prefix="edgekit-") as received,
         ):
-            write_job(job, Path(sent), runtime.name)
+            write_job(job, Path(sent), runtime)
             shutil.copy(WORKER, sent)
             request = Request(
                 asked,
@@ -79,5 +73,5 @@ class SshRunner:
                 if "No space left" in words:
                     raise BoardError(f"the disk of {self.board.address} is full", "free some space there, and again")
                 code = None if told["expired"] else told["ended"]
-                raise run_error(code, words, said[-1], job, self.board.cpu, str(runtime))
+                raise run_error(code, words, said[-1], job, self.board.cpu, runtime)
             return finished(job, Path(received)).result(self.fidelity)

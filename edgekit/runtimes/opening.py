@@ -4,7 +4,19 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.formats import format_of
+from edgekit.host import installed_version
+from edgekit.runtimes.ort import session
+from edgekit.runtimes.tflite import TfliteSession, tflite_runtime
+from edgekit.target import Runtime
 from edgekit.traits import Format
+
+
+def host_runtime(model_format: Format, wanted: str = "") -> Runtime:
+    """What runs models of a format on this machine; of TFLite the runtime that is wanted, where it is installed. Raises
+    ToolError where there is none."""
+    if model_format is Format.TFLITE:
+        return tflite_runtime(wanted)
+    return Runtime(name="onnxruntime", version=installed_version("onnxruntime"))
 
 
 def opened_file(path: Path, *, exact: bool = False, runtime: str = "") -> Any:
@@ -12,9 +24,5 @@ def opened_file(path: Path, *, exact: bool = False, runtime: str = "") -> Any:
     .tflite file is run by `runtime` where that is installed. Raises ModelError for a file that cannot be loaded,
     ToolError where there is no runtime for its format."""
     if format_of(path) is Format.TFLITE:
-        from edgekit.runtimes.tflite import TfliteSession, host_runtime
-
-        return TfliteSession(path, host_runtime(runtime))
-    from edgekit.runtimes.ort import session
-
+        return TfliteSession(path, tflite_runtime(runtime))
     return session(path, exact=exact)

@@ -13,7 +13,7 @@ from edgekit.model.reading import load_model, save_model
 from edgekit.runtimes.ort import feed_outputs
 from edgekit.runtimes.tflite import TfliteSession, installed_runtimes
 
-_LEAST = 1e-4
+LEAST = 1e-4
 """What another order of additions does to an ordinary network's outputs is below it."""
 _MOST = 0.05
 """A model whose own runs lie further apart than that could hide any fault behind them."""
@@ -36,7 +36,7 @@ def float_tolerance(plain: Arrays, rounded: Arrays) -> float:
     An output that is the small rest of large sums differs from one order of additions to another by much more than a
     fixed tolerance allows.
     """
-    return min(max(_LEAST, _MULTIPLE * relative_difference(plain, rounded)), _MOST)
+    return min(max(LEAST, _MULTIPLE * relative_difference(plain, rounded)), _MOST)
 
 
 def step_tolerance(path: Path, feeds: Arrays) -> float:

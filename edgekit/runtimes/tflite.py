@@ -1,51 +1,43 @@
 """TFLite on this machine: tflite-runtime, or its successor ai-edge-litert."""
 
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from edgekit.arrays import Array
 from edgekit.errors import ModelError, ToolError, all_lines
+from edgekit.host import installed_version
 from edgekit.measuring.worker import Interpreted, imported
 from edgekit.model.ports import Port
+from edgekit.target import TFLITE_RUNTIMES, Runtime, RuntimeName
 from edgekit.tflite.reading import TfliteFile, moved_in, moved_out, read_tflite
 
-RUNTIMES = ("ai-edge-litert", "tflite-runtime")
 
-
-def installed_version(runtime: str) -> str | None:
-    """The version of a runtime that this Python has; None where it has none."""
-    try:
-        return version(runtime)
-    except PackageNotFoundError:
-        return None
-
-
-def installed_runtimes() -> list[str]:
+def installed_runtimes() -> list[Runtime]:
     """Those for .tflite files that this Python has."""
-    return [name for name in RUNTIMES if installed_version(name)]
+    found: dict[RuntimeName, str] = {name: installed_version(name) for name in TFLITE_RUNTIMES}
+    return [Runtime(name=name, version=version) for name, version in found.items() if version]
 
 
-def host_runtime(wanted: str = "") -> str:
+def tflite_runtime(wanted: str = "") -> Runtime:
     """The runtime for .tflite files here: the one that is wanted where it is installed, else another of them. Raises
     ToolError where there is none."""
     found = installed_runtimes()
-    if found:
-        return wanted if wanted in found else found[0]
-    raise ToolError("no runtime for TFLite is installed", "pip install 'edgekit[litert]'")
+    if not found:
+        raise ToolError("no runtime for TFLite is installed", "pip install 'edgekit[litert]'")
+    return next((each for each in found if each.name == wanted), found[0])
 
 
 class TfliteSession:
     """A .tflite file as an ONNX Runtime session: inputs and outputs by name, their axes in ONNX's order. Raises
     ModelError for a file that the runtime does not load."""
 
-    def __init__(self, path: Path, runtime: str, threads: int = 0) -> None:
+    def __init__(self, path: Path, runtime: Runtime, threads: int = 0) -> None:
         self.file: TfliteFile = read_tflite(path)
         try:
-            self.running: Any = Interpreted(imported(runtime), str(path), threads)
+            self.running: Any = Interpreted(imported(runtime.name), str(path), threads)
         except Exception as error:  # a ValueError or RuntimeError of the interpreter
             raise ModelError(
-                f"{runtime} cannot load {path.name}: {all_lines(error)}", "look at its operators: edgekit inspect"
+                f"{runtime.name} cannot load {path.name}: {all_lines(error)}", "look at its operators: edgekit inspect"
             ) from error
 
     def get_inputs(self) -> tuple[Port, ...]:

@@ -7,17 +7,15 @@ from edgekit.errors import StepError
 from edgekit.steps.step import Context
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
-    from edgekit.arrays import Array
+    from edgekit.arrays import Array, Arrays
     from edgekit.model.sample import Samples
     from edgekit.runners.native import NativeRunner
     from edgekit.tflite.writing import Written
 
 _STEPS = 2
 """Where TFLite has only a coarser integer form it rounds twice, each time to one side or the other."""
-_FLOATS = 1e-4
-"""Of a part's largest value: what another order of additions does to an ordinary network's outputs is below it."""
 
 
 def lowered(source: Path, path: Path, context: Context, *, integer_ports: bool, dynamic: bool) -> dict[str, Any]:
@@ -26,52 +24,58 @@ def lowered(source: Path, path: Path, context: Context, *, integer_ports: bool, 
     from edgekit.files import write_bytes
     from edgekit.formats import inspected
     from edgekit.model.counting import computed_on, described
+    from edgekit.model.facts import output_step
     from edgekit.model.reading import load_model
-    from edgekit.runtimes.tflite import host_runtime, installed_version
+    from edgekit.runtimes.tflite import tflite_runtime
     from edgekit.tflite.writing import written
 
-    made = written(load_model(source), integer_ports=integer_ports, dynamic=dynamic)
+    model = load_model(source)
+    made = written(model, integer_ports=integer_ports, dynamic=dynamic)
     write_bytes(path, made.data)
-    runtime = host_runtime(context.target.runtime.name)
+    runtime = tflite_runtime(context.target.runtime.name)
     samples = context.comparison_samples(source)
     found = inspected(path)
     return {
         **described(path, found),
         **computed_on(found),
         "orders": {name: list(order) for name, order in made.orders.items()},
-        **_held(source, path, made, samples, runtime, dynamic=dynamic),
+        **_held(source, path, made, samples, runtime.name, output_step(model), dynamic=dynamic),
         "compared_on": samples.origin,
-        "compared_with": f"{runtime} {installed_version(runtime)}",
+        "compared_with": str(runtime),
     }
 
 
 def _held(
-    source: Path, path: Path, made: "Written", samples: "Samples", runtime: str, *, dynamic: bool
+    source: Path,
+    path: Path,
+    made: "Written",
+    samples: "Samples",
+    runtime: str,
+    steps: "Mapping[str, float]",
+    *,
+    dynamic: bool,
 ) -> dict[str, Any]:
     """How far the outputs lie apart: of integers, too, how far each operator's do, given the integers that it really
     got. Raises StepError for more than rounding explains."""
     import numpy as np
 
     from edgekit.formats import ports_of
-    from edgekit.model.facts import output_step
     from edgekit.model.feeding import feeding_of
     from edgekit.model.parity import relative_difference, signal_to_noise
-    from edgekit.model.reading import load_model
     from edgekit.runners.native import NativeRunner
     from edgekit.runners.runner import Job
-    from edgekit.runtimes.ort import host_outputs
+    from edgekit.runtimes.ort import feed_outputs
+    from edgekit.runtimes.rounding import LEAST
 
     feeds = [feed for feed, _ in feeding_of(ports_of(path)[0]).feeds(samples.inputs, 1)]
     stacked = tuple(np.stack(each) for each in zip(*feeds, strict=True))
     running = NativeRunner(runtime)
     given = running.run(Job([path], stacked)).outputs[0]
-    wanted = tuple(np.stack(each) for each in zip(*(host_outputs(source, feed) for feed in feeds), strict=True))
-    steps = output_step(load_model(source))
-    names = [port.name for port in ports_of(source)[1]]
+    wanted = feed_outputs(source, stacked)
     if not made.integers:
         noise = [signal_to_noise(*pair) for pair in zip(wanted, given, strict=True)]
         apart = relative_difference(wanted, given)
-        if apart > _FLOATS and not dynamic:
+        if apart > LEAST and not dynamic:
             raise StepError(
                 f"as TFLite, the model computes something else: outputs differ by {apart:.1e} of their largest",
                 "leave tflite out of the recipe, and report the model",
@@ -79,18 +83,16 @@ def _held(
         finite = [each for each in noise if np.isfinite(each)]
         return {"difference": apart, "signal_to_noise_db": min(finite, default=None)}
     return {
-        "steps_off": _steps_off(source, path, made, feeds, running),
+        "steps_off": _steps_off(source, path, made, stacked, running),
         "output_steps_off": {
             name: round(float(np.abs(left - right).max(initial=0.0)) / steps[name], 2)
-            for name, left, right in zip(names, wanted, given, strict=True)
+            for name, left, right in zip(made.names["outputs"], wanted, given, strict=True)
             if name in steps
         },
     }
 
 
-def _steps_off(
-    source: Path, path: Path, made: "Written", feeds: "Sequence[Sequence[Array]]", running: "NativeRunner"
-) -> float:
+def _steps_off(source: Path, path: Path, made: "Written", feeds: "Arrays", running: "NativeRunner") -> float:
     """By how many integer steps a tensor is off at most. Raises StepError for more than rounding twice explains."""
     from edgekit.runtimes.partings import steps_from
 
@@ -99,8 +101,9 @@ def _steps_off(
     given = _integers(exposed, feeds, running)
     exposed.unlink()
     worst, name = 0.0, ""
-    for number, feed in enumerate(feeds):
-        found = steps_from(source, feed, {each: arrays[number] for each, arrays in given.items()})
+    for number in range(len(feeds[0])):
+        integers = {each: arrays[number] for each, arrays in given.items()}
+        found = steps_from(source, [each[number] for each in feeds], integers)
         worst, name = max((worst, name), *((steps, each) for each, steps in found.items()))
     if worst > _STEPS:
         raise StepError(
@@ -110,19 +113,16 @@ def _steps_off(
     return worst
 
 
-def _integers(exposed: Path, feeds: "Sequence[Sequence[Array]]", running: "NativeRunner") -> "dict[str, Array]":
+def _integers(exposed: Path, feeds: "Arrays", running: "NativeRunner") -> "dict[str, Array]":
     """Every 8-bit tensor for each feed, (feeds, ...), as uint8."""
     import numpy as np
 
     from edgekit.runners.runner import Job
-    from edgekit.tflite.reading import read_tflite
+    from edgekit.tflite.reading import as_integers, read_tflite
 
     file = read_tflite(exposed)
-    outputs = running.run(Job([exposed], tuple(np.stack(each) for each in zip(*feeds, strict=True)))).outputs[0]
-    found = {}
-    for number, array in zip(file.outputs, outputs, strict=True):
-        held = file.tensors[number]
-        assert held.scale is not None
-        steps = np.rint(array / np.float32(held.scale)) + (held.zero or 0)
-        found[file.name(number)] = (steps + 128).clip(0, 255).astype(np.uint8)
-    return found
+    outputs = running.run(Job([exposed], feeds)).outputs[0]
+    return {
+        file.name(number): (as_integers(array, file.tensors[number]).astype(np.int16) + 128).astype(np.uint8)
+        for number, array in zip(file.outputs, outputs, strict=True)
+    }

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from edgekit.tflite.lowering import End, Lowering, Order, Placed, Unsupported, input_of, readers
+from edgekit.tflite.lowering import End, Lowering, Order, Placed, Unsupported, readers
 from edgekit.tflite.subgraph import Grid
 
 CHANNELS_LAST = {3: (0, 2, 1), 4: (0, 2, 3, 1)}
+
+WHOLE_STEPS = {"padding": "VALID", "strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
+"""A convolution's options where its window goes over every place."""
 
 Pair = tuple[int, int]
 
@@ -86,8 +89,7 @@ class Window:
 
 def rank_of(work: Lowering, node: ir.Node) -> int:
     """How many axes what a node slides over has. Raises StepError where that is neither sequence nor image."""
-    given = input_of(node, 0)
-    rank = 0 if given is None else len(work.shape(given))
+    rank = len(work.given_shape(node))
     if rank not in CHANNELS_LAST:
         raise Unsupported(node, f"over {max(rank - 2, 0)} dimensions, and TFLite has it over images and sequences")
     return rank
@@ -97,8 +99,7 @@ def window_of(work: Lowering, node: ir.Node, kernel: Sequence[int]) -> Window:
     """A node's window, with the padding that its output's size asks for where that is rounded up."""
     dims = len(kernel)
     strides, dilations = (list(node.attributes.get_ints(name, [1] * dims)) for name in ("strides", "dilations"))
-    sizes = _sizes(work, node.inputs[0])
-    given = _sizes(work, node.outputs[0])
+    sizes, given = work.given_shape(node)[2:], work.shape(node.outputs[0])[2:]
     pads = list(node.attributes.get_ints("pads", [0] * (2 * dims)))
     before, after = pads[:dims], pads[dims:]
     automatic = node.attributes.get_string("auto_pad", "NOTSET")
@@ -113,11 +114,6 @@ def window_of(work: Lowering, node: ir.Node, kernel: Sequence[int]) -> Window:
     return Window(
         *(_pair(each, fill) for each, fill in ((kernel, 1), (strides, 1), (dilations, 1), (before, 0), (after, 0)))
     )
-
-
-def _sizes(work: Lowering, value: ir.Value | None) -> list[int]:
-    assert value is not None
-    return list(work.shape(value)[2:])
 
 
 def _pair(values: Sequence[int], fill: int) -> Pair:

@@ -14,6 +14,8 @@ from edgekit.tflite.subgraph import Grid, Shape, Subgraph
 
 Order = tuple[int, ...]
 """Of a tensor in the file: the ONNX axis that each of its axes is."""
+ACTIVATIONS = ("RELU", "RELU6", "RELU_N1_TO_1")
+"""By the format's names: those that may run within an operator before them."""
 _SIGNED = 128
 """By which uint8 lies above the int8 that stands for the same."""
 
@@ -93,6 +95,13 @@ class Lowering:
     def name(self, value: ir.Value) -> str:
         return value.name or ""
 
+    def given_shape(self, node: ir.Node, place: int = 0) -> Shape:
+        """The same of an input of a node. Raises StepError for one that is missing."""
+        value = input_of(node, place)
+        if value is None:
+            raise Unsupported(node, f"without its input {place}")
+        return self.shape(value)
+
     def at(self, node: ir.Node, place: int = 0) -> Placed:
         """An input of a node as it stands in the file. Raises StepError for one that is a constant, or missing."""
         value = input_of(node, place)
@@ -104,11 +113,11 @@ class Lowering:
         """An output of a node as its readers have it."""
         return End(value, activation, grid_after(value), self.shape(value))
 
-    def ends(self, node: ir.Node, *activations: str) -> End:
-        """The first output of a node, behind an activation of these that can run within it."""
+    def ends(self, node: ir.Node) -> End:
+        """The first output of a node, behind an activation that can run within it."""
         value, activation = node.outputs[0], "NONE"
         follower = only_reader(value)
-        if follower is not None and (kind := activation_of(follower)) in activations:
+        if follower is not None and (kind := activation_of(follower)) in ACTIVATIONS:
             value, activation = follower.outputs[0], kind
             self.within.add(follower)
         return self.end(value, activation)

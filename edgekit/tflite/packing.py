@@ -23,8 +23,8 @@ _OPTIONS = {
     "CONV_2D": "Conv2DOptions", "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions", "TRANSPOSE_CONV": "TransposeConvOptions",
     "FULLY_CONNECTED": "FullyConnectedOptions", "LEAKY_RELU": "LeakyReluOptions", "MEAN": "ReducerOptions",
     "RESHAPE": "ReshapeOptions", "RESIZE_BILINEAR": "ResizeBilinearOptions",
-    "RESIZE_NEAREST_NEIGHBOR": "ResizeNearestNeighborOptions", "SOFTMAX": "SoftmaxOptions", "SPLIT": "SplitOptions",
-    "SPLIT_V": "SplitVOptions", "STRIDED_SLICE": "StridedSliceOptions", "TRANSPOSE": "TransposeOptions",
+    "RESIZE_NEAREST_NEIGHBOR": "ResizeNearestNeighborOptions", "SOFTMAX": "SoftmaxOptions",
+    "STRIDED_SLICE": "StridedSliceOptions", "TRANSPOSE": "TransposeOptions",
     "DEPTH_TO_SPACE": "DepthToSpaceOptions", "MIRROR_PAD": "MirrorPadOptions",
 }  # fmt: skip
 """The record that holds an operator's options; operators without one need none."""
@@ -35,7 +35,7 @@ _INTEGER_VERSIONS = {
     "ADD": 2, "SUB": 2, "MUL": 2, "AVERAGE_POOL_2D": 2, "MAX_POOL_2D": 2, "CONCATENATION": 2, "CONV_2D": 3,
     "DEPTHWISE_CONV_2D": 3, "TRANSPOSE_CONV": 3, "FULLY_CONNECTED": 4, "LEAKY_RELU": 2, "LOGISTIC": 2, "TANH": 2,
     "SOFTMAX": 2, "RELU": 2, "RELU6": 2, "MEAN": 2, "PAD": 2, "PADV2": 2, "RESIZE_BILINEAR": 2,
-    "RESIZE_NEAREST_NEIGHBOR": 2, "SLICE": 2, "SPLIT": 2, "SPLIT_V": 2, "STRIDED_SLICE": 2, "TRANSPOSE": 2,
+    "RESIZE_NEAREST_NEIGHBOR": 2, "SLICE": 2, "STRIDED_SLICE": 2, "TRANSPOSE": 2,
     "DEPTH_TO_SPACE": 2, "DEQUANTIZE": 2, "MIRROR_PAD": 2, "MINIMUM": 2, "MAXIMUM": 2,
 }  # fmt: skip
 """The first version of each operator that takes int8 (tensorflow/lite/tools/versioning/op_version.cc); others 1."""
@@ -168,6 +168,6 @@ def _version(operator: Operator, graph: Subgraph) -> int:
         return 2
     if operator.kind == "QUANTIZE":
         return 2 if kinds[0] == "int8" else 1
-    if kinds[0] == "int8" or "int8" in kinds[:2]:
+    if "int8" in kinds[:2]:
         return _INTEGER_VERSIONS.get(operator.kind, 1)
     return _FLOAT_VERSIONS.get(operator.kind, 1)

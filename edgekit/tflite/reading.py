@@ -2,7 +2,7 @@
 
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
@@ -98,13 +98,8 @@ class TfliteFile:
 
     def output_steps(self) -> dict[str, float]:
         """By output that stands for integers of one scale, as it is or behind a DEQUANTIZE, that scale."""
-        made = {each.outputs[0]: each for each in self.operators if each.kind == "DEQUANTIZE"}
-        found = {}
-        for number in self.outputs:
-            held = self.tensors[made[number].inputs[0] if number in made else number]
-            if held.scale is not None:
-                found[self.name(number)] = held.scale
-        return found
+        scales = self.scales()
+        return {name: scales[name]["scale"] for name in map(self.name, self.outputs) if name in scales}
 
     @cached_property
     def is_integer(self) -> bool:
@@ -161,9 +156,10 @@ def _read(path: Path, data: bytes) -> TfliteFile:
     counts = [graph.TensorsLength(), graph.OperatorsLength(), graph.InputsLength(), graph.OutputsLength()]
     if max(*counts, model.BuffersLength(), model.OperatorCodesLength()) > min(_MOST_TENSORS, len(data)):
         raise ModelError(f"{path} is no sound TFLite model: it holds more tensors than bytes", "convert it again")
-    codes = [_kind(s, model.OperatorCodes(number)) for number in range(model.OperatorCodesLength())]
+    operator_names, type_names = _names_in(s.BuiltinOperator), _names_in(s.TensorType)
+    codes = [_kind(model.OperatorCodes(number), operator_names) for number in range(model.OperatorCodesLength())]
     stored = [_content(model.Buffers(number)) for number in range(model.BuffersLength())]
-    tensors = tuple(_held(s, graph.Tensors(number), stored) for number in range(counts[0]))
+    tensors = tuple(_held(graph.Tensors(number), type_names, stored) for number in range(counts[0]))
     operators = []
     for number in range(counts[1]):
         each = graph.Operators(number)
@@ -194,17 +190,21 @@ def _length(count: int, data: bytes) -> int:
     return count
 
 
-def _kind(s: Any, code: Any) -> str:
+def _names_in(enumeration: Any) -> dict[int, str]:
+    """What the format calls the values of one of its enumerations."""
+    return {value: name for name, value in vars(enumeration).items() if isinstance(value, int)}
+
+
+def _kind(code: Any, names: Mapping[int, str]) -> str:
     number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-    if number == s.BuiltinOperator.CUSTOM:
-        name = code.CustomCode()
-        return f"custom {str(name, errors='replace') if name else 'operator'}"
-    names = {value: name for name, value in vars(s.BuiltinOperator).items() if isinstance(value, int)}
-    return str(names.get(number, f"operator {number}"))
+    kind = names.get(number, f"operator {number}")
+    if kind != "CUSTOM":
+        return kind
+    name = code.CustomCode()
+    return f"custom {str(name, errors='replace') if name else 'operator'}"
 
 
-def _held(s: Any, tensor: Any, stored: Sequence[tuple[int, bool]]) -> Held:
-    kinds = {value: name.lower() for name, value in vars(s.TensorType).items() if isinstance(value, int)}
+def _held(tensor: Any, kinds: Mapping[int, str], stored: Sequence[tuple[int, bool]]) -> Held:
     shape = tuple(int(tensor.Shape(axis)) for axis in range(min(tensor.ShapeLength(), 16)))
     signature = [int(tensor.ShapeSignature(axis)) for axis in range(min(tensor.ShapeSignatureLength(), 16))]
     free = tuple(size < 0 for size in signature) if len(signature) == len(shape) else (False,) * len(shape)
@@ -214,7 +214,7 @@ def _held(s: Any, tensor: Any, stored: Sequence[tuple[int, bool]]) -> Held:
     size, uniform = stored[int(tensor.Buffer())]
     return Held(
         (tensor.Name() or b"").decode(errors="replace"),
-        kinds.get(tensor.Type(), "unknown"),
+        kinds.get(tensor.Type(), "unknown").lower(),
         tuple(max(size, 0) for size in shape),
         free,
         float(grid.Scale(0)) if single else None,
@@ -251,7 +251,7 @@ def moved_in(found: TfliteFile, arrays: Sequence[Array], *, feeds: bool = False)
     """Inputs as the file takes them, of those in the ONNX model's order of axes, floats as integers where it wants
     those; with `feeds`, behind one more axis."""
     return [
-        _rounded(_moved(each, found.order(number), feeds), found.tensors[number])
+        as_integers(_moved(each, found.order(number), feeds), found.tensors[number])
         for each, number in zip(arrays, found.inputs, strict=True)
     ]
 
@@ -261,7 +261,7 @@ def moved_out(found: TfliteFile, arrays: Sequence[Array], *, feeds: bool = False
     orders = [found.order(number) for number in found.outputs]
     back = [None if order is None else tuple(int(axis) for axis in np.argsort(order)) for order in orders]
     return [
-        _worth(_moved(each, order, feeds), found.tensors[number])
+        _as_floats(_moved(each, order, feeds), found.tensors[number])
         for each, order, number in zip(arrays, back, found.outputs, strict=True)
     ]
 
@@ -269,7 +269,7 @@ def moved_out(found: TfliteFile, arrays: Sequence[Array], *, feeds: bool = False
 def as_given(found: TfliteFile, arrays: Sequence[Array]) -> list[Array]:
     """Outputs as the file gives them, of those that the ONNX model does: the inverse of `moved_out`."""
     return [
-        _rounded(_moved(each, found.order(number), feeds=False), found.tensors[number])
+        as_integers(_moved(each, found.order(number), feeds=False), found.tensors[number])
         for each, number in zip(arrays, found.outputs, strict=True)
     ]
 
@@ -281,7 +281,8 @@ def _moved(array: Array, order: tuple[int, ...] | None, feeds: bool) -> Array:
     return np.ascontiguousarray(array.transpose(axes))
 
 
-def _rounded(array: Array, held: Held) -> Array:
+def as_integers(array: Array, held: Held) -> Array:
+    """Floats as the integers that stand for them in a tensor of one scale; others as they are."""
     if held.scale is None or array.dtype.kind != "f" or held.kind not in INTEGERS:
         return array
     limits = np.iinfo(held.kind)
@@ -289,7 +290,7 @@ def _rounded(array: Array, held: Held) -> Array:
     return np.asarray(steps.clip(limits.min, limits.max), held.kind)
 
 
-def _worth(array: Array, held: Held) -> Array:
-    if held.scale is None or array.dtype.kind != "i":
+def _as_floats(array: Array, held: Held) -> Array:
+    if held.scale is None or str(array.dtype) not in INTEGERS:
         return array
     return np.asarray((array.astype(np.float32) - (held.zero or 0)) * np.float32(held.scale), np.float32)

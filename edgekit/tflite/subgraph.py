@@ -81,9 +81,9 @@ class Subgraph:
             self._constants[key] = len(self.tensors) - 1
         return self._constants[key]
 
-    def numbers(self, name: str, *values: Any) -> int:
+    def numbers(self, name: str, values: Any) -> int:
         """The number of a constant of axes, lengths or places."""
-        return self.constant(name, np.array(values[0] if len(values) == 1 else values, np.int32))
+        return self.constant(name, np.array(values, np.int32))
 
     def operator(self, kind: str, inputs: Sequence[int], output: int, **options: Any) -> int:
         """Add an operator; its output."""

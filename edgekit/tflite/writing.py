@@ -100,6 +100,10 @@ def _place_input(work: Lowering, value: ir.Value, *, integer: bool) -> None:
 
 def _place_output(work: Lowering, value: ir.Value, *, integer: bool) -> None:
     """An output stands for a tensor of its own."""
+    if value not in work.placed:
+        raise StepError(
+            f"the output '{value.name}' hangs on no input", "leave it out of the model: it is the same in every run"
+        )
     placed = work.placed[value]
     if not integer:
         placed = work.floats(placed)

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 _ROUNDING = 1e-3
 """Of a step: two floats that stand for neighbouring integers need not differ by just the step."""
 
-_TFLITE_FLOATS = 1e-4
-"""What another order of additions does to an ordinary network's outputs is below it."""
-
 NO_LATENCY = "wall time under emulation is no latency"
 
 
@@ -158,7 +155,7 @@ def _tflite_differences(
 ) -> list[Difference]:
     """The same of a .tflite file."""
     from edgekit.model.parity import relative_difference
-    from edgekit.runtimes.rounding import kernel_tolerance
+    from edgekit.runtimes.rounding import LEAST, kernel_tolerance
     from edgekit.tflite.reading import read_tflite
 
     file = read_tflite(path)
@@ -168,7 +165,7 @@ def _tflite_differences(
         step = steps.get(port.name)
         if step is None:
             apart = relative_difference([left], [right])
-            found.append(Difference(apart, _TFLITE_FLOATS, "of a part's largest value, rounding"))
+            found.append(Difference(apart, LEAST, "of a part's largest value, rounding"))
         else:
             apart = _largest_difference(left, right)
             same = apart < _ROUNDING * step

@@ -77,10 +77,11 @@ def test_a_tflite_model_runs_there_under_its_own_runtime(sshd: Sshd, tmp_path: P
     assert result.runtime.startswith("ai-edge-litert ")
 
 
-def test_the_runtime_stays_for_the_next_run(sshd: Sshd) -> None:
-    first, again = runner(sshd), runner(sshd)
-    kept = list(first.kept.values())
-    assert all(kept) and set(kept) <= set(again.board.told["kept"])
+def test_the_runtime_stays_for_the_next_run(sshd: Sshd, conv_model: Path) -> None:
+    first = runner(sshd)
+    first.run(Job([conv_model], X))
+    kept, again = list(first.kept.values()), runner(sshd)
+    assert kept and all(kept) and set(kept) <= set(again.board.told["kept"])
 
 
 def test_a_board_that_is_not_the_target_is_refused(sshd: Sshd) -> None:
@@ -165,6 +166,6 @@ def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sshd
         yield found
 
 
-def test_a_full_disk_is_told_with_what_is_needed(small_disk: Sshd) -> None:
+def test_a_full_disk_is_told_with_what_is_needed(small_disk: Sshd, conv_model: Path) -> None:
     with pytest.raises(BoardError, match=r"disk of 127.0.0.1:\d+ is full: .* MB are needed and .* free"):
-        runner(small_disk)
+        runner(small_disk).run(Job([conv_model], X))

@@ -7,10 +7,11 @@ from edgekit.errors import ModelError, ToolError
 from edgekit.runtimes import tflite
 from edgekit.runtimes.opening import opened_file
 from edgekit.runtimes.ort import session_outputs
+from edgekit.target import Runtime
 from edgekit.tflite.packing import packed
 from edgekit.tflite.subgraph import Subgraph
 from edgekit.tflite.writing import written
-from tests.tflite.models import RUNTIMES, expected, floats, needs_runtime, node, samples
+from tests.tflite.models import expected, floats, needs_runtime, node, samples
 
 pytestmark = needs_runtime
 
@@ -22,8 +23,8 @@ def pool(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("runtime", [name.replace("_", "-") for name in RUNTIMES])
-def test_a_session_takes_and_gives_arrays_as_the_onnx_model_does(pool: Path, runtime: str) -> None:
+@pytest.mark.parametrize("runtime", tflite.installed_runtimes(), ids=str)
+def test_a_session_takes_and_gives_arrays_as_the_onnx_model_does(pool: Path, runtime: Runtime) -> None:
     model = floats([1, 4, 6, 8], [node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2])])
     running = tflite.TfliteSession(pool, runtime)
     for given, wanted in zip(samples(model), expected(model, samples(model)), strict=True):
@@ -32,14 +33,14 @@ def test_a_session_takes_and_gives_arrays_as_the_onnx_model_does(pool: Path, run
 
 
 def test_the_wanted_runtime_is_taken_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tflite, "installed_version", lambda name: "1.0" if name == "tflite-runtime" else None)
-    assert tflite.host_runtime("ai-edge-litert") == "tflite-runtime"
+    monkeypatch.setattr(tflite, "installed_version", lambda name: "1.0" if name == "tflite-runtime" else "")
+    assert tflite.tflite_runtime("ai-edge-litert").name == "tflite-runtime"
     monkeypatch.setattr(tflite, "installed_version", lambda _: "1.0")
-    assert tflite.host_runtime("tflite-runtime") == "tflite-runtime"
-    assert tflite.host_runtime("onnxruntime") == "ai-edge-litert"
-    monkeypatch.setattr(tflite, "installed_version", lambda _: None)
+    assert tflite.tflite_runtime("tflite-runtime").name == "tflite-runtime"
+    assert tflite.tflite_runtime("onnxruntime").name == "ai-edge-litert"
+    monkeypatch.setattr(tflite, "installed_version", lambda _: "")
     with pytest.raises(ToolError, match="no runtime for TFLite") as raised:
-        tflite.host_runtime()
+        tflite.tflite_runtime()
     assert "edgekit[litert]" in raised.value.hint
 
 

@@ -35,7 +35,7 @@ def test_a_quantized_model_is_held_against_onnx_runtime(run_step: RunStep, tiny:
     assert outcome.path.name == "model.tflite"
     assert outcome.notes["steps_off"] <= 2 and list(outcome.notes["output_steps_off"]) == ["logits"]
     assert outcome.notes["integer_operators"] > 3 and outcome.notes["float_operators"] == {}
-    assert outcome.notes["compared_on"] == "1 calibration sample" or "calibration" in outcome.notes["compared_on"]
+    assert "calibration sample" in outcome.notes["compared_on"]
     assert outcome.notes["compared_with"].startswith("ai-edge-litert ")
     assert [each.name for each in outcome.path.parent.glob("*.tflite")] == ["model.tflite"]
 
@@ -66,10 +66,10 @@ def test_a_fault_of_the_writer_is_found(
     """Here of a padding that is put on the other side."""
     numbers = Subgraph.numbers
 
-    def turned(self: Subgraph, name: str, *values: object) -> int:
+    def turned(self: Subgraph, name: str, values: object) -> int:
         if name == "around":
-            values = (tuple(pair[::-1] for pair in values[0]),)  # type: ignore[attr-defined]
-        return numbers(self, name, *values)
+            values = tuple(pair[::-1] for pair in values)  # type: ignore[attr-defined]
+        return numbers(self, name, values)
 
     monkeypatch.setattr(Subgraph, "numbers", turned)
     with pytest.raises(StepError, match="as TFLite, the model computes something else: 'yq' is off by"):

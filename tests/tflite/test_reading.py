@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,14 @@ def test_steps_and_scales_are_those_behind_the_conversions(conv: Path) -> None:
     assert found.output_steps() == {"y": pytest.approx(0.04)}
     assert found.scales()["x"] == {"scale": pytest.approx(0.03), "zero_point": -5, "integer_type": "int8"}
     assert found.is_integer
+
+
+def test_unsigned_integers_are_what_they_stand_for_as_well(conv: Path) -> None:
+    found = read_tflite(conv)
+    scaled = replace(found.tensors[found.outputs[0]], kind="uint8", scale=0.5, zero=100)
+    tensors = tuple(scaled if number == found.outputs[0] else each for number, each in enumerate(found.tensors))
+    (made,) = moved_out(replace(found, tensors=tensors), [np.full((1, 6, 7, 6), 102, np.uint8)])
+    assert made.dtype == np.float32 and (made == 1).all()
 
 
 def test_a_file_that_is_none_is_told(tmp_path: Path, conv: Path) -> None:

@@ -53,3 +53,13 @@ def test_an_older_softmax_over_several_axes_is_one_over_all_of_them() -> None:
     model = floats([1, 4, 6], [node("Softmax", ["x"], ["y"], axis=1)])
     model.opset_import[0].version = 11
     assert all(each < 2e-5 for each in apart(model).values())
+
+
+def test_an_output_that_hangs_on_no_input_is_named() -> None:
+    model = floats([1, 4], [node("Identity", ["c"], ["y"])], {"c": np.ones(4, np.float32)})
+    with pytest.raises(StepError, match="the output 'y' hangs on no input"):
+        written(model)
+    constant = floats([1, 4], [node("Relu", ["x"], ["y"])], {"c": np.ones(4, np.float32)})
+    constant.graph.output.append(helper.make_tensor_value_info("c", TensorProto.FLOAT, [4]))
+    with pytest.raises(StepError, match="the output 'c' hangs on no input"):
+        written(constant)

@@ -70,6 +70,7 @@ class Timed(NativeRunner):
     """Runs here, and takes as long as is told: by how many operators are on integers, for each millisecond of none."""
 
     def __init__(self, times: dict[int, float]) -> None:
+        super().__init__()
         self.times = times
 
     def run(self, job: Job) -> Result:

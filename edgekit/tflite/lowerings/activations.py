@@ -15,10 +15,10 @@ _FINE = 0.9
 """Of those steps: finer ones are only had by way of floats."""
 
 
-def _unary(work: Lowering, node: ir.Node, kind: str, *, ints: bool = True, **options: float) -> None:
+def _unary(work: Lowering, node: ir.Node, kind: str, **options: float) -> None:
     """An operator that takes any integers to any others."""
-    given, end = work.at(node), work.ends(node)
-    grid = end.grid if ints and given.grid is not None else None
+    given, end = work.at(node), work.end(node.outputs[0])
+    grid = end.grid if given.grid is not None else None
     given = work.as_wanted(given, grid)
     made = work.output(end.value, given.order, grid)
     work.graph.operator(kind, [given.tensor], made, **options)
@@ -38,7 +38,7 @@ def clip(work: Lowering, node: ir.Node) -> None:
     kind = activation_of(node)
     if kind in ("RELU", "RELU6"):
         return _unary(work, node, kind)
-    given, end, (low, high) = work.at(node), work.ends(node), limits_of(node)
+    given, end, (low, high) = work.at(node), work.end(node.outputs[0]), limits_of(node)
     if np.isnan([low, high]).any():
         raise Unsupported(node, "between limits that are computed")
     if given.grid is not None and end.grid is not None:
@@ -76,7 +76,7 @@ def softmax(work: Lowering, node: ir.Node) -> None:
 
 
 def _bounded(work: Lowering, node: ir.Node, given: Placed, kind: str, natural: Grid, **options: float) -> None:
-    end = work.ends(node)
+    end = work.end(node.outputs[0])
     ints = given.grid is not None and end.grid is not None and end.grid.scale >= _FINE * natural.scale
     given = given if ints else work.floats(given)
     made = work.output(end.value, given.order, natural if ints else None)
@@ -92,7 +92,7 @@ def hard_sigmoid(work: Lowering, node: ir.Node) -> None:
     slope = node.attributes.get_float("alpha", 0.2), node.attributes.get_float("beta", 0.5)
     if not is_gate(*slope):
         raise Unsupported(node, f"with alpha {slope[0]:.3g} and beta {slope[1]:.3g}: edgekit writes 1/6 and 0.5")
-    end = work.ends(node)
+    end = work.end(node.outputs[0])
     given = work.as_wanted(work.at(node), end.grid)
     made = gate(work, given, work.name(end.value))
     work.settle(end, made)

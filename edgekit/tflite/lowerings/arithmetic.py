@@ -8,8 +8,6 @@ import onnx_ir as ir
 from edgekit.tflite.lowering import Lowering, Order, Placed, Unsupported, constant_of, input_of, stored_of
 from edgekit.tflite.subgraph import Grid
 
-_ACTIVATIONS = ("RELU", "RELU6", "RELU_N1_TO_1")
-
 
 def binary(kind: str, *, on_integers: bool) -> Callable[[Lowering, ir.Node], None]:
     """How ONNX's operator becomes the format's one of this kind."""
@@ -17,7 +15,7 @@ def binary(kind: str, *, on_integers: bool) -> Callable[[Lowering, ir.Node], Non
     def lower(work: Lowering, node: ir.Node) -> None:
         if len(node.inputs) != 2:
             raise Unsupported(node, f"of {len(node.inputs)} tensors")
-        end = work.ends(node, *_ACTIVATIONS)
+        end = work.ends(node)
         operands = [_Operand(work, node, place) for place in range(2)]
         order = next((each.order for each in operands if len(each.order) == len(end.shape)), None)
         order = tuple(range(len(end.shape))) if order is None else order
@@ -90,7 +88,7 @@ def batch_norm(work: Lowering, node: ir.Node) -> None:
     gamma, beta, mean, variance = (constant_of(input_of(node, place)) for place in range(1, 5))
     if gamma is None or beta is None or mean is None or variance is None:
         raise Unsupported(node, "its statistics are computed")
-    given, end = work.floats(work.at(node)), work.ends(node, *_ACTIVATIONS)
+    given, end = work.floats(work.at(node)), work.ends(node)
     factor = gamma / np.sqrt(variance + node.attributes.get_float("epsilon", 1e-5))
     shape = [-1 if axis == 1 else 1 for axis in given.order]
     tensors = [

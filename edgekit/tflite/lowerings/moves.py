@@ -6,6 +6,7 @@ from math import prod
 import numpy as np
 import onnx_ir as ir
 
+from edgekit.tflite.images import CHANNELS_LAST
 from edgekit.tflite.lowering import End, Lowering, Order, Placed, Unsupported, constant_of, input_of
 from edgekit.tflite.subgraph import Grid
 
@@ -56,7 +57,7 @@ def _common_grid(end: End, parts: Sequence[Placed]) -> Grid | None:
 
 def slices(work: Lowering, node: ir.Node) -> None:
     given, end = work.at(node), work.end(node.outputs[0])
-    shape, rank = _given_shape(work, node), len(given.order)
+    shape, rank = work.given_shape(node), len(given.order)
     starts, stops = (_ints(node, place, name) for place, name in ((1, "starts"), (2, "ends")))
     if starts is None or stops is None:
         raise Unsupported(node, "without starts and ends")
@@ -157,14 +158,14 @@ def reshape(work: Lowering, node: ir.Node) -> None:
     given, end = work.at(node), work.end(node.outputs[0])
     plain = work.plain(given)
     tensor = work.reshaped(plain.tensor, end.shape)
-    shape = _given_shape(work, node)
+    shape = work.given_shape(node)
     if plain.tensor != given.tensor and end.shape == (shape[0], prod(shape[1:])):
         work.flattened[tensor] = given
     work.settle(end, Placed(tensor, tuple(range(len(end.shape))), given.grid))
 
 
 def squeeze(work: Lowering, node: ir.Node) -> None:
-    shape = _given_shape(work, node)
+    shape = work.given_shape(node)
     told = _ints(node, 1, "axes")
     gone = {axis % len(shape) for axis in told} if told else {axis for axis, size in enumerate(shape) if size == 1}
     given, end = work.at(node), work.end(node.outputs[0])
@@ -201,13 +202,7 @@ def same(work: Lowering, node: ir.Node) -> None:
 def depth_to_space(work: Lowering, node: ir.Node) -> None:
     if node.attributes.get_string("mode", "DCR") != "DCR":
         raise Unsupported(node, "in mode CRD, whose channels TFLite has in another order")
-    given, end = work.ordered(work.at(node), (0, 2, 3, 1)), work.end(node.outputs[0])
+    given, end = work.ordered(work.at(node), CHANNELS_LAST[4]), work.end(node.outputs[0])
     made = work.output(end.value, given.order, given.grid)
     work.graph.operator("DEPTH_TO_SPACE", [given.tensor], made, blockSize=node.attributes.get_int("blocksize", 1))
     work.settle(end, Placed(made, given.order, given.grid))
-
-
-def _given_shape(work: Lowering, node: ir.Node) -> tuple[int, ...]:
-    value = input_of(node, 0)
-    assert value is not None
-    return work.shape(value)

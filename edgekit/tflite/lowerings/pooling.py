@@ -7,6 +7,7 @@ import onnx_ir as ir
 
 from edgekit.tflite.images import (
     CHANNELS_LAST,
+    WHOLE_STEPS,
     Window,
     image,
     new_image,
@@ -19,7 +20,6 @@ from edgekit.tflite.images import (
 from edgekit.tflite.lowering import End, Lowering, Order, Placed, Unsupported, constant_of, input_of, same_grid
 from edgekit.tflite.subgraph import Grid
 
-_ACTIVATIONS = ("RELU", "RELU6", "RELU_N1_TO_1")
 _LEAST = {"int8": -128, "float32": float(np.finfo(np.float32).min)}
 
 
@@ -32,13 +32,13 @@ def max_pool(work: Lowering, node: ir.Node) -> None:
 
 def global_max_pool(work: Lowering, node: ir.Node) -> None:
     rank_of(work, node)
-    _max_pool(work, node, window_of(work, node, _sizes(work, node)))
+    _max_pool(work, node, window_of(work, node, work.given_shape(node)[2:]))
 
 
 def _max_pool(work: Lowering, node: ir.Node, window: Window) -> None:
     if window.dilations != (1, 1):
         raise Unsupported(node, "with dilations")
-    given, end = work.at(node), work.ends(node)
+    given, end = work.at(node), work.end(node.outputs[0])
     tensor = image(work, given)
     tensor, padding = slid(work, tensor, window, _LEAST[work.graph.tensors[tensor].kind])
     made = new_image(work, end, given.grid)
@@ -53,7 +53,7 @@ def average_pool(work: Lowering, node: ir.Node) -> None:
     window = window_of(work, node, node.attributes.get_ints("kernel_shape", []))
     if window.dilations != (1, 1):
         raise Unsupported(node, "with dilations")
-    given, end = work.at(node), work.ends(node, *_ACTIVATIONS)
+    given, end = work.at(node), work.ends(node)
     ints = given.grid is not None and end.grid is not None
     given = given if ints else work.floats(given)
     tensor = image(work, given)
@@ -93,12 +93,6 @@ def _pool(work: Lowering, kind: str, tensor: int, made: int, window: Window, pad
     work.graph.operator(kind, [tensor], made, fusedActivationFunction=activation, **options, **window.options())
 
 
-def _sizes(work: Lowering, node: ir.Node) -> list[int]:
-    value = input_of(node, 0)
-    assert value is not None
-    return list(work.shape(value)[2:])
-
-
 def global_average_pool(work: Lowering, node: ir.Node) -> None:
     rank = rank_of(work, node)
     _mean(work, node, tuple(range(2, rank)), keeps=True)
@@ -117,7 +111,7 @@ def reduce_mean(work: Lowering, node: ir.Node) -> None:
 
 
 def _mean(work: Lowering, node: ir.Node, axes: tuple[int, ...], *, keeps: bool) -> None:
-    given, end = work.at(node), work.ends(node)
+    given, end = work.at(node), work.end(node.outputs[0])
     grid = end.grid if given.grid is not None else None
     given = work.as_wanted(given, grid)
     rank = len(given.order)
@@ -147,7 +141,6 @@ def _mean_of_image(work: Lowering, end: End, given: Placed, grid: Grid, order: O
     ones = work.graph.constant("ones", np.ones((1, count, 1, 1), np.int8), Grid((scale,), (0,)))
     nothing = work.graph.constant("nothing", np.zeros(1, np.int32), Grid((given.grid.scale * scale,), (0,)))
     made = work.graph.tensor(work.name(end.value), "int8", (batch, 1, channels, 1), grid)
-    window = {"padding": "VALID", "strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
-    work.graph.operator("CONV_2D", [columns, ones, nothing], made, fusedActivationFunction="NONE", **window)
+    work.graph.operator("CONV_2D", [columns, ones, nothing], made, fusedActivationFunction="NONE", **WHOLE_STEPS)
     shape = [end.shape[axis] for axis in order]
     work.settle(end, Placed(work.reshaped(made, shape), order, grid))

@@ -8,11 +8,10 @@ import numpy as np
 import onnx_ir as ir
 
 from edgekit.arrays import Array
-from edgekit.tflite.images import Window, image, new_image, rank_of, settle_image, slid, window_of
+from edgekit.tflite.images import WHOLE_STEPS, Window, image, new_image, rank_of, settle_image, slid, window_of
 from edgekit.tflite.lowering import End, Lowering, Placed, Stored, Unsupported, constant_of, input_of, stored_of
 from edgekit.tflite.subgraph import Grid
 
-_ACTIVATIONS = ("RELU", "RELU6", "RELU_N1_TO_1")
 _WORTH_ROUNDING = 1024
 """Weights: TensorFlow's own converter leaves smaller tensors in floats, too."""
 
@@ -41,7 +40,7 @@ def _operands(
 ) -> _Product:
     """On integers where input, weights and output all are; else on floats, or on floats with weights that are integers
     by `per_channel` scales, where such are wanted."""
-    given, end = work.at(node), work.ends(node, *_ACTIVATIONS)
+    given, end = work.at(node), work.ends(node)
     stored, weights = stored_of(node.inputs[1]), constant_of(node.inputs[1])
     if weights is None:
         raise Unsupported(node, "its weights are computed, and TFLite wants them constant")
@@ -199,15 +198,9 @@ def gemm(work: Lowering, node: ir.Node) -> None:
 def matmul(work: Lowering, node: ir.Node) -> None:
     if len(work.shape(node.outputs[0])) < 2 or constant_of(input_of(node, 1)) is None:
         raise Unsupported(node, "of two tensors that are both computed, or of a vector")
-    if len(work.shape(_second(node))) != 2:
+    if len(work.given_shape(node, 1)) != 2:
         raise Unsupported(node, "by a stack of matrices")
     _dense(work, node, 1, None)
-
-
-def _second(node: ir.Node) -> ir.Value:
-    value = node.inputs[1]
-    assert value is not None
-    return value
 
 
 def _dense(work: Lowering, node: ir.Node, channel_axis: int, bias: ir.Value | None) -> None:
@@ -221,8 +214,7 @@ def _dense(work: Lowering, node: ir.Node, channel_axis: int, bias: ir.Value | No
         weights = _weights(work, node, values[:, None, None], product.grid, 0)
         pixels = work.reshaped(given, (1, 1, rows, values.shape[1]))
         made = work.graph.tensor(work.name(end.value), "int8", (1, 1, rows, len(values)), grid)
-        window = {"padding": "VALID", "strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
-        work.graph.operator("CONV_2D", [pixels, weights, _bias(work, node, product)], made, **window, **options)
+        work.graph.operator("CONV_2D", [pixels, weights, _bias(work, node, product)], made, **WHOLE_STEPS, **options)
         made = work.reshaped(made, end.shape)
     else:
         inputs = [given, _weights(work, node, values, product.grid, 0), _bias(work, node, product)]

@@ -4,19 +4,18 @@ import numpy as np
 import onnx_ir as ir
 
 from edgekit.arrays import Array
-from edgekit.tflite.lowering import Lowering, Placed, Unsupported, input_of
+from edgekit.tflite.images import CHANNELS_LAST
+from edgekit.tflite.lowering import Lowering, Placed, Unsupported
 from edgekit.tflite.subgraph import Shape
 
-_LAST = (0, 2, 3, 1)
+_LAST = CHANNELS_LAST[4]
 _WAYS = ((False, False), (False, True), (True, False))
 """Whether corners are aligned, and whether pixels have their centers in the middle."""
 
 
 def resize(work: Lowering, node: ir.Node) -> None:
     """By the way of TFLite's that takes each pixel from the same place as ONNX does."""
-    value = input_of(node, 0)
-    assert value is not None
-    before, given = work.shape(value), work.at(node)
+    before, given = work.given_shape(node), work.at(node)
     end = work.end(node.outputs[0])
     if len(before) != 4 or before[:2] != end.shape[:2]:
         raise Unsupported(node, "of more than the rows and columns of an image")
