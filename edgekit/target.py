@@ -13,20 +13,22 @@ from edgekit.project.toml import Record, read_toml, validated
 from edgekit.traits import Format
 
 Arch = Literal["aarch64", "armv7l", "x86_64"]
-RuntimeName = Literal["onnxruntime", "tflite-runtime", "ai-edge-litert"]
+RuntimeName = Literal["onnxruntime", "tflite-runtime", "ai-edge-litert", "openvino"]
 TFLITE_RUNTIMES: tuple[RuntimeName, ...] = ("ai-edge-litert", "tflite-runtime")
 """Those that run TFLite models."""
 Isa = Literal["neon", "dotprod", "i8mm", "avx2", "avx512", "vnni"]
 
 
 class Runtime(Record, frozen=True, kw_only=True):
-    """The runtime that the device carries; its version is what the emulator installs."""
+    """A runtime that a device carries; its version is what the emulator installs."""
 
     name: RuntimeName
     version: Annotated[str, Meta(pattern=r"^\d+\.\d+\.\d+$")]
+    floats: Literal["f32", "bf16"] = "f32"
+    """What OpenVINO computes floats in; bf16, its own default where the CPU has it, loses digits unasked."""
 
     def __str__(self) -> str:
-        return f"{self.name} {self.version}"
+        return f"{self.name} {self.version}{'' if self.floats == 'f32' else f', floats as {self.floats}'}"
 
     @property
     def format(self) -> Format:
@@ -84,9 +86,21 @@ class Target(Record, frozen=True, kw_only=True):
     """What firmware and operating system take of the RAM."""
     channel_multiple: Annotated[int, Meta(ge=1, le=64)]
     runtime: Runtime
+    """What the device carries unless a build chooses another."""
+    other_runtimes: tuple[Runtime, ...] = ()
+    """That it can carry as well."""
     quantization: Quantization
     cpuinfo: CpuInfo | None = None
     budgets: Budgets = Budgets()
+
+    @property
+    def runtimes(self) -> tuple[Runtime, ...]:
+        """All that it can carry, its own first."""
+        return self.runtime, *self.other_runtimes
+
+    def on(self, runtime: Runtime) -> "Target":
+        """The same device with another runtime for its own."""
+        return self.changed(runtime=runtime, other_runtimes=tuple(each for each in self.runtimes if each != runtime))
 
     @property
     def left_bytes(self) -> int | None:

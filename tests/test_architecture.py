@@ -22,6 +22,7 @@ HEAVY = {
     "neural_compressor",
     "tflite_runtime",
     "ai_edge_litert",
+    "openvino",
 }
 
 # From the ground up: a module may import from its own row and from those above it in this list, at module level or not.

@@ -1,5 +1,6 @@
 """Measure model files on this machine, or where a target's instruction set is."""
 
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -7,10 +8,11 @@ from itertools import product
 from pathlib import Path
 from typing import TypeVar
 
-from edgekit.errors import ToolError
+from edgekit.errors import EdgekitError, ModelError, ToolError
 from edgekit.measurement import Measurement, counted, static_measurements
+from edgekit.measuring.contenders import Absent, contenders_of
 from edgekit.measuring.operators import OperatorTime
-from edgekit.measuring.running import Run, Setting, names_of, run_of
+from edgekit.measuring.running import Run, Setting, run_of
 from edgekit.measuring.surroundings import disturbances, machine_line
 from edgekit.model.sizes import Sizes
 from edgekit.progress import Progress
@@ -21,6 +23,8 @@ from edgekit.runners.runner import Result, Runner
 from edgekit.target import Target
 from edgekit.traits import Fidelity
 from edgekit.verdict.gates import NO_LATENCY, Gate, Status, budget_gates, parity_gate
+
+_EACH_ALONE = "see what each says: --runtimes NAME"
 
 Outcome = TypeVar("Outcome")
 
@@ -36,6 +40,8 @@ class Settings:
     """Samples in a .npz or .npy file instead of made-up ones."""
     profiled: bool = False
     """Whether to tell what each kind of operator takes, with the first setting."""
+    runtimes: Sequence[str] = ()
+    """Under each of which every model is measured, as `contenders_of` takes them."""
 
     def each(self) -> list[Setting]:
         """Every number of threads with every batch."""
@@ -56,6 +62,8 @@ class Benched:
     gates: tuple[Gate, ...]
     operators: tuple[OperatorTime, ...] = ()
     """Where runs were profiled."""
+    runtime: str = ""
+    """What it ran under and how, in words, where several were asked for."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,8 @@ class Bench:
     """What the first setting was timed under, in words."""
     disturbed: tuple[str, ...] = ()
     """Why the times are not to be trusted."""
+    absent: tuple[Absent, ...] = ()
+    """Runtimes that were asked for and have no figures."""
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:
@@ -99,17 +109,34 @@ def benched(
     here, BoardError where a board cannot be used.
     """
     chosen = runner_for(target, runner, progress) if isinstance(runner, str) else runner
-    names = names_of(models)
-    static = [static_measurements(*each, settings.sizes) for each in zip(names, models, strict=True)]
-    runs = [run_of(chosen, models, setting, judged=target is not None) for setting in settings.each()]
-    found = []
-    for place, model in enumerate(models):
-        measured = [run.measurements(place) for run in runs]
-        gates = () if target is None else tuple(_gates(runs[0], place, target, [*static[place], *measured[0]]))
-        told = (*static[place], *(one for of_run in measured for one in of_run))
-        found.append(Benched(model, names[place], told, gates, runs[0].operators(place)))
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+        here = chosen.fidelity is Fidelity.NATIVE
+        contenders, absent = contenders_of(models, settings.runtimes, target, Path(folder), here=here)
+        if not contenders:
+            raise ModelError(f"{absent[0].model} runs under none of the runtimes: {absent[0].why}", _EACH_ALONE)
+        runs = [run_of(chosen, contenders, setting, judged=target is not None) for setting in settings.each()]
+        found = []
+        for place, each in enumerate(contenders):
+            result = runs[0].results[place]
+            if each.runtime and isinstance(result, EdgekitError):
+                absent.append(Absent(each.model.name, str(each.runtime), f"{result.message}; {result.hint}"))
+            else:
+                found.append(_benched(runs, place, target, settings.sizes))
     machine = machine_line(runs[0].timed) if runs[0].timed else ""
-    return Bench(target, chosen.identity(), tuple(found), machine, tuple(_disturbed(runs)))
+    return Bench(target, chosen.identity(), tuple(found), machine, tuple(_disturbed(runs)), tuple(absent))
+
+
+def _benched(runs: Sequence[Run], place: int, target: Target | None, sizes: Sizes) -> Benched:
+    """What all runs tell of one who took turns."""
+    own, result = runs[0].contenders[place], runs[0].results[place]
+    static = static_measurements(own.name, own.file, sizes if own.file == own.model else {})
+    measured = [run.measurements(place) for run in runs]
+    gates = () if target is None else tuple(_gates(runs[0], place, target, [*static, *measured[0]]))
+    told = (*static, *(one for of_run in measured for one in of_run))
+    runtime = result.runtime if own.runtime and isinstance(result, Result) else ""
+    if runtime.startswith("onnxruntime") and own.file != own.model:
+        runtime += ", fused anew"
+    return Benched(own.model, own.name, told, gates, runs[0].operators(place), runtime)
 
 
 def benched_at(
@@ -144,8 +171,9 @@ def benched_at(
 
 
 def _gates(run: Run, place: int, target: Target, measured: Sequence[Measurement]) -> Iterator[Gate]:
-    model, feeds, result = run.models[place], run.feeds[place], run.results[place]
-    yield parity_gate(model, feeds, native_outputs(model, feeds, target, run.setting.threads), result)
+    own, feeds, result = run.contenders[place], run.feeds[place], run.results[place]
+    on = target.on(own.runtime) if own.runtime else target
+    yield parity_gate(own.file, feeds, native_outputs(own.file, feeds, on, run.setting.threads), result)
     yield from budget_gates(target.budgets, target, measured, result)
     if target.budgets.max_latency_ms is None and isinstance(result, Result) and result.fidelity is Fidelity.EMULATED:
         yield Gate("latency", Status.NOT_RUN, NO_LATENCY)

@@ -1,21 +1,27 @@
-"""Model files run with one number of threads and one batch."""
+"""Model files run with one number of threads and one batch, each under a runtime."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgekit.arrays import Arrays
-from edgekit.errors import RunError
-from edgekit.measurement import Measurement
+from edgekit.errors import EdgekitError, ModelError, RunError
+from edgekit.formats import ports_of
+from edgekit.measurement import Measurement, counted
+from edgekit.measuring.agreement import agreement
+from edgekit.measuring.contenders import Contender
 from edgekit.measuring.figures import latency_ratio, run_measurements
 from edgekit.measuring.inputs import feeds_of
 from edgekit.measuring.operators import OperatorTime, operator_times
+from edgekit.model.feeding import feeding_of
 from edgekit.model.sizes import Sizes
 from edgekit.runners.runner import Job, Result, Runner
 from edgekit.traits import Fidelity
 
 _FEEDS = 4
 """Compared with this machine's under emulation."""
+_COMPARED = 32
+"""Feeds whose outputs are compared between runtimes."""
 _ROUNDS = 10
 _LEAST_RUNS = 2
 _PRECISION = 0.005
@@ -34,51 +40,60 @@ class Setting:
 
 @dataclass(frozen=True)
 class Run:
-    """What came of all models."""
+    """What came of all who take turns."""
 
-    models: Sequence[Path]
+    contenders: Sequence[Contender]
     setting: Setting
     feeds: Sequence[Arrays]
-    results: Sequence[Result | RunError]
+    results: Sequence[Result | EdgekitError]
+    """RunError of what could not be run; of several runtimes, whatever kept one from running."""
 
     @property
     def timed(self) -> Result | None:
         """A result with times, where there are any."""
         return next((each for each in self.results if isinstance(each, Result) and each.rounds), None)
 
+    @property
+    def first(self) -> int:
+        """The place of the first that ran, which the others are compared with."""
+        return next((place for place, each in enumerate(self.results) if isinstance(each, Result)), 0)
+
     def measurements(self, place: int) -> list[Measurement]:
-        """What it tells of a model; of all but the first, the ratio to that, too."""
-        result, other = self.results[place], self.results[0]
-        if isinstance(result, RunError):
+        """What it tells of one; of all but the first that ran, the ratio to that, too, and of one model under several
+        runtimes how far their outputs lie apart."""
+        result, other = self.results[place], self.results[self.first]
+        if not isinstance(result, Result):
             return []
-        names, threads, batch = names_of(self.models), self.setting.threads, self.setting.batch
-        found = run_measurements(names[place], result, threads, batch)
-        if place and result.rounds and isinstance(other, Result):
-            found.append(latency_ratio(names[place], result, names[0], other, threads, batch))
+        own, against, setting = self.contenders[place], self.contenders[self.first], self.setting
+        found = run_measurements(own.name, result, setting.threads, setting.batch)
+        if place != self.first and isinstance(other, Result):
+            if result.rounds and other.rounds:
+                found.append(latency_ratio(own.name, result, against.name, other, setting.threads, setting.batch))
+            if own.model == against.model and own.runtime is not None:
+                pair = result.outputs[0], str(against.runtime), other.outputs[0]
+                samples = "made-up samples" if setting.inputs is None else f"samples of {setting.inputs.name}"
+                told = agreement(own.name, own.model, *pair, result.fidelity, samples)
+                found += [replace(each, threads=setting.threads, batch=setting.batch) for each in told]
         return found
 
     def operators(self, place: int) -> tuple[OperatorTime, ...]:
         """What each kind of operator takes of a model; nothing where that was not profiled."""
         result = self.results[place]
-        if isinstance(result, RunError) or not result.profiles:
+        if not isinstance(result, Result) or not result.profiles:
             return ()
         return operator_times(result.profiles[0], result.fidelity)
 
 
-def names_of(models: Sequence[Path]) -> list[str]:
-    """What files are called: by their names, or, where two have the same, by their paths."""
-    names = [model.name for model in models]
-    return names if len(set(names)) == len(names) else [str(model) for model in models]
-
-
-def run_of(runner: Runner, models: Sequence[Path], setting: Setting, *, judged: bool) -> Run:
-    """Outputs and memory of each model from a process of its own, times from one in which all take turns. Where a
-    target is `judged`, a model that cannot be run is a result; else RunError is raised."""
+def run_of(runner: Runner, contenders: Sequence[Contender], setting: Setting, *, judged: bool) -> Run:
+    """Outputs and memory of each from a process of its own, times from one in which all take turns. Where a target is
+    `judged`, a model that cannot be run is a result; else RunError is raised. Under several runtimes anything that
+    keeps one from running is a result, unless it keeps all."""
     timed = runner.fidelity.has_times
-    count = 1 if runner.fidelity is Fidelity.NATIVE else _FEEDS
-    feeds = [feeds_of(model, setting.batch, count, setting.sizes, setting.inputs) for model in models]
+    by_runtime = any(each.runtime for each in contenders)
+    count = _COMPARED if by_runtime else 1 if runner.fidelity is Fidelity.NATIVE else _FEEDS
+    feeds = [feeds_of(each.model, setting.batch, count, setting.sizes, setting.inputs) for each in contenders]
     timing = Job(
-        models,
+        [each.file for each in contenders],
         (),
         setting.threads,
         setting.seconds if timed else 0.0,
@@ -87,26 +102,47 @@ def run_of(runner: Runner, models: Sequence[Path], setting: Setting, *, judged: 
         precision=_PRECISION,
     )
     runs = (_PROFILED_RUNS if timed else 1) if setting.profiled else 0
-    several = len(models) > 1
-    alone = replace(timing, profiled_runs=runs, seconds=0.0 if several else timing.seconds)
-    found: list[Result | RunError] = []
-    for model, given in zip(models, feeds, strict=True):
+    in_turns = len(contenders) > 1
+    alone = replace(timing, profiled_runs=runs, seconds=0.0 if in_turns else timing.seconds)
+    found: list[Result | EdgekitError] = []
+    for each, given in zip(contenders, feeds, strict=True):
+        own = [each.runtime] if each.runtime else ()
         try:
-            found.append(runner.run(replace(alone, models=[model], inputs=given)))
-        except RunError as error:
-            if not judged:
+            _check_batch(each, setting.batch)
+            found.append(runner.run(replace(alone, models=[each.file], inputs=given, runtimes=own)))
+        except EdgekitError as error:
+            if each.runtime is None and not (judged and isinstance(error, RunError)):
                 raise
             found.append(error)
-    if several and timing.seconds:
-        _time_in_turns(runner, timing, feeds, found)
-    return Run(models, setting, feeds, found)
+    failed = [each for each in found if isinstance(each, EdgekitError)]
+    if by_runtime and len(failed) == len(found):
+        raise failed[0]
+    if in_turns and timing.seconds:
+        _time_in_turns(runner, timing, contenders, feeds, found)
+    return Run(contenders, setting, feeds, found)
 
 
-def _time_in_turns(runner: Runner, timing: Job, feeds: Sequence[Arrays], results: list[Result | RunError]) -> None:
+def _check_batch(contender: Contender, batch: int) -> None:
+    """Raises ModelError where the form that a runtime takes has another batch than the model."""
+    size = feeding_of(ports_of(contender.file)[0]).size
+    if contender.file != contender.model and size not in (0, batch):
+        raise ModelError(
+            f"its form takes {counted(size, 'sample')} at a time, not {batch}", "leave --batch out for this runtime"
+        )
+
+
+def _time_in_turns(
+    runner: Runner,
+    timing: Job,
+    contenders: Sequence[Contender],
+    feeds: Sequence[Arrays],
+    results: list[Result | EdgekitError],
+) -> None:
     """Give each result the times that its model takes while all that can be run take turns."""
     ran = {place: result for place, result in enumerate(results) if isinstance(result, Result)}
     models, inputs = [timing.models[place] for place in ran], [feeds[place] for place in ran]
-    together = runner.run(replace(timing, models=models, inputs_of=inputs))
+    runtimes = [each for place in ran if (each := contenders[place].runtime) is not None]
+    together = runner.run(replace(timing, models=models, inputs_of=inputs, runtimes=runtimes))
     for number, (place, result) in enumerate(ran.items()):
         own = [replace(each, latencies_ms=[each.latencies_ms[number]]) for each in together.rounds]
         results[place] = replace(result, rounds=own, surroundings=together.surroundings, shared=True)

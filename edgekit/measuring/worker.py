@@ -2,13 +2,13 @@
 
     python worker.py FOLDER
 
-FOLDER/job.json: {"runtime": name, "models": [...], "inputs": [...], "threads": n, "seconds": s, "rounds": n,
-"least_runs": n, "most_runs": n or null, "precision": share or null, "profile": n}. Inputs are .npz files, one for each
-model: the first axis of each array counts the feeds. Leaves outputs_N.npz for each model, with arrays of the same kind,
-and result.json; where runs are to be profiled, profile_N.json as the runtime writes it and graph_N.onnx, what it makes
-of the model. At each of STAGES it prints a line and waits for one, so that its memory can be looked at from outside.
-Needs numpy and the runtime only (onnxruntime, tflite-runtime or ai-edge-litert), so that it can be pushed to any board;
-it imports nothing of edgekit.
+FOLDER/job.json: {"models": [...], "runtimes": [{"name": name, "floats": type}, ...], "inputs": [...], "threads": n,
+"seconds": s, "rounds": n, "least_runs": n, "most_runs": n or null, "precision": share or null, "profile": n}. Each
+model has a runtime and inputs of its own; those are .npz files, in which the first axis of each array counts the feeds.
+Leaves outputs_N.npz for each model, with arrays of the same kind, and result.json; where runs are to be profiled,
+profile_N.json as the runtime writes it and graph_N.onnx, what it makes of the model. At each of STAGES it prints a line
+and waits for one, so that its memory can be looked at from outside. Needs numpy and the runtimes only (onnxruntime,
+tflite-runtime, ai-edge-litert, openvino), so that it can be pushed to any board; it imports nothing of edgekit.
 """
 
 import json
@@ -29,6 +29,11 @@ STAGES = ("imported", "loaded", "ran")
 """Runtime, then models, then what they work in are in memory."""
 FEWEST = 6
 """Values that give an interval of their median: of fewer, even from the least to the largest is less than 95 %."""
+SETTLING = 5
+"""Runs in a row of each runtime: the first after another one finds the caches full of that one's, and its threads still
+waiting for work."""
+MODULES = {"tflite-runtime": "tflite_runtime.interpreter", "ai-edge-litert": "ai_edge_litert.interpreter"}
+"""Of runtimes, where they are not called as their package is."""
 ENOUGH = 8
 """Rounds that may do: who stops at what looks precise stops too soon now and then, and eight leave room for that."""
 
@@ -37,19 +42,20 @@ def main(folder: Path) -> None:
     job = json.loads((folder / "job.json").read_text())
     import numpy as np
 
-    runtime = imported(job["runtime"])
+    modules = {each["name"]: imported(each["name"]) for each in job["runtimes"]}
     held = {name: arrays_in(np, folder / name) for name in job["inputs"]}
     inputs = [held[name] for name in job["inputs"]]
     resident = {"imported": reached("imported")}
     paths = [str(folder / name) for name in job["models"]]
-    loading, sessions = map(list, zip(*(clocked(session, runtime, path, job["threads"]) for path in paths)))
+    givens = [(modules[each["name"]], path, job["threads"], each) for each, path in zip(job["runtimes"], paths)]
+    loading, sessions = map(list, zip(*(clocked(session, *given) for given in givens)))
     resident["loaded"] = reached("loaded")
     first = [
         first_run(np, *each, folder / f"outputs_{number}.npz") for number, each in enumerate(zip(sessions, inputs))
     ]
     resident["ran"] = reached("ran")
     result: dict[str, Any] = {
-        "runtime": f"{job['runtime']} {version_of(job['runtime'])}{kernels(sessions)}",
+        "runtime": " and ".join(dict.fromkeys(map(named, job["runtimes"], sessions))),
         "load_ms": loading,
         "first_ms": first,
         "peak_memory": memory("VmHWM"),
@@ -58,15 +64,15 @@ def main(folder: Path) -> None:
     if job["seconds"]:
 
         def load() -> list[Any]:
-            return [session(runtime, path, job["threads"]) for path in paths]
+            return [session(*given) for given in givens]
 
         before = surroundings()
         result["rounds"] = rounds(sessions, load, inputs, job)
         result["surroundings"] = {"before": before, "after": surroundings()}
     if job["profile"]:
         sessions.clear()
-        for number, (path, arrays) in enumerate(zip(paths, inputs)):
-            profile(runtime, path, arrays, job, folder / f"profile_{number}", folder / f"graph_{number}.onnx")
+        for number, (given, arrays) in enumerate(zip(givens, inputs)):
+            profile(given, arrays, job["profile"], folder / f"profile_{number}", folder / f"graph_{number}.onnx")
     (folder / "result.json").write_text(json.dumps(result))
     print("done", flush=True)
 
@@ -93,27 +99,21 @@ def clocked(function: Callable[..., Any], *given: Any) -> tuple[float, Any]:
     return (time.perf_counter_ns() - started) / 1e6, found
 
 
-def profile(runtime: Any, path: str, arrays: list[Any], job: dict[str, Any], written: Path, graph: Path) -> None:
+def profile(given: Sequence[Any], arrays: list[Any], runs: int, written: Path, graph: Path) -> None:
     """Run a model so many times while the runtime writes down what each operator takes."""
     running = session(
-        runtime,
-        path,
-        job["threads"],
-        enable_profiling=True,
-        profile_file_prefix=str(written),
-        optimized_model_filepath=str(graph),
+        *given, enable_profiling=True, profile_file_prefix=str(written), optimized_model_filepath=str(graph)
     )
-    for _ in range(job["profile"]):
+    for _ in range(runs):
         running.run(None, feed(running, arrays, 0))
     os.replace(running.end_profiling(), f"{written}.json")
 
 
 def imported(runtime: str) -> Any:
-    """A runtime's module, as its package is called: of tflite-runtime and ai-edge-litert the one that interprets."""
+    """A runtime's module: of tflite-runtime and ai-edge-litert the one that interprets."""
     import importlib
 
-    name = runtime.replace("-", "_")
-    return importlib.import_module(name if runtime == "onnxruntime" else f"{name}.interpreter")
+    return importlib.import_module(MODULES.get(runtime, runtime))
 
 
 def version_of(runtime: str) -> str:
@@ -125,11 +125,10 @@ def version_of(runtime: str) -> str:
         return str(getattr(sys.modules[runtime.replace("-", "_")], "__version__", "of unknown version"))
 
 
-def kernels(sessions: list[Any]) -> str:
-    """Whose kernels a TFLite interpreter runs, in words."""
-    if not isinstance(sessions[0], Interpreted):
-        return ""
-    return ", XNNPACK" if any(each.is_delegated for each in sessions) else ", its own kernels"
+def named(runtime: dict[str, str], running: Any) -> str:
+    """A runtime in words: its version, and how it computes, where there is more than one way."""
+    manner = getattr(running, "manner", "")
+    return f"{runtime['name']} {version_of(runtime['name'])}{manner and f', {manner}'}"
 
 
 class Interpreted:
@@ -142,9 +141,10 @@ class Interpreted:
         self.outputs = [each["index"] for each in self.running.get_output_details()]
 
     @property
-    def is_delegated(self) -> bool:
-        """Whether another library's kernels take over what they can."""
-        return any(each["op_name"] == "DELEGATE" for each in self.running._get_ops_details())
+    def manner(self) -> str:
+        """Whose kernels run: another library's where that takes over what it can."""
+        delegated = any(each["op_name"] == "DELEGATE" for each in self.running._get_ops_details())
+        return "XNNPACK" if delegated else "its own kernels"
 
     def get_inputs(self) -> list[Any]:
         return [SimpleNamespace(name=index) for index in self.inputs]
@@ -156,16 +156,39 @@ class Interpreted:
         return [self.running.get_tensor(index) for index in self.outputs]
 
 
-def session(runtime: Any, path: str, threads: int, **more: Any) -> Any:
-    if not hasattr(runtime, "SessionOptions"):
-        return Interpreted(runtime, path, threads)
-    options = runtime.SessionOptions()
+class Compiled:
+    """A model as OpenVINO compiles it for the CPU, with as much of ONNX Runtime's manner as is needed here."""
+
+    def __init__(self, openvino: Any, path: str, threads: int, floats: str) -> None:
+        self.manner = f"floats as {floats}"
+        core = openvino.Core()
+        wanted = {"INFERENCE_PRECISION_HINT": floats, "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1"}
+        if threads:
+            wanted["INFERENCE_NUM_THREADS"] = str(threads)
+        self.compiled = core.compile_model(core.read_model(path), "CPU", wanted)
+        self.request = self.compiled.create_infer_request()
+
+    def get_inputs(self) -> list[Any]:
+        return [SimpleNamespace(name=each.get_any_name()) for each in self.compiled.inputs]
+
+    def run(self, _: None, given: dict[str, Any]) -> list[Any]:
+        self.request.infer(given, share_inputs=True)
+        return [self.request.get_tensor(each).data.copy() for each in self.compiled.outputs]
+
+
+def session(module: Any, path: str, threads: int, runtime: dict[str, str], **more: Any) -> Any:
+    """A model loaded by a runtime, of which `module` is imported."""
+    if runtime["name"] == "openvino":
+        return Compiled(module, path, threads, runtime["floats"])
+    if runtime["name"] != "onnxruntime":
+        return Interpreted(module, path, threads)
+    options = module.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
     for name, value in more.items():
         setattr(options, name, value)
-    return runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return module.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 def arrays_in(np: Any, path: Path) -> list[Any]:
@@ -219,7 +242,8 @@ def rounds(
             taken, sessions = clocked(load)
             until += min(taken / 1e3, share)
         started = time.perf_counter(), time.thread_time()
-        taken_ms = turns(sessions, inputs, share, job["least_runs"], job["most_runs"])
+        in_a_row = SETTLING if len({each["name"] for each in job["runtimes"]}) > 1 else 1
+        taken_ms = turns(sessions, inputs, share, job["least_runs"], job["most_runs"], in_a_row)
         wall, own = time.perf_counter() - started[0], time.thread_time() - started[1]
         cut = max(warm_up(times) for times in taken_ms)
         found.append({"latencies_ms": taken_ms, "warm_up": cut, "busy": min(own / wall, 1.0)})
@@ -227,10 +251,10 @@ def rounds(
 
 
 def turns(
-    sessions: list[Any], inputs: list[list[Any]], seconds: float, least: int, most: "int | None"
+    sessions: list[Any], inputs: list[list[Any]], seconds: float, least: int, most: "int | None", in_a_row: int = 1
 ) -> list[list[float]]:
-    """The milliseconds of every run of each model, taking turns so that a drifting clock meets all alike, in another
-    order each time, so that none runs always behind the same one."""
+    """The milliseconds of every run of each model, taking turns of so many runs so that a drifting clock meets all
+    alike, in another order each time, so that none runs always behind the same one."""
     taken: list[list[float]] = [[] for _ in sessions]
     feeds = [feed(running, arrays, 0) for running, arrays in zip(sessions, inputs)]
     waiting = list(zip(sessions, feeds, taken))
@@ -239,9 +263,10 @@ def turns(
         if len(waiting) > 1:
             order.shuffle(waiting)
         for running, given, times in waiting:
-            started = time.perf_counter_ns()
-            running.run(None, given)
-            times.append((time.perf_counter_ns() - started) / 1e6)
+            for _ in range(in_a_row):
+                started = time.perf_counter_ns()
+                running.run(None, given)
+                times.append((time.perf_counter_ns() - started) / 1e6)
     return taken
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 from xml.etree import ElementTree
 
@@ -27,6 +28,11 @@ def bench_report(found: Bench) -> list[RenderableType]:
     what could not be measured and why."""
     where = f" for {found.target.id}" if found.target else ""
     shown: list[RenderableType] = []
+    if _by_runtime(found):
+        models = ", ".join(dict.fromkeys(each.model.name for each in found.models))
+        shown += [f"[bold]{escape(models)}{where} by runtime, on {escape(found.place)}[/]", _side_by_side(found)]
+        shown += [*_gates_by_runtime(found), *_closing(found)]
+        return shown
     for each in found.models:
         shown.append(f"[bold]{escape(each.name)}{where}, on {escape(found.place)}[/]")
         shown.append(_figures(each))
@@ -39,10 +45,36 @@ def bench_report(found: Bench) -> list[RenderableType]:
             shown.append(gates)
     if len(found.models) * len(_settings(found.measurements)) > 1:
         shown.append(_side_by_side(found))
-    if found.machine:
-        shown.append(f"timed on {escape(found.machine)}")
+    return shown + _closing(found)
+
+
+def _by_runtime(found: Bench) -> bool:
+    return bool(found.absent) or any(each.runtime for each in found.models)
+
+
+def _closing(found: Bench) -> list[RenderableType]:
+    """Under what it was timed, what its figures are compared with, and what could not be run."""
+    shown: list[RenderableType] = [f"timed on {escape(found.machine)}"] if found.machine else []
+    if _by_runtime(found):
+        told = {one.name: one.detail for one in found.measurements if one.name in _COMPARING}
+        shown += [escape(f"{_COLUMNS[name]}: {how}".replace("\n", " ")) for name, how in told.items()]
+        several = len({each.model for each in found.models}) > 1
+        shown += [
+            f"[yellow]not run[/]: {escape(f'{one.model}, ' if several else '')}{escape(f'{one.runtime}: {one.why}')}"
+            for one in found.absent
+        ]
     shown += [f"[bold yellow]disturbed[/]: {escape(why)}; run again on a quiet machine" for why in found.disturbed]
     return shown
+
+
+def _gates_by_runtime(found: Bench) -> list[RenderableType]:
+    if not found.gates:
+        return []
+    rows = table("", "runtime", "gate", "status", "detail")
+    for each in found.models:
+        for gate in each.gates:
+            rows.add_row(escape(each.runtime), gate.name, MARKS[gate.status], escape(gate.detail))
+    return [rows]
 
 
 def _figures(each: Benched) -> Table:
@@ -74,22 +106,29 @@ def _side_by_side(found: Bench) -> Table:
     """A row for each model and setting, in which only what differs is named."""
     settings = _settings(found.measurements)
     named = {
-        "model": len(found.models) > 1,
+        "model": len({each.model for each in found.models}) > 1 or (len(found.models) > 1 and not _by_runtime(found)),
+        "runtime": _by_runtime(found),
         "threads": len({threads for threads, _ in settings}) > 1,
         "batch": len({batch for _, batch in settings}) > 1,
     }
     names = [name for name, several in named.items() if several]
-    figures = {one.name for one in found.measurements} & _COLUMNS.keys()
+    left_out = {"latency_p99", "throughput"} if named["runtime"] else set()
+    figures = {one.name for one in found.measurements} & _COLUMNS.keys() - left_out
     columns = [(figure, name) for figure, name in _COLUMNS.items() if figure in figures]
-    first = int(named["model"])
+    first = named["model"] + named["runtime"]
     rows = table("", *names, *(name for _, name in columns), numeric=frozenset(range(first, len(names) + len(columns))))
     for each in found.models:
         for setting in _settings(each.measurements):
-            held = {one.name: one for one in each.measurements if (one.threads, one.batch) == setting}
-            cells = zip(named, (escape(each.name), *map(str, setting)), strict=True)
+            held = {one.name: one for one in each.measurements if (one.threads, one.batch) in (setting, (None, None))}
+            name = each.model.name if _by_runtime(found) else each.name
+            runtime = escape(each.runtime).replace(", ", ",\n")
+            cells = zip(named, (escape(name), runtime, *map(str, setting)), strict=True)
             rows.add_row(
                 *(cell for name, cell in cells if named[name]),
-                *(_cell(held[figure]) if figure in held else "" for figure, _ in columns),
+                *(
+                    _cell(held[figure], "\n" if named["runtime"] else " ") if figure in held else ""
+                    for figure, _ in columns
+                ),
             )
     return rows
 
@@ -100,14 +139,20 @@ _COLUMNS = {
     "throughput": "samples/s",
     "memory_peak": "memory",
     "latency_ratio": "ratio, 95 %",
+    "steps_apart": "steps\napart",
+    "share_apart": "apart",
+    "same_largest": "same\nlargest",
 }
+_COMPARING = ("latency_ratio", "steps_apart", "share_apart", "same_largest")
 
 
-def _cell(one: Measurement) -> str:
-    if one.unit in ("ms", "samples/s"):
+def _cell(one: Measurement, between: str) -> str:
+    if one.unit in ("ms", "samples/s", "steps"):
         return f"{one.value:.4g}"
+    if one.unit == "share":
+        return f"{one.value:.2g}"
     shown = with_unit(one.value, one.unit)
-    return shown if one.low is None else f"{shown} ({_interval(one)})"
+    return shown if one.low is None else f"{shown}{between}({_interval(one)})"
 
 
 def _interval(one: Measurement) -> str:
@@ -132,9 +177,11 @@ def _told(found: Bench) -> dict[str, Any]:
         "place": found.place,
         "machine": found.machine,
         "disturbed": found.disturbed,
+        **({"absent": [asdict(one) for one in found.absent]} if found.absent else {}),
         "models": [
             {
                 "model": str(each.model),
+                **({"runtime": each.runtime} if each.runtime else {}),
                 "measurements": [one.to_json() for one in each.measurements],
                 "gates": [gate.to_json() for gate in each.gates],
                 "operators": [one.to_json() for one in each.operators],

@@ -92,11 +92,9 @@ def check_is(board: Board, target: Target) -> None:
 
 
 def provided_runtime(board: Board, runtime: Runtime, progress: Progress) -> str:
-    """See to it that a board has a runtime. The name of the folder that edgekit keeps it in, there; empty where the
-    board's own Python has it. Raises BoardError where there is no wheel for it, or no room."""
+    """See to it that a board has a runtime beside what its own Python has. The name of the folder that edgekit keeps it
+    in, there. Raises BoardError where there is no wheel for it, or no room."""
     name = board.kept_name(runtime)
-    if board.has(runtime):
-        return ""
     if name not in board.told["kept"]:
         wheels = _wheels(board, runtime, name, progress)
         progress.note(f"bringing {runtime.name} {runtime.version} to {board.address}")

@@ -82,6 +82,10 @@ class ContainerRunner:
         return self.target.arch != "x86_64"
 
     def run(self, job: Job) -> Result:
+        runtime = job.runtimes[0] if job.runtimes else self.target.runtime
+        if runtime != self.target.runtime:
+            return ContainerRunner(self.target.on(runtime)).run(job)
+        runtimes = [runtime] * len(job.models)
         told: list[dict[str, object]] = [{"said": ""}]
         size = guest_bytes(self.target)
         qemu = [f"qemu-{self.target.arch}-static", "-cpu", self.target.cpu, "-L", "{folder}/root"]
@@ -99,7 +103,7 @@ class ContainerRunner:
             tempfile.TemporaryDirectory(prefix="edgekit-") as received,
             tempfile.TemporaryDirectory(prefix="edgekit-") as started_in,
         ):
-            write_job(job, Path(sent), self.target.runtime)
+            write_job(job, Path(sent), runtimes)
             shutil.copy(WORKER, sent)
             if self.target.cpuinfo:
                 write_cpu_view(Path(sent) / "root", self.target.cpuinfo, self.target.cores or 1)
@@ -115,7 +119,7 @@ class ContainerRunner:
             if ended["ended"] or ended["expired"]:
                 code = None if ended["expired"] else ended["ended"]
                 said = str(told[-1]["said"])
-                raise run_error(code, ended["words"], said, job, self.target.cpu, self.target.runtime)
+                raise run_error(code, ended["words"], said, job, self.target.cpu, runtimes)
             done = finished(job, Path(received))
         stages = {str(each["said"]): int(str(each["memory"])) for each in told[1:] if each["said"] != "done"}
         return Result(

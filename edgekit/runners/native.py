@@ -11,7 +11,7 @@ from edgekit.host import this_host
 from edgekit.runners.runner import WORKER, Job, Result, run_worker
 from edgekit.runtimes.opening import host_runtime
 from edgekit.target import Target
-from edgekit.traits import Fidelity, Format
+from edgekit.traits import Fidelity
 
 
 def native_outputs(path: Path, inputs: Arrays, target: Target, threads: int = 1) -> Arrays:
@@ -20,9 +20,10 @@ def native_outputs(path: Path, inputs: Arrays, target: Target, threads: int = 1)
     from edgekit.runtimes.ort import exact_copy
 
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-        is_onnx = format_of(path) is Format.ONNX
-        source = exact_copy(path, Path(folder)) if is_onnx and not target.saturates else path
-        return tuple(NativeRunner(target.runtime.name).run(Job([source], inputs, threads)).outputs[0])
+        runtime = host_runtime(format_of(path), target.runtime.name)
+        saturates = target.saturates or runtime.name != "onnxruntime"
+        source = path if saturates else exact_copy(path, Path(folder))
+        return tuple(NativeRunner(runtime.name).run(Job([source], inputs, threads)).outputs[0])
 
 
 class NativeRunner:
@@ -31,7 +32,7 @@ class NativeRunner:
     fidelity = Fidelity.NATIVE
 
     def __init__(self, runtime: str = "") -> None:
-        """`runtime` is the one for .tflite files, where this machine has it."""
+        """`runtime` is the one that is wanted, as `host_runtime` takes it."""
         self.runtime = runtime
 
     def identity(self) -> str:
@@ -39,6 +40,7 @@ class NativeRunner:
 
     def run(self, job: Job) -> Result:
         with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-            command, runtime = [sys.executable, str(WORKER)], host_runtime(job.format, self.runtime)
-            done = run_worker(command, os.environ, job, Path(folder), this_host().cpu_name, runtime)
+            command, cpu = [sys.executable, str(WORKER)], this_host().cpu_name
+            runtimes = job.runtimes or [host_runtime(format_of(model), self.runtime) for model in job.models]
+            done = run_worker(command, os.environ, job, Path(folder), cpu, runtimes)
         return done.result(self.fidelity)

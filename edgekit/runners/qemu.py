@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from edgekit.runners.courier import guest_memory
-from edgekit.runners.emulator import Emulator
+from edgekit.runners.emulator import Emulator, prepared_emulator
 from edgekit.runners.runner import WORKER, Job, Result, run_worker
 from edgekit.target import Target
 from edgekit.traits import Fidelity
@@ -45,12 +45,22 @@ class QemuRunner:
         return f"{self.emulator.version} -cpu {self.target.cpu}, {self.target.runtime}"
 
     def run(self, job: Job) -> Result:
+        runtime = job.runtimes[0] if job.runtimes else self.target.runtime
+        if runtime != self.target.runtime:
+            other = self.target.on(runtime)
+            return QemuRunner(other, prepared_emulator(other)).run(job)
         space = space_options(self.guest_bytes) if self.emulator.root else []
         command = [*self.emulator.command(), *space, *self.emulator.python(), str(WORKER)]
         environment = {"PATH": os.environ.get("PATH", ""), "ORT_DISABLE_TELEMETRY": "1", **self.emulator.environment()}
         with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
             done = run_worker(
-                command, environment, job, Path(folder), self.target.cpu, self.target.runtime, self._guest_memory
+                command,
+                environment,
+                job,
+                Path(folder),
+                self.target.cpu,
+                [runtime] * len(job.models),
+                self._guest_memory,
             )
         return Result(
             outputs=done.outputs,

@@ -58,14 +58,8 @@ class Job:
     """Of each model, where they do not take the same `inputs`."""
     profiled_runs: int = 0
     """Of each model, operator by operator, beside those that are timed."""
-
-    @property
-    def format(self) -> Format:
-        """Of its models. Raises ModelError where they have several."""
-        found = {format_of(model) for model in self.models}
-        if len(found) > 1:
-            raise ModelError("ONNX and TFLite models cannot take turns in one runtime", "compare files of one format")
-        return found.pop()
+    runtimes: Sequence[Runtime] = ()
+    """Of each model; empty: what the runner has for it."""
 
     @property
     def limit_s(self) -> float:
@@ -174,15 +168,15 @@ def run_worker(
     job: Job,
     folder: Path,
     cpu: str,
-    runtime: Runtime,
+    runtimes: Sequence[Runtime],
     memory_of: Callable[[int], int] | None = None,
 ) -> Finished:
     """Start `command FOLDER`, wait for it, and read what it left.
 
     `memory_of` maps a process id to its memory in bytes; it is sampled while the worker runs, and at each stage while
-    it waits. Raises RunError naming the fault, `runtime` and `cpu`, and what it was about.
+    it waits. Raises RunError naming the fault, each model's one of `runtimes` and `cpu`, and what it was about.
     """
-    write_job(job, folder, runtime)
+    write_job(job, folder, runtimes)
     with (folder / "stderr").open("wb") as stderr:
         process = subprocess.Popen(
             [*command, str(folder)],
@@ -202,31 +196,34 @@ def run_worker(
             watch.stop()
     if said != "done":
         words = (folder / "stderr").read_text(errors="replace")
-        raise run_error(None if watch.expired else code, words, said, job, cpu, runtime)
+        raise run_error(None if watch.expired else code, words, said, job, cpu, runtimes)
     return replace(finished(job, folder), sampled={**sampled, "peak": watch.peak})
 
 
-def write_job(job: Job, folder: Path, runtime: Runtime) -> None:
-    """Leave what a worker needs in its folder to run a job with a runtime. Raises ModelError where that does not take
-    the models' format, or cannot do what is asked."""
-    if job.format is not runtime.format:
-        raise ModelError(
-            f"{runtime.name} runs no {job.format.label} models",
-            f"name a file that ends in .{runtime.format}, or another target",
-        )
-    if job.profiled_runs and job.format is Format.TFLITE:
-        raise ModelError("TFLite's Python runtimes time no operators", "leave --profile out")
-    names = [f"model_{number}.{job.format}" for number in range(len(job.models))]
+def write_job(job: Job, folder: Path, runtimes: Sequence[Runtime]) -> None:
+    """Leave what a worker needs in its folder to run each model of a job with its one of `runtimes`. Raises ModelError
+    where that does not take the model's format, or cannot do what is asked."""
+    formats = [format_of(model) for model in job.models]
+    for given, runtime in zip(formats, runtimes, strict=True):
+        if given is not runtime.format:
+            raise ModelError(
+                f"{runtime.name} runs no {given.label} models",
+                f"name a file that ends in .{runtime.format}, or another target",
+            )
+        if job.profiled_runs and runtime.name != "onnxruntime":
+            raise ModelError(f"edgekit has no times of single operators from {runtime.name}", "leave --profile out")
+    names = [f"model_{number}.{given}" for number, given in enumerate(formats)]
     for name, model in zip(names, job.models, strict=True):
         (folder / name).write_bytes(model.read_bytes())
-    own = bool(job.inputs_of) or job.format is Format.TFLITE
+    own = bool(job.inputs_of) or Format.TFLITE in formats
     for number, model in enumerate(job.models if own else job.models[:1]):
-        given = job.inputs_of[number] if job.inputs_of else job.inputs
-        moved = moved_in(read_tflite(model), given, feeds=True) if job.format is Format.TFLITE else given
-        np.savez(folder / f"inputs_{number}.npz", *moved)
+        arrays = job.inputs_of[number] if job.inputs_of else job.inputs
+        if formats[number] is Format.TFLITE:
+            arrays = tuple(moved_in(read_tflite(model), arrays, feeds=True))
+        np.savez(folder / f"inputs_{number}.npz", *arrays)
     told = {
-        "runtime": runtime.name,
         "models": names,
+        "runtimes": [{"name": each.name, "floats": each.floats} for each in runtimes],
         "inputs": [f"inputs_{number if own else 0}.npz" for number in range(len(job.models))],
         "threads": job.threads,
         "seconds": job.seconds,
@@ -242,11 +239,11 @@ def write_job(job: Job, folder: Path, runtime: Runtime) -> None:
 def finished(job: Job, folder: Path) -> Finished:
     """What a worker that came to its end left in its folder."""
     outputs, profiles = [], []
-    for number in range(len(job.models)):
+    for number, model in enumerate(job.models):
         with np.load(folder / f"outputs_{number}.npz") as stored:
             given = [stored[f"arr_{i}"] for i in range(len(stored.files))]
-        if job.format is Format.TFLITE:
-            given = moved_out(read_tflite(job.models[number]), given, feeds=True)
+        if format_of(model) is Format.TFLITE:
+            given = moved_out(read_tflite(model), given, feeds=True)
         outputs.append(tuple(given))
         if job.profiled_runs:
             events = json.loads((folder / f"profile_{number}.json").read_text())
@@ -254,14 +251,15 @@ def finished(job: Job, folder: Path) -> Finished:
     return Finished(json.loads((folder / "result.json").read_text()), outputs, {}, profiles)
 
 
-def run_error(code: int | None, words: str, said: str, job: Job, cpu: str, runtime: Runtime) -> RunError:
+def run_error(code: int | None, words: str, said: str, job: Job, cpu: str, runtimes: Sequence[Runtime]) -> RunError:
     """Why a worker came to no end: by its exit code, None where its time was over, by its `words` on standard error,
     and by what it `said` last on standard output."""
     if code is None:
         return RunError(
             f"the model did not finish on {cpu} within {job.limit_s:.0f} s", "raise the limit, or look for a loop"
         )
-    return RunError(*_fault(code, words, f"{cpu} {stage_words(said)}", runtime))
+    named = " beside ".join(dict.fromkeys(map(str, runtimes)))
+    return RunError(*_fault(code, words, f"{cpu} {stage_words(said)}", named))
 
 
 def stage_words(said: str) -> str:
@@ -317,7 +315,7 @@ class _Watch(threading.Thread):
         self.join()
 
 
-def _fault(code: int, words: str, where: str, runtime: Runtime) -> tuple[str, str]:
+def _fault(code: int, words: str, where: str, runtime: str) -> tuple[str, str]:
     """What is wrong and what to do, from how a worker's process ended."""
     number = -code if code < 0 else code - 128
     number = number if number in set(signal.Signals) else 0

@@ -2,14 +2,17 @@
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from edgekit.errors import BoardError
+from edgekit.formats import format_of
 from edgekit.progress import Progress
 from edgekit.runners.address import Address
 from edgekit.runners.board import Board, board_at, check_is, provided_runtime
 from edgekit.runners.connection import Request, answer
 from edgekit.runners.runner import WORKER, Job, Result, finished, run_error, stage_words, write_job
+from edgekit.runners.wheels import NUMPY
 from edgekit.runtimes.opening import host_runtime
 from edgekit.target import Runtime, Target
 from edgekit.traits import Fidelity
@@ -28,9 +31,9 @@ class SshRunner:
         self.progress = progress
         if target:
             check_is(self.board, target)
-        self.kept: dict[Runtime, str] = {}
+        self.kept: dict[str, str] = {}
         if target:
-            self._provided(target.runtime)
+            self._provided([target.runtime])
 
     @property
     def fidelity(self) -> Fidelity:
@@ -41,23 +44,33 @@ class SshRunner:
         where = f"{board.name}, {board.cpu}" if board.cpu not in board.name else board.name
         return f"ssh {board.address}: {where}{f', {self.target.runtime}' if self.target else ''}"
 
-    def _provided(self, runtime: Runtime) -> str:
-        """As `provided_runtime`, once."""
-        if runtime not in self.kept:
-            self.kept[runtime] = provided_runtime(self.board, runtime, self.progress)
-        return self.kept[runtime]
+    def _provided(self, runtimes: Sequence[Runtime]) -> list[str]:
+        """The folders of runtimes that share a process, there; none where the board's own Python has all of them."""
+        if all(map(self.board.has, runtimes)):
+            return []
+        # What is built against an older numpy comes first and brings that along: the others take it as well.
+        ordered = sorted(runtimes, key=lambda each: each.name not in NUMPY)
+        for each in ordered:
+            name = self.board.kept_name(each)
+            if name not in self.kept:
+                self.kept[name] = provided_runtime(self.board, each, self.progress)
+        return list(dict.fromkeys(self.kept[self.board.kept_name(each)] for each in ordered))
+
+    def _runtime_for(self, model: Path) -> Runtime:
+        return self.target.runtime if self.target else host_runtime(format_of(model))
 
     def run(self, job: Job) -> Result:
-        said, runtime = [""], self.target.runtime if self.target else host_runtime(job.format)
-        kept = self._provided(runtime)
-        own = {"PYTHONPATH": f"{{home}}/{kept}"} if kept else {}
+        said = [""]
+        runtimes = job.runtimes or [self._runtime_for(model) for model in job.models]
+        kept = self._provided(runtimes)
+        own = {"PYTHONPATH": ":".join(f"{{home}}/{each}" for each in kept)} if kept else {}
         command = ["{python}", *(["-S"] if kept else [])]
         asked = {"do": "run", "command": command, "environment": own, "limit_s": job.limit_s}
         with (
             tempfile.TemporaryDirectory(prefix="edgekit-") as sent,
             tempfile.TemporaryDirectory(prefix="edgekit-") as received,
         ):
-            write_job(job, Path(sent), runtime)
+            write_job(job, Path(sent), runtimes)
             shutil.copy(WORKER, sent)
             request = Request(
                 asked,
@@ -73,5 +86,5 @@ class SshRunner:
                 if "No space left" in words:
                     raise BoardError(f"the disk of {self.board.address} is full", "free some space there, and again")
                 code = None if told["expired"] else told["ended"]
-                raise run_error(code, words, said[-1], job, self.board.cpu, runtime)
+                raise run_error(code, words, said[-1], job, self.board.cpu, runtimes)
             return finished(job, Path(received)).result(self.fidelity)

@@ -8,7 +8,7 @@ from pathlib import Path
 from edgekit.errors import ToolError, last_line
 from edgekit.target import Runtime
 
-_NUMPY = {"tflite-runtime": "numpy<2"}
+NUMPY = {"tflite-runtime": "numpy<2"}
 """What a runtime was built against, where that is not the newest."""
 _NEWEST_NUMPY = "numpy<2.5"
 _TIMEOUT_S = 900
@@ -31,7 +31,7 @@ def install_wheels(runtime: Runtime, arch: str, python: str, site: Path, error: 
     command += ["--python-version", python, "--implementation", "cp"]
     wanted = [f"{runtime.name}=={runtime.version}"]
     if has_numpy_wheel(arch):
-        wanted.append(_NUMPY.get(runtime.name, _NEWEST_NUMPY))
+        wanted.append(NUMPY.get(runtime.name, _NEWEST_NUMPY))
     else:
         command.append("--no-deps")
     run_tool([*command, *wanted], "pip", error, hint)

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from edgekit.target import RuntimeName
 from tests.sshd import Sshd
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -34,6 +35,21 @@ def test_the_emulated_table_has_no_latency(run_edgekit: Run, conv_model: Path) -
     assert done.returncode == 0, done.stderr
     assert "emulated" in done.stdout and "latency_p50" not in done.stdout
     assert "wall time under emulation is no latency" in done.stdout
+
+
+def test_one_table_holds_every_runtime(run_edgekit: Run, conv_model: Path) -> None:
+    done = run_edgekit("bench", conv_model, "--runtimes", "all", "--seconds", "0.1", COLUMNS="80")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("p50, ms") == 1 and max(map(len, done.stdout.splitlines())) <= 80
+    for name in get_args(RuntimeName):
+        told = name in done.stdout.split("not run")[0]
+        assert told or f"not run: {name}: {name} is not installed; " in done.stdout
+
+
+def test_a_runtime_that_there_is_none_of(run_edgekit: Run, conv_model: Path) -> None:
+    done = run_edgekit("bench", conv_model, "--runtimes", "onnxrumtime")
+    assert done.returncode == 2
+    assert done.stderr == "error: no runtime 'onnxrumtime'\nhint: did you mean 'onnxruntime'?\n"
 
 
 def test_several_boards_are_measured_and_one_that_fails_loses_nothing(

@@ -10,7 +10,9 @@ from edgekit.errors import ModelError, RunError
 from edgekit.measuring.measure import Settings, benched
 from edgekit.model.sizes import Sizes
 from edgekit.target import Budgets, find_target
+from edgekit.tflite.writing import written
 from edgekit.traits import Fidelity
+from tests.tflite.models import floats, needs_runtime, node
 
 QUICK = Settings(seconds=0.1)
 
@@ -194,3 +196,38 @@ def test_what_cannot_be_measured_is_told(tmp_path: Path, given: Port, sizes: Siz
     with pytest.raises((ModelError, RunError), match=told) as raised:
         benched([saved(tmp_path, nodes, [given], tensor(None, None), TABLE)], None, Settings(seconds=0.05, sizes=sizes))
     assert raised.value.hint
+
+
+def test_one_model_runs_under_each_runtime(conv_model: Path) -> None:
+    found = benched([conv_model], None, Settings(seconds=0.1, runtimes=["onnxruntime", "ai-edge-litert"]))
+    first, *others = found.models
+    assert first.runtime.startswith("onnxruntime ") and len(others) + len(found.absent) == 1
+    assert "share_apart" not in {one.name for one in first.measurements}
+    for each in others:
+        told = {one.name: one for one in each.measurements}
+        assert told["share_apart"].value < 1e-5 and told["same_largest"].value == 100
+        assert told["latency_ratio"].detail == f"to {first.name}, in turns" and "XNNPACK" in each.runtime
+
+
+@needs_runtime
+def test_a_runtime_whose_form_takes_one_sample_at_a_time_is_told(conv_model: Path) -> None:
+    settings = Settings(seconds=0.1, batches=[2], runtimes=["onnxruntime", "ai-edge-litert"])
+    found = benched([conv_model], None, settings)
+    assert len(found.models) == 1 and "takes 1 sample at a time, not 2" in found.absent[0].why
+
+
+@needs_runtime
+def test_a_model_that_runs_under_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m.tflite"
+    path.write_bytes(written(floats([1, 4], [node("Relu", ["x"], ["y"])])).data)
+    with pytest.raises(ModelError, match=r"m\.tflite runs under none of the runtimes: onnxruntime runs no TFLite"):
+        benched([path], None, Settings(seconds=0.1, runtimes=["onnxruntime"]))
+
+
+def test_under_several_runtimes_parity_is_judged_for_each(built: Build) -> None:
+    """rpi4 names one; a float file has a form for all."""
+    model = built.targets[0].bundle / "model.onnx"
+    found = benched([model], find_target("rpi4"), Settings(seconds=0.1, runtimes=["onnxruntime"]))
+    (only,) = found.models
+    assert only.runtime == f"onnxruntime {find_target('rpi4').runtime.version}" and found.passed
+    assert not [one for one in only.measurements if "latency" in one.name]

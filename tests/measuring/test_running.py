@@ -6,10 +6,15 @@ import pytest
 from onnx import helper
 
 from edgekit.errors import RunError
-from edgekit.measuring.running import Setting, names_of, run_of
+from edgekit.measuring.contenders import Contender
+from edgekit.measuring.running import Setting, run_of
 from edgekit.runners.native import NativeRunner
 
 SETTING = Setting(1, 2, 0.05, {}, None, profiled=True)
+
+
+def plain(*models: Path) -> list[Contender]:
+    return [Contender(each.name, each, each) for each in models]
 
 
 @pytest.fixture
@@ -25,7 +30,7 @@ def failing(conv_model: Path, tmp_path: Path) -> Path:
 
 
 def test_models_are_run_alone_and_timed_together(conv_model: Path) -> None:
-    run = run_of(NativeRunner(), [conv_model, conv_model], SETTING, judged=False)
+    run = run_of(NativeRunner(), plain(conv_model, conv_model), SETTING, judged=False)
     first, second = run.results
     assert not isinstance(first, RunError) and not isinstance(second, RunError)
     assert [len(each.latencies_ms[0]) for each in first.rounds] == [len(each.latencies_ms[0]) for each in second.rounds]
@@ -36,15 +41,10 @@ def test_models_are_run_alone_and_timed_together(conv_model: Path) -> None:
     assert {one.name for one in run.measurements(1)} - {one.name for one in run.measurements(0)} == {"latency_ratio"}
 
 
-def test_files_of_the_same_name_are_called_by_their_paths() -> None:
-    assert names_of([Path("a/m.onnx"), Path("a/n.onnx")]) == ["m.onnx", "n.onnx"]
-    assert names_of([Path("a/m.onnx"), Path("b/m.onnx")]) == ["a/m.onnx", "b/m.onnx"]
-
-
 def test_where_a_target_is_judged_a_failure_is_a_result(conv_model: Path, failing: Path) -> None:
-    run = run_of(NativeRunner(), [failing, conv_model], SETTING, judged=True)
+    run = run_of(NativeRunner(), plain(failing, conv_model), SETTING, judged=True)
     assert isinstance(run.results[0], RunError) and run.timed is run.results[1]
     assert run.measurements(0) == [] and run.operators(0) == ()
     assert "latency_ratio" not in {one.name for one in run.measurements(1)}, "there is nothing to compare with"
     with pytest.raises(RunError, match="the model failed"):
-        run_of(NativeRunner(), [failing], SETTING, judged=False)
+        run_of(NativeRunner(), plain(failing), SETTING, judged=False)

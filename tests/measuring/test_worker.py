@@ -24,7 +24,7 @@ def test_it_runs_from_anywhere_and_leaves_what_it_saw(conv_model: Path, tmp_path
     (folder / "job.json").write_text(
         json.dumps(
             {
-                "runtime": "onnxruntime",
+                "runtimes": [{"name": "onnxruntime", "floats": "f32"}],
                 "models": ["m.onnx"],
                 "inputs": ["inputs.npz"],
                 "threads": 1,
@@ -127,7 +127,7 @@ def test_rounds_end_when_the_medians_are_known() -> None:
         loads.append(1)
         return [Slow()]
 
-    job = {"seconds": 0.01, "rounds": 10, "least_runs": 3, "most_runs": 3, "precision": 1000.0}
+    job = {"runtimes": [], "seconds": 0.01, "rounds": 10, "least_runs": 3, "most_runs": 3, "precision": 1000.0}
     found = rounds([Slow()], load, [[]], job)
     assert len(found) == 8 and len(loads) == 7, "fewer do not do"
     assert len(rounds([Slow()], load, [[]], {**job, "precision": None, "seconds": 5.0})) == 10

@@ -5,6 +5,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from edgekit.measurement import Measurement
+from edgekit.measuring.contenders import Absent
 from edgekit.measuring.measure import Bench, Benched
 from edgekit.report.benches import bench_csv, bench_json, bench_junit, bench_report
 from edgekit.target import find_target
@@ -22,7 +23,8 @@ def figures(name: str, threads: int) -> tuple[Measurement, ...]:
 
 GATES = (Gate("latency", Status.NOT_RUN, "why"), Gate("size", Status.FAILED, "too <large>"))
 SIZE = Measurement("m.onnx", "file_size", 10, "bytes", Fidelity.STATIC)
-FOUND = Bench(find_target("rpi4"), "qemu", (Benched(Path("m.onnx"), "m.onnx", (SIZE, *figures("m.onnx", 1)), GATES),))
+RPI4 = find_target("rpi4")
+FOUND = Bench(RPI4, "qemu", (Benched(Path("m.onnx"), "m.onnx", (SIZE, *figures("m.onnx", 1)), GATES),))
 RATIO = Measurement("n.onnx", "latency_ratio", 0.5, "ratio", Fidelity.DEVICE, "to m.onnx", 0.4, 0.6, 1, 1)
 SEVERAL = Bench(
     None,
@@ -51,6 +53,22 @@ def test_models_and_settings_stand_side_by_side() -> None:
     assert ["n.onnx", "1", "1.5", "50.0", "MB", "0.500", "(0.4", "to", "0.6)"] in rows
     (header,) = (row for row in rows if row[:2] == ["model", "threads"])
     assert "batch" not in header, "all have the same"
+
+
+def test_runtimes_stand_side_by_side_in_one_table() -> None:
+    first = Benched(Path("m.onnx"), "m.onnx, a 1.0", figures("m.onnx, a 1.0", 1), GATES, runtime="a 1.0")
+    apart = Measurement("m", "steps_apart", 2.0, "steps", Fidelity.DEVICE, "from a 1.0", threads=1, batch=1)
+    second = Benched(Path("m.onnx"), "m, b 2.0", (*figures("m, b 2.0", 1), RATIO, apart), (), runtime="b 2.0, fast")
+    found = Bench(RPI4, "ssh", (first, second), absent=(Absent("m.onnx", "c", "c is not installed; get it"),))
+    told = rendered(*bench_report(found))
+    rows = [line.split() for line in told.splitlines()]
+    assert ["a", "1.0", "1.5", "50.0", "MB"] in rows and ["b", "2.0,", "1.5", "50.0", "MB", "0.500", "2"] in rows
+    assert "m.onnx for rpi4 by runtime, on ssh" in told and told.count("p50") == 1
+    assert "steps apart: from a 1.0" in told and "not run: c: c is not installed; get it" in told
+    assert ["a", "1.0", "latency", "not", "run", "why"] in rows, "gates by runtime"
+    whole = json.loads(bench_json([found]))
+    assert [each["runtime"] for each in whole["models"]] == ["a 1.0", "b 2.0, fast"]
+    assert whole["absent"] == [{"model": "m.onnx", "runtime": "c", "why": "c is not installed; get it"}]
 
 
 def test_the_json_has_the_documented_keys() -> None:

@@ -7,8 +7,9 @@ from edgekit.errors import ModelError
 from edgekit.model.parity import relative_difference
 from edgekit.runners.native import NativeRunner, native_outputs
 from edgekit.runners.runner import Job
+from edgekit.runtimes.opening import named_runtime
 from edgekit.runtimes.ort import feed_outputs, session, session_outputs
-from edgekit.target import find_target
+from edgekit.target import Runtime, find_target
 from edgekit.tflite.writing import written
 from edgekit.traits import Fidelity
 from tests.tflite.models import expected, floats, needs_runtime, node, samples
@@ -60,11 +61,34 @@ def test_a_tflite_model_runs_as_its_onnx_model_does(tmp_path: Path) -> None:
 
 
 @needs_runtime
-def test_formats_do_not_take_turns_and_tflite_times_no_operators(conv_model: Path, tmp_path: Path) -> None:
+def test_formats_take_turns_and_tflite_times_no_operators(conv_model: Path, tmp_path: Path) -> None:
     path = tmp_path / "relu.tflite"
     path.write_bytes(written(floats([1, 4], [node("Relu", ["x"], ["y"])])).data)
-    given = (np.zeros((1, 1, 4), np.float32),)
-    with pytest.raises(ModelError, match="cannot take turns"):
-        NativeRunner().run(Job([conv_model, path], given))
-    with pytest.raises(ModelError, match="time no operators"):
-        NativeRunner().run(Job([path], given, profiled_runs=1))
+    given = np.random.default_rng(0).standard_normal((2, 1, 4)).astype(np.float32)
+    image = np.zeros((2, 1, 3, 6, 6), np.float32)
+    job = Job([conv_model, path], (), inputs_of=[(image,), (given,)], seconds=0.02, least_runs=10)
+    result = NativeRunner().run(job)
+    assert np.array_equal(result.outputs[1][0], given.clip(0))
+    first, second = result.latencies_ms
+    assert len(first) == len(second) >= 5
+    assert result.runtime.startswith("onnxruntime ") and " and " in result.runtime
+    with pytest.raises(ModelError, match="no times of single operators"):
+        NativeRunner().run(Job([path], (given,), profiled_runs=1))
+
+
+def test_each_model_runs_under_the_runtime_that_is_told(conv_model: Path) -> None:
+    pytest.importorskip("openvino")
+    runtimes = [
+        named_runtime("onnxruntime"),
+        named_runtime("openvino"),
+        named_runtime("openvino").changed(floats="bf16"),
+    ]
+    x = np.random.default_rng(0).standard_normal((2, 1, 3, 6, 6)).astype(np.float32)
+    result = NativeRunner().run(Job([conv_model] * 3, (x,), runtimes=runtimes))
+    (ours,), (theirs,), _ = result.outputs
+    assert np.allclose(ours, theirs, atol=1e-5)
+    assert result.runtime.count("openvino") == 2 and "floats as f32" in result.runtime and "bf16" in result.runtime
+    with pytest.raises(ModelError, match="no times of single operators from openvino"):
+        NativeRunner().run(Job([conv_model], (x,), runtimes=runtimes[1:2], profiled_runs=1))
+    with pytest.raises(ModelError, match="tflite-runtime runs no ONNX models"):
+        NativeRunner().run(Job([conv_model], (x,), runtimes=[Runtime(name="tflite-runtime", version="2.14.0")]))

@@ -21,7 +21,7 @@ AT = "import os; reached = lambda stage: (print(stage, flush=True), input()); re
 def run(script: str, model: Path, folder: Path, timeout_s: float = 60.0) -> None:
     (folder / "job").mkdir()
     job = Job([model], (np.zeros((1, 1, 3, 6, 6), np.float32),), timeout_s=timeout_s)
-    run_worker([sys.executable, "-c", script], os.environ, job, folder / "job", "some-cpu", RUNTIME)
+    run_worker([sys.executable, "-c", script], os.environ, job, folder / "job", "some-cpu", [RUNTIME])
 
 
 @pytest.mark.parametrize(

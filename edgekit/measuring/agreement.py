@@ -1,0 +1,58 @@
+"""How far two runtimes' outputs of one model lie apart."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgekit.formats import format_of
+from edgekit.measurement import Measurement, counted
+from edgekit.traits import Fidelity, Format
+
+if TYPE_CHECKING:
+    from edgekit.arrays import Array
+
+
+def agreement(
+    name: str,
+    model: Path,
+    outputs: Sequence["Array"],
+    other: str,
+    expected: Sequence["Array"],
+    fidelity: Fidelity,
+    samples: str,
+) -> list[Measurement]:
+    """The largest difference from what another runtime gave for the same feeds, (feeds, ...): in integer steps of the
+    output that is furthest, where all have such, else as a share of a part's largest value; and in how many runs the
+    first output's largest value stands in the same place."""
+    import numpy as np
+
+    from edgekit.model.parity import relative_difference
+
+    how = f"from {other}, {samples}"
+    steps = _steps(model)
+    if len(steps) == len(expected):
+        apart = max(
+            float(np.abs(left.astype(np.float64) - right).max(initial=0.0)) / step
+            for left, right, step in zip(outputs, expected, steps, strict=True)
+        )
+        told = Measurement(name, "steps_apart", round(apart, 2), "steps", fidelity, how)
+    else:
+        apart = relative_difference(expected, outputs)
+        told = Measurement(name, "share_apart", apart, "share", fidelity, f"{how}, of a part's largest value")
+    left, right = (np.asarray(each[0]).reshape(len(each[0]), -1) for each in (outputs, expected))
+    if left.shape[1] < 2:
+        return [told]
+    same = 100.0 * float((left.argmax(1) == right.argmax(1)).mean())
+    return [told, Measurement(name, "same_largest", same, "%", fidelity, f"{how}: {counted(len(left), 'run')}")]
+
+
+def _steps(model: Path) -> list[float]:
+    """What an integer stands for in each output that is quantized."""
+    if format_of(model) is Format.TFLITE:
+        from edgekit.tflite.reading import read_tflite
+
+        return list(read_tflite(model).output_steps().values())
+    from edgekit.model.facts import output_step
+    from edgekit.model.reading import load_model
+
+    return list(output_step(load_model(model)).values())

@@ -1,0 +1,92 @@
+"""Who takes turns in a bench: model files, each under what the runner has for it or under several runtimes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from edgekit.errors import EdgekitError, TargetError, did_you_mean
+from edgekit.host import this_host
+from edgekit.runtimes.opening import named_runtime
+from edgekit.target import Runtime, RuntimeName, Target
+
+ALL = "all"
+_BF16 = "openvino:bf16"
+
+
+@dataclass(frozen=True)
+class Contender:
+    name: str
+    model: Path
+    """As it was named."""
+    file: Path
+    """As the runtime takes it."""
+    runtime: Runtime | None = None
+    """None: what the runner has for it."""
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A runtime that was asked for and does not run a model."""
+
+    model: str
+    runtime: str
+    why: str
+
+
+def names_of(models: Sequence[Path]) -> list[str]:
+    """What files are called: by their names, or, where two have the same, by their paths."""
+    names = [model.name for model in models]
+    return names if len(set(names)) == len(names) else [str(model) for model in models]
+
+
+def contenders_of(
+    models: Sequence[Path], words: Sequence[str], target: Target | None, folder: Path, *, here: bool
+) -> tuple[list[Contender], list[Absent]]:
+    """The models as they are; or, where `words` name runtimes, each under each of them in the form that it takes, which
+    is left in `folder`, and those that cannot be, with the reason.
+
+    Words are `all`, or names such as openvino, or openvino:bf16. A target's runtimes are those that its file names;
+    `here` they are as this machine has them. Raises TargetError for a word that is no runtime, or none of the target's.
+    """
+    names = names_of(models)
+    if not words:
+        return [Contender(name, model, model) for name, model in zip(names, models, strict=True)], []
+    found: list[Contender] = []
+    absent: list[Absent] = []
+    for number, (name, model) in enumerate(zip(names, models, strict=True)):
+        (folder / f"{number}").mkdir()
+        for word in _spread(words, target):
+            try:
+                runtime = _runtime(word, target, here=here)
+                form = _form(model, runtime, folder / f"{number}", target.arch if target else this_host().arch)
+                found.append(Contender(f"{name}, {runtime}", model, form, runtime))
+            except EdgekitError as error:
+                absent.append(Absent(name, word, f"{error.message}; {error.hint}"))
+    return found, absent
+
+
+def _spread(words: Sequence[str], target: Target | None) -> list[str]:
+    """Each runtime's word once, `all` for each that is known. Raises TargetError for a word that is none."""
+    known = [each.name for each in target.runtimes] if target else list(get_args(RuntimeName))
+    spread = dict.fromkeys(each for word in words for each in (known if word == ALL else [word]))
+    for word in spread:
+        if word not in known and not (word == _BF16 and "openvino" in known):
+            whose = f"{target.id} names no runtime '{word}'" if target else f"no runtime '{word}'"
+            raise TargetError(whose, did_you_mean(word, [*known, *([_BF16] if "openvino" in known else []), ALL]))
+    return list(spread)
+
+
+def _runtime(word: str, target: Target | None, *, here: bool) -> Runtime:
+    """What a word names. Raises ToolError where it is to be on this machine and is not."""
+    name: RuntimeName = "openvino" if word == _BF16 else word  # type: ignore[assignment]
+    pinned = next((each for each in target.runtimes if each.name == name), None) if target else None
+    runtime = named_runtime(name) if here or pinned is None else pinned
+    floats = pinned.floats if pinned else "f32"
+    return runtime.changed(floats="bf16" if word == _BF16 else floats)
+
+
+def _form(model: Path, runtime: Runtime, folder: Path, arch: str) -> Path:
+    from edgekit.runtimes.forms import form_for
+
+    return form_for(model, runtime, folder, arch)

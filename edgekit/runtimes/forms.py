@@ -1,0 +1,43 @@
+"""A model file in the form that a runtime takes."""
+
+from pathlib import Path
+
+from edgekit.errors import ModelError
+from edgekit.formats import format_of
+from edgekit.model.facts import activation_types
+from edgekit.model.operators import INTEGER_OPERATORS, nodes
+from edgekit.model.passes.qdq_forms import qdq_forms
+from edgekit.model.passes.rewriting import rewritten
+from edgekit.model.reading import load_model, save_model
+from edgekit.target import Runtime
+from edgekit.tflite.writing import written
+from edgekit.traits import Format
+
+
+def form_for(path: Path, runtime: Runtime, folder: Path, arch: str) -> Path:
+    """The file itself, or what it becomes in `folder`: for TFLite's runtimes a .tflite file, for OpenVINO an ONNX file
+    without ONNX Runtime's own integer operators. ONNX Runtime gets such a file, too, where it was fused for ARM and the
+    `arch` is x86_64, whose kernels are for unsigned activations: it then fuses anew.
+
+    Raises ModelError for a runtime that takes no such model, StepError for an operator that TFLite has no form of.
+    """
+    if format_of(path) is Format.TFLITE:
+        if runtime.format is not Format.TFLITE:
+            raise ModelError(
+                f"{runtime.name} runs no {Format.TFLITE.label} models", "name the ONNX file that it was written from"
+            )
+        return path
+    model = load_model(path)
+    is_fused = any(node.op_type in INTEGER_OPERATORS for node in nodes(model.graph))
+    if runtime.name == "onnxruntime" and not (is_fused and arch == "x86_64" and "int8" in activation_types(model)):
+        return path
+    if is_fused:
+        model = rewritten(model, qdq_forms)
+    elif runtime.format is Format.ONNX:
+        return path
+    made = folder / f"{path.stem}.{runtime.format}"
+    if runtime.format is Format.TFLITE:
+        made.write_bytes(written(model).data)
+    else:
+        save_model(model, made)
+    return made

@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import pytest
+
+from edgekit.errors import TargetError, ToolError
+from edgekit.measuring import contenders
+from edgekit.measuring.contenders import Absent, contenders_of, names_of
+from edgekit.runtimes.opening import named_runtime
+from edgekit.target import Runtime, RuntimeName, find_target
+
+RPI4 = find_target("rpi4").changed(other_runtimes=(Runtime(name="openvino", version="2026.1.0"),))
+
+
+def test_files_of_the_same_name_are_called_by_their_paths() -> None:
+    assert names_of([Path("a/m.onnx"), Path("a/n.onnx")]) == ["m.onnx", "n.onnx"]
+    assert names_of([Path("a/m.onnx"), Path("b/m.onnx")]) == ["a/m.onnx", "b/m.onnx"]
+
+
+def test_without_words_the_models_are_left_to_the_runner(conv_model: Path, tmp_path: Path) -> None:
+    (only,), absent = contenders_of([conv_model], (), None, tmp_path, here=True)
+    assert (only.name, only.file, only.runtime, absent) == (conv_model.name, conv_model, None, [])
+
+
+def test_a_target_names_its_runtimes_and_their_versions(conv_model: Path, tmp_path: Path) -> None:
+    found, absent = contenders_of([conv_model], ["all"], RPI4, tmp_path, here=False)
+    assert [each.runtime for each in found] == list(RPI4.runtimes) and not absent
+    assert found[1].name == f"{conv_model.name}, openvino 2026.1.0"
+
+
+def test_here_they_are_as_installed_and_those_that_are_not_are_told(
+    conv_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def installed(name: RuntimeName) -> Runtime:
+        if name != "onnxruntime":
+            raise ToolError(f"{name} is not installed", "install it")
+        return named_runtime(name)
+
+    monkeypatch.setattr(contenders, "named_runtime", installed)
+    (only,), absent = contenders_of([conv_model], ["all"], RPI4, tmp_path, here=True)
+    assert only.runtime == named_runtime("onnxruntime")
+    assert absent == [Absent(conv_model.name, "openvino", "openvino is not installed; install it")]
+
+
+def test_openvino_computes_in_bf16_where_that_is_asked_for(conv_model: Path, tmp_path: Path) -> None:
+    found, _ = contenders_of([conv_model], ["openvino:bf16", "openvino"], RPI4, tmp_path, here=False)
+    assert [each.runtime.floats for each in found if each.runtime] == ["bf16", "f32"]
+
+
+@pytest.mark.parametrize(
+    ("word", "told", "hint"),
+    [
+        ("opnvino", "rpi4 names no runtime 'opnvino'", "openvino"),
+        ("ai-edge-litert", "rpi4 names no runtime 'ai-edge-litert'", "all"),
+        ("onnxruntime:bf16", "rpi4 names no runtime 'onnxruntime:bf16'", "onnxruntime"),
+    ],
+)
+def test_a_word_that_is_no_runtime_is_refused(
+    word: str, told: str, hint: str, conv_model: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(TargetError, match=told) as raised:
+        contenders_of([conv_model], [word], RPI4, tmp_path, here=False)
+    assert hint in raised.value.hint
