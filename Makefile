@@ -117,9 +117,9 @@ benchmark-ptq: .venv/dev .venv-openvino/peer .venv-executorch/peer .venv-litert/
 	.venv-litert/bin/python -m pip install --quiet litert-torch==0.10.0
 	touch $@
 
-# Where the host cannot set them up, the build goes on and says which gates could not run.
+# rpi4 with all its runtimes. Where the host cannot set them up, the build goes on and says which gates could not run.
 .venv/emulators: .venv/training
-	$(BIN)/edgekit setup $(EMULATED) && touch $@ || $(BIN)/edgekit doctor
+	$(BIN)/edgekit setup $(EMULATED) && $(BIN)/edgekit setup rpi4 --runtimes all && touch $@ || $(BIN)/edgekit doctor
 
 clean:
 	rm -rf .venv .venv-*/ .hypothesis .edgekit examples/*/.edgekit examples/*/dist

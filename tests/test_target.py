@@ -8,7 +8,7 @@ import pytest
 
 from edgekit.errors import TargetError
 from edgekit.host import Host
-from edgekit.target import find_target, load_target, shipped_folder, target_files
+from edgekit.target import Runtime, find_target, load_target, shipped_folder, target_files
 
 SHIPPED = ("arm64-generic", "rpi-zero2w", "rpi3", "rpi4", "rpi5", "x86-avx2", "x86-vnni")
 
@@ -100,3 +100,12 @@ def test_the_json_of_a_target_is_the_same_in_every_process() -> None:
 
 def test_x86_saturates_without_vnni_and_nothing_else_does() -> None:
     assert [each for each in ("x86-avx2", "x86-vnni", "rpi4", "rpi5") if find_target(each).saturates] == ["x86-avx2"]
+
+
+def test_another_of_its_runtimes_takes_the_first_one_s_place() -> None:
+    target = find_target("rpi4")
+    other = target.on(target.runtimes[1])
+    assert other.runtime == target.runtimes[1] and set(other.runtimes) == set(target.runtimes)
+    assert other.on(target.runtime) == target.changed(other_runtimes=other.on(target.runtime).other_runtimes)
+    outsider = Runtime(name="openvino", version="1.0.0")
+    assert target.on(outsider).runtimes == (outsider, *target.runtimes)

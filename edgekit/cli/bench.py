@@ -4,7 +4,14 @@ from pathlib import Path
 
 import click
 
-from edgekit.cli.options import json_option, memory_option, numbers_option, runners_option, shape_option
+from edgekit.cli.options import (
+    json_option,
+    memory_option,
+    numbers_option,
+    runners_option,
+    runtimes_option,
+    shape_option,
+)
 
 
 @click.command("bench", short_help="What a model costs: latency, memory, size, parameters, MACs.")
@@ -13,11 +20,7 @@ from edgekit.cli.options import json_option, memory_option, numbers_option, runn
 @runners_option
 @memory_option
 @click.option("--compare", is_flag=True, help="Of several models: timed in turns, and the ratio to the first.")
-@click.option(
-    "--runtimes",
-    metavar="all|NAMES",
-    help="Under each that can be had, or those named: onnxruntime,openvino.",
-)
+@runtimes_option("Under each that can be had, or those named: onnxruntime,openvino.")
 @numbers_option("--threads", "As many; several, as in 1,2,4, one after the other.")
 @numbers_option("--batch", "Samples a run; several, as in 1,8, one after the other.")
 @click.option(
@@ -49,7 +52,7 @@ def command(
     runners: tuple[str, ...],
     memory: int | None,
     compare: bool,
-    runtimes: str | None,
+    runtimes: tuple[str, ...],
     threads: tuple[int, ...],
     batch: tuple[int, ...],
     seconds: float,
@@ -78,10 +81,7 @@ def command(
         raise click.UsageError(f"{len(models)} models: add --compare to time them in turns, or name one")
     if as_json and as_csv:
         raise click.UsageError("--json and --csv: choose one")
-    if runtimes is not None and not runtimes.strip(" ,"):
-        raise click.UsageError("--runtimes names none: all, or names such as onnxruntime,openvino")
-    named = tuple(each.strip() for each in (runtimes or "").split(",") if each.strip())
-    settings = Settings(threads, batch, seconds, parsed_shapes(shapes), inputs, profile, named)
+    settings = Settings(threads, batch, seconds, parsed_shapes(shapes), inputs, profile, runtimes)
     chosen = find_target(target) if target else None
     if memory is not None:
         if chosen is None:

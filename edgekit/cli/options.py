@@ -112,6 +112,19 @@ def numbers_option(name: str, told: str) -> Decorator:
     return found
 
 
+def runtimes_option(told: str) -> Decorator:
+    """An option that takes names of runtimes; nothing without it."""
+
+    def parsed(_: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...]:
+        names = tuple(each.strip() for each in (value or "").split(",") if each.strip())
+        if value is not None and not names:
+            raise click.BadParameter("all, or names such as onnxruntime,openvino", param=option)
+        return names
+
+    found: Decorator = click.option("--runtimes", callback=parsed, metavar="all|NAME[,NAME...]", help=told)
+    return found
+
+
 def _choice(*names: str) -> click.Choice[str]:
     return click.Choice(names, case_sensitive=False)
 

@@ -2,14 +2,17 @@
 
 import click
 
+from edgekit.cli.options import runtimes_option
+
 
 @click.command("setup", short_help="Prepare a target's emulator.")
 @click.argument("targets", metavar="ID...", nargs=-1, required=True)
 @click.option(
     "--runner", type=click.Choice(("qemu", "container")), default="qemu", help="What is prepared. Default: qemu."
 )
+@runtimes_option("For these of the target's. Default: its own.")
 @click.option("--base", metavar="IMAGE", help="What the image is built on: a Debian 12. Default: its slim one.")
-def command(targets: tuple[str, ...], runner: str, base: str | None) -> int:
+def command(targets: tuple[str, ...], runner: str, runtimes: tuple[str, ...], base: str | None) -> int:
     """Download what emulates each target, below the user's cache directory. Nothing is done twice; no root.
 
     With --runner container, an image of Docker or Podman is built instead, on any system that has one.
@@ -18,11 +21,13 @@ def command(targets: tuple[str, ...], runner: str, base: str | None) -> int:
     from edgekit.runners.emulator import emulators_bytes, emulators_folder, prepare
     from edgekit.runners.engine import found_engine
     from edgekit.runners.image import BASE, build_image
+    from edgekit.runtimes.choice import target_runtimes
     from edgekit.target import find_target
 
     if base and runner != "container":
         raise click.UsageError("--base is for --runner container")
-    chosen = [find_target(name) for name in targets]
+    named = [find_target(name) for name in targets]
+    chosen = [each.on(runtime) for each in named for runtime in target_runtimes(runtimes, each)]
     if runner == "container":
         engine = found_engine()
         for target in chosen:
@@ -30,6 +35,7 @@ def command(targets: tuple[str, ...], runner: str, base: str | None) -> int:
         return 0
     for target in chosen:
         emulator = prepare(target, watcher(quiet=False))
-        click.echo(f"{target.id}: {emulator.version} -cpu {target.cpu.split(',')[0]} is ready")
+        runtime = f" with {target.runtime}" if runtimes else ""
+        click.echo(f"{target.id}: {emulator.version} -cpu {target.cpu.split(',')[0]}{runtime} is ready")
     click.echo(f"{emulators_bytes() / 1e6:.0f} MB in {emulators_folder()}")
     return 0

@@ -3,15 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
-from edgekit.errors import EdgekitError, TargetError, did_you_mean
+from edgekit.errors import EdgekitError
 from edgekit.host import this_host
+from edgekit.runtimes.choice import in_manner, runtime_name, runtime_words
 from edgekit.runtimes.opening import named_runtime
-from edgekit.target import Runtime, RuntimeName, Target
-
-ALL = "all"
-_BF16 = "openvino:bf16"
+from edgekit.target import Runtime, Target
 
 
 @dataclass(frozen=True)
@@ -46,8 +43,8 @@ def contenders_of(
     """The models as they are; or, where `words` name runtimes, each under each of them in the form that it takes, which
     is left in `folder`, and those that cannot be, with the reason.
 
-    Words are `all`, or names such as openvino, or openvino:bf16. A target's runtimes are those that its file names;
-    `here` they are as this machine has them. Raises TargetError for a word that is no runtime, or none of the target's.
+    Words are those of `runtime_words`. A target's runtimes are those that its file names; `here` they are as this
+    machine has them. Raises TargetError for a word that is no runtime, or none of the target's.
     """
     names = names_of(models)
     if not words:
@@ -56,7 +53,7 @@ def contenders_of(
     absent: list[Absent] = []
     for number, (name, model) in enumerate(zip(names, models, strict=True)):
         (folder / f"{number}").mkdir()
-        for word in _spread(words, target):
+        for word in runtime_words(words, target):
             try:
                 runtime = _runtime(word, target, here=here)
                 form = _form(model, runtime, folder / f"{number}", target.arch if target else this_host().arch)
@@ -66,24 +63,14 @@ def contenders_of(
     return found, absent
 
 
-def _spread(words: Sequence[str], target: Target | None) -> list[str]:
-    """Each runtime's word once, `all` for each that is known. Raises TargetError for a word that is none."""
-    known = [each.name for each in target.runtimes] if target else list(get_args(RuntimeName))
-    spread = dict.fromkeys(each for word in words for each in (known if word == ALL else [word]))
-    for word in spread:
-        if word not in known and not (word == _BF16 and "openvino" in known):
-            whose = f"{target.id} names no runtime '{word}'" if target else f"no runtime '{word}'"
-            raise TargetError(whose, did_you_mean(word, [*known, *([_BF16] if "openvino" in known else []), ALL]))
-    return list(spread)
-
-
 def _runtime(word: str, target: Target | None, *, here: bool) -> Runtime:
     """What a word names. Raises ToolError where it is to be on this machine and is not."""
-    name: RuntimeName = "openvino" if word == _BF16 else word  # type: ignore[assignment]
+    name = runtime_name(word)
     pinned = next((each for each in target.runtimes if each.name == name), None) if target else None
-    runtime = named_runtime(name) if here or pinned is None else pinned
-    floats = pinned.floats if pinned else "f32"
-    return runtime.changed(floats="bf16" if word == _BF16 else floats)
+    if pinned is None:
+        return in_manner(named_runtime(name), word)
+    installed = named_runtime(name).changed(floats=pinned.floats) if here else pinned
+    return in_manner(installed, word)
 
 
 def _form(model: Path, runtime: Runtime, folder: Path, arch: str) -> Path:

@@ -123,7 +123,10 @@ def benched(
             else:
                 found.append(_benched(runs, place, target, settings.sizes))
     machine = machine_line(runs[0].timed) if runs[0].timed else ""
-    return Bench(target, chosen.identity(), tuple(found), machine, tuple(_disturbed(runs)), tuple(absent))
+    where = chosen.identity()
+    if settings.runtimes and target:
+        where = where.removesuffix(f", {target.runtime}")
+    return Bench(target, where, tuple(found), machine, tuple(_disturbed(runs)), tuple(absent))
 
 
 def _benched(runs: Sequence[Run], place: int, target: Target | None, sizes: Sizes) -> Benched:

@@ -37,7 +37,7 @@ def target_report(target: Target) -> RenderableType:
             for inner, part in value.items():
                 if part is not None:
                     rows.add_row(f"{name}.{inner}", escape(_told(part)))
-        elif value is not None:
+        elif value not in (None, ()):
             rows.add_row(name, escape(_told(value)))
     return rows
 
@@ -59,6 +59,6 @@ def _figures(target: Target) -> str:
 
 
 def _told(value: object) -> str:
-    if isinstance(value, list):
-        return ", ".join(str(each) for each in sorted(value))
+    if isinstance(value, list | tuple):
+        return ", ".join(f"{each['name']} {each['version']}" if isinstance(each, dict) else str(each) for each in value)
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

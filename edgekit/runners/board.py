@@ -1,21 +1,16 @@
 """Board: what a machine at the end of a connection is, and the runtime that it needs."""
 
-import shutil
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, get_args
 
-from filelock import FileLock
-
-from edgekit.errors import BoardError, storage_errors
+from edgekit.errors import BoardError
 from edgekit.host import Host, boot_id, host_of, normalized_arch
 from edgekit.progress import Progress
 from edgekit.runners.address import Address
 from edgekit.runners.connection import Request, answer
-from edgekit.runners.emulator import emulators_folder
+from edgekit.runners.emulator import wheels_folder
 from edgekit.runners.runner import WORKER
-from edgekit.runners.wheels import install_wheels
+from edgekit.runners.wheels import kept_wheels, wheels_name
 from edgekit.target import Runtime, RuntimeName, Target
 
 _ARCHS = ("aarch64", "x86_64")
@@ -63,7 +58,8 @@ class Board:
         return versions[runtime.name] == runtime.version and bool(versions["numpy"])
 
     def kept_name(self, runtime: Runtime) -> str:
-        return f"{runtime.name}-{runtime.version}-cp{self.python}-{self.arch}"
+        """What edgekit calls the folder that it keeps a runtime in, there."""
+        return wheels_name(runtime, self.arch, self.python)
 
 
 def board_at(address: Address) -> Board:
@@ -96,7 +92,8 @@ def provided_runtime(board: Board, runtime: Runtime, progress: Progress) -> str:
     in, there. Raises BoardError where there is no wheel for it, or no room."""
     name = board.kept_name(runtime)
     if name not in board.told["kept"]:
-        wheels = _wheels(board, runtime, name, progress)
+        hint = f"edgekit needs a Python on it for which there is a wheel; it has {board.told['python']}"
+        wheels = kept_wheels(wheels_folder(), runtime, board.arch, board.python, BoardError, hint, progress)
         progress.note(f"bringing {runtime.name} {runtime.version} to {board.address}")
         asked = {"do": "keep", "name": name}
         doing = f"while {runtime.name} was brought there"
@@ -105,22 +102,3 @@ def provided_runtime(board: Board, runtime: Runtime, progress: Progress) -> str:
             Request(asked, sent=wheels, compressed=not board.is_here, limit_s=_UPLOAD_S, doing=lambda: doing),
         )
     return name
-
-
-def _wheels(board: Board, runtime: Runtime, name: str, progress: Progress) -> Path:
-    """A runtime for a board's Python, unpacked on this machine."""
-    folder = emulators_folder() / "boards"
-    with storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "wheels.lock"):
-        kept = folder / name
-        if not kept.is_dir():
-            progress.note(f"downloading {runtime.name} {runtime.version} for {board.arch} (PyPI) to {kept}")
-            staging = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=folder))
-            try:
-                hint = f"edgekit needs a Python on it for which there is a wheel; it has {board.told['python']}"
-                install_wheels(runtime, board.arch, board.python, staging, BoardError, hint)
-                staging.rename(kept)
-            finally:
-                shutil.rmtree(staging, ignore_errors=True)
-    return kept

@@ -16,7 +16,7 @@ from edgekit.errors import EmulatorError, storage_errors
 from edgekit.files import folder_bytes, sha256_of_json, write_bytes, write_json
 from edgekit.host import this_host
 from edgekit.progress import Progress
-from edgekit.runners.wheels import has_numpy_wheel, install_wheels, run_tool
+from edgekit.runners.wheels import has_numpy_wheel, kept_wheels, run_tool, wheels_name
 from edgekit.target import CpuInfo, Target
 
 _QEMU_PACKAGE = "qemu-user-static"
@@ -66,26 +66,35 @@ def emulators_folder() -> Path:
     return Path(given) if given else platformdirs.user_cache_path("edgekit") / "emulators"
 
 
+def wheels_folder() -> Path:
+    """Where runtimes for other machines are kept."""
+    return emulators_folder() / "runtimes"
+
+
 def can_emulate(target: Target) -> bool:
     """Whether an emulator exists for the target's CPU at all."""
     return bool(target.cpu)
 
 
-def prepared_emulator(target: Target) -> Emulator:
-    """The emulator that `prepare` left for a target. Raises EmulatorError where there is none."""
+def prepared_emulator(target: Target, hint: str = "") -> Emulator:
+    """The emulator that `prepare` left for a target and its runtime. Raises EmulatorError where there is none, with
+    `hint` where setting up the target alone would not do."""
     if not can_emulate(target):
         raise EmulatorError(
             f"no emulator runs the instruction sets of {target.id}", f"measure on a machine that is one: {target.name}"
         )
-    qemu = _qemu_path(target.arch)
-    base = _base_folder(target)
-    if qemu is None or not (base / _MARK).is_file():
-        raise EmulatorError(f"the emulator for {target.id} is not set up", f"edgekit setup {target.id}")
-    if _shares_host(target):
-        return Emulator(qemu, _qemu_version(qemu), target.cpu, None, (base / "site",), _host_python())
+    qemu, shares_host = _qemu_path(target.arch), _shares_host(target)
+    base = emulators_folder() / target.arch
+    is_there = qemu is not None and (shares_host or (base / _MARK).is_file())
+    site = wheels_folder() / wheels_name(target.runtime, target.arch, _python_of(target)) if is_there else None
+    if qemu is None or site is None or not site.is_dir():
+        what = f"{target.runtime.name} for the emulator of" if is_there and hint else "the emulator for"
+        raise EmulatorError(f"{what} {target.id} is not set up", hint or f"edgekit setup {target.id}")
+    if shares_host:
+        return Emulator(qemu, _qemu_version(qemu), target.cpu, None, (site,), _host_python())
     root = _root_with_cpu(base, target.cpuinfo, target.cores or 1) if target.cpuinfo else base / "root"
-    site = (root / "opt" / "site", *([] if has_numpy_wheel(target.arch) else [root / _PACKAGES]))
-    return Emulator(qemu, _qemu_version(qemu), target.cpu, root, site, _guest_python(root))
+    packages = (site, *([] if has_numpy_wheel(target.arch) else [root / _PACKAGES]))
+    return Emulator(qemu, _qemu_version(qemu), target.cpu, root, packages, _guest_python(root))
 
 
 def prepare(target: Target, progress: Progress) -> Emulator:
@@ -106,10 +115,19 @@ def prepare(target: Target, progress: Progress) -> Emulator:
         if _qemu_path(target.arch) is None:
             progress.note(f"downloading {_QEMU_PACKAGE} (Debian) to {folder / 'qemu'}")
             _fetch_qemu(folder)
-        base = _base_folder(target)
-        if not (base / _MARK).is_file():
-            _fetch_base(target, base, progress)
+        base = folder / target.arch
+        if not _shares_host(target) and not (base / _MARK).is_file():
+            _fetch_root(target.arch, base, progress)
         shutil.rmtree(folder / "apt", ignore_errors=True)
+        kept_wheels(
+            wheels_folder(),
+            target.runtime,
+            target.arch,
+            _python_of(target),
+            EmulatorError,
+            CONTAINER_HINT,
+            progress,
+        )
     return prepared_emulator(target)
 
 
@@ -122,8 +140,11 @@ def _shares_host(target: Target) -> bool:
     return target.arch == this_host().arch
 
 
-def _base_folder(target: Target) -> Path:
-    return emulators_folder() / f"{target.arch}-{target.runtime.name}-{target.runtime.version}"
+def _python_of(target: Target) -> str:
+    """Which Python a target's runtime is for, as wheels name it: 311."""
+    if _shares_host(target):
+        return f"{sys.version_info.major}{sys.version_info.minor}"
+    return _guest_python(emulators_folder() / target.arch / "root").name.removeprefix("python").replace(".", "")
 
 
 def _host_python() -> Path:
@@ -171,25 +192,18 @@ def _fetch_qemu(folder: Path) -> None:
     shutil.rmtree(staging, ignore_errors=True)
 
 
-def _fetch_base(target: Target, base: Path, progress: Progress) -> None:
-    """The part of an emulator that targets share: a root file system (where the host's own does not serve) and the
-    runtime's wheel."""
+def _fetch_root(arch: str, base: Path, progress: Progress) -> None:
+    """The part of an emulator that targets share: a root file system with Python."""
     staging = base.with_name(f"{base.name}.partial")
     shutil.rmtree(staging, ignore_errors=True)
-    if _shares_host(target):
-        site, version = staging / "site", f"{sys.version_info.major}{sys.version_info.minor}"
-    else:
-        progress.note(f"downloading Python for {target.arch} (Debian) to {base}")
-        root = staging / "root"
-        numpy = () if has_numpy_wheel(target.arch) else (_NUMPY_PACKAGE,)
-        for package in _download((*_ROOT_PACKAGES, *numpy), _DEBIAN_ARCH[target.arch], emulators_folder() / "apt"):
-            _unpack(package, root)
-        for library in root.glob("usr/lib/*/*/lib*.so.3"):  # of BLAS, which packages link while they are installed
-            (library.parent.parent / library.name).symlink_to(f"{library.parent.name}/{library.name}")
-        site, version = root / "opt" / "site", _guest_python(root).name.removeprefix("python").replace(".", "")
-    progress.note(f"downloading {target.runtime.name} {target.runtime.version} for {target.arch} (PyPI) to {base}")
-    install_wheels(target.runtime, target.arch, version, site, EmulatorError, CONTAINER_HINT)
-    write_json(staging / _MARK, {"runtime": target.runtime.to_json(), "arch": target.arch})
+    progress.note(f"downloading Python for {arch} (Debian) to {base}")
+    root = staging / "root"
+    numpy = () if has_numpy_wheel(arch) else (_NUMPY_PACKAGE,)
+    for package in _download((*_ROOT_PACKAGES, *numpy), _DEBIAN_ARCH[arch], emulators_folder() / "apt"):
+        _unpack(package, root)
+    for library in root.glob("usr/lib/*/*/lib*.so.3"):  # of BLAS, which packages link while they are installed
+        (library.parent.parent / library.name).symlink_to(f"{library.parent.name}/{library.name}")
+    write_json(staging / _MARK, {"arch": arch})
     shutil.rmtree(base, ignore_errors=True)
     staging.rename(base)
 

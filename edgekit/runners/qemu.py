@@ -47,8 +47,8 @@ class QemuRunner:
     def run(self, job: Job) -> Result:
         runtime = job.runtimes[0] if job.runtimes else self.target.runtime
         if runtime != self.target.runtime:
-            other = self.target.on(runtime)
-            return QemuRunner(other, prepared_emulator(other)).run(job)
+            other, hint = self.target.on(runtime), f"edgekit setup {self.target.id} --runtimes {runtime.name}"
+            return QemuRunner(other, prepared_emulator(other, hint)).run(job)
         space = space_options(self.guest_bytes) if self.emulator.root else []
         command = [*self.emulator.command(), *space, *self.emulator.python(), str(WORKER)]
         environment = {"PATH": os.environ.get("PATH", ""), "ORT_DISABLE_TELEMETRY": "1", **self.emulator.environment()}

@@ -1,17 +1,47 @@
 """A runtime's wheels for another machine, unpacked by pip into a folder that serves as its PYTHONPATH."""
 
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgekit.errors import ToolError, last_line
+from filelock import FileLock
+
+from edgekit.errors import ToolError, last_line, storage_errors
+from edgekit.progress import Progress
 from edgekit.target import Runtime
 
 NUMPY = {"tflite-runtime": "numpy<2"}
 """What a runtime was built against, where that is not the newest."""
 _NEWEST_NUMPY = "numpy<2.5"
 _TIMEOUT_S = 900
+
+
+def wheels_name(runtime: Runtime, arch: str, python: str) -> str:
+    """What a runtime's wheels for a Python such as 311 are kept as."""
+    return f"{runtime.name}-{runtime.version}-cp{python}-{arch}"
+
+
+def kept_wheels(
+    folder: Path, runtime: Runtime, arch: str, python: str, error: type[ToolError], hint: str, progress: Progress
+) -> Path:
+    """Where a runtime's wheels are unpacked in `folder`; downloaded once. Raises `error` with `hint` where they cannot
+    be, StorageError where there is no room."""
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    kept = folder / wheels_name(runtime, arch, python)
+    with FileLock(folder / "wheels.lock"):
+        if not kept.is_dir():
+            progress.note(f"downloading {runtime.name} {runtime.version} for {arch} (PyPI) to {kept}")
+            staging = Path(tempfile.mkdtemp(prefix=f"{kept.name}-", dir=folder))
+            try:
+                install_wheels(runtime, arch, python, staging, error, hint)
+                staging.rename(kept)
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
+    return kept
 
 
 def install_wheels(runtime: Runtime, arch: str, python: str, site: Path, error: type[ToolError], hint: str) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.errors import TargetError, ToolError
+from edgekit.errors import ToolError
 from edgekit.measuring import contenders
 from edgekit.measuring.contenders import Absent, contenders_of, names_of
 from edgekit.runtimes.opening import named_runtime
@@ -44,19 +44,3 @@ def test_here_they_are_as_installed_and_those_that_are_not_are_told(
 def test_openvino_computes_in_bf16_where_that_is_asked_for(conv_model: Path, tmp_path: Path) -> None:
     found, _ = contenders_of([conv_model], ["openvino:bf16", "openvino"], RPI4, tmp_path, here=False)
     assert [each.runtime.floats for each in found if each.runtime] == ["bf16", "f32"]
-
-
-@pytest.mark.parametrize(
-    ("word", "told", "hint"),
-    [
-        ("opnvino", "rpi4 names no runtime 'opnvino'", "openvino"),
-        ("ai-edge-litert", "rpi4 names no runtime 'ai-edge-litert'", "all"),
-        ("onnxruntime:bf16", "rpi4 names no runtime 'onnxruntime:bf16'", "onnxruntime"),
-    ],
-)
-def test_a_word_that_is_no_runtime_is_refused(
-    word: str, told: str, hint: str, conv_model: Path, tmp_path: Path
-) -> None:
-    with pytest.raises(TargetError, match=told) as raised:
-        contenders_of([conv_model], [word], RPI4, tmp_path, here=False)
-    assert hint in raised.value.hint

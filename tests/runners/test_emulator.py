@@ -6,7 +6,7 @@ from edgekit.errors import EmulatorError
 from edgekit.progress import Silent
 from edgekit.runners import emulator
 from edgekit.runners.emulator import cpuinfo_text, prepare, prepared_emulator
-from edgekit.target import find_target
+from edgekit.target import Runtime, find_target
 
 RPI4 = find_target("rpi4")
 
@@ -63,3 +63,18 @@ def test_a_download_that_fails_leaves_nothing_that_looks_ready(tmp_path: Path, m
     with pytest.raises(EmulatorError, match="not set up") as raised:
         prepared_emulator(RPI4)
     assert raised.value.hint == "edgekit setup rpi4"
+
+
+def test_another_runtime_is_set_up_beside_the_first_one() -> None:
+    """Both find the same root file system."""
+    litert = RPI4.on(next(each for each in RPI4.runtimes if each.name == "ai-edge-litert"))
+    first, second = prepare(RPI4, Silent()), prepare(litert, Silent())
+    assert first.root == second.root and first.site[0] != second.site[0]
+
+
+def test_a_runtime_that_is_not_set_up_is_told_with_what_sets_it_up() -> None:
+    prepare(RPI4, Silent())
+    old = RPI4.on(Runtime(name="onnxruntime", version="1.0.0"))
+    with pytest.raises(EmulatorError, match="onnxruntime for the emulator of rpi4 is not set up") as raised:
+        prepared_emulator(old, "edgekit setup rpi4 --runtimes onnxruntime")
+    assert raised.value.hint == "edgekit setup rpi4 --runtimes onnxruntime"

@@ -14,10 +14,12 @@ from edgekit.progress import Silent
 from edgekit.runners.emulator import prepare
 from edgekit.runners.qemu import QemuRunner
 from edgekit.runners.runner import Job
+from edgekit.runtimes.forms import form_for
 from edgekit.runtimes.ort import feed_outputs
 from edgekit.target import Runtime, find_target
 from edgekit.traits import Fidelity
 from tests.runners.large import large_job
+from tests.tflite.models import needs_runtime
 
 pytestmark = pytest.mark.skipif(
     not (sys.platform.startswith("linux") and shutil.which("apt-get")), reason="the emulator is set up with apt"
@@ -45,6 +47,17 @@ def test_an_integer_model_gives_the_very_same_under_emulation(name: str, built: 
     x = (np.random.default_rng(0).standard_normal((5, 1, 1, 8, 8)).astype(np.float32),)
     result = runner(name).run(Job([model], x))
     assert np.array_equal(feed_outputs(model, x)[0], result.outputs[0][0])
+
+
+@needs_runtime
+def test_a_job_may_name_another_runtime(conv_model: Path, tmp_path: Path) -> None:
+    board = find_target("rpi4")
+    litert = next(each for each in board.runtimes if each.name == "ai-edge-litert")
+    prepare(board.on(litert), Silent())
+    form = form_for(conv_model, litert, tmp_path, board.arch)
+    result = runner("rpi4").run(Job([form], tuple(each[:, :1] for each in X), runtimes=[litert]))
+    assert relative_difference(feed_outputs(conv_model, X), tuple(result.outputs[0])) < 1e-5
+    assert result.runtime == f"{litert}, XNNPACK" and result.memory_bytes
 
 
 def test_memory_is_the_guests_own(conv_model: Path) -> None:

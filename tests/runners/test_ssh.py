@@ -18,6 +18,8 @@ from edgekit.runners.address import address_of
 from edgekit.runners.native import NativeRunner
 from edgekit.runners.runner import Job
 from edgekit.runners.ssh import SshRunner
+from edgekit.runtimes.forms import form_for
+from edgekit.runtimes.opening import named_runtime
 from edgekit.target import find_target
 from edgekit.tflite.writing import written
 from edgekit.traits import Fidelity
@@ -75,6 +77,18 @@ def test_a_tflite_model_runs_there_under_its_own_runtime(sshd: Sshd, tmp_path: P
     result = runner(sshd).run(Job([path], (np.stack(samples(model)),)))
     assert np.array_equal(result.outputs[0][0], np.stack(expected(model, samples(model))))
     assert result.runtime.startswith("ai-edge-litert ")
+
+
+@needs_runtime
+def test_two_runtimes_take_turns_in_one_process(sshd: Sshd, conv_model: Path, tmp_path: Path) -> None:
+    runtimes = [named_runtime("onnxruntime"), named_runtime("ai-edge-litert")]
+    forms = [form_for(conv_model, each, tmp_path, "x86_64") for each in runtimes]
+    image = np.random.default_rng(0).standard_normal((1, 1, 3, 6, 6)).astype(np.float32)
+    result = runner(sshd).run(Job(forms, (image,), runtimes=runtimes, seconds=0.05, least_runs=10))
+    (ours,), (theirs,) = result.outputs
+    assert np.allclose(ours, theirs, atol=1e-5)
+    assert result.runtime == f"{runtimes[0]} and {runtimes[1]}, XNNPACK"
+    assert len(result.latencies_ms) == 2
 
 
 def test_the_runtime_stays_for_the_next_run(sshd: Sshd, conv_model: Path) -> None:
