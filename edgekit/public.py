@@ -42,6 +42,7 @@ def build(
     allowed: Collection[str] = (),
     placement: str | Path | None = None,
     runner: str = "",
+    runtime: str = "",
     progress: Progress | None = None,
 ) -> Build:
     """What `edgekit build` does: the ONNX file `model` with its samples, or, without one, the project in `folder`.
@@ -49,7 +50,8 @@ def build(
     `calibration` and `evaluation` are the path of a folder or file of samples, or `module:function` in `folder` (the
     model's own where none is named), which also takes the cache and dist/. `preprocessing` is edgekit.toml's table.
     `placement` is the manifest of an earlier build for the same target, whose operators on floats are taken over.
-    `runner` is where each is verified: native, qemu or a board's ssh://user@host:port.
+    `runner` is where each is verified: native, qemu or a board's ssh://user@host:port. `runtime` is the one that the
+    device is to carry, of those that the target names, or `best`.
     Raises EdgekitError: `message` says what is wrong, `hint` what to do.
     """
     names = [targets] if isinstance(targets, str) else targets
@@ -68,7 +70,8 @@ def build(
             preprocessing=preprocessing,
         )
     manifest = Path(placement) if placement is not None else None
-    return project_build(project, chosen_targets(project, names), progress or Silent(), allowed, manifest, runner)
+    chosen = chosen_targets(project, names)
+    return project_build(project, chosen, progress or Silent(), allowed, manifest, runner, runtime)
 
 
 def quantize(

@@ -24,7 +24,7 @@ MANIFEST = "manifest.json"
 
 _TOOLS = (
     "torch", "torch-pruning", "onnx", "onnxscript", "onnxruntime", "onnxsim", "onnxslim", "numpy", "ai-edge-litert",
-    "tflite-runtime",
+    "tflite-runtime", "openvino",
 )  # fmt: skip
 
 
@@ -49,6 +49,8 @@ class Origin:
     recipe: str
     passed_over: Sequence[dict[str, Any]]
     """The recipes that were tried before, and why each was left."""
+    runtimes: Sequence[dict[str, Any]]
+    """Those that were tried for the fastest, the deployed one's first; empty where none was asked for."""
     lineage: Sequence[Lineage]
     findings: Sequence[dict[str, Any]]
     preprocessing: dict[str, Any]
@@ -77,6 +79,7 @@ def manifest(
         "target": target.to_json(),
         "recipe": origin.recipe,
         "passed_over": list(origin.passed_over),
+        **({"runtimes": list(origin.runtimes)} if origin.runtimes else {}),
         "seed": project.seed,
         "passed": origin.verdict.passed,
         "model": {

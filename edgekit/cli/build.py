@@ -51,6 +51,12 @@ _file_options = several(
     metavar="MANIFEST",
     help="Operators on floats as an earlier build's manifest.json tells, not timed again.",
 )
+@click.option(
+    "--runtime",
+    default="",
+    metavar="NAME|best",
+    help="What the device carries, of the target's; best: the fastest that keeps the budgets. Default: its own.",
+)
 @runner_option
 @memory_option
 @click.option(
@@ -65,6 +71,7 @@ def command(
     folder: Path | None,
     allowed: tuple[str, ...],
     placement: Path | None,
+    runtime: str,
     runner: str,
     memory: int | None,
     strict: bool,
@@ -94,7 +101,7 @@ def command(
         chosen = [each.changed(ram_bytes=memory) for each in chosen]
     if written is not None:
         project = written_project(project, written, [target.id for target in chosen])
-    built = build(project, chosen, watcher(quiet=quiet or as_json), allowed, placement, runner)
+    built = build(project, chosen, watcher(quiet=quiet or as_json), allowed, placement, runner, runtime)
     if as_json:
         click.echo(build_json(built))
     else:

@@ -180,7 +180,10 @@ class Driver:
     def _evaluation(self, artifact: Artifact, target: Target) -> Entry:
         project = self.project
         exact = Trait.INTEGER in artifact.facts and not target.saturates
-        runtime = target.runtime.name if artifact.format is Format.TFLITE else ""
+        others = artifact.format is Format.TFLITE or (
+            target.runtime.name == "openvino" and artifact.format is Format.ONNX and Trait.INTEGER in artifact.facts
+        )
+        runtime = target.runtime.name if others else ""
         known = self._evaluations.get((artifact.digest, artifact.role, exact, runtime))
         if known is not None:
             return known

@@ -116,7 +116,9 @@ def recommended(project: Project) -> str:
     return RECOMMENDED_FOR_TRANSFORMERS if is_transformer else RECOMMENDED_FOR_FILES
 
 
-_ONNX_RUNTIMES = ("fuse", "keep", "place")
+_FUSING = ("fuse", "place")
+"""Steps that fit a model to ONNX Runtime's kernels."""
+_ONNX_RUNTIMES = (*_FUSING, "keep")
 """Steps for what ONNX Runtime runs."""
 _DYNAMIC = ("quantize-dynamic", "weight-only")
 """Those that leave a form of integers that TFLite has not."""
@@ -126,8 +128,8 @@ def on_runtime(recipe: Recipe, target: Target | None) -> Recipe:
     """A recipe as it runs for a target; as it is where none is known.
 
     Where its runtime takes TFLite, the step that writes it comes last and ONNX Runtime's own are left out; matrix
-    products on the ranges of each run get TFLite's form of that. Raises PlanError where a recipe leaves TFLite for a
-    runtime that does not take it.
+    products on the ranges of each run get TFLite's form of that. OpenVINO takes conversions as they are, without ONNX
+    Runtime's own operators. Raises PlanError where a recipe leaves TFLite for a runtime that does not take it.
     """
     if target is None:
         return recipe
@@ -139,12 +141,18 @@ def on_runtime(recipe: Recipe, target: Target | None) -> Recipe:
                 f"recipe '{recipe.name}' leaves a TFLite file, and {target.id} runs {target.runtime.name}",
                 f"leave {writers[0].step.name()} out of it, or build for another target",
             )
-        return recipe
+        return _without(recipe, _FUSING) if target.runtime.name == "openvino" else recipe
     dropped = (*_ONNX_RUNTIMES, *_DYNAMIC)
-    kept = [each for each in recipe.steps if each.role is not Role.STUDENT or each.step.name() not in dropped]
+    kept = list(_without(recipe, dropped).steps)
     if not writers:
         is_dynamic = any(each.step.name() in _DYNAMIC for each in recipe.steps)
         kept.append(RecipeStep(Step.registry["tflite-dynamic" if is_dynamic else "tflite"](), Role.STUDENT))
+    return replace(recipe, steps=tuple(kept))
+
+
+def _without(recipe: Recipe, names: Sequence[str]) -> Recipe:
+    """A recipe without these steps of the student's."""
+    kept = (each for each in recipe.steps if each.role is not Role.STUDENT or each.step.name() not in names)
     return replace(recipe, steps=tuple(kept))
 
 

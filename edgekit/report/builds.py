@@ -42,6 +42,7 @@ def build_report(built: Build) -> list[RenderableType]:
             *_similarity(each),
             *_integers(each),
             _gates(each),
+            *_runtimes(each),
             _closing(each),
         ]
     told = {(one.code, one.message): one for each in built.targets for one in each.findings}
@@ -107,6 +108,8 @@ def _listed(value: Any) -> str:
 def _target_json(built: Build, each: TargetBuild) -> dict[str, Any]:
     return {
         "target": each.target.id,
+        "runtime": str(each.target.runtime),
+        **({"runtimes": [one.to_json() for one in each.runtimes]} if each.runtimes else {}),
         "recipe": each.recipe,
         "passed_over": [asdict(one) for one in each.passed_over],
         "model": str(each.bundle / f"model.{each.target.runtime.format}"),
@@ -220,7 +223,19 @@ def _gates(each: TargetBuild) -> RenderableType:
     return rows
 
 
+def _runtimes(each: TargetBuild) -> list[RenderableType]:
+    """Those that were tried for the fastest."""
+    if not each.runtimes:
+        return []
+    rows = table("", "runtime", "", "p50", "why", numeric=frozenset({2}))
+    for one in each.runtimes:
+        latency = next((figure for figure in one.measurements if figure.name == "latency_p50"), None)
+        shown = "" if latency is None else f"{with_unit(latency.value, latency.unit)}\n{latency.fidelity}"
+        rows.add_row(escape(str(one.runtime)), "[green]deployed[/]" if one.taken else "left", shown, escape(one.why))
+    return [rows]
+
+
 def _closing(each: TargetBuild) -> str:
     cached: Sequence[bool] = [run.cached for run in each.steps]
     steps = "every step came from the cache" if all(cached) else f"{sum(cached)} of {len(cached)} steps from the cache"
-    return f"bundle: {escape(str(each.bundle))}\n{steps}\n"
+    return f"bundle: {escape(str(each.bundle))}\nthe device carries {each.target.runtime}\n{steps}\n"

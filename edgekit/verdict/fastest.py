@@ -1,0 +1,92 @@
+"""The fastest of the runtimes under which a build keeps its budgets: by measurement where there are times, else by
+rule."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgekit.errors import EdgekitError
+from edgekit.measurement import Measurement
+from edgekit.measuring.contenders import Contender
+from edgekit.measuring.ratios import SESSIONS
+from edgekit.measuring.running import Run, Setting, run_of
+from edgekit.target import Runtime, RuntimeName
+
+if TYPE_CHECKING:
+    from edgekit.runners.runner import Runner
+
+_SECONDS = 2.0
+_NOT_MEASURED = "by rule, not measured on this device: "
+_RULE: dict[RuntimeName, str] = {
+    "ai-edge-litert": "XNNPACK's kernels took 0.39 to 0.96 of ONNX Runtime's time on six networks, on x86 "
+    "(benchmarks/tflite.py)",
+    "onnxruntime": "its kernels are for the target's integers",
+    "openvino": "its calls take longer than others' on small networks",
+    "tflite-runtime": "its own kernels are slower than XNNPACK's",
+}
+"""Which comes first where no time can be measured, and why."""
+
+
+@dataclass(frozen=True)
+class RuntimeTried:
+    """A runtime that a build for the fastest one tried."""
+
+    runtime: Runtime
+    taken: bool
+    why: str
+    measurements: tuple[Measurement, ...] = ()
+    """Its latency, and the ratio to the target's own runtime; empty where it was not timed."""
+
+    def to_json(self) -> dict[str, Any]:
+        told = [each.to_json() for each in self.measurements]
+        return {"runtime": str(self.runtime), "taken": self.taken, "why": self.why, "measurements": told}
+
+
+def by_rule(runtimes: Sequence[Runtime]) -> list[RuntimeTried]:
+    """Runtimes where nothing can be timed, the one to take first."""
+    order = sorted(runtimes, key=lambda each: list(_RULE).index(each.name))
+    return [RuntimeTried(each, not place, _NOT_MEASURED + _RULE[each.name]) for place, each in enumerate(order)]
+
+
+def fastest_first(files: Mapping[Runtime, Path], runner: "Runner") -> list[RuntimeTried]:
+    """Runtimes with the file that each would run, the target's own before the others, timed in turns: the one to take
+    first. That is the fastest of those that are faster than the target's own beyond doubt, by more than two sessions of
+    one file differ; else the target's own."""
+    contenders = [Contender(str(runtime), file, file, runtime) for runtime, file in files.items()]
+    run = run_of(runner, contenders, Setting(1, 1, _SECONDS, {}, None, profiled=False), judged=True)
+    measured = {runtime: _told(run, place) for place, runtime in enumerate(files)}
+    taken = next(iter(files))
+    for runtime, told in measured.items():
+        if "latency_p50" in told and told["latency_p50"].value < _best(measured[taken]) and _is_faster(told):
+            taken = runtime
+    order = sorted(files, key=lambda each: (each != taken, _best(measured[each])))
+    return [_tried(run, list(files).index(each), each, each == taken, measured[each]) for each in order]
+
+
+def _told(run: Run, place: int) -> dict[str, Measurement]:
+    names = ("latency_p50", "latency_ratio")
+    return {each.name: each for each in run.measurements(place) if each.name in names}
+
+
+def _best(told: Mapping[str, Measurement]) -> float:
+    return told["latency_p50"].value if "latency_p50" in told else float("inf")
+
+
+def _is_faster(told: Mapping[str, Measurement]) -> bool:
+    """Whether it is faster than the first that ran, whatever the intervals hold."""
+    ratio = told.get("latency_ratio")
+    if ratio is None:  # the first that ran
+        return True
+    return (ratio.value if ratio.high is None else ratio.high) * SESSIONS < 1
+
+
+def _tried(run: Run, place: int, runtime: Runtime, taken: bool, told: Mapping[str, Measurement]) -> RuntimeTried:
+    result, ratio = run.results[place], told.get("latency_ratio")
+    if isinstance(result, EdgekitError):
+        return RuntimeTried(runtime, taken, f"{result.message}; {result.hint}")
+    why = "no other is faster beyond doubt" if taken else "slower"
+    if ratio is not None:
+        within = "" if ratio.low is None else f" ({ratio.low:.3f} to {ratio.high:.3f})"
+        why = f"{ratio.value:.3f}{within} of the time of {run.contenders[run.first].name}, in turns"
+    return RuntimeTried(runtime, taken, why, tuple(told.values()))

@@ -1,0 +1,129 @@
+"""Builds for another runtime than the target's own, and for the fastest."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edgekit.building import Build, build
+from edgekit.errors import TargetError, ToolError
+from edgekit.host import this_host
+from edgekit.model.operators import INTEGER_OPERATORS
+from edgekit.model.reading import load_model
+from edgekit.progress import Silent
+from edgekit.project.project import load_project
+from edgekit.report.builds import build_json, build_report
+from edgekit.runners.emulator import prepare
+from edgekit.runtimes import opening
+from edgekit.target import Target, find_target
+from edgekit.verdict.gates import Status
+from tests.report.rendered import rendered
+from tests.tflite.models import needs_runtime
+
+RPI4 = find_target("rpi4")
+
+
+@pytest.fixture(scope="module")
+def folder(built: Build, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny project with what its builds left in the cache."""
+    made = tmp_path_factory.mktemp("runtimes") / "tiny"
+    shutil.copytree(built.targets[0].bundle.parent.parent, made, ignore=shutil.ignore_patterns("dist"))
+    return made
+
+
+@pytest.fixture
+def here() -> Target:
+    """The target that this machine is."""
+    for name in ("x86-vnni", "x86-avx2", "arm64-generic"):
+        if find_target(name).is_this(this_host()):
+            return find_target(name)
+    pytest.skip("this machine is no target that is known")
+
+
+@needs_runtime
+def test_a_device_may_carry_another_of_its_targets_runtimes(folder: Path) -> None:
+    (done,) = build(load_project(folder), [RPI4], Silent(), runtime="ai-edge-litert").targets
+    assert (done.bundle / "model.tflite").is_file() and not (done.bundle / "model.onnx").exists()
+    gates = {gate.name: gate.status for gate in done.verdict.gates}
+    assert gates["parity"] is Status.PASSED and done.runtimes == ()
+    told = json.loads((done.bundle / "manifest.json").read_text())
+    assert told["target"]["runtime"]["name"] == "ai-edge-litert"
+
+
+@needs_runtime
+def test_where_nothing_is_timed_the_fastest_is_found_by_rule(folder: Path) -> None:
+    for runtime in RPI4.runtimes:
+        prepare(RPI4.on(runtime), Silent())
+    whole = build(load_project(folder), [RPI4], Silent(), runtime="best")
+    (done,) = whole.targets
+    first, *others = done.runtimes
+    assert first.runtime.name == done.target.runtime.name == "ai-edge-litert" and first.taken
+    assert "not measured on this device" in first.why and not any(each.taken for each in others)
+    assert {each.runtime for each in done.runtimes} == set(RPI4.runtimes)
+    told = json.loads((done.bundle / "manifest.json").read_text())
+    assert [each["runtime"] for each in told["runtimes"]] == [str(each.runtime) for each in done.runtimes]
+    (target,) = json.loads(build_json(whole))["targets"]
+    assert target["runtime"] == str(first.runtime) and target["model"].endswith("model.tflite")
+    report = rendered(*build_report(whole))
+    assert "deployed" in report and f"the device carries {first.runtime}" in report
+
+
+@needs_runtime
+def test_a_runtime_whose_emulator_is_not_set_up_is_left(folder: Path) -> None:
+    """It could not be held against this machine."""
+    litert = next(each for each in RPI4.runtimes if each.name == "ai-edge-litert").changed(version="0.0.1")
+    target = RPI4.changed(other_runtimes=(litert,))
+    (done,) = build(load_project(folder), [target], Silent(), runtime="best").targets
+    assert done.target.runtime == RPI4.runtime
+    left = next(each for each in done.runtimes if each.runtime == litert)
+    assert "is not set up; edgekit setup rpi4 --runtimes ai-edge-litert" in left.why and not left.taken
+
+
+def test_on_the_target_itself_the_fastest_is_measured(folder: Path, here: Target) -> None:
+    (done,) = build(load_project(folder), [here], Silent(), runtime="best").targets
+    first, *others = done.runtimes
+    assert first.taken and first.runtime == done.target.runtime
+    assert {each.runtime for each in done.runtimes} == set(here.runtimes)
+    timed = [each for each in done.runtimes if each.measurements]
+    assert here.runtime in {each.runtime for each in timed} or others
+    for each in done.runtimes:
+        assert each.measurements or "not installed" in each.why or ":" in each.why
+
+
+def test_openvino_takes_conversions(folder: Path, here: Target) -> None:
+    pytest.importorskip("openvino")
+    if here.arch != "x86_64":
+        pytest.skip("OpenVINO is named by x86's targets alone")
+    (done,) = build(load_project(folder), [here], Silent(), runtime="openvino").targets
+    kinds = {node.op_type for node in load_model(done.bundle / "model.onnx").graph.node}
+    assert "QuantizeLinear" in kinds and not kinds & INTEGER_OPERATORS
+    assert {run.name for run in done.steps if run.role == "student"}.isdisjoint({"fuse", "place"})
+    parity = next(gate for gate in done.verdict.gates if gate.name == "parity")
+    assert parity.status is Status.PASSED
+
+
+def test_a_runtime_that_is_missing_is_told_before_anything_is_trained(
+    make_project: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "installed_version", lambda _: "")
+    with pytest.raises(ToolError, match="openvino is not installed") as raised:
+        build(load_project(make_project()), [find_target("x86-vnni")], Silent(), runtime="openvino")
+    assert "edgekit[openvino]" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "hint"),
+    [
+        ("all", "a build is for one runtime", "--runtime best"),
+        ("openvino", "rpi4 names no runtime 'openvino'", ""),
+        ("onnx", "rpi4 names no runtime 'onnx'", "onnxruntime"),
+    ],
+)
+def test_a_runtime_that_a_target_does_not_name_is_refused(
+    make_project: Callable[..., Path], name: str, told: str, hint: str
+) -> None:
+    with pytest.raises(TargetError, match=told) as raised:
+        build(load_project(make_project()), [RPI4], Silent(), runtime=name)
+    assert hint in raised.value.hint
