@@ -21,7 +21,7 @@ import numpy as np
 import tflite_models
 from levels import Level, print_levels
 
-from edgekit.building import build
+from edgekit.building.build import build
 from edgekit.data.splits import Splits
 from edgekit.host import this_host
 from edgekit.measuring.ratios import ratio_of

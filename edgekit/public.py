@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from edgekit.building import Build, chosen_targets
-from edgekit.building import build as project_build
+from edgekit.building.build import build as project_build
+from edgekit.building.build import chosen_targets
+from edgekit.building.built import Build
 from edgekit.conversion import Conversion, converted
 from edgekit.errors import StudyError
 from edgekit.files import write_bytes

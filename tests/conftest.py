@@ -20,7 +20,8 @@ from hypothesis.internal.conjecture import providers
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from edgekit.building import Build, build
+from edgekit.building.build import build
+from edgekit.building.built import Build
 from edgekit.progress import Silent
 from edgekit.project.project import Datasets, Models, Project, load_project
 from edgekit.target import find_target

@@ -51,7 +51,7 @@ FLOORS = (
 
 # What may lie loose beside the rooms.
 LOOSE = {
-    "__init__", "__main__", "building", "conversion", "consultation", "public", "doctor",
+    "__init__", "__main__", "conversion", "consultation", "public", "doctor",
     "target", "artifact", "measurement", "files", "formats", "host",
     "traits", "errors", "progress", "arrays",
 }  # fmt: skip

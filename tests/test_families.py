@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from edgekit.building import build
+from edgekit.building.build import build
 from edgekit.model.counting import inspected
 from edgekit.model.kinds import MOVES
 from edgekit.progress import Silent

@@ -12,7 +12,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from edgekit.building import Build, build
+from edgekit.building.build import build
+from edgekit.building.built import Build
 from edgekit.data.splits import Splits
 from edgekit.errors import PlanError, StepError, StorageError
 from edgekit.execution.surveys import surveyed

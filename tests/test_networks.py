@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.building import TargetBuild, build
+from edgekit.building.build import build
+from edgekit.building.built import TargetBuild
 from edgekit.data.split import Split
 from edgekit.model.counting import Inspection, inspected
 from edgekit.progress import Silent

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.building import TargetBuild, build
+from edgekit.building.build import build
+from edgekit.building.built import TargetBuild
 from edgekit.errors import EmulatorError, StepError
 from edgekit.host import DECISIVE_ISA, this_host
 from edgekit.progress import Silent

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.markup import escape
 
-from edgekit.building import Build, TargetBuild
+from edgekit.building.built import Build, TargetBuild
 from edgekit.measurement import metric_shown
 from edgekit.metrics.metric import comparing_score
 from edgekit.metrics.named import NAMED

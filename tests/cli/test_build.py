@@ -3,7 +3,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from edgekit.building import Build
+from edgekit.building.built import Build
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.building import Build
+from edgekit.building.built import Build
 from edgekit.measuring.operators import Computes, operator_times
 from edgekit.runners.native import NativeRunner
 from edgekit.runners.runner import Job, Profile

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.building import Build
+from edgekit.building.built import Build
 from edgekit.errors import RunError
 from edgekit.model.parity import relative_difference
 from edgekit.progress import Silent

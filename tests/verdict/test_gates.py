@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.building import Build
+from edgekit.building.built import Build
 from edgekit.errors import EmulatorError, RunError
 from edgekit.model.facts import output_step
 from edgekit.model.passes.dynamic_products import dynamic_products

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.building import Build
+from edgekit.building.built import Build
 from edgekit.data.split import Split
 from edgekit.errors import EmulatorError
 from edgekit.host import this_host

@@ -1,14 +1,11 @@
 """Builds for another runtime than the target's own, and for the fastest."""
 
 import json
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from edgekit.building import Build, build
-from edgekit.errors import TargetError, ToolError
+from edgekit.building.build import build
 from edgekit.host import this_host
 from edgekit.model.operators import INTEGER_OPERATORS
 from edgekit.model.reading import load_model
@@ -16,21 +13,12 @@ from edgekit.progress import Silent
 from edgekit.project.project import load_project
 from edgekit.report.builds import build_json, build_report
 from edgekit.runners.emulator import prepare
-from edgekit.runtimes import opening
 from edgekit.target import Target, find_target
 from edgekit.verdict.gates import Status
 from tests.report.rendered import rendered
 from tests.tflite.models import needs_runtime
 
 RPI4 = find_target("rpi4")
-
-
-@pytest.fixture(scope="module")
-def folder(built: Build, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny project with what its builds left in the cache."""
-    made = tmp_path_factory.mktemp("runtimes") / "tiny"
-    shutil.copytree(built.targets[0].bundle.parent.parent, made, ignore=shutil.ignore_patterns("dist"))
-    return made
 
 
 @pytest.fixture
@@ -70,17 +58,6 @@ def test_where_nothing_is_timed_the_fastest_is_found_by_rule(folder: Path) -> No
     assert "deployed" in report and f"the device carries {first.runtime}" in report
 
 
-@needs_runtime
-def test_a_runtime_whose_emulator_is_not_set_up_is_left(folder: Path) -> None:
-    """It could not be held against this machine."""
-    litert = next(each for each in RPI4.runtimes if each.name == "ai-edge-litert").changed(version="0.0.1")
-    target = RPI4.changed(other_runtimes=(litert,))
-    (done,) = build(load_project(folder), [target], Silent(), runtime="best").targets
-    assert done.target.runtime == RPI4.runtime
-    left = next(each for each in done.runtimes if each.runtime == litert)
-    assert "is not set up; edgekit setup rpi4 --runtimes ai-edge-litert" in left.why and not left.taken
-
-
 def test_on_the_target_itself_the_fastest_is_measured(folder: Path, here: Target) -> None:
     (done,) = build(load_project(folder), [here], Silent(), runtime="best").targets
     first, *others = done.runtimes
@@ -102,28 +79,3 @@ def test_openvino_takes_conversions(folder: Path, here: Target) -> None:
     assert {run.name for run in done.steps if run.role == "student"}.isdisjoint({"fuse", "place"})
     parity = next(gate for gate in done.verdict.gates if gate.name == "parity")
     assert parity.status is Status.PASSED
-
-
-def test_a_runtime_that_is_missing_is_told_before_anything_is_trained(
-    make_project: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(opening, "installed_version", lambda _: "")
-    with pytest.raises(ToolError, match="openvino is not installed") as raised:
-        build(load_project(make_project()), [find_target("x86-vnni")], Silent(), runtime="openvino")
-    assert "edgekit[openvino]" in raised.value.hint
-
-
-@pytest.mark.parametrize(
-    ("name", "told", "hint"),
-    [
-        ("all", "a build is for one runtime", "--runtime best"),
-        ("openvino", "rpi4 names no runtime 'openvino'", ""),
-        ("onnx", "rpi4 names no runtime 'onnx'", "onnxruntime"),
-    ],
-)
-def test_a_runtime_that_a_target_does_not_name_is_refused(
-    make_project: Callable[..., Path], name: str, told: str, hint: str
-) -> None:
-    with pytest.raises(TargetError, match=told) as raised:
-        build(load_project(make_project()), [RPI4], Silent(), runtime=name)
-    assert hint in raised.value.hint

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.building import Build, build, chosen_targets
+from edgekit.building.build import build, chosen_targets
+from edgekit.building.built import Build
 from edgekit.errors import BoardError, DataError, EntryPointError, ModelError, PlanError, StepError, TargetError
 from edgekit.files import sha256_of_file
 from edgekit.host import this_host

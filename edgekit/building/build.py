@@ -1,0 +1,107 @@
+"""A project built for its targets."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from edgekit.building.builder import Builder, Try
+from edgekit.building.built import Build, DataUse
+from edgekit.building.variants import Variant, variants_for
+from edgekit.data.splits import Splits
+from edgekit.errors import PlanError, TargetError, did_you_mean
+from edgekit.execution.surveys import known_surveys, surveyed
+from edgekit.metrics.choice import judged_project
+from edgekit.planning.interactions import Interactions, Severity
+from edgekit.planning.lint import FAULT_CODES, Finding, Judgement, interactions_of, linted, surroundings_of
+from edgekit.planning.recipe import recipes_of, with_placement
+from edgekit.progress import Progress
+from edgekit.project.project import Project
+from edgekit.target import Target, find_target
+
+
+def chosen_targets(project: Project, names: Sequence[str]) -> list[Target]:
+    """The targets named, else the project's own choice, each once. Raises TargetError."""
+    wanted = dict.fromkeys(names or project.targets)
+    if not wanted:
+        raise TargetError("no target is named", 'edgekit build --target ID, or targets = ["ID"] in edgekit.toml')
+    return [find_target(name, (project.targets_folder,)) for name in wanted]
+
+
+def build(
+    project: Project,
+    targets: Sequence[Target],
+    progress: Progress,
+    allowed: Collection[str] = (),
+    placement: Path | None = None,
+    runner: str = "",
+    runtime: str = "",
+) -> Build:
+    """Build a project for each target. What was done before, here or for another target, is taken from the cache. The
+    operators that an earlier build for the one target put on floats, as its manifest at `placement` tells, are put
+    there without being timed again. `runner` is where each is verified, as `runner_for` takes it. `runtime` is what the
+    device is to carry, of those that its target names; its own where none is told. `best` builds for each and keeps
+    the fastest that keeps the budgets.
+
+    Raises PlanError before any work when the recipe's order is impossible, or when it is unwise (a finding of severity
+    error) and the finding's code is not `allowed`; TargetError for a runtime that a target does not name; StepError or
+    ToolError where what writes TFLite, or the runtime, is needed here and missing; StorageError where the bundle of
+    another model file would be replaced; where a runner is named, EmulatorError or BoardError where it cannot be used;
+    and the error of the step that fails.
+    """
+    from edgekit.bundle.pack import check_place
+
+    if placement is not None:
+        project = _replayed(project, targets, placement)
+    recipes = recipes_of(project)
+    wanted = [variants_for(project, target, recipes, runtime, runner, progress) for target in targets]
+    interactions = interactions_of(project)
+    _check_codes(allowed, interactions)
+    for target in targets:
+        check_place(project, target)
+    splits = Splits(project)
+    project = judged_project(project, splits)
+    builder = Builder(project, splits, progress)
+    roles = sorted({each.role for recipe in recipes for each in recipe.steps})
+    surveys = {**known_surveys(project), **{role: surveyed(project, builder.driver.splits, role) for role in roles}}
+
+    def tries(variant: Variant) -> list[Try]:
+        surroundings = surroundings_of(project, variant.target, surveys)
+        pairs = zip(variant.recipes, variant.plans, strict=True)
+        return [Try(plan, _accepted(linted(recipe, surroundings, interactions), allowed)) for recipe, plan in pairs]
+
+    judged = [([(variant, tries(variant)) for variant in each.all], each.left) for each in wanted]
+    built = tuple(builder.target_build(*each) for each in judged)
+    used = DataUse.of(project, splits) if project.model_file is not None else None
+    return Build(project, built, tuple(builder.driver.data.assumed), used)
+
+
+def _replayed(project: Project, targets: Sequence[Target], placement: Path) -> Project:
+    from edgekit.bundle.manifest import placement_of
+
+    target, floats = placement_of(placement)
+    if [each.id for each in targets] != [target]:
+        raise PlanError(f"{placement} is of a build for {target} alone", f"build for that: --target {target}")
+    return with_placement(project, floats)
+
+
+def _check_codes(allowed: Collection[str], interactions: Interactions) -> None:
+    known = {row.code for row in interactions}
+    for code in allowed:
+        if code in FAULT_CODES.values():
+            raise PlanError(
+                f"{code} cannot be allowed: what it finds is impossible, not unwise", "change the order of the steps"
+            )
+        if code not in known:
+            raise PlanError(f"no finding has the code '{code}'", did_you_mean(code, sorted(known)))
+
+
+def _accepted(judgement: Judgement, allowed: Collection[str]) -> tuple[Finding, ...]:
+    """The findings that a build goes on with: warnings, and errors that are allowed. Raises PlanError for others."""
+    refused = [each for each in judgement.errors if each.code not in allowed]
+    if refused:
+        more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+        raise PlanError(
+            f"{refused[0].code}: {refused[0].message}{more}",
+            f"{refused[0].fix}, as edgekit plan shows; or build all the same: "
+            f"--allow {' --allow '.join(sorted({each.code for each in refused}))}",
+        )
+    return tuple(each for each in judgement.findings if each.severity is not Severity.INFO)

@@ -1,0 +1,251 @@
+"""Builder: for each target the plan's steps, the verdict, and the bundle."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from edgekit.artifact import Artifact
+from edgekit.building.built import PassedOver, TargetBuild
+from edgekit.building.variants import Variant
+from edgekit.bundle.manifest import Lineage, Origin
+from edgekit.data.splits import Splits
+from edgekit.errors import EdgekitError, EmulatorError, ModelError, StepError
+from edgekit.execution.cache import Entry
+from edgekit.execution.driver import Driver, StepRun
+from edgekit.execution.keys import package_version
+from edgekit.files import sha256_of_file, sha256_of_json
+from edgekit.planning.lint import Finding
+from edgekit.planning.plan import Plan
+from edgekit.progress import Progress
+from edgekit.project.project import Project
+from edgekit.project.sources import code_version
+from edgekit.runners.choice import runner_for
+from edgekit.runners.runner import Runner
+from edgekit.target import Runtime, RuntimeName, Target
+from edgekit.traits import Data, Role
+from edgekit.verdict.fastest import RuntimeTried, by_rule, fastest_first
+from edgekit.verdict.gates import Gate, Status
+from edgekit.verdict.speed import NEVER_SLOWER
+from edgekit.verdict.verify import Candidate, Candidates, Verdict, metric_gates, verdict_from_json, verified
+
+
+@dataclass(frozen=True)
+class Try:
+    """A recipe's plan for a target, and what its lint found."""
+
+    plan: Plan
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What a plan's steps left."""
+
+    runs: tuple[StepRun, ...]
+    candidates: Candidates
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """What is deployed under one runtime."""
+
+    variant: Variant
+    tried: Try
+    made: _Made
+    passed_over: tuple[PassedOver, ...]
+
+
+class Builder:
+    def __init__(self, project: Project, splits: Splits, progress: Progress) -> None:
+        self.project = project
+        self.progress = progress
+        self.driver = Driver(project, progress, splits)
+
+    def target_build(
+        self, variants: Sequence[tuple[Variant, Sequence[Try]]], left: Sequence[RuntimeTried]
+    ) -> TargetBuild:
+        """For one runtime; of several, for the fastest that keeps the budgets, or the target's own where none does."""
+        own, *others = variants
+        first = self._choice(*own)
+        if not others and not left:
+            return self._packed(first, ())
+        kept, left = {first.variant.target.runtime: first}, list(left)
+        for variant, tries in others:
+            runtime = variant.target.runtime
+            self.progress.note(f"{variant.target.id} under {runtime}")
+            try:
+                choice = self._choice(variant, tries)
+                failed = self._failures(choice)
+            except EdgekitError as error:
+                left.append(RuntimeTried(runtime, False, f"{error.message}; {error.hint}"))
+                continue
+            if failed:
+                left.append(RuntimeTried(runtime, False, failed))
+            else:
+                kept[runtime] = choice
+        if len(kept) > 1 and (failed := self._failures(first)):
+            del kept[first.variant.target.runtime]
+            left.append(RuntimeTried(first.variant.target.runtime, False, failed))
+        ranked = self._ranked(kept)
+        return self._packed(kept[ranked[0].runtime], (*ranked, *left))
+
+    def _ranked(self, kept: Mapping[Runtime, _Choice]) -> list[RuntimeTried]:
+        """The runtimes that are left, the one to take first. Without times a recipe's stand-in never wins."""
+        runner = self._runner(next(iter(kept.values())).variant)
+        if not isinstance(runner, EdgekitError) and runner.fidelity.has_times:
+            return fastest_first({each: choice.made.candidates.deployed.path for each, choice in kept.items()}, runner)
+        fewest = min(len(choice.passed_over) for choice in kept.values())
+        whole = [each for each, choice in kept.items() if len(choice.passed_over) == fewest]
+        others = [each for each in kept if each not in whole]
+        return [*by_rule(whole), *(RuntimeTried(each, False, "only by a recipe's stand-in") for each in others)]
+
+    def _failures(self, choice: _Choice) -> str:
+        """The failed gates in words; empty where all hold, or could not be run."""
+        _, verdict = self._verdict(choice.variant, choice.made.candidates)
+        return "; ".join(f"{gate.name}: {gate.detail}" for gate in verdict.gates if gate.status is Status.FAILED)
+
+    def _choice(self, variant: Variant, tries: Sequence[Try]) -> _Choice:
+        """By the first of the recipes that neither fails, nor loses more than is allowed, nor is slower than floats,
+        else by the last. What fails in a step that the next one takes, too, is raised."""
+        passed_over: list[PassedOver] = []
+        for tried, following in zip(tries, [*tries[1:], None], strict=True):
+            done: dict[int, StepRun] = {}
+            try:
+                made = self._made(tried.plan, variant.target, done)
+                if following is None:
+                    break
+                failed = self._refusals(variant, made.candidates)
+                if not failed:
+                    break
+                why = "; ".join(f"{gate.name}: {gate.detail}" for gate in failed)
+                over = PassedOver(tried.plan.recipe, why, failed[0].name)
+            except (StepError, ModelError) as error:
+                if following is None or _share(tried.plan, following.plan, len(done) + 1):
+                    raise
+                over = PassedOver(tried.plan.recipe, error.message)
+            passed_over.append(over)
+            self.progress.note(f"recipe {following.plan.recipe} in the place of {over.recipe}: {over.why}")
+        return _Choice(variant, tried, made, tuple(passed_over))
+
+    def _refusals(self, variant: Variant, candidates: Candidates) -> list[Gate]:
+        """The failed gates that another recipe might pass: those of the metric, else that of the time."""
+        gates = metric_gates(self.project, variant.target, candidates)
+        lost = [gate for gate in gates if gate.status is Status.FAILED]
+        if lost or candidates.deployed.path == candidates.float_student.path:
+            return lost
+        _, verdict = self._verdict(variant, candidates)
+        return [gate for gate in verdict.gates if gate.name == NEVER_SLOWER and gate.status is Status.FAILED]
+
+    def _made(self, plan: Plan, target: Target, done: dict[int, StepRun]) -> _Made:
+        """Run the steps; `done` holds those that are, by their index, whatever comes after."""
+        for planned in plan.order():
+            done[planned.index] = self.driver.step_run(target, planned, done, len(plan.steps))
+        runs = tuple(done[each.index] for each in plan.steps)
+        artifacts = [
+            self.driver.entry(Role.STUDENT) if index is None else runs[index].artifact
+            for index in (plan.deployed, plan.float_student, plan.reference)
+        ]
+        names = ("deployed", "float student", "reference")
+        return _Made(runs, Candidates(*(self._candidate(*each, target) for each in zip(names, artifacts, strict=True))))
+
+    def _packed(self, choice: _Choice, runtimes: tuple[RuntimeTried, ...]) -> TargetBuild:
+        from edgekit.bundle.pack import packed
+
+        target, tried, made = choice.variant.target, choice.tried, choice.made
+        candidates = made.candidates
+        entry, verdict = self._verdict(choice.variant, candidates)
+        origin = Origin(
+            recipe=tried.plan.recipe,
+            passed_over=[asdict(each) for each in choice.passed_over],
+            runtimes=[each.to_json() for each in runtimes],
+            lineage=[_lineage(run) for run in made.runs],
+            findings=[each.to_json() for each in tried.findings],
+            preprocessing=self._preprocessing(),
+            assumed=self.driver.data.assumed,
+            verdict=verdict,
+            value=candidates.deployed.metric,
+            reference_value=candidates.reference.metric,
+        )
+        bundle = packed(self.project, target, candidates.deployed.path, entry.folder / "golden.npz", origin)
+        models = (candidates.deployed, candidates.float_student, candidates.reference)
+        sizes = [each.path.stat().st_size for each in models]
+        return TargetBuild(
+            target=target,
+            recipe=tried.plan.recipe,
+            passed_over=choice.passed_over,
+            bundle=bundle,
+            model_bytes=sizes[0],
+            float_bytes=sizes[1],
+            reference_bytes=sizes[2],
+            value=candidates.deployed.metric,
+            float_value=candidates.float_student.metric,
+            reference_value=candidates.reference.metric,
+            verdict=verdict,
+            steps=made.runs,
+            findings=tried.findings,
+            runtimes=runtimes,
+        )
+
+    def _preprocessing(self) -> dict[str, Any]:
+        """What becomes of a raw sample: as the samples were read, else as the project tells."""
+        if self.project.model_file is None:
+            return self.project.preprocessing
+        return self.driver.splits[Data.EVALUATION].preprocessing
+
+    def _candidate(self, name: str, artifact: Artifact, target: Target) -> Candidate:
+        driver = self.driver
+        metric, chance = driver.metric(artifact, target), driver.chance(artifact, target)
+        similarity, data = driver.similarity(artifact, target), driver.about(artifact, target)
+        return Candidate(name, artifact.path, metric, chance, similarity, data)
+
+    def _runner(self, variant: Variant) -> Runner | EmulatorError:
+        try:
+            return variant.runner or runner_for(variant.target)
+        except EmulatorError as error:
+            return error
+
+    def _verdict(self, variant: Variant, candidates: Candidates) -> tuple[Entry, Verdict]:
+        """The gates' verdict on a target; kept until the models, the data, the budgets or the emulator change."""
+        target, runner = variant.target, self._runner(variant)
+        identity = f"none: {runner.message}" if isinstance(runner, EmulatorError) else runner.identity()
+        models = (candidates.deployed, candidates.float_student, candidates.reference)
+        key = sha256_of_json(
+            {
+                "verdict": [sha256_of_file(each.path) for each in models],
+                "target": target.to_json(),
+                "budgets": self.project.budgets.to_json(),
+                "metric": [
+                    self.project.metric,
+                    *((each.metric, each.chance, dict(each.similarity)) for each in models),
+                ],
+                "data": self.driver.data.digest(Data.EVALUATION),
+                "runner": identity,
+                "code": code_version("edgekit.verdict.verify"),
+                "packages": {name: package_version(name) for name in get_args(RuntimeName)},
+            }
+        )
+
+        def judged(output: Path, _: Path) -> dict[str, Any]:
+            self.progress.note(f"verifying on {identity}")
+            verdict = verified(
+                self.project, self.driver.splits[Data.EVALUATION], target, candidates, runner, output / "golden.npz"
+            )
+            return {"kind": "verdict", **verdict.to_json()}
+
+        entry, _ = self.driver.cache.entry(
+            key, judged, lambda: self.progress.note("waiting for another build that verifies")
+        )
+        return entry, verdict_from_json(entry.record)
+
+
+def _share(plan: Plan, other: Plan, count: int) -> bool:
+    """Whether both begin with the same steps, so many."""
+    return [each.step for each in plan.order()[:count]] == [each.step for each in other.order()[:count]]
+
+
+def _lineage(run: StepRun) -> Lineage:
+    artifact = run.artifact
+    return Lineage(
+        run.name, run.role, run.options, artifact.digest, artifact.parents, artifact.notes, run.metric, run.warning
+    )

@@ -1,0 +1,101 @@
+"""What a build left, for each of its targets."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgekit.data.splits import Splits
+from edgekit.execution.driver import StepRun
+from edgekit.planning.lint import Finding
+from edgekit.project.project import Project
+from edgekit.target import Target
+from edgekit.traits import Data
+from edgekit.verdict.fastest import RuntimeTried
+from edgekit.verdict.gates import Status
+from edgekit.verdict.speed import NEVER_SLOWER
+from edgekit.verdict.verify import Verdict
+
+
+@dataclass(frozen=True)
+class PassedOver:
+    """A recipe that a build tried and left, for the one that stands in for it."""
+
+    recipe: str
+    why: str
+    gate: str = ""
+    """The first gate that failed; empty where a step did."""
+
+
+@dataclass(frozen=True)
+class TargetBuild:
+    target: Target
+    recipe: str
+    passed_over: tuple[PassedOver, ...]
+    bundle: Path
+    model_bytes: int
+    float_bytes: int
+    reference_bytes: int
+    value: float
+    """The deployed model's metric on this machine, as are the next two."""
+    float_value: float
+    reference_value: float
+    verdict: Verdict
+    steps: tuple[StepRun, ...]
+    findings: tuple[Finding, ...]
+    """Warnings, and errors that were allowed."""
+    runtimes: tuple[RuntimeTried, ...] = ()
+    """Where the fastest was asked for: the one that is deployed first."""
+
+    @property
+    def shuns_slow_integers(self) -> bool:
+        """Whether floats are deployed since integers took longer."""
+        slow = any(each.gate == NEVER_SLOWER for each in self.passed_over)
+        return slow and all(gate.name != NEVER_SLOWER for gate in self.verdict.gates)
+
+
+@dataclass(frozen=True)
+class DataUse:
+    """How the samples for a model file were used."""
+
+    calibration: str
+    """Where they came from."""
+    calibration_samples: int | None
+    evaluation: str
+    evaluation_samples: int | None
+    held_out: bool
+    """Whether those for evaluation were taken out of those for calibration."""
+    labelled: bool
+    preprocessing: dict[str, Any]
+
+    @staticmethod
+    def of(project: Project, splits: Splits) -> "DataUse":
+        calibration, evaluation = splits[Data.CALIBRATION], splits[Data.EVALUATION]
+        most, length = project.data.calibration_samples, calibration.length
+        return DataUse(
+            calibration.entry,
+            length if length is None else min(most, length),
+            evaluation.entry,
+            evaluation.length,
+            project.holds_out,
+            evaluation.labelled,
+            evaluation.preprocessing,
+        )
+
+
+@dataclass(frozen=True)
+class Build:
+    project: Project
+    targets: tuple[TargetBuild, ...]
+    assumed: tuple[str, ...]
+    """Data that the project does not declare: hashed once, and not looked at since."""
+    data: DataUse | None = None
+    """None where modules were trained."""
+
+    def passes(self, *, strict: bool) -> bool:
+        """Whether no gate failed. `strict` asks, too, that each could run, never-slower excepted, and that no float
+        model stands in for slower integers."""
+        gates = [gate for each in self.targets for gate in each.verdict.gates]
+        if any(gate.status is Status.FAILED for gate in gates):
+            return False
+        unknown = any(gate.status is Status.NOT_RUN and gate.name != NEVER_SLOWER for gate in gates)
+        return not (strict and (unknown or any(each.shuns_slow_integers for each in self.targets)))

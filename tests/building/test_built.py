@@ -1,0 +1,35 @@
+from dataclasses import replace
+
+import pytest
+
+from edgekit.building.built import Build, PassedOver
+from edgekit.verdict.gates import Gate, Status
+
+
+def with_gates(built: Build, *gates: Gate, passed_over: tuple[PassedOver, ...] = ()) -> Build:
+    target = built.targets[0]
+    verdict = replace(target.verdict, gates=gates)
+    return replace(built, targets=(replace(target, verdict=verdict, passed_over=passed_over),))
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "passes", "strictly"),
+    [
+        ("parity", Status.PASSED, True, True),
+        ("parity", Status.FAILED, False, False),
+        ("parity", Status.NOT_RUN, True, False),
+        ("never-slower", Status.NOT_RUN, True, True),
+        ("never-slower", Status.FAILED, False, False),
+    ],
+)
+def test_a_build_passes_where_no_gate_failed(
+    built: Build, name: str, status: Status, passes: bool, strictly: bool
+) -> None:
+    told = with_gates(built, Gate(name, status, "why"))
+    assert (told.passes(strict=False), told.passes(strict=True)) == (passes, strictly)
+
+
+def test_floats_in_the_place_of_slower_integers_are_not_strict(built: Build) -> None:
+    told = with_gates(built, passed_over=(PassedOver("int8", "slower", "never-slower"),))
+    assert told.targets[0].shuns_slow_integers
+    assert told.passes(strict=False) and not told.passes(strict=True)
