@@ -1,6 +1,7 @@
 """Which source files an entry point depends on, found in the text of their imports: nothing is imported or run."""
 
 import ast
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +13,8 @@ def imported_files(root: Path, module: str, package: str = "") -> tuple[Path, ..
     """`module`'s file and those of every module below `root` that it imports, directly or not, sorted.
 
     With `package`, only that package's modules: where packages are installed, everything lies below one root. An
-    import inside a function counts; one by a computed name is not seen (name such files in `data_files`).
+    import inside a function counts; one that only type checkers read does not, and one by a computed name is not seen
+    (name such files in `data_files`).
     Raises EntryPointError when `module` is not below `root`, or when a file is not valid Python.
     """
     start = _files_of(root, module)
@@ -36,14 +38,20 @@ def imported_files(root: Path, module: str, package: str = "") -> tuple[Path, ..
 
 def sources_digest(root: Path, module: str, package: str = "") -> str:
     """One digest over the text of `imported_files`."""
-    files = imported_files(root, module, package)
+    return _digest(root, imported_files(root, module, package))
+
+
+def _digest(root: Path, files: Iterable[Path]) -> str:
     return sha256_of_json({str(path.relative_to(root)): sha256_of_file(path) for path in files})
 
 
 @cache
 def code_version(module: str) -> str:
-    """The version of one of edgekit's own modules: the digest of its source and of all it imports from edgekit."""
-    return sources_digest(Path(__file__).parent.parent.parent, module, package="edgekit")
+    """The version of one of edgekit's own modules: the digest of its source and of all it imports from edgekit, but for
+    the release's number and the public names."""
+    package = Path(__file__).parent.parent
+    files = imported_files(package.parent, module, package.name)
+    return _digest(package.parent, [each for each in files if each != package / "__init__.py"])
 
 
 def _files_of(root: Path, module: str) -> list[Path]:
@@ -63,7 +71,7 @@ def _module_name(root: Path, path: Path) -> str:
 
 def _imported_names(path: Path, module: str) -> set[str]:
     names: set[str] = set()
-    for node in ast.walk(_parsed(path)):
+    for node in _running(_parsed(path)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -72,6 +80,18 @@ def _imported_names(path: Path, module: str) -> set[str]:
             names.add(origin)
             names.update(f"{origin}.{alias.name}" for alias in node.names)
     return names - {""}
+
+
+def _running(tree: ast.Module) -> Iterator[ast.AST]:
+    """All of a module but what only type checkers read."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+            waiting.extend(node.orelse)
+        else:
+            waiting.extend(ast.iter_child_nodes(node))
 
 
 def _parsed(path: Path) -> ast.Module:

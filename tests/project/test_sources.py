@@ -45,6 +45,12 @@ def test_imports_are_followed_wherever_they_stand(tmp_path: Path) -> None:
     assert "other.py" not in found
 
 
+def test_what_only_type_checkers_import_does_not_count(tmp_path: Path) -> None:
+    text = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import a\nelse:\n    import b\nimport c\n"
+    write(tmp_path, model=text, a="", b="", c="")
+    assert names(tmp_path, "model") == ["b.py", "c.py", "model.py"]
+
+
 def test_the_digest_changes_with_an_imported_file_and_with_no_other(tmp_path: Path) -> None:
     write(tmp_path, model="import layers", layers="x = 1", other="")
     before = sources_digest(tmp_path, "model")
@@ -69,6 +75,28 @@ def test_a_step_has_the_version_of_what_it_imports() -> None:
     files = names(root, "edgekit.steps.train")
     assert "edgekit/training/loop.py" in files
     assert "edgekit/steps/fuse.py" not in files
+    rooms = {name.split("/")[1] for name in files}
+    assert not rooms & {"building", "cli", "report", "runners", "tflite", "verdict"}, (
+        "a change there trains nothing anew"
+    )
+
+
+def test_the_release_and_its_public_names_are_no_part_of_a_version(tmp_path: Path) -> None:
+    root = Path(__file__).parent.parent.parent
+    shutil.copytree(root / "edgekit", tmp_path / "edgekit")
+    script = "from edgekit.project.sources import code_version as v; print(v('edgekit.steps.train'))"
+
+    def version() -> str:
+        done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    before = version()
+    with (tmp_path / "edgekit" / "__init__.py").open("a") as file:
+        file.write("__version__ = '99'\n")
+    assert version() == before
+    with (tmp_path / "edgekit" / "training" / "loop.py").open("a") as file:
+        file.write("# changed\n")
+    assert version() != before
 
 
 def test_installed_beside_others_a_step_is_versioned_by_edgekit_alone(tmp_path: Path) -> None:
