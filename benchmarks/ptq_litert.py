@@ -13,15 +13,23 @@ from ptq_served import Feed, feeds_of, script
 
 def quantize(_: str, folder: Path, __: str, path: Path) -> None:
     """Static for networks of convolutions; transformers with activations of each run."""
-    import litert_torch
     import torch
-    from ai_edge_quantizer import quantizer, recipe
     from ptq_models import module_of
 
     feeds = feeds_of(folder / "calibration.npz")
+    example = tuple(map(torch.tensor, feeds[0].values()))
+    quantized(module_of(folder), example, feeds, path, is_dynamic=folder.name == "encoder")
+
+
+def quantized(
+    module: Any, example: tuple[Any, ...], feeds: list[Feed], path: Path, *, is_dynamic: bool = False
+) -> None:
+    """A module converted by litert-torch and quantized by ai-edge-quantizer, both as they come."""
+    import litert_torch
+    from ai_edge_quantizer import quantizer, recipe
+
     floating = path.with_suffix(".float")
-    litert_torch.convert(module_of(folder), tuple(map(torch.tensor, feeds[0].values()))).export(str(floating))
-    is_dynamic = folder.name == "encoder"
+    litert_torch.convert(module, example).export(str(floating))
     made = quantizer.Quantizer(str(floating), recipe.dynamic_wi8_afp32() if is_dynamic else recipe.static_wi8_ai8())
     ranges = None
     if not is_dynamic:

@@ -3,8 +3,10 @@
 The examples and four more shapes, quantized for rpi-armv7l, written as .tflite and held against ONNX Runtime's outputs
 of the very same integers: under both runtimes here, and under tflite-runtime on an emulated 64-bit and 32-bit Raspberry
 Pi. Then the file's size against what its numbers need, and the time under ai-edge-litert (XNNPACK) against ONNX
-Runtime's, one after the other in turns. Prints tables and marks each level; writes results/tflite.json. The shapes'
-weights are drawn, which amplifies what rounding does: outputs there hang on small differences of large sums.
+Runtime's, one after the other in turns. Where litert-torch is (make .venv-litert/peer), the shapes as that and
+ai-edge-quantizer make them beside ours: bytes, how well the float model is kept, time. Prints tables and marks each
+level; writes results/tflite.json. The shapes' weights are drawn, which amplifies what rounding does: outputs there hang
+on small differences of large sums.
 """
 
 import argparse
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import ptq_litert
 import tflite_models
 from levels import Level, print_levels
 
@@ -26,6 +29,7 @@ from edgekit.data.splits import Splits
 from edgekit.host import this_host
 from edgekit.measuring.ratios import ratio_of
 from edgekit.model.facts import output_step
+from edgekit.model.parity import signal_to_noise
 from edgekit.model.reading import load_model
 from edgekit.progress import Silent
 from edgekit.project.project import load_project
@@ -57,6 +61,10 @@ class Subject:
     """(feeds, ...)."""
     metrics: dict[str, float]
     """Of the whole evaluation split, where there is one."""
+    source: Path | None = None
+    """The float model of a shape."""
+    peer: Path | None = None
+    """The shape as litert-torch and ai-edge-quantizer make it."""
 
 
 def main() -> None:
@@ -105,7 +113,19 @@ def of_shape(folder: Path, name: str) -> Subject:
     edgekit("simplify", given, "-o", simple)
     edgekit("quantize", simple, "--target", TARGET, "--calibration", samples, "-o", quantized, "-q")
     tflite.write_bytes(written(load_model(quantized)).data)
-    return Subject(name, quantized, tflite, (tflite_models.images(COMPARED, 1)[:, None],), {})
+    feeds = (tflite_models.images(COMPARED, 1)[:, None],)
+    return Subject(name, quantized, tflite, feeds, {}, simple, of_peer(folder, name))
+
+
+def of_peer(folder: Path, name: str) -> Path | None:
+    """A shape converted by others; nothing where their environment is not there."""
+    python = ROOT / ".venv-litert" / "bin" / "python"
+    if not python.is_file():
+        return None
+    path = folder / f"{name}.litert.tflite"
+    command = [str(python), str(Path(__file__).with_name("tflite_litert.py")), name, str(path)]
+    subprocess.run(command, check=True, capture_output=True, timeout=600)
+    return path
 
 
 def edgekit(*words: object) -> None:
@@ -139,6 +159,27 @@ def measured(subject: Subject, places: dict[str, Runner], seconds: float) -> dic
         "apart": apart,
         "metrics": subject.metrics,
         "latency": timed(subject, seconds),
+        "peer": beside(subject, seconds) if subject.peer else None,
+    }
+
+
+def beside(subject: Subject, seconds: float) -> dict[str, Any]:
+    """Ours and the other conversion: bytes, the noise that each adds to the float model's outputs, and the ratio of
+    their times, in turns."""
+    assert subject.source is not None and subject.peer is not None
+    (image,) = subject.feeds
+    (wanted,) = feed_outputs(subject.source, subject.feeds)
+    (ours,) = NativeRunner("ai-edge-litert").run(Job([subject.tflite], subject.feeds)).outputs[0]
+    run = ptq_litert.runner(str(subject.peer))
+    theirs = np.stack([run({"image": each}) for each in image])
+    port = read_tflite(subject.peer).tensors[read_tflite(subject.peer).inputs[0]]
+    own = np.zeros_like(image[:1]).astype(port.kind)
+    job = Job([subject.tflite, subject.peer], (), inputs_of=[(image[:1],), (own,)], seconds=TURNS * seconds)
+    ratio = ratio_of(*NativeRunner("ai-edge-litert").run(job).latencies_ms)
+    return {
+        "bytes": subject.peer.stat().st_size,
+        "noise_db": {"ours": signal_to_noise(wanted, ours), "theirs": signal_to_noise(wanted, theirs)},
+        "ratio": asdict(ratio),
     }
 
 
@@ -212,6 +253,16 @@ def show(rows: Sequence[dict[str, Any]], levels: Sequence[Level], places: Sequen
         cells += [f"{time['onnxruntime']:.3f}", f"{time['ai-edge-litert']:.3f}"]
         cells.append(f"{ratio['median']:.3f} ({ratio['low']:.3f} to {ratio['high']:.3f})")
         print(f"| {row['model']} | {' | '.join(cells)} |")
+    print()
+    if any(row["peer"] for row in rows):
+        print("| ours to litert-torch's | bytes | signal to noise, dB | time, in turns |")
+        print("|---" * 4 + "|")
+    for row in rows:
+        if peer := row["peer"]:
+            noise, ratio = peer["noise_db"], peer["ratio"]
+            within = f"{ratio['median']:.3f} ({ratio['low']:.3f} to {ratio['high']:.3f})"
+            kept = f"{noise['ours']:.1f}, {noise['theirs']:.1f}"
+            print(f"| {row['model']} | {row['bytes']:,}, {peer['bytes']:,} | {kept} | {within} |")
     print()
     print_levels(levels)
 

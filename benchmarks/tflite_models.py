@@ -112,8 +112,8 @@ def images(count: int, seed: int) -> np.ndarray:
     return nn.functional.interpolate(coarse, SIDE, mode="bicubic").numpy()
 
 
-def left(folder: Path, name: str) -> tuple[Path, Path]:
-    """The float model of a shape as an ONNX file, and samples for calibration."""
+def settled(name: str) -> tuple[nn.Module, np.ndarray]:
+    """A shape with weights drawn and batch norms that have seen images, and samples for calibration."""
     torch.manual_seed(0)
     module = SHAPES[name]()
     for each in module.modules():
@@ -122,9 +122,15 @@ def left(folder: Path, name: str) -> tuple[Path, Path]:
     samples = images(CALIBRATED, 0)
     with torch.no_grad():
         module.train()(torch.from_numpy(samples[:16]))
+    return module.eval(), samples
+
+
+def left(folder: Path, name: str) -> tuple[Path, Path]:
+    """The float model of a shape as an ONNX file, and its samples."""
+    module, samples = settled(name)
     path, data = folder / f"{name}.onnx", folder / "samples.npz"
     names = {"input_names": ["image"], "output_names": ["scores"]}
     example = torch.zeros(1, 3, SIDE, SIDE)
-    torch.onnx.export(module.eval(), (example,), str(path), external_data=False, dynamo=True, **names)
+    torch.onnx.export(module, (example,), str(path), external_data=False, dynamo=True, **names)
     np.savez(data, image=samples)
     return path, data
