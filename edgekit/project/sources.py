@@ -69,9 +69,19 @@ def _module_name(root: Path, path: Path) -> str:
     return ".".join(path.relative_to(root).with_suffix("").parts)
 
 
-def _imported_names(path: Path, module: str) -> set[str]:
+def _imported_names(path: Path, module: str) -> frozenset[str]:
+    try:
+        return _names_in(path.read_bytes(), module)
+    except (SyntaxError, ValueError) as error:
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise EntryPointError(f"{path}{line} is not valid Python: {first_line(error)}", "mend the file") from error
+
+
+@cache
+def _names_in(source: bytes, module: str) -> frozenset[str]:
+    """What a module's text imports. Kept, for every step of a build asks for much the same modules."""
     names: set[str] = set()
-    for node in _running(_parsed(path)):
+    for node in _running(ast.parse(source)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -79,11 +89,11 @@ def _imported_names(path: Path, module: str) -> set[str]:
             origin = ".".join(part for part in (base, node.module) if part)
             names.add(origin)
             names.update(f"{origin}.{alias.name}" for alias in node.names)
-    return names - {""}
+    return frozenset(names - {""})
 
 
 def _running(tree: ast.Module) -> Iterator[ast.AST]:
-    """All of a module but what only type checkers read."""
+    """A module's statements but those that only type checkers read."""
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
@@ -91,12 +101,4 @@ def _running(tree: ast.Module) -> Iterator[ast.AST]:
         if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
             waiting.extend(node.orelse)
         else:
-            waiting.extend(ast.iter_child_nodes(node))
-
-
-def _parsed(path: Path) -> ast.Module:
-    try:
-        return ast.parse(path.read_bytes(), filename=str(path))
-    except (SyntaxError, ValueError) as error:
-        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        raise EntryPointError(f"{path}{line} is not valid Python: {first_line(error)}", "mend the file") from error
+            waiting.extend(each for each in ast.iter_child_nodes(node) if not isinstance(each, ast.expr))
