@@ -1,6 +1,6 @@
 """targets/*.toml -> Target: everything that the build, the planner and the emulator know of a device."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -134,7 +134,18 @@ def load_target(path: Path) -> Target:
         raise TargetError(
             f"{path}: 'cpuinfo' is missing", "an ARM target needs it: the emulator shows it to the runtime"
         )
+    _check_runtimes(path, record.runtimes)
     return record
+
+
+def _check_runtimes(path: Path, runtimes: Sequence[Runtime]) -> None:
+    names = [each.name for each in runtimes]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise TargetError(f"{path}: it names {twice} twice", "name each runtime once, the device's own as [runtime]")
+    wrong = next((each for each in runtimes if each.floats != "f32" and each.name != "openvino"), None)
+    if wrong:
+        raise TargetError(f"{path}: {wrong.name} computes floats in f32 alone", "leave 'floats' out of it")
 
 
 def target_files(folders: Iterable[Path] = ()) -> dict[str, Path]:

@@ -102,6 +102,23 @@ def test_x86_saturates_without_vnni_and_nothing_else_does() -> None:
     assert [each for each in ("x86-avx2", "x86-vnni", "rpi4", "rpi5") if find_target(each).saturates] == ["x86-avx2"]
 
 
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ('name = "onnxruntime"\nversion = "1.0.0"', "it names onnxruntime twice"),
+        ('name = "ai-edge-litert"\nversion = "2.3.0"\nfloats = "bf16"', "ai-edge-litert computes floats in f32 alone"),
+        ('name = "ncnn"\nversion = "1.0.0"', "ncnn"),
+    ],
+)
+def test_runtimes_that_a_target_cannot_have(changed: str, told: str, tmp_path: Path) -> None:
+    text = (shipped_folder() / "rpi-armv7l.toml").read_text()
+    (tmp_path / "mine.toml").write_text(
+        f"{text}\n[[other_runtimes]]\n{changed}\n".replace("tflite-runtime", "onnxruntime")
+    )
+    with pytest.raises(TargetError, match=told):
+        load_target(tmp_path / "mine.toml")
+
+
 def test_another_of_its_runtimes_takes_the_first_one_s_place() -> None:
     target = find_target("rpi4")
     other = target.on(target.runtimes[1])

@@ -81,6 +81,8 @@ def command(
         raise click.UsageError(f"{len(models)} models: add --compare to time them in turns, or name one")
     if as_json and as_csv:
         raise click.UsageError("--json and --csv: choose one")
+    if profile and runtimes:
+        raise click.UsageError("--profile is of ONNX Runtime's operators: leave --runtimes out")
     settings = Settings(threads, batch, seconds, parsed_shapes(shapes), inputs, profile, runtimes)
     chosen = find_target(target) if target else None
     if memory is not None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.errors import EdgekitError
+from edgekit.formats import ports_of
 from edgekit.host import this_host
 from edgekit.runtimes.choice import in_manner, runtime_name, runtime_words
 from edgekit.runtimes.opening import named_runtime
@@ -44,11 +45,14 @@ def contenders_of(
     is left in `folder`, and those that cannot be, with the reason.
 
     Words are those of `runtime_words`. A target's runtimes are those that its file names; `here` they are as this
-    machine has them. Raises TargetError for a word that is no runtime, or none of the target's.
+    machine has them. Raises TargetError for a word that is no runtime, or none of the target's; ModelError for a file
+    that is no model.
     """
     names = names_of(models)
     if not words:
         return [Contender(name, model, model) for name, model in zip(names, models, strict=True)], []
+    for model in models:
+        ports_of(model)  # what cannot be read is not for each runtime to tell
     found: list[Contender] = []
     absent: list[Absent] = []
     for number, (name, model) in enumerate(zip(names, models, strict=True)):

@@ -40,6 +40,7 @@ def test_a_runtime_that_is_missing_is_told_before_anything_is_trained(
         ("all", "a build is for one runtime", "--runtime best"),
         ("openvino", "rpi4 names no runtime 'openvino'", ""),
         ("onnx", "rpi4 names no runtime 'onnx'", "onnxruntime"),
+        ("fastest", "rpi4 names no runtime 'fastest'", "best"),
     ],
 )
 def test_a_runtime_that_a_target_does_not_name_is_refused(

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.errors import ToolError
+from edgekit.errors import ModelError, ToolError
 from edgekit.measuring import contenders
 from edgekit.measuring.contenders import Absent, contenders_of, names_of
 from edgekit.runtimes.opening import named_runtime
@@ -39,6 +39,12 @@ def test_here_they_are_as_installed_and_those_that_are_not_are_told(
     (only,), absent = contenders_of([conv_model], ["all"], RPI4, tmp_path, here=True)
     assert only.runtime == named_runtime("onnxruntime")
     assert absent == [Absent(conv_model.name, "openvino", "openvino is not installed; install it")]
+
+
+def test_a_file_that_is_no_model_is_told_once(tmp_path: Path) -> None:
+    (tmp_path / "bad.onnx").write_bytes(b"no model")
+    with pytest.raises(ModelError, match=r"bad\.onnx is no readable ONNX model"):
+        contenders_of([tmp_path / "bad.onnx"], ["all"], RPI4, tmp_path, here=False)
 
 
 def test_openvino_computes_in_bf16_where_that_is_asked_for(conv_model: Path, tmp_path: Path) -> None:
