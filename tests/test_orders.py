@@ -27,9 +27,9 @@ from tests.conftest import TINY
 from tests.strategies import accepted_order
 from tests.tflite.models import RUNTIMES
 
-FEW = range(1480, 1500)
-"""Twenty seeds whose orders hold every step."""
-MANY = range(80)
+FEW = (6, 31, 116, 127, 213, 353, 469, 840, 879, 993)
+"""Seeds whose orders hold every step at least twice, in few steps."""
+MANY = tuple(each for each in range(80) if each not in FEW)
 RPI4 = find_target("rpi4")
 
 
@@ -51,8 +51,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def test_the_orders_drawn_hold_every_step_on_either_model() -> None:
     drawn = Counter((each.step.name(), each.role) for seed in (*FEW, *MANY) for each in accepted_order(seed).steps)
     assert {name for name, _ in drawn} == set(Step.registry)
-    few = {each.step.name() for seed in FEW for each in accepted_order(seed).steps}
-    assert few == set(Step.registry), "the twenty hold each step, too"
+    few = Counter(name for seed in FEW for name in {each.step.name() for each in accepted_order(seed).steps})
+    assert few.keys() == set(Step.registry) and min(few.values()) > 1, "the few hold each step twice, too"
     assert {("prune", Role.TEACHER), ("weight-only", Role.TEACHER), ("qat", Role.STUDENT)} <= drawn.keys()
     assert len({tuple(accepted_order(seed).steps) for seed in (*FEW, *MANY)}) > 80
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _SECONDS = 2.0
 _NOT_MEASURED = "by rule, not measured on this device: "
 _RULE: dict[RuntimeName, str] = {
-    "ai-edge-litert": "XNNPACK's kernels took 0.39 to 0.96 of ONNX Runtime's time on six networks, on x86 "
+    "ai-edge-litert": "XNNPACK's kernels took 0.39 to 0.92 of ONNX Runtime's time on six networks, on x86 "
     "(benchmarks/tflite.py)",
     "onnxruntime": "its kernels are for the target's integers",
     "openvino": "its calls take longer than others' on small networks",
