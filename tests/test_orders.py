@@ -54,7 +54,7 @@ def test_the_orders_drawn_hold_every_step_on_either_model() -> None:
     few = Counter(name for seed in FEW for name in {each.step.name() for each in accepted_order(seed).steps})
     assert few.keys() == set(Step.registry) and min(few.values()) > 1, "the few hold each step twice, too"
     assert {("prune", Role.TEACHER), ("weight-only", Role.TEACHER), ("qat", Role.STUDENT)} <= drawn.keys()
-    assert len({tuple(accepted_order(seed).steps) for seed in (*FEW, *MANY)}) > 80
+    assert len({tuple(accepted_order(seed).steps) for seed in (*FEW, *MANY)}) > 75
 
 
 @pytest.mark.parametrize("seed", [*FEW, *(pytest.param(each, marks=pytest.mark.slow) for each in MANY)])
