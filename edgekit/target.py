@@ -59,6 +59,20 @@ class CpuInfo(Record, frozen=True, kw_only=True):
     features: tuple[str, ...]
 
 
+class Cache(Record, frozen=True, kw_only=True):
+    """A level of a core's caches for data. Sizes in bytes."""
+
+    size: Annotated[int, Meta(gt=0)]
+    ways: Annotated[int, Meta(gt=0)]
+    line: Annotated[int, Meta(gt=0)] = 64
+    shared: bool = False
+    """By all cores."""
+
+    @property
+    def sets(self) -> int:
+        return self.size // (self.ways * self.line)
+
+
 class Budgets(Record, frozen=True, kw_only=True):
     """Limits that a build is judged by; an absent one is not judged."""
 
@@ -91,6 +105,8 @@ class Target(Record, frozen=True, kw_only=True):
     """That it can carry as well."""
     quantization: Quantization
     cpuinfo: CpuInfo | None = None
+    caches: tuple[Cache, ...] = ()
+    """From the one next to the core on, as far as they are known."""
     budgets: Budgets = Budgets()
 
     @property
@@ -135,6 +151,7 @@ def load_target(path: Path) -> Target:
             f"{path}: 'cpuinfo' is missing", "an ARM target needs it: the emulator shows it to the runtime"
         )
     _check_runtimes(path, record.runtimes)
+    _check_caches(path, record.caches)
     return record
 
 
@@ -146,6 +163,17 @@ def _check_runtimes(path: Path, runtimes: Sequence[Runtime]) -> None:
     wrong = next((each for each in runtimes if each.floats != "f32" and each.name != "openvino"), None)
     if wrong:
         raise TargetError(f"{path}: {wrong.name} computes floats in f32 alone", "leave 'floats' out of it")
+
+
+def _check_caches(path: Path, caches: Sequence[Cache]) -> None:
+    for level, each in enumerate(caches, 1):
+        if not each.sets or each.sets & (each.sets - 1) or each.size != each.sets * each.ways * each.line:
+            raise TargetError(
+                f"{path}: cache {level} of {each.size} bytes cannot have {each.ways} ways of lines of {each.line}",
+                "size / (ways x line) is its number of sets, a power of two",
+            )
+        if each.line != caches[0].line:
+            raise TargetError(f"{path}: its caches have lines of different sizes", "give all of them the same")
 
 
 def target_files(folders: Iterable[Path] = ()) -> dict[str, Path]:

@@ -2,6 +2,7 @@ import os
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,30 @@ def test_runtimes_that_a_target_cannot_have(changed: str, told: str, tmp_path: P
     )
     with pytest.raises(TargetError, match=told):
         load_target(tmp_path / "mine.toml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("size = 32_768", "size = 32_767", "cache 1 of 32767 bytes cannot have 2 ways of lines of 64"),
+        ("size = 1_048_576\nways = 16", "size = 1_048_576\nways = 12", "cache 2 of 1048576 bytes cannot have 12 ways"),
+        ("ways = 16", "ways = 16\nline = 32", "lines of different sizes"),
+        ("ways = 2", "ways = 0", "ways"),
+    ],
+)
+def test_caches_that_no_core_has(old: str, new: str, told: str, tmp_path: Path) -> None:
+    text = (shipped_folder() / "rpi4.toml").read_text()
+    assert old in text
+    (tmp_path / "mine.toml").write_text(text.replace(old, new))
+    with pytest.raises(TargetError, match=told):
+        load_target(tmp_path / "mine.toml")
+
+
+@pytest.mark.parametrize("name", ["rpi3", "rpi4", "rpi5", "rpi-zero2w"])
+def test_the_caches_of_the_raspberry_pis_are_known(name: str) -> None:
+    caches = find_target(name).caches
+    assert [each.shared for each in caches] == [False] * (len(caches) - 1) + [True]
+    assert all(small.size < large.size for small, large in pairwise(caches))
 
 
 def test_another_of_its_runtimes_takes_the_first_one_s_place() -> None:

@@ -60,5 +60,9 @@ def _figures(target: Target) -> str:
 
 def _told(value: object) -> str:
     if isinstance(value, list | tuple):
-        return ", ".join(f"{each['name']} {each['version']}" if isinstance(each, dict) else str(each) for each in value)
+        return ", ".join(map(_told, value))
+    if isinstance(value, dict) and "ways" in value:
+        return f"{value['size'] / 1024:,.0f} KB {value['ways']}-way{', shared' if value['shared'] else ''}"
+    if isinstance(value, dict):
+        return f"{value['name']} {value['version']}"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

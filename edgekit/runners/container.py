@@ -106,7 +106,7 @@ class ContainerRunner:
             write_job(job, Path(sent), runtimes)
             shutil.copy(WORKER, sent)
             if self.target.cpuinfo:
-                write_cpu_view(Path(sent) / "root", self.target.cpuinfo, self.target.cores or 1)
+                write_cpu_view(Path(sent) / "root", self.target)
             request = Request(
                 asked,
                 sent=Path(sent),

@@ -18,8 +18,8 @@ def matching_targets(board: Board, known: Sequence[Target]) -> list[Target]:
 
 def derived_target(board: Board, name: str, known: Sequence[Target]) -> Target:
     """A target of this id for a board. Scheme, runtime and the width of its kernels are those of the first known target
-    with the same deciding instruction sets; the emulated CPU is that of one with the same core, if any. Raises
-    BoardError where no known target has such kernels."""
+    with the same deciding instruction sets; the emulated CPU and its caches are those of one with the same core, if
+    any. Raises BoardError where no known target has such kernels."""
     host, told = board.host, board.told
     alike = [
         each
@@ -44,6 +44,7 @@ def derived_target(board: Board, name: str, known: Sequence[Target]) -> Target:
         ram_bytes=_sold_bytes(told["memory"]),
         system_bytes=_sold_bytes(told["memory"]) - told["free_memory"],
         cpuinfo=_cpuinfo(told["cpuinfo"]) if host.arch == "aarch64" else None,
+        caches=of_core[0].caches if of_core else (),
     )
 
 

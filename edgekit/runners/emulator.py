@@ -92,7 +92,7 @@ def prepared_emulator(target: Target, hint: str = "") -> Emulator:
         raise EmulatorError(f"{what} {target.id} is not set up", hint or f"edgekit setup {target.id}")
     if shares_host:
         return Emulator(qemu, _qemu_version(qemu), target.cpu, None, (site,), _host_python())
-    root = _root_with_cpu(base, target.cpuinfo, target.cores or 1) if target.cpuinfo else base / "root"
+    root = _root_with_cpu(base, target) if target.cpuinfo else base / "root"
     packages = (site, *([] if has_numpy_wheel(target.arch) else [root / _PACKAGES]))
     return Emulator(qemu, _qemu_version(qemu), target.cpu, root, packages, _guest_python(root))
 
@@ -251,30 +251,51 @@ def _unpack(package: Path, folder: Path) -> None:
     run_tool(["dpkg-deb", "-x", str(package), str(folder)], "dpkg-deb", EmulatorError, again)
 
 
-def _root_with_cpu(base: Path, cpu: CpuInfo, cores: int) -> Path:
-    """A view of the shared root in which /proc/cpuinfo is the target's.
+def _root_with_cpu(base: Path, target: Target) -> Path:
+    """A view of the shared root in which the kernel tells of the target's CPU.
 
-    The runtime reads that file to choose its kernels; the host's own, of another architecture, crashes it.
+    The runtime reads that to choose its kernels; the host's own /proc/cpuinfo, of another architecture, crashes it.
     """
-    text = cpuinfo_text(cpu, cores)
-    view = base / f"cpu-{sha256_of_json(text)[:12]}"
+    files = _cpu_files(target)
+    view = base / f"cpu-{sha256_of_json(files)[:12]}"
     if (view / _MARK).is_file():
         return view
-    write_cpu_view(view, cpu, cores)
+    write_cpu_view(view, target)
     for entry in sorted((base / "root").iterdir()):
         link = view / entry.name
         if entry.name not in ("proc", "sys") and not link.is_symlink():
             link.symlink_to(entry.resolve() if entry.is_symlink() else entry)
-    write_json(view / _MARK, {"cpuinfo": cpu.to_json()})
+    write_json(view / _MARK, {"cpu": target.cpu})
     return view
 
 
-def write_cpu_view(folder: Path, cpu: CpuInfo, cores: int) -> None:
+def write_cpu_view(folder: Path, target: Target) -> None:
     """Leave below `folder` what a root file system of an ARM machine says of its CPU."""
-    system = folder / "sys" / "devices" / "system" / "cpu"
-    write_bytes(folder / "proc" / "cpuinfo", cpuinfo_text(cpu, cores).encode())
-    for name in ("possible", "present", "online"):
-        write_bytes(system / name, f"0-{cores - 1}\n".encode() if cores > 1 else b"0\n")
+    for name, text in _cpu_files(target).items():
+        write_bytes(folder / name, f"{text}\n".encode())
+
+
+def _cpu_files(target: Target) -> dict[str, str]:
+    """What the kernel of an ARM machine tells of its CPU, by the file's path."""
+    system, cores = "sys/devices/system/cpu", target.cores or 1
+    every = f"0-{cores - 1}" if cores > 1 else "0"
+    told = {f"{system}/{name}": every for name in ("possible", "present", "online")}
+    if target.cpuinfo:
+        told["proc/cpuinfo"] = cpuinfo_text(target.cpuinfo, cores).removesuffix("\n")
+    for core in range(cores):
+        for number, cache in enumerate(target.caches):
+            facts = {
+                "level": str(number + 1),
+                "type": "Unified" if number else "Data",
+                "size": f"{cache.size // 1024}K",
+                "ways_of_associativity": str(cache.ways),
+                "number_of_sets": str(cache.sets),
+                "coherency_line_size": str(cache.line),
+                "shared_cpu_list": every if cache.shared else str(core),
+                "shared_cpu_map": f"{2**cores - 1 if cache.shared else 2**core:x}",
+            }
+            told |= {f"{system}/cpu{core}/cache/index{number}/{name}": text for name, text in facts.items()}
+    return told
 
 
 def cpuinfo_text(cpu: CpuInfo, cores: int) -> str:

@@ -5,7 +5,7 @@ import pytest
 from edgekit.errors import EmulatorError
 from edgekit.progress import Silent
 from edgekit.runners import emulator
-from edgekit.runners.emulator import cpuinfo_text, prepare, prepared_emulator
+from edgekit.runners.emulator import cpuinfo_text, prepare, prepared_emulator, write_cpu_view
 from edgekit.target import Runtime, find_target
 
 RPI4 = find_target("rpi4")
@@ -17,6 +17,18 @@ def test_cpuinfo_is_what_the_runtime_parses() -> None:
     assert text.count("CPU part\t: 0xd08\n") == 4
     assert "Features\t: fp asimd evtstrm crc32 cpuid\n" in text
     assert text.endswith("\n\n")
+
+
+def test_the_guest_sees_the_targets_cpu_and_caches(tmp_path: Path) -> None:
+    write_cpu_view(tmp_path, find_target("rpi5"))
+    system = tmp_path / "sys" / "devices" / "system" / "cpu"
+    assert (tmp_path / "proc" / "cpuinfo").read_text().count("processor\t") == 4
+    assert (system / "possible").read_text() == "0-3\n"
+    levels = [(system / "cpu3" / "cache" / f"index{number}") for number in range(3)]
+    assert [(each / "size").read_text() for each in levels] == ["64K\n", "512K\n", "2048K\n"]
+    assert [(each / "type").read_text() for each in levels] == ["Data\n", "Unified\n", "Unified\n"]
+    assert [(each / "shared_cpu_list").read_text() for each in levels] == ["3\n", "3\n", "0-3\n"]
+    assert [(each / "shared_cpu_map").read_text() for each in levels] == ["8\n", "8\n", "f\n"]
 
 
 def test_preparing_twice_downloads_nothing_again() -> None:
