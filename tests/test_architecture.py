@@ -30,7 +30,7 @@ FLOORS = (
     {"errors", "traits", "arrays", "progress"},
     {"files", "host", "project.toml", "steps.technique", "studies.intervals"},
     {"target", "artifact", "model", "measuring.worker", "measuring.ratios"},
-    {"tflite"},
+    {"tflite", "counting"},
     {"formats"},
     {"measurement", "project"},
     {"runtimes", "data"},

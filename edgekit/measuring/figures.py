@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from edgekit.measurement import Measurement, counted, latency_measurements
+from edgekit.measuring.counted import counted_figures
 from edgekit.measuring.ratios import ratio_of
 from edgekit.measuring.worker import interval, middle
 from edgekit.runners.runner import Result
@@ -20,6 +21,7 @@ def run_measurements(name: str, result: Result, threads: int, batch: int) -> lis
     told += [*_energy(name, result), *peak_memory(name, result)]
     if result.resident:
         told += _memory_parts(name, result)
+    told += counted_figures(name, result.counts[0], result.fidelity) if result.counts else []
     return [replace(each, threads=threads, batch=batch) for each in told]
 
 

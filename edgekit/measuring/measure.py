@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import TypeVar
 
+from edgekit.counting.counts import Counts
 from edgekit.errors import EdgekitError, ModelError, ToolError
 from edgekit.measurement import Measurement, counted, static_measurements
 from edgekit.measuring.contenders import Absent, contenders_of
@@ -64,6 +65,8 @@ class Benched:
     """Where runs were profiled."""
     runtime: str = ""
     """What it ran under and how, in words, where several were asked for."""
+    counts: Counts | None = None
+    """Of a run with the first setting, under emulation."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ class Bench:
     """Why the times are not to be trusted."""
     absent: tuple[Absent, ...] = ()
     """Runtimes that were asked for and have no figures."""
+    uncounted: tuple[str, ...] = ()
+    """Why an emulator counted nothing, and what to do."""
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:
@@ -126,7 +131,9 @@ def benched(
     where = chosen.identity()
     if settings.runtimes and target:
         where = where.removesuffix(f", {target.runtime}")
-    return Bench(target, where, tuple(found), machine, tuple(_disturbed(runs)), tuple(absent))
+    results = [each for run in runs for each in run.results if isinstance(each, Result)]
+    uncounted = dict.fromkeys(each.uncounted for each in results if each.uncounted)
+    return Bench(target, where, tuple(found), machine, tuple(_disturbed(runs)), tuple(absent), tuple(uncounted))
 
 
 def _benched(runs: Sequence[Run], place: int, target: Target | None, sizes: Sizes) -> Benched:
@@ -139,7 +146,8 @@ def _benched(runs: Sequence[Run], place: int, target: Target | None, sizes: Size
     runtime = result.runtime if own.runtime and isinstance(result, Result) else ""
     if runtime.startswith("onnxruntime") and own.file != own.model:
         runtime += ", fused anew"
-    return Benched(own.model, own.name, told, gates, runs[0].operators(place), runtime)
+    counts = result.counts[0] if isinstance(result, Result) and result.counts else None
+    return Benched(own.model, own.name, told, gates, runs[0].operators(place), runtime, counts)
 
 
 def benched_at(

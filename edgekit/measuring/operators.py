@@ -1,7 +1,7 @@
 """What each kind of operator takes of a model's time."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -38,46 +38,43 @@ class OperatorTime:
     milliseconds: float | None
     """None under emulation."""
     share: float | None
-    """Of the time of all operators."""
+    """Of the time of all operators; under emulation of their instructions."""
+    instructions: int | None = None
+    """Under emulation, where they were counted."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
 def operator_times(profile: Profile, fidelity: Fidelity) -> tuple[OperatorTime, ...]:
-    """The operators that the runtime really ran, by kind, the slowest first; of each the median of its runs, without
-    the first one."""
-    runs = _runs(profile.events)
+    """The operators that the runtime really ran, by kind, the largest share first; times are medians of runs without
+    the first one, instructions those of the last."""
+    runs = profile.runs
     islands = _in_islands(onnx.load_from_string(profile.graph))
     counts: dict[tuple[str, Computes], int] = defaultdict(int)
     times: dict[tuple[str, Computes], float] = defaultdict(float)
+    instructions: dict[tuple[str, Computes], int] = defaultdict(int)
     for number, event in enumerate(runs[0]):
         operator = event["args"]["op_name"]
         key = operator, _computes(event["args"], islands)
         counts[key] += 1
         later = [run[number]["dur"] for run in runs[1:] or runs]
         times[key] += middle(later) / 1e3
-    total, timed = sum(times.values()), fidelity is not Fidelity.EMULATED
+        instructions[key] += profile.counts[number].total if profile.counts else 0
+    timed = fidelity is not Fidelity.EMULATED
+    weights: Mapping[tuple[str, Computes], float] = times if timed else instructions
+    total = sum(weights.values())
     found = [
-        OperatorTime(*key, count, times[key] if timed else None, times[key] / total if timed and total else None)
+        OperatorTime(
+            *key,
+            count,
+            times[key] if timed else None,
+            weights[key] / total if total else None,
+            instructions[key] if profile.counts else None,
+        )
         for key, count in counts.items()
     ]
-    return tuple(sorted(found, key=lambda each: (-(each.milliseconds or 0.0), -each.count, each.operator)))
-
-
-def _runs(events: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
-    """The operators of each run, in the order in which they ran. Control flow may make runs differ: those that are
-    not like the first one are left out."""
-    runs: list[list[Mapping[str, Any]]] = []
-    current: list[Mapping[str, Any]] = []
-    for event in sorted(events, key=lambda each: (each["ts"], each["name"] != "model_run")):
-        if event["name"] == "model_run":
-            current = []
-            runs.append(current)
-        elif event["cat"] == "Node" and event["name"].endswith("_kernel_time"):
-            current.append(event)
-    names = [event["name"] for event in runs[0]]
-    return [run for run in runs if [event["name"] for event in run] == names]
+    return tuple(sorted(found, key=lambda each: (-(each.share or 0.0), -each.count, each.operator)))
 
 
 def _computes(told: Mapping[str, Any], islands: frozenset[str]) -> Computes:

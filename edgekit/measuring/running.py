@@ -103,13 +103,15 @@ def run_of(runner: Runner, contenders: Sequence[Contender], setting: Setting, *,
     )
     runs = (_PROFILED_RUNS if timed else 1) if setting.profiled else 0
     in_turns = len(contenders) > 1
+    counted = runner.fidelity is Fidelity.EMULATED
     alone = replace(timing, profiled_runs=runs, seconds=0.0 if in_turns else timing.seconds)
     found: list[Result | EdgekitError] = []
     for each, given in zip(contenders, feeds, strict=True):
         own = [each.runtime] if each.runtime else ()
         try:
             _check_batch(each, setting.batch)
-            found.append(runner.run(replace(alone, models=[each.file], inputs=given, runtimes=own)))
+            job = replace(alone, models=[each.file], inputs=given, runtimes=own)
+            found.append(_counted(runner, job) if counted else runner.run(job))
         except EdgekitError as error:
             if each.runtime is None and not (judged and isinstance(error, RunError)):
                 raise
@@ -120,6 +122,16 @@ def run_of(runner: Runner, contenders: Sequence[Contender], setting: Setting, *,
     if in_turns and timing.seconds:
         _time_in_turns(runner, timing, contenders, feeds, found)
     return Run(contenders, setting, feeds, found)
+
+
+def _counted(runner: Runner, job: Job) -> Result:
+    """A job's result, with what a run of one thread takes: of several the emulator cannot tell who did what."""
+    one = replace(job, threads=1, counted=True)
+    if job.threads == 1:
+        return runner.run(one)
+    told = runner.run(one)
+    several = runner.run(replace(job, profiled_runs=0))
+    return replace(several, counts=told.counts, uncounted=told.uncounted, profiles=told.profiles)
 
 
 def _check_batch(contender: Contender, batch: int) -> None:

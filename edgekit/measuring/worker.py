@@ -3,8 +3,9 @@
     python worker.py FOLDER
 
 FOLDER/job.json: {"models": [...], "runtimes": [{"name": name, "floats": type}, ...], "inputs": [...], "threads": n,
-"seconds": s, "rounds": n, "least_runs": n, "most_runs": n or null, "precision": share or null, "profile": n}. Each
-model has a runtime and inputs of its own; those are .npz files, in which the first axis of each array counts the feeds.
+"seconds": s, "rounds": n, "least_runs": n, "most_runs": n or null, "precision": share or null, "profile": n,
+"count": bool}. Each model has a runtime and inputs of its own; those are .npz files, in which the first axis of each
+array counts the feeds.
 Leaves outputs_N.npz for each model, with arrays of the same kind, and result.json; where runs are to be profiled,
 profile_N.json as the runtime writes it and graph_N.onnx, what it makes of the model. At each of STAGES it prints a line
 and waits for one, so that its memory can be looked at from outside. Needs numpy and the runtimes only (onnxruntime,
@@ -32,6 +33,8 @@ FEWEST = 6
 SETTLING = 5
 """Runs in a row of each runtime: the first after another one finds the caches full of that one's, and its threads still
 waiting for work."""
+COUNTED = 2
+"""Runs that are marked; the last one counts."""
 MODULES = {"tflite-runtime": "tflite_runtime.interpreter", "ai-edge-litert": "ai_edge_litert.interpreter"}
 """Of runtimes, where they are not called as their package is."""
 ENOUGH = 8
@@ -69,10 +72,13 @@ def main(folder: Path) -> None:
         before = surroundings()
         result["rounds"] = rounds(sessions, load, inputs, job)
         result["surroundings"] = {"before": before, "after": surroundings()}
+    if job["count"]:
+        for running, arrays in zip(sessions, inputs):
+            count(running, arrays)
     if job["profile"]:
         sessions.clear()
         for number, (given, arrays) in enumerate(zip(givens, inputs)):
-            profile(given, arrays, job["profile"], folder / f"profile_{number}", folder / f"graph_{number}.onnx")
+            profile(given, arrays, job, folder / f"profile_{number}", folder / f"graph_{number}.onnx")
     (folder / "result.json").write_text(json.dumps(result))
     print("done", flush=True)
 
@@ -99,13 +105,26 @@ def clocked(function: Callable[..., Any], *given: Any) -> tuple[float, Any]:
     return (time.perf_counter_ns() - started) / 1e6, found
 
 
-def profile(given: Sequence[Any], arrays: list[Any], runs: int, written: Path, graph: Path) -> None:
-    """Run a model so many times while the runtime writes down what each operator takes."""
+def count(running: Any, arrays: list[Any]) -> None:
+    """Run a model once to warm up and once to be counted by the emulator, which takes getppid for the mark between."""
+    given = feed(running, arrays, 0)
+    for _ in range(COUNTED):
+        os.getppid()
+        running.run(None, given)
+    os.getppid()
+
+
+def profile(given: Sequence[Any], arrays: list[Any], job: dict[str, Any], written: Path, graph: Path) -> None:
+    """Run a model while the runtime writes down what each operator takes: as often as the job says, or, where it is to
+    be counted, as often as that takes."""
     running = session(
         *given, enable_profiling=True, profile_file_prefix=str(written), optimized_model_filepath=str(graph)
     )
-    for _ in range(runs):
-        running.run(None, feed(running, arrays, 0))
+    if job["count"]:
+        count(running, arrays)
+    else:
+        for _ in range(job["profile"]):
+            running.run(None, feed(running, arrays, 0))
     os.replace(running.end_profiling(), f"{written}.json")
 
 

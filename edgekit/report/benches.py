@@ -63,6 +63,7 @@ def _closing(found: Bench) -> list[RenderableType]:
             f"[yellow]not run[/]: {escape(f'{one.model}, ' if several else '')}{escape(f'{one.runtime}: {one.why}')}"
             for one in found.absent
         ]
+    shown += [f"[yellow]not counted[/]: {escape(why)}" for why in found.uncounted]
     shown += [f"[bold yellow]disturbed[/]: {escape(why)}; run again on a quiet machine" for why in found.disturbed]
     return shown
 
@@ -93,10 +94,13 @@ def _figures(each: Benched) -> Table:
 
 
 def _operators(each: Benched) -> Table:
-    rows = table("", "operator", "computes on", "count", "ms a run", "share", numeric=frozenset({2, 3, 4}))
+    counted = any(one.instructions is not None for one in each.operators)
+    what = "instructions" if counted else "ms a run"
+    rows = table("", "operator", "computes on", "count", what, "share", numeric=frozenset({2, 3, 4}))
     for one in each.operators:
         share = "" if one.share is None else f"{one.share:.1%}"
         told = "" if one.milliseconds is None else f"{one.milliseconds:.3f}"
+        told = told if one.instructions is None else f"{one.instructions:,}"
         on = f"[yellow]{one.on}[/]" if one.on is Computes.ISLAND else one.on
         rows.add_row(escape(one.operator), on, f"{one.count:,}", told, share)
     return rows
@@ -177,6 +181,7 @@ def _told(found: Bench) -> dict[str, Any]:
         "place": found.place,
         "machine": found.machine,
         "disturbed": found.disturbed,
+        **({"uncounted": found.uncounted} if found.uncounted else {}),
         **({"absent": [asdict(one) for one in found.absent]} if found.absent else {}),
         "models": [
             {
@@ -185,6 +190,7 @@ def _told(found: Bench) -> dict[str, Any]:
                 "measurements": [one.to_json() for one in each.measurements],
                 "gates": [gate.to_json() for gate in each.gates],
                 "operators": [one.to_json() for one in each.operators],
+                **({"counts": each.counts.to_json()} if each.counts else {}),
             }
             for each in found.models
         ],

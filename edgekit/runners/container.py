@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgekit.errors import ContainerError, EmulatorError, RunError, ToolError, last_line
@@ -103,7 +103,7 @@ class ContainerRunner:
             tempfile.TemporaryDirectory(prefix="edgekit-") as received,
             tempfile.TemporaryDirectory(prefix="edgekit-") as started_in,
         ):
-            write_job(job, Path(sent), runtimes)
+            write_job(replace(job, counted=False), Path(sent), runtimes)
             shutil.copy(WORKER, sent)
             if self.target.cpuinfo:
                 write_cpu_view(Path(sent) / "root", self.target)
@@ -129,5 +129,6 @@ class ContainerRunner:
             fidelity=self.fidelity,
             runtime=done.report["runtime"],
             profiles=done.profiles,
+            uncounted="a container's emulator counts nothing: --runner qemu" if job.counted else "",
             emulator_bytes=ended["emulator"] if self._knows_memory else None,
         )

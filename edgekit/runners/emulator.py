@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +13,17 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock
 
-from edgekit.errors import EmulatorError, storage_errors
+from edgekit.counting.plugin import can_be_counted, compiled_plugin, plugin_options, plugin_path
+from edgekit.errors import EmulatorError, last_line, storage_errors
 from edgekit.files import folder_bytes, sha256_of_json, write_bytes, write_json
 from edgekit.host import this_host
 from edgekit.progress import Progress
 from edgekit.runners.wheels import has_numpy_wheel, kept_wheels, run_tool, wheels_name
 from edgekit.target import CpuInfo, Target
 
-_QEMU_PACKAGE = "qemu-user-static"
+_QEMU_PACKAGE = "qemu-user"
+"""Not the static one: that takes no plugins."""
+_QEMU_FOLDER = "qemu-user"
 _ROOT_PACKAGES = ("python3-minimal", "libpython3-stdlib", "libstdc++6")
 _DEBIAN_ARCH = {"aarch64": "arm64", "armv7l": "armhf", "x86_64": "amd64"}
 _QEMU_ARCH = {"armv7l": "arm"}
@@ -37,7 +41,8 @@ CONTAINER_HINT = "use a container instead: --runner container, with Docker or Po
 class Emulator:
     """A prepared emulator. Paths are this machine's."""
 
-    qemu: Path
+    qemu: tuple[str, ...]
+    """What starts it."""
     version: str
     """Such as qemu 7.2.22."""
     cpu: str
@@ -46,11 +51,13 @@ class Emulator:
     site: tuple[Path, ...]
     """Where the guest finds the runtime and numpy."""
     guest_python: Path
+    plugin: Path | None = None
+    """What counts instructions and caches; None where it is not set up, or not for this CPU."""
 
-    def command(self) -> list[str]:
-        """The command line up to the guest's program."""
+    def command(self, more: Sequence[str] = ()) -> list[str]:
+        """The command line up to the guest's program, with `more` options."""
         root = ["-L", str(self.root)] if self.root else []
-        return [str(self.qemu), "-cpu", self.cpu, *root]
+        return [*self.qemu, "-cpu", self.cpu, *root, *more]
 
     def python(self) -> list[str]:
         return [str(self.guest_python), "-S"]
@@ -83,18 +90,20 @@ def prepared_emulator(target: Target, hint: str = "") -> Emulator:
         raise EmulatorError(
             f"no emulator runs the instruction sets of {target.id}", f"measure on a machine that is one: {target.name}"
         )
-    qemu, shares_host = _qemu_path(target.arch), _shares_host(target)
+    qemu, shares_host = _qemu_command(target.arch), _shares_host(target)
     base = emulators_folder() / target.arch
     is_there = qemu is not None and (shares_host or (base / _MARK).is_file())
     site = wheels_folder() / wheels_name(target.runtime, target.arch, _python_of(target)) if is_there else None
     if qemu is None or site is None or not site.is_dir():
         what = f"{target.runtime.name} for the emulator of" if is_there and hint else "the emulator for"
         raise EmulatorError(f"{what} {target.id} is not set up", hint or f"edgekit setup {target.id}")
+    kept = plugin_path(emulators_folder())
+    plugin = kept if can_be_counted(target) and kept.is_file() else None
     if shares_host:
-        return Emulator(qemu, _qemu_version(qemu), target.cpu, None, (site,), _host_python())
+        return Emulator(qemu, _qemu_version(qemu), target.cpu, None, (site,), _host_python(), plugin)
     root = _root_with_cpu(base, target) if target.cpuinfo else base / "root"
     packages = (site, *([] if has_numpy_wheel(target.arch) else [root / _PACKAGES]))
-    return Emulator(qemu, _qemu_version(qemu), target.cpu, root, packages, _guest_python(root))
+    return Emulator(qemu, _qemu_version(qemu), target.cpu, root, packages, _guest_python(root), plugin)
 
 
 def prepare(target: Target, progress: Progress) -> Emulator:
@@ -112,8 +121,8 @@ def prepare(target: Target, progress: Progress) -> Emulator:
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / "setup.lock"):
-        if _qemu_path(target.arch) is None:
-            progress.note(f"downloading {_QEMU_PACKAGE} (Debian) to {folder / 'qemu'}")
+        if _qemu_command(target.arch) is None:
+            progress.note(f"downloading {_QEMU_PACKAGE} (Debian) to {folder / _QEMU_FOLDER}")
             _fetch_qemu(folder)
         base = folder / target.arch
         if not _shares_host(target) and not (base / _MARK).is_file():
@@ -128,7 +137,38 @@ def prepare(target: Target, progress: Progress) -> Emulator:
             CONTAINER_HINT,
             progress,
         )
+        if can_be_counted(target):
+            _prepare_plugin(target, progress)
     return prepared_emulator(target)
+
+
+def _prepare_plugin(target: Target, progress: Progress) -> None:
+    """Compile what counts, and try it with the target's emulator; without it, all but counts can be had."""
+    if plugin_path(emulators_folder()).is_file():
+        return
+    try:
+        plugin = compiled_plugin(emulators_folder())
+        progress.note("compiled the plugin that counts instructions and cache misses")
+        _try_plugin(plugin, target)
+    except EmulatorError as error:
+        plugin_path(emulators_folder()).unlink(missing_ok=True)
+        progress.note(f"nothing is counted and no latency predicted: {error.message}; {error.hint}")
+
+
+def _try_plugin(plugin: Path, target: Target) -> None:
+    """Raises EmulatorError where the emulator cannot use it."""
+    emulator = prepared_emulator(target)
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+        out = Path(folder) / "counts"
+        options = plugin_options(plugin, out, target, by_operator=False)
+        program = [*emulator.python(), "-c", "import os; [os.getppid() for _ in range(3)]"]
+        command = [*emulator.command(options), *program]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=emulator.environment())
+        if done.returncode or not out.is_file() or out.read_text().count("interval") != 2:
+            told = last_line(done.stderr) if done.stderr else "it counted nothing"
+            raise EmulatorError(
+                f"{emulator.version} does not take the plugin: {told}", "it is for QEMU 5 to 8; Debian 12 has 7.2"
+            )
 
 
 def emulators_bytes() -> int:
@@ -160,36 +200,38 @@ def _guest_python(root: Path) -> Path:
     return found[-1]
 
 
-def _qemu_path(arch: str) -> Path | None:
+def _qemu_command(arch: str) -> tuple[str, ...] | None:
+    """What starts qemu for an architecture: ours, with the libraries that came with it, else the system's."""
     name = f"qemu-{_QEMU_ARCH.get(arch, arch)}"
-    ours = emulators_folder() / "qemu" / f"{name}-static"
-    if ours.is_file():
-        return ours
+    ours = emulators_folder() / _QEMU_FOLDER
+    if (ours / "usr" / "bin" / name).is_file():
+        loader = next(each for each in sorted(ours.glob("**/ld-linux*.so.*")) if each.is_file())
+        libraries = [str(loader.parent), str(ours / "usr" / "lib" / loader.parent.name)]
+        return str(loader), "--library-path", ":".join(libraries), str(ours / "usr" / "bin" / name)
     found = shutil.which(f"{name}-static") or shutil.which(name)
-    return Path(found) if found else None
+    return (found,) if found else None
 
 
-def _qemu_version(qemu: Path) -> str:
-    told = subprocess.run([str(qemu), "--version"], capture_output=True, text=True, check=False).stdout
+def _qemu_version(qemu: Sequence[str]) -> str:
+    told = subprocess.run([*qemu, "--version"], capture_output=True, text=True, check=False).stdout
     found = re.search(r"version (\d+\.\d+\.\d+)", told)
     return f"qemu {found.group(1)}" if found else "qemu"
 
 
 def _fetch_qemu(folder: Path) -> None:
-    staging = folder / "qemu.partial"
+    staging = folder / f"{_QEMU_FOLDER}.partial"
     shutil.rmtree(staging, ignore_errors=True)
     for package in _download((_QEMU_PACKAGE,), _DEBIAN_ARCH[this_host().arch], folder / "apt"):
-        if package.name.startswith(_QEMU_PACKAGE):
-            _unpack(package, staging / "unpacked")
-    chosen = staging / "qemu"
-    chosen.mkdir(parents=True)
-    for arch in _DEBIAN_ARCH:
-        name = f"qemu-{_QEMU_ARCH.get(arch, arch)}-static"
-        (staging / "unpacked" / "usr" / "bin" / name).rename(chosen / name)
-    # An older edgekit may have left fewer.
-    shutil.rmtree(folder / "qemu", ignore_errors=True)
-    chosen.rename(folder / "qemu")
-    shutil.rmtree(staging, ignore_errors=True)
+        _unpack(package, staging)
+    ours = {f"qemu-{_QEMU_ARCH.get(arch, arch)}" for arch in _DEBIAN_ARCH}
+    for program in (staging / "usr" / "bin").iterdir():
+        if program.name not in ours:
+            program.unlink()
+    shutil.rmtree(staging / "usr" / "share", ignore_errors=True)
+    # An older edgekit may have left fewer, or another one without plugins.
+    for older in (_QEMU_FOLDER, "qemu"):
+        shutil.rmtree(folder / older, ignore_errors=True)
+    staging.rename(folder / _QEMU_FOLDER)
 
 
 def _fetch_root(arch: str, base: Path, progress: Progress) -> None:

@@ -2,11 +2,17 @@
 
 import os
 import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 
+from edgekit.counting.counts import Counts, Interval, read_intervals
+from edgekit.counting.plugin import MARK, can_be_counted, plugin_options
+from edgekit.counting.stretches import counts_of_operators, counts_of_run, marked_runs
 from edgekit.runners.courier import guest_memory
 from edgekit.runners.emulator import Emulator, prepared_emulator
-from edgekit.runners.runner import WORKER, Job, Result, run_worker
+from edgekit.runners.runner import WORKER, Job, Profile, Result, run_worker
 from edgekit.target import Target
 from edgekit.traits import Fidelity
 
@@ -16,6 +22,10 @@ _GUEST_BYTES = 0x4000_0000
 _PAGE = 0x1_0000
 _WHOLE_SPACE = 0xFFFF_F000
 """A guest of 32 bits has the kernel's page of helpers at its end, and must be given all of it."""
+_ALIKE = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
+"""What makes one process run as the other does, and in one thread."""
+_HOLDING = ("If", "Loop", "Scan")
+"""Operators that hold others."""
 
 
 def guest_bytes(target: Target) -> int:
@@ -29,6 +39,13 @@ def space_options(size: int) -> list[str]:
     """What tells qemu so, for a guest of another architecture than x86: that wants its vsyscall page above any range
     that could be reserved for it."""
     return ["-B", hex(GUEST_BASE), "-R", hex(size)]
+
+
+def _of_operators(profile: Profile, run: Sequence[Interval]) -> Sequence[Counts]:
+    """Nothing where some operators ran inside others."""
+    operators = profile.runs[-1]
+    nested = any(each["args"]["op_name"] in _HOLDING for each in operators)
+    return () if nested else counts_of_operators(run, len(operators))
 
 
 class QemuRunner:
@@ -50,26 +67,42 @@ class QemuRunner:
             other, hint = self.target.on(runtime), f"edgekit setup {self.target.id} --runtimes {runtime.name}"
             return QemuRunner(other, prepared_emulator(other, hint)).run(job)
         space = space_options(self.guest_bytes) if self.emulator.root else []
-        command = [*self.emulator.command(), *space, *self.emulator.python(), str(WORKER)]
+        plugin = self.emulator.plugin if job.counted else None
         environment = {"PATH": os.environ.get("PATH", ""), "ORT_DISABLE_TELEMETRY": "1", **self.emulator.environment()}
         with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+            told = Path(folder) / "counts"
+            more = plugin_options(plugin, told, self.target, by_operator=job.profiled_runs > 0) if plugin else []
             done = run_worker(
-                command,
-                environment,
-                job,
+                [*self.emulator.command([*space, *more]), *self.emulator.python(), str(WORKER)],
+                {**environment, **(_ALIKE if plugin else {})},
+                job if plugin else replace(job, counted=False),
                 Path(folder),
                 self.target.cpu,
                 [runtime] * len(job.models),
                 self._guest_memory,
             )
+            runs = marked_runs(read_intervals(told), MARK) if plugin else []
         return Result(
             outputs=done.outputs,
             memory_bytes=done.sampled.pop("peak") if space else None,
             resident=done.sampled if space else {},
             fidelity=self.fidelity,
             runtime=done.report["runtime"],
-            profiles=done.profiles,
+            profiles=[
+                replace(each, counts=_of_operators(each, run) if run else ())
+                for each, run in zip_longest(done.profiles, runs[len(job.models) :])
+            ],
+            counts=[counts_of_run(run) for run in runs[: len(job.models)]],
+            uncounted=self._uncounted() if job.counted else "",
         )
+
+    def _uncounted(self) -> str:
+        """Why nothing can be counted, and what to do; nothing where it can."""
+        if not can_be_counted(self.target):
+            return f"{self.target.id} is no 64-bit ARM core whose caches its file tells"
+        if self.emulator.plugin is None:
+            return f"the plugin that counts is not set up: edgekit setup {self.target.id}, with a C compiler at hand"
+        return ""
 
     def _guest_memory(self, pid: int) -> int:
         return guest_memory(pid, GUEST_BASE, self.guest_bytes)[0]

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import dropwhile
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from edgekit.arrays import Arrays
+from edgekit.counting.counts import Counts
 from edgekit.errors import ModelError, RunError, all_lines
 from edgekit.formats import format_of
 from edgekit.measuring.worker import STAGES
@@ -60,6 +62,8 @@ class Job:
     """Of each model, operator by operator, beside those that are timed."""
     runtimes: Sequence[Runtime] = ()
     """Of each model; empty: what the runner has for it."""
+    counted: bool = False
+    """Whether an emulator that can is to count a run of each model, and, where runs are profiled, of each operator."""
 
     @property
     def limit_s(self) -> float:
@@ -87,6 +91,21 @@ class Profile:
     """In Chrome's trace format; those of category Node are operators, their times in microseconds."""
     graph: bytes
     """The graph that it made of the model, as ONNX."""
+    counts: Sequence[Counts] = ()
+    """Of each operator of the last run, in the order in which they ran; empty where they were not counted."""
+
+    @cached_property
+    def runs(self) -> list[list[Mapping[str, Any]]]:
+        """The operators of each run, in the order in which they ran. Control flow may make runs differ: those that are
+        not like the first one are left out."""
+        runs: list[list[Mapping[str, Any]]] = []
+        for event in sorted(self.events, key=lambda each: (each["ts"], each["name"] != "model_run")):
+            if event["name"] == "model_run":
+                runs.append([])
+            elif runs and event["cat"] == "Node" and event["name"].endswith("_kernel_time"):
+                runs[-1].append(event)
+        names = [event["name"] for event in runs[0]]
+        return [run for run in runs if [event["name"] for event in run] == names]
 
 
 @dataclass(frozen=True)
@@ -113,6 +132,10 @@ class Result:
     """Peak resident memory of the emulator beside its guest's, where it counts as well: in a container's limit."""
     shared: bool = False
     """Whether other models took turns with it."""
+    counts: Sequence[Counts] = ()
+    """Of a run of each model; empty where none was counted."""
+    uncounted: str = ""
+    """Why nothing was counted that was to be, and what to do."""
 
     @property
     def latencies_ms(self) -> list[list[float]]:
@@ -232,6 +255,7 @@ def write_job(job: Job, folder: Path, runtimes: Sequence[Runtime]) -> None:
         "most_runs": job.most_runs,
         "precision": job.precision,
         "profile": job.profiled_runs,
+        "count": job.counted,
     }
     (folder / "job.json").write_text(json.dumps(told))
 

@@ -34,6 +34,7 @@ def test_it_runs_from_anywhere_and_leaves_what_it_saw(conv_model: Path, tmp_path
                 "most_runs": 30,
                 "precision": None,
                 "profile": 3,
+                "count": False,
             }
         )
     )

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.counting.plugin import plugin_path
 from edgekit.errors import EmulatorError
 from edgekit.progress import Silent
 from edgekit.runners import emulator
@@ -9,6 +10,14 @@ from edgekit.runners.emulator import cpuinfo_text, prepare, prepared_emulator, w
 from edgekit.target import Runtime, find_target
 
 RPI4 = find_target("rpi4")
+
+
+class Notes(Silent):
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.told.append(text)
 
 
 def test_cpuinfo_is_what_the_runtime_parses() -> None:
@@ -32,15 +41,9 @@ def test_the_guest_sees_the_targets_cpu_and_caches(tmp_path: Path) -> None:
 
 
 def test_preparing_twice_downloads_nothing_again() -> None:
-    told: list[str] = []
-
-    class Notes(Silent):
-        def note(self, text: str) -> None:
-            told.append(text)
-
-    first = prepare(RPI4, Silent())
-    assert prepare(RPI4, Notes()) == first == prepared_emulator(RPI4)
-    assert not told
+    first, notes = prepare(RPI4, Silent()), Notes()
+    assert prepare(RPI4, notes) == first == prepared_emulator(RPI4)
+    assert not notes.told
 
 
 def test_a_target_that_nothing_emulates_is_told() -> None:
@@ -90,3 +93,25 @@ def test_a_runtime_that_is_not_set_up_is_told_with_what_sets_it_up() -> None:
     with pytest.raises(EmulatorError, match="onnxruntime for the emulator of rpi4 is not set up") as raised:
         prepared_emulator(old, "edgekit setup rpi4 --runtimes onnxruntime")
     assert raised.value.hint == "edgekit setup rpi4 --runtimes onnxruntime"
+
+
+def test_without_a_compiler_all_but_the_counts_is_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare(RPI4, Silent())
+    for each in emulator.emulators_folder().iterdir():
+        if each.is_dir():
+            (tmp_path / each.name).symlink_to(each)
+    monkeypatch.setenv("EDGEKIT_EMULATORS", str(tmp_path))
+    monkeypatch.setenv("CC", "no-such-compiler")
+    notes = Notes()
+    assert prepare(RPI4, notes).plugin is None
+    assert any("nothing is counted and no latency predicted: no C compiler" in each for each in notes.told)
+    monkeypatch.setattr(emulator, "compiled_plugin", lambda folder: copied(Path("/bin/true"), folder))
+    notes = Notes()
+    assert prepare(RPI4, notes).plugin is None
+    assert any("does not take the plugin" in each for each in notes.told)
+
+
+def copied(file: Path, folder: Path) -> Path:
+    path = plugin_path(folder)
+    path.write_bytes(file.read_bytes())
+    return path

@@ -2,12 +2,14 @@
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edgekit.building.built import Build
+from edgekit.counting.instructions import Kind
 from edgekit.errors import RunError
 from edgekit.model.parity import relative_difference
 from edgekit.progress import Silent
@@ -25,6 +27,7 @@ pytestmark = pytest.mark.skipif(
     not (sys.platform.startswith("linux") and shutil.which("apt-get")), reason="the emulator is set up with apt"
 )
 
+needs_compiler = pytest.mark.skipif(not shutil.which("cc"), reason="the plugin that counts is compiled")
 X = (np.random.default_rng(0).standard_normal((3, 1, 3, 6, 6)).astype(np.float32),)
 
 
@@ -97,3 +100,51 @@ def test_the_crash_that_only_the_board_has_is_caught(conv_model: Path) -> None:
     assert "pin another version" in raised.value.hint
     hidden = board.changed(cpu="max")
     assert QemuRunner(hidden, prepare(hidden, Silent())).run(Job([conv_model], X)).runtime == "onnxruntime 1.21.0"
+
+
+@needs_compiler
+def test_what_is_counted_is_the_same_in_every_process(conv_model: Path) -> None:
+    job = Job([conv_model], X, counted=True, profiled_runs=1)
+    one, two = (runner("rpi5").run(job) for _ in range(2))
+    for first, second in zip(
+        (*one.counts, *one.profiles[0].counts), (*two.counts, *two.profiles[0].counts), strict=True
+    ):
+        assert first.total == pytest.approx(second.total, rel=1e-4)
+        assert [each.misses for each in first.caches] == [each.misses for each in second.caches]
+    assert not one.uncounted and len(one.counts) == 1
+    (counts,) = one.counts
+    assert counts.instructions[Kind.FLOAT_PRODUCT] > 0 and counts.loaded_bytes > 0
+    assert [0 < each.misses <= each.accesses for each in counts.caches] == [True] * 3
+
+
+@needs_compiler
+def test_each_operator_is_counted(conv_model: Path) -> None:
+    result = runner("rpi4").run(Job([conv_model], X, counted=True, profiled_runs=1))
+    (profile,) = result.profiles
+    operators = [each["args"]["op_name"] for each in profile.runs[-1]]
+    assert len(profile.counts) == len(operators) >= 3
+    heaviest = max(zip(profile.counts, operators, strict=True), key=lambda each: each[0].total)
+    assert "Conv" in heaviest[1]
+    assert sum(each.loaded_bytes for each in profile.counts) > 0 < result.counts[0].total
+
+
+@needs_compiler
+def test_models_are_counted_one_by_one(conv_model: Path, built: Build) -> None:
+    small = np.zeros((1, 1, 1, 8, 8), np.float32)
+    model = built.targets[0].bundle / "model.onnx"
+    alone = [
+        runner("rpi4").run(Job([each], (x,), counted=True)).counts[0]
+        for each, x in ((conv_model, X[0][:1]), (model, small))
+    ]
+    both = runner("rpi4").run(Job([conv_model, model], (), inputs_of=[(X[0][:1],), (small,)], counted=True))
+    for first, second in zip(alone, both.counts, strict=True):
+        assert first.total == pytest.approx(second.total, rel=0.02)
+
+
+def test_why_nothing_is_counted_is_told(conv_model: Path) -> None:
+    result = runner("arm64-generic").run(Job([conv_model], X, counted=True))
+    assert not result.counts and "arm64-generic is no 64-bit ARM core whose caches its file tells" in result.uncounted
+    emulator = replace(prepare(find_target("rpi4"), Silent()), plugin=None)
+    result = QemuRunner(find_target("rpi4"), emulator).run(Job([conv_model], X, counted=True))
+    assert not result.counts and "edgekit setup rpi4, with a C compiler at hand" in result.uncounted
+    assert not runner("rpi4").run(Job([conv_model], X)).uncounted

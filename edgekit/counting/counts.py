@@ -1,0 +1,130 @@
+"""What the counting plugin wrote: for each interval between two system calls the instructions that ran, by kind, and
+what the caches saw."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+from edgekit.counting.instructions import Kind, instruction
+
+_WORD = 4
+"""Bytes of an instruction."""
+
+
+@dataclass(frozen=True)
+class CacheCounts:
+    """Of one level of the caches."""
+
+    accesses: int
+    misses: int
+    load_misses: int
+    write_backs: int
+
+    def __add__(self, other: "CacheCounts") -> "CacheCounts":
+        return CacheCounts(
+            self.accesses + other.accesses,
+            self.misses + other.misses,
+            self.load_misses + other.load_misses,
+            self.write_backs + other.write_backs,
+        )
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Of a stretch of a program's run."""
+
+    instructions: Mapping[Kind, int]
+    quads: Mapping[Kind, float]
+    """Of the vector ones: registers loaded or stored, and how many of 128 bits were worked on."""
+    loaded_bytes: int
+    stored_bytes: int
+    caches: tuple[CacheCounts, ...]
+    """From the one next to the core on."""
+
+    @property
+    def total(self) -> int:
+        return sum(self.instructions.values())
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(
+            Counter(self.instructions) + Counter(other.instructions),
+            _sum(self.quads, other.quads),
+            self.loaded_bytes + other.loaded_bytes,
+            self.stored_bytes + other.stored_bytes,
+            tuple(one + two for one, two in zip(self.caches, other.caches, strict=True)),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "instructions": {kind.name.lower(): self.instructions.get(kind, 0) for kind in Kind},
+            "quads": {kind.name.lower(): count for kind in Kind if (count := self.quads.get(kind, 0.0))},
+            "loaded_bytes": self.loaded_bytes,
+            "stored_bytes": self.stored_bytes,
+            "caches": [vars(each) for each in self.caches],
+        }
+
+
+@dataclass(frozen=True)
+class Interval:
+    ended_by: int
+    """The number of the system call."""
+    counts: Counts
+
+
+def total_of(counts: Sequence[Counts]) -> Counts:
+    """Of at least one stretch."""
+    return reduce(Counts.__add__, counts)
+
+
+def read_intervals(path: Path) -> list[Interval]:
+    """What `counters.c` left, in order. Raises ValueError where that is none, or not whole."""
+    lines = path.read_text().splitlines()
+    is_block = [line.startswith("block ") for line in lines]
+    first = is_block.index(True) if True in is_block else len(lines)
+    code = {int(number): bytes.fromhex(digits) for _, number, _, digits in map(str.split, lines[first:])}
+    words = {number: _words(block) for number, block in code.items()}
+    return [_interval(head, times, words) for head, times in _parts(lines[:first])]
+
+
+def _parts(lines: Sequence[str]) -> Iterator[tuple[list[int], dict[int, int]]]:
+    """The numbers of each interval, and how often each block ran in it."""
+    head: list[int] | None = None
+    times: dict[int, int] = {}
+    for line in lines:
+        first, *rest = line.split()
+        if first == "interval":
+            if head is not None:
+                yield head, times
+            head, times = list(map(int, rest)), {}
+        else:
+            times[int(first)] = int(rest[0])
+    if head is not None:
+        yield head, times
+
+
+def _interval(head: Sequence[int], times: Mapping[int, int], words: Mapping[int, Counter[bytes]]) -> Interval:
+    ended_by, _, _, loaded, stored, *levels = head
+    ran: Counter[bytes] = Counter()
+    for number, count in times.items():
+        for word, of_block in words[number].items():
+            ran[word] += of_block * count
+    instructions: Counter[Kind] = Counter()
+    quads: dict[Kind, float] = {}
+    for word, count in ran.items():
+        told = instruction(word)
+        instructions[told.kind] += count
+        if told.quads:
+            quads[told.kind] = quads.get(told.kind, 0.0) + told.quads * count
+    caches = tuple(CacheCounts(*levels[at : at + 4]) for at in range(0, len(levels), 4))
+    return Interval(ended_by, Counts(instructions, quads, loaded, stored, caches))
+
+
+def _words(code: bytes) -> Counter[bytes]:
+    return Counter(code[at : at + _WORD] for at in range(0, len(code), _WORD))
+
+
+def _sum(one: Mapping[Kind, float], two: Mapping[Kind, float]) -> dict[Kind, float]:
+    return {kind: one.get(kind, 0.0) + two.get(kind, 0.0) for kind in {**one, **two}}

@@ -1,0 +1,96 @@
+"""What kind of instruction each word of a 64-bit ARM program is, and how wide it works."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Any
+
+
+class Kind(StrEnum):
+    """Of an instruction: by what limits how many of them a core begins in a cycle."""
+
+    VECTOR_LOAD = "vector loads"
+    VECTOR_STORE = "vector stores"
+    SCALAR_LOAD = "scalar loads"
+    SCALAR_STORE = "scalar stores"
+    FLOAT_PRODUCT = "vector float products"
+    INTEGER_PRODUCT = "vector integer products"
+    DOT_PRODUCT = "vector dot products"
+    VECTOR_DIVISION = "vector divisions"
+    VECTOR_OTHER = "other vector work"
+    SCALAR_FLOAT = "scalar float work"
+    PRODUCT = "scalar products"
+    DIVISION = "scalar divisions"
+    BRANCH = "branches"
+    PREFETCH = "prefetches"
+    OTHER = "other scalar work"
+
+
+@dataclass(frozen=True)
+class Instruction:
+    kind: Kind
+    quads: float = 0.0
+    """Of one that works on vectors: the registers that it loads or stores; otherwise 1, or a half where it works on 64
+    bits of them."""
+
+
+_BRANCHES = {"b", "bl", "blr", "br", "ret", "cbz", "cbnz", "tbz", "tbnz"}
+_VECTOR_KINDS = {
+    Kind.DOT_PRODUCT: re.compile(r"(us|su|[su])dot|(us|[su])mmla|bfdot|bfmmla"),
+    Kind.FLOAT_PRODUCT: re.compile(r"f(mul|mulx|mla|mls|ml[as]l2?|cmla)"),
+    Kind.INTEGER_PRODUCT: re.compile(r"mul|ml[as]|[su]ml[as]l2?|[su]mull2?|sqr?dmulh|sqrdml[as]h|sqdm(ul|la|ls)l2?"),
+    Kind.VECTOR_DIVISION: re.compile(r"fdiv|fsqrt"),
+}
+_SCALAR_KINDS = {
+    Kind.PRODUCT: re.compile(r"mul|mneg|madd|msub|[su]m(ulh|ull|addl|subl|negl)"),
+    Kind.DIVISION: re.compile(r"[su]div"),
+}
+_FULL = re.compile(r"v\d+\.(16b|8h|4s|2d|1q)(,|$)")
+_FLOAT_REGISTER = re.compile(r"[bhsdq]\d")
+
+
+def instruction(word: bytes) -> Instruction:
+    """What four bytes of code are; bytes that are no instruction count as other scalar work."""
+    return _decoded(word)
+
+
+@cache
+def _decoded(word: bytes) -> Instruction:
+    _, _, name, operands = next(_disassembler().disasm_lite(word, 0), (0, 0, "", ""))
+    if name in _BRANCHES or name.startswith("b."):
+        return Instruction(Kind.BRANCH)
+    if name.startswith("prf"):
+        return Instruction(Kind.PREFETCH)
+    if name.startswith(("ld", "st")) and "[" in operands:
+        return _moved(name, operands)
+    if operands.startswith("v"):
+        return Instruction(_kind(_VECTOR_KINDS, name, Kind.VECTOR_OTHER), 1.0 if _FULL.match(operands) else 0.5)
+    if _FLOAT_REGISTER.match(operands) and ", v" in operands:  # a vector's elements become one: addv s0, v1.4s
+        return Instruction(_kind(_VECTOR_KINDS, name, Kind.VECTOR_OTHER), 0.5)
+    if _FLOAT_REGISTER.match(operands) or name.startswith(("fc", "fmov")):
+        return Instruction(Kind.SCALAR_FLOAT)
+    return Instruction(_kind(_SCALAR_KINDS, name, Kind.OTHER))
+
+
+def _kind(kinds: dict[Kind, re.Pattern[str]], name: str, otherwise: Kind) -> Kind:
+    return next((kind for kind, pattern in kinds.items() if pattern.fullmatch(name)), otherwise)
+
+
+def _moved(name: str, operands: str) -> Instruction:
+    """Of a load or a store."""
+    is_load = name.startswith("ld")
+    if operands.startswith("{"):
+        registers = operands.partition("}")[0].count(",") + 1
+    elif _FLOAT_REGISTER.match(operands):
+        registers = 2 if name[2:].endswith("p") else 1
+    else:
+        return Instruction(Kind.SCALAR_LOAD if is_load else Kind.SCALAR_STORE)
+    return Instruction(Kind.VECTOR_LOAD if is_load else Kind.VECTOR_STORE, registers)
+
+
+@cache
+def _disassembler() -> Any:
+    import capstone
+
+    return capstone.Cs(capstone.CS_ARCH_ARM64, capstone.CS_MODE_ARM)

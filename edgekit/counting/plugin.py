@@ -1,0 +1,54 @@
+"""The plugin that counts, compiled for the emulator of this machine, and what tells it what to count."""
+
+import os
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+from edgekit.errors import EmulatorError, last_line
+from edgekit.files import sha256_of_file
+from edgekit.target import Target
+
+SOURCE = Path(__file__).with_name("counters.c")
+MARK = 173
+"""getppid, which the worker calls before and after what is to be counted (Linux, asm-generic/unistd.h)."""
+CLOCK = 113
+"""clock_gettime, which a runtime calls before and after an operator that it profiles."""
+_NO_COMPILER = "install a C compiler (Debian: apt install gcc libc6-dev) and run edgekit setup again"
+_COMPILERS = ("cc", "gcc", "clang")
+
+
+def can_be_counted(target: Target) -> bool:
+    """Whether the plugin's figures are of a known core: 64-bit ARM with its caches in the target's file."""
+    return target.arch == "aarch64" and bool(target.caches)
+
+
+def plugin_path(folder: Path) -> Path:
+    """Where the plugin is kept in `folder`, compiled or not."""
+    return folder / f"counters-{sha256_of_file(SOURCE)[:12]}.so"
+
+
+def compiled_plugin(folder: Path) -> Path:
+    """The plugin, compiled in `folder` once. Raises EmulatorError where there is no compiler, or it fails."""
+    path = plugin_path(folder)
+    if not path.is_file():
+        named = shlex.split(os.environ.get("CC", "")) or [name for name in _COMPILERS if shutil.which(name)][:1]
+        if not named or not shutil.which(named[0]):
+            raise EmulatorError("no C compiler is at hand for the plugin that counts", _NO_COMPILER)
+        staging = path.with_suffix(".partial")
+        options = ["-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-o", str(staging), str(SOURCE)]
+        done = subprocess.run([*named, *options], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise EmulatorError(f"{named[0]} cannot compile the plugin: {last_line(done.stderr)}", _NO_COMPILER)
+        staging.replace(path)
+    return path
+
+
+def plugin_options(plugin: Path, out: Path, target: Target, *, by_operator: bool) -> list[str]:
+    """What makes qemu count with a target's caches and write it to `out`: from mark to mark, and where it is to be told
+    by operator, at each look at the clock."""
+    told = [str(plugin), f"out={out}", f"mark={MARK}", *([f"clock={CLOCK}"] if by_operator else [])]
+    told += [f"line={cache.line}" for cache in target.caches[:1]]
+    told += [f"cache={cache.sets}:{cache.ways}" for cache in target.caches]
+    return ["-seed", "1", "-plugin", ",".join(each.replace(",", ",,") for each in told)]
