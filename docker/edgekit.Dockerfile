@@ -14,7 +14,10 @@ RUN python3 -m pip install --no-cache-dir ${TORCH_INDEX:+--index-url ${TORCH_IND
 
 # Any user may run it: HOME is where torch and others put what they keep.
 ENV EDGEKIT_EMULATORS=/opt/edgekit/emulators HOME=/tmp
-RUN edgekit setup rpi4 rpi5 rpi-zero2w x86-avx2 \
+# The compiler is for the plugin that counts; it is not left in the image.
+RUN apt-get -qq update && apt-get -qq install --yes --no-install-recommends gcc libc6-dev \
+    && edgekit setup rpi4 rpi5 rpi-zero2w x86-avx2 \
+    && apt-get -qq purge --yes --auto-remove gcc libc6-dev && rm -rf /var/lib/apt/lists/* \
     && useradd --create-home edgekit \
     && chmod -R a+rX /opt/edgekit
 

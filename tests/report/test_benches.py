@@ -4,9 +4,12 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
+from edgekit.counting.counts import CacheCounts, Counts
+from edgekit.counting.instructions import Kind
 from edgekit.measurement import Measurement
 from edgekit.measuring.contenders import Absent
 from edgekit.measuring.measure import Bench, Benched
+from edgekit.measuring.operators import Computes, OperatorTime
 from edgekit.report.benches import bench_csv, bench_json, bench_junit, bench_report
 from edgekit.target import find_target
 from edgekit.traits import Fidelity
@@ -69,6 +72,21 @@ def test_runtimes_stand_side_by_side_in_one_table() -> None:
     whole = json.loads(bench_json([found]))
     assert [each["runtime"] for each in whole["models"]] == ["a 1.0", "b 2.0, fast"]
     assert whole["absent"] == [{"model": "m.onnx", "runtime": "c", "why": "c is not installed; get it"}]
+
+
+def test_counts_stand_in_the_json_and_by_operator_in_the_table() -> None:
+    operators = (OperatorTime("Conv", Computes.INTEGERS, 3, None, 0.75, 1_234_567),)
+    counts = Counts({Kind.DOT_PRODUCT: 5}, {Kind.DOT_PRODUCT: 5.0}, 80, 0, (CacheCounts(5, 2, 2, 0),))
+    one = Benched(Path("m.onnx"), "m.onnx", (SIZE, *figures("m.onnx", 1)), (), operators, counts=counts)
+    found = Bench(RPI4, "qemu", (one,), uncounted=("no compiler: get one",))
+    told = rendered(*bench_report(found))
+    assert "instructions" in told and "1,234,567" in told and "75.0%" in told and "ms a run" not in told
+    assert "not counted: no compiler: get one" in told
+    whole = json.loads(bench_json([found]))
+    assert whole["uncounted"] == ["no compiler: get one"]
+    assert whole["models"][0]["counts"]["instructions"]["dot_product"] == 5
+    assert whole["models"][0]["operators"][0]["instructions"] == 1_234_567
+    assert "counts" not in json.loads(bench_json([FOUND]))["models"][0]
 
 
 def test_the_json_has_the_documented_keys() -> None:
