@@ -9,6 +9,7 @@
     |   |-- InteractionsError      the interaction table, or a question that it cannot answer
     |   |-- EvidenceError          a study's results: damaged, or of another model
     |   |-- RunnerError            a runner that there is none of, or an address that is none
+    |   |-- PredictionError        a board or a number of threads that no latency is predicted for
     |   |-- StudyError             a study that compares nothing, or had no time for one seed
     |   |-- EntryPointError        a function of the user's: missing, raising, wrong type
     |   |-- DataError              a dataset: empty, NaN, labels out of range, wrong shape
@@ -70,6 +71,10 @@ class EvidenceError(InputError):
 
 
 class RunnerError(InputError):
+    pass
+
+
+class PredictionError(InputError):
     pass
 
 

@@ -24,10 +24,20 @@ class Measurement:
     """How: threads, samples, CPU."""
     low: float | None = None
     high: float | None = None
-    """Where it lies with 95 % confidence; None where that is not known."""
+    """Where it lies; None where that is not known."""
     threads: int | None = None
     batch: int | None = None
     """Of a run; None where it hangs on neither."""
+    confidence: float = 0.95
+    """With which it lies between low and high; 0 where they are a range without such a claim."""
+
+    @property
+    def limits(self) -> str:
+        """Between what it lies, in words; empty where that is not known."""
+        if self.low is None:
+            return ""
+        claim = f"{self.confidence:.0%}:".replace("%", " %") if self.confidence else "range"
+        return f"{claim} {self.low:.4g} to {self.high:.4g}"
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

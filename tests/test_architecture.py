@@ -34,7 +34,7 @@ FLOORS = (
     {"formats"},
     {"measurement", "project"},
     {"runtimes", "data"},
-    {"runners"},
+    {"runners", "prediction"},
     {"steps.step", "metrics"},
     {"training"},
     {"steps"},

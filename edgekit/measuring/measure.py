@@ -81,8 +81,8 @@ class Bench:
     """Why the times are not to be trusted."""
     absent: tuple[Absent, ...] = ()
     """Runtimes that were asked for and have no figures."""
-    uncounted: tuple[str, ...] = ()
-    """Why an emulator counted nothing, and what to do."""
+    unpredicted: tuple[str, ...] = ()
+    """Why no latency is predicted under emulation, and what to do."""
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:
@@ -131,16 +131,15 @@ def benched(
     where = chosen.identity()
     if settings.runtimes and target:
         where = where.removesuffix(f", {target.runtime}")
-    results = [each for run in runs for each in run.results if isinstance(each, Result)]
-    uncounted = dict.fromkeys(each.uncounted for each in results if each.uncounted)
-    return Bench(target, where, tuple(found), machine, tuple(_disturbed(runs)), tuple(absent), tuple(uncounted))
+    unpredicted = dict.fromkeys(why for run in runs for why in run.unpredicted(target))
+    return Bench(target, where, tuple(found), machine, tuple(_disturbed(runs)), tuple(absent), tuple(unpredicted))
 
 
 def _benched(runs: Sequence[Run], place: int, target: Target | None, sizes: Sizes) -> Benched:
     """What all runs tell of one who took turns."""
     own, result = runs[0].contenders[place], runs[0].results[place]
     static = static_measurements(own.name, own.file, sizes if own.file == own.model else {})
-    measured = [run.measurements(place) for run in runs]
+    measured = [[*run.forecasts(place, target), *run.measurements(place)] for run in runs]
     gates = () if target is None else tuple(_gates(runs[0], place, target, [*static, *measured[0]]))
     told = (*static, *(one for of_run in measured for one in of_run))
     runtime = result.runtime if own.runtime and isinstance(result, Result) else ""

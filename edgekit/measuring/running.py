@@ -11,11 +11,13 @@ from edgekit.measurement import Measurement, counted
 from edgekit.measuring.agreement import agreement
 from edgekit.measuring.contenders import Contender
 from edgekit.measuring.figures import latency_ratio, run_measurements
+from edgekit.measuring.forecast import predicted_figure
 from edgekit.measuring.inputs import feeds_of
 from edgekit.measuring.operators import OperatorTime, operator_times
 from edgekit.model.feeding import feeding_of
 from edgekit.model.sizes import Sizes
 from edgekit.runners.runner import Job, Result, Runner
+from edgekit.target import Target
 from edgekit.traits import Fidelity
 
 _FEEDS = 4
@@ -75,6 +77,25 @@ class Run:
                 told = agreement(own.name, own.model, *pair, result.fidelity, samples)
                 found += [replace(each, threads=setting.threads, batch=setting.batch) for each in told]
         return found
+
+    def forecasts(self, place: int, target: Target | None) -> list[Measurement]:
+        """The predicted latency of one under emulation; nothing where there is none."""
+        told = self._forecast(place, target)
+        return [told] if isinstance(told, Measurement) else []
+
+    def unpredicted(self, target: Target | None) -> list[str]:
+        """Why latencies are not predicted that could not be measured, and what to do."""
+        told = [self._forecast(place, target) for place in range(len(self.results))]
+        return [each for each in told if isinstance(each, str)]
+
+    def _forecast(self, place: int, target: Target | None) -> Measurement | str | None:
+        own, result = self.contenders[place], self.results[place]
+        if target is None or not isinstance(result, Result) or result.fidelity is not Fidelity.EMULATED:
+            return None
+        if not result.counts:
+            return result.uncounted
+        on = target.on(own.runtime) if own.runtime else target
+        return predicted_figure(own.name, result.counts[0], on, self.setting.threads, self.setting.batch)
 
     def operators(self, place: int) -> tuple[OperatorTime, ...]:
         """What each kind of operator takes of a model; nothing where that was not profiled."""

@@ -63,7 +63,7 @@ def _closing(found: Bench) -> list[RenderableType]:
             f"[yellow]not run[/]: {escape(f'{one.model}, ' if several else '')}{escape(f'{one.runtime}: {one.why}')}"
             for one in found.absent
         ]
-    shown += [f"[yellow]not counted[/]: {escape(why)}" for why in found.uncounted]
+    shown += [f"[yellow]no prediction[/]: {escape(why)}" for why in found.unpredicted]
     shown += [f"[bold yellow]disturbed[/]: {escape(why)}; run again on a quiet machine" for why in found.disturbed]
     return shown
 
@@ -84,8 +84,8 @@ def _figures(each: Benched) -> Table:
     rows = table("", "figure", "value", "fidelity", "how", numeric=frozenset({1}))
     rows.columns[0].no_wrap = True
     for one in each.measurements:
-        told = [f"95 %: {_interval(one)}"] if one.low is not None else []
-        if threads and one.name == "latency_p50":
+        told = [one.limits] if one.limits else []
+        if threads and one.name in ("latency_p50", "latency_predicted"):
             told.append(f"{counted(threads, 'thread')}, batch {batch}")
         told += [one.detail] if one.detail else []
         if one.threads is None or (one.threads, one.batch) == (threads, batch):
@@ -140,6 +140,7 @@ def _side_by_side(found: Bench) -> Table:
 _COLUMNS = {
     "latency_p50": "p50, ms",
     "latency_p99": "p99, ms",
+    "latency_predicted": "predicted, ms",
     "throughput": "samples/s",
     "memory_peak": "memory",
     "latency_ratio": "ratio, 95 %",
@@ -151,6 +152,8 @@ _COMPARING = ("latency_ratio", "steps_apart", "share_apart", "same_largest")
 
 
 def _cell(one: Measurement, between: str) -> str:
+    if one.name == "latency_predicted":
+        return f"{one.value:.3g}{between}({one.low:.3g} to {one.high:.3g})"
     if one.unit in ("ms", "samples/s", "steps"):
         return f"{one.value:.4g}"
     if one.unit == "share":
@@ -181,7 +184,7 @@ def _told(found: Bench) -> dict[str, Any]:
         "place": found.place,
         "machine": found.machine,
         "disturbed": found.disturbed,
-        **({"uncounted": found.uncounted} if found.uncounted else {}),
+        **({"unpredicted": found.unpredicted} if found.unpredicted else {}),
         **({"absent": [asdict(one) for one in found.absent]} if found.absent else {}),
         "models": [
             {

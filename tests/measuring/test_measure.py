@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +32,10 @@ def test_on_this_machine_everything_is_measured(conv_model: Path) -> None:
     assert not found.gates
 
 
-def test_under_the_emulator_there_is_parity_and_memory_and_no_latency(built: Build) -> None:
+def test_under_the_emulator_there_is_parity_and_memory_and_no_latency_but_a_prediction(built: Build) -> None:
     found = benched([built.targets[0].bundle / "model.onnx"], find_target("rpi4"), QUICK)
-    assert not [one for one in found.measurements if "latency" in one.name]
+    (latency,) = [one for one in found.measurements if "latency" in one.name]
+    assert latency.fidelity is Fidelity.PREDICTED and latency.confidence == 0
     assert {one.fidelity for one in found.measurements} == {Fidelity.STATIC, Fidelity.EMULATED}
     assert {gate.name: gate.status.value for gate in found.gates} == {
         "parity": "passed",
@@ -224,10 +226,18 @@ def test_a_model_that_runs_under_none_is_refused(tmp_path: Path) -> None:
         benched([path], None, Settings(seconds=0.1, runtimes=["onnxruntime"]))
 
 
+@pytest.mark.skipif(not shutil.which("cc"), reason="the plugin that counts is compiled")
+def test_what_several_threads_take_is_predicted_from_one(conv_model: Path) -> None:
+    found = benched([conv_model], find_target("rpi4"), Settings(threads=(1, 2, 4), seconds=0.1))
+    told = {one.threads: one for one in found.measurements if one.name == "latency_predicted"}
+    assert set(told) == {1, 4} and {one.fidelity for one in told.values()} == {Fidelity.PREDICTED}
+    assert found.unpredicted == ("no latency of 2 threads is predicted; it is for 1 and 4: --threads 4",)
+
+
 def test_under_several_runtimes_parity_is_judged_for_each(built: Build) -> None:
     """rpi4 names one; a float file has a form for all."""
     model = built.targets[0].bundle / "model.onnx"
     found = benched([model], find_target("rpi4"), Settings(seconds=0.1, runtimes=["onnxruntime"]))
     (only,) = found.models
     assert only.runtime == f"onnxruntime {find_target('rpi4').runtime.version}" and found.passed
-    assert not [one for one in only.measurements if "latency" in one.name]
+    assert [one.name for one in only.measurements if "latency" in one.name] == ["latency_predicted"]

@@ -78,15 +78,27 @@ def test_counts_stand_in_the_json_and_by_operator_in_the_table() -> None:
     operators = (OperatorTime("Conv", Computes.INTEGERS, 3, None, 0.75, 1_234_567),)
     counts = Counts({Kind.DOT_PRODUCT: 5}, {Kind.DOT_PRODUCT: 5.0}, 80, 0, (CacheCounts(5, 2, 2, 0),))
     one = Benched(Path("m.onnx"), "m.onnx", (SIZE, *figures("m.onnx", 1)), (), operators, counts=counts)
-    found = Bench(RPI4, "qemu", (one,), uncounted=("no compiler: get one",))
+    found = Bench(RPI4, "qemu", (one,), unpredicted=("no compiler: get one",))
     told = rendered(*bench_report(found))
     assert "instructions" in told and "1,234,567" in told and "75.0%" in told and "ms a run" not in told
-    assert "not counted: no compiler: get one" in told
+    assert "no prediction: no compiler: get one" in told
     whole = json.loads(bench_json([found]))
-    assert whole["uncounted"] == ["no compiler: get one"]
+    assert whole["unpredicted"] == ["no compiler: get one"]
     assert whole["models"][0]["counts"]["instructions"]["dot_product"] == 5
     assert whole["models"][0]["operators"][0]["instructions"] == 1_234_567
     assert "counts" not in json.loads(bench_json([FOUND]))["models"][0]
+
+
+def test_a_prediction_says_what_its_limits_claim() -> None:
+    told = [("a range", 0.0, 1), ("from 20 networks", 0.9, 4)]
+    own = [
+        Measurement("m.onnx", "latency_predicted", 129.1, "ms", Fidelity.PREDICTED, how, 86.9, 191.3, threads, 1, claim)
+        for how, claim, threads in told
+    ]
+    found = Bench(RPI4, "qemu", (Benched(Path("m.onnx"), "m.onnx", tuple(own), ()),))
+    shown = " ".join(rendered(*bench_report(found)).split())
+    assert "range 86.9 to 191.3; 1 thread" in shown and "129 (86.9 to 191)" in shown and "predicted, ms" in shown
+    assert own[1].limits == "90 %: 86.9 to 191.3"
 
 
 def test_the_json_has_the_documented_keys() -> None:
@@ -95,7 +107,7 @@ def test_the_json_has_the_documented_keys() -> None:
     (model,) = told["models"]
     assert model["model"] == "m.onnx" and model["gates"][0]["status"] == "not_run"
     assert set(model["measurements"][0]) == {
-        *("model", "name", "value", "unit", "fidelity", "detail", "low", "high", "threads", "batch")
+        *("model", "name", "value", "unit", "fidelity", "detail", "low", "high", "threads", "batch", "confidence")
     }
 
 

@@ -1,0 +1,359 @@
+"""How far a Raspberry Pi's latency is predicted right without the Pi: python benchmarks/latency_model.py [--check DIR]
+
+Fits the prices of edgekit/prediction on published latencies (data/pi/published.csv) and on what the same networks took
+under emulation (data/pi/features.csv), writes them to edgekit/prediction/latency.json, and prints how far networks were
+off that nothing of their family was fitted on, with the levels; results/latency_model.json and .png show them one by
+one. Every figure is of held-out networks; of the intervals, too, which come from errors held out a second time. The two
+formulas were found on these very networks, though: "chosen" is the error where the formula, or the mean of both, is
+chosen anew without the family, and it is what the levels are judged by.
+
+--check DIR tries the prices on a published.csv and features.csv with networks that are not among those.
+"""
+
+import argparse
+import csv
+import json
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+
+import msgspec
+from levels import Level, print_levels
+
+from edgekit.prediction.fitting import Point, estimate, estimates, fitted, held_out_errors, margin
+from edgekit.prediction.model import SHIPPED, BoardFit, LatencyModel, at_clock
+from edgekit.prediction.terms import MEMORY, Figures
+from edgekit.target import Target, find_target
+
+DATA = Path(__file__).parent / "data" / "pi"
+RESULTS = Path(__file__).parent / "results"
+BOARDS = {"rpi3b+": "rpi3", "rpi-zero2w": "rpi-zero2w", "rpi4": "rpi4", "rpi5": "rpi5"}
+"""As published, and as a target."""
+RUNTIMES = {"cortex-a53": "ncnn 20230816", "cortex-a72": "ncnn 20230816", "cortex-a76": "ncnn 20240102"}
+"""Whose counts stand for a core's published latencies: of the time when they were published."""
+XNNPACK = "ai-edge-litert 1.1.2"
+THREADS = (1, 4)
+XnnpackRow = tuple[str, float, float, float]
+"""Network, published and predicted milliseconds, error."""
+WAYS: Mapping[str, Callable[[Sequence[float]], float]] = {
+    "by kind": lambda told: told[0],
+    "by unit": lambda told: told[1],
+    "both": lambda told: math.sqrt(told[0] * told[1]),
+}
+AIMS = {("rpi4", 1): 4, ("rpi3", 1): 7, ("rpi5", 1): 6, ("rpi4", 4): 7, ("rpi3", 4): 7, ("rpi5", 4): 7}
+"""Per cent of mean absolute error."""
+HELD = (85, 97)
+"""Per cent of held-out networks inside intervals of 90 %."""
+FAMILIES = {
+    "mobilenet": ("mobilenet", "mobilenet_int8", "mobilenet_ssd", "mobilenet_ssd_int8", "mobilenet_yolo"),
+    "mobilenet_v2": ("mobilenet_v2", "mobilenetv2_yolov3"),
+    "squeezenet": ("squeezenet", "squeezenet_int8", "squeezenet_ssd", "squeezenet_ssd_int8"),
+    "resnet": ("resnet18", "resnet18_int8", "resnet50", "resnet50_int8"),
+    "shufflenet": ("shufflenet", "shufflenet_v2"),
+    "yolo-fastest": ("yolo-fastest-1.1", "yolo-fastestv2", "FastestDet"),
+    "googlenet": ("googlenet", "googlenet_int8"),
+    "vgg": ("vgg16", "vgg16_int8"),
+    "efficientnet": ("efficientnet_b0", "efficientnetv2_b0"),
+}
+"""Networks that are left out together; any other is a family of its own."""
+_FAMILY = {network: family for family, networks in FAMILIES.items() for network in networks}
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    target: str
+    threads: int
+    network: str
+    published_ms: float
+    predicted_ms: float
+    low_ms: float
+    high_ms: float
+    """Of an interval from errors in which nothing of its family was."""
+
+    @property
+    def error(self) -> float:
+        return self.predicted_ms / self.published_ms - 1
+
+    @property
+    def is_inside(self) -> bool:
+        return self.low_ms <= self.published_ms <= self.high_ms
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", type=Path, metavar="DIR")
+    chosen = parser.parse_args()
+    published, features = read(DATA / "published.csv"), figures_by_network(read(DATA / "features.csv"))
+    points = all_points(published, features)
+    model, kinds, xnnpack = fitted_model(points, published, features)
+    SHIPPED.write_bytes(msgspec.json.format(msgspec.json.encode(model), indent=1) + b"\n")
+    held = [each for (board, threads), of in points.items() for each in held_out(BOARDS[board], threads, of)]
+    chosen_errors = {(BOARDS[board], threads): chosen_error(of) for (board, threads), of in points.items()}
+    print_table(held, chosen_errors)
+    print_transfer(kinds, xnnpack, model.transfer)
+    levels = levels_of(held, chosen_errors)
+    print()
+    print_levels(levels)
+    told = {"levels": [asdict(each) for each in levels], "held_out": [asdict(each) for each in held]}
+    told |= {"xnnpack": xnnpack, "transfer": kinds}
+    (RESULTS / "latency_model.json").write_text(json.dumps(told, indent=1) + "\n")
+    plot(held, RESULTS / "latency_model.png")
+    if chosen.check:
+        check(chosen.check, model, points)
+
+
+def all_points(
+    published: Sequence[dict[str, str]], features: dict[tuple[str, str, str], Figures]
+) -> dict[tuple[str, int], list[Point]]:
+    """By board and number of threads."""
+    return {each: points_of(published, features, *each) for each in product(BOARDS, THREADS)}
+
+
+def fitted_model(
+    points: dict[tuple[str, int], list[Point]],
+    published: Sequence[dict[str, str]],
+    features: dict[tuple[str, str, str], Figures],
+) -> tuple[LatencyModel, list[tuple[str, float]], list[XnnpackRow]]:
+    """The prices, and by what the doubt in unknown kernels is measured: integer ones by float ones' prices, and another
+    runtime's."""
+    fits = tuple(board_fit(board, threads, of) for (board, threads), of in points.items())
+    kinds, xnnpack = transfers(points), xnnpack_rows(published, features, fits)
+    errors = [error for _, error in kinds] + [row[3] for row in xnnpack]
+    transfer = max(abs(math.log(1 + error)) for error in errors)
+    source = "benchmarks/latency_model.py, of benchmarks/data/pi"
+    return LatencyModel(source=source, transfer=transfer, fits=fits), kinds, xnnpack
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8") as lines:
+        return list(csv.DictReader(lines))
+
+
+def figures_by_network(rows: Sequence[dict[str, str]]) -> dict[tuple[str, str, str], Figures]:
+    """By runtime, core and network."""
+    return {(row["runtime"], row["core"], row["model"]): figures(row) for row in rows}
+
+
+def figures(row: dict[str, str]) -> Figures:
+    """A row's columns as `edgekit.prediction.terms.figures_of` has them."""
+
+    def count(*names: str) -> float:
+        return sum(float(row[name] or 0) for name in names)
+
+    last = "L3" if count("L3acc") else "L2"
+    return {
+        "float_products": count("q_vfma"),
+        "integer_products": count("n_vimul"),
+        "dot_products": count("n_dot"),
+        "vector_other": count("q_valu") + 8 * count("n_vdiv"),
+        "vector_loads": count("q_vld"),
+        "vector_stores": count("q_vst"),
+        "scalar_loads": count("n_sld"),
+        "scalar_other": count("n_alu", "n_imul", "n_sst", "n_sfp") + 8 * count("n_idiv"),
+        "branches": count("n_br"),
+        MEMORY: count(f"{last}miss", f"{last}wb"),
+    }
+
+
+def points_of(
+    published: Sequence[dict[str, str]], features: dict[tuple[str, str, str], Figures], board: str, threads: int
+) -> list[Point]:
+    """The networks of ncnn whose latency is published and which were counted: of the least of their runs, for the mean
+    of a few holds what else the board did meanwhile."""
+    found = []
+    for row in published:
+        key = RUNTIMES[row["core"]], row["core"], row["model"]
+        if (row["board"], row["threads"], row["runtime"]) == (board, str(threads), "ncnn") and key in features:
+            network = row["model"]
+            found.append(Point(network, _FAMILY.get(network, network), features[key], float(row["ms_min"])))
+    return found
+
+
+def board_fit(board: str, threads: int, points: Sequence[Point]) -> BoardFit:
+    target = find_target(BOARDS[board])
+    errors = held_out_errors(points)
+    latencies = [each.milliseconds for each in points]
+    return BoardFit(
+        board=target.name,
+        cpu=target.cpu,
+        clock_hz=target.clock_hz or 0,
+        caches=target.caches,
+        threads=threads,
+        runtime=RUNTIMES[target.cpu],
+        weights={formula: dict(prices) for formula, prices in fitted(points).items()},
+        errors=errors,
+        margin=margin(list(errors.values())),
+        shortest_ms=min(latencies),
+        longest_ms=max(latencies),
+    )
+
+
+def held_out(target: str, threads: int, points: Sequence[Point]) -> list[HeldOut]:
+    """Each network predicted by prices without its family; its interval from errors of the others, each of which was
+    held out with its own family from those."""
+    found = []
+    for family in dict.fromkeys(each.family for each in points):
+        others = [each for each in points if each.family != family]
+        weights, spread = fitted(others), math.exp(margin(list(held_out_errors(others).values())))
+        for each in points:
+            if each.family == family:
+                told = estimate(weights, each.figures)
+                found.append(
+                    HeldOut(target, threads, each.network, each.milliseconds, told, told / spread, told * spread)
+                )
+    return found
+
+
+def chosen_error(points: Sequence[Point]) -> float:
+    """The mean error in per cent where each family is predicted by the formula, or the mean of both, that does best for
+    the other families held out one by one."""
+    found = []
+    for family in dict.fromkeys(each.family for each in points):
+        others = [each for each in points if each.family != family]
+        best = min(WAYS.values(), key=lambda way: statistics.fmean(errors_by(way, others)))
+        weights = fitted(others)
+        own = [each for each in points if each.family == family]
+        found += [abs(best(estimates(weights, each.figures)) / each.milliseconds - 1) for each in own]
+    return 100 * statistics.fmean(found)
+
+
+def errors_by(way: Callable[[Sequence[float]], float], points: Sequence[Point]) -> list[float]:
+    found = []
+    for family in dict.fromkeys(each.family for each in points):
+        weights = fitted([each for each in points if each.family != family])
+        own = [each for each in points if each.family == family]
+        found += [abs(way(estimates(weights, each.figures)) / each.milliseconds - 1) for each in own]
+    return found
+
+
+def transfers(points: dict[tuple[str, int], list[Point]]) -> list[tuple[str, float]]:
+    """How far integer networks are off by prices from float ones alone, whose kernels are others."""
+    found = []
+    for (board, threads), of in points.items():
+        weights = fitted([each for each in of if "int8" not in each.network])
+        for each in of:
+            if "int8" in each.network:
+                error = estimate(weights, each.figures) / each.milliseconds - 1
+                found.append((f"{BOARDS[board]}, {threads} threads, {each.network}", error))
+    return found
+
+
+def xnnpack_rows(
+    published: Sequence[dict[str, str]], features: dict[tuple[str, str, str], Figures], fits: Sequence[BoardFit]
+) -> list[XnnpackRow]:
+    """Another runtime's networks, four threads of a Raspberry Pi 4 at 1.5 GHz: published, predicted, and the error."""
+    found = []
+    for row in published:
+        if not row["runtime"].startswith("tflite-xnnpack"):
+            continue
+        target = find_target(row["board"]).changed(clock_hz=int(row["clock_hz"]))
+        told = estimate(weights_for(fits, target, int(row["threads"])), features[XNNPACK, row["core"], row["model"]])
+        truth = float(row["ms_min"])
+        found.append((row["model"], truth, told, told / truth - 1))
+    return found
+
+
+def weights_for(fits: Sequence[BoardFit], target: Target, threads: int) -> dict[str, dict[str, float]]:
+    fit = LatencyModel(source="", transfer=0.0, fits=tuple(fits)).fit_for(target, threads)
+    assert fit
+    return {formula: dict(prices) for formula, prices in at_clock(fit, target.clock_hz).items()}
+
+
+def print_table(held: Sequence[HeldOut], chosen_errors: Mapping[tuple[str, int], float]) -> None:
+    print("| board | threads | networks | mean error, % | chosen, % | largest | inside 90 % | interval, x |")
+    print("|---|---|---|---|---|---|---|---|")
+    for target in BOARDS.values():
+        for threads in THREADS:
+            rows = [each for each in held if (each.target, each.threads) == (target, threads)]
+            worst = max(rows, key=lambda each: abs(each.error))
+            inside = sum(each.is_inside for each in rows)
+            spread = statistics.median(each.high_ms / each.predicted_ms for each in rows)
+            errors = (
+                f"{mean_error(rows):.1f} | {chosen_errors[target, threads]:.1f} | {worst.error:+.0%} {worst.network}"
+            )
+            print(f"| {target} | {threads} | {len(rows)} | {errors} | {inside} of {len(rows)} | {spread:.2f} |")
+
+
+def print_transfer(kinds: Sequence[tuple[str, float]], xnnpack: Sequence[XnnpackRow], transfer: float) -> None:
+    print("\n| XNNPACK, Raspberry Pi 4 at 1.5 GHz, 4 threads | published, ms | predicted | error |\n|---|---|---|---|")
+    for network, truth, told, error in xnnpack:
+        print(f"| {network} | {truth:.0f} | {told:.1f} | {error:+.0%} |")
+    name, worst = max(kinds, key=lambda each: abs(math.log(1 + each[1])))
+    print(f"\nint8 networks by prices of float ones: {worst:+.0%} at most ({name})")
+    print(
+        f"range where kernels are unknown: x {math.exp(transfer):.2f} to either side, and what the formulas differ by"
+    )
+
+
+def mean_error(rows: Sequence[HeldOut]) -> float:
+    """Per cent."""
+    return 100 * statistics.fmean(abs(each.error) for each in rows)
+
+
+def levels_of(held: Sequence[HeldOut], chosen_errors: Mapping[tuple[str, int], float]) -> list[Level]:
+    found = []
+    for (target, threads), aim in AIMS.items():
+        error = chosen_errors[target, threads]
+        what = f"mean error of held-out networks, {target}, {threads} thread{'s' if threads > 1 else ''}"
+        found.append(Level(what, f"{aim} %", f"{error:.1f} %", error <= aim))
+    inside = 100 * statistics.fmean(each.is_inside for each in held)
+    count = f"{sum(each.is_inside for each in held)} of {len(held)}"
+    met = HELD[0] <= inside <= HELD[1]
+    found.append(Level("held-out networks inside their 90 % interval", "85 to 97 %", f"{inside:.1f} % ({count})", met))
+    return found
+
+
+def plot(held: Sequence[HeldOut], path: Path) -> None:
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, len(THREADS), figsize=(9, 4.6), sharey=True)
+    for axis, threads in zip(axes, THREADS, strict=True):
+        for target, mark in zip(BOARDS.values(), "osD^", strict=True):
+            rows = [each for each in held if (each.target, each.threads) == (target, threads)]
+            truth, told = [each.published_ms for each in rows], [each.predicted_ms for each in rows]
+            below = [each.predicted_ms - each.low_ms for each in rows]
+            above = [each.high_ms - each.predicted_ms for each in rows]
+            axis.errorbar(
+                truth, told, (below, above), fmt=mark, ms=4, lw=0.6, label=f"{target}, {mean_error(rows):.1f} %"
+            )
+        ends = [2, 3000]
+        axis.plot(ends, ends, color="grey", lw=0.8)
+        axis.set(xscale="log", yscale="log", xlim=ends, ylim=ends, xlabel="published, ms")
+        axis.set_title(f"{threads} thread{'s' if threads > 1 else ''}", fontsize=10)
+        axis.legend(title="board, mean error", fontsize=8, title_fontsize=8)
+    axes[0].set_ylabel("predicted, ms, with its 90 % interval")
+    figure.suptitle("ncnn on Raspberry Pis: networks whose family no price was fitted on", fontsize=11)
+    figure.tight_layout()
+    figure.savefig(path, dpi=130)
+
+
+def check(folder: Path, model: LatencyModel, known: dict[tuple[str, int], list[Point]]) -> None:
+    """Networks that nothing was fitted on, by the prices that were written."""
+    published, features = read(folder / "published.csv"), figures_by_network(read(folder / "features.csv"))
+    print("\n| kept back | threads | network | published, ms | predicted | error | inside 90 % |")
+    print("|---|---|---|---|---|---|---|")
+    rows = []
+    for (board, threads), of in known.items():
+        fit = model.fit_for(find_target(BOARDS[board]), threads)
+        assert fit
+        fitted_on = {each.network for each in of}
+        for each in points_of(published, features, board, threads):
+            if each.network in fitted_on:
+                continue
+            told, spread = estimate(fit.weights, each.figures), math.exp(fit.margin)
+            row = HeldOut(BOARDS[board], threads, each.network, each.milliseconds, told, told / spread, told * spread)
+            rows.append(row)
+            figures = f"{row.published_ms:.1f} | {told:.1f} | {row.error:+.0%} | {'yes' if row.is_inside else 'no'}"
+            print(f"| {row.target} | {threads} | {row.network} | {figures} |")
+    for target in BOARDS.values():
+        for threads in THREADS:
+            own = [each for each in rows if (each.target, each.threads) == (target, threads)]
+            if own:
+                print(f"{target}, {threads} threads: mean error {mean_error(own):.1f} % of {len(own)}")
+
+
+if __name__ == "__main__":
+    main()

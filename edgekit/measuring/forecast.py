@@ -1,0 +1,31 @@
+"""A predicted latency as a figure of a bench."""
+
+from edgekit.counting.counts import Counts
+from edgekit.errors import PredictionError
+from edgekit.measurement import Measurement
+from edgekit.prediction.predicting import predicted
+from edgekit.target import Target
+from edgekit.traits import Fidelity
+
+PREDICTED = "latency_predicted"
+
+
+def predicted_figure(name: str, counts: Counts, target: Target, threads: int, batch: int) -> Measurement | str:
+    """From what a run took under the target's emulator; or why there is none and what to do."""
+    try:
+        told = predicted(counts, target, threads)
+    except PredictionError as error:
+        return f"{error.message}; {error.hint}"
+    return Measurement(
+        name,
+        PREDICTED,
+        told.milliseconds,
+        "ms",
+        Fidelity.PREDICTED,
+        told.how,
+        told.low,
+        told.high,
+        threads,
+        batch,
+        told.confidence,
+    )

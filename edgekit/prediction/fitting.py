@@ -1,0 +1,78 @@
+"""Prices of what is counted, from networks whose latency is known, and how far they are off for networks that they were
+not fitted on."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from edgekit.prediction.terms import FORMULAS, Figures, terms_of
+
+Weights = Mapping[str, Mapping[str, float]]
+"""By formula and term, in nanoseconds."""
+
+COVERED = 0.9
+"""How many of the networks that nothing was fitted on an interval is to hold."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A network whose latency on a board is known."""
+
+    network: str
+    family: str
+    """Networks of one family are left out together."""
+    figures: Figures
+    milliseconds: float
+
+
+def fitted(points: Sequence[Point]) -> Weights:
+    """The prices, none below zero, with which the relative errors' squares are least (Lawson and Hanson, Solving Least
+    Squares Problems, 1974, chapter 23)."""
+    import numpy as np
+    from scipy.optimize import nnls
+
+    found = {}
+    for formula, terms in FORMULAS.items():
+        told = [terms_of(each.figures, formula) for each in points]
+        shares = np.array(
+            [[row[term] / each.milliseconds for term in terms] for row, each in zip(told, points, strict=True)]
+        )
+        scale = np.maximum(np.linalg.norm(shares, axis=0), 1e-300)
+        prices, _ = nnls(shares / scale, np.ones(len(points)))
+        found[formula] = {term: float(price) * 1e6 for term, price in zip(terms, prices / scale, strict=True)}
+    return found
+
+
+def estimates(weights: Weights, figures: Figures) -> list[float]:
+    """What each formula makes of a run, in milliseconds."""
+    return [
+        sum(prices[term] * count for term, count in terms_of(figures, formula).items()) / 1e6
+        for formula, prices in weights.items()
+    ]
+
+
+def estimate(weights: Weights, figures: Figures) -> float:
+    """Their geometric mean, in milliseconds."""
+    return math.exp(math.fsum(map(math.log, estimates(weights, figures))) / len(weights))
+
+
+def held_out_errors(points: Sequence[Point]) -> dict[str, float]:
+    """For each network the logarithm of estimate to truth, by prices that nothing of its family was in."""
+    found = {}
+    for family in dict.fromkeys(each.family for each in points):
+        weights = fitted([each for each in points if each.family != family])
+        for each in points:
+            if each.family == family:
+                found[each.network] = math.log(estimate(weights, each.figures) / each.milliseconds)
+    return {each.network: found[each.network] for each in points}
+
+
+def margin(errors: Sequence[float]) -> float:
+    """Of the logarithm: how far to either side an interval reaches that holds COVERED of the networks to come.
+
+    Method: split conformal prediction on absolute residuals (Vovk, Gammerman and Shafer, Algorithmic Learning in a
+    Random World, 2005; Lei et al., Distribution-Free Predictive Inference for Regression, JASA 113, 2018, section 2).
+    Infinite for fewer than nine errors, of which none is large enough.
+    """
+    rank = math.ceil((len(errors) + 1) * COVERED)
+    return sorted(map(abs, errors))[rank - 1] if rank <= len(errors) else math.inf

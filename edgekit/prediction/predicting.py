@@ -1,0 +1,63 @@
+"""How long a run takes on a board that is not here, and how far that can be off."""
+
+import math
+from dataclasses import dataclass
+
+from edgekit.counting.counts import Counts
+from edgekit.errors import PredictionError
+from edgekit.prediction.fitting import COVERED, estimate, estimates
+from edgekit.prediction.model import BoardFit, LatencyModel, at_clock, shipped_model
+from edgekit.prediction.terms import figures_of
+from edgekit.target import Target
+
+
+@dataclass(frozen=True)
+class Prediction:
+    milliseconds: float
+    low: float
+    high: float
+    confidence: float
+    """With which it lies between low and high; 0 where that is not known."""
+    how: str
+
+
+def predicted(counts: Counts, target: Target, threads: int, model: LatencyModel | None = None) -> Prediction:
+    """A run's latency on a target, from what one thread of it took under the target's emulator.
+
+    Raises PredictionError where no board with the target's core and caches was calibrated with so many threads.
+    """
+    model = model or shipped_model()
+    fit = model.fit_for(target, threads)
+    if fit is None:
+        raise PredictionError(*_why_not(model, target, threads))
+    weights, figures = at_clock(fit, target.clock_hz), figures_of(counts)
+    told = estimate(weights, figures)
+    return _with_margin(told, estimates(weights, figures), fit, model, str(target.runtime))
+
+
+def _with_margin(told: float, by_formula: list[float], fit: BoardFit, model: LatencyModel, runtime: str) -> Prediction:
+    """Nine of ten lie within the margin of networks and runtimes like those that were fitted on. For others the margin
+    is what predicting one kind of kernels from another was off at most, and what lies between the formulas besides."""
+    doubts = []
+    if runtime != fit.runtime:
+        doubts.append(f"not calibrated on {runtime}")
+    if not fit.shortest_ms / 2 <= told <= fit.longest_ms * 2:
+        doubts.append(f"it knows networks of {fit.shortest_ms:.3g} to {fit.longest_ms:.3g} ms")
+    basis = f"{len(fit.errors)} networks of {fit.runtime} on a {fit.board}"
+    if not doubts:
+        spread = math.exp(fit.margin)
+        return Prediction(told, told / spread, told * spread, COVERED, f"from {basis}")
+    spread = math.exp(max(model.transfer, fit.margin) + math.log(max(by_formula) / min(by_formula)) / 2)
+    how = f"a range, with no claim how often it holds: {'; '.join(doubts)}; from {basis}"
+    return Prediction(told, told / spread, told * spread, 0.0, how)
+
+
+def _why_not(model: LatencyModel, target: Target, threads: int) -> tuple[str, str]:
+    known = sorted({each.threads for each in model.fits if model.fit_for(target, each.threads)})
+    if known:
+        several = " and ".join(map(str, known))
+        return f"no latency of {threads} threads is predicted", f"it is for {several}: --threads {known[-1]}"
+    return (
+        f"no latency is predicted for {target.id}: no board with its core and caches was calibrated",
+        "measure on the board itself: --runner ssh://USER@HOST",
+    )

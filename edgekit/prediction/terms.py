@@ -1,0 +1,66 @@
+"""What a run's latency is a sum of: counted figures, each with a price of its own or together with others."""
+
+from collections.abc import Mapping
+
+from edgekit.counting.counts import Counts
+from edgekit.counting.instructions import Kind
+
+Figures = Mapping[str, float]
+
+MEMORY = "memory_lines"
+"""What hangs on the memory's clock; everything else hangs on the core's."""
+_DIVISION = 8
+"""As many other instructions as one division keeps its unit busy for, roughly: 7 to 17 cycles for a vector's in the
+Cortex-A72's Software Optimization Guide, 3.15 and 3.16."""
+
+FORMULAS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "by kind": {
+        each: (each,)
+        for each in (
+            "float_products",
+            "integer_products",
+            "dot_products",
+            "vector_other",
+            "vector_loads",
+            "vector_stores",
+            "scalar_loads",
+            "scalar_other",
+            "branches",
+            MEMORY,
+        )
+    },
+    "by unit": {
+        "vector": ("float_products", "integer_products", "dot_products", "vector_other"),
+        "vector_loads": ("vector_loads",),
+        "vector_stores": ("vector_stores",),
+        "scalar_loads": ("scalar_loads",),
+        "scalar": ("scalar_other", "branches"),
+        MEMORY: (MEMORY,),
+    },
+}
+"""Two ways to share a latency out among figures. Their geometric mean errs less than either, and what lies between the
+two tells of networks that are like none of those that prices were fitted on."""
+
+
+def figures_of(counts: Counts) -> Figures:
+    """What prices are put on: instructions by kind, vector ones by registers, and lines from and to memory."""
+    ran, quads = counts.instructions, counts.quads
+    last = counts.caches[-1]
+    scalar = (Kind.OTHER, Kind.PRODUCT, Kind.SCALAR_STORE, Kind.SCALAR_FLOAT)
+    return {
+        "float_products": quads.get(Kind.FLOAT_PRODUCT, 0.0),
+        "integer_products": ran.get(Kind.INTEGER_PRODUCT, 0),
+        "dot_products": ran.get(Kind.DOT_PRODUCT, 0),
+        "vector_other": quads.get(Kind.VECTOR_OTHER, 0.0) + _DIVISION * ran.get(Kind.VECTOR_DIVISION, 0),
+        "vector_loads": quads.get(Kind.VECTOR_LOAD, 0.0),
+        "vector_stores": quads.get(Kind.VECTOR_STORE, 0.0),
+        "scalar_loads": ran.get(Kind.SCALAR_LOAD, 0),
+        "scalar_other": sum(ran.get(kind, 0) for kind in scalar) + _DIVISION * ran.get(Kind.DIVISION, 0),
+        "branches": ran.get(Kind.BRANCH, 0),
+        MEMORY: last.misses + last.write_backs,
+    }
+
+
+def terms_of(figures: Figures, formula: str) -> dict[str, float]:
+    """The same, as a formula puts them together."""
+    return {term: sum(figures[each] for each in parts) for term, parts in FORMULAS[formula].items()}

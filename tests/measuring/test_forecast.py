@@ -1,0 +1,19 @@
+from edgekit.measurement import Measurement
+from edgekit.measuring.forecast import predicted_figure
+from edgekit.target import find_target
+from edgekit.traits import Fidelity
+from tests.prediction.test_predicting import counts
+
+
+def test_a_prediction_is_a_figure_of_its_own_fidelity() -> None:
+    found = predicted_figure("m", counts(), find_target("rpi4"), 4, 2)
+    assert isinstance(found, Measurement)
+    assert (found.name, found.unit, found.threads, found.batch) == ("latency_predicted", "ms", 4, 2)
+    assert found.fidelity is Fidelity.PREDICTED and found.confidence == 0
+    assert found.limits.startswith("range ") and found.low and found.high and found.low < found.value < found.high
+
+
+def test_why_there_is_none_comes_with_what_to_do() -> None:
+    assert predicted_figure("m", counts(), find_target("rpi4"), 3, 1) == (
+        "no latency of 3 threads is predicted; it is for 1 and 4: --threads 4"
+    )

@@ -1,0 +1,36 @@
+from edgekit.counting.counts import CacheCounts, Counts
+from edgekit.counting.instructions import Kind
+from edgekit.prediction.terms import FORMULAS, MEMORY, figures_of, terms_of
+
+COUNTS = Counts(
+    {kind: number for number, kind in enumerate(Kind, 1)},
+    {kind: 0.5 * number for number, kind in enumerate(Kind, 1) if "vector" in kind.value},
+    0,
+    0,
+    (CacheCounts(900, 100, 80, 40), CacheCounts(100, 30, 20, 10)),
+)
+
+
+def test_every_instruction_but_a_prefetch_has_a_price() -> None:
+    plain = figures_of(COUNTS)
+    for kind in Kind:
+        more = Counts(
+            {**COUNTS.instructions, kind: COUNTS.instructions[kind] + 100},
+            {**COUNTS.quads, **({kind: COUNTS.quads[kind] + 100} if kind in COUNTS.quads else {})},
+            0,
+            0,
+            COUNTS.caches,
+        )
+        changed = {name for name, value in figures_of(more).items() if value != plain[name]}
+        assert len(changed) == (kind is not Kind.PREFETCH), kind
+
+
+def test_memory_is_what_the_last_cache_misses_and_writes_back() -> None:
+    assert figures_of(COUNTS)[MEMORY] == 40
+
+
+def test_each_formula_holds_each_figure_once() -> None:
+    figures = figures_of(COUNTS)
+    for formula, terms in FORMULAS.items():
+        assert sorted(part for parts in terms.values() for part in parts) == sorted(figures), formula
+        assert sum(terms_of(figures, formula).values()) == sum(figures.values())
