@@ -146,7 +146,7 @@ def _benched(runs: Sequence[Run], place: int, target: Target | None, sizes: Size
     if runtime.startswith("onnxruntime") and own.file != own.model:
         runtime += ", fused anew"
     counts = result.counts[0] if isinstance(result, Result) and result.counts else None
-    return Benched(own.model, own.name, told, gates, runs[0].operators(place), runtime, counts)
+    return Benched(own.model, own.name, told, gates, runs[0].operators(place, target), runtime, counts)
 
 
 def benched_at(

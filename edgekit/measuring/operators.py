@@ -1,13 +1,14 @@
 """What each kind of operator takes of a model's time."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
 import onnx
 
+from edgekit.counting.counts import Counts, total_of
 from edgekit.measuring.worker import middle
 from edgekit.model.kinds import CONVERSIONS, NOT_COMPUTING, operator_kinds
 from edgekit.model.operators import INTEGER_OPERATORS
@@ -38,31 +39,39 @@ class OperatorTime:
     milliseconds: float | None
     """None under emulation."""
     share: float | None
-    """Of the time of all operators; under emulation of their instructions."""
+    """Of the time of all operators: under emulation of the predicted one, or else of the instructions."""
     instructions: int | None = None
     """Under emulation, where they were counted."""
+    predicted_ms: float | None = None
+    """From these, where that can be."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def operator_times(profile: Profile, fidelity: Fidelity) -> tuple[OperatorTime, ...]:
+Price = Callable[[Counts], float | None]
+
+
+def operator_times(profile: Profile, fidelity: Fidelity, price: Price | None = None) -> tuple[OperatorTime, ...]:
     """The operators that the runtime really ran, by kind, the largest share first; times are medians of runs without
-    the first one, instructions those of the last."""
+    the first one, instructions those of the last, which `price` puts milliseconds on."""
     runs = profile.runs
     islands = _in_islands(onnx.load_from_string(profile.graph))
     counts: dict[tuple[str, Computes], int] = defaultdict(int)
     times: dict[tuple[str, Computes], float] = defaultdict(float)
-    instructions: dict[tuple[str, Computes], int] = defaultdict(int)
+    counts_of: dict[tuple[str, Computes], list[Counts]] = defaultdict(list)
     for number, event in enumerate(runs[0]):
         operator = event["args"]["op_name"]
         key = operator, _computes(event["args"], islands)
         counts[key] += 1
         later = [run[number]["dur"] for run in runs[1:] or runs]
         times[key] += middle(later) / 1e3
-        instructions[key] += profile.counts[number].total if profile.counts else 0
+        counts_of[key] += profile.counts[number : number + 1]
     timed = fidelity is not Fidelity.EMULATED
-    weights: Mapping[tuple[str, Computes], float] = times if timed else instructions
+    instructions = {key: sum(each.total for each in told) for key, told in counts_of.items() if told}
+    prices = {key: price(total_of(told)) for key, told in counts_of.items() if told and price}
+    priced = {key: each for key, each in prices.items() if each is not None}
+    weights: Mapping[tuple[str, Computes], float] = times if timed else priced or instructions
     total = sum(weights.values())
     found = [
         OperatorTime(
@@ -70,7 +79,8 @@ def operator_times(profile: Profile, fidelity: Fidelity) -> tuple[OperatorTime, 
             count,
             times[key] if timed else None,
             weights[key] / total if total else None,
-            instructions[key] if profile.counts else None,
+            instructions.get(key),
+            priced.get(key),
         )
         for key, count in counts.items()
     ]

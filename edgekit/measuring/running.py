@@ -16,6 +16,7 @@ from edgekit.measuring.inputs import feeds_of
 from edgekit.measuring.operators import OperatorTime, operator_times
 from edgekit.model.feeding import feeding_of
 from edgekit.model.sizes import Sizes
+from edgekit.prediction.predicting import price
 from edgekit.runners.runner import Job, Result, Runner
 from edgekit.target import Target
 from edgekit.traits import Fidelity
@@ -97,12 +98,14 @@ class Run:
         on = target.on(own.runtime) if own.runtime else target
         return predicted_figure(own.name, result.counts[0], on, self.setting.threads, self.setting.batch)
 
-    def operators(self, place: int) -> tuple[OperatorTime, ...]:
+    def operators(self, place: int, target: Target | None) -> tuple[OperatorTime, ...]:
         """What each kind of operator takes of a model; nothing where that was not profiled."""
         result = self.results[place]
         if not isinstance(result, Result) or not result.profiles:
             return ()
-        return operator_times(result.profiles[0], result.fidelity)
+        if target is None:
+            return operator_times(result.profiles[0], result.fidelity)
+        return operator_times(result.profiles[0], result.fidelity, lambda counts: price(counts, target, 1))
 
 
 def run_of(runner: Runner, contenders: Sequence[Contender], setting: Setting, *, judged: bool) -> Run:
@@ -150,7 +153,7 @@ def _counted(runner: Runner, job: Job) -> Result:
     one = replace(job, threads=1, counted=True)
     if job.threads == 1:
         return runner.run(one)
-    told = runner.run(one)
+    told = runner.run(replace(one, inputs=tuple(each[:1] for each in job.inputs)))
     several = runner.run(replace(job, profiled_runs=0))
     return replace(several, counts=told.counts, uncounted=told.uncounted, profiles=told.profiles)
 

@@ -35,6 +35,12 @@ def predicted(counts: Counts, target: Target, threads: int, model: LatencyModel 
     return _with_margin(told, estimates(weights, figures), fit, model, str(target.runtime))
 
 
+def price(counts: Counts, target: Target, threads: int) -> float | None:
+    """What a part of a run takes in milliseconds, to compare it with other parts; None where nothing is predicted."""
+    fit = shipped_model().fit_for(target, threads)
+    return estimate(at_clock(fit, target.clock_hz), figures_of(counts)) if fit else None
+
+
 def _with_margin(told: float, by_formula: list[float], fit: BoardFit, model: LatencyModel, runtime: str) -> Prediction:
     """Nine of ten lie within the margin of networks and runtimes like those that were fitted on. For others the margin
     is what predicting one kind of kernels from another was off at most, and what lies between the formulas besides."""

@@ -94,13 +94,15 @@ def _figures(each: Benched) -> Table:
 
 
 def _operators(each: Benched) -> Table:
+    priced = any(one.predicted_ms is not None for one in each.operators)
     counted = any(one.instructions is not None for one in each.operators)
-    what = "instructions" if counted else "ms a run"
+    what = "predicted, ms" if priced else "instructions" if counted else "ms a run"
     rows = table("", "operator", "computes on", "count", what, "share", numeric=frozenset({2, 3, 4}))
     for one in each.operators:
         share = "" if one.share is None else f"{one.share:.1%}"
         told = "" if one.milliseconds is None else f"{one.milliseconds:.3f}"
         told = told if one.instructions is None else f"{one.instructions:,}"
+        told = told if one.predicted_ms is None else f"{one.predicted_ms:.3g}"
         on = f"[yellow]{one.on}[/]" if one.on is Computes.ISLAND else one.on
         rows.add_row(escape(one.operator), on, f"{one.count:,}", told, share)
     return rows

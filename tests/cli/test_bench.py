@@ -122,13 +122,22 @@ def test_operators_are_told_where_they_are_asked_for(run_edgekit: Run, conv_mode
 def test_an_interrupted_bench_leaves_no_process(conv_model: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "edgekit", "bench", str(conv_model), "--seconds", "600"]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "TMPDIR": str(tmp_path)}
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        preexec_fn=heeding_interrupts,
     ) as bench:
         workers = until(lambda: running(tmp_path))
         bench.send_signal(signal.SIGINT)
         assert bench.wait(timeout=60) != 0
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("edgekit-")]
+
+
+def heeding_interrupts() -> None:
+    """Which a shell's background jobs do not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def running(folder: Path) -> list[str]:

@@ -6,6 +6,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edgekit.building.built import Build
+from edgekit.counting.counts import Counts
+from edgekit.counting.instructions import Kind
 from edgekit.measuring.operators import Computes, operator_times
 from edgekit.runners.native import NativeRunner
 from edgekit.runners.runner import Job, Profile
@@ -34,6 +36,17 @@ def test_under_emulation_operators_have_counts_alone(built: Build) -> None:
     found = operator_times(profile, Fidelity.EMULATED)
     assert {(one.milliseconds, one.share) for one in found} == {(None, None)}
     assert sum(one.count for one in found) == sum(one.count for one in operator_times(profile, Fidelity.NATIVE))
+
+
+def test_counted_operators_have_the_share_of_what_is_put_on_them(conv_model: Path) -> None:
+    events = [event(0, "model_run"), event(1, "Relu"), event(2, "Sin"), event(3, "Relu")]
+    counts = [Counts({Kind.OTHER: count}, {}, 0, 0, ()) for count in (100, 500, 200)]
+    profile = Profile(events, conv_model.read_bytes(), counts)
+    told = operator_times(profile, Fidelity.EMULATED)
+    assert [(one.operator, one.instructions, one.share) for one in told] == [("Sin", 500, 0.625), ("Relu", 300, 0.375)]
+    priced = operator_times(profile, Fidelity.EMULATED, lambda counts: 900 / counts.total)
+    assert [(one.operator, one.predicted_ms) for one in priced] == [("Relu", 3.0), ("Sin", 1.8)]
+    assert priced[0].share == pytest.approx(3 / 4.8) and priced[0].milliseconds is None
 
 
 def test_an_island_between_integers_is_marked(tmp_path: Path) -> None:
