@@ -57,6 +57,8 @@ benchmark: .venv/training .venv/emulators
 	$(BIN)/python benchmarks/planning.py
 	$(BIN)/python benchmarks/digits.py
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/latency_model.py
+	$(BIN)/python benchmarks/counting.py
 
 # Hours: run it in pieces, with --budget and --work.
 benchmark-ordering: .venv/dev

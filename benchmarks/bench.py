@@ -150,7 +150,7 @@ def emulated(path: Path) -> Level:
         assert done.returncode in (0, 1), "1 is a gate's, of made-up inputs through random weights"
         seconds.append(time.perf_counter() - started)
     told = f"{min(seconds):.1f} to {max(seconds):.1f} s"
-    return Level(f"edgekit bench --target {EMULATED}, MobileNetV2's shape, INT8", "under 10 s", told, max(seconds) < 10)
+    return Level(f"edgekit bench --target {EMULATED}, MobileNetV2's shape, INT8", "under 20 s", told, max(seconds) < 20)
 
 
 def memory(path: Path) -> Level:
