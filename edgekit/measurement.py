@@ -37,7 +37,8 @@ class Measurement:
         if self.low is None:
             return ""
         claim = f"{self.confidence:.0%}:".replace("%", " %") if self.confidence else "range"
-        return f"{claim} {self.low:.4g} to {self.high:.4g}"
+        digits = 3 if self.fidelity is Fidelity.PREDICTED else 4
+        return f"{claim} {self.low:.{digits}g} to {self.high:.{digits}g}"
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

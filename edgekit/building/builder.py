@@ -15,8 +15,11 @@ from edgekit.execution.cache import Entry
 from edgekit.execution.driver import Driver, StepRun
 from edgekit.execution.keys import package_version
 from edgekit.files import sha256_of_file, sha256_of_json
+from edgekit.measurement import Measurement
+from edgekit.measuring.forecast import PREDICTED
 from edgekit.planning.lint import Finding
 from edgekit.planning.plan import Plan
+from edgekit.prediction.model import SHIPPED
 from edgekit.progress import Progress
 from edgekit.project.project import Project
 from edgekit.project.sources import code_version
@@ -24,7 +27,7 @@ from edgekit.runners.choice import runner_for
 from edgekit.runners.runner import Runner
 from edgekit.target import Runtime, RuntimeName, Target
 from edgekit.traits import Data, Role
-from edgekit.verdict.fastest import RuntimeTried, by_rule, fastest_first
+from edgekit.verdict.fastest import RuntimeTried, by_prediction, by_rule, fastest_first
 from edgekit.verdict.gates import Gate, Status
 from edgekit.verdict.speed import NEVER_SLOWER
 from edgekit.verdict.verify import Candidate, Candidates, Verdict, metric_gates, verdict_from_json, verified
@@ -98,7 +101,14 @@ class Builder:
         fewest = min(len(choice.passed_over) for choice in kept.values())
         whole = [each for each, choice in kept.items() if len(choice.passed_over) == fewest]
         others = [each for each in kept if each not in whole]
-        return [*by_rule(whole), *(RuntimeTried(each, False, "only by a recipe's stand-in") for each in others)]
+        predicted = {each: told for each in whole if (told := self._predicted(kept[each]))}
+        ranked = by_prediction(predicted) if len(predicted) == len(whole) else by_rule(whole)
+        return [*ranked, *(RuntimeTried(each, False, "only by a recipe's stand-in") for each in others)]
+
+    def _predicted(self, choice: _Choice) -> Measurement | None:
+        """The latency of what would be deployed, where it is predicted."""
+        _, verdict = self._verdict(choice.variant, choice.made.candidates)
+        return next((each for each in verdict.measurements if each.name == PREDICTED), None)
 
     def _failures(self, choice: _Choice) -> str:
         """The failed gates in words; empty where all hold, or could not be run."""
@@ -222,6 +232,7 @@ class Builder:
                 "data": self.driver.data.digest(Data.EVALUATION),
                 "runner": identity,
                 "code": code_version("edgekit.verdict.verify"),
+                "prices": sha256_of_file(SHIPPED),
                 "packages": {name: package_version(name) for name in get_args(RuntimeName)},
             }
         )

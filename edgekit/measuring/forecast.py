@@ -4,10 +4,18 @@ from edgekit.counting.counts import Counts
 from edgekit.errors import PredictionError
 from edgekit.measurement import Measurement
 from edgekit.prediction.predicting import predicted
+from edgekit.runners.runner import Result
 from edgekit.target import Target
 from edgekit.traits import Fidelity
 
 PREDICTED = "latency_predicted"
+
+
+def forecast_of(name: str, result: Result, target: Target, threads: int, batch: int) -> Measurement | str:
+    """The predicted latency of what ran under a target's emulator; or why there is none and what to do."""
+    if not result.counts:
+        return result.uncounted
+    return predicted_figure(name, result.counts[0], target, threads, batch)
 
 
 def predicted_figure(name: str, counts: Counts, target: Target, threads: int, batch: int) -> Measurement | str:

@@ -184,9 +184,11 @@ def _gates(run: Run, place: int, target: Target, measured: Sequence[Measurement]
     own, feeds, result = run.contenders[place], run.feeds[place], run.results[place]
     on = target.on(own.runtime) if own.runtime else target
     yield parity_gate(own.file, feeds, native_outputs(own.file, feeds, on, run.setting.threads), result)
-    yield from budget_gates(target.budgets, target, measured, result)
-    if target.budgets.max_latency_ms is None and isinstance(result, Result) and result.fidelity is Fidelity.EMULATED:
-        yield Gate("latency", Status.NOT_RUN, NO_LATENCY)
+    why = "; ".join(run.unpredicted(target))
+    yield from budget_gates(target.budgets, target, measured, result, why)
+    is_told = any(each.unit == "ms" for each in measured) or target.budgets.max_latency_ms is not None
+    if not is_told and isinstance(result, Result) and result.fidelity is Fidelity.EMULATED:
+        yield Gate("latency", Status.NOT_RUN, why or NO_LATENCY)
 
 
 def _disturbed(runs: Sequence[Run]) -> list[str]:

@@ -11,7 +11,7 @@ from edgekit.measurement import Measurement, counted
 from edgekit.measuring.agreement import agreement
 from edgekit.measuring.contenders import Contender
 from edgekit.measuring.figures import latency_ratio, run_measurements
-from edgekit.measuring.forecast import predicted_figure
+from edgekit.measuring.forecast import forecast_of
 from edgekit.measuring.inputs import feeds_of
 from edgekit.measuring.operators import OperatorTime, operator_times
 from edgekit.model.feeding import feeding_of
@@ -93,10 +93,8 @@ class Run:
         own, result = self.contenders[place], self.results[place]
         if target is None or not isinstance(result, Result) or result.fidelity is not Fidelity.EMULATED:
             return None
-        if not result.counts:
-            return result.uncounted
         on = target.on(own.runtime) if own.runtime else target
-        return predicted_figure(own.name, result.counts[0], on, self.setting.threads, self.setting.batch)
+        return forecast_of(own.name, result, on, self.setting.threads, self.setting.batch)
 
     def operators(self, place: int, target: Target | None) -> tuple[OperatorTime, ...]:
         """What each kind of operator takes of a model; nothing where that was not profiled."""

@@ -54,7 +54,7 @@ def _with_margin(told: float, by_formula: list[float], fit: BoardFit, model: Lat
         spread = math.exp(fit.margin)
         return Prediction(told, told / spread, told * spread, COVERED, f"from {basis}")
     spread = math.exp(max(model.transfer, fit.margin) + math.log(max(by_formula) / min(by_formula)) / 2)
-    how = f"a range, with no claim how often it holds: {'; '.join(doubts)}; from {basis}"
+    how = f"no claim how often that holds: {'; '.join(doubts)}; from {basis}"
     return Prediction(told, told / spread, told * spread, 0.0, how)
 
 

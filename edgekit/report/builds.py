@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from edgekit.building.built import Build, TargetBuild
 from edgekit.measurement import metric_shown
+from edgekit.measuring.forecast import PREDICTED
 from edgekit.metrics.metric import comparing_score
 from edgekit.metrics.named import NAMED
 from edgekit.report.integers import (
@@ -39,6 +40,7 @@ def build_report(built: Build) -> list[RenderableType]:
         found += [
             _steps(built, each, unit),
             _models(built, each, unit),
+            *_predicted(each),
             *_similarity(each),
             *_integers(each),
             _gates(each),
@@ -209,6 +211,15 @@ def _similarity(each: TargetBuild) -> list[RenderableType]:
     return [f"deployed against the model as given ({told[0].fidelity}): {figures}\n"]
 
 
+def _predicted(each: TargetBuild) -> list[RenderableType]:
+    """The latency, where it is predicted, with its limits."""
+    told = [one for one in each.verdict.measurements if one.name == PREDICTED]
+    return [
+        escape(f"{one.model}'s latency (predicted): {one.value:.3g} ms, {one.limits} ms; {one.detail}\n")
+        for one in told
+    ]
+
+
 def _integers(each: TargetBuild) -> list[RenderableType]:
     """The scheme and why, what stayed float, and what the fused graph computes on."""
     notes = [run.artifact.notes for run in each.steps]
@@ -227,9 +238,10 @@ def _runtimes(each: TargetBuild) -> list[RenderableType]:
     """Those that were tried for the fastest."""
     if not each.runtimes:
         return []
-    rows = table("", "runtime", "", "p50", "why", numeric=frozenset({2}))
+    rows = table("", "runtime", "", "latency", "why", numeric=frozenset({2}))
     for one in each.runtimes:
-        latency = next((figure for figure in one.measurements if figure.name == "latency_p50"), None)
+        told = {figure.name: figure for figure in one.measurements}
+        latency = told.get("latency_p50") or told.get("latency_predicted")
         shown = "" if latency is None else f"{with_unit(latency.value, latency.unit)}\n{latency.fidelity}"
         rows.add_row(escape(str(one.runtime)), "[green]deployed[/]" if one.taken else "left", shown, escape(one.why))
     return [rows]

@@ -7,7 +7,12 @@ from edgekit.measurement import metric_shown
 from edgekit.planning.interactions import Severity
 
 COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
-MARKS = {"passed": "[green]passed[/]", "failed": "[bold red]FAILED[/]", "not_run": "[yellow]not run[/]"}
+MARKS = {
+    "passed": "[green]passed[/]",
+    "failed": "[bold red]FAILED[/]",
+    "not_run": "[yellow]not run[/]",
+    "undecided": "[yellow]undecided[/]",
+}
 
 
 def table(title: str, *columns: str, numeric: frozenset[int] = frozenset()) -> Table:

@@ -59,7 +59,8 @@ class QemuRunner:
         self.guest_bytes = guest_bytes(target)
 
     def identity(self) -> str:
-        return f"{self.emulator.version} -cpu {self.target.cpu}, {self.target.runtime}"
+        lacking = ", nothing counted" if can_be_counted(self.target) and self.emulator.plugin is None else ""
+        return f"{self.emulator.version} -cpu {self.target.cpu}{lacking}, {self.target.runtime}"
 
     def run(self, job: Job) -> Result:
         runtime = job.runtimes[0] if job.runtimes else self.target.runtime

@@ -1,5 +1,5 @@
 """The fastest of the runtimes under which a build keeps its budgets: by measurement where there are times, else by
-rule."""
+prediction, else by rule."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -47,6 +47,16 @@ def by_rule(runtimes: Sequence[Runtime]) -> list[RuntimeTried]:
     """Runtimes where nothing can be timed, the one to take first."""
     order = sorted(runtimes, key=lambda each: list(_RULE).index(each.name))
     return [RuntimeTried(each, not place, _NOT_MEASURED + _RULE[each.name]) for place, each in enumerate(order)]
+
+
+def by_prediction(predicted: Mapping[Runtime, Measurement]) -> list[RuntimeTried]:
+    """Runtimes by the latency that is predicted under each: the least one's is to be taken, however far the others'
+    reach, for nothing else is known of this device."""
+    order = sorted(predicted.items(), key=lambda each: each[1].value)
+    return [
+        RuntimeTried(runtime, not place, f"predicted, not measured on this device: {told.limits} ms", (told,))
+        for place, (runtime, told) in enumerate(order)
+    ]
 
 
 def fastest_first(files: Mapping[Runtime, Path], runner: "Runner") -> list[RuntimeTried]:

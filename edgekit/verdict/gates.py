@@ -1,6 +1,6 @@
 """Gates: what must hold of a run on a target, and whether it could be checked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -27,6 +27,8 @@ class Status(StrEnum):
     FAILED = "failed"
     NOT_RUN = "not_run"
     """It could not be checked here. Never counts as passed."""
+    UNDECIDED = "undecided"
+    """What is known reaches to both sides of the limit, or is too little to pass. Never counts as passed."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,14 @@ def parity_gate(
 
 
 def budget_gates(
-    budgets: Budgets, target: Target, measurements: Sequence[Measurement], result: "Result | EdgekitError"
+    budgets: Budgets,
+    target: Target,
+    measurements: Sequence[Measurement],
+    result: "Result | EdgekitError",
+    unpredicted: str = "",
 ) -> list[Gate]:
     """Whether one model's measurements lie within the budgets, and its memory at least within the RAM that the target's
-    system leaves."""
+    system leaves. Where no latency was measured a predicted one is judged, or `unpredicted` says why there is none."""
     figures = {each.name: each for each in measurements}
     gates = []
     if budgets.max_bytes is not None:
@@ -80,13 +86,22 @@ def budget_gates(
         why = "the budget" if budgets.max_memory_bytes else left
         gates.append(memory_gate(memory_limit, why, measurements, result))
     if budgets.max_latency_ms is not None:
-        latency = figures.get("latency_p50")
-        if latency is None:
-            gates.append(Gate("latency", Status.NOT_RUN, why_not(result, NO_LATENCY)))
-        else:
-            status = Status.PASSED if latency.value <= budgets.max_latency_ms else Status.FAILED
-            gates.append(Gate("latency", status, f"p50 {latency.value:.3g} ms, at most {budgets.max_latency_ms:g} ms"))
+        gates.append(_latency_gate(budgets.max_latency_ms, figures, why_not(result, unpredicted or NO_LATENCY)))
     return gates
+
+
+def _latency_gate(limit: float, figures: Mapping[str, Measurement], otherwise: str) -> Gate:
+    measured, predicted = figures.get("latency_p50"), figures.get("latency_predicted")
+    if measured is not None:
+        status = Status.PASSED if measured.value <= limit else Status.FAILED
+        return Gate("latency", status, f"p50 {measured.value:.3g} ms, at most {limit:g} ms")
+    if predicted is None or predicted.low is None or predicted.high is None:
+        return Gate("latency", Status.NOT_RUN, otherwise)
+    told = f"predicted {predicted.value:.3g} ms, {predicted.limits} ms, at most {limit:g} ms"
+    if predicted.low > limit:
+        return Gate("latency", Status.FAILED, f"{told}; {predicted.detail}")
+    passes = predicted.high <= limit and predicted.confidence > 0
+    return Gate("latency", Status.PASSED if passes else Status.UNDECIDED, f"{told}; {predicted.detail}")
 
 
 def memory_gate(limit: int, why: str, measurements: Sequence[Measurement], result: "Result | EdgekitError") -> Gate:

@@ -97,6 +97,7 @@ def verified(
     at a time of the evaluation split and its outputs to `golden`, as .npz with arrays input_N and output_N; beside
     it, as golden_raw.*, the image or sound that it comes from.
     """
+    from edgekit.measuring.forecast import forecast_of
     from edgekit.metrics.metric import unit_of
     from edgekit.runners.native import native_outputs
 
@@ -124,10 +125,15 @@ def verified(
             value = _value(project, split, deployed, reference, samples, given)
             told = f"the whole split{f': {deployed.data}' if deployed.data else ''}"
             measurements.append(Measurement(deployed.name, "metric", value, unit, result.fidelity, told))
-    budgets = merged(target.budgets, project.budgets)
+    budgets, unpredicted = merged(target.budgets, project.budgets), ""
+    if not isinstance(result, EdgekitError) and not result.fidelity.has_times:
+        forecast = forecast_of(deployed.name, result, target, 1, 1)
+        measurements += [forecast] if isinstance(forecast, Measurement) else []
+        unpredicted = forecast if isinstance(forecast, str) else ""
     gates = [parity_gate(deployed.path, samples.feeds, expected, result)]
     gates += metric_gates(project, target, candidates)
-    gates += budget_gates(budgets, target, [one for one in measurements if one.model == deployed.name], result)
+    own = [one for one in measurements if one.model == deployed.name]
+    gates += budget_gates(budgets, target, own, result, unpredicted)
     if float_student.path != deployed.path:
         gates.append(speed_gate(deployed.path, budgets.max_latency_ratio, result))
     return Verdict(tuple(gates), tuple(measurements))
@@ -210,7 +216,7 @@ def _attempt(
     beside = timed and float_student.path != deployed.path and format_of(deployed.path) is Format.ONNX
     models = [deployed.path, float_student.path] if beside else [deployed.path]
     try:
-        return runner.run(Job(models, inputs, seconds=_TIMING_SECONDS if timed else 0.0))
+        return runner.run(Job(models, inputs, seconds=_TIMING_SECONDS if timed else 0.0, counted=not timed))
     except RunError as error:
         return error
 

@@ -30,11 +30,15 @@ def test_a_target_without_its_emulator_is_exit_code_three(run_edgekit: Run, conv
     assert done.stderr == "error: the emulator for rpi4 is not set up\nhint: edgekit setup rpi4\n"
 
 
-def test_the_emulated_table_has_no_latency(run_edgekit: Run, conv_model: Path) -> None:
+def test_the_emulated_table_has_a_predicted_latency_and_no_other(run_edgekit: Run, conv_model: Path) -> None:
     done = run_edgekit("bench", conv_model, "-t", "rpi4")
     assert done.returncode == 0, done.stderr
     assert "emulated" in done.stdout and "latency_p50" not in done.stdout
-    assert "wall time under emulation is no latency" in done.stdout
+    assert "latency_predicted" in done.stdout and "range" in done.stdout
+    done = run_edgekit("bench", conv_model, "-t", "arm64-generic")
+    assert done.returncode == 0 and "latency_predicted" not in done.stdout
+    told = " ".join(done.stdout.split())
+    assert "no prediction: arm64-generic is no 64-bit ARM core whose caches its file tells" in told
 
 
 def test_one_table_holds_every_runtime(run_edgekit: Run, conv_model: Path) -> None:

@@ -30,7 +30,8 @@ def test_no_column_mixes_fidelities(built: Build) -> None:
     headings = re.findall(r"\b(static|native|emulated)\b", told)
     assert {"static", "native", "emulated"} <= set(headings)
     rpi4 = told[: told.index("x86-vnni")]
-    assert " ms" not in rpi4, "an emulated target has no latency"
+    told = [line for line in rpi4.splitlines() if " ms" in line]
+    assert len(told) <= 1 and all("(predicted)" in line and "range" in line for line in told), "and no other latency"
 
 
 def test_the_json_has_the_documented_keys(built: Build) -> None:

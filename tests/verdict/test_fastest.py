@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from edgekit.errors import RunError
+from edgekit.measurement import Measurement
 from edgekit.runners.runner import Job, Result, Round
 from edgekit.target import Runtime, RuntimeName
 from edgekit.traits import Fidelity
-from edgekit.verdict.fastest import RuntimeTried, by_rule, fastest_first
+from edgekit.verdict.fastest import RuntimeTried, by_prediction, by_rule, fastest_first
 
 
 def of(name: RuntimeName) -> Runtime:
@@ -74,7 +75,19 @@ def test_where_the_targets_own_fails_the_fastest_of_the_others_is_taken(conv_mod
     assert [each.runtime for each in found] == [OPENVINO, LITERT, ORT] and found[0].taken
 
 
-def test_without_times_it_goes_by_rule_and_says_so() -> None:
+def test_without_times_it_goes_by_prediction_and_says_so() -> None:
+    told = {
+        runtime: Measurement("m", "latency_predicted", ms, "ms", Fidelity.PREDICTED, "", ms / 2, ms * 2, confidence=0)
+        for runtime, ms in ((ORT, 3.0), (LITERT, 4.0), (of("tflite-runtime"), 2.0))
+    }
+    found = by_prediction(told)
+    assert [each.runtime.name for each in found] == ["tflite-runtime", "onnxruntime", "ai-edge-litert"]
+    assert [each.taken for each in found] == [True, False, False]
+    assert found[1].why == "predicted, not measured on this device: range 1.5 to 6 ms"
+    assert found[1].measurements == (told[ORT],)
+
+
+def test_without_either_it_goes_by_rule_and_says_so() -> None:
     found = by_rule([of("tflite-runtime"), ORT, LITERT])
     assert [each.runtime.name for each in found] == ["ai-edge-litert", "onnxruntime", "tflite-runtime"]
     assert all(each.why.startswith("by rule, not measured on this device: ") for each in found)

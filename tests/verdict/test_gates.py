@@ -5,14 +5,16 @@ import pytest
 
 from edgekit.building.built import Build
 from edgekit.errors import EmulatorError, RunError
+from edgekit.measurement import Measurement
 from edgekit.model.facts import output_step
 from edgekit.model.passes.dynamic_products import dynamic_products
 from edgekit.model.passes.rewriting import rewritten
 from edgekit.model.reading import load_model, save_model
 from edgekit.runners.runner import Result
 from edgekit.runtimes.ort import feed_outputs
+from edgekit.target import Budgets, find_target
 from edgekit.traits import Fidelity
-from edgekit.verdict.gates import Status, memory_gate, parity_gate
+from edgekit.verdict.gates import Status, budget_gates, memory_gate, parity_gate
 
 X = np.random.default_rng(0).standard_normal((8, 1, 3, 6, 6)).astype(np.float32)
 
@@ -75,3 +77,45 @@ def test_a_crash_fails_parity_and_a_missing_emulator_does_not_run_it(conv_model:
     crashed = parity_gate(conv_model, (X,), [np.ones(1)], RunError("the runtime died of SIGILL", ""))
     assert (crashed.status, crashed.detail) == (Status.FAILED, "the runtime died of SIGILL")
     assert parity_gate(conv_model, (X,), [np.ones(1)], EmulatorError("none", "get one")).status is Status.NOT_RUN
+
+
+def predicted(low: float, high: float, confidence: float) -> Measurement:
+    how = "how it came"
+    return Measurement("m", "latency_predicted", 20.0, "ms", Fidelity.PREDICTED, how, low, high, confidence=confidence)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "confidence", "limit", "status"),
+    [
+        (18.0, 22.0, 0.9, 22.0, Status.PASSED),
+        (18.0, 22.0, 0.9, 21.9, Status.UNDECIDED),
+        (18.0, 22.0, 0.9, 18.0, Status.UNDECIDED),
+        (18.0, 22.0, 0.9, 17.9, Status.FAILED),
+        (10.0, 40.0, 0.0, 1000.0, Status.UNDECIDED),
+        (10.0, 40.0, 0.0, 20.0, Status.UNDECIDED),
+        (10.0, 40.0, 0.0, 9.0, Status.FAILED),
+    ],
+)
+def test_a_latency_budget_is_judged_on_a_prediction(
+    low: float, high: float, confidence: float, limit: float, status: Status
+) -> None:
+    budgets, target = Budgets(max_latency_ms=limit), find_target("rpi4")
+    told = [predicted(low, high, confidence)]
+    gate = next(each for each in budget_gates(budgets, target, told, ran(X)) if each.name == "latency")
+    assert gate.status is status
+    claim = "90 %:" if confidence else "range"
+    assert gate.detail == f"predicted 20 ms, {claim} {low:g} to {high:g} ms, at most {limit:g} ms; how it came"
+
+
+def test_a_measured_latency_counts_before_a_predicted_one() -> None:
+    budgets, target = Budgets(max_latency_ms=10.0), find_target("rpi4")
+    own = Measurement("m", "latency_p50", 9.0, "ms", Fidelity.DEVICE)
+    gates = budget_gates(budgets, target, [predicted(18.0, 22.0, 0.9), own], ran(X))
+    assert next(each for each in gates if each.name == "latency").status is Status.PASSED
+
+
+def test_why_no_latency_is_judged_is_told() -> None:
+    budgets, target = Budgets(max_latency_ms=10.0), find_target("rpi4")
+    for why, told in (("", "wall time under emulation is no latency"), ("no compiler", "no compiler")):
+        gate = next(each for each in budget_gates(budgets, target, [], ran(X), why) if each.name == "latency")
+        assert (gate.status, gate.detail) == (Status.NOT_RUN, told)
