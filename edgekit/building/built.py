@@ -92,10 +92,11 @@ class Build:
     """None where modules were trained."""
 
     def passes(self, *, strict: bool) -> bool:
-        """Whether no gate failed. `strict` asks, too, that each could run, never-slower excepted, and that no float
+        """Whether no gate failed. `strict` asks, too, that each was decided, never-slower excepted, and that no float
         model stands in for slower integers."""
         gates = [gate for each in self.targets for gate in each.verdict.gates]
         if any(gate.status is Status.FAILED for gate in gates):
             return False
-        unknown = any(gate.status is Status.NOT_RUN and gate.name != NEVER_SLOWER for gate in gates)
+        open_ones = (Status.NOT_RUN, Status.UNDECIDED)
+        unknown = any(gate.status in open_ones and gate.name != NEVER_SLOWER for gate in gates)
         return not (strict and (unknown or any(each.shuns_slow_integers for each in self.targets)))

@@ -12,6 +12,7 @@ from typing import Any, get_args
 import pytest
 
 from edgekit.target import RuntimeName
+from tests.counting.compiler import needs_compiler
 from tests.sshd import Sshd
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -30,6 +31,7 @@ def test_a_target_without_its_emulator_is_exit_code_three(run_edgekit: Run, conv
     assert done.stderr == "error: the emulator for rpi4 is not set up\nhint: edgekit setup rpi4\n"
 
 
+@needs_compiler
 def test_the_emulated_table_has_a_predicted_latency_and_no_other(run_edgekit: Run, conv_model: Path) -> None:
     done = run_edgekit("bench", conv_model, "-t", "rpi4")
     assert done.returncode == 0, done.stderr

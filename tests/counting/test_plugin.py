@@ -1,5 +1,4 @@
 import random
-import shutil
 import subprocess
 from collections import OrderedDict
 from pathlib import Path
@@ -10,9 +9,9 @@ from edgekit.counting.counts import CacheCounts
 from edgekit.counting.plugin import SOURCE, can_be_counted, compiled_plugin, plugin_options, plugin_path
 from edgekit.errors import EmulatorError
 from edgekit.target import find_target
+from tests.counting.compiler import needs_compiler
 
 RPI4 = find_target("rpi4")
-needs_compiler = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler")
 
 HARNESS = r"""
 #include "SOURCE"

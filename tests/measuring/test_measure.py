@@ -1,4 +1,3 @@
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from edgekit.model.sizes import Sizes
 from edgekit.target import Budgets, find_target
 from edgekit.tflite.writing import written
 from edgekit.traits import Fidelity
+from tests.counting.compiler import needs_compiler
 from tests.tflite.models import floats, needs_runtime, node
 
 QUICK = Settings(seconds=0.1)
@@ -32,16 +32,13 @@ def test_on_this_machine_everything_is_measured(conv_model: Path) -> None:
     assert not found.gates
 
 
+@needs_compiler
 def test_under_the_emulator_there_is_parity_and_memory_and_no_latency_but_a_prediction(built: Build) -> None:
     found = benched([built.targets[0].bundle / "model.onnx"], find_target("rpi4"), QUICK)
     (latency,) = [one for one in found.measurements if "latency" in one.name]
     assert latency.fidelity is Fidelity.PREDICTED and latency.confidence == 0
     assert {one.fidelity for one in found.measurements} == {Fidelity.STATIC, Fidelity.EMULATED, Fidelity.PREDICTED}
-    assert {gate.name: gate.status.value for gate in found.gates} == {
-        "parity": "passed",
-        "memory": "passed",
-        "latency": "not_run",
-    }
+    assert {gate.name: gate.status.value for gate in found.gates} == {"parity": "passed", "memory": "passed"}
     assert found.passed
 
 
@@ -75,11 +72,15 @@ def test_inputs_come_from_a_file(conv_model: Path, tmp_path: Path) -> None:
     assert found.gates[0].status.value == "passed"
 
 
+@needs_compiler
 def test_a_target_s_budgets_are_judged(conv_model: Path) -> None:
     board = find_target("rpi4").changed(budgets=Budgets(max_bytes=10, max_latency_ms=5.0))
     gates = {gate.name: gate for gate in benched([conv_model], board, QUICK).gates}
-    assert gates["size"].status.value == "failed" and gates["latency"].status.value == "not_run"
+    assert gates["size"].status.value == "failed" and gates["latency"].status.value == "undecided"
     assert len(gates) == 4
+    unknown = find_target("arm64-generic").changed(budgets=Budgets(max_latency_ms=5.0))
+    gates = {gate.name: gate for gate in benched([conv_model], unknown, QUICK).gates}
+    assert gates["latency"].status.value == "not_run" and "caches" in gates["latency"].detail
 
 
 def test_another_format_is_told(tmp_path: Path) -> None:
@@ -226,7 +227,7 @@ def test_a_model_that_runs_under_none_is_refused(tmp_path: Path) -> None:
         benched([path], None, Settings(seconds=0.1, runtimes=["onnxruntime"]))
 
 
-@pytest.mark.skipif(not shutil.which("cc"), reason="the plugin that counts is compiled")
+@needs_compiler
 def test_what_several_threads_take_is_predicted_from_one(conv_model: Path) -> None:
     found = benched([conv_model], find_target("rpi4"), Settings(threads=(1, 2, 4), seconds=0.1))
     told = {one.threads: one for one in found.measurements if one.name == "latency_predicted"}

@@ -37,14 +37,14 @@ def test_models_are_run_alone_and_timed_together(conv_model: Path) -> None:
     assert first.rounds[0].latencies_ms != second.rounds[0].latencies_ms
     assert first.memory_bytes and second.memory_bytes and run.timed is first
     assert run.feeds[0][0].shape == (1, 2, 3, 6, 6)
-    assert run.operators(0) and run.operators(1)
+    assert run.operators(0, None) and run.operators(1, None)
     assert {one.name for one in run.measurements(1)} - {one.name for one in run.measurements(0)} == {"latency_ratio"}
 
 
 def test_where_a_target_is_judged_a_failure_is_a_result(conv_model: Path, failing: Path) -> None:
     run = run_of(NativeRunner(), plain(failing, conv_model), SETTING, judged=True)
     assert isinstance(run.results[0], RunError) and run.timed is run.results[1]
-    assert run.measurements(0) == [] and run.operators(0) == ()
+    assert run.measurements(0) == [] and run.operators(0, None) == ()
     assert "latency_ratio" not in {one.name for one in run.measurements(1)}, "there is nothing to compare with"
     with pytest.raises(RunError, match="the model failed"):
         run_of(NativeRunner(), plain(failing), SETTING, judged=False)

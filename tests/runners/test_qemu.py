@@ -20,6 +20,7 @@ from edgekit.runtimes.forms import form_for
 from edgekit.runtimes.ort import feed_outputs
 from edgekit.target import Runtime, find_target
 from edgekit.traits import Fidelity
+from tests.counting.compiler import needs_compiler
 from tests.runners.large import large_job
 from tests.tflite.models import needs_runtime
 
@@ -27,7 +28,6 @@ pytestmark = pytest.mark.skipif(
     not (sys.platform.startswith("linux") and shutil.which("apt-get")), reason="the emulator is set up with apt"
 )
 
-needs_compiler = pytest.mark.skipif(not shutil.which("cc"), reason="the plugin that counts is compiled")
 X = (np.random.default_rng(0).standard_normal((3, 1, 3, 6, 6)).astype(np.float32),)
 
 
