@@ -23,9 +23,18 @@ from pathlib import Path
 import msgspec
 from levels import Level, print_levels
 
-from edgekit.prediction.fitting import Point, estimate, estimates, fitted, held_out_errors, margin
+from edgekit.prediction.fitting import (
+    Point,
+    Weights,
+    estimate,
+    estimates,
+    fitted,
+    folds,
+    held_out_errors,
+    margin,
+)
 from edgekit.prediction.model import SHIPPED, BoardFit, LatencyModel, at_clock
-from edgekit.prediction.terms import MEMORY, Figures
+from edgekit.prediction.terms import DIVISION, MEMORY, Figures
 from edgekit.target import Target, find_target
 
 DATA = Path(__file__).parent / "data" / "pi"
@@ -38,7 +47,9 @@ XNNPACK = "ai-edge-litert 1.1.2"
 THREADS = (1, 4)
 XnnpackRow = tuple[str, float, float, float]
 """Network, published and predicted milliseconds, error."""
-WAYS: Mapping[str, Callable[[Sequence[float]], float]] = {
+Way = Callable[[Sequence[float]], float]
+"""What is made of both formulas' estimates."""
+WAYS: Mapping[str, Way] = {
     "by kind": lambda told: told[0],
     "by unit": lambda told: told[1],
     "both": lambda told: math.sqrt(told[0] * told[1]),
@@ -148,11 +159,11 @@ def figures(row: dict[str, str]) -> Figures:
         "float_products": count("q_vfma"),
         "integer_products": count("n_vimul"),
         "dot_products": count("n_dot"),
-        "vector_other": count("q_valu") + 8 * count("n_vdiv"),
+        "vector_other": count("q_valu") + DIVISION * count("n_vdiv"),
         "vector_loads": count("q_vld"),
         "vector_stores": count("q_vst"),
         "scalar_loads": count("n_sld"),
-        "scalar_other": count("n_alu", "n_imul", "n_sst", "n_sfp") + 8 * count("n_idiv"),
+        "scalar_other": count("n_alu", "n_imul", "n_sst", "n_sfp") + DIVISION * count("n_idiv"),
         "branches": count("n_br"),
         MEMORY: count(f"{last}miss", f"{last}wb"),
     }
@@ -195,15 +206,11 @@ def held_out(target: str, threads: int, points: Sequence[Point]) -> list[HeldOut
     """Each network predicted by prices without its family; its interval from errors of the others, each of which was
     held out with its own family from those."""
     found = []
-    for family in dict.fromkeys(each.family for each in points):
-        others = [each for each in points if each.family != family]
+    for own, others in folds(points):
         weights, spread = fitted(others), math.exp(margin(list(held_out_errors(others).values())))
-        for each in points:
-            if each.family == family:
-                told = estimate(weights, each.figures)
-                found.append(
-                    HeldOut(target, threads, each.network, each.milliseconds, told, told / spread, told * spread)
-                )
+        for each in own:
+            told = estimate(weights, each.figures)
+            found.append(HeldOut(target, threads, each.network, each.milliseconds, told, told / spread, told * spread))
     return found
 
 
@@ -211,22 +218,19 @@ def chosen_error(points: Sequence[Point]) -> float:
     """The mean error in per cent where each family is predicted by the formula, or the mean of both, that does best for
     the other families held out one by one."""
     found = []
-    for family in dict.fromkeys(each.family for each in points):
-        others = [each for each in points if each.family != family]
-        best = min(WAYS.values(), key=lambda way: statistics.fmean(errors_by(way, others)))
-        weights = fitted(others)
-        own = [each for each in points if each.family == family]
-        found += [abs(best(estimates(weights, each.figures)) / each.milliseconds - 1) for each in own]
+    for own, others in folds(points):
+        inner = [(fitted(rest), left_out) for left_out, rest in folds(others)]
+
+        def error(way: Way, inner: Sequence[tuple[Weights, list[Point]]] = inner) -> float:
+            return statistics.fmean(each for weights, left_out in inner for each in errors_by(way, weights, left_out))
+
+        found += errors_by(min(WAYS.values(), key=error), fitted(others), own)
     return 100 * statistics.fmean(found)
 
 
-def errors_by(way: Callable[[Sequence[float]], float], points: Sequence[Point]) -> list[float]:
-    found = []
-    for family in dict.fromkeys(each.family for each in points):
-        weights = fitted([each for each in points if each.family != family])
-        own = [each for each in points if each.family == family]
-        found += [abs(way(estimates(weights, each.figures)) / each.milliseconds - 1) for each in own]
-    return found
+def errors_by(way: Way, weights: Weights, points: Sequence[Point]) -> list[float]:
+    """Relative."""
+    return [abs(way(estimates(weights, each.figures)) / each.milliseconds - 1) for each in points]
 
 
 def transfers(points: dict[tuple[str, int], list[Point]]) -> list[tuple[str, float]]:
@@ -256,10 +260,10 @@ def xnnpack_rows(
     return found
 
 
-def weights_for(fits: Sequence[BoardFit], target: Target, threads: int) -> dict[str, dict[str, float]]:
+def weights_for(fits: Sequence[BoardFit], target: Target, threads: int) -> Weights:
     fit = LatencyModel(source="", transfer=0.0, fits=tuple(fits)).fit_for(target, threads)
     assert fit
-    return {formula: dict(prices) for formula, prices in at_clock(fit, target.clock_hz).items()}
+    return at_clock(fit, target.clock_hz)
 
 
 def print_table(held: Sequence[HeldOut], chosen_errors: Mapping[tuple[str, int], float]) -> None:

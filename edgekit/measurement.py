@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from edgekit.model.sizes import Sizes
 
 
+PREDICTED = "latency_predicted"
+"""The name of a latency that comes from counts."""
+
+
 @dataclass(frozen=True)
 class Measurement:
     model: str

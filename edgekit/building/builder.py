@@ -15,8 +15,7 @@ from edgekit.execution.cache import Entry
 from edgekit.execution.driver import Driver, StepRun
 from edgekit.execution.keys import package_version
 from edgekit.files import sha256_of_file, sha256_of_json
-from edgekit.measurement import Measurement
-from edgekit.measuring.forecast import PREDICTED
+from edgekit.measurement import PREDICTED, Measurement
 from edgekit.planning.lint import Finding
 from edgekit.planning.plan import Plan
 from edgekit.prediction.model import SHIPPED

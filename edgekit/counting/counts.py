@@ -1,14 +1,14 @@
 """What the counting plugin wrote: for each interval between two system calls the instructions that ran, by kind, and
 what the caches saw."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from edgekit.counting.instructions import Kind, instruction
+from edgekit.counting.instructions import Instruction, Kind, instruction
 
 _WORD = 4
 """Bytes of an instruction."""
@@ -85,8 +85,8 @@ def read_intervals(path: Path) -> list[Interval]:
     is_block = [line.startswith("block ") for line in lines]
     first = is_block.index(True) if True in is_block else len(lines)
     code = {int(number): bytes.fromhex(digits) for _, number, _, digits in map(str.split, lines[first:])}
-    words = {number: _words(block) for number, block in code.items()}
-    return [_interval(head, times, words) for head, times in _parts(lines[:first])]
+    blocks = {number: _instructions(block) for number, block in code.items()}
+    return [_interval(head, times, blocks) for head, times in _parts(lines[:first])]
 
 
 def _parts(lines: Sequence[str]) -> Iterator[tuple[list[int], dict[int, int]]]:
@@ -105,25 +105,21 @@ def _parts(lines: Sequence[str]) -> Iterator[tuple[list[int], dict[int, int]]]:
         yield head, times
 
 
-def _interval(head: Sequence[int], times: Mapping[int, int], words: Mapping[int, Counter[bytes]]) -> Interval:
+def _interval(head: Sequence[int], times: Mapping[int, int], blocks: Mapping[int, Counter[Instruction]]) -> Interval:
     ended_by, _, _, loaded, stored, *levels = head
-    ran: Counter[bytes] = Counter()
+    instructions: dict[Kind, int] = defaultdict(int)
+    quads: dict[Kind, float] = defaultdict(float)
     for number, count in times.items():
-        for word, of_block in words[number].items():
-            ran[word] += of_block * count
-    instructions: Counter[Kind] = Counter()
-    quads: dict[Kind, float] = {}
-    for word, count in ran.items():
-        told = instruction(word)
-        instructions[told.kind] += count
-        if told.quads:
-            quads[told.kind] = quads.get(told.kind, 0.0) + told.quads * count
+        for told, of_block in blocks[number].items():
+            instructions[told.kind] += of_block * count
+            if told.quads:
+                quads[told.kind] += told.quads * of_block * count
     caches = tuple(CacheCounts(*levels[at : at + 4]) for at in range(0, len(levels), 4))
     return Interval(ended_by, Counts(instructions, quads, loaded, stored, caches))
 
 
-def _words(code: bytes) -> Counter[bytes]:
-    return Counter(code[at : at + _WORD] for at in range(0, len(code), _WORD))
+def _instructions(code: bytes) -> Counter[Instruction]:
+    return Counter(instruction(code[at : at + _WORD]) for at in range(0, len(code), _WORD))
 
 
 def _sum(one: Mapping[Kind, float], two: Mapping[Kind, float]) -> dict[Kind, float]:

@@ -50,13 +50,9 @@ _FULL = re.compile(r"v\d+\.(16b|8h|4s|2d|1q)(,|$)")
 _FLOAT_REGISTER = re.compile(r"[bhsdq]\d")
 
 
+@cache
 def instruction(word: bytes) -> Instruction:
     """What four bytes of code are; bytes that are no instruction count as other scalar work."""
-    return _decoded(word)
-
-
-@cache
-def _decoded(word: bytes) -> Instruction:
     _, _, name, operands = next(_disassembler().disasm_lite(word, 0), (0, 0, "", ""))
     if name in _BRANCHES or name.startswith("b."):
         return Instruction(Kind.BRANCH)

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 from edgekit.counting.counts import Counts, Interval, total_of
+from edgekit.measuring.worker import COUNTED
 
-_RUNS = 2
-"""That the worker marks of each model; only the last one is no warm-up."""
 _LOOKS_BEFORE = 4
 """At the clock, from the mark to the first operator: for the run, the executor and the operator itself."""
 _LOOKS_AFTER = (5, 6)
@@ -22,7 +21,7 @@ def marked_runs(intervals: Sequence[Interval], mark: int) -> list[list[Interval]
         if each.ended_by == mark:
             between.append(since)
             since = []
-    return between[_RUNS - 1 :: _RUNS + 1]
+    return between[COUNTED - 1 :: COUNTED + 1]
 
 
 def counts_of_run(intervals: Sequence[Interval]) -> Counts:

@@ -2,13 +2,11 @@
 
 from edgekit.counting.counts import Counts
 from edgekit.errors import PredictionError
-from edgekit.measurement import Measurement
+from edgekit.measurement import PREDICTED, Measurement
 from edgekit.prediction.predicting import predicted
 from edgekit.runners.runner import Result
 from edgekit.target import Target
 from edgekit.traits import Fidelity
-
-PREDICTED = "latency_predicted"
 
 
 def forecast_of(name: str, result: Result, target: Target, threads: int, batch: int) -> Measurement | str:

@@ -119,7 +119,9 @@ def benched(
         contenders, absent = contenders_of(models, settings.runtimes, target, Path(folder), here=here)
         if not contenders:
             raise ModelError(f"{absent[0].model} runs under none of the runtimes: {absent[0].why}", _EACH_ALONE)
-        runs = [run_of(chosen, contenders, setting, judged=target is not None) for setting in settings.each()]
+        runs: list[Run] = []
+        for setting in settings.each():
+            runs.append(run_of(chosen, contenders, setting, judged=target is not None, earlier=runs))
         found = []
         for place, each in enumerate(contenders):
             result = runs[0].results[place]
@@ -131,7 +133,8 @@ def benched(
     where = chosen.identity()
     if settings.runtimes and target:
         where = where.removesuffix(f", {target.runtime}")
-    unpredicted = dict.fromkeys(why for run in runs for why in run.unpredicted(target))
+    forecasts = [run.forecast(place, target) for run in runs for place in range(len(contenders))]
+    unpredicted = dict.fromkeys(each for each in forecasts if isinstance(each, str))
     return Bench(target, where, tuple(found), machine, tuple(_disturbed(runs)), tuple(absent), tuple(unpredicted))
 
 
@@ -139,8 +142,13 @@ def _benched(runs: Sequence[Run], place: int, target: Target | None, sizes: Size
     """What all runs tell of one who took turns."""
     own, result = runs[0].contenders[place], runs[0].results[place]
     static = static_measurements(own.name, own.file, sizes if own.file == own.model else {})
-    measured = [[*run.forecasts(place, target), *run.measurements(place)] for run in runs]
-    gates = () if target is None else tuple(_gates(runs[0], place, target, [*static, *measured[0]]))
+    forecasts = [run.forecast(place, target) for run in runs]
+    measured = [
+        [*([told] if isinstance(told, Measurement) else []), *run.measurements(place)]
+        for run, told in zip(runs, forecasts, strict=True)
+    ]
+    unpredicted = forecasts[0] if isinstance(forecasts[0], str) else ""
+    gates = () if target is None else tuple(_gates(runs[0], place, target, [*static, *measured[0]], unpredicted))
     told = (*static, *(one for of_run in measured for one in of_run))
     runtime = result.runtime if own.runtime and isinstance(result, Result) else ""
     if runtime.startswith("onnxruntime") and own.file != own.model:
@@ -180,15 +188,14 @@ def benched_at(
     return found
 
 
-def _gates(run: Run, place: int, target: Target, measured: Sequence[Measurement]) -> Iterator[Gate]:
+def _gates(run: Run, place: int, target: Target, measured: Sequence[Measurement], unpredicted: str) -> Iterator[Gate]:
     own, feeds, result = run.contenders[place], run.feeds[place], run.results[place]
     on = target.on(own.runtime) if own.runtime else target
     yield parity_gate(own.file, feeds, native_outputs(own.file, feeds, on, run.setting.threads), result)
-    why = "; ".join(run.unpredicted(target))
-    yield from budget_gates(target.budgets, target, measured, result, why)
+    yield from budget_gates(target.budgets, target, measured, result, unpredicted)
     is_told = any(each.unit == "ms" for each in measured) or target.budgets.max_latency_ms is not None
     if not is_told and isinstance(result, Result) and result.fidelity is Fidelity.EMULATED:
-        yield Gate("latency", Status.NOT_RUN, why or NO_LATENCY)
+        yield Gate("latency", Status.NOT_RUN, unpredicted or NO_LATENCY)
 
 
 def _disturbed(runs: Sequence[Run]) -> list[str]:

@@ -79,17 +79,9 @@ class Run:
                 found += [replace(each, threads=setting.threads, batch=setting.batch) for each in told]
         return found
 
-    def forecasts(self, place: int, target: Target | None) -> list[Measurement]:
-        """The predicted latency of one under emulation; nothing where there is none."""
-        told = self._forecast(place, target)
-        return [told] if isinstance(told, Measurement) else []
-
-    def unpredicted(self, target: Target | None) -> list[str]:
-        """Why latencies are not predicted that could not be measured, and what to do."""
-        told = [self._forecast(place, target) for place in range(len(self.results))]
-        return [each for each in told if isinstance(each, str)]
-
-    def _forecast(self, place: int, target: Target | None) -> Measurement | str | None:
+    def forecast(self, place: int, target: Target | None) -> Measurement | str | None:
+        """The predicted latency of one under emulation, or why there is none and what to do; None where it is not
+        emulated."""
         own, result = self.contenders[place], self.results[place]
         if target is None or not isinstance(result, Result) or result.fidelity is not Fidelity.EMULATED:
             return None
@@ -106,10 +98,13 @@ class Run:
         return operator_times(result.profiles[0], result.fidelity, lambda counts: price(counts, target, 1))
 
 
-def run_of(runner: Runner, contenders: Sequence[Contender], setting: Setting, *, judged: bool) -> Run:
+def run_of(
+    runner: Runner, contenders: Sequence[Contender], setting: Setting, *, judged: bool, earlier: Sequence[Run] = ()
+) -> Run:
     """Outputs and memory of each from a process of its own, times from one in which all take turns. Where a target is
     `judged`, a model that cannot be run is a result; else RunError is raised. Under several runtimes anything that
-    keeps one from running is a result, unless it keeps all."""
+    keeps one from running is a result, unless it keeps all. What an `earlier` run of the same batch counted is not
+    counted again."""
     timed = runner.fidelity.has_times
     by_runtime = any(each.runtime for each in contenders)
     count = _COMPARED if by_runtime else 1 if runner.fidelity is Fidelity.NATIVE else _FEEDS
@@ -125,15 +120,16 @@ def run_of(runner: Runner, contenders: Sequence[Contender], setting: Setting, *,
     )
     runs = (_PROFILED_RUNS if timed else 1) if setting.profiled else 0
     in_turns = len(contenders) > 1
-    counted = runner.fidelity is Fidelity.EMULATED
     alone = replace(timing, profiled_runs=runs, seconds=0.0 if in_turns else timing.seconds)
     found: list[Result | EdgekitError] = []
-    for each, given in zip(contenders, feeds, strict=True):
+    for place, (each, given) in enumerate(zip(contenders, feeds, strict=True)):
+        known = next((run.results[place] for run in earlier if run.setting.batch == setting.batch), None)
         own = [each.runtime] if each.runtime else ()
         try:
             _check_batch(each, setting.batch)
             job = replace(alone, models=[each.file], inputs=given, runtimes=own)
-            found.append(_counted(runner, job) if counted else runner.run(job))
+            emulated = runner.fidelity is Fidelity.EMULATED
+            found.append(_counted(runner, job, known) if emulated else runner.run(job))
         except EdgekitError as error:
             if each.runtime is None and not (judged and isinstance(error, RunError)):
                 raise
@@ -146,14 +142,16 @@ def run_of(runner: Runner, contenders: Sequence[Contender], setting: Setting, *,
     return Run(contenders, setting, feeds, found)
 
 
-def _counted(runner: Runner, job: Job) -> Result:
-    """A job's result, with what a run of one thread takes: of several the emulator cannot tell who did what."""
+def _counted(runner: Runner, job: Job, known: Result | EdgekitError | None) -> Result:
+    """A job's result, with what a run of one thread takes: of several the emulator cannot tell who did what. That may
+    be `known`."""
     one = replace(job, threads=1, counted=True)
-    if job.threads == 1:
+    if job.threads == 1 and known is None:
         return runner.run(one)
-    told = runner.run(replace(one, inputs=tuple(each[:1] for each in job.inputs)))
-    several = runner.run(replace(job, profiled_runs=0))
-    return replace(several, counts=told.counts, uncounted=told.uncounted, profiles=told.profiles)
+    if not isinstance(known, Result):
+        known = runner.run(replace(one, inputs=tuple(each[:1] for each in job.inputs)))
+    result = runner.run(replace(job, profiled_runs=0))
+    return replace(result, counts=known.counts, uncounted=known.uncounted, profiles=known.profiles)
 
 
 def _check_batch(contender: Contender, batch: int) -> None:

@@ -2,7 +2,7 @@
 not fitted on."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from edgekit.prediction.terms import FORMULAS, Figures, terms_of
@@ -53,17 +53,21 @@ def estimates(weights: Weights, figures: Figures) -> list[float]:
 
 def estimate(weights: Weights, figures: Figures) -> float:
     """Their geometric mean, in milliseconds."""
-    return math.exp(math.fsum(map(math.log, estimates(weights, figures))) / len(weights))
+    return math.prod(estimates(weights, figures)) ** (1 / len(weights))
+
+
+def folds(points: Sequence[Point]) -> Iterator[tuple[list[Point], list[Point]]]:
+    """For each family its networks, and all others."""
+    for family in dict.fromkeys(each.family for each in points):
+        yield [each for each in points if each.family == family], [each for each in points if each.family != family]
 
 
 def held_out_errors(points: Sequence[Point]) -> dict[str, float]:
     """For each network the logarithm of estimate to truth, by prices that nothing of its family was in."""
-    found = {}
-    for family in dict.fromkeys(each.family for each in points):
-        weights = fitted([each for each in points if each.family != family])
-        for each in points:
-            if each.family == family:
-                found[each.network] = math.log(estimate(weights, each.figures) / each.milliseconds)
+    found: dict[str, float] = {}
+    for own, others in folds(points):
+        weights = fitted(others)
+        found |= {each.network: math.log(estimate(weights, each.figures) / each.milliseconds) for each in own}
     return {each.network: found[each.network] for each in points}
 
 

@@ -32,6 +32,10 @@ def predicted(counts: Counts, target: Target, threads: int, model: LatencyModel 
         raise PredictionError(*_why_not(model, target, threads))
     weights, figures = at_clock(fit, target.clock_hz), figures_of(counts)
     told = estimate(weights, figures)
+    if not told:
+        raise PredictionError(
+            f"no latency is predicted for {target.id}: nothing that ran has a price", "measure on the board itself"
+        )
     return _with_margin(told, estimates(weights, figures), fit, model, str(target.runtime))
 
 

@@ -9,7 +9,7 @@ Figures = Mapping[str, float]
 
 MEMORY = "memory_lines"
 """What hangs on the memory's clock; everything else hangs on the core's."""
-_DIVISION = 8
+DIVISION = 8
 """As many other instructions as one division keeps its unit busy for, roughly: 7 to 17 cycles for a vector's in the
 Cortex-A72's Software Optimization Guide, 3.15 and 3.16."""
 
@@ -51,11 +51,11 @@ def figures_of(counts: Counts) -> Figures:
         "float_products": quads.get(Kind.FLOAT_PRODUCT, 0.0),
         "integer_products": ran.get(Kind.INTEGER_PRODUCT, 0),
         "dot_products": ran.get(Kind.DOT_PRODUCT, 0),
-        "vector_other": quads.get(Kind.VECTOR_OTHER, 0.0) + _DIVISION * ran.get(Kind.VECTOR_DIVISION, 0),
+        "vector_other": quads.get(Kind.VECTOR_OTHER, 0.0) + DIVISION * ran.get(Kind.VECTOR_DIVISION, 0),
         "vector_loads": quads.get(Kind.VECTOR_LOAD, 0.0),
         "vector_stores": quads.get(Kind.VECTOR_STORE, 0.0),
         "scalar_loads": ran.get(Kind.SCALAR_LOAD, 0),
-        "scalar_other": sum(ran.get(kind, 0) for kind in scalar) + _DIVISION * ran.get(Kind.DIVISION, 0),
+        "scalar_other": sum(ran.get(kind, 0) for kind in scalar) + DIVISION * ran.get(Kind.DIVISION, 0),
         "branches": ran.get(Kind.BRANCH, 0),
         MEMORY: last.misses + last.write_backs,
     }

@@ -12,7 +12,7 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from edgekit.measurement import Measurement, counted
+from edgekit.measurement import PREDICTED, Measurement, counted
 from edgekit.measuring.measure import Bench, Benched
 from edgekit.measuring.operators import Computes
 from edgekit.report.tables import MARKS, table, with_unit
@@ -85,7 +85,7 @@ def _figures(each: Benched) -> Table:
     rows.columns[0].no_wrap = True
     for one in each.measurements:
         told = [one.limits] if one.limits else []
-        if threads and one.name in ("latency_p50", "latency_predicted"):
+        if threads and one.name in ("latency_p50", PREDICTED):
             told.append(f"{counted(threads, 'thread')}, batch {batch}")
         told += [one.detail] if one.detail else []
         if one.threads is None or (one.threads, one.batch) == (threads, batch):
@@ -142,7 +142,7 @@ def _side_by_side(found: Bench) -> Table:
 _COLUMNS = {
     "latency_p50": "p50, ms",
     "latency_p99": "p99, ms",
-    "latency_predicted": "predicted, ms",
+    PREDICTED: "predicted, ms",
     "throughput": "samples/s",
     "memory_peak": "memory",
     "latency_ratio": "ratio, 95 %",
@@ -154,7 +154,7 @@ _COMPARING = ("latency_ratio", "steps_apart", "share_apart", "same_largest")
 
 
 def _cell(one: Measurement, between: str) -> str:
-    if one.name == "latency_predicted":
+    if one.name == PREDICTED:
         return f"{one.value:.3g}{between}({one.low:.3g} to {one.high:.3g})"
     if one.unit in ("ms", "samples/s", "steps"):
         return f"{one.value:.4g}"

@@ -10,8 +10,7 @@ from rich.console import RenderableType
 from rich.markup import escape
 
 from edgekit.building.built import Build, TargetBuild
-from edgekit.measurement import metric_shown
-from edgekit.measuring.forecast import PREDICTED
+from edgekit.measurement import PREDICTED, metric_shown
 from edgekit.metrics.metric import comparing_score
 from edgekit.metrics.named import NAMED
 from edgekit.report.integers import (
@@ -241,7 +240,7 @@ def _runtimes(each: TargetBuild) -> list[RenderableType]:
     rows = table("", "runtime", "", "latency", "why", numeric=frozenset({2}))
     for one in each.runtimes:
         told = {figure.name: figure for figure in one.measurements}
-        latency = told.get("latency_p50") or told.get("latency_predicted")
+        latency = told.get("latency_p50") or told.get(PREDICTED)
         shown = "" if latency is None else f"{with_unit(latency.value, latency.unit)}\n{latency.fidelity}"
         rows.add_row(escape(str(one.runtime)), "[green]deployed[/]" if one.taken else "left", shown, escape(one.why))
     return [rows]

@@ -147,6 +147,8 @@ def _prepare_plugin(target: Target, progress: Progress) -> None:
     if plugin_path(emulators_folder()).is_file():
         return
     try:
+        if not (emulators_folder() / _QEMU_FOLDER).is_dir():  # the system's may be the static one
+            _fetch_qemu(emulators_folder())
         plugin = compiled_plugin(emulators_folder())
         progress.note("compiled the plugin that counts instructions and cache misses")
         _try_plugin(plugin, target)

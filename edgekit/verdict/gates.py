@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edgekit.errors import EdgekitError, RunError
 from edgekit.formats import format_of
-from edgekit.measurement import Measurement
+from edgekit.measurement import PREDICTED, Measurement
 from edgekit.target import Budgets, Target
 from edgekit.traits import Fidelity, Format
 
@@ -91,7 +91,7 @@ def budget_gates(
 
 
 def _latency_gate(limit: float, figures: Mapping[str, Measurement], otherwise: str) -> Gate:
-    measured, predicted = figures.get("latency_p50"), figures.get("latency_predicted")
+    measured, predicted = figures.get("latency_p50"), figures.get(PREDICTED)
     if measured is not None:
         status = Status.PASSED if measured.value <= limit else Status.FAILED
         return Gate("latency", status, f"p50 {measured.value:.3g} ms, at most {limit:g} ms")

@@ -71,6 +71,8 @@ def test_a_slower_clock_takes_longer() -> None:
 
 
 def test_where_nothing_can_be_predicted_it_is_said_why() -> None:
+    with pytest.raises(PredictionError, match="nothing that ran has a price"):
+        predicted(Counts({Kind.PREFETCH: 5}, {}, 0, 0, (CacheCounts(0, 0, 0, 0),)), RPI4, 1)
     with pytest.raises(PredictionError, match="no latency of 2 threads is predicted") as raised:
         predicted(counts(), RPI4, 2)
     assert raised.value.hint == "it is for 1 and 4: --threads 4"

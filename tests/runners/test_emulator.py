@@ -1,3 +1,5 @@
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -109,6 +111,27 @@ def test_without_a_compiler_all_but_the_counts_is_prepared(tmp_path: Path, monke
     notes = Notes()
     assert prepare(RPI4, notes).plugin is None
     assert any("does not take the plugin" in each for each in notes.told)
+
+
+def test_a_qemu_of_the_system_gives_way_to_one_that_takes_plugins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(RPI4, Silent())
+    kept = emulator.emulators_folder()
+    folder, programs = tmp_path / "emulators", tmp_path / "bin"
+    folder.mkdir()
+    programs.mkdir()
+    for each in kept.iterdir():
+        if each.is_dir() and each.name != "qemu-user":
+            (folder / each.name).symlink_to(each)
+    (programs / "qemu-aarch64-static").write_text("#!/bin/sh\necho qemu-aarch64 version 7.2.0\n")
+    (programs / "qemu-aarch64-static").chmod(0o755)
+    monkeypatch.setenv("EDGEKIT_EMULATORS", str(folder))
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    assert prepared_emulator(RPI4).qemu == (str(programs / "qemu-aarch64-static"),)
+    monkeypatch.setattr(emulator, "_fetch_qemu", lambda to: (to / "qemu-user").symlink_to(kept / "qemu-user"))
+    prepared = prepare(RPI4, Silent())
+    assert prepared.qemu[0].startswith(str(folder)) and (prepared.plugin is not None) == bool(shutil.which("cc"))
 
 
 def copied(file: Path, folder: Path) -> Path:
