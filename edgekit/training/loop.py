@@ -17,7 +17,7 @@ from edgekit.progress import Progress
 from edgekit.training.batches import Batch, tensor_batches
 from edgekit.training.batchnorms import has_batch_norms
 from edgekit.training.held import Constraint, Held
-from edgekit.training.modules import device_of_training, outputs_of, seed_everything
+from edgekit.training.modules import device_of_training, outputs_of, repeatable, seed_everything
 from edgekit.training.tally import Loss, Tally
 
 _WARM_UP = 0.15
@@ -53,22 +53,23 @@ def fit(
     constraint = constraint or Constraint(module, Held())
     start, told = _resumed(module, optimizer, constraint, checkpoint, device)
     length = split.batches_an_epoch()
-    for epoch in range(start, schedule.epochs):
-        seed_everything(split.seed, epoch + 1)
-        module.train()
-        constraint.epoch_started(module, epoch, schedule.epochs)
-        tally = Tally()
-        batches = tensor_batches(split, epoch)
-        for position, batch in enumerate(_but_a_last_one(batches) if has_batch_norms(module) else batches):
-            done = (epoch + (position / length if length else 0.0)) / schedule.epochs
-            for group in optimizer.param_groups:
-                group["lr"] = schedule.learning_rate * _one_cycle(done)
-            tally.add(*_stepped(module, batch.on(device), loss, optimizer, epoch, constraint), batch)
-        told = tally.told()
-        _save(module, optimizer, constraint, checkpoint, epoch + 1, told)
-        progress.advanced(
-            what, epoch + 1, schedule.epochs, ", ".join(f"{key} {value:.4g}" for key, value in told.items())
-        )
+    with repeatable(device):
+        for epoch in range(start, schedule.epochs):
+            seed_everything(split.seed, epoch + 1)
+            module.train()
+            constraint.epoch_started(module, epoch, schedule.epochs)
+            tally = Tally()
+            batches = tensor_batches(split, epoch)
+            for position, batch in enumerate(_but_a_last_one(batches) if has_batch_norms(module) else batches):
+                done = (epoch + (position / length if length else 0.0)) / schedule.epochs
+                for group in optimizer.param_groups:
+                    group["lr"] = schedule.learning_rate * _one_cycle(done)
+                tally.add(*_stepped(module, batch.on(device), loss, optimizer, epoch, constraint), batch)
+            told = tally.told()
+            _save(module, optimizer, constraint, checkpoint, epoch + 1, told)
+            progress.advanced(
+                what, epoch + 1, schedule.epochs, ", ".join(f"{key} {value:.4g}" for key, value in told.items())
+            )
     constraint.settle(module)
     module.cpu().eval()
     return {"epochs": schedule.epochs, "device": device.type, **told}

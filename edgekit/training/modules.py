@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import random
 import warnings
 from collections.abc import Iterator, Sequence
@@ -43,6 +44,23 @@ def seed_everything(seed: int, epoch: int = 0) -> None:
 def device_of_training() -> torch.device:
     """CUDA where there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def repeatable(device: torch.device) -> Iterator[None]:
+    """On CUDA, kernels that give the same bits each time, where there are such; the CPU's do anyway. torch warns of an
+    operator that has none."""
+    if device.type != "cuda":
+        yield
+        return
+    # What cuBLAS wants for it, read when its first handle is made.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
 
 
 def untrained_module(project: Project, role: Role) -> nn.Module:
