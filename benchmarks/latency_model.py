@@ -34,7 +34,7 @@ from edgekit.prediction.fitting import (
     margin,
 )
 from edgekit.prediction.model import SHIPPED, BoardFit, LatencyModel, at_clock
-from edgekit.prediction.terms import DIVISION, MEMORY, Figures
+from edgekit.prediction.terms import DIVISION, MEMORY, Figures, slot_ns
 from edgekit.target import Target, find_target
 
 DATA = Path(__file__).parent / "data" / "pi"
@@ -101,8 +101,11 @@ def main() -> None:
     points = all_points(published, features)
     model, kinds, xnnpack = fitted_model(points, published, features)
     SHIPPED.write_bytes(msgspec.json.format(msgspec.json.encode(model), indent=1) + b"\n")
-    held = [each for (board, threads), of in points.items() for each in held_out(BOARDS[board], threads, of)]
-    chosen_errors = {(BOARDS[board], threads): chosen_error(of) for (board, threads), of in points.items()}
+    held = [each for (board, threads), of in points.items() for each in held_out(board, threads, of)]
+    chosen_errors = {
+        (BOARDS[board], threads): chosen_error(of, least_price(board, threads))
+        for (board, threads), of in points.items()
+    }
     print_table(held, chosen_errors)
     print_transfer(kinds, xnnpack, model.transfer)
     levels = levels_of(held, chosen_errors)
@@ -183,9 +186,15 @@ def points_of(
     return found
 
 
-def board_fit(board: str, threads: int, points: Sequence[Point]) -> BoardFit:
+def least_price(board: str, threads: int) -> float:
+    """Of an instruction, in nanoseconds."""
     target = find_target(BOARDS[board])
-    errors = held_out_errors(points)
+    return slot_ns(target.cpu, target.clock_hz or 0, threads)
+
+
+def board_fit(board: str, threads: int, points: Sequence[Point]) -> BoardFit:
+    target, least = find_target(BOARDS[board]), least_price(board, threads)
+    errors = held_out_errors(points, least)
     latencies = [each.milliseconds for each in points]
     return BoardFit(
         board=target.name,
@@ -194,7 +203,7 @@ def board_fit(board: str, threads: int, points: Sequence[Point]) -> BoardFit:
         caches=target.caches,
         threads=threads,
         runtime=RUNTIMES[target.cpu],
-        weights={formula: dict(prices) for formula, prices in fitted(points).items()},
+        weights={formula: dict(prices) for formula, prices in fitted(points, least).items()},
         errors=errors,
         margin=margin(list(errors.values())),
         shortest_ms=min(latencies),
@@ -202,29 +211,31 @@ def board_fit(board: str, threads: int, points: Sequence[Point]) -> BoardFit:
     )
 
 
-def held_out(target: str, threads: int, points: Sequence[Point]) -> list[HeldOut]:
+def held_out(board: str, threads: int, points: Sequence[Point]) -> list[HeldOut]:
     """Each network predicted by prices without its family; its interval from errors of the others, each of which was
     held out with its own family from those."""
+    target, least = BOARDS[board], least_price(board, threads)
     found = []
     for own, others in folds(points):
-        weights, spread = fitted(others), math.exp(margin(list(held_out_errors(others).values())))
+        weights = fitted(others, least)
+        spread = math.exp(margin(list(held_out_errors(others, least).values())))
         for each in own:
             told = estimate(weights, each.figures)
             found.append(HeldOut(target, threads, each.network, each.milliseconds, told, told / spread, told * spread))
     return found
 
 
-def chosen_error(points: Sequence[Point]) -> float:
+def chosen_error(points: Sequence[Point], least: float) -> float:
     """The mean error in per cent where each family is predicted by the formula, or the mean of both, that does best for
     the other families held out one by one."""
     found = []
     for own, others in folds(points):
-        inner = [(fitted(rest), left_out) for left_out, rest in folds(others)]
+        inner = [(fitted(rest, least), left_out) for left_out, rest in folds(others)]
 
         def error(way: Way, inner: Sequence[tuple[Weights, list[Point]]] = inner) -> float:
             return statistics.fmean(each for weights, left_out in inner for each in errors_by(way, weights, left_out))
 
-        found += errors_by(min(WAYS.values(), key=error), fitted(others), own)
+        found += errors_by(min(WAYS.values(), key=error), fitted(others, least), own)
     return 100 * statistics.fmean(found)
 
 
@@ -237,7 +248,7 @@ def transfers(points: dict[tuple[str, int], list[Point]]) -> list[tuple[str, flo
     """How far integer networks are off by prices from float ones alone, whose kernels are others."""
     found = []
     for (board, threads), of in points.items():
-        weights = fitted([each for each in of if "int8" not in each.network])
+        weights = fitted([each for each in of if "int8" not in each.network], least_price(board, threads))
         for each in of:
             if "int8" in each.network:
                 error = estimate(weights, each.figures) / each.milliseconds - 1

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from edgekit.prediction.terms import FORMULAS, Figures, terms_of
+from edgekit.prediction.terms import FORMULAS, MEMORY, Figures, terms_of
 
 Weights = Mapping[str, Mapping[str, float]]
 """By formula and term, in nanoseconds."""
@@ -25,9 +25,9 @@ class Point:
     milliseconds: float
 
 
-def fitted(points: Sequence[Point]) -> Weights:
-    """The prices, none below zero, with which the relative errors' squares are least (Lawson and Hanson, Solving Least
-    Squares Problems, 1974, chapter 23)."""
+def fitted(points: Sequence[Point], slot_ns: float) -> Weights:
+    """The prices with which the relative errors' squares are least (Lawson and Hanson, Solving Least Squares Problems,
+    1974, chapter 23): none of an instruction's below what taking it costs, none of a memory line's below zero."""
     import numpy as np
     from scipy.optimize import nnls
 
@@ -37,9 +37,11 @@ def fitted(points: Sequence[Point]) -> Weights:
         shares = np.array(
             [[row[term] / each.milliseconds for term in terms] for row, each in zip(told, points, strict=True)]
         )
+        least = np.array([0.0 if term == MEMORY else slot_ns / 1e6 for term in terms])
         scale = np.maximum(np.linalg.norm(shares, axis=0), 1e-300)
-        prices, _ = nnls(shares / scale, np.ones(len(points)))
-        found[formula] = {term: float(price) * 1e6 for term, price in zip(terms, prices / scale, strict=True)}
+        above, _ = nnls(shares / scale, np.ones(len(points)) - shares @ least)
+        prices = (least + above / scale) * 1e6
+        found[formula] = {term: float(price) for term, price in zip(terms, prices, strict=True)}
     return found
 
 
@@ -62,11 +64,11 @@ def folds(points: Sequence[Point]) -> Iterator[tuple[list[Point], list[Point]]]:
         yield [each for each in points if each.family == family], [each for each in points if each.family != family]
 
 
-def held_out_errors(points: Sequence[Point]) -> dict[str, float]:
+def held_out_errors(points: Sequence[Point], slot_ns: float) -> dict[str, float]:
     """For each network the logarithm of estimate to truth, by prices that nothing of its family was in."""
     found: dict[str, float] = {}
     for own, others in folds(points):
-        weights = fitted(others)
+        weights = fitted(others, slot_ns)
         found |= {each.network: math.log(estimate(weights, each.figures) / each.milliseconds) for each in own}
     return {each.network: found[each.network] for each in points}
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from edgekit.counting.counts import Counts
 from edgekit.errors import PredictionError
-from edgekit.prediction.fitting import COVERED, estimate, estimates
+from edgekit.prediction.fitting import COVERED, Weights, estimate, estimates
 from edgekit.prediction.model import BoardFit, LatencyModel, at_clock, shipped_model
-from edgekit.prediction.terms import figures_of
+from edgekit.prediction.terms import SCALAR, figures_of
 from edgekit.target import Target
 
 
@@ -36,7 +36,10 @@ def predicted(counts: Counts, target: Target, threads: int, model: LatencyModel 
         raise PredictionError(
             f"no latency is predicted for {target.id}: nothing that ran has a price", "measure on the board itself"
         )
-    return _with_margin(told, estimates(weights, figures), fit, model, str(target.runtime))
+    by_formula = estimates(weights, figures)
+    cycle_ns = 1e9 / (target.clock_hz or fit.clock_hz) / threads
+    alone = estimate(_scalar_alone(weights, cycle_ns), figures) / told
+    return _with_margin(told, by_formula, alone, fit, model, str(target.runtime))
 
 
 def price(counts: Counts, target: Target, threads: int) -> float | None:
@@ -45,21 +48,36 @@ def price(counts: Counts, target: Target, threads: int) -> float | None:
     return estimate(at_clock(fit, target.clock_hz), figures_of(counts)) if fit else None
 
 
-def _with_margin(told: float, by_formula: list[float], fit: BoardFit, model: LatencyModel, runtime: str) -> Prediction:
+def _scalar_alone(weights: Weights, cycle_ns: float) -> Weights:
+    """The prices where no scalar instruction runs beside another."""
+    return {
+        formula: {term: max(price, cycle_ns) if term in SCALAR else price for term, price in prices.items()}
+        for formula, prices in weights.items()
+    }
+
+
+def _with_margin(
+    told: float, by_formula: list[float], alone: float, fit: BoardFit, model: LatencyModel, runtime: str
+) -> Prediction:
     """Nine of ten lie within the margin of networks and runtimes like those that were fitted on. For others the margin
-    is what predicting one kind of kernels from another was off at most, and what lies between the formulas besides."""
+    is what predicting one kind of kernels from another was off at most, and what lies between the formulas besides;
+    and it may take longer by the factor that no scalar instruction runs beside another."""
     doubts = []
     if runtime != fit.runtime:
         doubts.append(f"not calibrated on {runtime}")
     if not fit.shortest_ms / 2 <= told <= fit.longest_ms * 2:
-        doubts.append(f"it knows networks of {fit.shortest_ms:.3g} to {fit.longest_ms:.3g} ms")
+        doubts.append(f"it knows networks of {_digits(fit.shortest_ms)} to {_digits(fit.longest_ms)} ms")
     basis = f"{len(fit.errors)} networks of {fit.runtime} on a {fit.board}"
     if not doubts:
         spread = math.exp(fit.margin)
         return Prediction(told, told / spread, told * spread, COVERED, f"from {basis}")
     spread = math.exp(max(model.transfer, fit.margin) + math.log(max(by_formula) / min(by_formula)) / 2)
     how = f"no claim how often that holds: {'; '.join(doubts)}; from {basis}"
-    return Prediction(told, told / spread, told * spread, 0.0, how)
+    return Prediction(told, told / spread, told * spread * alone, 0.0, how)
+
+
+def _digits(milliseconds: float) -> str:
+    return f"{milliseconds:.0f}" if milliseconds >= 100 else f"{milliseconds:.3g}"
 
 
 def _why_not(model: LatencyModel, target: Target, threads: int) -> tuple[str, str]:

@@ -13,21 +13,22 @@ DIVISION = 8
 """As many other instructions as one division keeps its unit busy for, roughly: 7 to 17 cycles for a vector's in the
 Cortex-A72's Software Optimization Guide, 3.15 and 3.16."""
 
+ISSUED = {"cortex-a53": 2, "cortex-a72": 3, "cortex-a76": 4}
+"""Instructions that a core takes in one cycle at most (its Software Optimization Guide, or Technical Reference Manual
+for the Cortex-A53)."""
+_MOST_ISSUED = 8
+
 FORMULAS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "by kind": {
-        each: (each,)
-        for each in (
-            "float_products",
-            "integer_products",
-            "dot_products",
-            "vector_other",
-            "vector_loads",
-            "vector_stores",
-            "scalar_loads",
-            "scalar_other",
-            "branches",
-            MEMORY,
-        )
+        "float_products": ("float_products",),
+        "integer_products": ("integer_products", "dot_products"),
+        "vector_other": ("vector_other",),
+        "vector_loads": ("vector_loads",),
+        "vector_stores": ("vector_stores",),
+        "scalar_loads": ("scalar_loads",),
+        "scalar_other": ("scalar_other",),
+        "branches": ("branches",),
+        MEMORY: (MEMORY,),
     },
     "by unit": {
         "vector": ("float_products", "integer_products", "dot_products", "vector_other"),
@@ -39,7 +40,17 @@ FORMULAS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
 }
 """Two ways to share a latency out among figures. Their geometric mean errs less than either, and what lies between the
-two tells of networks that are like none of those that prices were fitted on."""
+two tells of networks that are like none of those that prices were fitted on. Dot products share a price with other
+integer ones: no core's networks tell the two apart."""
+
+
+SCALAR = frozenset({"scalar_loads", "scalar_other", "branches", "scalar"})
+"""Terms whose prices networks tell little of: they run beside vector work. Alone, they take about a cycle each."""
+
+
+def slot_ns(cpu: str, clock_hz: int, threads: int) -> float:
+    """What an instruction costs at least: its share of a cycle in which all cores that run take all that they can."""
+    return 1e9 / clock_hz / ISSUED.get(cpu, _MOST_ISSUED) / threads
 
 
 def figures_of(counts: Counts) -> Figures:

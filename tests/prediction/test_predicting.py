@@ -52,13 +52,27 @@ def test_sizes_that_were_never_seen_are_told(size: float) -> None:
     assert told.confidence == 0 and "it knows networks of 12.5 to 533 ms" in told.how
 
 
+def test_long_ones_are_told_in_full() -> None:
+    assert "it knows networks of 42.2 to 1801 ms" in predicted(counts(0.01), find_target("rpi-zero2w"), 1).how
+
+
 def test_what_the_formulas_differ_by_widens_the_range() -> None:
-    strange = Counts({Kind.BRANCH: 10**8}, {}, 0, 0, (CacheCounts(1, 1, 1, 0),))
+    strange = Counts({}, {Kind.FLOAT_PRODUCT: 1e8}, 0, 0, (CacheCounts(1, 1, 1, 0),))
     fit = shipped_model().fit_for(RPI4, 1)
     assert fit
     told, by_formula = predicted(strange, RPI4, 1), estimates(fit.weights, figures_of(strange))
     apart = max(by_formula) / min(by_formula)
     assert told.high / told.milliseconds == pytest.approx(math.exp(shipped_model().transfer) * math.sqrt(apart))
+
+
+def test_scalar_code_may_take_a_cycle_an_instruction() -> None:
+    loops = Counts({Kind.OTHER: 10**8, Kind.BRANCH: 10**7}, {}, 0, 0, (CacheCounts(1, 1, 1, 0),))
+    for threads in (1, 4):
+        told, cycles = predicted(loops, RPI4, threads), 1e3 * 1.1e8 / 1.8e9 / threads
+        assert told.milliseconds > cycles / 3, "a Cortex-A72 takes three a cycle at most"
+        assert told.high > cycles
+    usual = predicted(counts(), RPI4, 1)
+    assert 1 < usual.high * usual.low / usual.milliseconds**2 < 1.1, "little of a MobileNet is scalar"
 
 
 def test_a_slower_clock_takes_longer() -> None:

@@ -1,6 +1,7 @@
 from edgekit.counting.counts import CacheCounts, Counts
 from edgekit.counting.instructions import Kind
-from edgekit.prediction.terms import FORMULAS, MEMORY, figures_of, terms_of
+from edgekit.prediction.terms import FORMULAS, ISSUED, MEMORY, SCALAR, figures_of, slot_ns, terms_of
+from edgekit.target import find_target
 
 COUNTS = Counts(
     {kind: number for number, kind in enumerate(Kind, 1)},
@@ -34,3 +35,14 @@ def test_each_formula_holds_each_figure_once() -> None:
     for formula, terms in FORMULAS.items():
         assert sorted(part for parts in terms.values() for part in parts) == sorted(figures), formula
         assert sum(terms_of(figures, formula).values()) == sum(figures.values())
+
+
+def test_scalar_terms_are_terms() -> None:
+    assert {term for terms in FORMULAS.values() for term in terms} > SCALAR
+
+
+def test_an_instruction_costs_a_share_of_a_cycle() -> None:
+    rpi4 = find_target("rpi4")
+    assert rpi4.clock_hz and slot_ns(rpi4.cpu, rpi4.clock_hz, 1) == 1e9 / 1.8e9 / 3
+    assert slot_ns(rpi4.cpu, rpi4.clock_hz, 4) == slot_ns(rpi4.cpu, rpi4.clock_hz, 1) / 4
+    assert slot_ns("cortex-a78", 10**9, 1) < min(1 / each for each in ISSUED.values()), "of a core that is not known"
