@@ -17,6 +17,7 @@ import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from edgekit.prediction.fitting import (
     held_out_errors,
     margin,
 )
-from edgekit.prediction.model import SHIPPED, BoardFit, LatencyModel, at_clock
+from edgekit.prediction.model import SHIPPED, BoardFit, LatencyModel, at_clock, board_fit
 from edgekit.prediction.terms import DIVISION, MEMORY, Figures, slot_ns
 from edgekit.target import Target, find_target
 
@@ -47,9 +48,9 @@ XNNPACK = "ai-edge-litert 1.1.2"
 THREADS = (1, 4)
 XnnpackRow = tuple[str, float, float, float]
 """Network, published and predicted milliseconds, error."""
-Way = Callable[[Sequence[float]], float]
+Mean = Callable[[Sequence[float]], float]
 """What is made of both formulas' estimates."""
-WAYS: Mapping[str, Way] = {
+MEANS: Mapping[str, Mean] = {
     "by kind": lambda told: told[0],
     "by unit": lambda told: told[1],
     "both": lambda told: math.sqrt(told[0] * told[1]),
@@ -133,7 +134,7 @@ def fitted_model(
 ) -> tuple[LatencyModel, list[tuple[str, float]], list[XnnpackRow]]:
     """The prices, and by what the doubt in unknown kernels is measured: integer ones by float ones' prices, and another
     runtime's."""
-    fits = tuple(board_fit(board, threads, of) for (board, threads), of in points.items())
+    fits = tuple(fit_of(board, threads, of) for (board, threads), of in points.items())
     kinds, xnnpack = transfers(points), xnnpack_rows(published, features, fits)
     errors = [error for _, error in kinds] + [row[3] for row in xnnpack]
     transfer = max(abs(math.log(1 + error)) for error in errors)
@@ -192,23 +193,9 @@ def least_price(board: str, threads: int) -> float:
     return slot_ns(target.cpu, target.clock_hz or 0, threads)
 
 
-def board_fit(board: str, threads: int, points: Sequence[Point]) -> BoardFit:
-    target, least = find_target(BOARDS[board]), least_price(board, threads)
-    errors = held_out_errors(points, least)
-    latencies = [each.milliseconds for each in points]
-    return BoardFit(
-        board=target.name,
-        cpu=target.cpu,
-        clock_hz=target.clock_hz or 0,
-        caches=target.caches,
-        threads=threads,
-        runtime=RUNTIMES[target.cpu],
-        weights={formula: dict(prices) for formula, prices in fitted(points, least).items()},
-        errors=errors,
-        margin=margin(list(errors.values())),
-        shortest_ms=min(latencies),
-        longest_ms=max(latencies),
-    )
+def fit_of(board: str, threads: int, points: Sequence[Point]) -> BoardFit:
+    target, way = find_target(BOARDS[board]), partial(fitted, slot_ns=least_price(board, threads))
+    return board_fit(target, target.name, threads, RUNTIMES[target.cpu], points, way)
 
 
 def held_out(board: str, threads: int, points: Sequence[Point]) -> list[HeldOut]:
@@ -218,7 +205,7 @@ def held_out(board: str, threads: int, points: Sequence[Point]) -> list[HeldOut]
     found = []
     for own, others in folds(points):
         weights = fitted(others, least)
-        spread = math.exp(margin(list(held_out_errors(others, least).values())))
+        spread = math.exp(margin(list(held_out_errors(others, partial(fitted, slot_ns=least)).values())))
         for each in own:
             told = estimate(weights, each.figures)
             found.append(HeldOut(target, threads, each.network, each.milliseconds, told, told / spread, told * spread))
@@ -232,16 +219,16 @@ def chosen_error(points: Sequence[Point], least: float) -> float:
     for own, others in folds(points):
         inner = [(fitted(rest, least), left_out) for left_out, rest in folds(others)]
 
-        def error(way: Way, inner: Sequence[tuple[Weights, list[Point]]] = inner) -> float:
-            return statistics.fmean(each for weights, left_out in inner for each in errors_by(way, weights, left_out))
+        def error(mean: Mean, inner: Sequence[tuple[Weights, list[Point]]] = inner) -> float:
+            return statistics.fmean(each for weights, left_out in inner for each in errors_by(mean, weights, left_out))
 
-        found += errors_by(min(WAYS.values(), key=error), fitted(others, least), own)
+        found += errors_by(min(MEANS.values(), key=error), fitted(others, least), own)
     return 100 * statistics.fmean(found)
 
 
-def errors_by(way: Way, weights: Weights, points: Sequence[Point]) -> list[float]:
+def errors_by(mean: Mean, weights: Weights, points: Sequence[Point]) -> list[float]:
     """Relative."""
-    return [abs(way(estimates(weights, each.figures)) / each.milliseconds - 1) for each in points]
+    return [abs(mean(estimates(weights, each.figures)) / each.milliseconds - 1) for each in points]
 
 
 def transfers(points: dict[tuple[str, int], list[Point]]) -> list[tuple[str, float]]:
@@ -358,6 +345,7 @@ def check(folder: Path, model: LatencyModel, known: dict[tuple[str, int], list[P
         for each in points_of(published, features, board, threads):
             if each.network in fitted_on:
                 continue
+            assert fit.margin is not None
             told, spread = estimate(fit.weights, each.figures), math.exp(fit.margin)
             row = HeldOut(BOARDS[board], threads, each.network, each.milliseconds, told, told / spread, told * spread)
             rows.append(row)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -108,6 +108,12 @@ class Target(Record, frozen=True, kw_only=True):
     caches: tuple[Cache, ...] = ()
     """From the one next to the core on, as far as they are known."""
     budgets: Budgets = Budgets()
+    calibration: str = ""
+    """The file with what networks took on such boards, where there is one; no part of the device."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values, without the calibration's path."""
+        return {name: value for name, value in super().to_json().items() if name != "calibration"}
 
     @property
     def runtimes(self) -> tuple[Runtime, ...]:
@@ -145,14 +151,29 @@ def shipped_folder() -> Path:
 
 def load_target(path: Path) -> Target:
     """The target that a TOML file describes; its id is the file's stem. Raises TargetError."""
-    record: Target = validated(Target, {**read_toml(path, TargetError), "id": path.stem}, str(path), TargetError)
+    told = read_toml(path, TargetError)
+    if "calibration" in told:
+        raise TargetError(
+            f"{path}: unknown key 'calibration'", "its name tells: it is ID.latency.json beside this file"
+        )
+    record: Target = validated(Target, {**told, "id": path.stem}, str(path), TargetError)
     if record.arch == "aarch64" and record.cpuinfo is None:
         raise TargetError(
             f"{path}: 'cpuinfo' is missing", "an ARM target needs it: the emulator shows it to the runtime"
         )
     _check_runtimes(path, record.runtimes)
     _check_caches(path, record.caches)
-    return record
+    return _with_calibration(record, path.parent)
+
+
+def calibration_file(target: Target, folder: Path) -> Path:
+    """Where a target's calibration lies in a folder of targets."""
+    return folder / f"{target.id}.latency.json"
+
+
+def _with_calibration(target: Target, folder: Path) -> Target:
+    path = calibration_file(target, folder)
+    return target.changed(calibration=str(path)) if path.is_file() else target
 
 
 def _check_runtimes(path: Path, runtimes: Sequence[Runtime]) -> None:
@@ -183,10 +204,14 @@ def target_files(folders: Iterable[Path] = ()) -> dict[str, Path]:
 
 
 def find_target(name: str, folders: Iterable[Path] = ()) -> Target:
-    """The target with this id, or in this file. Raises TargetError, with the nearest id as a hint."""
+    """The target with this id, or in this file, with the calibration that lies in one of `folders` or beside it. Raises
+    TargetError, with the nearest id as a hint."""
     if name.endswith(".toml"):
         return load_target(Path(name))
     known = target_files(folders)
     if name not in known:
         raise TargetError(f"no target '{name}'", did_you_mean(name, list(known)))
-    return load_target(known[name])
+    found = load_target(known[name])
+    for folder in folders:
+        found = _with_calibration(found, folder)
+    return found

@@ -9,7 +9,7 @@ import pytest
 
 from edgekit.errors import TargetError
 from edgekit.host import Host
-from edgekit.target import Runtime, find_target, load_target, shipped_folder, target_files
+from edgekit.target import Runtime, calibration_file, find_target, load_target, shipped_folder, target_files
 
 SHIPPED = ("arm64-generic", "rpi-zero2w", "rpi3", "rpi4", "rpi5", "x86-avx2", "x86-vnni")
 
@@ -142,6 +142,21 @@ def test_the_caches_of_the_raspberry_pis_are_known(name: str) -> None:
     caches = find_target(name).caches
     assert [each.shared for each in caches] == [False] * (len(caches) - 1) + [True]
     assert all(small.size < large.size for small, large in pairwise(caches))
+
+
+def test_a_calibration_lies_in_a_projects_folder_or_beside_the_target(tmp_path: Path) -> None:
+    rpi4, path = find_target("rpi4"), tmp_path / "rpi4.latency.json"
+    path.write_text("{}")
+    found = find_target("rpi4", [tmp_path])
+    assert found.calibration == str(path) == str(calibration_file(rpi4, tmp_path))
+    assert rpi4.calibration == find_target("rpi3", [tmp_path]).calibration == ""
+    assert found.to_json() == rpi4.to_json(), "it is no part of the device"
+    own = tmp_path / "rpi4.toml"
+    own.write_text((shipped_folder() / "rpi4.toml").read_text())
+    assert find_target(str(own)).calibration == str(path)
+    own.write_text('calibration = "elsewhere.json"\n' + own.read_text())
+    with pytest.raises(TargetError, match="unknown key 'calibration'"):
+        load_target(own)
 
 
 def test_another_of_its_runtimes_takes_the_first_one_s_place() -> None:

@@ -18,7 +18,7 @@ from edgekit.files import sha256_of_file, sha256_of_json
 from edgekit.measurement import PREDICTED, Measurement
 from edgekit.planning.lint import Finding
 from edgekit.planning.plan import Plan
-from edgekit.prediction.model import SHIPPED
+from edgekit.prediction.calibration import price_files
 from edgekit.progress import Progress
 from edgekit.project.project import Project
 from edgekit.project.sources import code_version
@@ -231,7 +231,7 @@ class Builder:
                 "data": self.driver.data.digest(Data.EVALUATION),
                 "runner": identity,
                 "code": code_version("edgekit.verdict.verify"),
-                "prices": sha256_of_file(SHIPPED),
+                "prices": [sha256_of_file(path) for path in price_files(target)],
                 "packages": {name: package_version(name) for name in get_args(RuntimeName)},
             }
         )

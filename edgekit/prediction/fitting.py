@@ -2,7 +2,8 @@
 not fitted on."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from edgekit.prediction.terms import FORMULAS, MEMORY, Figures, terms_of
@@ -12,6 +13,8 @@ Weights = Mapping[str, Mapping[str, float]]
 
 COVERED = 0.9
 """How many of the networks that nothing was fitted on an interval is to hold."""
+FEWEST = 9
+"""Errors that an interval takes: the largest of fewer does not reach as far."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,10 @@ class Point:
     """Networks of one family are left out together."""
     figures: Figures
     milliseconds: float
+
+
+Way = Callable[[Sequence[Point]], Weights]
+"""To make prices of networks."""
 
 
 def fitted(points: Sequence[Point], slot_ns: float) -> Weights:
@@ -45,6 +52,22 @@ def fitted(points: Sequence[Point], slot_ns: float) -> Weights:
     return found
 
 
+def scaled(points: Sequence[Point], weights: Weights) -> Weights:
+    """Prices that are known, all of them times one number: the one that makes the errors' mean zero. As they are where
+    there is no network."""
+    times = math.exp(statistics.fmean(error_of(weights, each) for each in points)) if points else 1.0
+    return {formula: {term: price / times for term, price in prices.items()} for formula, prices in weights.items()}
+
+
+def chosen(points: Sequence[Point], ways: Sequence[Way]) -> Weights:
+    """The prices of the way that errs least, on the average, for networks that were left out."""
+
+    def error(way: Way) -> float:
+        return statistics.fmean(map(abs, held_out_errors(points, way).values()))
+
+    return (min(ways, key=error) if len(ways) > 1 else ways[0])(points)
+
+
 def estimates(weights: Weights, figures: Figures) -> list[float]:
     """What each formula makes of a run, in milliseconds."""
     return [
@@ -58,18 +81,23 @@ def estimate(weights: Weights, figures: Figures) -> float:
     return math.prod(estimates(weights, figures)) ** (1 / len(weights))
 
 
+def error_of(weights: Weights, point: Point) -> float:
+    """The logarithm of estimate to truth."""
+    return math.log(estimate(weights, point.figures) / point.milliseconds)
+
+
 def folds(points: Sequence[Point]) -> Iterator[tuple[list[Point], list[Point]]]:
     """For each family its networks, and all others."""
     for family in dict.fromkeys(each.family for each in points):
         yield [each for each in points if each.family == family], [each for each in points if each.family != family]
 
 
-def held_out_errors(points: Sequence[Point], slot_ns: float) -> dict[str, float]:
+def held_out_errors(points: Sequence[Point], way: Way) -> dict[str, float]:
     """For each network the logarithm of estimate to truth, by prices that nothing of its family was in."""
     found: dict[str, float] = {}
     for own, others in folds(points):
-        weights = fitted(others, slot_ns)
-        found |= {each.network: math.log(estimate(weights, each.figures) / each.milliseconds) for each in own}
+        weights = way(others)
+        found |= {each.network: error_of(weights, each) for each in own}
     return {each.network: found[each.network] for each in points}
 
 
@@ -78,7 +106,7 @@ def margin(errors: Sequence[float]) -> float:
 
     Method: split conformal prediction on absolute residuals (Vovk, Gammerman and Shafer, Algorithmic Learning in a
     Random World, 2005; Lei et al., Distribution-Free Predictive Inference for Regression, JASA 113, 2018, section 2).
-    Infinite for fewer than nine errors, of which none is large enough.
+    Infinite for fewer than FEWEST errors, of which none is large enough.
     """
     rank = math.ceil((len(errors) + 1) * COVERED)
     return sorted(map(abs, errors))[rank - 1] if rank <= len(errors) else math.inf

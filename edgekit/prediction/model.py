@@ -1,12 +1,14 @@
 """The prices that come with edgekit: of each board and number of threads, with how far they were off."""
 
+import math
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 import msgspec
 
-from edgekit.prediction.fitting import Weights
-from edgekit.prediction.terms import MEMORY
+from edgekit.prediction.fitting import Point, Way, Weights, held_out_errors, margin
+from edgekit.prediction.terms import MEMORY, products_in
 from edgekit.project.toml import Record
 from edgekit.target import Cache, Target
 
@@ -28,11 +30,13 @@ class BoardFit(Record, frozen=True, kw_only=True):
     """By formula and term, in nanoseconds at this clock."""
     errors: dict[str, float]
     """Of each network, held out with its family: the logarithm of prediction to publication."""
-    margin: float
-    """Of the logarithm: how far an interval reaches that holds nine of ten."""
+    margin: float | None
+    """Of the logarithm: how far an interval reaches that holds nine of ten; None where too few networks tell."""
     shortest_ms: float
     longest_ms: float
     """Of the latencies that it was fitted on."""
+    products: tuple[str, ...]
+    """The kinds of products that its networks were made of."""
 
 
 class LatencyModel(Record, frozen=True, kw_only=True):
@@ -43,15 +47,45 @@ class LatencyModel(Record, frozen=True, kw_only=True):
     fits: tuple[BoardFit, ...]
 
     def fit_for(self, target: Target, threads: int) -> BoardFit | None:
-        """The one of a board with the target's core and caches, of several the one whose clock is nearest; None where
-        there is none with so many threads."""
+        """The one of a board with the target's core and caches, of several the one of its runtime, or else of another
+        version, or whose clock is nearest; None where there is none with so many threads."""
         alike = [
             each
             for each in self.fits
             if each.threads == threads and each.cpu == target.cpu.split(",")[0] and each.caches == target.caches
         ]
-        clock = target.clock_hz or 0
-        return min(alike, key=lambda each: abs(each.clock_hz - clock), default=None)
+        clock, runtime = target.clock_hz or 0, str(target.runtime)
+
+        def strangeness(fit: BoardFit) -> tuple[bool, bool, int]:
+            return fit.runtime != runtime, name_of(fit.runtime) != name_of(runtime), abs(fit.clock_hz - clock)
+
+        return min(alike, key=strangeness, default=None)
+
+
+def name_of(runtime: str) -> str:
+    """Of a runtime with its version."""
+    return runtime.split()[0]
+
+
+def board_fit(target: Target, board: str, threads: int, runtime: str, points: Sequence[Point], way: Way) -> BoardFit:
+    """Of networks that were measured on a board, which a target describes; their latencies are all with so many
+    threads, of one runtime."""
+    errors, latencies = held_out_errors(points, way), [each.milliseconds for each in points]
+    reach = margin(list(errors.values()))
+    return BoardFit(
+        board=board,
+        cpu=target.cpu.split(",")[0],
+        clock_hz=target.clock_hz or 0,
+        caches=target.caches,
+        threads=threads,
+        runtime=runtime,
+        weights={formula: dict(prices) for formula, prices in way(points).items()},
+        errors=errors,
+        margin=None if math.isinf(reach) else reach,
+        shortest_ms=min(latencies),
+        longest_ms=max(latencies),
+        products=tuple(sorted({kind for each in points for kind in products_in(each.figures)})),
+    )
 
 
 @cache

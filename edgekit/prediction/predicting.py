@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from edgekit.counting.counts import Counts
 from edgekit.errors import PredictionError
-from edgekit.prediction.fitting import COVERED, Weights, estimate, estimates
-from edgekit.prediction.model import BoardFit, LatencyModel, at_clock, shipped_model
-from edgekit.prediction.terms import SCALAR, figures_of
+from edgekit.prediction.calibration import known_prices
+from edgekit.prediction.fitting import COVERED, FEWEST, Weights, estimate, estimates
+from edgekit.prediction.model import BoardFit, LatencyModel, at_clock, name_of
+from edgekit.prediction.terms import SCALAR, Figures, figures_of, products_in
 from edgekit.target import Target
 
 
@@ -24,9 +25,13 @@ class Prediction:
 def predicted(counts: Counts, target: Target, threads: int, model: LatencyModel | None = None) -> Prediction:
     """A run's latency on a target, from what one thread of it took under the target's emulator.
 
+    Nine of ten lie within the margin of networks and runtimes like those that were fitted on. For others the margin is
+    what predicting one kind of kernels from another was off at most, and what lies between the formulas besides; and it
+    may take longer by what no scalar instruction runs beside another.
+
     Raises PredictionError where no board with the target's core and caches was calibrated with so many threads.
     """
-    model = model or shipped_model()
+    model = model or known_prices(target)
     fit = model.fit_for(target, threads)
     if fit is None:
         raise PredictionError(*_why_not(model, target, threads))
@@ -36,15 +41,24 @@ def predicted(counts: Counts, target: Target, threads: int, model: LatencyModel 
         raise PredictionError(
             f"no latency is predicted for {target.id}: nothing that ran has a price", "measure on the board itself"
         )
-    by_formula = estimates(weights, figures)
+    doubts = _doubts(fit, str(target.runtime), figures, told)
+    networks = f"{len(fit.errors)} networks" if len(fit.errors) > 1 else "1 network"
+    basis = f"from {networks} of {fit.runtime} on a {fit.board}"
+    if fit.margin is not None and not doubts:
+        spread = math.exp(fit.margin)
+        return Prediction(told, told / spread, told * spread, COVERED, basis)
     cycle_ns = 1e9 / (target.clock_hz or fit.clock_hz) / threads
-    alone = estimate(_scalar_alone(weights, cycle_ns), figures) / told
-    return _with_margin(told, by_formula, alone, fit, model, str(target.runtime))
+    alone = estimate(_scalar_alone(weights, cycle_ns), figures)
+    by_formula = estimates(weights, figures)
+    largest = max(map(abs, fit.errors.values())) if fit.margin is None else fit.margin
+    spread = math.exp(max(model.transfer, largest) + math.log(max(by_formula) / min(by_formula)) / 2)
+    how = f"no claim how often that holds: {'; '.join(doubts)}; {basis}"
+    return Prediction(told, told / spread, alone * spread, 0.0, how)
 
 
 def price(counts: Counts, target: Target, threads: int) -> float | None:
     """What a part of a run takes in milliseconds, to compare it with other parts; None where nothing is predicted."""
-    fit = shipped_model().fit_for(target, threads)
+    fit = known_prices(target).fit_for(target, threads)
     return estimate(at_clock(fit, target.clock_hz), figures_of(counts)) if fit else None
 
 
@@ -56,24 +70,19 @@ def _scalar_alone(weights: Weights, cycle_ns: float) -> Weights:
     }
 
 
-def _with_margin(
-    told: float, by_formula: list[float], alone: float, fit: BoardFit, model: LatencyModel, runtime: str
-) -> Prediction:
-    """Nine of ten lie within the margin of networks and runtimes like those that were fitted on. For others the margin
-    is what predicting one kind of kernels from another was off at most, and what lies between the formulas besides;
-    and it may take longer by the factor that no scalar instruction runs beside another."""
-    doubts = []
-    if runtime != fit.runtime:
-        doubts.append(f"not calibrated on {runtime}")
-    if not fit.shortest_ms / 2 <= told <= fit.longest_ms * 2:
-        doubts.append(f"it knows networks of {_digits(fit.shortest_ms)} to {_digits(fit.longest_ms)} ms")
-    basis = f"{len(fit.errors)} networks of {fit.runtime} on a {fit.board}"
-    if not doubts:
-        spread = math.exp(fit.margin)
-        return Prediction(told, told / spread, told * spread, COVERED, f"from {basis}")
-    spread = math.exp(max(model.transfer, fit.margin) + math.log(max(by_formula) / min(by_formula)) / 2)
-    how = f"no claim how often that holds: {'; '.join(doubts)}; from {basis}"
-    return Prediction(told, told / spread, told * spread * alone, 0.0, how)
+def _doubts(fit: BoardFit, runtime: str, figures: Figures, milliseconds: float) -> list[str]:
+    """Why a run is not like those that prices were fitted on."""
+    found = []
+    if name_of(runtime) != name_of(fit.runtime):
+        found.append(f"not calibrated on {runtime}")
+    elif runtime != fit.runtime:
+        found.append(f"calibrated on another {name_of(runtime)} than {runtime}")
+    if not fit.shortest_ms / 2 <= milliseconds <= fit.longest_ms * 2:
+        found.append(f"it knows networks of {_digits(fit.shortest_ms)} to {_digits(fit.longest_ms)} ms")
+    found += [f"it knows none of {kind.replace('_', ' ')}" for kind in products_in(figures) if kind not in fit.products]
+    if fit.margin is None:
+        found.append(f"it takes {FEWEST} networks to tell")
+    return found
 
 
 def _digits(milliseconds: float) -> str:

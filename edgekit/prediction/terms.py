@@ -48,6 +48,16 @@ SCALAR = frozenset({"scalar_loads", "scalar_other", "branches", "scalar"})
 """Terms whose prices networks tell little of: they run beside vector work. Alone, they take about a cycle each."""
 
 
+PRODUCTS = ("float_products", "integer_products", "dot_products")
+_SHARE = 0.1
+
+
+def products_in(figures: Figures) -> tuple[str, ...]:
+    """The kinds of products that make a tenth of a run's, or more: those whose prices its latency hangs on."""
+    total = sum(figures[each] for each in PRODUCTS)
+    return tuple(each for each in PRODUCTS if total and figures[each] >= _SHARE * total)
+
+
 def slot_ns(cpu: str, clock_hz: int, threads: int) -> float:
     """What an instruction costs at least: its share of a cycle in which all cores that run take all that they can."""
     return 1e9 / clock_hz / ISSUED.get(cpu, _MOST_ISSUED) / threads

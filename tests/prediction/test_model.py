@@ -36,6 +36,8 @@ def test_each_raspberry_pi_has_prices(name: str, threads: int) -> None:
         formula: set(terms) for formula, terms in FORMULAS.items()
     }
     assert fit.margin == margin(list(fit.errors.values())) and len(fit.errors) >= 19
+    integers = "dot_products" if name == "rpi5" else "integer_products"
+    assert fit.products == tuple(sorted(("float_products", integers)))
 
 
 def test_other_boards_have_none() -> None:
@@ -45,6 +47,15 @@ def test_other_boards_have_none() -> None:
     assert model.fit_for(find_target("rpi4"), 2) is None
     rpi4 = find_target("rpi4")
     assert model.fit_for(rpi4.changed(caches=rpi4.caches[:1]), 1) is None
+
+
+def test_prices_of_the_targets_own_runtime_come_first() -> None:
+    model, rpi4 = shipped_model(), find_target("rpi4")
+    fit = model.fit_for(rpi4, 1)
+    assert fit
+    older, own = fit.changed(runtime="onnxruntime 1.30.0"), fit.changed(runtime="onnxruntime 1.32.0", clock_hz=10**9)
+    assert model.changed(fits=(*model.fits, older)).fit_for(rpi4, 1) == older
+    assert model.changed(fits=(*model.fits, older, own)).fit_for(rpi4, 1) == own
 
 
 def test_another_clock_changes_all_but_the_memory() -> None:

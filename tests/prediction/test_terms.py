@@ -1,6 +1,6 @@
 from edgekit.counting.counts import CacheCounts, Counts
 from edgekit.counting.instructions import Kind
-from edgekit.prediction.terms import FORMULAS, ISSUED, MEMORY, SCALAR, figures_of, slot_ns, terms_of
+from edgekit.prediction.terms import FORMULAS, ISSUED, MEMORY, SCALAR, figures_of, products_in, slot_ns, terms_of
 from edgekit.target import find_target
 
 COUNTS = Counts(
@@ -35,6 +35,13 @@ def test_each_formula_holds_each_figure_once() -> None:
     for formula, terms in FORMULAS.items():
         assert sorted(part for parts in terms.values() for part in parts) == sorted(figures), formula
         assert sum(terms_of(figures, formula).values()) == sum(figures.values())
+
+
+def test_products_that_a_latency_hangs_on() -> None:
+    figures = {**figures_of(COUNTS), "float_products": 90.0, "integer_products": 10.0, "dot_products": 9.0}
+    assert products_in(figures) == ("float_products",)
+    assert products_in({**figures, "integer_products": 20.0}) == ("float_products", "integer_products")
+    assert products_in(dict.fromkeys(figures, 0.0)) == ()
 
 
 def test_scalar_terms_are_terms() -> None:

@@ -1,0 +1,110 @@
+"""What networks took on a user's own board, and the prices that follow: kept beside a target's file."""
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+
+import msgspec
+
+from edgekit.errors import PredictionError, first_line
+from edgekit.files import write_bytes
+from edgekit.prediction.fitting import Point, Way, chosen, fitted, scaled
+from edgekit.prediction.model import SHIPPED, BoardFit, LatencyModel, at_clock, board_fit, name_of, shipped_model
+from edgekit.prediction.terms import slot_ns
+from edgekit.project.toml import Record
+from edgekit.target import Target
+
+FEWEST_FOR_PRICES = 12
+"""Networks: more than there are prices."""
+
+
+class Measured(Record, frozen=True, kw_only=True):
+    """A network on a board."""
+
+    network: str
+    family: str
+    digest: str
+    """Of the file that ran."""
+    runtime: str
+    threads: int
+    milliseconds: float
+    """Median of a run."""
+    figures: dict[str, float]
+    """What a run takes, as `edgekit.prediction.terms.figures_of` has it."""
+    board: str
+    when: str
+    """A date."""
+
+
+class Calibration(Record, frozen=True, kw_only=True):
+    measured: tuple[Measured, ...]
+    fits: tuple[BoardFit, ...]
+    """What follows of it: one for each runtime and number of threads."""
+
+
+def calibration_of(target: Target) -> Calibration | None:
+    """What lies beside the target's file. Raises PredictionError where that cannot be read."""
+    if not target.calibration:
+        return None
+    path = Path(target.calibration)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Calibration)
+    except (msgspec.DecodeError, OSError) as error:
+        told = f"{path} is no calibration: {first_line(error)}"
+        raise PredictionError(told, "remove it, and calibrate again") from error
+
+
+def write_calibration(calibration: Calibration, path: Path) -> None:
+    write_bytes(path, msgspec.json.format(msgspec.json.encode(calibration), indent=1) + b"\n")
+
+
+def calibrated(target: Target, known: Sequence[Measured], new: Sequence[Measured]) -> Calibration:
+    """All that was measured on boards that a target describes, and the prices that follow; what is new replaces what is
+    known of the same file.
+
+    Raises PredictionError where networks are too few to tell prices, and no board with the target's core has any.
+    """
+    places = {(each.runtime, each.threads, each.digest): each for each in (*known, *new)}
+    measured = sorted(places.values(), key=_setting)
+    fits = tuple(_fit(target, list(of)) for _, of in groupby(measured, key=_setting))
+    return Calibration(measured=tuple(measured), fits=fits)
+
+
+def known_prices(target: Target) -> LatencyModel:
+    """Those that come with edgekit, and those that the target's runtime was calibrated with."""
+    shipped, own = shipped_model(), calibration_of(target)
+    alike = [each for each in own.fits if name_of(each.runtime) == target.runtime.name] if own else []
+    return shipped.changed(fits=(*alike, *shipped.fits))
+
+
+def price_files(target: Target) -> list[Path]:
+    """What `known_prices` reads."""
+    return [SHIPPED, *([Path(target.calibration)] if target.calibration else [])]
+
+
+def _setting(measured: Measured) -> tuple[str, int]:
+    return measured.runtime, measured.threads
+
+
+def _fit(target: Target, measured: Sequence[Measured]) -> BoardFit:
+    """The known prices times a number, or prices of its own where networks are many: what errs less for networks that
+    were left out. Both choices are made anew for each network that an error is told of."""
+    runtime, threads = _setting(measured[0])
+    board = " and ".join(dict.fromkeys(each.board for each in measured))
+    points = [Point(each.network, each.family, each.figures, each.milliseconds) for each in measured]
+    ways = _ways(target, threads, len(points))
+    return board_fit(target, board, threads, runtime, points, lambda some: chosen(some, ways))
+
+
+def _ways(target: Target, threads: int, networks: int) -> Sequence[Way]:
+    shipped = shipped_model().fit_for(target, threads)
+    ways: list[Way] = [partial(scaled, weights=at_clock(shipped, target.clock_hz))] if shipped else []
+    if networks >= FEWEST_FOR_PRICES:
+        ways.append(partial(fitted, slot_ns=slot_ns(target.cpu.split(",")[0], target.clock_hz or 10**9, threads)))
+    if not ways:
+        raise PredictionError(
+            f"{networks} networks tell no prices for {threads} threads on {target.cpu}: no board with it has any yet",
+            f"calibrate with {FEWEST_FOR_PRICES} or more",
+        )
+    return ways
