@@ -131,9 +131,11 @@ def bench(
     inputs: str | Path | None = None,
     profile: bool = False,
     runner: str = "",
+    folder: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Bench:
-    """What `edgekit bench` measures: on this machine, or for a target where its instruction set is. Several models are
+    """What `edgekit bench` measures: on this machine, or for a target where its instruction set is; targets and what
+    calibrates them may lie in targets/ of `folder`, this one without it. Several models are
     timed in turns and compared with the first; several numbers of `threads` and of samples in a `batch` one after the
     other. `shapes` tells the lengths of dynamic axes by name, or whole inputs; `inputs` is a file of samples. `profile`
     tells what each kind of operator takes. `runner` is where: native, qemu or a board's ssh://user@host:port.
@@ -147,7 +149,7 @@ def bench(
         Path(inputs) if inputs is not None else None,
         profile,
     )
-    chosen = find_target(target) if target else None
+    chosen = find_target(target, (Path(folder or ".") / "targets",)) if target else None
     return benched([Path(each) for each in models], chosen, settings, runner, progress)
 
 

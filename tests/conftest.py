@@ -24,7 +24,9 @@ from edgekit.building.build import build
 from edgekit.building.built import Build
 from edgekit.progress import Silent
 from edgekit.project.project import Datasets, Models, Project, load_project
+from edgekit.runners.emulator import prepared_emulator
 from edgekit.target import find_target
+from tests.pretend import write_python
 from tests.sshd import Sshd, started
 
 TINY = Path(__file__).parent / "tiny"
@@ -108,6 +110,17 @@ def built(built_folder: Path) -> Build:
 @pytest.fixture(scope="session")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     with started(tmp_path_factory.mktemp("sshd")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def pretend_pi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """What a Raspberry Pi 4 would be behind its sshd; see tests/pretend.py."""
+    folder = tmp_path_factory.mktemp("pi")
+    programs = folder / "programs"
+    programs.mkdir()
+    write_python(prepared_emulator(find_target("rpi4")), programs)
+    with started(folder, path=programs) as found:
         yield found
 
 

@@ -91,8 +91,9 @@ def _fetch() -> None:
 
 
 @contextmanager
-def started(folder: Path, *, disk: str = "") -> Iterator[Sshd]:
-    """An sshd for the user of the tests; with `disk`, what it keeps goes to a disk of that size, such as 2m."""
+def started(folder: Path, *, disk: str = "", path: Path | None = None) -> Iterator[Sshd]:
+    """An sshd for the user of the tests; with `disk`, what it keeps goes to a disk of that size, such as 2m; with
+    `path`, programs there come first behind it."""
     sshd, libraries = program()
     for name in ("host", "user"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
@@ -105,6 +106,7 @@ def started(folder: Path, *, disk: str = "") -> Iterator[Sshd]:
     (folder / "config").write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder / 'host'}\nAuthorizedKeysFile {folder / 'user.pub'}\n"
         f"StrictModes no\nUsePAM no\nPidFile none\nSetEnv XDG_CACHE_HOME={cache}\n"
+        + (f'ForceCommand PATH={path}:$PATH exec sh -c "$SSH_ORIGINAL_COMMAND"\n' if path else "")
     )
     command = [str(sshd), "-D", "-e", "-f", str(folder / "config")]
     if os.getuid() == 0:

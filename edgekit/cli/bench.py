@@ -8,6 +8,7 @@ from edgekit.cli.options import (
     json_option,
     memory_option,
     numbers_option,
+    project_option,
     runners_option,
     runtimes_option,
     shape_option,
@@ -37,6 +38,7 @@ from edgekit.cli.options import (
     metavar="FILE",
     help="Samples (.npz by input, or .npy) instead of made-up ones.",
 )
+@project_option("Its targets/ are known, and what calibrates them. Default: this one.")
 @click.option("--profile", is_flag=True, help="What each kind of operator takes, and what it computes on.")
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print a line for each figure instead of tables.")
@@ -58,6 +60,7 @@ def command(
     seconds: float,
     shapes: tuple[str, ...],
     inputs: Path | None,
+    folder: Path,
     profile: bool,
     as_json: bool,
     as_csv: bool,
@@ -84,7 +87,7 @@ def command(
     if profile and runtimes:
         raise click.UsageError("--profile is of ONNX Runtime's operators: leave --runtimes out")
     settings = Settings(threads, batch, seconds, parsed_shapes(shapes), inputs, profile, runtimes)
-    chosen = find_target(target) if target else None
+    chosen = find_target(target, (folder / "targets",)) if target else None
     if memory is not None:
         if chosen is None:
             raise click.UsageError("--memory-profile is of a target: add --target ID")

@@ -17,6 +17,7 @@ _COMMANDS = (
     "simplify",
     "quantize",
     "bench",
+    "calibrate",
     "study",
     "inspect",
     "targets",

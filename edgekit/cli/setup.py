@@ -1,8 +1,10 @@
 """edgekit setup"""
 
+from pathlib import Path
+
 import click
 
-from edgekit.cli.options import runtimes_option
+from edgekit.cli.options import project_option, runtimes_option
 
 
 @click.command("setup", short_help="Prepare a target's emulator.")
@@ -12,7 +14,8 @@ from edgekit.cli.options import runtimes_option
 )
 @runtimes_option("For these of the target's. Default: its own.")
 @click.option("--base", metavar="IMAGE", help="What the image is built on: a Debian 12. Default: its slim one.")
-def command(targets: tuple[str, ...], runner: str, runtimes: tuple[str, ...], base: str | None) -> int:
+@project_option("Its targets/ are known, too. Default: this one.")
+def command(targets: tuple[str, ...], runner: str, runtimes: tuple[str, ...], base: str | None, folder: Path) -> int:
     """Download what emulates each target, below the user's cache directory. Nothing is done twice; no root.
 
     With --runner container, an image of Docker or Podman is built instead, on any system that has one.
@@ -26,7 +29,7 @@ def command(targets: tuple[str, ...], runner: str, runtimes: tuple[str, ...], ba
 
     if base and runner != "container":
         raise click.UsageError("--base is for --runner container")
-    named = [find_target(name) for name in targets]
+    named = [find_target(name, (folder / "targets",)) for name in targets]
     chosen = [each.on(runtime) for each in named for runtime in target_runtimes(runtimes, each)]
     if runner == "container":
         engine = found_engine()

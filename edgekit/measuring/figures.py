@@ -17,7 +17,7 @@ _PARTS = {
 
 def run_measurements(name: str, result: Result, threads: int, batch: int) -> list[Measurement]:
     """What a run of one model tells: times where it was timed, memory where that is known."""
-    told = [_median(name, result), *_times(name, result, batch)] if result.rounds else []
+    told = [median_latency(name, result), *_times(name, result, batch)] if result.rounds else []
     told += [*_energy(name, result), *peak_memory(name, result)]
     if result.resident:
         told += _memory_parts(name, result)
@@ -58,7 +58,7 @@ def latency_ratio(name: str, result: Result, other: str, against: Result, thread
     return Measurement(name, "latency_ratio", middle(ratios), "ratio", result.fidelity, how, low, high, threads, batch)
 
 
-def _median(name: str, result: Result) -> Measurement:
+def median_latency(name: str, result: Result) -> Measurement:
     """The latency's median, with the interval that its loads give."""
     medians = [middle(each.latencies_ms[0][each.warm_up :]) for each in result.rounds]
     limits = interval(medians)

@@ -75,7 +75,14 @@ def test_a_few_networks_move_the_prices_and_claim_nothing(tmp_path: Path) -> Non
     assert told.confidence == 0 and "it takes 9 networks to tell" in told.how
     assert told.how.endswith("from 4 networks of onnxruntime 1.32.0 on a Raspberry Pi 4 Model B Rev 1.4")
     assert told.high / told.milliseconds >= math.exp(shipped_model().transfer) - 1e-9
-    assert "from 1 network of" in predicted(counts(50), with_file(RPI4, tmp_path, slower(1)), 1).how
+
+
+def test_one_network_moves_the_prices_alone(tmp_path: Path) -> None:
+    far = measured(0, 8 * published(figures_of(counts(0))))
+    told, before = predicted(counts(50), with_file(RPI4, tmp_path, [far]), 1), predicted(counts(50), RPI4, 1)
+    assert told.milliseconds == pytest.approx(8 * before.milliseconds)
+    assert told.high / told.milliseconds == pytest.approx(before.high / before.milliseconds, rel=0.1)
+    assert "from 1 network of" in told.how
 
 
 def test_nine_give_an_interval(tmp_path: Path) -> None:

@@ -1,0 +1,154 @@
+"""Networks measured on a user's board and counted under its emulator, so that prices follow."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from edgekit.arrays import Arrays
+from edgekit.counting.counts import Counts
+from edgekit.errors import ModelError, PredictionError, RunnerError
+from edgekit.files import sha256_of_file
+from edgekit.measuring.contenders import Absent, Contender, contenders_of
+from edgekit.measuring.figures import median_latency
+from edgekit.measuring.inputs import feeds_of
+from edgekit.measuring.surroundings import disturbances
+from edgekit.prediction.calibration import Calibration, Measured, calibrated, calibration_of, write_calibration
+from edgekit.prediction.predicting import Prediction, predicted
+from edgekit.prediction.terms import figures_of
+from edgekit.progress import Progress
+from edgekit.runners.emulator import prepared_emulator
+from edgekit.runners.qemu import QemuRunner
+from edgekit.runners.runner import Job, Runner
+from edgekit.runners.ssh import SshRunner
+from edgekit.target import Target
+
+_ROUNDS = 10
+_LEAST_RUNS = 2
+_PRECISION = 0.005
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """What a calibration found."""
+
+    target: Target
+    place: str
+    """The board, in words."""
+    path: Path
+    """Where it was left."""
+    calibration: Calibration
+    new: tuple[Measured, ...]
+    before: tuple[Prediction | None, ...]
+    """What was predicted of each before; None where nothing was."""
+    absent: tuple[Absent, ...]
+    """What the target's runtime does not run."""
+    disturbed: tuple[str, ...]
+    """Why the times are not to be trusted."""
+
+
+def calibrated_on(
+    runner: Runner,
+    target: Target,
+    models: Sequence[Path],
+    families: Mapping[Path, str],
+    threads: Sequence[int],
+    seconds: float,
+    path: Path,
+    progress: Progress,
+) -> Calibrated:
+    """Measure networks on a board with each number of threads, `seconds` at most, and count what they take under the
+    target's emulator; what is known of it at `path`, and the prices there, are renewed. Models of one family are left
+    out together where errors are told; without one each is its own.
+
+    Raises RunnerError where the runner has no times; PredictionError where nothing can be counted, or networks are too
+    few; ModelError for what is no model, and what else `Runner.run` raises.
+    """
+    if not runner.fidelity.has_times:
+        raise RunnerError(f"{runner.identity()} has no times", "name the board: --runner ssh://USER@HOST")
+    emulator = QemuRunner(target, prepared_emulator(target))
+    known = calibration_of(target)
+    board = runner.board.told["model"] if isinstance(runner, SshRunner) else ""
+    disturbed: list[str] = []
+    new: list[Measured] = []
+    before: list[Prediction | None] = []
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+        contenders, absent = contenders_of(models, [target.runtime.name], target, Path(folder), here=False)
+        if not contenders:
+            raise ModelError(
+                f"{absent[0].model} does not run under {target.runtime}: {absent[0].why}", "calibrate with others"
+            )
+        for number, each in enumerate(contenders):
+            progress.advanced("calibrating", number, len(contenders), each.model.name)
+            feeds = feeds_of(each.model, 1, 1, {}, None)
+            counts = _counts(emulator, each, feeds, target)
+            for count in threads:
+                milliseconds, why = _timed(runner, each, feeds, target, count, seconds)
+                disturbed += why
+                new.append(_measured(each, families, counts, target, count, milliseconds, board))
+                before.append(_earlier(counts, target, count))
+        progress.advanced("calibrating", len(contenders), len(contenders))
+    found = calibrated(target, known.measured if known else (), new)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_calibration(found, path)
+    told = tuple(dict.fromkeys(disturbed))
+    return Calibrated(target, runner.identity(), path, found, tuple(new), tuple(before), tuple(absent), told)
+
+
+def _counts(emulator: QemuRunner, contender: Contender, feeds: Arrays, target: Target) -> Counts:
+    result = emulator.run(Job([contender.file], feeds, 1, counted=True, runtimes=[target.runtime]))
+    if not result.counts:
+        raise PredictionError(f"nothing is calibrated: {result.uncounted}", "then again")
+    return result.counts[0]
+
+
+def _timed(
+    runner: Runner, contender: Contender, feeds: Arrays, target: Target, threads: int, seconds: float
+) -> tuple[float, Sequence[str]]:
+    """The median latency in milliseconds, and why that is not to be trusted."""
+    job = Job(
+        [contender.file],
+        feeds,
+        threads,
+        seconds,
+        _ROUNDS,
+        _LEAST_RUNS,
+        precision=_PRECISION,
+        runtimes=[target.runtime],
+    )
+    result = runner.run(job)
+    if not result.runtime.startswith(f"{target.runtime.name} {target.runtime.version}"):
+        told = f"it ran under {result.runtime}, and the target has {target.runtime}"
+        raise RunnerError(told, "install that version, or name the other in the target's file")
+    return median_latency(contender.name, result).value, disturbances(result, threads)
+
+
+def _measured(
+    contender: Contender,
+    families: Mapping[Path, str],
+    counts: Counts,
+    target: Target,
+    threads: int,
+    milliseconds: float,
+    board: str,
+) -> Measured:
+    return Measured(
+        network=contender.model.stem,
+        family=families.get(contender.model, contender.model.stem),
+        digest=sha256_of_file(contender.file),
+        runtime=str(target.runtime),
+        threads=threads,
+        milliseconds=milliseconds,
+        figures=dict(figures_of(counts)),
+        board=board or target.name,
+        when=date.today().isoformat(),
+    )
+
+
+def _earlier(counts: Counts, target: Target, threads: int) -> Prediction | None:
+    """What was predicted before this calibration."""
+    try:
+        return predicted(counts, target, threads)
+    except PredictionError:
+        return None

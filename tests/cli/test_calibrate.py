@@ -1,0 +1,43 @@
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.counting.compiler import needs_compiler
+from tests.pretend import write_target
+from tests.sshd import Sshd
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@needs_compiler
+def test_a_board_is_calibrated_and_bench_knows(
+    run_edgekit: Run, pretend_pi: Sshd, conv_model: Path, tmp_path: Path
+) -> None:
+    write_target(tmp_path / "targets")
+    board = ("--runner", pretend_pi.url, "--seconds", "0.1")
+    done = run_edgekit("calibrate", "pretend-pi", conv_model, *board, cwd=tmp_path, EDGEKIT_SSH=pretend_pi.client)
+    assert done.returncode == 0, done.stderr
+    assert "too few for an interval: 9 give one" in done.stdout
+    assert "written: targets/pretend-pi.latency.json" in done.stdout
+    told = json.loads(run_edgekit("bench", conv_model, "-t", "pretend-pi", "--json", cwd=tmp_path).stdout)
+    (found,) = [one for one in told["models"][0]["measurements"] if one["name"] == "latency_predicted"]
+    assert "on a no board: an emulator behind a loopback sshd" in found["detail"]
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "told"),
+    [
+        (["rpi9", "x.onnx"], 2, "no target 'rpi9'"),
+        (["rpi4", "x.onnx", "--runtime", "openvino"], 2, "rpi4 names no runtime 'openvino'"),
+        (["rpi4", "x.onnx"], 2, "has no times"),
+        (["rpi4", "x.onnx", "--runner", "native"], 3, "this machine is no rpi4"),
+        (["rpi4", "x.onnx", "--runner", "ssh://127.0.0.1:1"], 3, "nothing listens there"),
+    ],
+)
+def test_what_cannot_be_is_told(run_edgekit: Run, tmp_path: Path, given: list[str], code: int, told: str) -> None:
+    done = run_edgekit("calibrate", *given, cwd=tmp_path)
+    assert done.returncode == code and told in done.stderr and "hint: " in done.stderr
+    assert not (tmp_path / "targets").exists()

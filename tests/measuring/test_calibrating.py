@@ -1,0 +1,50 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from edgekit.errors import PredictionError, RunnerError
+from edgekit.measuring.calibrating import calibrated_on
+from edgekit.prediction.calibration import calibration_of
+from edgekit.progress import Silent
+from edgekit.runners.choice import runner_for
+from edgekit.target import calibration_file, find_target, load_target
+from tests.counting.compiler import needs_compiler
+from tests.pretend import NAME, write_target
+from tests.sshd import Sshd
+
+
+@needs_compiler
+def test_a_board_that_was_measured_predicts_itself(
+    pretend_pi: Sshd, conv_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGEKIT_SSH", pretend_pi.client)
+    target = load_target(write_target(tmp_path / "targets"))
+    path = calibration_file(target, tmp_path / "targets")
+    board = runner_for(target, pretend_pi.url)
+    done = calibrated_on(board, target, [conv_model], {}, [1, 4], 0.1, path, Silent())
+    assert [(each.network, each.threads, each.board) for each in done.new] == [("conv", 1, NAME), ("conv", 4, NAME)]
+    one, four = done.new
+    assert one.figures == four.figures and one.digest == four.digest and one.milliseconds > 0
+    assert [earlier is not None and earlier.confidence for earlier in done.before] == [0, 0]
+    again = load_target(tmp_path / "targets" / "pretend-pi.toml")
+    assert calibration_of(again) == done.calibration and again.calibration == str(path)
+    assert [each.threads for each in done.calibration.fits] == [1, 4] and len(json.loads(path.read_text())["fits"]) == 2
+
+
+def test_an_emulator_has_no_times(conv_model: Path, tmp_path: Path) -> None:
+    rpi4 = find_target("rpi4")
+    with pytest.raises(RunnerError, match="has no times") as raised:
+        calibrated_on(runner_for(rpi4, "qemu"), rpi4, [conv_model], {}, [1], 0.1, tmp_path / "c.json", Silent())
+    assert raised.value.hint == "name the board: --runner ssh://USER@HOST" and not (tmp_path / "c.json").exists()
+
+
+def test_a_board_whose_runs_cannot_be_counted_is_not_measured(
+    pretend_pi: Sshd, conv_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGEKIT_SSH", pretend_pi.client)
+    own = load_target(write_target(tmp_path)).changed(caches=())
+    board = runner_for(own, pretend_pi.url)
+    with pytest.raises(PredictionError, match="nothing is calibrated: pretend-pi is no 64-bit ARM core whose caches"):
+        calibrated_on(board, own, [conv_model], {}, [1], 0.1, tmp_path / "c.json", Silent())
+    assert not (tmp_path / "c.json").exists()

@@ -1,0 +1,48 @@
+import json
+from pathlib import Path
+
+from edgekit.measuring.calibrating import Calibrated
+from edgekit.measuring.contenders import Absent
+from edgekit.prediction.calibration import calibrated
+from edgekit.prediction.predicting import Prediction
+from edgekit.report.calibrations import calibration_json, calibration_report
+from tests.prediction.test_calibration import RPI4, slower
+from tests.report.rendered import rendered
+
+
+def done(count: int) -> Calibrated:
+    new = slower(count)
+    before = (Prediction(new[0].milliseconds / 1.25, 1.0, 99.0, 0.0, "by others"), *[None] * (count - 1))
+    absent = (Absent("b.onnx", "onnxruntime", "no kernel"),)
+    return Calibrated(
+        RPI4,
+        "ssh pi@host",
+        Path("t/rpi4.latency.json"),
+        calibrated(RPI4, [], new),
+        tuple(new),
+        before,
+        absent,
+        ("hot",),
+    )
+
+
+def test_what_was_measured_stands_beside_what_was_and_is_predicted() -> None:
+    told = rendered(*calibration_report(done(9)))
+    assert "measured: ssh pi@host" in told and "-20%" in told
+    assert "onnxruntime 1.32.0, 1 thread: 9 networks, " in told and "90 % intervals of x 1." in told
+    assert "b.onnx: not measured, no kernel" in told and "disturbed: hot" in told
+    assert "written: t/rpi4.latency.json" in told and max(map(len, told.splitlines())) <= 80
+
+
+def test_too_few_claim_nothing() -> None:
+    told = rendered(*calibration_report(done(3)))
+    assert "3 networks, too few for an interval: 9 give one" in told
+
+
+def test_the_json_says_the_same() -> None:
+    told = json.loads(calibration_json(done(9)))
+    assert told["schema"] == 1 and told["target"] == "rpi4" and told["written"] == "t/rpi4.latency.json"
+    assert len(told["measured"]) == 9 and told["measured"][0]["before"]["how"] == "by others"
+    assert told["measured"][1]["before"] is None and abs(told["measured"][1]["left_out"]) < 0.3
+    (fit,) = told["fits"]
+    assert fit["networks"] == 9 and 0 < fit["margin"] < 0.2
