@@ -4,10 +4,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgekit.public import bench, build, quantize, simplify, study
+    from edgekit.public import bench, build, calibrate, quantize, simplify, study
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "bench", "build", "quantize", "simplify", "study"]
+__all__ = ["__version__", "bench", "build", "calibrate", "quantize", "simplify", "study"]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,20 +12,26 @@ from edgekit.building.built import Build
 from edgekit.conversion import Conversion, converted
 from edgekit.errors import StudyError
 from edgekit.files import write_bytes
+from edgekit.measuring.calibrating import Calibrated, calibrated_on
 from edgekit.measuring.measure import Bench, Settings, benched
 from edgekit.planning.recipe import find_recipe, recipe_for, recipe_of
 from edgekit.progress import Progress, Silent
 from edgekit.project.from_file import file_project
 from edgekit.project.project import Project, load_project
+from edgekit.runners.choice import runner_for
+from edgekit.runtimes.choice import target_runtimes
 from edgekit.steps import load_all
 from edgekit.steps.step import Step, step_from
 from edgekit.studies.arms import arms_of
 from edgekit.studies.results import Study
 from edgekit.studies.studying import studied
-from edgekit.target import find_target
+from edgekit.target import Target, calibration_file, find_target
 
 if TYPE_CHECKING:
     from edgekit.arrays import Array
+
+_PROBE_SAMPLES = 16
+"""That calibrate the integers of a network whose values are drawn, too."""
 
 
 def build(
@@ -153,6 +159,36 @@ def bench(
     return benched([Path(each) for each in models], chosen, settings, runner, progress)
 
 
+def calibrate(
+    target: str,
+    models: Sequence[str | Path] = (),
+    *,
+    runner: str = "",
+    runtime: str = "",
+    threads: int | Sequence[int] = 1,
+    seconds: float = 2.0,
+    folder: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Calibrated:
+    """What `edgekit calibrate` finds: `models`, or without any edgekit's own, float and INT8, timed on a board
+    (`runner` is its ssh://user@host:port), counted under the target's emulator, and the prices that follow. They are
+    left in targets/ of `folder`, this one without it, or beside a target's file that is named. `runtime` is one of
+    those that the target names. Raises EdgekitError."""
+    place = Path(folder or ".") / "targets"
+    chosen = find_target(target, (place,))
+    if runtime:
+        chosen = chosen.on(target_runtimes((runtime,), chosen)[0])
+    beside = Path(target).parent if target.endswith(".toml") else place
+    path = Path(chosen.calibration) if chosen.calibration else calibration_file(chosen, beside)
+    watch = progress or Silent()
+    counts = [threads] if isinstance(threads, int) else threads
+    on = runner_for(chosen, runner, watch)
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as made:
+        named: dict[Path, str] = {Path(each): Path(each).stem for each in models}
+        known = named or _probes(chosen, Path(made), watch)
+        return calibrated_on(on, chosen, known, counts, seconds, path, watch)
+
+
 def study(
     folder: str | Path = ".",
     *,
@@ -230,6 +266,22 @@ def _is_transformer(path: Path) -> bool:
     from edgekit.model.importing import file_architecture
 
     return path.is_file() and file_architecture(path) == "transformer"
+
+
+def _probes(target: Target, folder: Path, progress: Progress) -> dict[Path, str]:
+    """The networks that stand for others, float and in the target's integers, each with its kind."""
+    from edgekit.measuring.probes import PROBES
+
+    found: dict[Path, str] = {}
+    for number, probe in enumerate(PROBES):
+        progress.advanced("quantizing", number, len(PROBES), probe.name)
+        whole, integers = folder / f"{probe.name}.onnx", folder / f"{probe.name}-int8.onnx"
+        probe.save(whole)
+        with _project_of(whole, probe.samples(_PROBE_SAMPLES), None, None) as project:
+            converted(_step("quantize", {}), project, target, integers, Silent())
+        found |= {whole: probe.kind, integers: probe.kind}
+    progress.advanced("quantizing", len(PROBES), len(PROBES))
+    return found
 
 
 def _step(name: str, options: Mapping[str, Any]) -> Step:

@@ -16,13 +16,14 @@ def samples(count: int = 12) -> np.ndarray:
 
 
 def test_the_public_face() -> None:
-    assert edgekit.__all__ == ["__version__", "bench", "build", "quantize", "simplify", "study"]
+    assert edgekit.__all__ == ["__version__", "bench", "build", "calibrate", "quantize", "simplify", "study"]
     assert set(edgekit.__all__) <= set(dir(edgekit))
     for name in edgekit.__all__[1:]:
         function = getattr(edgekit, name)
         assert function.__doc__ and "Raises EdgekitError" in function.__doc__
         parameters = inspect.signature(function).parameters
-        assert ("folder" if name == "study" else "model") in parameters and all(
+        first = {"study": "folder", "calibrate": "target"}.get(name, "model")
+        assert first in parameters and all(
             each.annotation is not inspect.Parameter.empty for each in parameters.values()
         )
     with pytest.raises(AttributeError, match="no attribute 'prune'"):

@@ -9,7 +9,7 @@ from edgekit.cli.options import json_option, numbers_option, project_option, run
 
 @click.command("calibrate", short_help="Predict a board's latency from what networks take on yours.")
 @click.argument("target", metavar="ID")
-@click.argument("models", nargs=-1, required=True, metavar="MODEL...", type=click.Path(path_type=Path))
+@click.argument("models", nargs=-1, metavar="[MODEL]...", type=click.Path(path_type=Path))
 @runner_option
 @click.option("--runtime", metavar="NAME", help="Of those that the target names. Default: its own.")
 @numbers_option("--threads", "As many; several, as in 1,4, one after the other.")
@@ -33,24 +33,25 @@ def command(
     as_json: bool,
 ) -> int:
     """Time models on a board (--runner ssh://USER@HOST), count what they take under the target's
-    emulator, and renew the prices by which edgekit predicts its latency. What was measured before
-    counts on; nine models give an interval, twelve may give prices of their own.
+    emulator, and renew the prices by which edgekit predicts its latency. Without models it takes
+    its own, float and INT8. What was measured before counts on; nine models give an interval,
+    twelve may give prices of their own.
     """
     from edgekit.cli.console import print_tables
     from edgekit.cli.progress import watcher
-    from edgekit.measuring.calibrating import calibrated_on
+    from edgekit.public import calibrate
     from edgekit.report.calibrations import calibration_json, calibration_report
-    from edgekit.runners.choice import runner_for
-    from edgekit.runtimes.choice import target_runtimes
-    from edgekit.target import calibration_file, find_target
 
-    chosen = find_target(target, (folder / "targets",))
-    if runtime:
-        chosen = chosen.on(target_runtimes((runtime,), chosen)[0])
-    place = Path(target).parent if target.endswith(".toml") else folder / "targets"
-    path = Path(chosen.calibration) if chosen.calibration else calibration_file(chosen, place)
-    progress = watcher(quiet=False)
-    done = calibrated_on(runner_for(chosen, runner, progress), chosen, models, {}, threads, seconds, path, progress)
+    done = calibrate(
+        target,
+        models,
+        runner=runner,
+        runtime=runtime or "",
+        threads=threads,
+        seconds=seconds,
+        folder=folder,
+        progress=watcher(quiet=False),
+    )
     if as_json:
         click.echo(calibration_json(done))
     else:

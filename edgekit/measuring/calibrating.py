@@ -51,7 +51,6 @@ class Calibrated:
 def calibrated_on(
     runner: Runner,
     target: Target,
-    models: Sequence[Path],
     families: Mapping[Path, str],
     threads: Sequence[int],
     seconds: float,
@@ -59,8 +58,8 @@ def calibrated_on(
     progress: Progress,
 ) -> Calibrated:
     """Measure networks on a board with each number of threads, `seconds` at most, and count what they take under the
-    target's emulator; what is known of it at `path`, and the prices there, are renewed. Models of one family are left
-    out together where errors are told; without one each is its own.
+    target's emulator; what is known of it at `path`, and the prices there, are renewed. `families` names one for each
+    model: those of one are left out together where errors are told.
 
     Raises RunnerError where the runner has no times; PredictionError where nothing can be counted, or networks are too
     few; ModelError for what is no model, and what else `Runner.run` raises.
@@ -74,7 +73,7 @@ def calibrated_on(
     new: list[Measured] = []
     before: list[Prediction | None] = []
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-        contenders, absent = contenders_of(models, [target.runtime.name], target, Path(folder), here=False)
+        contenders, absent = contenders_of(list(families), [target.runtime.name], target, Path(folder), here=False)
         if not contenders:
             raise ModelError(
                 f"{absent[0].model} does not run under {target.runtime}: {absent[0].why}", "calibrate with others"
@@ -135,7 +134,7 @@ def _measured(
 ) -> Measured:
     return Measured(
         network=contender.model.stem,
-        family=families.get(contender.model, contender.model.stem),
+        family=families[contender.model],
         digest=sha256_of_file(contender.file),
         runtime=str(target.runtime),
         threads=threads,

@@ -22,7 +22,7 @@ def test_a_board_that_was_measured_predicts_itself(
     target = load_target(write_target(tmp_path / "targets"))
     path = calibration_file(target, tmp_path / "targets")
     board = runner_for(target, pretend_pi.url)
-    done = calibrated_on(board, target, [conv_model], {}, [1, 4], 0.1, path, Silent())
+    done = calibrated_on(board, target, {conv_model: "conv"}, [1, 4], 0.1, path, Silent())
     assert [(each.network, each.threads, each.board) for each in done.new] == [("conv", 1, NAME), ("conv", 4, NAME)]
     one, four = done.new
     assert one.figures == four.figures and one.digest == four.digest and one.milliseconds > 0
@@ -35,7 +35,7 @@ def test_a_board_that_was_measured_predicts_itself(
 def test_an_emulator_has_no_times(conv_model: Path, tmp_path: Path) -> None:
     rpi4 = find_target("rpi4")
     with pytest.raises(RunnerError, match="has no times") as raised:
-        calibrated_on(runner_for(rpi4, "qemu"), rpi4, [conv_model], {}, [1], 0.1, tmp_path / "c.json", Silent())
+        calibrated_on(runner_for(rpi4, "qemu"), rpi4, {conv_model: "conv"}, [1], 0.1, tmp_path / "c.json", Silent())
     assert raised.value.hint == "name the board: --runner ssh://USER@HOST" and not (tmp_path / "c.json").exists()
 
 
@@ -46,5 +46,5 @@ def test_a_board_whose_runs_cannot_be_counted_is_not_measured(
     own = load_target(write_target(tmp_path)).changed(caches=())
     board = runner_for(own, pretend_pi.url)
     with pytest.raises(PredictionError, match="nothing is calibrated: pretend-pi is no 64-bit ARM core whose caches"):
-        calibrated_on(board, own, [conv_model], {}, [1], 0.1, tmp_path / "c.json", Silent())
+        calibrated_on(board, own, {conv_model: "conv"}, [1], 0.1, tmp_path / "c.json", Silent())
     assert not (tmp_path / "c.json").exists()
