@@ -33,6 +33,7 @@ from edgekit.prediction.fitting import (
     folds,
     held_out_errors,
     margin,
+    scaled,
 )
 from edgekit.prediction.model import SHIPPED, BoardFit, LatencyModel, at_clock, board_fit
 from edgekit.prediction.terms import DIVISION, MEMORY, Figures, slot_ns
@@ -46,8 +47,8 @@ RUNTIMES = {"cortex-a53": "ncnn 20230816", "cortex-a72": "ncnn 20230816", "corte
 """Whose counts stand for a core's published latencies: of the time when they were published."""
 XNNPACK = "ai-edge-litert 1.1.2"
 THREADS = (1, 4)
-XnnpackRow = tuple[str, float, float, float]
-"""Network, published and predicted milliseconds, error."""
+XnnpackRow = tuple[str, float, float, float, float]
+"""Network, published and predicted milliseconds, error, and the error once the other five calibrated the prices."""
 Mean = Callable[[Sequence[float]], float]
 """What is made of both formulas' estimates."""
 MEANS: Mapping[str, Mean] = {
@@ -246,15 +247,20 @@ def transfers(points: dict[tuple[str, int], list[Point]]) -> list[tuple[str, flo
 def xnnpack_rows(
     published: Sequence[dict[str, str]], features: dict[tuple[str, str, str], Figures], fits: Sequence[BoardFit]
 ) -> list[XnnpackRow]:
-    """Another runtime's networks, four threads of a Raspberry Pi 4 at 1.5 GHz: published, predicted, and the error."""
+    """Another runtime's networks, four threads of a Raspberry Pi 4 at 1.5 GHz."""
+    rows = [row for row in published if row["runtime"].startswith("tflite-xnnpack")]
+    (board,) = {(row["board"], row["core"], int(row["clock_hz"]), int(row["threads"])) for row in rows}
+    name, core, clock, threads = board
+    weights = weights_for(fits, find_target(name).changed(clock_hz=clock), threads)
+    points = [
+        Point(row["model"], row["model"], features[XNNPACK, core, row["model"]], float(row["ms_min"])) for row in rows
+    ]
+    calibrated = held_out_errors(points, partial(scaled, weights=weights))
     found = []
-    for row in published:
-        if not row["runtime"].startswith("tflite-xnnpack"):
-            continue
-        target = find_target(row["board"]).changed(clock_hz=int(row["clock_hz"]))
-        told = estimate(weights_for(fits, target, int(row["threads"])), features[XNNPACK, row["core"], row["model"]])
-        truth = float(row["ms_min"])
-        found.append((row["model"], truth, told, told / truth - 1))
+    for each in points:
+        told = estimate(weights, each.figures)
+        error = told / each.milliseconds - 1
+        found.append((each.network, each.milliseconds, told, error, math.expm1(calibrated[each.network])))
     return found
 
 
@@ -280,9 +286,10 @@ def print_table(held: Sequence[HeldOut], chosen_errors: Mapping[tuple[str, int],
 
 
 def print_transfer(kinds: Sequence[tuple[str, float]], xnnpack: Sequence[XnnpackRow], transfer: float) -> None:
-    print("\n| XNNPACK, Raspberry Pi 4 at 1.5 GHz, 4 threads | published, ms | predicted | error |\n|---|---|---|---|")
-    for network, truth, told, error in xnnpack:
-        print(f"| {network} | {truth:.0f} | {told:.1f} | {error:+.0%} |")
+    print("\n| XNNPACK, Raspberry Pi 4 at 1.5 GHz, 4 threads | published, ms | predicted | error | by the other five |")
+    print("|---|---|---|---|---|")
+    for network, truth, told, error, calibrated in xnnpack:
+        print(f"| {network} | {truth:.0f} | {told:.1f} | {error:+.0%} | {calibrated:+.0%} |")
     name, worst = max(kinds, key=lambda each: abs(math.log(1 + each[1])))
     print(f"\nint8 networks by prices of float ones: {worst:+.0%} at most ({name})")
     print(

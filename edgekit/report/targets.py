@@ -1,12 +1,16 @@
 """What `edgekit targets` prints."""
 
 import json
+import math
 from collections.abc import Sequence
 
 from rich.console import RenderableType
 from rich.markup import escape
 
 from edgekit.host import this_host
+from edgekit.measurement import counted
+from edgekit.prediction.calibration import calibration_of
+from edgekit.prediction.model import BoardFit
 from edgekit.report.tables import table
 from edgekit.target import Target
 
@@ -39,12 +43,20 @@ def target_report(target: Target) -> RenderableType:
                     rows.add_row(f"{name}.{inner}", escape(_told(part)))
         elif value not in (None, ()):
             rows.add_row(name, escape(_told(value)))
+    known = calibration_of(target)
+    for fit in known.fits if known else ():
+        rows.add_row("calibrated", escape(f"{fit.runtime}, {counted(fit.threads, 'thread')}: {_basis(fit)}"))
     return rows
 
 
 def target_json(target: Target) -> str:
     """The same as one JSON object."""
     return json.dumps({"schema": SCHEMA, **target.to_json()}, indent=2)
+
+
+def _basis(fit: BoardFit) -> str:
+    interval = f", 90 % intervals of x {math.exp(fit.margin):.2f}" if fit.margin is not None else ""
+    return f"{counted(len(fit.errors), 'network')} on a {fit.board}{interval}"
 
 
 def _short(kind: str) -> str:

@@ -1,8 +1,17 @@
 import json
+from pathlib import Path
 
 from edgekit.report.targets import target_json, target_report, targets_json, targets_report
 from edgekit.target import find_target
+from tests.prediction.test_calibration import RPI4, slower, with_file
 from tests.report.rendered import rendered
+
+
+def test_what_calibrates_a_target_is_told(tmp_path: Path) -> None:
+    told = rendered(target_report(with_file(RPI4, tmp_path, slower(9))))
+    assert "onnxruntime 1.32.0, 1 thread: 9 networks on a Raspberry Pi 4 Model B" in " ".join(told.split())
+    assert "90 % intervals of x 1." in " ".join(told.split())
+    assert "calibrat" not in rendered(target_report(RPI4))
 
 
 def test_targets_are_listed_and_shown() -> None:
