@@ -96,6 +96,7 @@ def step_key(
     """Of a step's output: its options, the models that it takes, and what its contract reads."""
     contract = planned.step.reads()
     from_torch = Format.TORCH in contract.requires
+    decided_by = planned.step.decided_by(target)
     return sha256_of_json(
         {
             "step": planned.step.name(),
@@ -112,6 +113,7 @@ def step_key(
             "target": {name: target.to_json()[name] for name in sorted(contract.target)},
             "code": code_version(type(planned.step).__module__),
             "packages": {name: package_version(name) for name in contract.packages},
+            **({} if decided_by is None else {"decided_by": decided_by}),
         }
     )
 

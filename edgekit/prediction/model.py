@@ -62,6 +62,13 @@ class LatencyModel(Record, frozen=True, kw_only=True):
         return min(alike, key=strangeness, default=None)
 
 
+def largest_error(fit: BoardFit) -> float:
+    """The margin, or, where networks are too few for one, the largest error; a single one tells none."""
+    if fit.margin is not None:
+        return fit.margin
+    return max(map(abs, fit.errors.values())) if len(fit.errors) > 1 else 0.0
+
+
 def name_of(runtime: str) -> str:
     """Of a runtime with its version."""
     return runtime.split()[0]

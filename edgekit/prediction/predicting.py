@@ -7,7 +7,7 @@ from edgekit.counting.counts import Counts
 from edgekit.errors import PredictionError
 from edgekit.prediction.calibration import known_prices
 from edgekit.prediction.fitting import COVERED, FEWEST, Weights, estimate, estimates
-from edgekit.prediction.model import BoardFit, LatencyModel, at_clock, name_of
+from edgekit.prediction.model import BoardFit, LatencyModel, at_clock, largest_error, name_of
 from edgekit.prediction.terms import SCALAR, Figures, figures_of, products_in
 from edgekit.target import Target
 
@@ -50,7 +50,7 @@ def predicted(counts: Counts, target: Target, threads: int, model: LatencyModel 
     cycle_ns = 1e9 / (target.clock_hz or fit.clock_hz) / threads
     alone = estimate(_scalar_alone(weights, cycle_ns), figures)
     by_formula = estimates(weights, figures)
-    spread = math.exp(max(model.transfer, _largest(fit)) + math.log(max(by_formula) / min(by_formula)) / 2)
+    spread = math.exp(max(model.transfer, largest_error(fit)) + math.log(max(by_formula) / min(by_formula)) / 2)
     how = f"no claim how often that holds: {'; '.join(doubts)}; {basis}"
     return Prediction(told, told / spread, alone * spread, 0.0, how)
 
@@ -67,13 +67,6 @@ def _scalar_alone(weights: Weights, cycle_ns: float) -> Weights:
         formula: {term: max(price, cycle_ns) if term in SCALAR else price for term, price in prices.items()}
         for formula, prices in weights.items()
     }
-
-
-def _largest(fit: BoardFit) -> float:
-    """The margin, or, where networks are too few for one, the largest error; a single one tells none."""
-    if fit.margin is not None:
-        return fit.margin
-    return max(map(abs, fit.errors.values())) if len(fit.errors) > 1 else 0.0
 
 
 def _doubts(fit: BoardFit, runtime: str, figures: Figures, milliseconds: float) -> list[str]:

@@ -1,11 +1,11 @@
 """place: operators whose integer form is no gain, on floats again; found by timing the model where the target is this
-machine."""
+machine, or by predicting its time from what it takes under the target's emulator."""
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from edgekit.artifact import Artifact
 from edgekit.errors import StepError, did_you_mean
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
     from edgekit.arrays import Arrays
     from edgekit.measuring.ratios import Ratio
+    from edgekit.runners.qemu import QemuRunner
 
-Timed = Callable[[Sequence[Path]], Sequence[Sequence[float]]]
-"""The milliseconds of every run of each of these files, timed in turns."""
+Ratios = Callable[[Sequence[Path]], Sequence["Ratio"]]
+"""Of each other file's time to the first one's."""
 
 _RULE = "by rule, all on integers"
 _LEAST_GAIN = 0.98
@@ -32,6 +33,9 @@ _SECONDS = 10.0
 """Of timing in each round, where as many runs as the least do not take more."""
 _RUNS = (15, 200)
 """Of each file in a round."""
+_MOST_MACS = 2_000_000_000
+"""Of a network that is tried some ten times under emulation, a second or so for each hundred million."""
+_ALONE = "one thread, batch 1"
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ class Place(Step):
     """Operators that are faster on floats than on integers, conversions and all, back on floats."""
 
     floats: Literal["measured", "none"] | tuple[str, ...] = "measured"
-    """`measured` where the target is this machine; `none`, or the names of operators."""
+    """`measured` where the target is this machine, or predicted where its emulator counts and its runtime is
+    calibrated; `none`, or the names of operators."""
 
     contract = Contract(
         requires=facts(Format.ONNX, Trait.INTEGER, Trait.PORTABLE),
@@ -52,6 +57,19 @@ class Place(Step):
 
     def technique(self, target: Target | None) -> Technique:
         return Technique(family=Family.GRAPH)
+
+    def decided_by(self, target: Target) -> Any:
+        """What a prediction hangs on."""
+        from edgekit.files import sha256_of_file
+        from edgekit.host import this_host
+        from edgekit.prediction.calibration import price_files
+
+        emulator = None if self.floats != "measured" or target.is_this(this_host()) else _emulator(target)
+        if emulator is None:
+            return None
+        told = {name: target.to_json()[name] for name in ("cpu", "caches", "clock_hz", "runtime")}
+        prices = [sha256_of_file(path) for path in price_files(target)]
+        return {**told, "emulator": emulator.identity(), "prices": prices}
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.model.counting import described
@@ -88,19 +106,29 @@ class Place(Step):
         from edgekit.host import this_host
         from edgekit.measuring.ratios import LEAST_MACS
         from edgekit.model.counting import inspected
+        from edgekit.model.feeding import feeding_of
+        from edgekit.model.ports import inputs_of
 
         if isinstance(self.floats, tuple):
             _check(self.floats, names)
             return Placement(frozenset(self.floats), "as it was given")
         if self.floats == "none" or not names:
             return Placement(frozenset(), "as it was given" if names else "no operator lies between conversions")
-        if not context.target.is_this(this_host()):
-            return Placement(frozenset(), f"{_RULE}: this machine is not the target, so that nothing was timed")
         macs = inspected(path).macs
         if macs is not None and macs < LEAST_MACS:
             return Placement(frozenset(), f"{_RULE}: {macs:,} multiply-accumulates take less time than calls")
-        inputs = context.comparison_samples(path).inputs
-        return measured(source, context.folder, _timer(source, inputs), context.progress)
+        feed, _ = next(feeding_of(inputs_of(source.graph)).feeds(context.comparison_samples(path).inputs, 1))
+        inputs = tuple(each[None] for each in feed)
+        if context.target.is_this(this_host()):
+            how = f"measured on this machine, timed in turns, {_ALONE}"
+            return found_by(_timer(inputs), how, source, context.folder, context.progress)
+        emulator = _emulator(context.target.target)
+        if emulator is None:
+            return Placement(frozenset(), f"{_RULE}: this machine is not the target, and no prices vouch for a gain")
+        if macs is not None and macs > _MOST_MACS:
+            return Placement(frozenset(), f"{_RULE}: {macs:,} multiply-accumulates take too long under emulation")
+        how = f"predicted from what is counted under the target's emulator, {_ALONE}"
+        return found_by(_predictor(emulator, inputs), how, source, context.folder, context.progress)
 
 
 @dataclass(frozen=True)
@@ -113,10 +141,9 @@ class Placement:
     """Of the time with them on floats to that with everything on integers."""
 
 
-def measured(model: "ModelProto", folder: Path, timed: Timed, progress: Progress) -> Placement:
+def found_by(compared: Ratios, how: str, model: "ModelProto", folder: Path, progress: Progress) -> Placement:
     """The operators that are faster on floats: group by group, as long as one makes the whole faster beyond doubt; both
-    ends are then timed once more, and the integers stay where that does not hold."""
-    from edgekit.measuring.ratios import ratio_of
+    ends are then compared once more, and the integers stay where that does not hold. `how` tells how, in words."""
     from edgekit.model.placement import groups_to_try, on_floats
     from edgekit.model.reading import save_model
 
@@ -125,12 +152,11 @@ def measured(model: "ModelProto", folder: Path, timed: Timed, progress: Progress
         paths = [folder / f"candidate_{number}.onnx" for number in range(len(sets))]
         for path, floats in zip(paths, sets, strict=True):
             save_model(on_floats(model, floats)[0], path)
-        first, *others = timed(paths)
+        found = compared(paths)
         for each in paths:
             each.unlink()
-        return [ratio_of(other, first) for other in others]
+        return list(found)
 
-    how = "measured on this machine, timed in turns, one thread, batch 1"
     integers: frozenset[str] = frozenset()
     floats = integers
     for _ in range(_ROUNDS):
@@ -149,27 +175,48 @@ def measured(model: "ModelProto", folder: Path, timed: Timed, progress: Progress
     return Placement(floats, how, whole)
 
 
-def _timer(model: "ModelProto", inputs: "Arrays") -> Timed:
-    """Times files in a process of their own on the first of these samples."""
-    from edgekit.model.feeding import feeding_of
-    from edgekit.model.ports import inputs_of
+def _timer(inputs: "Arrays") -> Ratios:
+    """Times files in a process of their own on these feeds."""
+    from edgekit.measuring.ratios import ratio_of
     from edgekit.runners.native import NativeRunner
     from edgekit.runners.runner import Job
 
-    feed, _ = next(feeding_of(inputs_of(model.graph)).feeds(inputs, 1))
     least, most = _RUNS
 
-    def timed(paths: Sequence[Path]) -> Sequence[Sequence[float]]:
-        job = Job(
-            paths,
-            tuple(each[None] for each in feed),
-            seconds=_SECONDS / len(paths),
-            least_runs=least,
-            most_runs=most,
-        )
-        return NativeRunner().run(job).latencies_ms
+    def compared(paths: Sequence[Path]) -> Sequence["Ratio"]:
+        job = Job(paths, inputs, seconds=_SECONDS / len(paths), least_runs=least, most_runs=most)
+        first, *others = NativeRunner().run(job).latencies_ms
+        return [ratio_of(other, first) for other in others]
 
-    return timed
+    return compared
+
+
+def _predictor(emulator: "QemuRunner", inputs: "Arrays") -> Ratios:
+    """Counts what files take of a target, in a process of their own on these feeds."""
+    from edgekit.prediction.comparing import predicted_ratios
+    from edgekit.runners.runner import Job
+
+    def compared(paths: Sequence[Path]) -> Sequence["Ratio"]:
+        counts = emulator.run(Job(paths, inputs, counted=True)).counts
+        return predicted_ratios(counts, emulator.target, 1)
+
+    return compared
+
+
+def _emulator(target: Target | None) -> "QemuRunner | None":
+    """What counts for a target; None where nothing does, or no prices vouch for what is predicted from it."""
+    from edgekit.errors import EmulatorError
+    from edgekit.prediction.comparing import is_vouched_for
+    from edgekit.runners.emulator import prepared_emulator
+    from edgekit.runners.qemu import QemuRunner
+
+    if target is None or not is_vouched_for(target, 1):
+        return None
+    try:
+        emulator = prepared_emulator(target)
+    except EmulatorError:
+        return None
+    return QemuRunner(target, emulator) if emulator.plugin else None
 
 
 def _check(floats: Sequence[str], names: Sequence[str]) -> None:

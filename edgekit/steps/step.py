@@ -54,7 +54,7 @@ class TargetView:
     """A target with only the fields that a step's contract declares."""
 
     target: Target | None
-    """None where a step that reads none of it runs alone."""
+    """All of it, for what a step names in `decided_by`; None where a step that reads none of it runs alone."""
     visible: frozenset[str]
 
     def __getattr__(self, name: str) -> Any:
@@ -140,6 +140,10 @@ class Step(ABC):
     @abstractmethod
     def technique(self, target: Target | None) -> Technique:
         """What this step applies with these options; what the target decides is None where it is not known."""
+
+    def decided_by(self, target: Target) -> Any:
+        """What decides the output besides what the contract reads, as JSON values; None where nothing does."""
+        return None
 
     @abstractmethod
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:

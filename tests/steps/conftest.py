@@ -14,7 +14,7 @@ from edgekit.project.project import Project, load_project
 from edgekit.steps.export import Export
 from edgekit.steps.simplify import Simplify
 from edgekit.steps.step import Context, Outcome, Step, TargetView
-from edgekit.target import find_target
+from edgekit.target import Target, find_target
 from edgekit.traits import MODULE_ENTRY, Facts, Format, Role
 from tests.conftest import TINY
 
@@ -47,13 +47,13 @@ def step_runner(place: Path) -> RunStep:
         step: Step,
         project: Project,
         model: Path | None = None,
-        target: str = "rpi4",
+        target: str | Target = "rpi4",
         joined: Mapping[Role, Any] | None = None,
         role: Role = Role.STUDENT,
     ) -> Outcome:
         folder = place / f"step_{next(count)}"
         (folder / "checkpoints").mkdir(parents=True)
-        view = TargetView(find_target(target), step.contract.target)
+        view = TargetView(find_target(target) if isinstance(target, str) else target, step.contract.target)
         context = Context(project, Splits(project), view, role, folder, folder / "checkpoints", Silent())
         return step.run(artifact(model or project.root / "entry", role=role), joined or {}, context)
 

@@ -6,16 +6,19 @@ from onnx import ModelProto
 
 from edgekit.errors import RunError, StepError
 from edgekit.host import this_host
+from edgekit.measuring.ratios import Ratio, ratio_of
 from edgekit.model.facts import observed_facts
 from edgekit.model.placement import unit_names
 from edgekit.model.reading import load_model
 from edgekit.progress import Silent
 from edgekit.project.project import Project
 from edgekit.steps import place
-from edgekit.steps.place import Place, Placement, measured
+from edgekit.steps.place import Place, Placement, found_by
 from edgekit.steps.step import Outcome, TargetView, step_from
 from edgekit.target import find_target
 from edgekit.traits import Trait
+from tests.counting.compiler import needs_compiler
+from tests.prediction.test_calibration import slower, with_file
 
 ALL = ["stem", "deep", "point", "add", "mean"]
 
@@ -36,11 +39,12 @@ def found(
     tables = [dict(zip(ALL, each, strict=True)) for each in (integer, floating)]
     timed: list[Path] = []
 
-    def clock(paths: Sequence[Path]) -> Sequence[Sequence[float]]:
+    def clock(paths: Sequence[Path]) -> Sequence[Ratio]:
         timed.extend(paths)
-        return [[priced(path, *tables, conversion)] * 30 for path in paths]
+        first, *others = ([priced(path, *tables, conversion)] * 30 for path in paths)
+        return [ratio_of(other, first) for other in others]
 
-    placement = measured(load_model(model), folder, clock, Silent())
+    placement = found_by(clock, "measured", load_model(model), folder, Silent())
     assert not list(folder.glob("candidate*"))
     return placement, len(timed)
 
@@ -50,7 +54,7 @@ def test_what_is_faster_on_floats_goes_there_conversions_and_all(in_conversions:
     assert placement.floats == {"stem", "deep"}, "the second costs more by itself, and less than the conversion between"
     assert placement.ratio is not None
     assert placement.ratio.median == pytest.approx((1.5 + 1.05 + 3 + 0.4) / (6 + 0.6))
-    assert placement.how.startswith("measured on this machine")
+    assert placement.how == "measured"
 
 
 def test_a_run_of_operators_goes_together(in_conversions: Path, tmp_path: Path) -> None:
@@ -68,22 +72,23 @@ def test_where_nothing_is_faster_the_integers_stay(in_conversions: Path, tmp_pat
 def test_a_gain_that_does_not_last_is_none(in_conversions: Path, tmp_path: Path) -> None:
     rounds = iter([0.9, 0.99, 1.01])
 
-    def clock(paths: Sequence[Path]) -> Sequence[Sequence[float]]:
+    def clock(paths: Sequence[Path]) -> Sequence[Ratio]:
         factor = next(rounds)
-        return [[1.0] * 30, *([factor] * 30 for _ in paths[1:])]
+        return [Ratio(factor, factor, factor) for _ in paths[1:]]
 
-    placement = measured(load_model(in_conversions), tmp_path, clock, Silent())
+    placement = found_by(clock, "measured", load_model(in_conversions), tmp_path, Silent())
     assert placement.floats == frozenset()
     assert placement.ratio is not None and placement.ratio.median == pytest.approx(1.01)
     assert "beyond doubt" in placement.how
 
 
-def test_a_target_that_is_another_machine_is_placed_by_rule(
-    run_step: Callable[..., Outcome], tiny: Project, in_conversions: Path
+def test_a_target_for_which_nothing_is_predicted_is_placed_by_rule(
+    run_step: Callable[..., Outcome], tiny: Project, in_conversions: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = "rpi4" if this_host().arch == "x86_64" else "x86-avx2"
+    monkeypatch.setattr("edgekit.measuring.ratios.LEAST_MACS", 1)
+    other = "arm64-generic" if this_host().arch == "x86_64" else "x86-avx2"
     done = run_step(Place(), tiny, in_conversions, other)
-    assert done.notes["placed"].startswith("by rule, all on integers: this machine is not the target")
+    assert done.notes["placed"].startswith("by rule, all on integers: this machine is not the target, and no prices")
     assert (done.notes["floats"], done.notes["ratio"]) == ([], None)
     assert done.path.read_bytes() == in_conversions.read_bytes()
     assert {Trait.INTEGER, Trait.PORTABLE} <= observed_facts(load_model(done.path))
@@ -114,6 +119,39 @@ def test_a_network_is_timed_where_it_runs(
     assert set(done.notes["floats"]) <= set(ALL), "which, is the clock's to say"
     again = run_step(Place(floats=tuple(done.notes["floats"])), tiny, in_conversions, here())
     assert again.path.read_bytes() == done.path.read_bytes(), "and that can be repeated"
+
+
+@needs_compiler
+def test_a_network_is_predicted_where_a_calibration_vouches_for_it(
+    run_step: Callable[..., Outcome],
+    tiny: Project,
+    in_conversions: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("edgekit.measuring.ratios.LEAST_MACS", 1)
+    calibrated = with_file(find_target("rpi4"), tmp_path, slower(9))
+    done = run_step(Place(), tiny, in_conversions, calibrated)
+    assert done.notes["placed"].startswith("predicted from what is counted under the target's emulator")
+    assert set(done.notes["floats"]) <= set(ALL)
+    assert run_step(Place(), tiny, in_conversions, calibrated).path.read_bytes() == done.path.read_bytes()
+    monkeypatch.setattr(place, "_MOST_MACS", 2)
+    done = run_step(Place(), tiny, in_conversions, calibrated)
+    assert done.notes["placed"] == "by rule, all on integers: 22,528 multiply-accumulates take too long under emulation"
+    done = run_step(Place(), tiny, in_conversions, with_file(find_target("rpi4"), tmp_path, slower(8)))
+    assert done.notes["placed"].endswith("no prices vouch for a gain")
+
+
+@needs_compiler
+def test_a_prediction_hangs_on_the_prices_and_the_emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rpi4 = find_target("rpi4")
+    calibrated = with_file(rpi4, tmp_path, slower(9))
+    told = Place().decided_by(calibrated)
+    assert told["clock_hz"] == rpi4.clock_hz and len(told["prices"]) == 2 and "cortex-a72" in told["emulator"]
+    assert Place().decided_by(with_file(rpi4, tmp_path, slower(10)))["prices"] != told["prices"]
+    assert Place(floats="none").decided_by(calibrated) is None and Place().decided_by(rpi4) is None
+    monkeypatch.setenv("EDGEKIT_EMULATORS", str(tmp_path))
+    assert Place().decided_by(calibrated) is None
 
 
 def test_operators_are_named(run_step: Callable[..., Outcome], tiny: Project, in_conversions: Path) -> None:
@@ -153,7 +191,7 @@ def test_a_run_that_fails_is_told(in_conversions: Path, tmp_path: Path) -> None:
         raise RunError("the model failed", "look at it")
 
     with pytest.raises(RunError, match="the model failed"):
-        measured(load_model(in_conversions), tmp_path, clock, Silent())
+        found_by(clock, "measured", load_model(in_conversions), tmp_path, Silent())
 
 
 def test_a_step_that_does_not_say_so_cannot_tell_the_machine() -> None:

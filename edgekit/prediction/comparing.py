@@ -1,0 +1,53 @@
+"""How long one run takes for each millisecond of another, both on a board that is not here."""
+
+import math
+from collections.abc import Sequence
+
+from edgekit.counting.counts import Counts
+from edgekit.errors import PredictionError
+from edgekit.measuring.ratios import Ratio
+from edgekit.prediction.calibration import known_prices
+from edgekit.prediction.fitting import Weights
+from edgekit.prediction.model import BoardFit, at_clock
+from edgekit.prediction.terms import Figures, figures_of, terms_of
+from edgekit.target import Target
+
+
+def predicted_ratios(runs: Sequence[Counts], target: Target, threads: int) -> list[Ratio]:
+    """Of each other's time to the first one's. What two runs have in common cancels out, so that a doubt is left in
+    what one takes more and the other less.
+
+    Raises PredictionError where no prices vouch for the target's runtime: see `is_vouched_for`.
+    """
+    fit = _vouched_for(target, threads)
+    if fit is None or fit.margin is None:
+        raise PredictionError(f"no prices vouch for {target.runtime} on {target.id}", f"edgekit calibrate {target.id}")
+    doubt = math.exp(fit.margin / 2)
+    first, *others = map(figures_of, runs)
+    weights = at_clock(fit, target.clock_hz)
+    return [_ratio(weights, doubt, first, other) for other in others]
+
+
+def is_vouched_for(target: Target, threads: int) -> bool:
+    """Whether the target's runtime was calibrated on such a board, with networks enough for an interval."""
+    return _vouched_for(target, threads) is not None
+
+
+def _vouched_for(target: Target, threads: int) -> BoardFit | None:
+    fit = known_prices(target).fit_for(target, threads)
+    return fit if fit and fit.margin is not None and fit.runtime == str(target.runtime) else None
+
+
+def _ratio(weights: Weights, doubt: float, first: Figures, other: Figures) -> Ratio:
+    """By each formula, what is saved may be worth less by the factor `doubt` and what is added more, or the other way
+    round; the limits are the widest, and the ratio is the mean that a latency is, too."""
+    middles, lows, highs = [], [], []
+    for formula, prices in weights.items():
+        before, after = terms_of(first, formula), terms_of(other, formula)
+        whole = sum(price * before[term] for term, price in prices.items())
+        changes = [price * (after[term] - before[term]) / whole for term, price in prices.items()]
+        added, saved = sum(max(each, 0.0) for each in changes), sum(max(-each, 0.0) for each in changes)
+        middles.append(1 + added - saved)
+        lows.append(max(1 + added / doubt - saved * doubt, 0.0))
+        highs.append(1 + added * doubt - saved / doubt)
+    return Ratio(math.prod(middles) ** (1 / len(middles)), min(lows), max(highs))
