@@ -9,7 +9,7 @@ from edgekit.measuring.ratios import Ratio
 from edgekit.prediction.calibration import known_prices
 from edgekit.prediction.fitting import Weights
 from edgekit.prediction.model import BoardFit, at_clock
-from edgekit.prediction.terms import Figures, figures_of, terms_of
+from edgekit.prediction.terms import Figures, figures_of, products_in, terms_of
 from edgekit.target import Target
 
 
@@ -17,13 +17,20 @@ def predicted_ratios(runs: Sequence[Counts], target: Target, threads: int) -> li
     """Of each other's time to the first one's. What two runs have in common cancels out, so that a doubt is left in
     what one takes more and the other less.
 
-    Raises PredictionError where no prices vouch for the target's runtime: see `is_vouched_for`.
+    Raises PredictionError where no prices vouch for the target's runtime (see `is_vouched_for`), or for the products
+    that the runs are made of.
     """
     fit = _vouched_for(target, threads)
     if fit is None or fit.margin is None:
         raise PredictionError(f"no prices vouch for {target.runtime} on {target.id}", f"edgekit calibrate {target.id}")
     doubt = math.exp(fit.margin / 2)
     first, *others = map(figures_of, runs)
+    unknown = {kind for each in (first, *others) for kind in products_in(each)} - set(fit.products)
+    if unknown:
+        told = " and ".join(sorted(kind.replace("_", " ") for kind in unknown))
+        raise PredictionError(
+            f"the prices of {target.runtime} on {target.id} know none of {told}", f"edgekit calibrate {target.id}"
+        )
     weights = at_clock(fit, target.clock_hz)
     return [_ratio(weights, doubt, first, other) for other in others]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from edgekit.artifact import Artifact
-from edgekit.errors import StepError, did_you_mean
+from edgekit.errors import PredictionError, StepError, did_you_mean
 from edgekit.progress import Progress
 from edgekit.steps.step import Context, Contract, Outcome, Step
 from edgekit.steps.technique import Family, Technique
@@ -128,7 +128,10 @@ class Place(Step):
         if macs is not None and macs > _MOST_MACS:
             return Placement(frozenset(), f"{_RULE}: {macs:,} multiply-accumulates take too long under emulation")
         how = f"predicted from what is counted under the target's emulator, {_ALONE}"
-        return found_by(_predictor(emulator, inputs), how, source, context.folder, context.progress)
+        try:
+            return found_by(_predictor(emulator, inputs), how, source, context.folder, context.progress)
+        except PredictionError as error:
+            return Placement(frozenset(), f"{_RULE}: {error.message}")
 
 
 @dataclass(frozen=True)

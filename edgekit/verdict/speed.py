@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit.errors import EdgekitError
-from edgekit.measuring.ratios import LEAST_MACS, SESSIONS, ratio_of
+from edgekit.measuring.ratios import LEAST_MACS, SESSIONS, Ratio, ratio_of
 from edgekit.traits import Format
 from edgekit.verdict.gates import Gate, Status, why_not
 
@@ -12,27 +12,32 @@ if TYPE_CHECKING:
     from edgekit.runners.runner import Result
 
 NEVER_SLOWER = "never-slower"
+_NOTHING = "the target is not this machine, and no prices vouch for a comparison"
 
 
-def speed_gate(path: Path, limit: float | None, result: "Result | EdgekitError") -> Gate:
+def speed_gate(
+    path: Path, limit: float | None, result: "Result | EdgekitError", predicted: Ratio | None = None
+) -> Gate:
     """Whether the deployed file at `path` takes at most `limit` times as long as the float student, 1 unless told.
 
-    `result` holds the times of both, in this order, run by run in turns. Failed where the whole interval of their
-    ratio lies above, by more than two sessions of one file differ; not run where nothing was timed, and for a network
-    so small that its time is that of the runtime's calls.
+    `result` holds the times of both, in this order, run by run in turns; where it has none, their ratio may be
+    `predicted`. Failed where the whole interval of their ratio lies above, by more than two sessions of one file
+    differ; of a prediction, undecided where that reaches to both sides; not run where there is neither, and for a
+    network so small that its time is that of the runtime's calls.
     """
     from edgekit.formats import format_of, inspected
 
     if format_of(path) is Format.TFLITE:
         return Gate(NEVER_SLOWER, Status.NOT_RUN, "the float model is ONNX, which the target's runtime does not run")
-    if isinstance(result, EdgekitError) or len(result.latencies_ms) < 2:
-        why = "the target is not this machine, and a prediction is too wide to compare two files by"
-        return Gate(NEVER_SLOWER, Status.NOT_RUN, why_not(result, why))
+    if isinstance(result, EdgekitError) or (len(result.latencies_ms) < 2 and predicted is None):
+        return Gate(NEVER_SLOWER, Status.NOT_RUN, why_not(result, _NOTHING))
     allowed = 1.0 if limit is None else limit
-    found, ratio = inspected(path), ratio_of(*result.latencies_ms[:2])
-    told = f"{ratio} of the float model's time, at most {allowed:g}"
+    found, ratio = inspected(path), predicted or ratio_of(*result.latencies_ms[:2])
+    told = f"{'predicted: ' if predicted else ''}{ratio} of the float model's time, at most {allowed:g}"
     if found.macs is not None and found.macs < LEAST_MACS:
         return Gate(NEVER_SLOWER, Status.NOT_RUN, f"{told}; {found.macs:,} multiply-accumulates take less than calls")
+    if predicted and ratio.low <= allowed < ratio.high:
+        return Gate(NEVER_SLOWER, Status.UNDECIDED, told)
     if ratio.low <= SESSIONS * allowed:
         return Gate(NEVER_SLOWER, Status.PASSED, told)
     kinds = [f"{count} {kind}" for kind, count in found.float_kinds.items()]

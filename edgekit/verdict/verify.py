@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgekit.data.listing import raw_file
 from edgekit.data.split import Split
-from edgekit.errors import EdgekitError, EmulatorError, RunError
+from edgekit.errors import EdgekitError, EmulatorError, PredictionError, RunError
 from edgekit.formats import format_of
 from edgekit.measurement import Measurement, latency_measurements, metric_shown, static_measurements
 from edgekit.project.project import Project
@@ -20,6 +20,7 @@ from edgekit.verdict.speed import speed_gate
 
 if TYPE_CHECKING:
     from edgekit.arrays import Array, Arrays
+    from edgekit.measuring.ratios import Ratio
     from edgekit.runners.runner import Result, Runner
 
 _SAMPLES = 1024
@@ -135,7 +136,8 @@ def verified(
     own = [one for one in measurements if one.model == deployed.name]
     gates += budget_gates(budgets, target, own, result, unpredicted)
     if float_student.path != deployed.path:
-        gates.append(speed_gate(deployed.path, budgets.max_latency_ratio, result))
+        ratio = _predicted_ratio(runner, target, deployed, float_student, samples.feeds, result)
+        gates.append(speed_gate(deployed.path, budgets.max_latency_ratio, result, ratio))
     return Verdict(tuple(gates), tuple(measurements))
 
 
@@ -219,6 +221,30 @@ def _attempt(
         return runner.run(Job(models, inputs, seconds=_TIMING_SECONDS if timed else 0.0, counted=not timed))
     except RunError as error:
         return error
+
+
+def _predicted_ratio(
+    runner: "Runner | EmulatorError",
+    target: Target,
+    deployed: Candidate,
+    float_student: Candidate,
+    inputs: "Arrays",
+    result: "Result | EdgekitError",
+) -> "Ratio | None":
+    """Of the deployed model's time to the float student's, from what both take under the target's emulator; None where
+    nothing is counted, or no prices vouch for it."""
+    from edgekit.prediction.comparing import is_vouched_for, predicted_ratios
+    from edgekit.runners.runner import Job
+
+    if isinstance(runner, EdgekitError) or isinstance(result, EdgekitError) or not result.counts:
+        return None
+    if format_of(deployed.path) is not Format.ONNX or not is_vouched_for(target, 1):
+        return None
+    try:
+        other = runner.run(Job([float_student.path], tuple(each[:1] for each in inputs), counted=True))
+        return predicted_ratios([*other.counts, *result.counts], target, 1)[0]
+    except (RunError, PredictionError):
+        return None
 
 
 def _run_measurements(result: "Result", deployed: Candidate, float_student: Candidate) -> list[Measurement]:

@@ -21,6 +21,8 @@ from edgekit.project.project import Project, load_project
 from edgekit.target import find_target
 from edgekit.traits import Fidelity, Format, Role, Trait
 from edgekit.verdict.gates import Status
+from tests.counting.compiler import needs_compiler
+from tests.prediction.test_calibration import known
 from tests.sshd import Sshd
 
 RPI4 = find_target("rpi4")
@@ -363,6 +365,23 @@ def test_a_loader_that_shuffles_by_itself_trains_the_same_twice(make_project: Ma
         (folder / "data.py").write_text(text)
         digests.append(build(load_project(folder), [QUICK], Silent()).targets[0].steps[0].artifact.digest)
     assert digests[0] == digests[1]
+
+
+@needs_compiler
+def test_a_calibrated_target_is_judged_by_prediction(
+    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgekit.measuring.ratios.LEAST_MACS", 1)
+    monkeypatch.setattr("edgekit.verdict.speed.LEAST_MACS", 1)
+    folder = shortened(make_project({'teacher = "model:teacher"\n': ""}), SHORT + '[[steps]]\nuse = "quantize"\n')
+    (folder / "targets").mkdir()
+    (done,) = build(load_project(folder), [known(RPI4, folder / "targets")], Silent()).targets
+    gates = {gate.name: gate for gate in done.verdict.gates}
+    assert gates["never-slower"].status in ("passed", "failed", "undecided")
+    assert gates["never-slower"].detail.startswith("predicted: ")
+    (plain,) = build(load_project(folder), [RPI4], Silent()).targets
+    gates = {gate.name: gate for gate in plain.verdict.gates}
+    assert gates["never-slower"].status == "not_run" and "no prices vouch" in gates["never-slower"].detail
 
 
 def test_the_environment_may_lack_the_emulator(make_project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,3 +56,10 @@ def test_what_nothing_vouches_for_is_told(target: Target, tmp_path: Path) -> Non
         with pytest.raises(PredictionError, match="no prices vouch for onnxruntime") as raised:
             predicted_ratios([counts(1), counts(2)], each, threads)
         assert raised.value.hint == "edgekit calibrate rpi4"
+
+
+def test_products_that_were_never_measured_are_told(target: Target) -> None:
+    run = counts(1)
+    integers = replace(run, instructions={**run.instructions, Kind.INTEGER_PRODUCT: 10**8})
+    with pytest.raises(PredictionError, match=r"onnxruntime 1.32.0 on rpi4 know none of integer products"):
+        predicted_ratios([run, integers], target, 1)

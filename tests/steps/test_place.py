@@ -18,7 +18,7 @@ from edgekit.steps.step import Outcome, TargetView, step_from
 from edgekit.target import find_target
 from edgekit.traits import Trait
 from tests.counting.compiler import needs_compiler
-from tests.prediction.test_calibration import slower, with_file
+from tests.prediction.test_calibration import known, slower, with_file
 
 ALL = ["stem", "deep", "point", "add", "mean"]
 
@@ -130,7 +130,7 @@ def test_a_network_is_predicted_where_a_calibration_vouches_for_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("edgekit.measuring.ratios.LEAST_MACS", 1)
-    calibrated = with_file(find_target("rpi4"), tmp_path, slower(9))
+    calibrated = known(find_target("rpi4"), tmp_path)
     done = run_step(Place(), tiny, in_conversions, calibrated)
     assert done.notes["placed"].startswith("predicted from what is counted under the target's emulator")
     assert set(done.notes["floats"]) <= set(ALL)
@@ -140,6 +140,10 @@ def test_a_network_is_predicted_where_a_calibration_vouches_for_it(
     assert done.notes["placed"] == "by rule, all on integers: 22,528 multiply-accumulates take too long under emulation"
     done = run_step(Place(), tiny, in_conversions, with_file(find_target("rpi4"), tmp_path, slower(8)))
     assert done.notes["placed"].endswith("no prices vouch for a gain")
+    monkeypatch.undo()
+    monkeypatch.setattr("edgekit.measuring.ratios.LEAST_MACS", 1)
+    done = run_step(Place(), tiny, in_conversions, with_file(find_target("rpi4"), tmp_path, slower(9)))
+    assert done.notes["placed"].endswith("the prices of onnxruntime 1.32.0 on rpi4 know none of integer products")
 
 
 @needs_compiler

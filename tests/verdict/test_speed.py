@@ -7,6 +7,7 @@ import pytest
 from edgekit.building.build import build
 from edgekit.building.built import Build
 from edgekit.errors import RunError
+from edgekit.measuring.ratios import Ratio
 from edgekit.model.counting import inspected
 from edgekit.progress import Silent
 from edgekit.project.from_file import file_project
@@ -65,6 +66,24 @@ def test_what_cannot_be_timed_is_not_run(built: Build) -> None:
     tiny = speed_gate(model, None, timed([20.0] * 20, STEADY))
     assert tiny.status is Status.NOT_RUN
     assert tiny.detail.startswith("2.000 ") and f"{inspected(model).macs:,} multiply-accumulates" in tiny.detail
+
+
+@pytest.mark.parametrize(
+    ("ratio", "limit", "status"),
+    [
+        (Ratio(0.6, 0.5, 0.8), None, Status.PASSED),
+        (Ratio(0.6, 0.5, 0.8), 0.7, Status.UNDECIDED),
+        (Ratio(0.95, 0.8, 1.1), None, Status.UNDECIDED),
+        (Ratio(1.3, 1.1, 1.5), None, Status.FAILED),
+    ],
+)
+def test_a_prediction_that_reaches_to_both_sides_decides_nothing(
+    built: Build, monkeypatch: pytest.MonkeyPatch, ratio: Ratio, limit: float | None, status: Status
+) -> None:
+    monkeypatch.setattr(speed, "LEAST_MACS", 1)
+    model = built.targets[0].bundle / "model.onnx"
+    gate = speed_gate(model, limit, timed(fidelity=Fidelity.EMULATED), ratio)
+    assert gate.status is status and gate.detail.startswith(f"predicted: {ratio} of the float model's time")
 
 
 class Timed(NativeRunner):
