@@ -1,6 +1,7 @@
 # What `edgekit setup --runner container ID` builds: qemu for one architecture with Python and the target's runtime behind
 # it. It runs natively on whatever machine the engine is on, and needs no binfmt there: qemu is named, with its CPU.
-# The build context holds site/: the runtime's wheels, unpacked. The base needs apt: Debian 12 or a derivative.
+# The build context holds site/, the runtime's wheels, unpacked, and counters.c, the plugin that counts what a run takes.
+# The base needs apt: Debian 12 or a derivative.
 ARG BASE=debian:bookworm-slim
 FROM ${BASE} AS guest
 ARG ARCH
@@ -13,11 +14,18 @@ RUN set -eu; cd /tmp; mkdir -p apt/lists/partial apt/archives/partial; : > apt/s
     for package in apt/archives/*.deb; do dpkg-deb -x "$package" /opt/guest; done
 COPY site /opt/guest/opt/site
 
+FROM ${BASE} AS counters
+RUN apt-get -qq update && apt-get -qq install --yes --no-install-recommends gcc libc6-dev
+COPY counters.c /tmp/counters.c
+RUN gcc -O2 -shared -fPIC -fvisibility=hidden -o /opt/counters.so /tmp/counters.c
+
+# A static qemu takes no plugins.
 FROM ${BASE}
 RUN apt-get -qq update \
-    && apt-get -qq install --yes --no-install-recommends python3-minimal libpython3-stdlib qemu-user-static \
+    && apt-get -qq install --yes --no-install-recommends python3-minimal libpython3-stdlib qemu-user \
     && rm -rf /var/lib/apt/lists/* \
     && mkdir /work && chown 65534:65534 /work
 COPY --from=guest /opt/guest /opt/guest
+COPY --from=counters /opt/counters.so /opt/counters.so
 ENV XDG_CACHE_HOME=/work PYTHONDONTWRITEBYTECODE=1
 USER 65534:65534

@@ -15,7 +15,7 @@ def write_python(emulator: Emulator, folder: Path) -> None:
     told = {**emulator.environment(), "ORT_DISABLE_TELEMETRY": "1"}
     program = folder / "python3"
     command = f'{shlex.join(emulator.command())} -0 "$0" {shlex.join(emulator.python())} "$@"'
-    exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in told.items())
+    exports = "\n".join(f"export {name}=${{{name}:-{shlex.quote(value)}}}" for name, value in told.items())
     program.write_text(f"#!/bin/sh\n{exports}\nexec {command}\n")
     program.chmod(0o755)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edgekit.arrays import Arrays
 from edgekit.counting.counts import Counts
-from edgekit.errors import ModelError, PredictionError, RunnerError
+from edgekit.errors import ModelError, PredictionError, RunError, RunnerError
 from edgekit.files import sha256_of_file
 from edgekit.measuring.contenders import Absent, Contender, contenders_of
 from edgekit.measuring.figures import median_latency
@@ -61,36 +61,38 @@ def calibrated_on(
     target's emulator; what is known of it at `path`, and the prices there, are renewed. `families` names one for each
     model: those of one are left out together where errors are told.
 
-    Raises RunnerError where the runner has no times; PredictionError where nothing can be counted, or networks are too
-    few; ModelError for what is no model, and what else `Runner.run` raises.
+    What is measured is written network by network. Raises RunnerError where the runner has no times, PredictionError
+    where nothing can be counted, ModelError for what is no model, RunError where none runs, and what else `Runner.run`
+    raises.
     """
     if not runner.fidelity.has_times:
         raise RunnerError(f"{runner.identity()} has no times", "name the board: --runner ssh://USER@HOST")
     emulator = QemuRunner(target, prepared_emulator(target))
-    known = calibration_of(target)
-    board = runner.board.told["model"] if isinstance(runner, SshRunner) else ""
+    board = (runner.board.told["model"] if isinstance(runner, SshRunner) else "") or target.name
+    found = calibration_of(target) or Calibration(measured=(), fits=())
     disturbed: list[str] = []
     new: list[Measured] = []
     before: list[Prediction | None] = []
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
         contenders, absent = contenders_of(list(families), [target.runtime.name], target, Path(folder), here=False)
-        if not contenders:
-            raise ModelError(
-                f"{absent[0].model} does not run under {target.runtime}: {absent[0].why}", "calibrate with others"
-            )
         for number, each in enumerate(contenders):
             progress.advanced("calibrating", number, len(contenders), each.model.name)
             feeds = feeds_of(each.model, 1, 1, {}, None)
-            counts = _counts(emulator, each, feeds, target)
-            for count in threads:
-                milliseconds, why = _timed(runner, each, feeds, target, count, seconds)
-                disturbed += why
-                new.append(_measured(each, families, counts, target, count, milliseconds, board))
-                before.append(_earlier(counts, target, count))
+            try:
+                counts = _counts(emulator, each, feeds, target)
+                for count in threads:
+                    milliseconds, why = _timed(runner, each, feeds, target, count, seconds)
+                    disturbed += why
+                    new.append(_measured(each, families, counts, target, count, milliseconds, board))
+                    before.append(_earlier(counts, target, count))
+            except RunError as error:
+                absent.append(Absent(each.model.name, str(target.runtime), f"{error.message}; {error.hint}"))
+            if new:
+                found = calibrated(target, found.measured, new)
+                write_calibration(found, path)
         progress.advanced("calibrating", len(contenders), len(contenders))
-    found = calibrated(target, known.measured if known else (), new)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_calibration(found, path)
+    if not new:
+        raise ModelError(f"{absent[0].model} does not run under {target.runtime}: {absent[0].why}", "take another")
     told = tuple(dict.fromkeys(disturbed))
     return Calibrated(target, runner.identity(), path, found, tuple(new), tuple(before), tuple(absent), told)
 

@@ -10,7 +10,16 @@ import msgspec
 from edgekit.errors import PredictionError, first_line
 from edgekit.files import write_bytes
 from edgekit.prediction.fitting import Point, Way, chosen, fitted, scaled
-from edgekit.prediction.model import SHIPPED, BoardFit, LatencyModel, at_clock, board_fit, name_of, shipped_model
+from edgekit.prediction.model import (
+    FEWEST_FAMILIES,
+    SHIPPED,
+    BoardFit,
+    LatencyModel,
+    at_clock,
+    board_fit,
+    name_of,
+    shipped_model,
+)
 from edgekit.prediction.terms import slot_ns
 from edgekit.project.toml import Record
 from edgekit.target import Target
@@ -36,11 +45,16 @@ class Measured(Record, frozen=True, kw_only=True):
     when: str
     """A date."""
 
+    @property
+    def name(self) -> str:
+        """By which errors are told: networks of one name may be others."""
+        return f"{self.network} {self.digest[:8]}"
+
 
 class Calibration(Record, frozen=True, kw_only=True):
     measured: tuple[Measured, ...]
     fits: tuple[BoardFit, ...]
-    """What follows of it: one for each runtime and number of threads."""
+    """What follows of it: one for each runtime and number of threads, where the networks are enough."""
 
 
 def calibration_of(target: Target) -> Calibration | None:
@@ -61,14 +75,11 @@ def write_calibration(calibration: Calibration, path: Path) -> None:
 
 def calibrated(target: Target, known: Sequence[Measured], new: Sequence[Measured]) -> Calibration:
     """All that was measured on boards that a target describes, and the prices that follow; what is new replaces what is
-    known of the same file.
-
-    Raises PredictionError where networks are too few to tell prices, and no board with the target's core has any.
-    """
+    known of the same file. None follow where networks are too few and no board with the target's core has any."""
     places = {(each.runtime, each.threads, each.digest): each for each in (*known, *new)}
     measured = sorted(places.values(), key=_setting)
-    fits = tuple(_fit(target, list(of)) for _, of in groupby(measured, key=_setting))
-    return Calibration(measured=tuple(measured), fits=fits)
+    fits = [_fit(target, list(of)) for _, of in groupby(measured, key=_setting)]
+    return Calibration(measured=tuple(measured), fits=tuple(each for each in fits if each))
 
 
 def known_prices(target: Target) -> LatencyModel:
@@ -87,24 +98,21 @@ def _setting(measured: Measured) -> tuple[str, int]:
     return measured.runtime, measured.threads
 
 
-def _fit(target: Target, measured: Sequence[Measured]) -> BoardFit:
+def _fit(target: Target, measured: Sequence[Measured]) -> BoardFit | None:
     """The known prices times a number, or prices of its own where networks are many: what errs less for networks that
     were left out. Both choices are made anew for each network that an error is told of."""
     runtime, threads = _setting(measured[0])
     board = " and ".join(dict.fromkeys(each.board for each in measured))
-    points = [Point(each.network, each.family, each.figures, each.milliseconds) for each in measured]
-    ways = _ways(target, threads, len(points))
+    points = [Point(each.name, each.family, each.figures, each.milliseconds) for each in measured]
+    ways = _ways(target, threads, points)
+    if not ways:
+        return None
     return board_fit(target, board, threads, runtime, points, lambda some: chosen(some, ways))
 
 
-def _ways(target: Target, threads: int, networks: int) -> Sequence[Way]:
+def _ways(target: Target, threads: int, points: Sequence[Point]) -> Sequence[Way]:
     shipped = shipped_model().fit_for(target, threads)
     ways: list[Way] = [partial(scaled, weights=at_clock(shipped, target.clock_hz))] if shipped else []
-    if networks >= FEWEST_FOR_PRICES:
+    if len(points) >= FEWEST_FOR_PRICES and len({each.family for each in points}) >= FEWEST_FAMILIES:
         ways.append(partial(fitted, slot_ns=slot_ns(target.cpu.split(",")[0], target.clock_hz or 10**9, threads)))
-    if not ways:
-        raise PredictionError(
-            f"{networks} networks tell no prices for {threads} threads on {target.cpu}: no board with it has any yet",
-            f"calibrate with {FEWEST_FOR_PRICES} or more",
-        )
     return ways

@@ -12,6 +12,8 @@ from edgekit.prediction.terms import MEMORY, products_in
 from edgekit.project.toml import Record
 from edgekit.target import Cache, Target
 
+FEWEST_FAMILIES = 4
+"""Of which errors tell of another: networks of one family err alike."""
 SHIPPED = Path(__file__).with_name("latency.json")
 
 
@@ -88,7 +90,7 @@ def board_fit(target: Target, board: str, threads: int, runtime: str, points: Se
         runtime=runtime,
         weights={formula: dict(prices) for formula, prices in way(points).items()},
         errors=errors,
-        margin=None if math.isinf(reach) else reach,
+        margin=None if math.isinf(reach) or len({each.family for each in points}) < FEWEST_FAMILIES else reach,
         shortest_ms=min(latencies),
         longest_ms=max(latencies),
         products=tuple(sorted({kind for each in points for kind in products_in(each.figures)})),

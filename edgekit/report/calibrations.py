@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from edgekit.measurement import counted
 from edgekit.measuring.calibrating import Calibrated
+from edgekit.prediction.calibration import FEWEST_FOR_PRICES, Measured
 from edgekit.prediction.fitting import FEWEST
 from edgekit.prediction.model import BoardFit
 from edgekit.report.tables import table, with_unit
@@ -28,12 +29,16 @@ def calibration_report(done: Calibrated) -> list[RenderableType]:
         numeric=frozenset({1, 2, 3, 4}),
     )
     for each, earlier in zip(done.new, done.before, strict=True):
-        fit = _fit(done, each.runtime, each.threads)
         before = f"{earlier.milliseconds / each.milliseconds - 1:+.0%}" if earlier else ""
-        after = f"{math.expm1(fit.errors[each.network]):+.0%}"
+        error = _left_out(done, each)
+        after = "" if error is None else f"{math.expm1(error):+.0%}"
         rows.add_row(escape(each.network), str(each.threads), with_unit(each.milliseconds, "ms"), before, after)
     shown: list[RenderableType] = [rows, "off: the prediction; left out: by what all others tell, from now on"]
-    shown += [_words(each) for each in done.calibration.fits if each.runtime == str(done.target.runtime)]
+    fits = [each for each in done.calibration.fits if each.runtime == str(done.target.runtime)]
+    shown += [_words(each) for each in fits]
+    for count in sorted({each.threads for each in done.new} - {each.threads for each in fits}):
+        told = f"{counted(count, 'thread')}: kept, but too few to tell prices, which nobody has for {done.target.cpu}"
+        shown.append(escape(f"{told}: it takes {FEWEST_FOR_PRICES} networks"))
     shown += [f"{escape(each.model)}: not measured, {escape(each.why)}" for each in done.absent]
     shown += [f"[bold yellow]disturbed[/]: {escape(why)}" for why in done.disturbed]
     shown.append(f"written: {escape(str(done.path))}")
@@ -44,9 +49,8 @@ def calibration_json(done: Calibrated) -> str:
     """The same as one JSON object."""
     measured = []
     for each, earlier in zip(done.new, done.before, strict=True):
-        fit = _fit(done, each.runtime, each.threads)
         told = {name: value for name, value in each.to_json().items() if name != "figures"}
-        measured.append({**told, "before": asdict(earlier) if earlier else None, "left_out": fit.errors[each.network]})
+        measured.append({**told, "before": asdict(earlier) if earlier else None, "left_out": _left_out(done, each)})
     return json.dumps(
         {
             "schema": SCHEMA,
@@ -65,8 +69,11 @@ def calibration_json(done: Calibrated) -> str:
     )
 
 
-def _fit(done: Calibrated, runtime: str, threads: int) -> BoardFit:
-    return next(each for each in done.calibration.fits if (each.runtime, each.threads) == (runtime, threads))
+def _left_out(done: Calibrated, measured: Measured) -> float | None:
+    """Of the logarithm: the error of what the others tell; None where they tell no prices."""
+    place = measured.runtime, measured.threads
+    fits = [each for each in done.calibration.fits if (each.runtime, each.threads) == place]
+    return fits[0].errors[measured.name] if fits else None
 
 
 def _words(fit: BoardFit) -> str:

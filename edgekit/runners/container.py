@@ -5,17 +5,20 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edgekit.counting.plugin import can_be_counted, plugin_options
 from edgekit.errors import ContainerError, EmulatorError, RunError, ToolError, last_line
 from edgekit.runners.connection import Request, answer
 from edgekit.runners.emulator import write_cpu_view
 from edgekit.runners.engine import Engine, Limits, enforces_memory, found_engine, run_options
 from edgekit.runners.image import check_emulated, image_name
-from edgekit.runners.qemu import GUEST_BASE, guest_bytes, space_options
+from edgekit.runners.qemu import ALIKE, GUEST_BASE, guest_bytes, space_options, uncounted, with_counts
 from edgekit.runners.runner import WORKER, Job, Result, finished, run_error, stage_words, write_job
 from edgekit.target import Target
 from edgekit.traits import Fidelity
 
 _GUEST = "/opt/guest"
+_PLUGIN = Path("/opt/counters.so")
+_COUNTS = "counts"
 _KILLED = 137
 _SITE = "{folder}/root/opt/site"
 _ENGINE_FAILED = (125, 126)
@@ -88,12 +91,20 @@ class ContainerRunner:
         runtimes = [runtime] * len(job.models)
         told: list[dict[str, object]] = [{"said": ""}]
         size = guest_bytes(self.target)
-        qemu = [f"qemu-{self.target.arch}-static", "-cpu", self.target.cpu, "-L", "{folder}/root"]
+        counted = job.counted and can_be_counted(self.target)
+        qemu = [f"qemu-{self.target.arch}", "-cpu", self.target.cpu, "-L", "{folder}/root"]
         space = space_options(size) if self._knows_memory else []
+        if counted:
+            out = Path("{folder}") / _COUNTS
+            space += plugin_options(_PLUGIN, out, self.target, by_operator=job.profiled_runs > 0)
         asked = {
             "do": "run",
             "command": [*qemu, *space, f"{_GUEST}/usr/bin/python3.11", "-S"],
-            "environment": {"PYTHONHOME": "{folder}/root/usr", "PYTHONPATH": _SITE},
+            "environment": {
+                "PYTHONHOME": "{folder}/root/usr",
+                "PYTHONPATH": _SITE,
+                **(ALIKE if counted else {}),
+            },
             "root": _GUEST,
             "guest": [GUEST_BASE, size] if self._knows_memory else None,
             "limit_s": job.limit_s,
@@ -103,7 +114,7 @@ class ContainerRunner:
             tempfile.TemporaryDirectory(prefix="edgekit-") as received,
             tempfile.TemporaryDirectory(prefix="edgekit-") as started_in,
         ):
-            write_job(replace(job, counted=False), Path(sent), runtimes)
+            write_job(replace(job, counted=counted), Path(sent), runtimes)
             shutil.copy(WORKER, sent)
             if self.target.cpuinfo:
                 write_cpu_view(Path(sent) / "root", self.target)
@@ -121,14 +132,15 @@ class ContainerRunner:
                 said = str(told[-1]["said"])
                 raise run_error(code, ended["words"], said, job, self.target.cpu, runtimes)
             done = finished(job, Path(received))
-        stages = {str(each["said"]): int(str(each["memory"])) for each in told[1:] if each["said"] != "done"}
-        return Result(
-            outputs=done.outputs,
-            memory_bytes=ended["peak"] if self._knows_memory else None,
-            resident=stages if self._knows_memory else {},
-            fidelity=self.fidelity,
-            runtime=done.report["runtime"],
-            profiles=done.profiles,
-            uncounted="a container's emulator counts nothing: --runner qemu" if job.counted else "",
-            emulator_bytes=ended["emulator"] if self._knows_memory else None,
-        )
+            stages = {str(each["said"]): int(str(each["memory"])) for each in told[1:] if each["said"] != "done"}
+            result = Result(
+                outputs=done.outputs,
+                memory_bytes=ended["peak"] if self._knows_memory else None,
+                resident=stages if self._knows_memory else {},
+                fidelity=self.fidelity,
+                runtime=done.report["runtime"],
+                profiles=done.profiles,
+                uncounted=uncounted(self.target, has_plugin=True) if job.counted else "",
+                emulator_bytes=ended["emulator"] if self._knows_memory else None,
+            )
+            return with_counts(result, Path(received) / _COUNTS) if counted else result

@@ -5,8 +5,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from edgekit.counting.plugin import SOURCE
 from edgekit.errors import ContainerError, EmulatorError, last_line
-from edgekit.files import sha256_of_file
+from edgekit.files import sha256_of_file, sha256_of_json
 from edgekit.progress import Progress
 from edgekit.runners.emulator import can_emulate
 from edgekit.runners.engine import Engine
@@ -28,7 +29,7 @@ def dockerfile() -> Path:
 
 def image_name(target: Target) -> str:
     """By all that decides what is inside, but for the base."""
-    digest = sha256_of_file(dockerfile())[:12]
+    digest = sha256_of_json([sha256_of_file(path) for path in (dockerfile(), SOURCE)])[:12]
     return f"edgekit-{target.arch.replace('_', '-')}:{target.runtime.name}-{target.runtime.version}-{digest}"
 
 
@@ -57,6 +58,7 @@ def build_image(engine: Engine, target: Target, base: str, progress: Progress) -
         progress.note(f"downloading {runtime.name} {runtime.version} for {target.arch} (PyPI)")
         install_wheels(runtime, target.arch, _GUEST_PYTHON, site, ContainerError, "check the network, and run it again")
         shutil.copy(dockerfile(), Path(context) / "Dockerfile")
+        shutil.copy(SOURCE, context)
         progress.note(f"building {name} by {engine}: downloads {base}, then qemu and Python for {target.arch} (Debian)")
         arguments = ["--build-arg", f"BASE={base}", "--build-arg", f"ARCH={_DEBIAN_ARCH[target.arch]}"]
         done = subprocess.run(

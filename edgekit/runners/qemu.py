@@ -22,7 +22,7 @@ _GUEST_BYTES = 0x4000_0000
 _PAGE = 0x1_0000
 _WHOLE_SPACE = 0xFFFF_F000
 """A guest of 32 bits has the kernel's page of helpers at its end, and must be given all of it."""
-_ALIKE = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
+ALIKE = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
 """What makes one process run as the other does, and in one thread."""
 _HOLDING = ("If", "Loop", "Scan")
 """Operators that hold others."""
@@ -39,6 +39,28 @@ def space_options(size: int) -> list[str]:
     """What tells qemu so, for a guest of another architecture than x86: that wants its vsyscall page above any range
     that could be reserved for it."""
     return ["-B", hex(GUEST_BASE), "-R", hex(size)]
+
+
+def with_counts(result: Result, written: Path) -> Result:
+    """A result with what the plugin wrote of its models' runs and of their operators'."""
+    models, runs = len(result.outputs), marked_runs(read_intervals(written), MARK)
+    return replace(
+        result,
+        counts=[counts_of_run(run) for run in runs[:models]],
+        profiles=[
+            replace(each, counts=_of_operators(each, run) if run else ())
+            for each, run in zip_longest(result.profiles, runs[models:])
+        ],
+    )
+
+
+def uncounted(target: Target, *, has_plugin: bool) -> str:
+    """Why nothing can be counted of a target, and what to do; nothing where it can."""
+    if not can_be_counted(target):
+        return f"{target.id} is no 64-bit ARM core whose caches its file tells"
+    if not has_plugin:
+        return f"the plugin that counts is not set up: edgekit setup {target.id}, with a C compiler at hand"
+    return ""
 
 
 def _of_operators(profile: Profile, run: Sequence[Interval]) -> Sequence[Counts]:
@@ -75,35 +97,23 @@ class QemuRunner:
             more = plugin_options(plugin, told, self.target, by_operator=job.profiled_runs > 0) if plugin else []
             done = run_worker(
                 [*self.emulator.command([*space, *more]), *self.emulator.python(), str(WORKER)],
-                {**environment, **(_ALIKE if plugin else {})},
+                {**environment, **(ALIKE if plugin else {})},
                 job if plugin else replace(job, counted=False),
                 Path(folder),
                 self.target.cpu,
                 [runtime] * len(job.models),
                 self._guest_memory,
             )
-            runs = marked_runs(read_intervals(told), MARK) if plugin else []
-        return Result(
-            outputs=done.outputs,
-            memory_bytes=done.sampled.pop("peak") if space else None,
-            resident=done.sampled if space else {},
-            fidelity=self.fidelity,
-            runtime=done.report["runtime"],
-            profiles=[
-                replace(each, counts=_of_operators(each, run) if run else ())
-                for each, run in zip_longest(done.profiles, runs[len(job.models) :])
-            ],
-            counts=[counts_of_run(run) for run in runs[: len(job.models)]],
-            uncounted=self._uncounted() if job.counted else "",
-        )
-
-    def _uncounted(self) -> str:
-        """Why nothing can be counted, and what to do; nothing where it can."""
-        if not can_be_counted(self.target):
-            return f"{self.target.id} is no 64-bit ARM core whose caches its file tells"
-        if self.emulator.plugin is None:
-            return f"the plugin that counts is not set up: edgekit setup {self.target.id}, with a C compiler at hand"
-        return ""
+            result = Result(
+                outputs=done.outputs,
+                memory_bytes=done.sampled.pop("peak") if space else None,
+                resident=done.sampled if space else {},
+                fidelity=self.fidelity,
+                runtime=done.report["runtime"],
+                profiles=done.profiles,
+                uncounted=uncounted(self.target, has_plugin=plugin is not None) if job.counted else "",
+            )
+            return with_counts(result, told) if plugin else result
 
     def _guest_memory(self, pid: int) -> int:
         return guest_memory(pid, GUEST_BASE, self.guest_bytes)[0]

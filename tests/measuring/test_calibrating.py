@@ -1,7 +1,9 @@
 import json
 from pathlib import Path
 
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
 from edgekit.errors import PredictionError, RunnerError
 from edgekit.measuring.calibrating import calibrated_on
@@ -22,7 +24,9 @@ def test_a_board_that_was_measured_predicts_itself(
     target = load_target(write_target(tmp_path / "targets"))
     path = calibration_file(target, tmp_path / "targets")
     board = runner_for(target, pretend_pi.url)
-    done = calibrated_on(board, target, {conv_model: "conv"}, [1, 4], 0.1, path, Silent())
+    broken = _that_fails(tmp_path / "broken.onnx")
+    done = calibrated_on(board, target, {broken: "broken", conv_model: "conv"}, [1, 4], 0.1, path, Silent())
+    assert [each.model for each in done.absent] == ["broken.onnx"] and "Reshape" in done.absent[0].why
     assert [(each.network, each.threads, each.board) for each in done.new] == [("conv", 1, NAME), ("conv", 4, NAME)]
     one, four = done.new
     assert one.figures == four.figures and one.digest == four.digest and one.milliseconds > 0
@@ -30,6 +34,15 @@ def test_a_board_that_was_measured_predicts_itself(
     again = load_target(tmp_path / "targets" / "pretend-pi.toml")
     assert calibration_of(again) == done.calibration and again.calibration == str(path)
     assert [each.threads for each in done.calibration.fits] == [1, 4] and len(json.loads(path.read_text())["fits"]) == 2
+
+
+def _that_fails(path: Path) -> Path:
+    """A model that no runtime runs, whatever it is fed."""
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [2, 3]) for name in ("x", "y")]
+    shape = helper.make_tensor("shape", TensorProto.INT64, [1], [7])
+    graph = helper.make_graph([helper.make_node("Reshape", ["x", "shape"], ["y"])], "g", ports[:1], ports[1:], [shape])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
 
 
 def test_an_emulator_has_no_times(conv_model: Path, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def measured(seed: int, milliseconds: float, runtime: str = str(RPI4.runtime), t
     return Measured(
         network=f"n{seed}",
         family=f"n{seed}",
-        digest=f"{seed:064}",
+        digest=f"{seed:08}".ljust(64, "0"),
         runtime=runtime,
         threads=threads,
         milliseconds=milliseconds,
@@ -159,11 +159,23 @@ def test_another_clock_moves_the_calibrated_prices(tmp_path: Path) -> None:
 
 def test_a_core_without_prices_takes_many_networks() -> None:
     own = RPI4.changed(id="own", cpu="cortex-a55")
-    with pytest.raises(PredictionError, match=r"9 networks tell no prices for 1 threads? on cortex-a55") as raised:
-        calibrated(own, [], slower(9))
-    assert raised.value.hint == "calibrate with 12 or more"
-    (fit,) = calibrated(own, [], slower(14, noise=0.0)).fits
+    few = calibrated(own, [], slower(9))
+    assert len(few.measured) == 9 and not few.fits, "they are kept until there are more"
+    (fit,) = calibrated(own, few.measured, slower(14, noise=0.0)).fits
     assert fit.cpu == "cortex-a55" and fit.margin is not None and fit.margin < 0.3
+
+
+def test_networks_of_few_families_have_no_interval() -> None:
+    alike = [each.changed(family=f"f{number % 3}") for number, each in enumerate(slower(20))]
+    (fit,) = calibrated(RPI4, [], alike).fits
+    assert len(fit.errors) == 20 and fit.margin is None
+    one = calibrated(RPI4, [], [each.changed(family="one") for each in slower(20)])
+    assert one.fits[0].margin is None
+
+
+def test_networks_of_one_name_are_told_apart() -> None:
+    (fit,) = calibrated(RPI4, [], [each.changed(network="model") for each in slower(9)]).fits
+    assert len(fit.errors) == 9 and fit.margin is not None
 
 
 def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:

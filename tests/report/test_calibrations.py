@@ -39,6 +39,15 @@ def test_too_few_claim_nothing() -> None:
     assert "3 networks, too few for an interval: 9 give one" in told
 
 
+def test_networks_that_tell_no_prices_yet_are_kept() -> None:
+    own, new = RPI4.changed(id="own", cpu="cortex-a55"), slower(2)
+    path = Path("t/own.latency.json")
+    told = Calibrated(own, "ssh pi@host", path, calibrated(own, [], new), tuple(new), (None, None), (), ())
+    words = " ".join(rendered(*calibration_report(told)).split())
+    assert "1 thread: kept, but too few to tell prices, which nobody has for cortex-a55: it takes 12 networks" in words
+    assert [each["left_out"] for each in json.loads(calibration_json(told))["measured"]] == [None, None]
+
+
 def test_the_json_says_the_same() -> None:
     told = json.loads(calibration_json(done(9)))
     assert told["schema"] == 1 and told["target"] == "rpi4" and told["written"] == "t/rpi4.latency.json"

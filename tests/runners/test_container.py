@@ -14,6 +14,7 @@ import pytest
 from edgekit.building.built import Build
 from edgekit.errors import ContainerError, EmulatorError, RunError
 from edgekit.model.parity import relative_difference
+from edgekit.prediction.predicting import predicted
 from edgekit.progress import Silent
 from edgekit.runners.container import Container, ContainerRunner
 from edgekit.runners.emulator import prepare
@@ -74,6 +75,25 @@ def test_an_integer_model_gives_the_very_same(name: str, engine: Engine, built: 
     assert np.array_equal(feed_outputs(model, x)[0], result.outputs[0][0])
     assert result.fidelity is Fidelity.EMULATED and not result.latencies_ms and result.profiles
     assert not running(engine), "nothing is left"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("engine")
+def test_a_run_takes_there_what_it_takes_under_qemu(conv_model: Path) -> None:
+    job = Job([conv_model], X, counted=True, profiled_runs=1)
+    here = QemuRunner(RPI4, prepare(RPI4, Silent())).run(job)
+    there = ContainerRunner(RPI4).run(job)
+    assert not there.uncounted and len(there.counts) == 1
+    one, other = (predicted(each.counts[0], RPI4, 1).milliseconds for each in (here, there))
+    assert other == pytest.approx(one, rel=0.02)
+    assert [len(each.profiles[0].counts) for each in (here, there)] == [len(here.profiles[0].counts)] * 2 != [0, 0]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("engine")
+def test_a_core_whose_caches_are_not_known_is_not_counted(conv_model: Path) -> None:
+    result = ContainerRunner(RPI4.changed(caches=())).run(Job([conv_model], X, counted=True))
+    assert not result.counts and "whose caches its file tells" in result.uncounted
 
 
 @pytest.mark.slow
