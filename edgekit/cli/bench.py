@@ -11,6 +11,7 @@ from edgekit.cli.options import (
     project_option,
     runners_option,
     runtimes_option,
+    seconds_option,
     shape_option,
 )
 
@@ -24,13 +25,7 @@ from edgekit.cli.options import (
 @runtimes_option("Under each that can be had, or those named: onnxruntime,openvino.")
 @numbers_option("--threads", "As many; several, as in 1,2,4, one after the other.")
 @numbers_option("--batch", "Samples a run; several, as in 1,8, one after the other.")
-@click.option(
-    "--seconds",
-    type=click.FloatRange(0.05, 3600),
-    default=2.0,
-    show_default=True,
-    help="Of timing at most, for each model.",
-)
+@seconds_option
 @shape_option
 @click.option(
     "--inputs",

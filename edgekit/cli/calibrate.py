@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from edgekit.cli.options import json_option, numbers_option, project_option, runner_option
+from edgekit.cli.options import json_option, numbers_option, project_option, runner_option, seconds_option
 
 
 @click.command("calibrate", short_help="Predict a board's latency from what networks take on yours.")
@@ -13,13 +13,7 @@ from edgekit.cli.options import json_option, numbers_option, project_option, run
 @runner_option
 @click.option("--runtime", metavar="NAME", help="Of those that the target names. Default: its own.")
 @numbers_option("--threads", "As many; several, as in 1,4, one after the other.")
-@click.option(
-    "--seconds",
-    type=click.FloatRange(0.05, 3600),
-    default=2.0,
-    show_default=True,
-    help="Of timing at most, for each model.",
-)
+@seconds_option
 @project_option("The file is left in its targets/. Default: this one.")
 @json_option
 def command(

@@ -125,6 +125,15 @@ def runtimes_option(told: str) -> Decorator:
     return found
 
 
+seconds_option: Decorator = click.option(
+    "--seconds",
+    type=click.FloatRange(0.05, 3600),
+    default=2.0,
+    show_default=True,
+    help="Of timing at most, for each model.",
+)
+
+
 def _choice(*names: str) -> click.Choice[str]:
     return click.Choice(names, case_sensitive=False)
 
