@@ -4,13 +4,18 @@ from pathlib import Path
 
 import click
 
-from edgekit.cli.options import json_option, numbers_option, project_option, runner_option, seconds_option
+from edgekit.cli.options import json_option, numbers_option, project_option, seconds_option
 
 
 @click.command("calibrate", short_help="Predict a board's latency from what networks take on yours.")
 @click.argument("target", metavar="ID")
 @click.argument("models", nargs=-1, metavar="[MODEL]...", type=click.Path(path_type=Path))
-@runner_option
+@click.option(
+    "--runner",
+    metavar="NAME",
+    default="",
+    help="The board: ssh://USER@HOST:PORT. Default: this machine, where it is the target.",
+)
 @click.option("--runtime", metavar="NAME", help="Of those that the target names. Default: its own.")
 @numbers_option("--threads", "As many; several, as in 1,4, one after the other.")
 @seconds_option

@@ -45,7 +45,7 @@ class Calibrated:
     absent: tuple[Absent, ...]
     """What the target's runtime does not run."""
     disturbed: tuple[str, ...]
-    """Why the times are not to be trusted."""
+    """Of which network the times are not to be trusted, and why."""
 
 
 def calibrated_on(
@@ -82,7 +82,7 @@ def calibrated_on(
                 counts = _counts(emulator, each, feeds, target)
                 for count in threads:
                     milliseconds, why = _timed(runner, each, feeds, target, count, seconds)
-                    disturbed += why
+                    disturbed += [f"{each.model.stem}: {one}" for one in why]
                     new.append(_measured(each, families, counts, target, count, milliseconds, board))
                     before.append(_earlier(counts, target, count))
             except RunError as error:
@@ -93,8 +93,8 @@ def calibrated_on(
         progress.advanced("calibrating", len(contenders), len(contenders))
     if not new:
         raise ModelError(f"{absent[0].model} does not run under {target.runtime}: {absent[0].why}", "take another")
-    told = tuple(dict.fromkeys(disturbed))
-    return Calibrated(target, runner.identity(), path, found, tuple(new), tuple(before), tuple(absent), told)
+    told = tuple(new), tuple(before), tuple(absent), tuple(dict.fromkeys(disturbed))
+    return Calibrated(target, runner.identity(), path, found, *told)
 
 
 def _counts(emulator: QemuRunner, contender: Contender, feeds: Arrays, target: Target) -> Counts:

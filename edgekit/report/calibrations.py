@@ -15,6 +15,8 @@ from edgekit.prediction.model import BoardFit
 from edgekit.report.tables import table, with_unit
 
 SCHEMA = 1
+_SHOWN = 3
+"""Disturbances that are named."""
 
 
 def calibration_report(done: Calibrated) -> list[RenderableType]:
@@ -40,7 +42,9 @@ def calibration_report(done: Calibrated) -> list[RenderableType]:
         told = f"{counted(count, 'thread')}: kept, but too few to tell prices, which nobody has for {done.target.cpu}"
         shown.append(escape(f"{told}: it takes {FEWEST_FOR_PRICES} networks"))
     shown += [f"{escape(each.model)}: not measured, {escape(each.why)}" for each in done.absent]
-    shown += [f"[bold yellow]disturbed[/]: {escape(why)}" for why in done.disturbed]
+    shown += [f"[bold yellow]disturbed[/]: {escape(why)}" for why in done.disturbed[:_SHOWN]]
+    if len(done.disturbed) > _SHOWN:
+        shown.append(f"[bold yellow]disturbed[/]: and {len(done.disturbed) - _SHOWN} more; best is to calibrate again")
     shown.append(f"written: {escape(str(done.path))}")
     return shown
 

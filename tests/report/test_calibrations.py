@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from edgekit.measuring.calibrating import Calibrated
@@ -31,6 +32,9 @@ def test_what_was_measured_stands_beside_what_was_and_is_predicted() -> None:
     assert "measured: ssh pi@host" in told and "-20%" in told
     assert "onnxruntime 1.32.0, 1 thread: 9 networks, " in told and "90 % intervals of x 1." in told
     assert "b.onnx: not measured, no kernel" in told and "disturbed: hot" in told
+    many = replace(done(9), disturbed=tuple(f"n{number}: hot" for number in range(7)))
+    several = rendered(*calibration_report(many))
+    assert "disturbed: n2: hot" in several and "n3: hot" not in several and "disturbed: and 4 more" in several
     assert "written: t/rpi4.latency.json" in told and max(map(len, told.splitlines())) <= 80
 
 
