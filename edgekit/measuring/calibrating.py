@@ -142,7 +142,7 @@ def _measured(
         threads=threads,
         milliseconds=milliseconds,
         figures=dict(figures_of(counts)),
-        board=board or target.name,
+        board=board,
         when=date.today().isoformat(),
     )
 

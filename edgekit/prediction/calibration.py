@@ -9,6 +9,7 @@ import msgspec
 
 from edgekit.errors import PredictionError, first_line
 from edgekit.files import write_bytes
+from edgekit.host import installed_version
 from edgekit.prediction.fitting import Point, Way, chosen, fitted, scaled
 from edgekit.prediction.model import (
     FEWEST_FAMILIES,
@@ -110,9 +111,15 @@ def _fit(target: Target, measured: Sequence[Measured]) -> BoardFit | None:
     return board_fit(target, board, threads, runtime, points, lambda some: chosen(some, ways))
 
 
+def lacks_fitting() -> bool:
+    """Whether what finds a board's own prices is not installed; a number is found all the same."""
+    return not installed_version("scipy")
+
+
 def _ways(target: Target, threads: int, points: Sequence[Point]) -> Sequence[Way]:
     shipped = shipped_model().fit_for(target, threads)
     ways: list[Way] = [partial(scaled, weights=at_clock(shipped, target.clock_hz))] if shipped else []
-    if len(points) >= FEWEST_FOR_PRICES and len({each.family for each in points}) >= FEWEST_FAMILIES:
+    enough = len(points) >= FEWEST_FOR_PRICES and len({each.family for each in points}) >= FEWEST_FAMILIES
+    if enough and not lacks_fitting():
         ways.append(partial(fitted, slot_ns=slot_ns(target.cpu.split(",")[0], target.clock_hz or 10**9, threads)))
     return ways

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from edgekit.measurement import counted
 from edgekit.measuring.calibrating import Calibrated
-from edgekit.prediction.calibration import FEWEST_FOR_PRICES, Measured
+from edgekit.prediction.calibration import FEWEST_FOR_PRICES, Measured, lacks_fitting
 from edgekit.prediction.fitting import FEWEST
 from edgekit.prediction.model import BoardFit
 from edgekit.report.tables import table, with_unit
@@ -41,6 +41,8 @@ def calibration_report(done: Calibrated) -> list[RenderableType]:
     for count in sorted({each.threads for each in done.new} - {each.threads for each in fits}):
         told = f"{counted(count, 'thread')}: kept, but too few to tell prices, which nobody has for {done.target.cpu}"
         shown.append(escape(f"{told}: it takes {FEWEST_FOR_PRICES} networks"))
+    if lacks_fitting():
+        shown.append("a board's own prices are found with scipy: pip install 'edgekit\\[training]', and again")
     shown += [f"{escape(each.model)}: not measured, {escape(each.why)}" for each in done.absent]
     shown += [f"[bold yellow]disturbed[/]: {escape(why)}" for why in done.disturbed[:_SHOWN]]
     if len(done.disturbed) > _SHOWN:

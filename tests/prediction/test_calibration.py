@@ -7,6 +7,7 @@ import pytest
 from edgekit.counting.counts import CacheCounts, Counts
 from edgekit.counting.instructions import Kind
 from edgekit.errors import PredictionError
+from edgekit.prediction import calibration
 from edgekit.prediction.calibration import (
     Measured,
     calibrated,
@@ -69,6 +70,13 @@ def slower(count: int, noise: float = 0.05) -> list[Measured]:
     return [measured(n, 1.33 * published(figures_of(counts(n))) * math.exp(draw.gauss(0, noise))) for n in range(count)]
 
 
+def truth(figures: Figures) -> float:
+    """What other kernels than those of the known prices take."""
+    prices = {"vector": 0.1, "vector_loads": 0.2, "vector_stores": 0.2, "scalar": 2.0, MEMORY: 9.0}
+    terms = terms_of(figures, "by unit")
+    return sum(price * terms[term] for term, price in prices.items()) / 1e6
+
+
 def with_file(target: Target, folder: Path, known: list[Measured]) -> Target:
     path = calibration_file(target, folder)
     write_calibration(calibrated(target, [], known), path)
@@ -114,11 +122,6 @@ def test_kernels_of_a_kind_that_was_not_measured_have_no_interval(tmp_path: Path
 
 
 def test_many_networks_with_other_kernels_have_prices_of_their_own(tmp_path: Path) -> None:
-    def truth(figures: Figures) -> float:
-        prices = {"vector": 0.1, "vector_loads": 0.2, "vector_stores": 0.2, "scalar": 2.0, MEMORY: 9.0}
-        terms = terms_of(figures, "by unit")
-        return sum(price * terms[term] for term, price in prices.items()) / 1e6
-
     known = [measured(n, truth(figures_of(counts(n)))) for n in range(24)]
     target = with_file(RPI4, tmp_path, known)
     fit = known_prices(target).fit_for(target, 1)
@@ -131,6 +134,17 @@ def test_many_networks_with_other_kernels_have_prices_of_their_own(tmp_path: Pat
     assert moved and base
     shares = {price / base.weights["by unit"][term] for term, price in moved.weights["by unit"].items()}
     assert max(shares) == pytest.approx(min(shares)), "eleven are moved by one number"
+
+
+def test_without_scipy_they_are_moved_by_one_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = [measured(n, truth(figures_of(counts(n)))) for n in range(24)]
+    (own,) = calibrated(RPI4, [], known).fits
+    monkeypatch.setattr(calibration, "installed_version", lambda _: "")
+    (moved,) = calibrated(RPI4, [], known).fits
+    base = shipped_model().fit_for(RPI4, 1)
+    assert base and own.weights != moved.weights and own.margin and moved.margin and own.margin < moved.margin
+    shares = [price / base.weights["by unit"][term] for term, price in moved.weights["by unit"].items()]
+    assert max(shares) == pytest.approx(min(shares))
 
 
 def test_the_intervals_hold_nine_of_ten(tmp_path: Path) -> None:

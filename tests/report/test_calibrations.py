@@ -2,6 +2,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from edgekit.measuring.calibrating import Calibrated
 from edgekit.measuring.contenders import Absent
 from edgekit.prediction.calibration import calibrated
@@ -41,6 +43,12 @@ def test_what_was_measured_stands_beside_what_was_and_is_predicted() -> None:
 def test_too_few_claim_nothing() -> None:
     told = rendered(*calibration_report(done(3)))
     assert "3 networks, too few for an interval: 9 give one" in told
+
+
+def test_what_finds_prices_may_not_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "scipy" not in rendered(*calibration_report(done(9)))
+    monkeypatch.setattr("edgekit.prediction.calibration.installed_version", lambda _: "")
+    assert "found with scipy: pip install 'edgekit[training]'" in rendered(*calibration_report(done(9)))
 
 
 def test_networks_that_tell_no_prices_yet_are_kept() -> None:
