@@ -7,7 +7,7 @@ from edgekit.counting.counts import Counts
 from edgekit.errors import PredictionError
 from edgekit.prediction.calibration import known_prices
 from edgekit.prediction.fitting import COVERED, FEWEST, Weights, estimate, estimates
-from edgekit.prediction.model import BoardFit, LatencyModel, at_clock, largest_error, name_of
+from edgekit.prediction.model import FEWEST_FAMILIES, BoardFit, LatencyModel, at_clock, largest_error, name_of
 from edgekit.prediction.terms import SCALAR, Figures, figures_of, products_in
 from edgekit.target import Target
 
@@ -80,7 +80,7 @@ def _doubts(fit: BoardFit, runtime: str, figures: Figures, milliseconds: float) 
         found.append(f"it knows networks of {_digits(fit.shortest_ms)} to {_digits(fit.longest_ms)} ms")
     found += [f"it knows none of {kind.replace('_', ' ')}" for kind in products_in(figures) if kind not in fit.products]
     if fit.margin is None:
-        found.append(f"it takes {FEWEST} networks to tell")
+        found.append(f"it takes {FEWEST} networks of {FEWEST_FAMILIES} kinds to tell")
     return found
 
 

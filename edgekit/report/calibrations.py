@@ -11,7 +11,7 @@ from edgekit.measurement import counted
 from edgekit.measuring.calibrating import Calibrated
 from edgekit.prediction.calibration import FEWEST_FOR_PRICES, Measured, lacks_fitting
 from edgekit.prediction.fitting import FEWEST
-from edgekit.prediction.model import BoardFit
+from edgekit.prediction.model import FEWEST_FAMILIES, BoardFit
 from edgekit.report.tables import table, with_unit
 
 SCHEMA = 1
@@ -86,6 +86,6 @@ def _words(fit: BoardFit) -> str:
     count = len(fit.errors)
     told = f"{fit.runtime}, {counted(fit.threads, 'thread')}: {counted(count, 'network')}, "
     if fit.margin is None:
-        return f"{escape(told)}too few for an interval: {FEWEST} give one"
+        return f"{escape(told)}too few for an interval: {FEWEST} of {FEWEST_FAMILIES} kinds give one"
     off = sum(abs(math.expm1(error)) for error in fit.errors.values()) / count
     return f"{escape(told)}{off:.1%} off when left out, on the average; 90 % intervals of x {math.exp(fit.margin):.2f}"

@@ -87,7 +87,7 @@ def test_a_few_networks_move_the_prices_and_claim_nothing(tmp_path: Path) -> Non
     target = with_file(RPI4, tmp_path, slower(4))
     told = predicted(counts(50), target, 1)
     assert told.milliseconds == pytest.approx(1.33 * published(figures_of(counts(50))), rel=0.1)
-    assert told.confidence == 0 and "it takes 9 networks to tell" in told.how
+    assert told.confidence == 0 and "it takes 9 networks of 4 kinds to tell" in told.how
     assert told.how.endswith("from 4 networks of onnxruntime 1.32.0 on a Raspberry Pi 4 Model B Rev 1.4")
     assert told.high / told.milliseconds >= math.exp(shipped_model().transfer) - 1e-9
 

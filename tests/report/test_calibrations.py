@@ -41,8 +41,8 @@ def test_what_was_measured_stands_beside_what_was_and_is_predicted() -> None:
 
 
 def test_too_few_claim_nothing() -> None:
-    told = rendered(*calibration_report(done(3)))
-    assert "3 networks, too few for an interval: 9 give one" in told
+    told = " ".join(rendered(*calibration_report(done(3))).split())
+    assert "3 networks, too few for an interval: 9 of 4 kinds give one" in told
 
 
 def test_what_finds_prices_may_not_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
