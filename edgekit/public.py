@@ -101,8 +101,7 @@ def quantize(
     ...), or one for each input by name. `options` are those of the step: `edgekit recipes show int8` lists them.
     Raises EdgekitError.
     """
-    name = "quantize-dynamic" if ranges == "run" or (ranges == "auto" and _is_transformer(Path(model))) else "quantize"
-    step, path = _step(name, options or {}), _made(model, output, "quantized")
+    step, path = _step(_quantizer(Path(model), ranges), options or {}), _made(model, output, "quantized")
     with _project_of(model, calibration, preprocessing, calibration_samples) as project:
         return converted(step, project, find_target(target), path, progress or Silent())
 
@@ -140,11 +139,11 @@ def bench(
     folder: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Bench:
-    """What `edgekit bench` measures: on this machine, or for a target where its instruction set is; targets and what
-    calibrates them may lie in targets/ of `folder`, this one without it. Several models are
-    timed in turns and compared with the first; several numbers of `threads` and of samples in a `batch` one after the
-    other. `shapes` tells the lengths of dynamic axes by name, or whole inputs; `inputs` is a file of samples. `profile`
-    tells what each kind of operator takes. `runner` is where: native, qemu or a board's ssh://user@host:port.
+    """What `edgekit bench` measures: on this machine, or for a target where its instruction set is; targets and
+    what calibrates them may lie in targets/ of `folder`, this one without it. Several models are timed in turns and
+    compared with the first; several numbers of `threads` and of samples in a `batch` one after the other. `shapes`
+    tells the lengths of dynamic axes by name, or whole inputs; `inputs` is a file of samples. `profile` tells what
+    each kind of operator takes. `runner` is where: native, qemu or a board's ssh://user@host:port.
     Raises EdgekitError."""
     models = [model] if isinstance(model, str | Path) else model
     settings = Settings(
@@ -268,6 +267,11 @@ def _is_transformer(path: Path) -> bool:
     return path.is_file() and file_architecture(path) == "transformer"
 
 
+def _quantizer(model: Path, ranges: Literal["auto", "fixed", "run"] = "auto") -> str:
+    """The step that makes a file's integers, by where the ranges of activations come from."""
+    return "quantize-dynamic" if ranges == "run" or (ranges == "auto" and _is_transformer(model)) else "quantize"
+
+
 def _probes(target: Target, folder: Path, progress: Progress) -> dict[Path, str]:
     """The networks that stand for others, float and in the target's integers, each with its kind."""
     from edgekit.measuring.probes import PROBES
@@ -278,7 +282,7 @@ def _probes(target: Target, folder: Path, progress: Progress) -> dict[Path, str]
         whole, integers = folder / f"{probe.name}.onnx", folder / f"{probe.name}-int8.onnx"
         probe.save(whole)
         with _project_of(whole, probe.samples(_PROBE_SAMPLES), None, None) as project:
-            converted(_step("quantize", {}), project, target, integers, Silent())
+            converted(_step(_quantizer(whole), {}), project, target, integers, Silent())
         found |= {whole: probe.kind, integers: probe.kind}
     progress.advanced("quantizing", len(PROBES), len(PROBES))
     return found

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from edgekit.files import sha256_of_file
 from edgekit.measuring.contenders import Absent, Contender, contenders_of
 from edgekit.measuring.figures import median_latency
 from edgekit.measuring.inputs import feeds_of
+from edgekit.measuring.running import timing_job
 from edgekit.measuring.surroundings import disturbances
 from edgekit.prediction.calibration import Calibration, Measured, calibrated, calibration_of, write_calibration
 from edgekit.prediction.predicting import Prediction, predicted
@@ -23,10 +24,6 @@ from edgekit.runners.qemu import QemuRunner
 from edgekit.runners.runner import Job, Runner
 from edgekit.runners.ssh import SshRunner
 from edgekit.target import Target
-
-_ROUNDS = 10
-_LEAST_RUNS = 2
-_PRECISION = 0.005
 
 
 @dataclass(frozen=True)
@@ -61,9 +58,9 @@ def calibrated_on(
     target's emulator; what is known of it at `path`, and the prices there, are renewed. `families` names one for each
     model: those of one are left out together where errors are told.
 
-    What is measured is written network by network. Raises RunnerError where the runner has no times, PredictionError
-    where nothing can be counted, ModelError for what is no model, RunError where none runs, and what else `Runner.run`
-    raises.
+    What was measured is written also where the rest cannot be. Raises RunnerError where the runner has no times,
+    PredictionError where nothing can be counted, ModelError for what is no model and where none runs, and what else
+    `Runner.run` raises.
     """
     if not runner.fidelity.has_times:
         raise RunnerError(f"{runner.identity()} has no times", "name the board: --runner ssh://USER@HOST")
@@ -75,18 +72,20 @@ def calibrated_on(
     before: list[Prediction | None] = []
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
         contenders, absent = contenders_of(list(families), [target.runtime.name], target, Path(folder), here=False)
-        for number, each in enumerate(contenders):
-            progress.advanced("calibrating", number, len(contenders), each.model.name)
-            feeds = feeds_of(each.model, 1, 1, {}, None)
-            try:
-                counts = _counts(emulator, each, feeds, target)
-                for count in threads:
-                    milliseconds, why = _timed(runner, each, feeds, target, count, seconds)
-                    disturbed += [f"{each.model.stem}: {one}" for one in why]
-                    new.append(_measured(each, families, counts, target, count, milliseconds, board))
-                    before.append(_earlier(counts, target, count))
-            except RunError as error:
-                absent.append(Absent(each.model.name, str(target.runtime), f"{error.message}; {error.hint}"))
+        try:
+            for number, each in enumerate(contenders):
+                progress.advanced("calibrating", number, len(contenders), each.model.name)
+                feeds = feeds_of(each.model, 1, 1, {}, None)
+                try:
+                    counts = _counts(emulator, each, feeds, target)
+                    for count in threads:
+                        milliseconds, why = _timed(runner, each, feeds, target, count, seconds)
+                        disturbed += [f"{each.model.stem}: {one}" for one in why]
+                        new.append(_measured(each, families, counts, target, count, milliseconds, board))
+                        before.append(_earlier(counts, target, count))
+                except RunError as error:
+                    absent.append(Absent(each.model.name, str(target.runtime), f"{error.message}; {error.hint}"))
+        finally:
             if new:
                 found = calibrated(target, found.measured, new)
                 write_calibration(found, path)
@@ -108,17 +107,8 @@ def _timed(
     runner: Runner, contender: Contender, feeds: Arrays, target: Target, threads: int, seconds: float
 ) -> tuple[float, Sequence[str]]:
     """The median latency in milliseconds, and why that is not to be trusted."""
-    job = Job(
-        [contender.file],
-        feeds,
-        threads,
-        seconds,
-        _ROUNDS,
-        _LEAST_RUNS,
-        precision=_PRECISION,
-        runtimes=[target.runtime],
-    )
-    result = runner.run(job)
+    job = timing_job([contender.file], feeds, threads, seconds)
+    result = runner.run(replace(job, runtimes=[target.runtime]))
     if not result.runtime.startswith(f"{target.runtime.name} {target.runtime.version}"):
         told = f"it ran under {result.runtime}, and the target has {target.runtime}"
         raise RunnerError(told, "install that version, or name the other in the target's file")

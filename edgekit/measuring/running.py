@@ -98,6 +98,11 @@ class Run:
         return operator_times(result.profiles[0], result.fidelity, lambda counts: price(counts, target, 1))
 
 
+def timing_job(files: Sequence[Path], feeds: Arrays, threads: int, seconds: float) -> Job:
+    """For times that an interval can be told of: ten loads, and fewer where the medians agree."""
+    return Job(files, feeds, threads, seconds, _ROUNDS, _LEAST_RUNS, precision=_PRECISION)
+
+
 def run_of(
     runner: Runner, contenders: Sequence[Contender], setting: Setting, *, judged: bool, earlier: Sequence[Run] = ()
 ) -> Run:
@@ -109,15 +114,7 @@ def run_of(
     by_runtime = any(each.runtime for each in contenders)
     count = _COMPARED if by_runtime else 1 if runner.fidelity is Fidelity.NATIVE else _FEEDS
     feeds = [feeds_of(each.model, setting.batch, count, setting.sizes, setting.inputs) for each in contenders]
-    timing = Job(
-        [each.file for each in contenders],
-        (),
-        setting.threads,
-        setting.seconds if timed else 0.0,
-        _ROUNDS,
-        _LEAST_RUNS,
-        precision=_PRECISION,
-    )
+    timing = timing_job([each.file for each in contenders], (), setting.threads, setting.seconds if timed else 0.0)
     runs = (_PROFILED_RUNS if timed else 1) if setting.profiled else 0
     in_turns = len(contenders) > 1
     alone = replace(timing, profiled_runs=runs, seconds=0.0 if in_turns else timing.seconds)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from edgekit.counting.counts import Counts
 from edgekit.errors import PredictionError
+from edgekit.measurement import counted
 from edgekit.prediction.calibration import known_prices
 from edgekit.prediction.fitting import COVERED, FEWEST, Weights, estimate, estimates
 from edgekit.prediction.model import FEWEST_FAMILIES, BoardFit, LatencyModel, at_clock, largest_error, name_of
@@ -42,8 +43,7 @@ def predicted(counts: Counts, target: Target, threads: int, model: LatencyModel 
             f"no latency is predicted for {target.id}: nothing that ran has a price", "measure on the board itself"
         )
     doubts = _doubts(fit, str(target.runtime), figures, told)
-    networks = f"{len(fit.errors)} networks" if len(fit.errors) > 1 else "1 network"
-    basis = f"from {networks} of {fit.runtime} on a {fit.board}"
+    basis = f"from {counted(len(fit.errors), 'network')} of {fit.runtime} on a {fit.board}"
     if fit.margin is not None and not doubts:
         spread = math.exp(fit.margin)
         return Prediction(told, told / spread, told * spread, COVERED, basis)

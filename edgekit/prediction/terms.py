@@ -42,12 +42,8 @@ FORMULAS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 """Two ways to share a latency out among figures. Their geometric mean errs less than either, and what lies between the
 two tells of networks that are like none of those that prices were fitted on. Dot products share a price with other
 integer ones: no core's networks tell the two apart."""
-
-
 SCALAR = frozenset({"scalar_loads", "scalar_other", "branches", "scalar"})
 """Terms whose prices networks tell little of: they run beside vector work. Alone, they take about a cycle each."""
-
-
 PRODUCTS = ("float_products", "integer_products", "dot_products")
 _SHARE = 0.1
 

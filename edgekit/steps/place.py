@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from edgekit.measuring.ratios import Ratio
     from edgekit.runners.qemu import QemuRunner
 
-Ratios = Callable[[Sequence[Path]], Sequence["Ratio"]]
+Ratios = Callable[[Sequence[Path]], list["Ratio"]]
 """Of each other file's time to the first one's."""
 
 _RULE = "by rule, all on integers"
@@ -158,7 +158,7 @@ def found_by(compared: Ratios, how: str, model: "ModelProto", folder: Path, prog
         found = compared(paths)
         for each in paths:
             each.unlink()
-        return list(found)
+        return found
 
     integers: frozenset[str] = frozenset()
     floats = integers
@@ -186,7 +186,7 @@ def _timer(inputs: "Arrays") -> Ratios:
 
     least, most = _RUNS
 
-    def compared(paths: Sequence[Path]) -> Sequence["Ratio"]:
+    def compared(paths: Sequence[Path]) -> list["Ratio"]:
         job = Job(paths, inputs, seconds=_SECONDS / len(paths), least_runs=least, most_runs=most)
         first, *others = NativeRunner().run(job).latencies_ms
         return [ratio_of(other, first) for other in others]
@@ -199,7 +199,7 @@ def _predictor(emulator: "QemuRunner", inputs: "Arrays") -> Ratios:
     from edgekit.prediction.comparing import predicted_ratios
     from edgekit.runners.runner import Job
 
-    def compared(paths: Sequence[Path]) -> Sequence["Ratio"]:
+    def compared(paths: Sequence[Path]) -> list["Ratio"]:
         counts = emulator.run(Job(paths, inputs, counted=True)).counts
         return predicted_ratios(counts, emulator.target, 1)
 

@@ -36,7 +36,7 @@ def speed_gate(
     told = f"{'predicted: ' if predicted else ''}{ratio} of the float model's time, at most {allowed:g}"
     if found.macs is not None and found.macs < LEAST_MACS:
         return Gate(NEVER_SLOWER, Status.NOT_RUN, f"{told}; {found.macs:,} multiply-accumulates take less than calls")
-    if predicted and ratio.low <= allowed < ratio.high:
+    if predicted and ratio.low <= SESSIONS * allowed and allowed < ratio.high:
         return Gate(NEVER_SLOWER, Status.UNDECIDED, told)
     if ratio.low <= SESSIONS * allowed:
         return Gate(NEVER_SLOWER, Status.PASSED, told)

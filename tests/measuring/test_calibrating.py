@@ -5,11 +5,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from edgekit.errors import PredictionError, RunnerError
+from edgekit.errors import BoardError, PredictionError, RunnerError
 from edgekit.measuring.calibrating import calibrated_on
 from edgekit.prediction.calibration import calibration_of
 from edgekit.progress import Silent
 from edgekit.runners.choice import runner_for
+from edgekit.runners.runner import Job, Result
 from edgekit.target import calibration_file, find_target, load_target
 from tests.counting.compiler import needs_compiler
 from tests.pretend import NAME, write_target
@@ -34,6 +35,26 @@ def test_a_board_that_was_measured_predicts_itself(
     again = load_target(tmp_path / "targets" / "pretend-pi.toml")
     assert calibration_of(again) == done.calibration and again.calibration == str(path)
     assert [each.threads for each in done.calibration.fits] == [1, 4] and len(json.loads(path.read_text())["fits"]) == 2
+
+
+@needs_compiler
+def test_what_was_measured_before_a_board_is_gone_is_kept(
+    pretend_pi: Sshd, conv_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGEKIT_SSH", pretend_pi.client)
+    target, path = load_target(write_target(tmp_path / "targets")), tmp_path / "c.json"
+    board, runs = runner_for(target, pretend_pi.url), iter([True, False])
+    really = board.run
+
+    def run(job: Job) -> Result:
+        if next(runs):
+            return really(job)
+        raise BoardError("the connection was lost", "look at its network")
+
+    monkeypatch.setattr(board, "run", run)
+    with pytest.raises(BoardError, match="was lost"):
+        calibrated_on(board, target, {conv_model: "conv"}, [1, 4], 0.1, path, Silent())
+    assert [each["threads"] for each in json.loads(path.read_text())["measured"]] == [1]
 
 
 def _that_fails(path: Path) -> Path:

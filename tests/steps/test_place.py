@@ -39,7 +39,7 @@ def found(
     tables = [dict(zip(ALL, each, strict=True)) for each in (integer, floating)]
     timed: list[Path] = []
 
-    def clock(paths: Sequence[Path]) -> Sequence[Ratio]:
+    def clock(paths: Sequence[Path]) -> list[Ratio]:
         timed.extend(paths)
         first, *others = ([priced(path, *tables, conversion)] * 30 for path in paths)
         return [ratio_of(other, first) for other in others]
@@ -72,7 +72,7 @@ def test_where_nothing_is_faster_the_integers_stay(in_conversions: Path, tmp_pat
 def test_a_gain_that_does_not_last_is_none(in_conversions: Path, tmp_path: Path) -> None:
     rounds = iter([0.9, 0.99, 1.01])
 
-    def clock(paths: Sequence[Path]) -> Sequence[Ratio]:
+    def clock(paths: Sequence[Path]) -> list[Ratio]:
         factor = next(rounds)
         return [Ratio(factor, factor, factor) for _ in paths[1:]]
 

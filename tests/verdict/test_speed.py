@@ -74,6 +74,7 @@ def test_what_cannot_be_timed_is_not_run(built: Build) -> None:
         (Ratio(0.6, 0.5, 0.8), None, Status.PASSED),
         (Ratio(0.6, 0.5, 0.8), 0.7, Status.UNDECIDED),
         (Ratio(0.95, 0.8, 1.1), None, Status.UNDECIDED),
+        (Ratio(1.05, 1.005, 1.1), None, Status.UNDECIDED),
         (Ratio(1.3, 1.1, 1.5), None, Status.FAILED),
     ],
 )
