@@ -3,17 +3,18 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from edgekit.public import bench, build, calibrate, quantize, simplify, study
+from edgekit.version import __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from edgekit.api import bench, build, calibrate, quantize, simplify, study
+
 __all__ = ["__version__", "bench", "build", "calibrate", "quantize", "simplify", "study"]
 
 
 def __getattr__(name: str) -> Any:
     """The public functions, imported when they are first asked for: `import edgekit` costs nothing."""
     if name in __all__:
-        return getattr(import_module("edgekit.public"), name)
+        return getattr(import_module("edgekit.api"), name)
     raise AttributeError(f"module 'edgekit' has no attribute '{name}'")
 
 

@@ -20,7 +20,7 @@ from edgekit.planning.recipe import RECOMMENDED, Recipe, find_recipe, on_runtime
 from edgekit.progress import Progress
 from edgekit.project.project import PROJECT_FILE, Project, project_at
 from edgekit.project.survey import Survey
-from edgekit.project.toml import Record
+from edgekit.records import Record
 from edgekit.studies.evidence import Measurements, load_study
 from edgekit.target import Target, find_target
 from edgekit.traits import Role

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from edgekit.errors import TargetError, did_you_mean
 from edgekit.host import DECISIVE_ISA, Host
-from edgekit.project.toml import Record, read_toml, validated
+from edgekit.records import Record, read_toml, validated
 from edgekit.traits import Format
 
 Arch = Literal["aarch64", "armv7l", "x86_64"]

@@ -9,9 +9,9 @@ from edgekit.artifact import Artifact
 from edgekit.building.built import PassedOver, TargetBuild
 from edgekit.building.variants import Variant
 from edgekit.bundle.manifest import Lineage, Origin
+from edgekit.cache import Entry
 from edgekit.data.splits import Splits
 from edgekit.errors import EdgekitError, EmulatorError, ModelError, StepError
-from edgekit.execution.cache import Entry
 from edgekit.execution.driver import Driver, StepRun
 from edgekit.execution.keys import package_version
 from edgekit.files import sha256_of_file, sha256_of_json

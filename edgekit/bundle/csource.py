@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-from edgekit import __version__
 from edgekit.files import sha256_of_file
 from edgekit.formats import format_of
 from edgekit.model.ports import Port
+from edgekit.version import __version__
 
 ALIGNMENT = 16
 _TEMPLATES = Path(__file__).with_name("templates")

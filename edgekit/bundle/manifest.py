@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgekit import __version__
 from edgekit.errors import PlanError, first_line
 from edgekit.files import sha256_of_file
 from edgekit.formats import format_of
@@ -18,6 +17,7 @@ from edgekit.project.project import Project
 from edgekit.target import Target
 from edgekit.traits import Fidelity
 from edgekit.verdict.verify import Verdict
+from edgekit.version import __version__
 
 SCHEMA = 1
 MANIFEST = "manifest.json"

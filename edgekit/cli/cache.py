@@ -20,7 +20,7 @@ def command(ctx: click.Context, folder: Path) -> int | None:
 @click.pass_obj
 def size(folder: Path) -> int:
     """How much is stored."""
-    from edgekit.execution.cache import Cache
+    from edgekit.cache import Cache
     from edgekit.project.project import load_project
     from edgekit.runners.emulator import emulators_bytes, emulators_folder
 
@@ -37,7 +37,7 @@ def size(folder: Path) -> int:
 @click.pass_obj
 def prune(folder: Path, days: float) -> int:
     """Remove entries and unfinished work; what a running build holds is left alone."""
-    from edgekit.execution.cache import Cache
+    from edgekit.cache import Cache
     from edgekit.project.project import load_project
 
     freed = Cache(load_project(folder).cache_folder).prune(days)

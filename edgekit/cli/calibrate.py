@@ -36,9 +36,9 @@ def command(
     its own, float and INT8. What was measured before counts on; nine models give an interval,
     twelve may give prices of their own.
     """
+    from edgekit.api import calibrate
     from edgekit.cli.console import print_tables
     from edgekit.cli.progress import watcher
-    from edgekit.public import calibrate
     from edgekit.report.calibrations import calibration_json, calibration_report
 
     done = calibrate(

@@ -5,8 +5,8 @@ from importlib import import_module
 
 import click
 
-from edgekit import __version__
 from edgekit.errors import EdgekitError, type_and_line
+from edgekit.version import __version__
 
 _COMMANDS = (
     "init",

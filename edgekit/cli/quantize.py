@@ -49,9 +49,9 @@ def command(
     It is the step `quantize` of a build, in QDQ form: what integers lose stays float, and the report says what. For a
     transformer it is `quantize-dynamic`.
     """
+    from edgekit.api import quantize
     from edgekit.cli.console import print_tables
     from edgekit.cli.progress import watcher
-    from edgekit.public import quantize
     from edgekit.report.conversions import conversion_json, conversion_report
 
     if calibration is None:

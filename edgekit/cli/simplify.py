@@ -22,9 +22,9 @@ def command(
 
     It is the step `simplify` of a build. Both are compared on the samples, or on made-up inputs where none are named.
     """
+    from edgekit.api import simplify
     from edgekit.cli.console import print_tables
     from edgekit.cli.progress import watcher
-    from edgekit.public import simplify
     from edgekit.report.conversions import conversion_json, conversion_report
 
     told = {name: value for name, value in preprocessing.items() if value is not None}

@@ -51,9 +51,9 @@ def command(
     A pair is two steps after the recipe's training, with options where they need any:
     --pair "quantize-weights bits=4 granularity=tensor, sparsify sparsity=0.7".
     """
+    from edgekit.api import study
     from edgekit.cli.console import print_tables
     from edgekit.cli.progress import watcher
-    from edgekit.public import study
     from edgekit.report.studies import study_json, study_report, study_schema
 
     if schema:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgekit.artifact import Artifact
+from edgekit.cache import Cache, Entry
 from edgekit.data.splits import Splits
 from edgekit.errors import EdgekitError, StepError, storage_errors, type_and_line
-from edgekit.execution.cache import Cache, Entry
 from edgekit.execution.gaps import gap_warning
 from edgekit.execution.keys import DataDigests, metric_key, step_key
 from edgekit.files import sha256_of_json

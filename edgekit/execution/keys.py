@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.artifact import Artifact
+from edgekit.cache import Cache
 from edgekit.data.listing import listing_of
 from edgekit.data.splits import Splits
-from edgekit.execution.cache import Cache
 from edgekit.files import sha256_of_file, sha256_of_json
 from edgekit.host import installed_version
 from edgekit.planning.plan import PlannedStep

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgekit.execution.cache import Cache
+from edgekit.cache import Cache
 from edgekit.project.project import Project
 from edgekit.project.survey import Survey, survey_key
 from edgekit.traits import Role

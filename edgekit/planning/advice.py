@@ -9,7 +9,7 @@ from edgekit.planning.interactions import Interactions, Severity, Verdict, step_
 from edgekit.planning.lint import Finding, Judgement, Surroundings, is_compression, linted, merged_findings
 from edgekit.planning.recipe import RecipeStep
 from edgekit.planning.remedies import Proposal, proposed, remedied
-from edgekit.project.toml import Record
+from edgekit.records import Record
 from edgekit.steps.technique import Family
 
 _NEEDED = {

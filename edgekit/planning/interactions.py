@@ -11,7 +11,7 @@ from msgspec import Meta
 
 import edgekit.steps as steps_room
 from edgekit.errors import InteractionsError, did_you_mean
-from edgekit.project.toml import Record, read_toml, validated
+from edgekit.records import Record, read_toml, validated
 from edgekit.steps.step import Step
 from edgekit.steps.technique import PROPERTIES, Family, Technique, properties
 from edgekit.target import Arch, RuntimeName

@@ -24,7 +24,7 @@ from edgekit.planning.plan import Fault, Kind, PlannedStep, Walked, entry_for, w
 from edgekit.planning.recipe import Recipe, RecipeStep, find_recipe, shipped_recipes
 from edgekit.project.project import Project
 from edgekit.project.survey import Survey
-from edgekit.project.toml import Record
+from edgekit.records import Record
 from edgekit.steps.technique import Family, Technique
 from edgekit.target import Target
 from edgekit.traits import Facts, Format, Role, Trait

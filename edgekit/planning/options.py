@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
-from edgekit.project.toml import schema_of
+from edgekit.records import schema_of
 from edgekit.steps.step import Step
 
 

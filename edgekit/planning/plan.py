@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from edgekit.errors import PlanError
 from edgekit.planning.recipe import Recipe, RecipeStep
-from edgekit.project.toml import Record
+from edgekit.records import Record
 from edgekit.steps.step import Step
 from edgekit.steps.technique import Family
 from edgekit.traits import FILE_ENTRY, FILES, INTEGER_ENTRY, MODULE_ENTRY, Fact, Facts, Format, Role, Trait

@@ -8,7 +8,7 @@ from typing import Any
 import edgekit.steps as steps_room
 from edgekit.errors import PlanError, RecipeError, did_you_mean
 from edgekit.project.project import PROJECT_FILE, Project
-from edgekit.project.toml import read_toml
+from edgekit.records import read_toml
 from edgekit.steps.load import Load
 from edgekit.steps.step import Step, step_from
 from edgekit.target import Target

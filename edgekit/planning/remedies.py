@@ -19,7 +19,7 @@ from edgekit.planning.interactions import (
 from edgekit.planning.lint import Finding, Judgement, Surroundings, linted
 from edgekit.planning.plan import providers
 from edgekit.planning.recipe import Recipe, RecipeStep
-from edgekit.project.toml import Record
+from edgekit.records import Record
 from edgekit.steps.step import Step, step_from
 from edgekit.traits import FILES, MODULE_ENTRY, Fact, Facts, Format, Role, Trait
 

@@ -22,7 +22,7 @@ from edgekit.prediction.model import (
     shipped_model,
 )
 from edgekit.prediction.terms import slot_ns
-from edgekit.project.toml import Record
+from edgekit.records import Record
 from edgekit.target import Target
 
 FEWEST_FOR_PRICES = 12

@@ -9,7 +9,7 @@ import msgspec
 
 from edgekit.prediction.fitting import Point, Way, Weights, held_out_errors, margin
 from edgekit.prediction.terms import MEMORY, products_in
-from edgekit.project.toml import Record
+from edgekit.records import Record
 from edgekit.target import Cache, Target
 
 FEWEST_FAMILIES = 4

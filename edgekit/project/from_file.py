@@ -11,7 +11,7 @@ import tomlkit
 from edgekit.errors import ModelError, ProjectError
 from edgekit.files import write_bytes
 from edgekit.project.project import PROJECT_FILE, UNSAID, Datasets, Models, Project, is_function
-from edgekit.project.toml import validated
+from edgekit.records import validated
 
 
 def file_project(

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from edgekit.errors import ProjectError
-from edgekit.project.toml import Record, validated
+from edgekit.records import Record, validated
 
 Length = Annotated[int, Meta(gt=0)]
 # A union with a pair of numbers takes msgspec 0.22 down.

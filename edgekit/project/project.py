@@ -9,7 +9,7 @@ from msgspec import Meta
 from edgekit.errors import DataError, ProjectError
 from edgekit.files import sha256_of_file, sha256_of_json
 from edgekit.project.sources import sources_digest
-from edgekit.project.toml import Record, read_toml, validated
+from edgekit.records import Record, read_toml, validated
 from edgekit.target import Budgets
 from edgekit.traits import MODULE_ENTRY, Data, Facts, Role
 

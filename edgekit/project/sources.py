@@ -48,10 +48,11 @@ def _digest(root: Path, files: Iterable[Path]) -> str:
 @cache
 def code_version(module: str) -> str:
     """The version of one of edgekit's own modules: the digest of its source and of all it imports from edgekit, but for
-    the release's number and the public names."""
+    the release number and the public names."""
     package = Path(__file__).parent.parent
+    ignored = {package / "__init__.py", package / "version.py"}
     files = imported_files(package.parent, module, package.name)
-    return _digest(package.parent, [each for each in files if each != package / "__init__.py"])
+    return _digest(package.parent, [each for each in files if each not in ignored])
 
 
 def _files_of(root: Path, module: str) -> list[Path]:

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgekit import __version__
 from edgekit.consultation import Consultation
 from edgekit.planning.interactions import Severity
 from edgekit.planning.lint import Finding
 from edgekit.project.project import PROJECT_FILE
-from edgekit.project.toml import header_lines, key_line
+from edgekit.records import header_lines, key_line
+from edgekit.version import __version__
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from edgekit.measurement import counted, metric_shown
 from edgekit.planning.interactions import Verdict
-from edgekit.project.toml import schema_of
+from edgekit.records import schema_of
 from edgekit.report.tables import table, with_unit
 from edgekit.studies.intervals import Interval
 from edgekit.studies.results import Ordered, Study

@@ -12,7 +12,7 @@ from edgekit.errors import RecipeError, did_you_mean
 from edgekit.host import Host
 from edgekit.progress import Progress
 from edgekit.project.project import Project
-from edgekit.project.toml import validated
+from edgekit.records import validated
 from edgekit.steps.technique import Technique
 from edgekit.target import Target
 from edgekit.traits import Data, Facts, Role

@@ -11,7 +11,7 @@ from edgekit.planning.lint import Finding, Judgement, place_of
 from edgekit.planning.plan import PlannedStep
 from edgekit.planning.recipe import RecipeStep
 from edgekit.project.project import Project
-from edgekit.project.toml import validated
+from edgekit.records import validated
 from edgekit.studies.intervals import Interval
 from edgekit.studies.results import SCHEMA, Ablated, Ordered, StepTold, Study, subject_of
 

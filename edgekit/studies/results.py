@@ -6,7 +6,7 @@ from edgekit.measuring.ratios import Ratio
 from edgekit.planning.interactions import Verdict
 from edgekit.planning.recipe import RecipeStep
 from edgekit.project.project import Project
-from edgekit.project.toml import Record
+from edgekit.records import Record
 from edgekit.studies.intervals import Interval
 from edgekit.traits import Data, Role
 

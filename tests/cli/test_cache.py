@@ -2,7 +2,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from edgekit.execution.cache import Cache
+from edgekit.cache import Cache
 from edgekit.project.project import load_project
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -4,8 +4,8 @@ import numpy as np
 from PIL import Image
 
 from edgekit.artifact import Artifact
+from edgekit.cache import Cache
 from edgekit.data.splits import Splits
-from edgekit.execution.cache import Cache
 from edgekit.execution.keys import DataDigests, metric_key, package_version, step_key
 from edgekit.planning.plan import plan_of
 from edgekit.planning.recipe import recipe_from

@@ -91,8 +91,9 @@ def test_the_release_and_its_public_names_are_no_part_of_a_version(tmp_path: Pat
         return done.stdout
 
     before = version()
-    with (tmp_path / "edgekit" / "__init__.py").open("a") as file:
-        file.write("__version__ = '99'\n")
+    for name in ("__init__.py", "version.py"):
+        with (tmp_path / "edgekit" / name).open("a") as file:
+            file.write("__version__ = '99'\n")
     assert version() == before
     with (tmp_path / "edgekit" / "training" / "loop.py").open("a") as file:
         file.write("# changed\n")

@@ -8,7 +8,7 @@ from edgekit.errors import EvidenceError
 from edgekit.measuring.ratios import Ratio
 from edgekit.planning.interactions import Verdict
 from edgekit.project.project import Project
-from edgekit.project.toml import validated
+from edgekit.records import validated
 from edgekit.report.studies import study_json, study_report, study_schema
 from edgekit.studies.evidence import load_study
 from edgekit.studies.intervals import Interval

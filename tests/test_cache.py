@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.execution.cache import Cache
+from edgekit.cache import Cache
 
 KEY = "ab" + "0" * 62
 

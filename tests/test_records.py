@@ -6,7 +6,7 @@ import pytest
 from msgspec import Meta
 
 from edgekit.errors import ProjectError
-from edgekit.project.toml import Record, header_lines, key_line, read_toml, schema_of, validated
+from edgekit.records import Record, header_lines, key_line, read_toml, schema_of, validated
 
 
 class Inner(Record, frozen=True):
