@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from edgekit.building.build import build as project_build
 from edgekit.building.build import chosen_targets
 from edgekit.building.built import Build
+from edgekit.contract.registry import load_all, step_from
+from edgekit.contract.step import Step
 from edgekit.conversion import Conversion, converted
 from edgekit.errors import StudyError
 from edgekit.files import write_bytes
@@ -20,8 +22,6 @@ from edgekit.project.from_file import file_project
 from edgekit.project.project import Project, load_project
 from edgekit.runners.choice import runner_for
 from edgekit.runtimes.choice import target_runtimes
-from edgekit.steps import load_all
-from edgekit.steps.step import Step, step_from
 from edgekit.studies.arms import arms_of
 from edgekit.studies.results import Study
 from edgekit.studies.studying import studied

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgekit.artifact import Artifact
+from edgekit.contract.artifact import Artifact
+from edgekit.contract.step import Context, Step, TargetView
 from edgekit.data.splits import Splits
 from edgekit.errors import ModelError, PlanError
 from edgekit.execution.driver import check_declaration
@@ -16,7 +17,6 @@ from edgekit.model.reading import save_model
 from edgekit.planning.plan import MEANING, providers
 from edgekit.progress import Progress
 from edgekit.project.project import Project
-from edgekit.steps.step import Context, Step, TargetView
 from edgekit.target import Target
 from edgekit.traits import Format, Role, Trait
 

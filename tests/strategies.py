@@ -5,12 +5,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-import edgekit.steps
+from edgekit.contract.registry import load_all
+from edgekit.contract.step import Step
 from edgekit.planning.recipe import Recipe, RecipeStep, recipe_from
-from edgekit.steps.step import Step
 from edgekit.traits import FILES, MODULE_ENTRY, Facts, Role
 
-edgekit.steps.load_all()
+load_all()
 
 OPTIONS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "train": {},

@@ -14,6 +14,7 @@ from PIL import Image
 
 from edgekit.building.build import build
 from edgekit.building.built import Build
+from edgekit.contract.step import Outcome
 from edgekit.data.splits import Splits
 from edgekit.errors import PlanError, StepError, StorageError
 from edgekit.execution.surveys import surveyed
@@ -24,7 +25,6 @@ from edgekit.progress import Silent
 from edgekit.project.from_file import file_project
 from edgekit.project.project import load_project
 from edgekit.steps.simplify import Simplify
-from edgekit.steps.step import Outcome
 from edgekit.target import find_target
 from edgekit.traits import Role
 from edgekit.verdict.gates import Status

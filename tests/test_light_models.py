@@ -6,11 +6,11 @@ from pathlib import Path
 import onnx
 import pytest
 
+from edgekit.contract.step import Outcome
 from edgekit.measuring.measure import Settings, benched
 from edgekit.model.counting import inspected
 from edgekit.project.project import Project
 from edgekit.steps.simplify import Simplify
-from edgekit.steps.step import Outcome
 from tests.steps.conftest import step_runner
 
 LIGHT = sorted((Path(onnx.__file__).parent / "backend" / "test" / "data" / "light").glob("*.onnx"))

@@ -17,6 +17,7 @@ import pytest
 from onnx import numpy_helper
 
 from edgekit.arrays import Arrays
+from edgekit.contract.step import Context, TargetView
 from edgekit.errors import EdgekitError, last_line, type_and_line
 from edgekit.model.parity import relative_difference
 from edgekit.progress import Silent
@@ -25,7 +26,6 @@ from edgekit.runtimes.ort import host_outputs
 from edgekit.steps import simplify
 from edgekit.steps.fuse import Fuse
 from edgekit.steps.simplify import Simplify
-from edgekit.steps.step import Context, TargetView
 from edgekit.target import find_target
 from edgekit.traits import Role
 from tests.conftest import TINY, examples

@@ -11,10 +11,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 from ordering_arms import BUDGETS, Arms, arms
 from ordering_rows import RESULTS, evidence
 
+from edgekit.contract.step import Step
 from edgekit.planning.interactions import Verdict, shipped_interactions
 from edgekit.planning.plan import walked
 from edgekit.planning.recipe import Recipe, recipe_from
-from edgekit.steps.step import Step
 from edgekit.traits import MODULE_ENTRY, Role
 
 PLANNED: Arms = arms(BUDGETS["digits"])

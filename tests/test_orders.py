@@ -6,6 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from edgekit.contract.step import Step
 from edgekit.errors import PlanError
 from edgekit.execution.driver import Driver, StepRun
 from edgekit.formats import inspected
@@ -18,7 +19,6 @@ from edgekit.progress import Silent
 from edgekit.project.project import Project, load_project
 from edgekit.runtimes.opening import opened_file
 from edgekit.runtimes.ort import host_outputs, session_outputs
-from edgekit.steps.step import Step
 from edgekit.steps.train import Train
 from edgekit.target import find_target
 from edgekit.training.modules import saved_module, untrained_module

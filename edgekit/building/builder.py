@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from edgekit.artifact import Artifact
 from edgekit.building.built import PassedOver, TargetBuild
 from edgekit.building.variants import Variant
 from edgekit.bundle.manifest import Lineage, Origin
 from edgekit.cache import Entry
+from edgekit.contract.artifact import Artifact
 from edgekit.data.splits import Splits
 from edgekit.errors import EdgekitError, EmulatorError, ModelError, StepError
 from edgekit.execution.driver import Driver, StepRun

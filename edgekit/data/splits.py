@@ -10,13 +10,13 @@ class Splits:
     everything."""
 
     def __init__(self, project: Project) -> None:
-        self._project = project
+        self.project = project
         self._opened: dict[str, Split] = {}
 
     def __getitem__(self, split: Data) -> Split:
         """The opened split. Raises EntryPointError or DataError where it cannot be opened."""
-        apart = split is Data.TRAIN or self._project.holds_out
-        kind = f"{split if apart else ''} {self._project.data_entry(split)}"
+        apart = split is Data.TRAIN or self.project.holds_out
+        kind = f"{split if apart else ''} {self.project.data_entry(split)}"
         if kind not in self._opened:
-            self._opened[kind] = Split(self._project, split)
+            self._opened[kind] = Split(self.project, split)
         return self._opened[kind]

@@ -7,8 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgekit.artifact import Artifact
 from edgekit.cache import Cache, Entry
+from edgekit.contract.artifact import Artifact
+from edgekit.contract.step import Context, TargetView
 from edgekit.data.splits import Splits
 from edgekit.errors import EdgekitError, StepError, storage_errors, type_and_line
 from edgekit.execution.gaps import gap_warning
@@ -18,7 +19,6 @@ from edgekit.planning.plan import PlannedStep
 from edgekit.progress import Progress
 from edgekit.project.project import Project
 from edgekit.project.sources import code_version
-from edgekit.steps.step import Context, TargetView
 from edgekit.target import Target
 from edgekit.traits import MODULE_ENTRY, Data, Facts, Format, Role, Trait
 

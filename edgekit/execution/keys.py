@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgekit.artifact import Artifact
 from edgekit.cache import Cache
+from edgekit.contract.artifact import Artifact
+from edgekit.contract.step import Setting
 from edgekit.data.listing import listing_of
 from edgekit.data.splits import Splits
 from edgekit.files import sha256_of_file, sha256_of_json
@@ -14,7 +15,6 @@ from edgekit.planning.plan import PlannedStep
 from edgekit.progress import Progress
 from edgekit.project.project import Project, is_function
 from edgekit.project.sources import code_version
-from edgekit.steps.step import Setting
 from edgekit.target import Target
 from edgekit.traits import Data, Format, Role
 

@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from edgekit.contract.technique import Family
 from edgekit.planning.interactions import Interactions, Severity, Verdict, step_fits
 from edgekit.planning.lint import Finding, Judgement, Surroundings, is_compression, linted, merged_findings
 from edgekit.planning.recipe import RecipeStep
 from edgekit.planning.remedies import Proposal, proposed, remedied
 from edgekit.records import Record
-from edgekit.steps.technique import Family
 
 _NEEDED = {
     Family.DISTILLATION: "a teacher that knows what it was trained for",

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import edgekit.steps as steps_room
+from edgekit.contract.registry import load_all
+from edgekit.contract.step import Step
+from edgekit.contract.technique import Family
 from edgekit.errors import InteractionsError, did_you_mean
 from edgekit.planning.interactions import (
     RULES,
@@ -18,8 +20,6 @@ from edgekit.planning.interactions import (
     Severity,
     Verdict,
 )
-from edgekit.steps.step import Step
-from edgekit.steps.technique import Family
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def explained(words: Sequence[str], interactions: Interactions) -> tuple[Explana
 def family_of(word: str) -> Family:
     """The technique family that a word names: a family, a step, or what people call either. Raises
     InteractionsError."""
-    steps_room.load_all()
+    load_all()
     steps = {name: kind().technique(None).family for name, kind in Step.registry.items()}
     names = {**{each.value: each for each in Family}, **steps, **_ALSO_CALLED}
     if word.lower() not in names:

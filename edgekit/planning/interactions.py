@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal, get_args
 
 from msgspec import Meta
 
-import edgekit.steps as steps_room
+from edgekit.contract.registry import load_all
+from edgekit.contract.step import Step
+from edgekit.contract.technique import PROPERTIES, Family, Technique, properties
 from edgekit.errors import InteractionsError, did_you_mean
 from edgekit.records import Record, read_toml, validated
-from edgekit.steps.step import Step
-from edgekit.steps.technique import PROPERTIES, Family, Technique, properties
 from edgekit.target import Arch, RuntimeName
 from edgekit.traits import Architecture, Role
 
@@ -349,7 +349,7 @@ def _check_codes(rows: Sequence[Interaction], path: Path) -> None:
 
 def _check_remedies(rows: Sequence[Interaction], path: Path) -> None:
     """A remedy names steps that are there."""
-    steps_room.load_all()
+    load_all()
     for row in rows:
         for name in (row.remedy.add, row.remedy.replace.use if row.remedy.replace else None) if row.remedy else ():
             if name is not None and name not in Step.registry:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from edgekit.contract.technique import Family, Technique
 from edgekit.host import this_host
 from edgekit.planning.interactions import (
     RULES,
@@ -25,7 +26,6 @@ from edgekit.planning.recipe import Recipe, RecipeStep, find_recipe, shipped_rec
 from edgekit.project.project import Project
 from edgekit.project.survey import Survey
 from edgekit.records import Record
-from edgekit.steps.technique import Family, Technique
 from edgekit.target import Target
 from edgekit.traits import Facts, Format, Role, Trait
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
+from edgekit.contract.step import Step
 from edgekit.records import schema_of
-from edgekit.steps.step import Step
 
 
 @dataclass(frozen=True)

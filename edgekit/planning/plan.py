@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from edgekit.contract.step import Step
+from edgekit.contract.technique import Family
 from edgekit.errors import PlanError
 from edgekit.planning.recipe import Recipe, RecipeStep
 from edgekit.records import Record
-from edgekit.steps.step import Step
-from edgekit.steps.technique import Family
 from edgekit.traits import FILE_ENTRY, FILES, INTEGER_ENTRY, MODULE_ENTRY, Fact, Facts, Format, Role, Trait
 
 _REFERENCE_STEPS = ("export", "simplify")

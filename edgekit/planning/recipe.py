@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import edgekit.steps as steps_room
+from edgekit.contract.registry import load_all, step_from
+from edgekit.contract.step import Step
 from edgekit.errors import PlanError, RecipeError, did_you_mean
 from edgekit.project.project import PROJECT_FILE, Project
 from edgekit.records import read_toml
 from edgekit.steps.load import Load
-from edgekit.steps.step import Step, step_from
 from edgekit.target import Target
 from edgekit.traits import Format, Role, Trait
 
@@ -133,7 +133,7 @@ def on_runtime(recipe: Recipe, target: Target | None) -> Recipe:
     """
     if target is None:
         return recipe
-    steps_room.load_all()
+    load_all()
     writers = [each for each in recipe.steps if Format.TFLITE in each.step.contract.provides]
     if target.runtime.format is not Format.TFLITE:
         if writers:
@@ -240,7 +240,7 @@ def find_recipe(name: str, root: Path) -> Recipe:
 
 def recipe_from(name: str, tables: Sequence[Mapping[str, Any]], where: str) -> Recipe:
     """The recipe that [[steps]] tables describe; `where` they stand is told in a RecipeError."""
-    steps_room.load_all()
+    load_all()
     if not isinstance(tables, list | tuple) or not tables or not all(isinstance(table, Mapping) for table in tables):
         raise RecipeError(f"{where} has no [[steps]]", 'add at least [[steps]] use = "export"')
     return Recipe(name, tuple(_step(table, f"{where}, step {number}") for number, table in enumerate(tables, start=1)))

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
+from edgekit.contract.registry import step_from
+from edgekit.contract.step import Step
 from edgekit.errors import RecipeError
 from edgekit.planning.interactions import (
     Condition,
@@ -20,7 +22,6 @@ from edgekit.planning.lint import Finding, Judgement, Surroundings, linted
 from edgekit.planning.plan import providers
 from edgekit.planning.recipe import Recipe, RecipeStep
 from edgekit.records import Record
-from edgekit.steps.step import Step, step_from
 from edgekit.traits import FILES, MODULE_ENTRY, Fact, Facts, Format, Role, Trait
 
 _ROUNDS = 40

@@ -12,12 +12,12 @@ import numpy as np
 import onnx_ir as ir
 from onnx import ModelProto
 
+from edgekit.data.calibration_batches import CalibrationBatches
 from edgekit.errors import StepError, first_line
 from edgekit.model.operators import PRODUCTS
 from edgekit.model.ports import Port, inputs_of
 from edgekit.model.reading import load_model
 from edgekit.runtimes import ort
-from edgekit.runtimes.calibration import Watched
 
 PASSING = (
     "Clip",
@@ -39,7 +39,7 @@ PASSING = (
 def quantized_statically(
     source: Path,
     path: Path,
-    batches: Watched,
+    batches: CalibrationBatches,
     scheme: Mapping[str, Any],
     method: str,
     operators: str,
@@ -98,7 +98,7 @@ def quantized_statically(
 
 
 def _calibrate(
-    source: Path, batches: Watched, ports: Sequence[Port], types: Sequence[str], method: Any, ranges: Path
+    source: Path, batches: CalibrationBatches, ports: Sequence[Port], types: Sequence[str], method: Any, ranges: Path
 ) -> None:
     """Leave the ranges of what operators of these types read and give. The calibrator's own session optimizes nothing,
     and takes half as long again."""

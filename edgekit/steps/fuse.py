@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgekit.artifact import Artifact
+from edgekit.contract.artifact import Artifact
+from edgekit.contract.step import Context, Contract, Outcome, Step
+from edgekit.contract.technique import Family, Technique
 from edgekit.errors import StepError
-from edgekit.steps.step import Context, Contract, Outcome, Step
-from edgekit.steps.technique import Family, Technique
 from edgekit.target import Target
 from edgekit.traits import Data, Format, Role, Trait, facts
 
@@ -44,6 +44,7 @@ class Fuse(Step):
         return Technique(family=Family.GRAPH, fused=True, ties_cpu=self.layouts)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
+        from edgekit.data.calibration_batches import compared_samples
         from edgekit.model.counting import computed_on, described, inspected
         from edgekit.model.facts import activation_types
         from edgekit.model.parity import relative_difference
@@ -67,7 +68,7 @@ class Fuse(Step):
                 "which the target's kernels are not chosen for",
                 _LEAVE_OUT,
             )
-        compared = context.comparison_samples(model.path)
+        compared = compared_samples(context.splits, model.path)
         differences = (_integer_differences if after else _float_differences)(model.path, path, compared.inputs)
         if self.slim:
             outputs = host_outputs(path, compared.inputs, optimize=False)

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgekit.contract.step import Context
 from edgekit.errors import StepError
-from edgekit.steps.step import Context
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +21,7 @@ _STEPS = 2
 def lowered(source: Path, path: Path, context: Context, *, integer_ports: bool, dynamic: bool) -> dict[str, Any]:
     """Write the .tflite file and say what was observed. Raises StepError for an operator that TFLite has not, and where
     an operator gives something else than ONNX's does."""
+    from edgekit.data.calibration_batches import compared_samples
     from edgekit.files import write_bytes
     from edgekit.formats import inspected
     from edgekit.model.counting import computed_on, described
@@ -33,7 +34,7 @@ def lowered(source: Path, path: Path, context: Context, *, integer_ports: bool, 
     made = written(model, integer_ports=integer_ports, dynamic=dynamic)
     write_bytes(path, made.data)
     runtime = tflite_runtime(context.target.runtime.name)
-    samples = context.comparison_samples(source)
+    samples = compared_samples(context.splits, source)
     found = inspected(path)
     return {
         **described(path, found),

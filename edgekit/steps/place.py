@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from edgekit.artifact import Artifact
+from edgekit.contract.artifact import Artifact
+from edgekit.contract.step import Context, Contract, Outcome, Step
+from edgekit.contract.technique import Family, Technique
 from edgekit.errors import PredictionError, StepError, did_you_mean
 from edgekit.progress import Progress
-from edgekit.steps.step import Context, Contract, Outcome, Step
-from edgekit.steps.technique import Family, Technique
 from edgekit.target import Target
 from edgekit.traits import Data, Format, Role, Trait, facts
 
@@ -103,6 +103,7 @@ class Place(Step):
         )
 
     def _placement(self, source: "ModelProto", names: Sequence[str], path: Path, context: Context) -> "Placement":
+        from edgekit.data.calibration_batches import compared_samples
         from edgekit.host import this_host
         from edgekit.measuring.ratios import LEAST_MACS
         from edgekit.model.counting import inspected
@@ -117,7 +118,7 @@ class Place(Step):
         macs = inspected(path).macs
         if macs is not None and macs < LEAST_MACS:
             return Placement(frozenset(), f"{_RULE}: {macs:,} multiply-accumulates take less time than calls")
-        feed, _ = next(feeding_of(inputs_of(source.graph)).feeds(context.comparison_samples(path).inputs, 1))
+        feed, _ = next(feeding_of(inputs_of(source.graph)).feeds(compared_samples(context.splits, path).inputs, 1))
         inputs = tuple(each[None] for each in feed)
         if context.target.is_this(this_host()):
             how = f"measured on this machine, timed in turns, {_ALONE}"

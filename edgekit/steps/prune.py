@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta
 
-from edgekit.artifact import Artifact
+from edgekit.contract.artifact import Artifact
+from edgekit.contract.step import Context, Outcome
+from edgekit.contract.technique import Family, Technique, Units
 from edgekit.errors import StepError
 from edgekit.steps.finetuned import FineTunedStep
-from edgekit.steps.step import Context, Outcome
-from edgekit.steps.technique import Family, Technique, Units
 from edgekit.target import Target
 from edgekit.traits import Data, Role, Trait
 

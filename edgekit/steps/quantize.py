@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import Meta
 
-from edgekit.artifact import Artifact
+from edgekit.contract.artifact import Artifact
+from edgekit.contract.step import Context, Contract, Outcome, Step
+from edgekit.contract.technique import Family, Technique
 from edgekit.errors import ModelError, StepError
 from edgekit.steps.searched import Backend, Made, compressed, made_by, read_by
-from edgekit.steps.step import Context, Contract, Outcome, Step
-from edgekit.steps.technique import Family, Technique
 from edgekit.target import Quantization, Target
 from edgekit.traits import Data, Format, Role, Trait, facts
 
@@ -106,6 +106,7 @@ class Quantize(Step):
         return read_by(self.contract, self.backend)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
+        from edgekit.data.calibration_batches import compared_samples
         from edgekit.model.clipping import read_by_branches
         from edgekit.model.counting import described
         from edgekit.model.levels import mixed_tensors, nodes_beside, wiped_tensors
@@ -113,7 +114,7 @@ class Quantize(Step):
 
         scheme = self.scheme(context.target.quantization)
         path, prepared = (context.folder / name for name in ("model.onnx", "prepared.onnx"))
-        compared = context.comparison_samples(model.path)
+        compared = compared_samples(context.splits, model.path)
         given = load_model(model.path)
         source = _prepared(given, prepared, self.operators)
         expected, tensors = _prepared_run(model.path, prepared, compared.inputs)
@@ -143,12 +144,13 @@ class Quantize(Step):
 
     def _by_runtime(self, work: "_Work", path: Path) -> Made:
         """By ONNX Runtime's quantizer; what shows to be lost is left in float the next time."""
+        from edgekit.data.calibration_batches import calibration_batches
         from edgekit.runtimes.static_quantization import quantized_statically
 
         kept, noisy = dict(work.kept), dict[str, str]()
         ranges, plain = (path.with_name(name) for name in ("ranges.json", "plain.onnx"))
         without: tuple[_Held, dict[str, str]] | None = None
-        batches = work.context.calibration()
+        batches = calibration_batches(work.context.splits, work.context.progress)
         for number in range(1, _ROUNDS + 1):
             quantized_statically(
                 work.prepared, path, batches, work.scheme, self.calibration, self.operators, kept, ranges
@@ -176,6 +178,7 @@ class Quantize(Step):
 
     def _by_compressor(self, work: "_Work", judged: "Calibrated", path: Path) -> Made:
         """By Intel Neural Compressor, whose tuner puts operators back to float until the metric holds."""
+        from edgekit.data.calibration_batches import calibration_batches
         from edgekit.model.reading import load_model
 
         kept = dict(work.kept)
@@ -188,7 +191,7 @@ class Quantize(Step):
 
         found = compressed(work.context, judged, work.prepared, path, scheme, list(kept), self.trials, finish)
         # It calls what a ReLU leaves by the name of what goes in, so that tensors cannot be held against one another.
-        found["calibration_samples"] = work.context.calibration().total
+        found["calibration_samples"] = calibration_batches(work.context.splits, work.context.progress).total
         return _looked_at(
             _held(work.prepared, path, work.compared.inputs, work.expected), kept, found, max(found["trials"])
         )

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import Meta
 
-from edgekit.artifact import Artifact
+from edgekit.contract.artifact import Artifact
+from edgekit.contract.step import Context, Contract, Outcome, Step
+from edgekit.contract.technique import Family, Technique
 from edgekit.errors import StepError
 from edgekit.steps.searched import Backend, Made, compressed, made_by, read_by, worst
-from edgekit.steps.step import Context, Contract, Outcome, Step
-from edgekit.steps.technique import Family, Technique
 from edgekit.target import Target
 from edgekit.traits import Data, Format, Role, Trait, facts
 
@@ -113,10 +113,11 @@ class QuantizeDynamic(Step):
 
     def _by_own_passes(self, work: "_Work", path: Path) -> Made:
         """Smoothed by the alpha of which most of the signal is left, and no more than is worth its passes."""
+        from edgekit.data.calibration_batches import calibration_batches
         from edgekit.model.reading import save_model
         from edgekit.runtimes.calibration import channel_ranges
 
-        batches = work.context.calibration()
+        batches = calibration_batches(work.context.splits, work.context.progress)
         smooths = self.smoothing != "none"
         largest = channel_ranges(work.prepared, _product_inputs(work.source), batches) if smooths else {}
         tried: dict[_Smoothing, dict[str, float | None]] = {}

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from edgekit.contract.step import Context, Contract
 from edgekit.errors import StepError
-from edgekit.steps.step import Context, Contract
 from edgekit.traits import Data
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def compressed(
     where there is no trial, and what those raise."""
     import tempfile
 
+    from edgekit.data.calibration_batches import calibration_batches
     from edgekit.model.ports import inputs_of
     from edgekit.model.reading import load_model, save_model
     from edgekit.runtimes.compressor import Goal, search
@@ -86,7 +87,9 @@ def compressed(
     trial, values = path.with_name("trial.onnx"), list[float]()
 
     def feeds() -> Iterator["Arrays"]:
-        return context.calibration().fed(ports)
+        from edgekit.data.calibration_batches import calibration_batches
+
+        return calibration_batches(context.splits, context.progress).fed(ports)
 
     def judge(proto: "ModelProto") -> float:
         save_model(proto, trial)
@@ -100,7 +103,15 @@ def compressed(
 
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
         goal = Goal(judge, judged.floating, judged.allowed, trials)
-        search(prepared, feeds, context.calibration().total, scheme, kept, goal, Path(folder))
+        search(
+            prepared,
+            feeds,
+            calibration_batches(context.splits, context.progress).total,
+            scheme,
+            kept,
+            goal,
+            Path(folder),
+        )
     trial.unlink(missing_ok=True)
     if not values:
         raise StepError(

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgekit.artifact import Artifact
+from edgekit.contract.artifact import Artifact
+from edgekit.contract.step import Context, Contract, Outcome, Step
+from edgekit.contract.technique import Family, Technique
 from edgekit.errors import ModelError, StepError, last_line
-from edgekit.steps.step import Context, Contract, Outcome, Step
-from edgekit.steps.technique import Family, Technique
 from edgekit.target import Target
 from edgekit.traits import Data, Format, Role, Trait, facts
 
@@ -62,6 +62,7 @@ class Simplify(Step):
         return Technique(family=Family.GRAPH)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
+        from edgekit.data.calibration_batches import compared_samples
         from edgekit.model.counting import described
         from edgekit.model.facts import observed_facts
         from edgekit.model.passes.folded_norms import folded_norms
@@ -70,7 +71,7 @@ class Simplify(Step):
         from edgekit.model.reading import load_model, save_model, strip_annotations
         from edgekit.model.shapes import with_shapes
 
-        samples = context.comparison_samples(model.path)
+        samples = compared_samples(context.splits, model.path)
         source = _Source.of(model.path, samples.inputs)
         tried: dict[str, Any] = {}
         sound: list[tuple[int, int, str, Path]] = []

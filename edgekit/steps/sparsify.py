@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from edgekit.artifact import Artifact
+from edgekit.contract.artifact import Artifact
+from edgekit.contract.step import Context, Outcome
+from edgekit.contract.technique import Family, Technique
 from edgekit.steps.finetuned import FineTunedStep
-from edgekit.steps.step import Context, Outcome
-from edgekit.steps.technique import Family, Technique
 from edgekit.target import Target
 from edgekit.traits import Role
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from edgekit.artifact import Artifact
-from edgekit.steps.step import Context, Contract, Outcome, Step
-from edgekit.steps.technique import Family, Technique
+from edgekit.contract.artifact import Artifact
+from edgekit.contract.step import Context, Contract, Outcome, Step
+from edgekit.contract.technique import Family, Technique
 from edgekit.target import Target
 from edgekit.traits import Data, Format, Role, Trait, facts
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from edgekit.artifact import Artifact
-from edgekit.steps.step import Context, Outcome
-from edgekit.steps.technique import Family, Technique
+from edgekit.contract.artifact import Artifact
+from edgekit.contract.step import Context, Outcome
+from edgekit.contract.technique import Family, Technique
 from edgekit.steps.trained import TrainedStep
 from edgekit.target import Target
 from edgekit.traits import Role

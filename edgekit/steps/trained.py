@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta
 
-from edgekit.steps.step import Contract, Step
+from edgekit.contract.step import Contract, Step
 from edgekit.traits import Data, Format, Trait, facts
 
 if TYPE_CHECKING:

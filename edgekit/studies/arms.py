@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import permutations, takewhile
 from typing import Any
 
+from edgekit.contract.technique import Family
 from edgekit.errors import StudyError
 from edgekit.planning.lint import is_compression
 from edgekit.planning.plan import walked
@@ -16,7 +17,6 @@ from edgekit.steps.export import Export
 from edgekit.steps.finetuned import FineTunedStep
 from edgekit.steps.quantize import Quantize
 from edgekit.steps.simplify import Simplify
-from edgekit.steps.technique import Family
 from edgekit.steps.train import Train
 from edgekit.traits import Format, Role
 

@@ -10,10 +10,10 @@ import torch
 import torch_pruning
 from torch import Tensor, nn
 
+from edgekit.contract.technique import Units
 from edgekit.errors import EdgekitError, type_and_line
 from edgekit.model.parity import relative_difference
 from edgekit.progress import Progress
-from edgekit.steps.technique import Units
 from edgekit.training.batches import Batch
 from edgekit.training.heads import reached, without_heads
 from edgekit.training.modules import deep_copy, outputs_of, tie, tied_parameters

@@ -19,7 +19,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from edgekit.arrays import Outputs
-from edgekit.artifact import Artifact
+from edgekit.contract.artifact import Artifact
 from edgekit.errors import EdgekitError, EntryPointError, ModelError, first_line
 from edgekit.files import write_bytes
 from edgekit.project.entrypoints import blamed, entry_function

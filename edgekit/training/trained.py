@@ -6,9 +6,9 @@ from typing import Any
 
 from torch import nn
 
+from edgekit.contract.step import Context, Outcome
 from edgekit.data.split import Split
 from edgekit.progress import Progress
-from edgekit.steps.step import Context, Outcome
 from edgekit.training.batchnorms import SAMPLES, Statistics, has_batch_norms, lag, mended, reestimate
 from edgekit.training.held import Constraint, Held
 from edgekit.training.loop import Schedule, fit

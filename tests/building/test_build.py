@@ -204,7 +204,7 @@ def test_a_step_that_breaks_its_declaration_is_told(make_project: MakeProject, m
     def idle(_: Simplify, model: object, __: object, context: object) -> object:
         import onnx
 
-        from edgekit.steps.step import Outcome
+        from edgekit.contract.step import Outcome
 
         path = context.folder / "model.onnx"  # type: ignore[attr-defined]
         own = onnx.load(model.path)  # type: ignore[attr-defined]

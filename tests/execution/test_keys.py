@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from edgekit.artifact import Artifact
 from edgekit.cache import Cache
+from edgekit.contract.artifact import Artifact
 from edgekit.data.splits import Splits
 from edgekit.execution.keys import DataDigests, metric_key, package_version, step_key
 from edgekit.planning.plan import plan_of

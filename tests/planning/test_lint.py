@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgekit.contract.step import Step
 from edgekit.data.splits import Splits
 from edgekit.planning.examples import surroundings_given
 from edgekit.planning.interactions import Interaction, Severity, Verdict, shipped_interactions
@@ -14,7 +15,6 @@ from edgekit.planning.recipe import Recipe, RecipeStep, find_recipe, recipe_from
 from edgekit.planning.words import recipe_in_words
 from edgekit.project.project import Project, load_project
 from edgekit.project.survey import Survey
-from edgekit.steps.step import Step
 from edgekit.target import find_target
 from edgekit.traits import Role
 from tests.conftest import MakeProject, examples

@@ -1,13 +1,13 @@
 import pytest
 
-import edgekit.steps
+from edgekit.contract.registry import load_all
+from edgekit.contract.step import Step
 from edgekit.planning.options import options_of
 from edgekit.steps.export import Export
 from edgekit.steps.prune import Prune
 from edgekit.steps.quantize_weights import QuantizeWeights
-from edgekit.steps.step import Step
 
-edgekit.steps.load_all()
+load_all()
 
 
 @pytest.mark.parametrize("name", sorted(Step.registry))

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import edgekit.steps
+from edgekit.contract.registry import load_all
+from edgekit.contract.step import Step
 from edgekit.errors import PlanError
 from edgekit.planning.plan import Plan, plan_of, walked
 from edgekit.planning.recipe import Recipe, RecipeStep, find_recipe
 from edgekit.project.project import Datasets, Models, Project
-from edgekit.steps.step import Step
 from edgekit.traits import FILES, MODULE_ENTRY, Facts, Role, Trait
 from tests.strategies import accepted_order, recipes
 
-edgekit.steps.load_all()
+load_all()
 
 
 def planned(project: Project, *names: str) -> Plan:
@@ -202,7 +202,8 @@ def test_no_plan_holds_a_step_whose_needs_are_not_met(names: list[str]) -> None:
 
 
 def test_the_planner_imports_neither_torch_nor_onnxruntime() -> None:
-    script = "import sys, edgekit.planning.plan, edgekit.steps; edgekit.steps.load_all(); print(*sys.modules)"
+    script = "import sys, edgekit.planning.plan; from edgekit.contract.registry import load_all; "
+    script += "load_all(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert not loaded & {"torch", "onnxruntime", "onnx", "numpy", "neural_compressor", "tflite_runtime"}

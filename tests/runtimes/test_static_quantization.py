@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgekit.data.calibration_batches import CalibrationBatches
 from edgekit.errors import StepError
 from edgekit.model.reading import load_model, save_model
 from edgekit.progress import Silent
-from edgekit.runtimes.calibration import Watched
 from edgekit.runtimes.ort import inner_tensors
 from edgekit.runtimes.static_quantization import quantized_statically
 
@@ -23,7 +23,7 @@ BATCHES = [(np.random.default_rng(seed).standard_normal((2, 3, 6, 6)).astype(np.
 
 
 def quantize(
-    source: Path, batches: Watched, method: str = "minmax", kept: Sequence[str] = (), operators: str = "all"
+    source: Path, batches: CalibrationBatches, method: str = "minmax", kept: Sequence[str] = (), operators: str = "all"
 ) -> None:
     """To q.onnx beside the source, the ranges in ranges.json."""
     output, ranges = source.with_name("q.onnx"), source.with_name("ranges.json")
@@ -35,7 +35,7 @@ def test_every_batch_calibrates_and_what_is_kept_stays_float(conv_model: Path, t
     model = load_model(conv_model)
     model.graph.node[0].name = "conv"
     save_model(model, tmp_path / "named.onnx")
-    batches = Watched(iter(BATCHES), 6, Silent())
+    batches = CalibrationBatches(iter(BATCHES), 6, Silent())
     quantize(tmp_path / "named.onnx", batches, kept=kept)
     assert batches.samples == 6
     (conv,) = (node for node in load_model(tmp_path / "q.onnx").graph.node if node.op_type == "Conv")
@@ -44,7 +44,7 @@ def test_every_batch_calibrates_and_what_is_kept_stays_float(conv_model: Path, t
 
 def test_ranges_are_of_the_model_as_it_is_written(conv_model: Path, tmp_path: Path) -> None:
     """The runtime, left to itself, makes one operator of a convolution and its ReLU."""
-    quantize(conv_model, Watched(iter(BATCHES), 6, Silent()))
+    quantize(conv_model, CalibrationBatches(iter(BATCHES), 6, Silent()))
     stored = json.loads((tmp_path / "ranges.json").read_text())["data"]
     runs = [inner_tensors(conv_model, batch) for batch in BATCHES]
     for name in "xcnrp":
@@ -54,7 +54,7 @@ def test_ranges_are_of_the_model_as_it_is_written(conv_model: Path, tmp_path: Pa
 
 
 def test_what_the_quantizer_says_is_passed_on(conv_model: Path) -> None:
-    batches = Watched(iter([(np.zeros((2, 9), np.float32),)]), 2, Silent())
+    batches = CalibrationBatches(iter([(np.zeros((2, 9), np.float32),)]), 2, Silent())
     with pytest.raises(StepError, match="ONNX Runtime could not quantize the model: "):
         quantize(conv_model, batches)
 
@@ -62,7 +62,7 @@ def test_what_the_quantizer_says_is_passed_on(conv_model: Path) -> None:
 def test_the_quantizer_does_not_talk_to_whoever_reads_our_output(
     conv_model: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    batches = Watched(iter(BATCHES), 6, Silent())
+    batches = CalibrationBatches(iter(BATCHES), 6, Silent())
     quantize(conv_model, batches, "percentile")
     assert capfd.readouterr().out == ""
 
@@ -70,10 +70,10 @@ def test_the_quantizer_does_not_talk_to_whoever_reads_our_output(
 @pytest.mark.parametrize("method", ["minmax", "percentile", "entropy"])
 def test_a_last_batch_may_be_shorter(conv_model: Path, tmp_path: Path, method: str) -> None:
     uneven = [BATCHES[0], BATCHES[1], (BATCHES[2][0][:1],)]
-    batches = Watched(iter(uneven), 5, Silent())
+    batches = CalibrationBatches(iter(uneven), 5, Silent())
     quantize(conv_model, batches, method)
     assert batches.samples == 5
-    again = Watched(iter([]), 0, Silent())
+    again = CalibrationBatches(iter([]), 0, Silent())
     first = (tmp_path / "q.onnx").read_bytes()
     quantize(conv_model, again, method)
     assert (tmp_path / "q.onnx").read_bytes() == first, "of the ranges that are there"
@@ -83,6 +83,6 @@ def test_a_last_batch_may_be_shorter(conv_model: Path, tmp_path: Path, method: s
 def test_products_alone_leave_the_rest_in_floats(
     conv_model: Path, tmp_path: Path, operators: str, pooled: bool
 ) -> None:
-    quantize(conv_model, Watched(iter(BATCHES), 6, Silent()), operators=operators)
+    quantize(conv_model, CalibrationBatches(iter(BATCHES), 6, Silent()), operators=operators)
     rounded = {node.input[0] for node in load_model(tmp_path / "q.onnx").graph.node if node.op_type == "QuantizeLinear"}
     assert {"x", "f"} <= rounded and ("p" in rounded) == pooled

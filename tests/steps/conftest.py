@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from edgekit.artifact import Artifact
+from edgekit.contract.artifact import Artifact
+from edgekit.contract.step import Context, Outcome, Step, TargetView
 from edgekit.data.splits import Splits
 from edgekit.progress import Silent
 from edgekit.project.project import Project, load_project
 from edgekit.steps.export import Export
 from edgekit.steps.simplify import Simplify
-from edgekit.steps.step import Context, Outcome, Step, TargetView
 from edgekit.target import Target, find_target
 from edgekit.traits import MODULE_ENTRY, Facts, Format, Role
 from tests.conftest import TINY

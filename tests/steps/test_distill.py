@@ -2,10 +2,10 @@ from collections.abc import Callable
 
 import torch
 
+from edgekit.contract.step import Outcome
 from edgekit.data.split import Split
 from edgekit.project.project import Project
 from edgekit.steps.distill import Distill
-from edgekit.steps.step import Outcome
 from edgekit.steps.train import Train
 from edgekit.training.batches import tensor_batches
 from edgekit.training.modules import saved_module

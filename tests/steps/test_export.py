@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from edgekit.contract.step import Outcome
 from edgekit.errors import ModelError, StepError
 from edgekit.project.project import Project, load_project
 from edgekit.runtimes.ort import host_outputs
 from edgekit.steps.export import Export, _tolerance
-from edgekit.steps.step import Outcome
 from edgekit.training.batches import Batch
 
 

@@ -1,15 +1,15 @@
 from dataclasses import fields
 
-import edgekit.steps
+from edgekit.contract.registry import load_all
+from edgekit.contract.step import Step
 from edgekit.steps.finetuned import FineTunedStep
 from edgekit.steps.prune import Prune
 from edgekit.steps.quantize_weights import QuantizeWeights
 from edgekit.steps.sparsify import Sparsify
-from edgekit.steps.step import Step
 from edgekit.training.loop import Schedule
 from edgekit.training.trained import Training
 
-edgekit.steps.load_all()
+load_all()
 
 
 def test_what_is_shared_is_no_step_of_its_own() -> None:

@@ -6,6 +6,7 @@ import onnx
 import pytest
 from onnx import TensorProto, numpy_helper
 
+from edgekit.contract.step import Outcome
 from edgekit.errors import StepError
 from edgekit.model.passes.dynamic_products import dynamic_products
 from edgekit.model.passes.rewriting import rewritten
@@ -15,7 +16,6 @@ from edgekit.runtimes import ort
 from edgekit.runtimes.ort import host_outputs
 from edgekit.steps.fuse import Fuse, _float_differences
 from edgekit.steps.quantize import Quantize
-from edgekit.steps.step import Outcome
 
 
 @pytest.fixture

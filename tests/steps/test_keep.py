@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.contract.step import Outcome
 from edgekit.project.project import Project
 from edgekit.steps.fuse import Fuse
 from edgekit.steps.keep import Keep
 from edgekit.steps.quantize import Quantize
-from edgekit.steps.step import Outcome
 
 
 @pytest.mark.parametrize(("target", "activation"), [("rpi4", "int8"), ("x86-vnni", "uint8")])

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from edgekit.contract.step import Outcome
 from edgekit.errors import ProjectError
 from edgekit.project.project import Project, load_project
 from edgekit.steps.load import Load
-from edgekit.steps.step import Outcome
 from edgekit.training.modules import saved_module, untrained_module
 from edgekit.traits import Role
 from tests.steps.conftest import artifact

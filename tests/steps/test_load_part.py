@@ -3,11 +3,11 @@ from pathlib import Path
 
 import torch
 
+from edgekit.contract.step import Outcome
 from edgekit.planning.plan import plan_of
 from edgekit.planning.recipe import recipe_of
 from edgekit.project.project import load_project
 from edgekit.steps.load_part import LoadPart
-from edgekit.steps.step import Outcome
 from edgekit.training.modules import saved_module, untrained_module
 from edgekit.traits import Role, Trait
 from tests.steps.conftest import artifact

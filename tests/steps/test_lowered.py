@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from onnx import save
 
+from edgekit.contract.step import Outcome
 from edgekit.project.project import Project
-from edgekit.steps.step import Outcome
 from edgekit.steps.tflite import Tflite
 from tests.tflite.models import integers, needs_runtime, node
 

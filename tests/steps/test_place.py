@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 from onnx import ModelProto
 
+from edgekit.contract.registry import step_from
+from edgekit.contract.step import Outcome, TargetView
 from edgekit.errors import RunError, StepError
 from edgekit.host import this_host
 from edgekit.measuring.ratios import Ratio, ratio_of
@@ -14,7 +16,6 @@ from edgekit.progress import Silent
 from edgekit.project.project import Project
 from edgekit.steps import place
 from edgekit.steps.place import Place, Placement, found_by
-from edgekit.steps.step import Outcome, TargetView, step_from
 from edgekit.target import find_target
 from edgekit.traits import Trait
 from tests.counting.compiler import needs_compiler

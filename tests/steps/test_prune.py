@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
+from edgekit.contract.step import Outcome
 from edgekit.errors import StepError
 from edgekit.project.project import Project
 from edgekit.steps.prune import Prune
-from edgekit.steps.step import Outcome
 from edgekit.training.modules import saved_module
 from tests.steps.conftest import artifact
 

@@ -9,6 +9,7 @@ import torch
 from onnx import numpy_helper
 
 from edgekit.arrays import Array
+from edgekit.contract.step import Outcome
 from edgekit.data.split import Split
 from edgekit.errors import StepError
 from edgekit.model.reading import load_model
@@ -18,7 +19,6 @@ from edgekit.steps.fuse import Fuse
 from edgekit.steps.qat import Qat
 from edgekit.steps.quantize import Quantize
 from edgekit.steps.simplify import Simplify
-from edgekit.steps.step import Outcome
 from edgekit.steps.train import Train
 from edgekit.training.batches import tensor_example
 from edgekit.training.held import weights_of

@@ -7,6 +7,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from edgekit.contract.step import Outcome
 from edgekit.data.splits import Splits
 from edgekit.errors import StepError
 from edgekit.model.counting import inspected
@@ -19,7 +20,6 @@ from edgekit.runtimes import static_quantization
 from edgekit.runtimes.ort import host_outputs, session, session_outputs
 from edgekit.steps.fuse import Fuse
 from edgekit.steps.quantize import Quantize, _check_quantized, _check_scales, _held
-from edgekit.steps.step import Outcome
 from edgekit.traits import Data, Trait
 
 

@@ -6,6 +6,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from edgekit.contract.step import Outcome
 from edgekit.errors import StepError
 from edgekit.model.counting import inspected
 from edgekit.model.facts import integer_forms_of, observed_facts
@@ -13,7 +14,6 @@ from edgekit.model.reading import load_model
 from edgekit.project.project import Project
 from edgekit.steps.fuse import Fuse
 from edgekit.steps.quantize_dynamic import QuantizeDynamic
-from edgekit.steps.step import Outcome
 from edgekit.traits import Trait
 
 

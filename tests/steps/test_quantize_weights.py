@@ -2,10 +2,10 @@ from collections.abc import Callable
 
 import pytest
 
+from edgekit.contract.step import Outcome
 from edgekit.project.project import Project
 from edgekit.steps.export import Export
 from edgekit.steps.quantize_weights import QuantizeWeights
-from edgekit.steps.step import Outcome
 from edgekit.steps.train import Train
 from edgekit.training.held import weights_of
 from edgekit.training.modules import saved_module

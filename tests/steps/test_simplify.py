@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.contract.step import Outcome
 from edgekit.model.facts import observed_facts
 from edgekit.model.parity import relative_difference
 from edgekit.model.reading import load_model
@@ -11,7 +12,6 @@ from edgekit.project.project import Project
 from edgekit.runtimes.ort import host_outputs, optimize_offline
 from edgekit.steps import simplify
 from edgekit.steps.simplify import Simplify, _Source
-from edgekit.steps.step import Outcome
 from edgekit.traits import Trait
 
 

@@ -3,11 +3,11 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from edgekit.contract.step import Outcome
 from edgekit.project.project import Project
 from edgekit.steps.prune import Prune
 from edgekit.steps.qat import Qat
 from edgekit.steps.sparsify import Sparsify
-from edgekit.steps.step import Outcome
 from edgekit.steps.train import Train
 from edgekit.training.held import weights_of
 from edgekit.training.modules import saved_module

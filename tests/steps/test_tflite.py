@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from onnx import ModelProto, save
 
+from edgekit.contract.step import Outcome
 from edgekit.errors import StepError
 from edgekit.formats import inspected
 from edgekit.project.project import Project
 from edgekit.steps.quantize import Quantize
-from edgekit.steps.step import Outcome
 from edgekit.steps.tflite import Tflite
 from edgekit.steps.tflite_dynamic import TfliteDynamic
 from edgekit.tflite.subgraph import Subgraph

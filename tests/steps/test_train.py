@@ -1,8 +1,8 @@
 from collections.abc import Callable
 
+from edgekit.contract.step import Outcome
 from edgekit.data.split import Split
 from edgekit.project.project import Project
-from edgekit.steps.step import Outcome
 from edgekit.steps.train import Train
 from edgekit.training.evaluation import module_metric
 from edgekit.training.modules import saved_module

@@ -1,15 +1,15 @@
 import pytest
 
-import edgekit.steps
+from edgekit.contract.registry import load_all, step_from
+from edgekit.contract.step import Step
 from edgekit.errors import RecipeError
 from edgekit.steps.distill import Distill
-from edgekit.steps.step import Step, step_from
 from edgekit.steps.train import Train
 from edgekit.steps.trained import TrainedStep
 from edgekit.training.loop import Schedule
 from edgekit.training.trained import Training
 
-edgekit.steps.load_all()
+load_all()
 
 
 def test_what_is_shared_is_no_step_of_its_own() -> None:

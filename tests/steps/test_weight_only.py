@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgekit.contract.step import Outcome
 from edgekit.errors import StepError
 from edgekit.model.facts import observed_facts
 from edgekit.model.reading import load_model
@@ -12,7 +13,6 @@ from edgekit.project.project import Project, load_project
 from edgekit.runtimes.ort import host_outputs
 from edgekit.steps.export import Export
 from edgekit.steps.simplify import Simplify
-from edgekit.steps.step import Outcome
 from edgekit.steps.weight_only import WeightOnly
 from edgekit.traits import Trait
 from tests.conftest import TINY, MakeProject

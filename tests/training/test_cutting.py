@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
+from edgekit.contract.technique import Units
 from edgekit.progress import Silent
-from edgekit.steps.technique import Units
 from edgekit.training.batches import Batch
 from edgekit.training.cutting import Cut, Share, cut_units, kept_channels
 from edgekit.training.modules import module_macs, parameter_count

@@ -185,7 +185,7 @@ def test_what_was_frozen_stays_frozen() -> None:
 def test_heads_taken_from_pytorchs_own_layers_are_found_again_after_saving(
     make_project: Callable[..., Path], tmp_path: Path
 ) -> None:
-    from edgekit.artifact import Artifact
+    from edgekit.contract.artifact import Artifact
     from edgekit.project.project import load_project
     from edgekit.training.modules import save_module, saved_module, untrained_module
     from edgekit.traits import MODULE_ENTRY, Format, Role

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from edgekit.artifact import Artifact
+from edgekit.contract.artifact import Artifact
 from edgekit.errors import EntryPointError, ModelError
 from edgekit.project.project import Project, load_project
 from edgekit.training.batches import Batch

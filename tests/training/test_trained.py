@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from edgekit.contract.step import Context, TargetView
 from edgekit.data.split import Split
 from edgekit.data.splits import Splits
 from edgekit.errors import DataError
 from edgekit.progress import Silent
 from edgekit.project.project import Project
-from edgekit.steps.step import Context, TargetView
 from edgekit.target import find_target
 from edgekit.training.evaluation import module_metric
 from edgekit.training.held import Grid, Held, weights_of

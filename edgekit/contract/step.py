@@ -3,24 +3,20 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from edgekit.artifact import Artifact
-from edgekit.errors import RecipeError, did_you_mean
+from edgekit.contract.artifact import Artifact
+from edgekit.contract.technique import Technique
 from edgekit.host import Host
 from edgekit.progress import Progress
 from edgekit.project.project import Project
-from edgekit.records import validated
-from edgekit.steps.technique import Technique
 from edgekit.target import Target
 from edgekit.traits import Data, Facts, Role
 
 if TYPE_CHECKING:
     from edgekit.data.splits import Splits
-    from edgekit.model.sample import Samples
-    from edgekit.runtimes.calibration import Watched
 
 Setting = Literal["seed", "loss", "ports", "weights", "metric"]
 """Of a project: its seed, its own loss, the names of inputs and outputs, the file of trained weights, its metric and
@@ -83,21 +79,6 @@ class Context:
     """For what an interrupted step wants to find again."""
     progress: Progress
 
-    def calibration(self) -> "Watched":
-        """The calibration batches, as many samples as the project asks for, which tell how far they are."""
-        from edgekit.runtimes.calibration import Watched
-
-        split, limit = self.splits[Data.CALIBRATION], self.project.data.calibration_samples
-        total = limit if split.length is None else min(limit, split.length)
-        return Watched((batch.inputs for batch in split.batches(limit=limit)), total, self.progress)
-
-    def comparison_samples(self, path: Path) -> "Samples":
-        """What a file that a step rewrote is held against its source `path` on: the first calibration samples."""
-        from edgekit.model.sample import COMPARED, comparison_samples
-
-        has_samples = bool(self.project.data_entry(Data.CALIBRATION))
-        return comparison_samples(path, self.splits[Data.CALIBRATION].alike(limit=COMPARED)[0] if has_samples else ())
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -148,16 +129,3 @@ class Step(ABC):
     @abstractmethod
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         """Make the next artifact of `model`; `joined` holds the roles that the contract names."""
-
-
-def step_from(use: str, options: Mapping[str, Any], where: str) -> Step:
-    """The step named `use` with these options. Raises RecipeError for a wrong name or option."""
-    kind = Step.registry.get(use)
-    if kind is None:
-        raise RecipeError(f"{where}: no step '{use}'", did_you_mean(use, list(Step.registry)))
-    known = [each.name for each in fields(kind)]
-    for option in options:
-        if option not in known:
-            raise RecipeError(f"{where}: step '{use}' has no option '{option}'", did_you_mean(option, known))
-    step: Step = validated(kind, dict(options), f"{where}, step '{use}'", RecipeError)
-    return step

@@ -1,0 +1,35 @@
+"""The registry of steps: loading every step's file, and making a step from its name and options."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+from edgekit.contract.step import Step
+from edgekit.errors import RecipeError, did_you_mean
+from edgekit.records import validated
+
+
+def load_all() -> None:
+    """Import every file of edgekit/steps/, which registers its step.
+
+    The package is found by name, so that nothing here imports from a higher floor. The files import torch and
+    onnxruntime only when their steps run.
+    """
+    package = import_module("edgekit.steps")
+    for found in iter_modules(package.__path__):
+        import_module(f"{package.__name__}.{found.name}")
+
+
+def step_from(use: str, options: Mapping[str, Any], where: str) -> Step:
+    """The step named `use` with these options. Raises RecipeError for a wrong name or option."""
+    kind = Step.registry.get(use)
+    if kind is None:
+        raise RecipeError(f"{where}: no step '{use}'", did_you_mean(use, list(Step.registry)))
+    known = [each.name for each in fields(kind)]
+    for option in options:
+        if option not in known:
+            raise RecipeError(f"{where}: step '{use}' has no option '{option}'", did_you_mean(option, known))
+    step: Step = validated(kind, dict(options), f"{where}, step '{use}'", RecipeError)
+    return step
