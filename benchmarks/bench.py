@@ -25,10 +25,10 @@ from levels import Level, print_levels
 from onnx import TensorProto, helper, numpy_helper
 
 import edgekit
+from edgekit.device.worker import turns
 from edgekit.host import this_host
 from edgekit.measurement import Measurement
 from edgekit.measuring.ratios import ratio_of
-from edgekit.measuring.worker import turns
 from edgekit.model.sample import random_inputs
 from edgekit.runtimes.ort import session
 

@@ -27,9 +27,9 @@ HEAVY = {
 
 # From the ground up: a module may import from its own row and from those above it in this list, at module level or not.
 FLOORS = (
-    {"errors", "traits", "arrays", "progress", "version"},
+    {"errors", "traits", "arrays", "progress", "version", "device"},
     {"files", "host", "records", "studies.intervals"},
-    {"target", "cache", "model", "measuring.worker", "measuring.ratios"},
+    {"target", "cache", "model", "measuring.ratios"},
     {"tflite", "counting"},
     {"formats"},
     {"measurement", "project"},
@@ -138,7 +138,7 @@ def test_help_starts_without_anything_heavy() -> None:
     assert not {name.split(".")[0] for name in done.stdout.split()} & (HEAVY | {"msgspec", "rich"})
 
 
-@pytest.mark.parametrize("pushed", ["measuring/worker.py", "runners/courier.py"])
+@pytest.mark.parametrize("pushed", ["device/worker.py", "device/courier.py"])
 def test_what_is_sent_to_a_board_imports_nothing_of_edgekit(pushed: str) -> None:
     assert not ours(ROOT / pushed, everywhere=True)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from edgekit.counting.counts import Counts, Interval, total_of
-from edgekit.measuring.worker import COUNTED
+from edgekit.device.worker import COUNTED
 
 _LOOKS_BEFORE = 4
 """At the clock, from the mark to the first operator: for the run, the executor and the operator itself."""

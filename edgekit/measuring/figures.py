@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
+from edgekit.device.worker import interval, middle
 from edgekit.measurement import Measurement, counted, latency_measurements
 from edgekit.measuring.counted import counted_figures
 from edgekit.measuring.ratios import ratio_of
-from edgekit.measuring.worker import interval, middle
 from edgekit.runners.runner import Result
 
 _PARTS = {

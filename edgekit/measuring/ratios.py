@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgekit.measuring.worker import interval, middle
+from edgekit.device.worker import interval, middle
 
 LEAST_MACS = 100_000
 """A network of fewer multiply-accumulates takes the time of the runtime's calls, not of its operators."""

@@ -16,7 +16,7 @@ from typing import IO, Any, Protocol
 
 from edgekit.errors import BoardError, ToolError
 
-COURIER = Path(__file__).with_name("courier.py")
+COURIER = Path(__file__).parent.parent / "device" / "courier.py"
 _BEAT_S = 5.0
 _ANSWER_S = 60.0
 """How long a connection may take beside what it is for."""

@@ -18,14 +18,14 @@ import numpy as np
 
 from edgekit.arrays import Arrays
 from edgekit.counting.counts import Counts
+from edgekit.device.worker import STAGES
 from edgekit.errors import ModelError, RunError, all_lines
 from edgekit.formats import format_of
-from edgekit.measuring.worker import STAGES
 from edgekit.target import Runtime
 from edgekit.tflite.reading import moved_in, moved_out, read_tflite
 from edgekit.traits import Fidelity, Format
 
-WORKER = Path(__file__).parent.parent / "measuring" / "worker.py"
+WORKER = Path(__file__).parent.parent / "device" / "worker.py"
 
 _ABOUT = {
     "": "while the runtime was imported",

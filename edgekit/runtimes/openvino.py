@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.arrays import Array
+from edgekit.device.worker import Compiled, imported
 from edgekit.errors import ModelError, all_lines
-from edgekit.measuring.worker import Compiled, imported
 from edgekit.model.ports import Port, inputs_of, outputs_of
 from edgekit.model.reading import load_model
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from edgekit.arrays import Array, Arrays, Outputs
+from edgekit.device.worker import as_array, stacked
 from edgekit.errors import ModelError, all_lines, first_line
-from edgekit.measuring.worker import as_array, stacked
 
 # ONNX Runtime ships telemetry; a tool for other people's models switches it off.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.arrays import Array
+from edgekit.device.worker import Interpreted, imported
 from edgekit.errors import ModelError, ToolError, all_lines
 from edgekit.host import installed_version
-from edgekit.measuring.worker import Interpreted, imported
 from edgekit.model.ports import Port
 from edgekit.target import TFLITE_RUNTIMES, Runtime, RuntimeName
 from edgekit.tflite.reading import TfliteFile, moved_in, moved_out, read_tflite

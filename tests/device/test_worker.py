@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.measuring.worker import as_array, interval, is_precise, middle, rounds, stacked, warm_up
+from edgekit.device.worker import as_array, interval, is_precise, middle, rounds, stacked, warm_up
 from edgekit.runners.runner import WORKER
 from edgekit.runtimes.ort import host_outputs
 

@@ -1,0 +1,1 @@
+"""The programs that are pushed to a device: each is one file, and imports nothing of edgekit."""
