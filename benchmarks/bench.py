@@ -26,9 +26,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 import edgekit
 from edgekit.device.worker import turns
+from edgekit.figures.measurement import Measurement
+from edgekit.figures.ratios import ratio_of
 from edgekit.host import this_host
-from edgekit.measurement import Measurement
-from edgekit.measuring.ratios import ratio_of
 from edgekit.model.sample import random_inputs
 from edgekit.runtimes.ort import session
 

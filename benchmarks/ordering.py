@@ -30,7 +30,6 @@ from ordering_structure import structure
 
 from edgekit.errors import StudyError
 from edgekit.host import this_host
-from edgekit.measurement import counted
 from edgekit.planning.recipe import recipe_from
 from edgekit.progress import Silent
 from edgekit.project.project import Project, load_project
@@ -39,6 +38,7 @@ from edgekit.report.studies import interval_shown
 from edgekit.studies.studying import arm_of
 from edgekit.studies.trials import Trial, difference, joined, tried
 from edgekit.target import find_target
+from edgekit.wording import counted
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"

@@ -10,7 +10,7 @@ from typing import Any
 import tomlkit
 from ordering_arms import BUDGETS
 
-from edgekit.measurement import counted
+from edgekit.wording import counted
 
 ROWS = Path(__file__).parent.parent / "edgekit" / "planning" / "interactions.toml"
 RESULTS = Path(__file__).parent / "results"

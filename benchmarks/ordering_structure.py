@@ -8,8 +8,8 @@ import numpy as np
 from ordering_arms import FLOAT, INT8
 
 from edgekit.execution.driver import Driver, StepRun
+from edgekit.figures.ratios import ratio_of
 from edgekit.host import this_host
-from edgekit.measuring.ratios import ratio_of
 from edgekit.planning.plan import walked
 from edgekit.planning.recipe import recipe_from
 from edgekit.progress import Silent

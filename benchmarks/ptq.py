@@ -35,8 +35,8 @@ from ptq_levels import Level, levels
 from ptq_served import Served, in_turns
 from ptq_terms import ANY, here, likenesses
 
+from edgekit.figures.ratios import Ratio, ratio_of
 from edgekit.host import this_host
-from edgekit.measuring.ratios import Ratio, ratio_of
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "ptq.json"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgekit.measuring.ratios import SESSIONS, Ratio, ratio_of
-from edgekit.studies.intervals import paired_difference
+from edgekit.figures.intervals import paired_difference
+from edgekit.figures.ratios import SESSIONS, Ratio, ratio_of
 
 _FLOAT, _BLOCKS = "float", "edgekit, blocks"
 _PLACED = 0.97

@@ -26,8 +26,8 @@ from levels import Level, print_levels
 
 from edgekit.building.build import build
 from edgekit.data.splits import Splits
+from edgekit.figures.ratios import ratio_of
 from edgekit.host import this_host
-from edgekit.measuring.ratios import ratio_of
 from edgekit.model.facts import output_step
 from edgekit.model.parity import signal_to_noise
 from edgekit.model.reading import load_model

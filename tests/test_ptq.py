@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgekit.measuring.ratios import Ratio
+from edgekit.figures.ratios import Ratio
 from edgekit.model.sample import random_feeds
 from edgekit.runtimes.ort import feed_outputs
 

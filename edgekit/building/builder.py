@@ -14,8 +14,8 @@ from edgekit.data.splits import Splits
 from edgekit.errors import EdgekitError, EmulatorError, ModelError, StepError
 from edgekit.execution.driver import Driver, StepRun
 from edgekit.execution.keys import package_version
+from edgekit.figures.measurement import PREDICTED, Measurement
 from edgekit.files import sha256_of_file, sha256_of_json
-from edgekit.measurement import PREDICTED, Measurement
 from edgekit.planning.lint import Finding
 from edgekit.planning.plan import Plan
 from edgekit.prediction.calibration import price_files

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgekit.figures.measurement import Measurement
 from edgekit.formats import format_of
-from edgekit.measurement import Measurement, counted
 from edgekit.traits import Fidelity, Format
+from edgekit.wording import counted
 
 if TYPE_CHECKING:
     from edgekit.arrays import Array

@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 from edgekit.device.worker import interval, middle
-from edgekit.measurement import Measurement, counted, latency_measurements
+from edgekit.figures.measurement import Measurement, latency_measurements
+from edgekit.figures.ratios import ratio_of
 from edgekit.measuring.counted import counted_figures
-from edgekit.measuring.ratios import ratio_of
 from edgekit.runners.runner import Result
+from edgekit.wording import counted
 
 _PARTS = {
     "imported": ("memory_runtime", "resident with the runtime and Python alone"),

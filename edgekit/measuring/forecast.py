@@ -2,7 +2,7 @@
 
 from edgekit.counting.counts import Counts
 from edgekit.errors import PredictionError
-from edgekit.measurement import PREDICTED, Measurement
+from edgekit.figures.measurement import PREDICTED, Measurement
 from edgekit.prediction.predicting import predicted
 from edgekit.runners.runner import Result
 from edgekit.target import Target

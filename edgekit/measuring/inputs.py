@@ -10,10 +10,10 @@ from edgekit.data.fitting import Inputs
 from edgekit.data.stored import held
 from edgekit.errors import DataError, ModelError
 from edgekit.formats import check_sizes, ports_of
-from edgekit.measurement import counted
 from edgekit.model.feeding import feeding_of
 from edgekit.model.sample import feeds_like
 from edgekit.model.sizes import Sizes
+from edgekit.wording import counted
 
 
 def feeds_of(model: Path, batch: int, count: int, sizes: Sizes, file: Path | None) -> Arrays:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from edgekit.counting.counts import Counts
 from edgekit.errors import EdgekitError, ModelError, ToolError
-from edgekit.measurement import Measurement, counted, static_measurements
+from edgekit.figures.measurement import Measurement, static_measurements
 from edgekit.measuring.contenders import Absent, contenders_of
 from edgekit.measuring.operators import OperatorTime
 from edgekit.measuring.running import Run, Setting, run_of
@@ -24,6 +24,7 @@ from edgekit.runners.runner import Result, Runner
 from edgekit.target import Target
 from edgekit.traits import Fidelity
 from edgekit.verdict.gates import NO_LATENCY, Gate, Status, budget_gates, parity_gate
+from edgekit.wording import counted
 
 _EACH_ALONE = "see what each says: --runtimes NAME"
 

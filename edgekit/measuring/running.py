@@ -6,8 +6,8 @@ from pathlib import Path
 
 from edgekit.arrays import Arrays
 from edgekit.errors import EdgekitError, ModelError, RunError
+from edgekit.figures.measurement import Measurement
 from edgekit.formats import ports_of
-from edgekit.measurement import Measurement, counted
 from edgekit.measuring.agreement import agreement
 from edgekit.measuring.contenders import Contender
 from edgekit.measuring.figures import latency_ratio, run_measurements
@@ -20,6 +20,7 @@ from edgekit.prediction.predicting import price
 from edgekit.runners.runner import Job, Result, Runner
 from edgekit.target import Target
 from edgekit.traits import Fidelity
+from edgekit.wording import counted
 
 _FEEDS = 4
 """Compared with this machine's under emulation."""

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edgekit.measurement import counted
 from edgekit.runners.runner import Result
+from edgekit.wording import counted
 
 _BUSY = 0.97
 _STOLEN = 0.01

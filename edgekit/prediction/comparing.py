@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from edgekit.counting.counts import Counts
 from edgekit.errors import PredictionError
-from edgekit.measuring.ratios import Ratio
+from edgekit.figures.ratios import Ratio
 from edgekit.prediction.calibration import known_prices
 from edgekit.prediction.fitting import Weights
 from edgekit.prediction.model import BoardFit, at_clock

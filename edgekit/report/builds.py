@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.markup import escape
 
 from edgekit.building.built import Build, TargetBuild
-from edgekit.measurement import PREDICTED, metric_shown
+from edgekit.figures.measurement import PREDICTED
 from edgekit.metrics.metric import comparing_score
 from edgekit.metrics.named import NAMED
 from edgekit.report.integers import (
@@ -24,6 +24,7 @@ from edgekit.report.integers import (
 from edgekit.report.tables import COLOURS, MARKS, table, with_unit
 from edgekit.steps.keep import Keep
 from edgekit.traits import Fidelity, Role
+from edgekit.wording import metric_shown
 
 SCHEMA = 1
 

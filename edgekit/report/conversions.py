@@ -7,9 +7,9 @@ from rich.console import RenderableType
 from rich.markup import escape
 
 from edgekit.conversion import Conversion
-from edgekit.measurement import metric_shown
 from edgekit.report.integers import scheme_lines
 from edgekit.report.tables import table, with_unit
+from edgekit.wording import metric_shown
 
 SCHEMA = 1
 

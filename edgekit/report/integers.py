@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from edgekit.measurement import counted, metric_shown
+from edgekit.wording import counted, metric_shown
 
 
 def scheme_lines(notes: Mapping[str, Any]) -> list[str]:

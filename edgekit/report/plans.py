@@ -11,7 +11,6 @@ from rich.markup import escape
 from rich.padding import Padding
 
 from edgekit.consultation import Consultation
-from edgekit.measurement import counted
 from edgekit.planning.advice import Inherited, Omission, Primary
 from edgekit.planning.interactions import Severity
 from edgekit.planning.lint import Undecided
@@ -21,6 +20,7 @@ from edgekit.report.tables import COLOURS, table
 from edgekit.studies.evidence import Measurements
 from edgekit.target import Target
 from edgekit.traits import Facts, Format
+from edgekit.wording import counted
 
 SCHEMA = 1
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from io import BytesIO
 from typing import Literal
 
-from edgekit.measurement import counted
-from edgekit.studies.intervals import Interval
+from edgekit.figures.intervals import Interval
 from edgekit.studies.results import Arm, Study
+from edgekit.wording import counted
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 """Okabe and Ito's, which the colour-blind tell apart."""

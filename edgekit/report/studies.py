@@ -7,12 +7,12 @@ import msgspec
 from rich.console import RenderableType
 from rich.markup import escape
 
-from edgekit.measurement import counted, metric_shown
+from edgekit.figures.intervals import Interval
 from edgekit.planning.interactions import Verdict
 from edgekit.records import schema_of
 from edgekit.report.tables import table, with_unit
-from edgekit.studies.intervals import Interval
 from edgekit.studies.results import Ordered, Study
+from edgekit.wording import counted, metric_shown
 
 _SHOWN = 2
 """Of the arms that are impossible."""

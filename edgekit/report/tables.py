@@ -3,8 +3,8 @@
 from rich import box
 from rich.table import Table
 
-from edgekit.measurement import metric_shown
 from edgekit.planning.interactions import Severity
+from edgekit.wording import metric_shown
 
 COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 MARKS = {

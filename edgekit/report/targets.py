@@ -8,11 +8,11 @@ from rich.console import RenderableType
 from rich.markup import escape
 
 from edgekit.host import this_host
-from edgekit.measurement import counted
 from edgekit.prediction.calibration import calibration_of
 from edgekit.prediction.model import BoardFit
 from edgekit.report.tables import table
 from edgekit.target import Target
+from edgekit.wording import counted
 
 SCHEMA = 1
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
     from edgekit.arrays import Arrays
-    from edgekit.measuring.ratios import Ratio
+    from edgekit.figures.ratios import Ratio
     from edgekit.runners.qemu import QemuRunner
 
 Ratios = Callable[[Sequence[Path]], list["Ratio"]]
@@ -104,8 +104,8 @@ class Place(Step):
 
     def _placement(self, source: "ModelProto", names: Sequence[str], path: Path, context: Context) -> "Placement":
         from edgekit.data.calibration_batches import compared_samples
+        from edgekit.figures.ratios import LEAST_MACS
         from edgekit.host import this_host
-        from edgekit.measuring.ratios import LEAST_MACS
         from edgekit.model.counting import inspected
         from edgekit.model.feeding import feeding_of
         from edgekit.model.ports import inputs_of
@@ -181,7 +181,7 @@ def found_by(compared: Ratios, how: str, model: "ModelProto", folder: Path, prog
 
 def _timer(inputs: "Arrays") -> Ratios:
     """Times files in a process of their own on these feeds."""
-    from edgekit.measuring.ratios import ratio_of
+    from edgekit.figures.ratios import ratio_of
     from edgekit.runners.native import NativeRunner
     from edgekit.runners.runner import Job
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.errors import EvidenceError, first_line
+from edgekit.figures.intervals import Interval
 from edgekit.planning.interactions import RULES, Evidence, Remedy, Severity, Verdict
 from edgekit.planning.lint import Finding, Judgement, place_of
 from edgekit.planning.plan import PlannedStep
 from edgekit.planning.recipe import RecipeStep
 from edgekit.project.project import Project
 from edgekit.records import validated
-from edgekit.studies.intervals import Interval
 from edgekit.studies.results import SCHEMA, Ablated, Ordered, StepTold, Study, subject_of
 
 

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from edgekit.measuring.ratios import Ratio
+from edgekit.figures.intervals import Interval
+from edgekit.figures.ratios import Ratio
 from edgekit.planning.interactions import Verdict
 from edgekit.planning.recipe import RecipeStep
 from edgekit.project.project import Project
 from edgekit.records import Record
-from edgekit.studies.intervals import Interval
 from edgekit.traits import Data, Role
 
 SCHEMA = 1

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from edgekit.figures.intervals import LEVEL, Interval, mean_of
+from edgekit.figures.ratios import LEAST_MACS, Ratio, ratio_of
 from edgekit.host import this_host
-from edgekit.measuring.ratios import LEAST_MACS, Ratio, ratio_of
 from edgekit.metrics.metric import unit_of
 from edgekit.progress import Progress
 from edgekit.project.project import Project
 from edgekit.studies.arms import Arms, Swap
-from edgekit.studies.intervals import LEVEL, Interval, mean_of
 from edgekit.studies.results import (
     SCHEMA,
     Ablated,

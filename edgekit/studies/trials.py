@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from edgekit.errors import PlanError, StudyError
 from edgekit.execution.driver import Driver, StepRun
+from edgekit.figures.intervals import Interval, mean_of, paired_difference
 from edgekit.planning.plan import Walked, walked
 from edgekit.planning.recipe import Recipe
 from edgekit.progress import Progress
 from edgekit.project.project import Project
-from edgekit.studies.intervals import Interval, mean_of, paired_difference
 from edgekit.studies.pace import Budget, OutOfTime, Pace
 from edgekit.target import Target
 

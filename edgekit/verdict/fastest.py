@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgekit.errors import EdgekitError
-from edgekit.measurement import Measurement
+from edgekit.figures.measurement import Measurement
+from edgekit.figures.ratios import SESSIONS
 from edgekit.measuring.contenders import Contender
-from edgekit.measuring.ratios import SESSIONS
 from edgekit.measuring.running import Run, Setting, run_of
 from edgekit.target import Runtime, RuntimeName
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit.errors import EdgekitError, RunError
+from edgekit.figures.measurement import PREDICTED, Measurement
 from edgekit.formats import format_of
-from edgekit.measurement import PREDICTED, Measurement
 from edgekit.target import Budgets, Target
 from edgekit.traits import Fidelity, Format
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit.errors import EdgekitError
-from edgekit.measuring.ratios import LEAST_MACS, SESSIONS, Ratio, ratio_of
+from edgekit.figures.ratios import LEAST_MACS, SESSIONS, Ratio, ratio_of
 from edgekit.traits import Format
 from edgekit.verdict.gates import Gate, Status, why_not
 

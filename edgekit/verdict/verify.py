@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any
 from edgekit.data.listing import raw_file
 from edgekit.data.split import Split
 from edgekit.errors import EdgekitError, EmulatorError, PredictionError, RunError
+from edgekit.figures.measurement import Measurement, latency_measurements, static_measurements
 from edgekit.formats import format_of
-from edgekit.measurement import Measurement, latency_measurements, metric_shown, static_measurements
 from edgekit.project.project import Project
 from edgekit.target import Budgets, Target
 from edgekit.traits import Fidelity, Format
 from edgekit.verdict.gates import Gate, Status, budget_gates, parity_gate, shapes_of
 from edgekit.verdict.speed import speed_gate
+from edgekit.wording import metric_shown
 
 if TYPE_CHECKING:
     from edgekit.arrays import Array, Arrays
-    from edgekit.measuring.ratios import Ratio
+    from edgekit.figures.ratios import Ratio
     from edgekit.runners.runner import Result, Runner
 
 _SAMPLES = 1024

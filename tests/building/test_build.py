@@ -371,7 +371,7 @@ def test_a_loader_that_shuffles_by_itself_trains_the_same_twice(make_project: Ma
 def test_a_calibrated_target_is_judged_by_prediction(
     make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgekit.measuring.ratios.LEAST_MACS", 1)
+    monkeypatch.setattr("edgekit.figures.ratios.LEAST_MACS", 1)
     monkeypatch.setattr("edgekit.verdict.speed.LEAST_MACS", 1)
     folder = shortened(make_project({'teacher = "model:teacher"\n': ""}), SHORT + '[[steps]]\nuse = "quantize"\n')
     (folder / "targets").mkdir()

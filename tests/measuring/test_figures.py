@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from edgekit.measurement import Measurement
+from edgekit.figures.measurement import Measurement
 from edgekit.measuring.figures import latency_ratio, run_measurements
 from edgekit.runners.runner import Result, Round
 from edgekit.traits import Fidelity

@@ -1,4 +1,4 @@
-from edgekit.measurement import Measurement
+from edgekit.figures.measurement import Measurement
 from edgekit.measuring.forecast import predicted_figure
 from edgekit.target import find_target
 from edgekit.traits import Fidelity

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 from edgekit.counting.counts import CacheCounts, Counts
 from edgekit.counting.instructions import Kind
-from edgekit.measurement import Measurement
+from edgekit.figures.measurement import Measurement
 from edgekit.measuring.contenders import Absent
 from edgekit.measuring.measure import Bench, Benched
 from edgekit.measuring.operators import Computes, OperatorTime

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from edgekit.errors import EvidenceError
-from edgekit.measuring.ratios import Ratio
+from edgekit.figures.intervals import Interval
+from edgekit.figures.ratios import Ratio
 from edgekit.planning.interactions import Verdict
 from edgekit.project.project import Project
 from edgekit.records import validated
 from edgekit.report.studies import study_json, study_report, study_schema
 from edgekit.studies.evidence import load_study
-from edgekit.studies.intervals import Interval
 from edgekit.studies.results import SCHEMA, Ablated, Arm, Ordered, Stage, StepTold, Study, subject_of
 from edgekit.traits import Role
 from tests.report.rendered import rendered

@@ -7,8 +7,8 @@ from onnx import ModelProto
 from edgekit.contract.registry import step_from
 from edgekit.contract.step import Outcome, TargetView
 from edgekit.errors import RunError, StepError
+from edgekit.figures.ratios import Ratio, ratio_of
 from edgekit.host import this_host
-from edgekit.measuring.ratios import Ratio, ratio_of
 from edgekit.model.facts import observed_facts
 from edgekit.model.placement import unit_names
 from edgekit.model.reading import load_model
@@ -86,7 +86,7 @@ def test_a_gain_that_does_not_last_is_none(in_conversions: Path, tmp_path: Path)
 def test_a_target_for_which_nothing_is_predicted_is_placed_by_rule(
     run_step: Callable[..., Outcome], tiny: Project, in_conversions: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgekit.measuring.ratios.LEAST_MACS", 1)
+    monkeypatch.setattr("edgekit.figures.ratios.LEAST_MACS", 1)
     other = "arm64-generic" if this_host().arch == "x86_64" else "x86-avx2"
     done = run_step(Place(), tiny, in_conversions, other)
     assert done.notes["placed"].startswith("by rule, all on integers: this machine is not the target, and no prices")
@@ -113,7 +113,7 @@ def test_a_small_network_is_placed_by_rule(
 def test_a_network_is_timed_where_it_runs(
     run_step: Callable[..., Outcome], tiny: Project, in_conversions: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgekit.measuring.ratios.LEAST_MACS", 1)
+    monkeypatch.setattr("edgekit.figures.ratios.LEAST_MACS", 1)
     monkeypatch.setattr(place, "_SECONDS", 0.5)
     done = run_step(Place(), tiny, in_conversions, here())
     assert done.notes["placed"].startswith("measured on this machine")
@@ -130,7 +130,7 @@ def test_a_network_is_predicted_where_a_calibration_vouches_for_it(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("edgekit.measuring.ratios.LEAST_MACS", 1)
+    monkeypatch.setattr("edgekit.figures.ratios.LEAST_MACS", 1)
     calibrated = known(find_target("rpi4"), tmp_path)
     done = run_step(Place(), tiny, in_conversions, calibrated)
     assert done.notes["placed"].startswith("predicted from what is counted under the target's emulator")
@@ -142,7 +142,7 @@ def test_a_network_is_predicted_where_a_calibration_vouches_for_it(
     done = run_step(Place(), tiny, in_conversions, with_file(find_target("rpi4"), tmp_path, slower(8)))
     assert done.notes["placed"].endswith("no prices vouch for a gain")
     monkeypatch.undo()
-    monkeypatch.setattr("edgekit.measuring.ratios.LEAST_MACS", 1)
+    monkeypatch.setattr("edgekit.figures.ratios.LEAST_MACS", 1)
     done = run_step(Place(), tiny, in_conversions, with_file(find_target("rpi4"), tmp_path, slower(9)))
     assert done.notes["placed"].endswith("the prices of onnxruntime 1.32.0 on rpi4 know none of integer products")
 

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.measuring.ratios import Ratio
+from edgekit.figures.intervals import Interval
+from edgekit.figures.ratios import Ratio
 from edgekit.project.project import Project, load_project
-from edgekit.studies.intervals import Interval
 from edgekit.studies.results import Ablated, StepTold, subject_of, verdict_of
 from edgekit.traits import Role
 from tests.conftest import MakeProject

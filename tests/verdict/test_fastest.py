@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgekit.errors import RunError
-from edgekit.measurement import Measurement
+from edgekit.figures.measurement import Measurement
 from edgekit.runners.runner import Job, Result, Round
 from edgekit.target import Runtime, RuntimeName
 from edgekit.traits import Fidelity

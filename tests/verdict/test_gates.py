@@ -5,7 +5,7 @@ import pytest
 
 from edgekit.building.built import Build
 from edgekit.errors import EmulatorError, RunError
-from edgekit.measurement import Measurement
+from edgekit.figures.measurement import Measurement
 from edgekit.model.facts import output_step
 from edgekit.model.passes.dynamic_products import dynamic_products
 from edgekit.model.passes.rewriting import rewritten

@@ -7,7 +7,7 @@ import pytest
 from edgekit.building.build import build
 from edgekit.building.built import Build
 from edgekit.errors import RunError
-from edgekit.measuring.ratios import Ratio
+from edgekit.figures.ratios import Ratio
 from edgekit.model.counting import inspected
 from edgekit.progress import Silent
 from edgekit.project.from_file import file_project

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from edgekit.measuring.ratios import ratio_of
+from edgekit.figures.ratios import ratio_of
 
 
 def test_a_ratio_is_of_runs_side_by_side() -> None:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from edgekit.studies.intervals import Interval, mean_of, paired_difference
+from edgekit.figures.intervals import Interval, mean_of, paired_difference
 
 values = st.lists(st.floats(-100, 100), min_size=2, max_size=8)
 

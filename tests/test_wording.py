@@ -1,6 +1,6 @@
 import pytest
 
-from edgekit.measurement import metric_shown
+from edgekit.wording import metric_shown
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Figures: measurements with their fidelity, ratios of times, confidence intervals."""

@@ -1,0 +1,17 @@
+"""Numbers in words, for messages and reports."""
+
+
+def counted(count: int, what: str) -> str:
+    """A number of things: 1 seed, 2 seeds."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def metric_shown(value: float, unit: str, *, signed: bool = False) -> str:
+    """A metric's value as a person reads it: per cent to the hundredth, cosines to five digits, anything else to
+    four digits that count."""
+    sign = "+" if signed else ""
+    if unit.startswith("%"):
+        return f"{value:{sign}.2f}"
+    if unit == "cosine":
+        return f"{value:{sign}.5f}"
+    return f"{value:{sign}.4g}" if abs(value) < 10_000 else f"{value:{sign},.0f}"
