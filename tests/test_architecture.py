@@ -41,6 +41,7 @@ FLOORS = (
     {"planning"},
     {"execution"},
     {"studies"},
+    {"gates"},
     {"verdict", "measuring", "doctor"},
     {"bundle"},
     {"building", "conversion", "consultation"},

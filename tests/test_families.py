@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from edgekit.building.build import build
+from edgekit.gates.gates import Status
 from edgekit.model.counting import inspected
 from edgekit.model.kinds import MOVES
 from edgekit.progress import Silent
@@ -22,7 +23,6 @@ from edgekit.target import find_target
 from edgekit.training.batches import Batch
 from edgekit.training.modules import module_macs, untrained_module
 from edgekit.traits import Role
-from edgekit.verdict.gates import Status
 from tests.test_networks import NETWORKS, by_hand
 
 SMALLEST = [

@@ -18,6 +18,7 @@ from edgekit.contract.step import Outcome
 from edgekit.data.splits import Splits
 from edgekit.errors import PlanError, StepError, StorageError
 from edgekit.execution.surveys import surveyed
+from edgekit.gates.gates import Status
 from edgekit.model.operators import operator_counts
 from edgekit.model.reading import load_model
 from edgekit.planning.recipe import recipe_of
@@ -27,7 +28,6 @@ from edgekit.project.project import load_project
 from edgekit.steps.simplify import Simplify
 from edgekit.target import find_target
 from edgekit.traits import Role
-from edgekit.verdict.gates import Status
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

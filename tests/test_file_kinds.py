@@ -9,10 +9,10 @@ import pytest
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from edgekit.building.build import build
+from edgekit.gates.gates import Status
 from edgekit.progress import Silent
 from edgekit.project.from_file import file_project
 from edgekit.target import find_target
-from edgekit.verdict.gates import Status
 
 RANDOM = np.random.default_rng(0)
 KERNEL = RANDOM.normal(size=(8, 3, 3, 3)).astype(np.float32)

@@ -10,13 +10,13 @@ import pytest
 from edgekit.building.build import build
 from edgekit.building.built import TargetBuild
 from edgekit.data.split import Split
+from edgekit.gates.gates import Status
 from edgekit.model.counting import Inspection, inspected
 from edgekit.progress import Silent
 from edgekit.project.project import load_project
 from edgekit.runtimes.ort import session
 from edgekit.target import find_target
 from edgekit.traits import Data, Role
-from edgekit.verdict.gates import Status
 from tests.networks import model, scores
 
 NETWORKS = Path(__file__).parent / "networks"

@@ -12,6 +12,7 @@ import pytest
 from edgekit.building.build import build
 from edgekit.building.built import TargetBuild
 from edgekit.errors import EmulatorError, StepError
+from edgekit.gates.gates import Status
 from edgekit.host import DECISIVE_ISA, this_host
 from edgekit.progress import Silent
 from edgekit.project.project import load_project
@@ -20,7 +21,6 @@ from edgekit.runtimes.tflite import TfliteSession
 from edgekit.target import Runtime, Target, find_target
 from edgekit.tflite.reading import read_tflite
 from edgekit.traits import Fidelity
-from edgekit.verdict.gates import Status
 from tests.conftest import TINY
 from tests.tflite.models import RUNTIMES, needs_runtime
 

@@ -16,6 +16,9 @@ from edgekit.execution.driver import Driver, StepRun
 from edgekit.execution.keys import package_version
 from edgekit.figures.measurement import PREDICTED, Measurement
 from edgekit.files import sha256_of_file, sha256_of_json
+from edgekit.gates.gates import Gate, Status
+from edgekit.gates.speed import NEVER_SLOWER
+from edgekit.gates.verdict import Verdict, verdict_from_json
 from edgekit.planning.lint import Finding
 from edgekit.planning.plan import Plan
 from edgekit.prediction.calibration import price_files
@@ -27,9 +30,7 @@ from edgekit.runners.runner import Runner
 from edgekit.target import Runtime, RuntimeName, Target
 from edgekit.traits import Data, Role
 from edgekit.verdict.fastest import RuntimeTried, by_prediction, by_rule, fastest_first
-from edgekit.verdict.gates import Gate, Status
-from edgekit.verdict.speed import NEVER_SLOWER
-from edgekit.verdict.verify import Candidate, Candidates, Verdict, metric_gates, verdict_from_json, verified
+from edgekit.verdict.verify import Candidate, Candidates, metric_gates, verified
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,14 @@ from typing import Any
 
 from edgekit.data.splits import Splits
 from edgekit.execution.driver import StepRun
+from edgekit.gates.gates import Status
+from edgekit.gates.speed import NEVER_SLOWER
+from edgekit.gates.verdict import Verdict
 from edgekit.planning.lint import Finding
 from edgekit.project.project import Project
 from edgekit.target import Target
 from edgekit.traits import Data
 from edgekit.verdict.fastest import RuntimeTried
-from edgekit.verdict.gates import Status
-from edgekit.verdict.speed import NEVER_SLOWER
-from edgekit.verdict.verify import Verdict
 
 
 @dataclass(frozen=True)

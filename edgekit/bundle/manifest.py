@@ -11,12 +11,12 @@ from typing import Any
 from edgekit.errors import PlanError, first_line
 from edgekit.files import sha256_of_file
 from edgekit.formats import format_of
+from edgekit.gates.verdict import Verdict
 from edgekit.host import installed_version
 from edgekit.model.ports import Port
 from edgekit.project.project import Project
 from edgekit.target import Target
 from edgekit.traits import Fidelity
-from edgekit.verdict.verify import Verdict
 from edgekit.version import __version__
 
 SCHEMA = 1

@@ -11,6 +11,7 @@ from typing import TypeVar
 from edgekit.counting.counts import Counts
 from edgekit.errors import EdgekitError, ModelError, ToolError
 from edgekit.figures.measurement import Measurement, static_measurements
+from edgekit.gates.gates import NO_LATENCY, Gate, Status, budget_gates, parity_gate
 from edgekit.measuring.contenders import Absent, contenders_of
 from edgekit.measuring.operators import OperatorTime
 from edgekit.measuring.running import Run, Setting, run_of
@@ -23,7 +24,6 @@ from edgekit.runners.native import native_outputs
 from edgekit.runners.runner import Result, Runner
 from edgekit.target import Target
 from edgekit.traits import Fidelity
-from edgekit.verdict.gates import NO_LATENCY, Gate, Status, budget_gates, parity_gate
 from edgekit.wording import counted
 
 _EACH_ALONE = "see what each says: --runtimes NAME"

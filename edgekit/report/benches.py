@@ -13,10 +13,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from edgekit.figures.measurement import PREDICTED, Measurement
+from edgekit.gates.gates import Status
 from edgekit.measuring.measure import Bench, Benched
 from edgekit.measuring.operators import Computes
 from edgekit.report.tables import MARKS, table, with_unit
-from edgekit.verdict.gates import Status
 from edgekit.wording import counted
 
 SCHEMA = 2

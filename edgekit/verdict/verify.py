@@ -12,11 +12,12 @@ from edgekit.data.split import Split
 from edgekit.errors import EdgekitError, EmulatorError, PredictionError, RunError
 from edgekit.figures.measurement import Measurement, latency_measurements, static_measurements
 from edgekit.formats import format_of
+from edgekit.gates.gates import Gate, Status, budget_gates, parity_gate, shapes_of
+from edgekit.gates.speed import speed_gate
+from edgekit.gates.verdict import Verdict
 from edgekit.project.project import Project
 from edgekit.target import Budgets, Target
 from edgekit.traits import Fidelity, Format
-from edgekit.verdict.gates import Gate, Status, budget_gates, parity_gate, shapes_of
-from edgekit.verdict.speed import speed_gate
 from edgekit.wording import metric_shown
 
 if TYPE_CHECKING:
@@ -59,30 +60,6 @@ class Candidates:
     deployed: Candidate
     float_student: Candidate
     reference: Candidate
-
-
-@dataclass(frozen=True)
-class Verdict:
-    gates: tuple[Gate, ...]
-    measurements: tuple[Measurement, ...]
-
-    @property
-    def passed(self) -> bool:
-        return all(gate.status is not Status.FAILED for gate in self.gates)
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "gates": [gate.to_json() for gate in self.gates],
-            "measurements": [each.to_json() for each in self.measurements],
-        }
-
-
-def verdict_from_json(told: dict[str, Any]) -> Verdict:
-    """The inverse of `Verdict.to_json`."""
-    return Verdict(
-        tuple(Gate(each["name"], Status(each["status"]), each["detail"]) for each in told["gates"]),
-        tuple(Measurement(**{**each, "fidelity": Fidelity(each["fidelity"])}) for each in told["measurements"]),
-    )
 
 
 def verified(

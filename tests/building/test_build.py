@@ -15,12 +15,12 @@ from edgekit.building.build import build, chosen_targets
 from edgekit.building.built import Build
 from edgekit.errors import BoardError, DataError, EntryPointError, ModelError, PlanError, StepError, TargetError
 from edgekit.files import sha256_of_file
+from edgekit.gates.gates import Status
 from edgekit.host import this_host
 from edgekit.progress import Silent
 from edgekit.project.project import Project, load_project
 from edgekit.target import find_target
 from edgekit.traits import Fidelity, Format, Role, Trait
-from edgekit.verdict.gates import Status
 from tests.counting.compiler import needs_compiler
 from tests.prediction.test_calibration import known
 from tests.sshd import Sshd
@@ -372,7 +372,7 @@ def test_a_calibrated_target_is_judged_by_prediction(
     make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edgekit.figures.ratios.LEAST_MACS", 1)
-    monkeypatch.setattr("edgekit.verdict.speed.LEAST_MACS", 1)
+    monkeypatch.setattr("edgekit.gates.speed.LEAST_MACS", 1)
     folder = shortened(make_project({'teacher = "model:teacher"\n': ""}), SHORT + '[[steps]]\nuse = "quantize"\n')
     (folder / "targets").mkdir()
     (done,) = build(load_project(folder), [known(RPI4, folder / "targets")], Silent()).targets

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.building.build import build
+from edgekit.gates.gates import Status
 from edgekit.host import this_host
 from edgekit.model.operators import INTEGER_OPERATORS
 from edgekit.model.reading import load_model
@@ -15,7 +16,6 @@ from edgekit.project.project import load_project
 from edgekit.report.builds import build_json, build_report
 from edgekit.runners.emulator import prepare
 from edgekit.target import Target, find_target
-from edgekit.verdict.gates import Status
 from tests.report.rendered import rendered
 from tests.tflite.models import needs_runtime
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from edgekit.building.built import Build, PassedOver
-from edgekit.verdict.gates import Gate, Status
+from edgekit.gates.gates import Gate, Status
 
 
 def with_gates(built: Build, *gates: Gate, passed_over: tuple[PassedOver, ...] = ()) -> Build:

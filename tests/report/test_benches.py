@@ -7,13 +7,13 @@ from xml.etree import ElementTree
 from edgekit.counting.counts import CacheCounts, Counts
 from edgekit.counting.instructions import Kind
 from edgekit.figures.measurement import Measurement
+from edgekit.gates.gates import Gate, Status
 from edgekit.measuring.contenders import Absent
 from edgekit.measuring.measure import Bench, Benched
 from edgekit.measuring.operators import Computes, OperatorTime
 from edgekit.report.benches import bench_csv, bench_json, bench_junit, bench_report
 from edgekit.target import find_target
 from edgekit.traits import Fidelity
-from edgekit.verdict.gates import Gate, Status
 from tests.report.rendered import rendered
 
 

@@ -6,18 +6,12 @@ import pytest
 from edgekit.building.built import Build
 from edgekit.data.split import Split
 from edgekit.errors import EmulatorError
+from edgekit.gates.verdict import Verdict
 from edgekit.host import this_host
 from edgekit.project.project import Project
 from edgekit.target import Budgets, find_target
 from edgekit.traits import Data, Fidelity
-from edgekit.verdict.verify import (
-    Candidate,
-    Candidates,
-    Verdict,
-    merged,
-    verdict_from_json,
-    verified,
-)
+from edgekit.verdict.verify import Candidate, Candidates, merged, verified
 
 
 def candidates(path: Path, metric: float, chance: float | None) -> Candidates:
@@ -90,11 +84,6 @@ def test_a_metric_no_better_than_chance_never_passes(
 
 def test_a_gate_that_is_not_asked_for_is_not_there(tiny: Project, built: Build, tmp_path: Path) -> None:
     assert set(status(judged(tiny, built, tmp_path))) == {"parity", "memory"}
-
-
-def test_the_verdict_survives_json(built: Build) -> None:
-    for each in built.targets:
-        assert verdict_from_json(each.verdict.to_json()) == each.verdict
 
 
 def test_on_the_target_the_outputs_are_those_of_this_machine(built: Build) -> None:

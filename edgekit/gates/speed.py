@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from edgekit.errors import EdgekitError
 from edgekit.figures.ratios import LEAST_MACS, SESSIONS, Ratio, ratio_of
+from edgekit.gates.gates import Gate, Status, why_not
 from edgekit.traits import Format
-from edgekit.verdict.gates import Gate, Status, why_not
 
 if TYPE_CHECKING:
     from edgekit.runners.runner import Result

@@ -6,6 +6,7 @@ import pytest
 from edgekit.building.built import Build
 from edgekit.errors import EmulatorError, RunError
 from edgekit.figures.measurement import Measurement
+from edgekit.gates.gates import Status, budget_gates, memory_gate, parity_gate
 from edgekit.model.facts import output_step
 from edgekit.model.passes.dynamic_products import dynamic_products
 from edgekit.model.passes.rewriting import rewritten
@@ -14,7 +15,6 @@ from edgekit.runners.runner import Result
 from edgekit.runtimes.ort import feed_outputs
 from edgekit.target import Budgets, find_target
 from edgekit.traits import Fidelity
-from edgekit.verdict.gates import Status, budget_gates, memory_gate, parity_gate
 
 X = np.random.default_rng(0).standard_normal((8, 1, 3, 6, 6)).astype(np.float32)
 

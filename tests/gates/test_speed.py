@@ -8,6 +8,9 @@ from edgekit.building.build import build
 from edgekit.building.built import Build
 from edgekit.errors import RunError
 from edgekit.figures.ratios import Ratio
+from edgekit.gates import speed
+from edgekit.gates.gates import Gate, Status
+from edgekit.gates.speed import NEVER_SLOWER, speed_gate
 from edgekit.model.counting import inspected
 from edgekit.progress import Silent
 from edgekit.project.from_file import file_project
@@ -15,9 +18,6 @@ from edgekit.runners.native import NativeRunner
 from edgekit.runners.runner import Job, Result, Round
 from edgekit.target import find_target
 from edgekit.traits import Fidelity
-from edgekit.verdict import speed
-from edgekit.verdict.gates import Gate, Status
-from edgekit.verdict.speed import NEVER_SLOWER, speed_gate
 
 STEADY = [10.0] * 20
 UNSTEADY = [9.0, 11.0] * 10
