@@ -9,7 +9,7 @@ from ptq_onnxruntime import runner
 from ptq_served import feeds_of, script
 from ptq_terms import allowed, here, named
 
-from edgekit.building.build import build
+from edgekit.builds.build import build
 from edgekit.progress import Silent
 from edgekit.project.from_file import file_project
 

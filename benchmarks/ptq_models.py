@@ -235,7 +235,7 @@ def _example(folder: Path) -> dict[str, dict[str, Any]]:
     from ordering import project_in
     from ptq_terms import here
 
-    from edgekit.building.build import build
+    from edgekit.builds.build import build
     from edgekit.data.split import Split
     from edgekit.progress import Silent
     from edgekit.training.modules import saved_module

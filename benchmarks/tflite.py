@@ -24,7 +24,7 @@ import ptq_litert
 import tflite_models
 from levels import Level, print_levels
 
-from edgekit.building.build import build
+from edgekit.builds.build import build
 from edgekit.data.splits import Splits
 from edgekit.figures.ratios import ratio_of
 from edgekit.host import this_host

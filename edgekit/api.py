@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from edgekit.building.build import build as project_build
-from edgekit.building.build import chosen_targets
-from edgekit.building.built import Build
+from edgekit.builds.build import build as project_build
+from edgekit.builds.build import chosen_targets
+from edgekit.builds.result import Build
 from edgekit.contract.registry import load_all, step_from
 from edgekit.contract.step import Step
-from edgekit.conversion import Conversion, converted
 from edgekit.errors import StudyError
+from edgekit.execution.single_step import Conversion, converted
 from edgekit.files import write_bytes
 from edgekit.measuring.calibrating import Calibrated, calibrated_on
 from edgekit.measuring.measure import Bench, Settings, benched

@@ -20,8 +20,8 @@ from hypothesis.internal.conjecture import providers
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from edgekit.building.build import build
-from edgekit.building.built import Build
+from edgekit.builds.build import build
+from edgekit.builds.result import Build
 from edgekit.progress import Silent
 from edgekit.project.project import Datasets, Models, Project, load_project
 from edgekit.runners.emulator import prepared_emulator

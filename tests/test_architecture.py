@@ -42,9 +42,9 @@ FLOORS = (
     {"execution"},
     {"studies"},
     {"gates"},
-    {"verdict", "measuring", "doctor"},
+    {"measuring"},
     {"bundle"},
-    {"building", "conversion", "consultation"},
+    {"builds"},
     {"report"},
     {"api"},
     {"cli", "__main__", "edgekit"},
@@ -52,7 +52,7 @@ FLOORS = (
 
 # What may lie loose beside the rooms.
 LOOSE = {
-    "__init__", "__main__", "conversion", "consultation", "api", "doctor", "records", "cache", "version",
+    "__init__", "__main__", "api", "records", "cache", "version",
     "target", "wording", "files", "formats", "host",
     "traits", "errors", "progress", "arrays",
 }  # fmt: skip
@@ -109,7 +109,7 @@ def test_the_loose_files_are_those_that_belong_to_no_room() -> None:
 def test_execution_knows_neither_verdict_nor_bundle() -> None:
     for path in (ROOT / "execution").glob("*.py"):
         rooms = {name.split(".")[1] for name in ours(path, everywhere=True)}
-        assert not rooms & {"verdict", "bundle", "build", "runners"}, path
+        assert not rooms & {"gates", "builds", "bundle", "runners"}, path
 
 
 def test_there_is_no_circle() -> None:

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from edgekit.building.build import build
+from edgekit.builds.build import build
 from edgekit.gates.gates import Status
 from edgekit.model.counting import inspected
 from edgekit.model.kinds import MOVES

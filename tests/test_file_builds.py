@@ -12,8 +12,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from edgekit.building.build import build
-from edgekit.building.built import Build
+from edgekit.builds.build import build
+from edgekit.builds.result import Build
 from edgekit.contract.step import Outcome
 from edgekit.data.splits import Splits
 from edgekit.errors import PlanError, StepError, StorageError

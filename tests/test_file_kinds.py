@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from edgekit.building.build import build
+from edgekit.builds.build import build
 from edgekit.gates.gates import Status
 from edgekit.progress import Silent
 from edgekit.project.from_file import file_project

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.building.build import build
-from edgekit.building.built import TargetBuild
+from edgekit.builds.build import build
+from edgekit.builds.result import TargetBuild
 from edgekit.data.split import Split
 from edgekit.gates.gates import Status
 from edgekit.model.counting import Inspection, inspected

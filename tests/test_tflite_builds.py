@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.building.build import build
-from edgekit.building.built import TargetBuild
+from edgekit.builds.build import build
+from edgekit.builds.result import TargetBuild
 from edgekit.errors import EmulatorError, StepError
 from edgekit.gates.gates import Status
 from edgekit.host import DECISIVE_ISA, this_host

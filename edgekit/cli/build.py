@@ -84,7 +84,7 @@ def command(
 
     With MODEL.onnx, samples are named by --calibration; the options below are for it, or stand in edgekit.toml.
     """
-    from edgekit.building.build import build, chosen_targets
+    from edgekit.builds.build import build, chosen_targets
     from edgekit.cli.console import print_tables
     from edgekit.cli.progress import watcher
     from edgekit.project.from_file import written_project

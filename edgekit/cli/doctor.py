@@ -10,8 +10,8 @@ from edgekit.cli.options import json_option
 def command(as_json: bool) -> int:
     """Check the packages and the emulators; a missing piece is told with what it would give."""
     from edgekit.cli.console import print_tables
-    from edgekit.doctor import checkups
     from edgekit.report.checkups import checkups_json, checkups_report
+    from edgekit.runners.doctor import checkups
 
     found = checkups()
     if as_json:

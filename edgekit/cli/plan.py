@@ -37,12 +37,16 @@ def command(
 
     Exits with 1 where there is an error. With --fix it is the better recipe that counts.
     """
+    from edgekit.builds.check import consulted
     from edgekit.cli.console import print_tables
-    from edgekit.consultation import consulted
+    from edgekit.project.project import project_at
     from edgekit.report.plans import fixed_toml, plan_json, plan_report
+    from edgekit.studies.evidence import measurements_of
 
     progress = _watcher(quiet=form is not None or not inspect)
-    told = consulted(folder, progress, recipe, targets, inspect=inspect, evidence=evidence)
+    project = project_at(folder)
+    measured = measurements_of(project, evidence) if evidence is not None else None
+    told = consulted(project, progress, recipe, targets, inspect=inspect, measured=measured)
     if form == "fix":
         click.echo(fixed_toml(told), nl=False)
         return 1 if told.advice.has_errors else 0

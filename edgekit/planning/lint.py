@@ -36,7 +36,14 @@ _CONTRACT = Evidence(
 
 
 class Measured(Protocol):
-    """What was measured of orders."""
+    """What a study measured on the project's own model."""
+
+    @property
+    def source(self) -> str:
+        """The study's file."""
+
+    def summary(self) -> str:
+        """What was measured, over how many seeds, as a sentence."""
 
     def judged(self, judgement: "Judgement") -> "Judgement":
         """A judgement by the table, with what was measured in its place."""

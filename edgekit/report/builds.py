@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.markup import escape
 
-from edgekit.building.built import Build, TargetBuild
+from edgekit.builds.result import Build, TargetBuild
 from edgekit.figures.measurement import PREDICTED
 from edgekit.metrics.metric import comparing_score
 from edgekit.metrics.named import NAMED

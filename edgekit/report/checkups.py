@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from rich.console import RenderableType
 from rich.markup import escape
 
-from edgekit.doctor import Checkup
 from edgekit.report.tables import table
+from edgekit.runners.doctor import Checkup
 
 SCHEMA = 1
 

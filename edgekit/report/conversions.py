@@ -6,7 +6,7 @@ from dataclasses import asdict
 from rich.console import RenderableType
 from rich.markup import escape
 
-from edgekit.conversion import Conversion
+from edgekit.execution.single_step import Conversion
 from edgekit.report.integers import scheme_lines
 from edgekit.report.tables import table, with_unit
 from edgekit.wording import metric_shown

@@ -10,17 +10,15 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.padding import Padding
 
-from edgekit.consultation import Consultation
+from edgekit.builds.check import Consultation
 from edgekit.planning.advice import Inherited, Omission, Primary
 from edgekit.planning.interactions import Severity
 from edgekit.planning.lint import Undecided
 from edgekit.planning.plan import PlannedStep
 from edgekit.planning.recipe import RecipeStep, recipe_toml
 from edgekit.report.tables import COLOURS, table
-from edgekit.studies.evidence import Measurements
 from edgekit.target import Target
 from edgekit.traits import Facts, Format
-from edgekit.wording import counted
 
 SCHEMA = 1
 
@@ -105,19 +103,10 @@ def _words(them: Facts) -> str:
     return " ".join(sorted(them, key=lambda each: (not isinstance(each, Format), each)))
 
 
-def _judged_by(measured: Measurements) -> str:
-    study = measured.study
-    told = [f"{counted(len(study.orders) // 2, 'order')} of two steps"] if study.orders else []
-    told += [f"{counted(len(study.ablations), 'step')} left out"] if study.ablations else []
-    what = " and ".join(told) or "nothing that a plan could be judged by"
-    over = counted(len(study.seeds), "seed")
-    return f"{measured.source} measured {what} on this model, over {over}: that counts, not the table"
-
-
 def _findings(told: Consultation) -> Iterator[RenderableType]:
     yield _heading("Findings")
     if told.measured is not None:
-        yield _indented(escape(_judged_by(told.measured)))
+        yield _indented(escape(told.measured.summary()))
     if not told.findings:
         yield _indented("none")
     for each in told.findings:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgekit.consultation import Consultation
+from edgekit.builds.check import Consultation
 from edgekit.planning.interactions import Severity
 from edgekit.planning.lint import Finding
 from edgekit.project.project import PROJECT_FILE

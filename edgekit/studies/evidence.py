@@ -11,9 +11,21 @@ from edgekit.planning.interactions import RULES, Evidence, Remedy, Severity, Ver
 from edgekit.planning.lint import Finding, Judgement, place_of
 from edgekit.planning.plan import PlannedStep
 from edgekit.planning.recipe import RecipeStep
-from edgekit.project.project import Project
+from edgekit.project.project import PROJECT_FILE, Project
 from edgekit.records import validated
 from edgekit.studies.results import SCHEMA, Ablated, Ordered, StepTold, Study, subject_of
+from edgekit.wording import counted
+
+
+def measurements_of(project: Project | None, path: Path) -> "Measurements":
+    """The results in a study's file, for checking a recipe of the project that they were measured on. Raises
+    EvidenceError as `load_study` does, and where there is no project."""
+    if project is None:
+        raise EvidenceError(
+            f"{path} was measured on a project's own model, and there is no {PROJECT_FILE} here",
+            "change to the project's folder, or name it: -C DIR",
+        )
+    return Measurements(load_study(path, project), str(path))
 
 
 def load_study(path: Path, project: Project) -> Study:
@@ -50,6 +62,15 @@ class Measurements:
     study: Study
     source: str
     """Its file."""
+
+    def summary(self) -> str:
+        """What was measured, over how many seeds, as a sentence."""
+        study = self.study
+        parts = [f"{counted(len(study.orders) // 2, 'order')} of two steps"] if study.orders else []
+        parts += [f"{counted(len(study.ablations), 'step')} left out"] if study.ablations else []
+        what = " and ".join(parts) or "nothing that a plan could be judged by"
+        over = counted(len(study.seeds), "seed")
+        return f"{self.source} measured {what} on this model, over {over}: that counts, not the table"
 
     def judged(self, judgement: Judgement) -> Judgement:
         """The judgement with the measured pairs judged by the measurement instead of by the table."""

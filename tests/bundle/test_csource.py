@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgekit.building.built import Build
+from edgekit.builds.result import Build
 from edgekit.bundle.csource import ALIGNMENT, PortSource, c_identifier, c_sources
 from edgekit.files import sha256_of_file
 from edgekit.model.ports import Port

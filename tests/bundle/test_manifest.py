@@ -1,6 +1,6 @@
 import json
 
-from edgekit.building.built import Build
+from edgekit.builds.result import Build
 from edgekit.bundle.manifest import safe_file_name, tool_versions
 from edgekit.files import sha256_of_file
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekit.building.build import build
-from edgekit.building.built import Build
+from edgekit.builds.build import build
+from edgekit.builds.result import Build
 from edgekit.bundle.pack import port_scales
 from edgekit.model.reading import load_model
 from edgekit.progress import Silent

@@ -3,7 +3,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from edgekit.building.built import Build
+from edgekit.builds.result import Build
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -1,4 +1,4 @@
-from edgekit.building.build import build
+from edgekit.builds.build import build
 from edgekit.data.splits import Splits
 from edgekit.progress import Silent
 from edgekit.project.project import Project, load_project

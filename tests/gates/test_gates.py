@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.building.built import Build
+from edgekit.builds.result import Build
 from edgekit.errors import EmulatorError, RunError
 from edgekit.figures.measurement import Measurement
 from edgekit.gates.gates import Status, budget_gates, memory_gate, parity_gate

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.building.build import build
-from edgekit.building.built import Build
+from edgekit.builds.build import build
+from edgekit.builds.result import Build
 from edgekit.errors import RunError
 from edgekit.figures.ratios import Ratio
 from edgekit.gates import speed
@@ -104,7 +104,7 @@ def built_so(
     model: Path, samples: Path, times: dict[int, float], monkeypatch: pytest.MonkeyPatch, recipe: str | None = None
 ) -> Build:
     monkeypatch.setattr(speed, "LEAST_MACS", 1)
-    monkeypatch.setattr("edgekit.building.builder.runner_for", lambda _: Timed(times))
+    monkeypatch.setattr("edgekit.builds.builder.runner_for", lambda _: Timed(times))
     project = file_project(model, str(samples), metric="cosine", recipe=recipe)
     return build(project, [find_target("x86-avx2")], Silent())
 

@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.building.built import Build
+from edgekit.builds.result import Build
 from edgekit.errors import ModelError, RunError
 from edgekit.measuring.measure import Settings, benched
 from edgekit.model.sizes import Sizes

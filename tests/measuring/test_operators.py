@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.building.built import Build
+from edgekit.builds.result import Build
 from edgekit.counting.counts import Counts
 from edgekit.counting.instructions import Kind
 from edgekit.measuring.operators import Computes, operator_times

@@ -3,7 +3,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from edgekit.building.built import Build
+from edgekit.builds.result import Build
 from edgekit.data.split import Split
 from edgekit.metrics.evaluation import file_evaluation
 from edgekit.project.project import load_project

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from edgekit.building.built import Build
+from edgekit.builds.result import Build
 from edgekit.model.activations import activation_bytes
 from edgekit.model.counting import inspected
 from edgekit.model.reading import load_model

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgekit.building.built import Build
+from edgekit.builds.result import Build
 from edgekit.errors import ModelError
 from edgekit.model.counting import inspected
 from edgekit.model.ports import Port

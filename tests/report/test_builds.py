@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from edgekit.building.built import Build, TargetBuild
+from edgekit.builds.result import Build, TargetBuild
 from edgekit.report.builds import build_json, build_report
 from edgekit.traits import Fidelity
 

@@ -1,7 +1,7 @@
 import json
 
-from edgekit.doctor import Checkup
 from edgekit.report.checkups import checkups_json, checkups_report
+from edgekit.runners.doctor import Checkup
 from tests.report.rendered import rendered
 
 FOUND = [Checkup("torch", "2.13.0", "training", ""), Checkup("cuda", "", "faster training", "pip install 'x[y]'")]

@@ -3,7 +3,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from edgekit.conversion import Conversion
+from edgekit.execution.single_step import Conversion
 from edgekit.report.conversions import conversion_json, conversion_report
 
 NOTES = {

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.consultation import Consultation, consulted
+from edgekit.builds.check import Consultation, consulted
 from edgekit.planning.recipe import find_recipe
 from edgekit.progress import Silent
 from edgekit.report.plans import fixed_toml, plan_json, plan_report

@@ -7,16 +7,17 @@ import pytest
 from pydantic import BaseModel
 from sarif_pydantic import Sarif
 
-from edgekit.consultation import consulted
+from edgekit.builds.check import consulted
 from edgekit.planning.recipe import shipped_recipes
 from edgekit.progress import Silent
+from edgekit.project.project import project_at
 from edgekit.report.sarif import sarif_log
 
 MakeProject = Callable[..., Path]
 
 
 def log(folder: Path | None, recipe: str | None = None, *targets: str) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(sarif_log(consulted(folder, Silent(), recipe, targets)))
+    told: dict[str, Any] = json.loads(sarif_log(consulted(project_at(folder), Silent(), recipe, targets)))
     assert not list(unknown_keys(Sarif.model_validate(told)))
     return told
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.building.built import Build
+from edgekit.builds.result import Build
 from edgekit.errors import ContainerError, EmulatorError, RunError
 from edgekit.model.parity import relative_difference
 from edgekit.prediction.predicting import predicted

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.building.built import Build
+from edgekit.builds.result import Build
 from edgekit.counting.instructions import Kind
 from edgekit.errors import RunError
 from edgekit.model.parity import relative_difference

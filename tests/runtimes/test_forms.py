@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.building.built import Build
+from edgekit.builds.result import Build
 from edgekit.errors import ModelError, StepError
 from edgekit.model.operators import INTEGER_OPERATORS
 from edgekit.model.reading import load_model, save_model

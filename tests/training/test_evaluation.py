@@ -1,6 +1,6 @@
 import pytest
 
-from edgekit.building.built import Build
+from edgekit.builds.result import Build
 from edgekit.data.split import Split
 from edgekit.metrics.evaluation import file_evaluation
 from edgekit.training.evaluation import module_evaluation, module_metric

@@ -81,7 +81,7 @@ def test_the_seed_reaches_every_generator() -> None:
 
 
 def test_weights_in_the_recipe_go_without_training(make_project: Callable[..., Path]) -> None:
-    from edgekit.building.build import build
+    from edgekit.builds.build import build
     from edgekit.progress import Silent
     from edgekit.target import find_target
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.building.build import build, chosen_targets
-from edgekit.building.built import Build
+from edgekit.builds.build import build, chosen_targets
+from edgekit.builds.result import Build
 from edgekit.errors import BoardError, DataError, EntryPointError, ModelError, PlanError, StepError, TargetError
 from edgekit.files import sha256_of_file
 from edgekit.gates.gates import Status

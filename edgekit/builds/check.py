@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from edgekit.errors import EvidenceError, ProjectError
+from edgekit.errors import ProjectError
 from edgekit.execution.surveys import known_surveys, surveyed
 from edgekit.planning.advice import Advice, advised
 from edgekit.planning.interactions import Severity
 from edgekit.planning.lint import (
     Finding,
     Judgement,
+    Measured,
     Undecided,
     interactions_of,
     linted,
@@ -18,10 +19,9 @@ from edgekit.planning.lint import (
 )
 from edgekit.planning.recipe import RECOMMENDED, Recipe, find_recipe, on_runtime, recipe_for, recipe_of
 from edgekit.progress import Progress
-from edgekit.project.project import PROJECT_FILE, Project, project_at
+from edgekit.project.project import PROJECT_FILE, Project
 from edgekit.project.survey import Survey
 from edgekit.records import Record
-from edgekit.studies.evidence import Measurements, load_study
 from edgekit.target import Target, find_target
 from edgekit.traits import Role
 
@@ -41,7 +41,7 @@ class Consultation(Record, frozen=True):
     """For all targets; one that does not hang on the target stands once."""
     undecided: tuple[Undecided, ...]
     advice: Advice
-    measured: Measurements | None
+    measured: Measured | None
     """The study that the recipe was judged by, where it speaks."""
 
     @property
@@ -50,27 +50,30 @@ class Consultation(Record, frozen=True):
 
 
 def consulted(
-    folder: Path | None,
+    project: Project | None,
     progress: Progress,
     recipe_name: str | None = None,
     target_names: Sequence[str] = (),
     *,
     inspect: bool = False,
-    evidence: Path | None = None,
+    measured: Measured | None = None,
 ) -> Consultation:
-    """Judge the recipe of the project in `folder`, or the one named, for the targets named or else the project's own.
+    """Check the recipe of a project, or the one named, for the targets named or else the project's own.
 
-    Where `folder` is None, the project is the one in this folder; without one there, nothing is known of the models.
-    What is known of them is what an earlier look kept; with `inspect` they are loaded and looked at now. `evidence` is
-    a study's file: what it measured stands in the place of the table. Raises ProjectError, RecipeError, TargetError,
-    InteractionsError and EvidenceError for wrong files and names.
+    Without a project nothing is known of the models. What is known of them was kept by an earlier inspection; with
+    `inspect` they are loaded and inspected now. `measured` holds the results of a study, which replace the rows of the
+    interaction table that they cover. Raises ProjectError, RecipeError, TargetError and InteractionsError for wrong
+    files and names.
     """
-    project = _project(folder, inspect=inspect)
+    if project is None and inspect:
+        raise ProjectError(
+            f"there is no {PROJECT_FILE} here, and so no model to inspect",
+            "change to a project's folder, or name it: -C DIR",
+        )
     recipe = _recipe(project, recipe_name)
     surveys = _surveys(project, recipe, progress, inspect=inspect)
     targets = _targets(project, target_names)
     interactions = interactions_of(project)
-    measured = _measured(project, evidence)
     surroundings = [surroundings_of(project, each, surveys).changed(measured=measured) for each in targets or (None,)]
     judgements = [linted(on_runtime(recipe, each.target), each, interactions) for each in surroundings]
     gravest = min(range(len(judgements)), key=lambda index: _gravity(judgements[index]))
@@ -91,27 +94,6 @@ def consulted(
         ),
         measured,
     )
-
-
-def _project(folder: Path | None, *, inspect: bool) -> Project | None:
-    project = project_at(folder)
-    if project is None and inspect:
-        raise ProjectError(
-            f"there is no {PROJECT_FILE} here, and so no model to inspect",
-            "change to a project's folder, or name it: -C DIR",
-        )
-    return project
-
-
-def _measured(project: Project | None, evidence: Path | None) -> Measurements | None:
-    if evidence is None:
-        return None
-    if project is None:
-        raise EvidenceError(
-            f"{evidence} is of a project's own model, and there is no {PROJECT_FILE} here",
-            "change to the project's folder, or name it: -C DIR",
-        )
-    return Measurements(load_study(evidence, project), str(evidence))
 
 
 def _recipe(project: Project | None, name: str | None) -> Recipe:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.doctor import checkups
+from edgekit.runners.doctor import checkups
 
 
 def test_what_is_there_has_a_version_and_what_is_missing_a_remedy() -> None:

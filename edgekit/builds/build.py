@@ -3,9 +3,9 @@
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from edgekit.building.builder import Builder, Try
-from edgekit.building.built import Build, DataUse
-from edgekit.building.variants import Variant, variants_for
+from edgekit.builds.builder import Builder, Try
+from edgekit.builds.result import Build, DataUse
+from edgekit.builds.variants import Variant, variants_for
 from edgekit.data.splits import Splits
 from edgekit.errors import PlanError, TargetError, did_you_mean
 from edgekit.execution.surveys import known_surveys, surveyed

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edgekit.builds.runtime_choice import RuntimeTried
 from edgekit.errors import EdgekitError, TargetError
 from edgekit.host import this_host
 from edgekit.planning.plan import Plan, plan_of
@@ -16,7 +17,6 @@ from edgekit.runtimes.opening import named_runtime
 from edgekit.target import Runtime, Target
 from edgekit.tflite.schema import schema
 from edgekit.traits import Format
-from edgekit.verdict.fastest import RuntimeTried
 
 BEST = "best"
 """The runtime to build for that is the fastest."""

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from edgekit.contract.step import Contract
-from edgekit.conversion import converted
 from edgekit.errors import ModelError, StepError
+from edgekit.execution.single_step import converted
 from edgekit.progress import Silent
 from edgekit.project.from_file import file_project
 from edgekit.steps.simplify import Simplify

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgekit.builds.runtime_choice import RuntimeTried
 from edgekit.data.splits import Splits
 from edgekit.execution.driver import StepRun
 from edgekit.gates.gates import Status
@@ -13,7 +14,6 @@ from edgekit.planning.lint import Finding
 from edgekit.project.project import Project
 from edgekit.target import Target
 from edgekit.traits import Data
-from edgekit.verdict.fastest import RuntimeTried
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from edgekit.building.built import PassedOver, TargetBuild
-from edgekit.building.variants import Variant
+from edgekit.builds.result import PassedOver, TargetBuild
+from edgekit.builds.runtime_choice import RuntimeTried, by_prediction, by_rule, fastest_first
+from edgekit.builds.variants import Variant
+from edgekit.builds.verify import Candidate, Candidates, metric_gates, verified
 from edgekit.bundle.manifest import Lineage, Origin
 from edgekit.cache import Entry
 from edgekit.contract.artifact import Artifact
@@ -29,8 +31,6 @@ from edgekit.runners.choice import runner_for
 from edgekit.runners.runner import Runner
 from edgekit.target import Runtime, RuntimeName, Target
 from edgekit.traits import Data, Role
-from edgekit.verdict.fastest import RuntimeTried, by_prediction, by_rule, fastest_first
-from edgekit.verdict.verify import Candidate, Candidates, metric_gates, verified
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ class Builder:
                 ],
                 "data": self.driver.data.digest(Data.EVALUATION),
                 "runner": identity,
-                "code": code_version("edgekit.verdict.verify"),
+                "code": code_version("edgekit.builds.verify"),
                 "prices": [sha256_of_file(path) for path in price_files(target)],
                 "packages": {name: package_version(name) for name in get_args(RuntimeName)},
             }

@@ -3,17 +3,18 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.consultation import Consultation, consulted
+from edgekit.builds.check import Consultation, consulted
 from edgekit.errors import ProjectError, RecipeError, TargetError
 from edgekit.planning.recipe import RECOMMENDED
 from edgekit.progress import Silent
+from edgekit.project.project import project_at
 
 MakeProject = Callable[..., Path]
 FAILED = "failed-int4-first"
 
 
 def about(folder: Path | None, recipe: str | None = None, *targets: str, inspect: bool = False) -> Consultation:
-    return consulted(folder, Silent(), recipe, targets, inspect=inspect)
+    return consulted(project_at(folder), Silent(), recipe, targets, inspect=inspect)
 
 
 def test_without_a_project_the_recommended_recipe_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgekit.builds.runtime_choice import RuntimeTried, by_prediction, by_rule, fastest_first
 from edgekit.errors import RunError
 from edgekit.figures.measurement import Measurement
 from edgekit.runners.runner import Job, Result, Round
 from edgekit.target import Runtime, RuntimeName
 from edgekit.traits import Fidelity
-from edgekit.verdict.fastest import RuntimeTried, by_prediction, by_rule, fastest_first
 
 
 def of(name: RuntimeName) -> Runtime:

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.building.built import Build
+from edgekit.builds.result import Build
+from edgekit.builds.verify import Candidate, Candidates, merged, verified
 from edgekit.data.split import Split
 from edgekit.errors import EmulatorError
 from edgekit.gates.verdict import Verdict
@@ -11,7 +12,6 @@ from edgekit.host import this_host
 from edgekit.project.project import Project
 from edgekit.target import Budgets, find_target
 from edgekit.traits import Data, Fidelity
-from edgekit.verdict.verify import Candidate, Candidates, merged, verified
 
 
 def candidates(path: Path, metric: float, chance: float | None) -> Candidates:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.building.built import Build
+from edgekit.builds.result import Build
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.building.build import build
+from edgekit.builds.build import build
 from edgekit.gates.gates import Status
 from edgekit.host import this_host
 from edgekit.model.operators import INTEGER_OPERATORS

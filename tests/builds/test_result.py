@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from edgekit.building.built import Build, PassedOver
+from edgekit.builds.result import Build, PassedOver
 from edgekit.gates.gates import Gate, Status
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.building.build import build
+from edgekit.builds.build import build
 from edgekit.errors import TargetError, ToolError
 from edgekit.progress import Silent
 from edgekit.project.project import load_project
