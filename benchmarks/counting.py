@@ -21,11 +21,11 @@ import latency_model
 from bench import mobilenet
 from levels import Level, print_levels
 
-from edgekit.counting.counts import Counts, read_intervals
-from edgekit.counting.plugin import MARK, plugin_options
-from edgekit.counting.stretches import counts_of_run, marked_runs
+from edgekit.instruction_counts.counts import Counts, read_intervals
+from edgekit.instruction_counts.operator_counts import counts_of_run, marked_runs
+from edgekit.instruction_counts.plugin import MARK, plugin_options
+from edgekit.latency.terms import figures_of
 from edgekit.model.sample import random_inputs
-from edgekit.prediction.terms import figures_of
 from edgekit.progress import Silent
 from edgekit.runners.emulator import prepare, wheels_folder
 from edgekit.runners.qemu import QemuRunner

@@ -1,7 +1,7 @@
 """How far a Raspberry Pi's latency is predicted right without the Pi: python benchmarks/latency_model.py [--check DIR]
 
-Fits the prices of edgekit/prediction on published latencies (data/pi/published.csv) and on what the same networks took
-under emulation (data/pi/features.csv), writes them to edgekit/prediction/latency.json, and prints how far networks were
+Fits the prices of edgekit/latency on published latencies (data/pi/published.csv) and on what the same networks took
+under emulation (data/pi/features.csv), writes them to edgekit/latency/latency.json, and prints how far networks were
 off that nothing of their family was fitted on, with the levels; results/latency_model.json and .png show them one by
 one. Every figure is of held-out networks; of the intervals, too, which come from errors held out a second time. The two
 formulas were found on these very networks, though: "chosen" is the error where the formula, or the mean of both, is
@@ -24,7 +24,7 @@ from pathlib import Path
 import msgspec
 from levels import Level, print_levels
 
-from edgekit.prediction.fitting import (
+from edgekit.latency.fitting import (
     Point,
     Weights,
     estimate,
@@ -35,8 +35,8 @@ from edgekit.prediction.fitting import (
     margin,
     scaled,
 )
-from edgekit.prediction.model import SHIPPED, BoardFit, LatencyModel, at_clock, board_fit
-from edgekit.prediction.terms import DIVISION, MEMORY, Figures, slot_ns
+from edgekit.latency.model import SHIPPED, BoardFit, LatencyModel, at_clock, board_fit
+from edgekit.latency.terms import DIVISION, MEMORY, Figures, slot_ns
 from edgekit.target import Target, find_target
 
 DATA = Path(__file__).parent / "data" / "pi"
@@ -154,7 +154,7 @@ def figures_by_network(rows: Sequence[dict[str, str]]) -> dict[tuple[str, str, s
 
 
 def figures(row: dict[str, str]) -> Figures:
-    """A row's columns as `edgekit.prediction.terms.figures_of` has them."""
+    """A row's columns as `edgekit.latency.terms.figures_of` has them."""
 
     def count(*names: str) -> float:
         return sum(float(row[name] or 0) for name in names)

@@ -274,7 +274,7 @@ def _quantizer(model: Path, ranges: Literal["auto", "fixed", "run"] = "auto") ->
 
 def _probes(target: Target, folder: Path, progress: Progress) -> dict[Path, str]:
     """The networks that stand for others, float and in the target's integers, each with its kind."""
-    from edgekit.measuring.probes import PROBES
+    from edgekit.latency.networks import PROBES
 
     found: dict[Path, str] = {}
     for number, probe in enumerate(PROBES):

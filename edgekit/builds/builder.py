@@ -21,9 +21,9 @@ from edgekit.files import sha256_of_file, sha256_of_json
 from edgekit.gates.gates import Gate, Status
 from edgekit.gates.speed import NEVER_SLOWER
 from edgekit.gates.verdict import Verdict, verdict_from_json
+from edgekit.latency.board_fit import price_files
 from edgekit.planning.lint import Finding
 from edgekit.planning.plan import Plan
-from edgekit.prediction.calibration import price_files
 from edgekit.progress import Progress
 from edgekit.project.project import Project
 from edgekit.project.sources import code_version

@@ -211,7 +211,7 @@ def _predicted_ratio(
 ) -> "Ratio | None":
     """Of the deployed model's time to the float student's, from what both take under the target's emulator; None where
     nothing is counted, or no prices vouch for it."""
-    from edgekit.prediction.comparing import is_vouched_for, predicted_ratios
+    from edgekit.latency.compare import is_vouched_for, predicted_ratios
     from edgekit.runners.runner import Job
 
     if isinstance(runner, EdgekitError) or isinstance(result, EdgekitError) or not result.counts:

@@ -1,7 +1,7 @@
 """Figures of what the emulator counted of a run."""
 
-from edgekit.counting.counts import Counts
 from edgekit.figures.measurement import Measurement
+from edgekit.instruction_counts.counts import Counts
 from edgekit.traits import Fidelity
 
 _SHOWN = 4

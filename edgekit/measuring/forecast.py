@@ -1,9 +1,9 @@
 """A predicted latency as a figure of a bench."""
 
-from edgekit.counting.counts import Counts
 from edgekit.errors import PredictionError
 from edgekit.figures.measurement import PREDICTED, Measurement
-from edgekit.prediction.predicting import predicted
+from edgekit.instruction_counts.counts import Counts
+from edgekit.latency.predict import predicted
 from edgekit.runners.runner import Result
 from edgekit.target import Target
 from edgekit.traits import Fidelity

@@ -8,10 +8,10 @@ from itertools import product
 from pathlib import Path
 from typing import TypeVar
 
-from edgekit.counting.counts import Counts
 from edgekit.errors import EdgekitError, ModelError, ToolError
 from edgekit.figures.measurement import Measurement, static_measurements
 from edgekit.gates.gates import NO_LATENCY, Gate, Status, budget_gates, parity_gate
+from edgekit.instruction_counts.counts import Counts
 from edgekit.measuring.contenders import Absent, contenders_of
 from edgekit.measuring.operators import OperatorTime
 from edgekit.measuring.running import Run, Setting, run_of

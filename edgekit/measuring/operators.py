@@ -8,8 +8,8 @@ from typing import Any
 
 import onnx
 
-from edgekit.counting.counts import Counts, total_of
 from edgekit.device.worker import middle
+from edgekit.instruction_counts.counts import Counts, total_of
 from edgekit.model.kinds import CONVERSIONS, NOT_COMPUTING, operator_kinds
 from edgekit.model.operators import INTEGER_OPERATORS
 from edgekit.model.shapes import for_one_sample

@@ -8,6 +8,7 @@ from edgekit.arrays import Arrays
 from edgekit.errors import EdgekitError, ModelError, RunError
 from edgekit.figures.measurement import Measurement
 from edgekit.formats import ports_of
+from edgekit.latency.predict import price
 from edgekit.measuring.agreement import agreement
 from edgekit.measuring.contenders import Contender
 from edgekit.measuring.figures import latency_ratio, run_measurements
@@ -16,7 +17,6 @@ from edgekit.measuring.inputs import feeds_of
 from edgekit.measuring.operators import OperatorTime, operator_times
 from edgekit.model.feeding import feeding_of
 from edgekit.model.sizes import Sizes
-from edgekit.prediction.predicting import price
 from edgekit.runners.runner import Job, Result, Runner
 from edgekit.target import Target
 from edgekit.traits import Fidelity

@@ -8,8 +8,8 @@ from rich.console import RenderableType
 from rich.markup import escape
 
 from edgekit.host import this_host
-from edgekit.prediction.calibration import calibration_of
-from edgekit.prediction.model import BoardFit
+from edgekit.latency.board_fit import calibration_of
+from edgekit.latency.model import BoardFit
 from edgekit.report.tables import table
 from edgekit.target import Target
 from edgekit.wording import counted

@@ -5,8 +5,8 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgekit.counting.plugin import can_be_counted, plugin_options
 from edgekit.errors import ContainerError, EmulatorError, RunError, ToolError, last_line
+from edgekit.instruction_counts.plugin import can_be_counted, plugin_options
 from edgekit.runners.connection import Request, answer
 from edgekit.runners.emulator import write_cpu_view
 from edgekit.runners.engine import Engine, Limits, enforces_memory, found_engine, run_options

@@ -13,10 +13,10 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock
 
-from edgekit.counting.plugin import can_be_counted, compiled_plugin, plugin_options, plugin_path
 from edgekit.errors import EmulatorError, last_line, storage_errors
 from edgekit.files import folder_bytes, sha256_of_json, write_bytes, write_json
 from edgekit.host import this_host
+from edgekit.instruction_counts.plugin import can_be_counted, compiled_plugin, plugin_options, plugin_path
 from edgekit.progress import Progress
 from edgekit.runners.wheels import has_numpy_wheel, kept_wheels, run_tool, wheels_name
 from edgekit.target import CpuInfo, Target

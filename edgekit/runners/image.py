@@ -5,9 +5,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from edgekit.counting.plugin import SOURCE
 from edgekit.errors import ContainerError, EmulatorError, last_line
 from edgekit.files import sha256_of_file, sha256_of_json
+from edgekit.instruction_counts.plugin import SOURCE
 from edgekit.progress import Progress
 from edgekit.runners.emulator import can_emulate
 from edgekit.runners.engine import Engine

@@ -7,10 +7,10 @@ from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 
-from edgekit.counting.counts import Counts, Interval, read_intervals
-from edgekit.counting.plugin import MARK, can_be_counted, plugin_options
-from edgekit.counting.stretches import counts_of_operators, counts_of_run, marked_runs
 from edgekit.device.courier import guest_memory
+from edgekit.instruction_counts.counts import Counts, Interval, read_intervals
+from edgekit.instruction_counts.operator_counts import counts_of_operators, counts_of_run, marked_runs
+from edgekit.instruction_counts.plugin import MARK, can_be_counted, plugin_options
 from edgekit.runners.emulator import Emulator, prepared_emulator
 from edgekit.runners.runner import WORKER, Job, Profile, Result, run_worker
 from edgekit.target import Target

@@ -17,10 +17,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from edgekit.arrays import Arrays
-from edgekit.counting.counts import Counts
 from edgekit.device.worker import STAGES
 from edgekit.errors import ModelError, RunError, all_lines
 from edgekit.formats import format_of
+from edgekit.instruction_counts.counts import Counts
 from edgekit.target import Runtime
 from edgekit.tflite.reading import moved_in, moved_out, read_tflite
 from edgekit.traits import Fidelity, Format

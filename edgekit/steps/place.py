@@ -62,7 +62,7 @@ class Place(Step):
         """What a prediction hangs on."""
         from edgekit.files import sha256_of_file
         from edgekit.host import this_host
-        from edgekit.prediction.calibration import price_files
+        from edgekit.latency.board_fit import price_files
 
         emulator = None if self.floats != "measured" or target.is_this(this_host()) else _emulator(target)
         if emulator is None:
@@ -197,7 +197,7 @@ def _timer(inputs: "Arrays") -> Ratios:
 
 def _predictor(emulator: "QemuRunner", inputs: "Arrays") -> Ratios:
     """Counts what files take of a target, in a process of their own on these feeds."""
-    from edgekit.prediction.comparing import predicted_ratios
+    from edgekit.latency.compare import predicted_ratios
     from edgekit.runners.runner import Job
 
     def compared(paths: Sequence[Path]) -> list["Ratio"]:
@@ -210,7 +210,7 @@ def _predictor(emulator: "QemuRunner", inputs: "Arrays") -> Ratios:
 def _emulator(target: Target | None) -> "QemuRunner | None":
     """What counts for a target; None where nothing does, or no prices vouch for what is predicted from it."""
     from edgekit.errors import EmulatorError
-    from edgekit.prediction.comparing import is_vouched_for
+    from edgekit.latency.compare import is_vouched_for
     from edgekit.runners.emulator import prepared_emulator
     from edgekit.runners.qemu import QemuRunner
 

@@ -21,8 +21,8 @@ from edgekit.progress import Silent
 from edgekit.project.project import Project, load_project
 from edgekit.target import find_target
 from edgekit.traits import Fidelity, Format, Role, Trait
-from tests.counting.compiler import needs_compiler
-from tests.prediction.test_calibration import known
+from tests.instruction_counts.compiler import needs_compiler
+from tests.latency.test_board_fit import known
 from tests.sshd import Sshd
 
 RPI4 = find_target("rpi4")

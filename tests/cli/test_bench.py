@@ -12,7 +12,7 @@ from typing import Any, get_args
 import pytest
 
 from edgekit.target import RuntimeName
-from tests.counting.compiler import needs_compiler
+from tests.instruction_counts.compiler import needs_compiler
 from tests.sshd import Sshd
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.counting.compiler import needs_compiler
+from tests.instruction_counts.compiler import needs_compiler
 from tests.pretend import write_target
 from tests.sshd import Sshd
 

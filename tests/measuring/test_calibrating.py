@@ -6,13 +6,13 @@ import pytest
 from onnx import TensorProto, helper
 
 from edgekit.errors import BoardError, PredictionError, RunnerError
+from edgekit.latency.board_fit import calibration_of
 from edgekit.measuring.calibrating import calibrated_on
-from edgekit.prediction.calibration import calibration_of
 from edgekit.progress import Silent
 from edgekit.runners.choice import runner_for
 from edgekit.runners.runner import Job, Result
 from edgekit.target import calibration_file, find_target, load_target
-from tests.counting.compiler import needs_compiler
+from tests.instruction_counts.compiler import needs_compiler
 from tests.pretend import NAME, write_target
 from tests.sshd import Sshd
 

@@ -1,5 +1,5 @@
-from edgekit.counting.counts import CacheCounts, Counts
-from edgekit.counting.instructions import Kind
+from edgekit.instruction_counts.counts import CacheCounts, Counts
+from edgekit.instruction_counts.instructions import Kind
 from edgekit.measuring.counted import counted_figures
 from edgekit.traits import Fidelity
 

@@ -2,7 +2,7 @@ from edgekit.figures.measurement import Measurement
 from edgekit.measuring.forecast import predicted_figure
 from edgekit.target import find_target
 from edgekit.traits import Fidelity
-from tests.prediction.test_predicting import counts
+from tests.latency.test_predict import counts
 
 
 def test_a_prediction_is_a_figure_of_its_own_fidelity() -> None:

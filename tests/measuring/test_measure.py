@@ -12,7 +12,7 @@ from edgekit.model.sizes import Sizes
 from edgekit.target import Budgets, find_target
 from edgekit.tflite.writing import written
 from edgekit.traits import Fidelity
-from tests.counting.compiler import needs_compiler
+from tests.instruction_counts.compiler import needs_compiler
 from tests.tflite.models import floats, needs_runtime, node
 
 QUICK = Settings(seconds=0.1)

@@ -6,8 +6,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edgekit.builds.result import Build
-from edgekit.counting.counts import Counts
-from edgekit.counting.instructions import Kind
+from edgekit.instruction_counts.counts import Counts
+from edgekit.instruction_counts.instructions import Kind
 from edgekit.measuring.operators import Computes, operator_times
 from edgekit.runners.native import NativeRunner
 from edgekit.runners.runner import Job, Profile

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
-from edgekit.counting.counts import CacheCounts, Counts
-from edgekit.counting.instructions import Kind
 from edgekit.figures.measurement import Measurement
 from edgekit.gates.gates import Gate, Status
+from edgekit.instruction_counts.counts import CacheCounts, Counts
+from edgekit.instruction_counts.instructions import Kind
 from edgekit.measuring.contenders import Absent
 from edgekit.measuring.measure import Bench, Benched
 from edgekit.measuring.operators import Computes, OperatorTime

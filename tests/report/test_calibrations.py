@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.latency.board_fit import calibrated
+from edgekit.latency.predict import Prediction
 from edgekit.measuring.calibrating import Calibrated
 from edgekit.measuring.contenders import Absent
-from edgekit.prediction.calibration import calibrated
-from edgekit.prediction.predicting import Prediction
 from edgekit.report.calibrations import calibration_json, calibration_report
-from tests.prediction.test_calibration import RPI4, slower
+from tests.latency.test_board_fit import RPI4, slower
 from tests.report.rendered import rendered
 
 
@@ -47,7 +47,7 @@ def test_too_few_claim_nothing() -> None:
 
 def test_what_finds_prices_may_not_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "scipy" not in rendered(*calibration_report(done(9)))
-    monkeypatch.setattr("edgekit.prediction.calibration.installed_version", lambda _: "")
+    monkeypatch.setattr("edgekit.latency.board_fit.installed_version", lambda _: "")
     assert "found with scipy: pip install 'edgekit[training]'" in rendered(*calibration_report(done(9)))
 
 

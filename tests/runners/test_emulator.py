@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.counting.plugin import plugin_path
 from edgekit.errors import EmulatorError
+from edgekit.instruction_counts.plugin import plugin_path
 from edgekit.progress import Silent
 from edgekit.runners import emulator
 from edgekit.runners.emulator import cpuinfo_text, prepare, prepared_emulator, write_cpu_view

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from edgekit.builds.result import Build
-from edgekit.counting.instructions import Kind
 from edgekit.errors import RunError
+from edgekit.instruction_counts.instructions import Kind
 from edgekit.model.parity import relative_difference
 from edgekit.progress import Silent
 from edgekit.runners.emulator import prepare
@@ -20,7 +20,7 @@ from edgekit.runtimes.forms import form_for
 from edgekit.runtimes.ort import feed_outputs
 from edgekit.target import Runtime, find_target
 from edgekit.traits import Fidelity
-from tests.counting.compiler import needs_compiler
+from tests.instruction_counts.compiler import needs_compiler
 from tests.runners.large import large_job
 from tests.tflite.models import needs_runtime
 

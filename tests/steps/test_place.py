@@ -18,8 +18,8 @@ from edgekit.steps import place
 from edgekit.steps.place import Place, Placement, found_by
 from edgekit.target import find_target
 from edgekit.traits import Trait
-from tests.counting.compiler import needs_compiler
-from tests.prediction.test_calibration import known, slower, with_file
+from tests.instruction_counts.compiler import needs_compiler
+from tests.latency.test_board_fit import known, slower, with_file
 
 ALL = ["stem", "deep", "point", "add", "mean"]
 

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Sequence
 
-from edgekit.counting.counts import Counts
 from edgekit.errors import PredictionError
 from edgekit.figures.ratios import Ratio
-from edgekit.prediction.calibration import known_prices
-from edgekit.prediction.fitting import Weights
-from edgekit.prediction.model import BoardFit, at_clock
-from edgekit.prediction.terms import Figures, figures_of, products_in, terms_of
+from edgekit.instruction_counts.counts import Counts
+from edgekit.latency.board_fit import known_prices
+from edgekit.latency.fitting import Weights
+from edgekit.latency.model import BoardFit, at_clock
+from edgekit.latency.terms import Figures, figures_of, products_in, terms_of
 from edgekit.target import Target
 
 

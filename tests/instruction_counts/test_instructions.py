@@ -1,6 +1,6 @@
 import pytest
 
-from edgekit.counting.instructions import Instruction, Kind, instruction
+from edgekit.instruction_counts.instructions import Instruction, Kind, instruction
 
 # Little-endian words by the encodings of the Arm Architecture Reference Manual for A-profile, C6 and C7.
 WORDS = {

@@ -1,6 +1,6 @@
-from edgekit.counting.counts import CacheCounts, Counts
-from edgekit.counting.instructions import Kind
-from edgekit.prediction.terms import FORMULAS, ISSUED, MEMORY, SCALAR, figures_of, products_in, slot_ns, terms_of
+from edgekit.instruction_counts.counts import CacheCounts, Counts
+from edgekit.instruction_counts.instructions import Kind
+from edgekit.latency.terms import FORMULAS, ISSUED, MEMORY, SCALAR, figures_of, products_in, slot_ns, terms_of
 from edgekit.target import find_target
 
 COUNTS = Counts(

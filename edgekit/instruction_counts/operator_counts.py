@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from edgekit.counting.counts import Counts, Interval, total_of
 from edgekit.device.worker import COUNTED
+from edgekit.instruction_counts.counts import Counts, Interval, total_of
 
 _LOOKS_BEFORE = 4
 """At the clock, from the mark to the first operator: for the run, the executor and the operator itself."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from edgekit.prediction.fitting import Point, Way, Weights, held_out_errors, margin
-from edgekit.prediction.terms import MEMORY, products_in
+from edgekit.latency.fitting import Point, Way, Weights, held_out_errors, margin
+from edgekit.latency.terms import MEMORY, products_in
 from edgekit.records import Record
 from edgekit.target import Cache, Target
 

@@ -10,8 +10,8 @@ import msgspec
 from edgekit.errors import PredictionError, first_line
 from edgekit.files import write_bytes
 from edgekit.host import installed_version
-from edgekit.prediction.fitting import Point, Way, chosen, fitted, scaled
-from edgekit.prediction.model import (
+from edgekit.latency.fitting import Point, Way, chosen, fitted, scaled
+from edgekit.latency.model import (
     FEWEST_FAMILIES,
     SHIPPED,
     BoardFit,
@@ -21,7 +21,7 @@ from edgekit.prediction.model import (
     name_of,
     shipped_model,
 )
-from edgekit.prediction.terms import slot_ns
+from edgekit.latency.terms import slot_ns
 from edgekit.records import Record
 from edgekit.target import Target
 
@@ -41,7 +41,7 @@ class Measured(Record, frozen=True, kw_only=True):
     milliseconds: float
     """Median of a run."""
     figures: dict[str, float]
-    """What a run takes, as `edgekit.prediction.terms.figures_of` has it."""
+    """What a run takes, as `edgekit.latency.terms.figures_of` has it."""
     board: str
     when: str
     """A date."""

@@ -2,13 +2,13 @@ import math
 
 import pytest
 
-from edgekit.counting.counts import CacheCounts, Counts
-from edgekit.counting.instructions import Kind
 from edgekit.errors import PredictionError
-from edgekit.prediction.fitting import estimate, estimates
-from edgekit.prediction.model import shipped_model
-from edgekit.prediction.predicting import predicted
-from edgekit.prediction.terms import figures_of
+from edgekit.instruction_counts.counts import CacheCounts, Counts
+from edgekit.instruction_counts.instructions import Kind
+from edgekit.latency.fitting import estimate, estimates
+from edgekit.latency.model import shipped_model
+from edgekit.latency.predict import predicted
+from edgekit.latency.terms import figures_of
 from edgekit.target import Runtime, find_target
 
 RPI4 = find_target("rpi4")

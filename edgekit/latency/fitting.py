@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from edgekit.prediction.terms import FORMULAS, MEMORY, Figures, terms_of
+from edgekit.latency.terms import FORMULAS, MEMORY, Figures, terms_of
 
 Weights = Mapping[str, Mapping[str, float]]
 """By formula and term, in nanoseconds."""

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.counting.counts import CacheCounts, read_intervals, total_of
-from edgekit.counting.instructions import Kind
+from edgekit.instruction_counts.counts import CacheCounts, read_intervals, total_of
+from edgekit.instruction_counts.instructions import Kind
 
 LOAD, MULTIPLY, BRANCH = "2000c03d", "20cc220e", "c0035fd6"
 TOLD = f"""interval 113 7 1 112 16 7 3 2 1 3 2 2 0

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.counting.counts import CacheCounts
-from edgekit.counting.plugin import SOURCE, can_be_counted, compiled_plugin, plugin_options, plugin_path
 from edgekit.errors import EmulatorError
+from edgekit.instruction_counts.counts import CacheCounts
+from edgekit.instruction_counts.plugin import SOURCE, can_be_counted, compiled_plugin, plugin_options, plugin_path
 from edgekit.target import find_target
-from tests.counting.compiler import needs_compiler
+from tests.instruction_counts.compiler import needs_compiler
 
 RPI4 = find_target("rpi4")
 

@@ -3,12 +3,12 @@
 import math
 from dataclasses import dataclass
 
-from edgekit.counting.counts import Counts
 from edgekit.errors import PredictionError
-from edgekit.prediction.calibration import known_prices
-from edgekit.prediction.fitting import COVERED, FEWEST, Weights, estimate, estimates
-from edgekit.prediction.model import FEWEST_FAMILIES, BoardFit, LatencyModel, at_clock, largest_error, name_of
-from edgekit.prediction.terms import SCALAR, Figures, figures_of, products_in
+from edgekit.instruction_counts.counts import Counts
+from edgekit.latency.board_fit import known_prices
+from edgekit.latency.fitting import COVERED, FEWEST, Weights, estimate, estimates
+from edgekit.latency.model import FEWEST_FAMILIES, BoardFit, LatencyModel, at_clock, largest_error, name_of
+from edgekit.latency.terms import SCALAR, Figures, figures_of, products_in
 from edgekit.target import Target
 from edgekit.wording import counted
 

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.prediction.fitting import margin
-from edgekit.prediction.model import at_clock, shipped_model
-from edgekit.prediction.terms import FORMULAS, MEMORY
+from edgekit.latency.fitting import margin
+from edgekit.latency.model import at_clock, shipped_model
+from edgekit.latency.terms import FORMULAS, MEMORY
 from edgekit.target import find_target
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "benchmarks"))

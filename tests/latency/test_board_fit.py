@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.counting.counts import CacheCounts, Counts
-from edgekit.counting.instructions import Kind
 from edgekit.errors import PredictionError
-from edgekit.prediction import calibration
-from edgekit.prediction.calibration import (
+from edgekit.instruction_counts.counts import CacheCounts, Counts
+from edgekit.instruction_counts.instructions import Kind
+from edgekit.latency import board_fit
+from edgekit.latency.board_fit import (
     Measured,
     calibrated,
     calibration_of,
@@ -16,10 +16,10 @@ from edgekit.prediction.calibration import (
     price_files,
     write_calibration,
 )
-from edgekit.prediction.fitting import estimate
-from edgekit.prediction.model import at_clock, shipped_model
-from edgekit.prediction.predicting import predicted
-from edgekit.prediction.terms import MEMORY, Figures, figures_of, terms_of
+from edgekit.latency.fitting import estimate
+from edgekit.latency.model import at_clock, shipped_model
+from edgekit.latency.predict import predicted
+from edgekit.latency.terms import MEMORY, Figures, figures_of, terms_of
 from edgekit.target import Runtime, Target, calibration_file, find_target
 
 RPI4 = find_target("rpi4")
@@ -139,7 +139,7 @@ def test_many_networks_with_other_kernels_have_prices_of_their_own(tmp_path: Pat
 def test_without_scipy_they_are_moved_by_one_number(monkeypatch: pytest.MonkeyPatch) -> None:
     known = [measured(n, truth(figures_of(counts(n)))) for n in range(24)]
     (own,) = calibrated(RPI4, [], known).fits
-    monkeypatch.setattr(calibration, "installed_version", lambda _: "")
+    monkeypatch.setattr(board_fit, "installed_version", lambda _: "")
     (moved,) = calibrated(RPI4, [], known).fits
     base = shipped_model().fit_for(RPI4, 1)
     assert base and own.weights != moved.weights and own.margin and moved.margin and own.margin < moved.margin

@@ -4,8 +4,8 @@ from functools import partial
 
 import pytest
 
-from edgekit.prediction.fitting import Point, chosen, estimate, estimates, fitted, held_out_errors, margin, scaled
-from edgekit.prediction.terms import FORMULAS, MEMORY
+from edgekit.latency.fitting import Point, chosen, estimate, estimates, fitted, held_out_errors, margin, scaled
+from edgekit.latency.terms import FORMULAS, MEMORY
 
 NAMES = [part for parts in FORMULAS["by unit"].values() for part in parts]
 PRICES = {"float_products": 0.6, "vector_loads": 0.3, "scalar_loads": 0.4, "branches": 1.0, MEMORY: 20.0}

@@ -8,7 +8,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from edgekit.counting.instructions import Instruction, Kind, instruction
+from edgekit.instruction_counts.instructions import Instruction, Kind, instruction
 
 _WORD = 4
 """Bytes of an instruction."""

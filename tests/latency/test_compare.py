@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.counting.counts import Counts
-from edgekit.counting.instructions import Kind
 from edgekit.errors import PredictionError
-from edgekit.prediction.comparing import is_vouched_for, predicted_ratios
-from edgekit.prediction.predicting import predicted
+from edgekit.instruction_counts.counts import Counts
+from edgekit.instruction_counts.instructions import Kind
+from edgekit.latency.compare import is_vouched_for, predicted_ratios
+from edgekit.latency.predict import predicted
 from edgekit.target import Runtime, Target
-from tests.prediction.test_calibration import RPI4, counts, slower, with_file
+from tests.latency.test_board_fit import RPI4, counts, slower, with_file
 
 
 @pytest.fixture

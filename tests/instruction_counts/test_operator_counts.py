@@ -1,6 +1,6 @@
-from edgekit.counting.counts import Counts, Interval
-from edgekit.counting.instructions import Kind
-from edgekit.counting.stretches import counts_of_operators, counts_of_run, marked_runs
+from edgekit.instruction_counts.counts import Counts, Interval
+from edgekit.instruction_counts.instructions import Kind
+from edgekit.instruction_counts.operator_counts import counts_of_operators, counts_of_run, marked_runs
 
 MARK, CLOCK = 173, 113
 

@@ -5,7 +5,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from edgekit.measuring.probes import PROBES, Probe
+from edgekit.latency.networks import PROBES, Probe
 
 
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from edgekit.counting.counts import Counts
-from edgekit.counting.instructions import Kind
+from edgekit.instruction_counts.counts import Counts
+from edgekit.instruction_counts.instructions import Kind
 
 Figures = Mapping[str, float]
 

@@ -1,0 +1,1 @@
+"""Instructions, cache misses and write-backs of a run under emulation, counted by a qemu plugin."""

@@ -1,0 +1,1 @@
+"""Latency predicted from instruction counts, and how a board is calibrated."""
