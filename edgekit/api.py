@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from edgekit.benchmarking.bench import Bench, Settings, benched
+from edgekit.benchmarking.board_calibration import Calibrated, calibrated_on
 from edgekit.builds.build import build as project_build
 from edgekit.builds.build import chosen_targets
 from edgekit.builds.result import Build
@@ -14,8 +16,6 @@ from edgekit.contract.step import Step
 from edgekit.errors import StudyError
 from edgekit.execution.single_step import Conversion, converted
 from edgekit.files import write_bytes
-from edgekit.measuring.calibrating import Calibrated, calibrated_on
-from edgekit.measuring.measure import Bench, Settings, benched
 from edgekit.planning.recipe import find_recipe, recipe_for, recipe_of
 from edgekit.progress import Progress, Silent
 from edgekit.project.from_file import file_project

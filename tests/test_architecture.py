@@ -42,7 +42,7 @@ FLOORS = (
     {"execution"},
     {"studies"},
     {"gates"},
-    {"measuring"},
+    {"benchmarking"},
     {"bundle"},
     {"builds"},
     {"report"},

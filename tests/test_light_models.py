@@ -6,8 +6,8 @@ from pathlib import Path
 import onnx
 import pytest
 
+from edgekit.benchmarking.bench import Settings, benched
 from edgekit.contract.step import Outcome
-from edgekit.measuring.measure import Settings, benched
 from edgekit.model.counting import inspected
 from edgekit.project.project import Project
 from edgekit.steps.simplify import Simplify

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgekit.benchmarking.candidates import Contender
+from edgekit.benchmarking.run import Run, Setting, run_of
 from edgekit.errors import EdgekitError
 from edgekit.figures.measurement import Measurement
 from edgekit.figures.ratios import SESSIONS
-from edgekit.measuring.contenders import Contender
-from edgekit.measuring.running import Run, Setting, run_of
 from edgekit.target import Runtime, RuntimeName
 
 if TYPE_CHECKING:

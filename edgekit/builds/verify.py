@@ -76,7 +76,7 @@ def verified(
     at a time of the evaluation split and its outputs to `golden`, as .npz with arrays input_N and output_N; beside
     it, as golden_raw.*, the image or sound that it comes from.
     """
-    from edgekit.measuring.forecast import forecast_of
+    from edgekit.benchmarking.predicted_latency import forecast_of
     from edgekit.metrics.metric import unit_of
     from edgekit.runners.native import native_outputs
 
@@ -226,7 +226,7 @@ def _predicted_ratio(
 
 
 def _run_measurements(result: "Result", deployed: Candidate, float_student: Candidate) -> list[Measurement]:
-    from edgekit.measuring.figures import peak_memory
+    from edgekit.benchmarking.figures import peak_memory
 
     told = peak_memory(deployed.name, result) if len(result.outputs) == 1 else []
     for candidate, latencies in zip((deployed, float_student), result.latencies_ms, strict=False):

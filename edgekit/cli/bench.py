@@ -67,11 +67,11 @@ def command(
     emulator, which gives exact outputs and memory but no latency. On a board with
     --runner ssh://; on several at once where that is given several times.
     """
+    from edgekit.benchmarking.bench import Bench, Settings, benched_at
     from edgekit.cli.console import print_tables
     from edgekit.cli.progress import watcher
     from edgekit.cli.shapes import parsed_shapes
     from edgekit.files import write_bytes
-    from edgekit.measuring.measure import Bench, Settings, benched_at
     from edgekit.report.benches import bench_csv, bench_json, bench_junit, bench_report
     from edgekit.target import find_target
 

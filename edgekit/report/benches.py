@@ -12,10 +12,10 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from edgekit.benchmarking.bench import Bench, Benched
+from edgekit.benchmarking.operator_profile import Computes
 from edgekit.figures.measurement import PREDICTED, Measurement
 from edgekit.gates.gates import Status
-from edgekit.measuring.measure import Bench, Benched
-from edgekit.measuring.operators import Computes
 from edgekit.report.tables import MARKS, table, with_unit
 from edgekit.wording import counted
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rich.console import RenderableType
 from rich.markup import escape
 
-from edgekit.measuring.surroundings import hindrances
+from edgekit.benchmarking.environment import hindrances
 from edgekit.report.tables import table, with_unit
 from edgekit.runners.board import Board
 from edgekit.target import Target

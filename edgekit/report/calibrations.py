@@ -7,10 +7,10 @@ from dataclasses import asdict
 from rich.console import RenderableType
 from rich.markup import escape
 
+from edgekit.benchmarking.board_calibration import Calibrated
 from edgekit.latency.board_fit import FEWEST_FOR_PRICES, Measured, lacks_fitting
 from edgekit.latency.fitting import FEWEST
 from edgekit.latency.model import FEWEST_FAMILIES, BoardFit
-from edgekit.measuring.calibrating import Calibrated
 from edgekit.report.tables import table, with_unit
 from edgekit.wording import counted
 

@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
+from edgekit.benchmarking.bench import Bench, Benched
+from edgekit.benchmarking.candidates import Absent
+from edgekit.benchmarking.operator_profile import Computes, OperatorTime
 from edgekit.figures.measurement import Measurement
 from edgekit.gates.gates import Gate, Status
 from edgekit.instruction_counts.counts import CacheCounts, Counts
 from edgekit.instruction_counts.instructions import Kind
-from edgekit.measuring.contenders import Absent
-from edgekit.measuring.measure import Bench, Benched
-from edgekit.measuring.operators import Computes, OperatorTime
 from edgekit.report.benches import bench_csv, bench_json, bench_junit, bench_report
 from edgekit.target import find_target
 from edgekit.traits import Fidelity

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.benchmarking.board_calibration import Calibrated
+from edgekit.benchmarking.candidates import Absent
 from edgekit.latency.board_fit import calibrated
 from edgekit.latency.predict import Prediction
-from edgekit.measuring.calibrating import Calibrated
-from edgekit.measuring.contenders import Absent
 from edgekit.report.calibrations import calibration_json, calibration_report
 from tests.latency.test_board_fit import RPI4, slower
 from tests.report.rendered import rendered

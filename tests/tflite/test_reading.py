@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgekit.benchmarking.bench import Settings, benched
 from edgekit.errors import EdgekitError, ModelError, RunError
-from edgekit.measuring.measure import Settings, benched
 from edgekit.model.ports import Port
 from edgekit.tflite.counting import tflite_inspection
 from edgekit.tflite.packing import packed

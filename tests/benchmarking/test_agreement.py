@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.measuring.agreement import agreement
+from edgekit.benchmarking.agreement import agreement
 from edgekit.model.reading import save_model
 from edgekit.tflite.writing import written
 from edgekit.traits import Fidelity

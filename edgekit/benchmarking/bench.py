@@ -8,14 +8,14 @@ from itertools import product
 from pathlib import Path
 from typing import TypeVar
 
+from edgekit.benchmarking.candidates import Absent, contenders_of
+from edgekit.benchmarking.environment import disturbances, machine_line
+from edgekit.benchmarking.operator_profile import OperatorTime
+from edgekit.benchmarking.run import Run, Setting, run_of
 from edgekit.errors import EdgekitError, ModelError, ToolError
 from edgekit.figures.measurement import Measurement, static_measurements
 from edgekit.gates.gates import NO_LATENCY, Gate, Status, budget_gates, parity_gate
 from edgekit.instruction_counts.counts import Counts
-from edgekit.measuring.contenders import Absent, contenders_of
-from edgekit.measuring.operators import OperatorTime
-from edgekit.measuring.running import Run, Setting, run_of
-from edgekit.measuring.surroundings import disturbances, machine_line
 from edgekit.model.sizes import Sizes
 from edgekit.progress import Progress
 from edgekit.runners.choice import runner_for

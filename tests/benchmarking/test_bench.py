@@ -5,9 +5,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from edgekit.benchmarking.bench import Settings, benched
 from edgekit.builds.result import Build
 from edgekit.errors import ModelError, RunError
-from edgekit.measuring.measure import Settings, benched
 from edgekit.model.sizes import Sizes
 from edgekit.target import Budgets, find_target
 from edgekit.tflite.writing import written

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.benchmarking import candidates
+from edgekit.benchmarking.candidates import Absent, contenders_of, names_of
 from edgekit.errors import ModelError, ToolError
-from edgekit.measuring import contenders
-from edgekit.measuring.contenders import Absent, contenders_of, names_of
 from edgekit.runtimes.opening import named_runtime
 from edgekit.target import Runtime, RuntimeName, find_target
 
@@ -35,7 +35,7 @@ def test_here_they_are_as_installed_and_those_that_are_not_are_told(
             raise ToolError(f"{name} is not installed", "install it")
         return named_runtime(name)
 
-    monkeypatch.setattr(contenders, "named_runtime", installed)
+    monkeypatch.setattr(candidates, "named_runtime", installed)
     (only,), absent = contenders_of([conv_model], ["all"], RPI4, tmp_path, here=True)
     assert only.runtime == named_runtime("onnxruntime")
     assert absent == [Absent(conv_model.name, "openvino", "openvino is not installed; install it")]

@@ -5,9 +5,9 @@ import onnx
 import pytest
 from onnx import helper
 
+from edgekit.benchmarking.candidates import Contender
+from edgekit.benchmarking.run import Setting, run_of
 from edgekit.errors import RunError
-from edgekit.measuring.contenders import Contender
-from edgekit.measuring.running import Setting, run_of
 from edgekit.runners.native import NativeRunner
 
 SETTING = Setting(1, 2, 0.05, {}, None, profiled=True)

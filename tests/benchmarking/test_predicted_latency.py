@@ -1,5 +1,5 @@
+from edgekit.benchmarking.predicted_latency import predicted_figure
 from edgekit.figures.measurement import Measurement
-from edgekit.measuring.forecast import predicted_figure
 from edgekit.target import find_target
 from edgekit.traits import Fidelity
 from tests.latency.test_predict import counts

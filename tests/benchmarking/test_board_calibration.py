@@ -5,9 +5,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from edgekit.benchmarking.board_calibration import calibrated_on
 from edgekit.errors import BoardError, PredictionError, RunnerError
 from edgekit.latency.board_fit import calibration_of
-from edgekit.measuring.calibrating import calibrated_on
 from edgekit.progress import Silent
 from edgekit.runners.choice import runner_for
 from edgekit.runners.runner import Job, Result

@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgekit.benchmarking.inputs import feeds_of
 from edgekit.errors import DataError, ModelError
-from edgekit.measuring.inputs import feeds_of
 from edgekit.model.reading import load_model, save_model
 
 X = np.random.default_rng(0).standard_normal((5, 3, 6, 6)).astype(np.float32)

@@ -1,6 +1,6 @@
+from edgekit.benchmarking.instruction_figures import counted_figures
 from edgekit.instruction_counts.counts import CacheCounts, Counts
 from edgekit.instruction_counts.instructions import Kind
-from edgekit.measuring.counted import counted_figures
 from edgekit.traits import Fidelity
 
 COUNTS = Counts(

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
+from edgekit.benchmarking.instruction_figures import counted_figures
 from edgekit.device.worker import interval, middle
 from edgekit.figures.measurement import Measurement, latency_measurements
 from edgekit.figures.ratios import ratio_of
-from edgekit.measuring.counted import counted_figures
 from edgekit.runners.runner import Result
 from edgekit.wording import counted
 

@@ -2,8 +2,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from edgekit.benchmarking.figures import latency_ratio, run_measurements
 from edgekit.figures.measurement import Measurement
-from edgekit.measuring.figures import latency_ratio, run_measurements
 from edgekit.runners.runner import Result, Round
 from edgekit.traits import Fidelity
 

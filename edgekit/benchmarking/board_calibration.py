@@ -7,17 +7,17 @@ from datetime import date
 from pathlib import Path
 
 from edgekit.arrays import Arrays
+from edgekit.benchmarking.candidates import Absent, Contender, contenders_of
+from edgekit.benchmarking.environment import disturbances
+from edgekit.benchmarking.figures import median_latency
+from edgekit.benchmarking.inputs import feeds_of
+from edgekit.benchmarking.run import timing_job
 from edgekit.errors import ModelError, PredictionError, RunError, RunnerError
 from edgekit.files import sha256_of_file
 from edgekit.instruction_counts.counts import Counts
 from edgekit.latency.board_fit import Calibration, Measured, calibrated, calibration_of, write_calibration
 from edgekit.latency.predict import Prediction, predicted
 from edgekit.latency.terms import figures_of
-from edgekit.measuring.contenders import Absent, Contender, contenders_of
-from edgekit.measuring.figures import median_latency
-from edgekit.measuring.inputs import feeds_of
-from edgekit.measuring.running import timing_job
-from edgekit.measuring.surroundings import disturbances
 from edgekit.progress import Progress
 from edgekit.runners.emulator import prepared_emulator
 from edgekit.runners.qemu import QemuRunner

@@ -5,16 +5,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgekit.arrays import Arrays
+from edgekit.benchmarking.agreement import agreement
+from edgekit.benchmarking.candidates import Contender
+from edgekit.benchmarking.figures import latency_ratio, run_measurements
+from edgekit.benchmarking.inputs import feeds_of
+from edgekit.benchmarking.operator_profile import OperatorTime, operator_times
+from edgekit.benchmarking.predicted_latency import forecast_of
 from edgekit.errors import EdgekitError, ModelError, RunError
 from edgekit.figures.measurement import Measurement
 from edgekit.formats import ports_of
 from edgekit.latency.predict import price
-from edgekit.measuring.agreement import agreement
-from edgekit.measuring.contenders import Contender
-from edgekit.measuring.figures import latency_ratio, run_measurements
-from edgekit.measuring.forecast import forecast_of
-from edgekit.measuring.inputs import feeds_of
-from edgekit.measuring.operators import OperatorTime, operator_times
 from edgekit.model.feeding import feeding_of
 from edgekit.model.sizes import Sizes
 from edgekit.runners.runner import Job, Result, Runner

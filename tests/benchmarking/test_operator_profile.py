@@ -5,10 +5,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from edgekit.benchmarking.operator_profile import Computes, operator_times
 from edgekit.builds.result import Build
 from edgekit.instruction_counts.counts import Counts
 from edgekit.instruction_counts.instructions import Kind
-from edgekit.measuring.operators import Computes, operator_times
 from edgekit.runners.native import NativeRunner
 from edgekit.runners.runner import Job, Profile
 from edgekit.traits import Fidelity

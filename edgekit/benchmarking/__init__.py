@@ -1,0 +1,1 @@
+"""`edgekit bench`: what is timed, counted and compared, and in which environment."""
