@@ -29,8 +29,8 @@ from edgekit.data.splits import Splits
 from edgekit.figures.ratios import ratio_of
 from edgekit.host import this_host
 from edgekit.model.facts import output_step
-from edgekit.model.parity import signal_to_noise
 from edgekit.model.reading import load_model
+from edgekit.numerics.compare import signal_to_noise
 from edgekit.progress import Silent
 from edgekit.project.project import load_project
 from edgekit.runners.emulator import prepare

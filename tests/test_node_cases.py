@@ -19,7 +19,7 @@ from onnx import numpy_helper
 from edgekit.arrays import Arrays
 from edgekit.contract.step import Context, TargetView
 from edgekit.errors import EdgekitError, last_line, type_and_line
-from edgekit.model.parity import relative_difference
+from edgekit.numerics.compare import relative_difference
 from edgekit.progress import Silent
 from edgekit.project.project import load_project
 from edgekit.runtimes.ort import host_outputs

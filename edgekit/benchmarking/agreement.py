@@ -27,7 +27,7 @@ def agreement(
     first output's largest value stands in the same place."""
     import numpy as np
 
-    from edgekit.model.parity import relative_difference
+    from edgekit.numerics.compare import relative_difference
 
     how = f"from {other}, {samples}"
     steps = _steps(model)

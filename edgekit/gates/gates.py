@@ -135,11 +135,11 @@ def differences(
     if format_of(path) is Format.TFLITE:
         return _tflite_differences(path, feeds, expected, given)
     from edgekit.model.facts import observed_facts, output_step
-    from edgekit.model.parity import relative_difference
     from edgekit.model.reading import load_model
     from edgekit.model.sample import COMPARED
+    from edgekit.numerics.compare import relative_difference
+    from edgekit.numerics.tolerance import float_tolerance, step_tolerance, tie_tolerance
     from edgekit.runtimes.ort import feed_outputs
-    from edgekit.runtimes.rounding import float_tolerance, step_tolerance, tie_tolerance
     from edgekit.traits import Trait
 
     model = load_model(path)
@@ -169,8 +169,8 @@ def _tflite_differences(
     path: Path, feeds: Sequence["Array"], expected: Sequence["Array"], given: Sequence["Array"]
 ) -> list[Difference]:
     """The same of a .tflite file."""
-    from edgekit.model.parity import relative_difference
-    from edgekit.runtimes.rounding import LEAST, kernel_tolerance
+    from edgekit.numerics.compare import relative_difference
+    from edgekit.numerics.tolerance import LEAST, kernel_tolerance
     from edgekit.tflite.reading import read_tflite
 
     file = read_tflite(path)

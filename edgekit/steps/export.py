@@ -86,7 +86,7 @@ def _tolerance(module: "nn.Module", batch: "Batch") -> float:
     from itself in twice the digits."""
     import torch
 
-    from edgekit.runtimes.rounding import float_tolerance
+    from edgekit.numerics.tolerance import float_tolerance
     from edgekit.training.modules import deep_copy
 
     if any(each.dtype in (torch.float16, torch.bfloat16) for each in module.parameters()):
@@ -199,7 +199,7 @@ def _check_batching(module: "nn.Module", samples: "Batch") -> None:
     import numpy as np
 
     from edgekit.data.batching import batch_axes
-    from edgekit.model.parity import relative_difference
+    from edgekit.numerics.compare import relative_difference
 
     inputs = tuple(each.numpy() for each in samples.inputs)
     whole, one = _module_outputs(module, inputs), _module_outputs(module, tuple(each[:1] for each in inputs))
@@ -220,7 +220,7 @@ def _check_batching(module: "nn.Module", samples: "Batch") -> None:
 
 def _difference(module: "nn.Module", path: Path, batch: "Batch") -> float:
     """The largest difference between module and file, relative to the module's largest output."""
-    from edgekit.model.parity import relative_difference
+    from edgekit.numerics.compare import relative_difference
     from edgekit.runtimes.ort import host_outputs
 
     inputs = tuple(each.numpy() for each in batch.inputs)

@@ -47,11 +47,11 @@ class Fuse(Step):
         from edgekit.data.calibration_batches import compared_samples
         from edgekit.model.counting import computed_on, described, inspected
         from edgekit.model.facts import activation_types
-        from edgekit.model.parity import relative_difference
         from edgekit.model.passes.plain_residuals import plain_residuals
         from edgekit.model.passes.rewriting import rewritten
         from edgekit.model.passes.slimmed import slimmed
         from edgekit.model.reading import load_model, save_model, strip_annotations
+        from edgekit.numerics.compare import relative_difference
         from edgekit.runtimes.ort import host_outputs, optimize_offline
 
         path, plain = context.folder / "model.onnx", context.folder / "plain.onnx"
@@ -92,10 +92,10 @@ def _float_differences(source: Path, fused: Path, inputs: "Arrays") -> dict[str,
     """How far the outputs lie apart and may. Raises StepError for more than rounding explains, of 8-bit steps, too,
     where each run finds its ranges."""
     from edgekit.model.facts import observed_facts
-    from edgekit.model.parity import relative_difference
     from edgekit.model.reading import load_model
+    from edgekit.numerics.compare import relative_difference
+    from edgekit.numerics.tolerance import float_tolerance, step_tolerance
     from edgekit.runtimes.ort import host_outputs
-    from edgekit.runtimes.rounding import float_tolerance, step_tolerance
 
     before, after = (host_outputs(path, inputs, optimize=False) for path in (source, fused))
     apart, tolerance = relative_difference(before, after), float_tolerance(before, host_outputs(source, inputs))
@@ -113,10 +113,10 @@ def _float_differences(source: Path, fused: Path, inputs: "Arrays") -> dict[str,
 def _integer_differences(source: Path, fused: Path, inputs: "Arrays") -> dict[str, float]:
     """How far the outputs lie apart, and by how many integer steps a tensor is off at most, given the inputs that it
     really got. Raises StepError for more than one step."""
-    from edgekit.model.parity import relative_difference
     from edgekit.model.reading import load_model
+    from edgekit.numerics.compare import relative_difference
+    from edgekit.numerics.layerwise import local_steps
     from edgekit.runtimes.ort import host_outputs
-    from edgekit.runtimes.partings import local_steps
 
     steps = local_steps(source, fused, inputs)
     off = [name for name, found in steps.items() if found > _ONE_STEP]

@@ -62,11 +62,11 @@ def _held(
 
     from edgekit.formats import ports_of
     from edgekit.model.feeding import feeding_of
-    from edgekit.model.parity import relative_difference, signal_to_noise
+    from edgekit.numerics.compare import relative_difference, signal_to_noise
+    from edgekit.numerics.tolerance import LEAST
     from edgekit.runners.native import NativeRunner
     from edgekit.runners.runner import Job
     from edgekit.runtimes.ort import feed_outputs
-    from edgekit.runtimes.rounding import LEAST
 
     feeds = [feed for feed, _ in feeding_of(ports_of(path)[0]).feeds(samples.inputs, 1)]
     stacked = tuple(np.stack(each) for each in zip(*feeds, strict=True))
@@ -95,7 +95,7 @@ def _held(
 
 def _steps_off(source: Path, path: Path, made: "Written", feeds: "Arrays", running: "NativeRunner") -> float:
     """By how many integer steps a tensor is off at most. Raises StepError for more than rounding twice explains."""
-    from edgekit.runtimes.partings import steps_from
+    from edgekit.numerics.layerwise import steps_from
 
     exposed = path.with_name("exposed.tflite")
     exposed.write_bytes(made.exposed())

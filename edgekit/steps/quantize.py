@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from edgekit.arrays import Array, Arrays
     from edgekit.metrics.calibrated import Calibrated
-    from edgekit.model.parity import LostParts
     from edgekit.model.sample import Samples
+    from edgekit.numerics.compare import LostParts
 
 _ROUNDS = 6
 """Of quantizing, each with what the one before showed to be lost left in float."""
@@ -107,10 +107,10 @@ class Quantize(Step):
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.data.calibration_batches import compared_samples
-        from edgekit.model.clipping import read_by_branches
         from edgekit.model.counting import described
-        from edgekit.model.levels import mixed_tensors, nodes_beside, wiped_tensors
         from edgekit.model.reading import load_model
+        from edgekit.numerics.clipping import read_by_branches
+        from edgekit.numerics.lost_levels import mixed_tensors, nodes_beside, wiped_tensors
 
         scheme = self.scheme(context.target.quantization)
         path, prepared = (context.folder / name for name in ("model.onnx", "prepared.onnx"))
@@ -145,7 +145,7 @@ class Quantize(Step):
     def _by_runtime(self, work: "_Work", path: Path) -> Made:
         """By ONNX Runtime's quantizer; what shows to be lost is left in float the next time."""
         from edgekit.data.calibration_batches import calibration_batches
-        from edgekit.runtimes.static_quantization import quantized_statically
+        from edgekit.quantizers.onnxruntime_static import quantized_statically
 
         kept, noisy = dict(work.kept), dict[str, str]()
         ranges, plain = (path.with_name(name) for name in ("ranges.json", "plain.onnx"))
@@ -239,7 +239,7 @@ def _looked_at(held: "_Held", kept: Mapping[str, str], found: Mapping[str, Any],
 def _without_products(model: "ModelProto") -> dict[str, str]:
     """The operators that compute and are no products, which pass no values on."""
     from edgekit.model.operators import PRODUCTS
-    from edgekit.runtimes.static_quantization import PASSING
+    from edgekit.quantizers.onnxruntime_static import PASSING
 
     kinds = {*PRODUCTS, *PASSING}
     return {node.name: "no product" for node in model.graph.node if node.op_type not in kinds}
@@ -268,7 +268,7 @@ def _prepared(given: "ModelProto", prepared: Path, operators: str) -> "ModelProt
 def _prepared_run(path: Path, prepared: Path, inputs: "Arrays") -> tuple["Arrays", dict[str, "Array"]]:
     """What the prepared file makes of the inputs as it is written, and its tensors on the way there. Raises StepError
     where preparing changed what the file at `path` computes."""
-    from edgekit.model.parity import relative_difference
+    from edgekit.numerics.compare import relative_difference
     from edgekit.runtimes.ort import host_outputs, outputs_and_tensors
 
     after, tensors = outputs_and_tensors(prepared, inputs)
@@ -345,12 +345,12 @@ class _Held:
 
 def _held(source: Path, path: Path, inputs: "Arrays", expected: "Arrays") -> _Held:
     """`expected` is what the source makes of the inputs, as it is written."""
-    from edgekit.model.clipping import lost_clipping
-    from edgekit.model.levels import nodes_behind, nodes_beside
-    from edgekit.model.parity import lost_parts, signal_to_noise
     from edgekit.model.reading import load_model
+    from edgekit.numerics.clipping import lost_clipping
+    from edgekit.numerics.compare import lost_parts, signal_to_noise
+    from edgekit.numerics.layerwise import local_noise
+    from edgekit.numerics.lost_levels import nodes_behind, nodes_beside
     from edgekit.runtimes.ort import host_outputs
-    from edgekit.runtimes.partings import local_noise
 
     model, quantized = load_model(source), load_model(path)
     given = host_outputs(path, inputs, optimize=False)

@@ -115,7 +115,7 @@ class QuantizeDynamic(Step):
         """Smoothed by the alpha of which most of the signal is left, and no more than is worth its passes."""
         from edgekit.data.calibration_batches import calibration_batches
         from edgekit.model.reading import save_model
-        from edgekit.runtimes.calibration import channel_ranges
+        from edgekit.quantizers.calibration import channel_ranges
 
         batches = calibration_batches(work.context.splits, work.context.progress)
         smooths = self.smoothing != "none"
@@ -204,7 +204,7 @@ class _Work:
 
     def noise(self, path: Path) -> dict[str, float | None]:
         """The signal-to-noise of each float output of a quantized file, in dB; None where nothing differs."""
-        from edgekit.model.parity import signal_to_noise
+        from edgekit.numerics.compare import signal_to_noise
 
         given = _outputs(path, self.judged)
         found = {name: signal_to_noise(each, given[name]) for name, each in self.expected.items()}

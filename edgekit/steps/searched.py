@@ -81,7 +81,7 @@ def compressed(
     from edgekit.data.calibration_batches import calibration_batches
     from edgekit.model.ports import inputs_of
     from edgekit.model.reading import load_model, save_model
-    from edgekit.runtimes.compressor import Goal, search
+    from edgekit.quantizers.neural_compressor import Goal, search
 
     ports = inputs_of(load_model(prepared).graph)
     trial, values = path.with_name("trial.onnx"), list[float]()

@@ -129,8 +129,8 @@ class _Source:
 
     @staticmethod
     def of(path: Path, inputs: "Arrays") -> "_Source":
+        from edgekit.numerics.tolerance import float_tolerance
         from edgekit.runtimes.ort import host_outputs
-        from edgekit.runtimes.rounding import float_tolerance
 
         outputs = host_outputs(path, inputs, optimize=False)
         return _Source(path, inputs, outputs, float_tolerance(outputs, host_outputs(path, inputs)))
@@ -139,8 +139,8 @@ class _Source:
         """Whether a rewritten file gives what its source gives: equal (with nodes), differs, has operators that are not
         standard, or cannot be run."""
         from edgekit.model.facts import observed_facts
-        from edgekit.model.parity import relative_difference
         from edgekit.model.reading import load_model
+        from edgekit.numerics.compare import relative_difference
         from edgekit.runtimes.ort import host_outputs
 
         try:

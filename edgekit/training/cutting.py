@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from edgekit.contract.technique import Units
 from edgekit.errors import EdgekitError, type_and_line
-from edgekit.model.parity import relative_difference
+from edgekit.numerics.compare import relative_difference
 from edgekit.progress import Progress
 from edgekit.training.batches import Batch
 from edgekit.training.heads import reached, without_heads

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from edgekit.errors import EdgekitError
-from edgekit.model.parity import relative_difference
+from edgekit.numerics.compare import relative_difference
 from edgekit.training.attention import as_fewer_heads
 from edgekit.training.batches import Batch
 from edgekit.training.modules import deep_copy, outputs_of

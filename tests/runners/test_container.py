@@ -14,7 +14,7 @@ import pytest
 from edgekit.builds.result import Build
 from edgekit.errors import ContainerError, EmulatorError, RunError
 from edgekit.latency.predict import predicted
-from edgekit.model.parity import relative_difference
+from edgekit.numerics.compare import relative_difference
 from edgekit.progress import Silent
 from edgekit.runners.container import Container, ContainerRunner
 from edgekit.runners.emulator import prepare

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edgekit.errors import ModelError
-from edgekit.model.parity import relative_difference
+from edgekit.numerics.compare import relative_difference
 from edgekit.runners.native import NativeRunner, native_outputs
 from edgekit.runners.runner import Job
 from edgekit.runtimes.opening import named_runtime

@@ -11,7 +11,7 @@ import pytest
 from edgekit.builds.result import Build
 from edgekit.errors import RunError
 from edgekit.instruction_counts.instructions import Kind
-from edgekit.model.parity import relative_difference
+from edgekit.numerics.compare import relative_difference
 from edgekit.progress import Silent
 from edgekit.runners.emulator import prepare
 from edgekit.runners.qemu import QemuRunner

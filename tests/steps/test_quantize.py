@@ -12,11 +12,11 @@ from edgekit.data.splits import Splits
 from edgekit.errors import StepError
 from edgekit.model.counting import inspected
 from edgekit.model.facts import activation_types, observed_facts
-from edgekit.model.parity import relative_difference, signal_to_noise
 from edgekit.model.reading import load_model
 from edgekit.model.shapes import with_shapes
+from edgekit.numerics.compare import relative_difference, signal_to_noise
 from edgekit.project.project import Project
-from edgekit.runtimes import static_quantization
+from edgekit.quantizers import onnxruntime_static
 from edgekit.runtimes.ort import host_outputs, session, session_outputs
 from edgekit.steps.fuse import Fuse
 from edgekit.steps.quantize import Quantize, _check_quantized, _check_scales, _held
@@ -293,7 +293,7 @@ def test_what_integers_do_not_explain_is_refused(
     run_step: Callable[..., Outcome], tiny: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A quantizer that changes a weight whatever it is told to leave alone."""
-    real = static_quantization.quantized_statically
+    real = onnxruntime_static.quantized_statically
 
     def faulty(source: Path, path: Path, *arguments: object) -> None:
         model = onnx.load(source)
@@ -302,7 +302,7 @@ def test_what_integers_do_not_explain_is_refused(
         onnx.save(model, source.with_name("faulty.onnx"))
         real(source.with_name("faulty.onnx"), path, *arguments)
 
-    monkeypatch.setattr(static_quantization, "quantized_statically", faulty)
+    monkeypatch.setattr(onnxruntime_static, "quantized_statically", faulty)
     model = saved(tmp_path / "deep.onnx", *deep())
     with pytest.raises(StepError, match=r"changes what the model computes: '.*', Gemm: .* dB") as raised:
         run_step(Quantize(), tiny, model)

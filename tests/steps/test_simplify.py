@@ -5,9 +5,9 @@ import pytest
 
 from edgekit.contract.step import Outcome
 from edgekit.model.facts import observed_facts
-from edgekit.model.parity import relative_difference
 from edgekit.model.reading import load_model
 from edgekit.model.sample import random_inputs
+from edgekit.numerics.compare import relative_difference
 from edgekit.project.project import Project
 from edgekit.runtimes.ort import host_outputs, optimize_offline
 from edgekit.steps import simplify

@@ -5,10 +5,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.model.parity import signal_to_noise
 from edgekit.model.passes.dynamic_products import block_products, dynamic_products, integer_tables
 from edgekit.model.passes.rewriting import rewritten
 from edgekit.model.shapes import with_shapes
+from edgekit.numerics.compare import signal_to_noise
 from edgekit.runtimes.ort import host_outputs, optimize_offline
 
 RANDOM = np.random.default_rng(0)

@@ -5,10 +5,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.model.parity import relative_difference
 from edgekit.model.passes.pooled_means import pooled_means
 from edgekit.model.passes.rewriting import rewritten
 from edgekit.model.shapes import with_shapes
+from edgekit.numerics.compare import relative_difference
 from edgekit.runtimes.ort import host_outputs
 
 

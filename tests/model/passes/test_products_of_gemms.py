@@ -5,9 +5,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.model.parity import relative_difference
 from edgekit.model.passes.products_of_gemms import products_of_gemms
 from edgekit.model.passes.rewriting import rewritten
+from edgekit.numerics.compare import relative_difference
 from edgekit.runtimes.ort import host_outputs
 
 

@@ -7,11 +7,11 @@ import onnx_ir as ir
 import pytest
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from edgekit.model.parity import relative_difference
 from edgekit.model.passes.rewriting import rewritten
 from edgekit.model.passes.smoothing import smooth
 from edgekit.model.passes.weight_products import products_by_input
 from edgekit.model.shapes import with_shapes
+from edgekit.numerics.compare import relative_difference
 from edgekit.runtimes.ort import host_outputs
 
 RANDOM = np.random.default_rng(0)

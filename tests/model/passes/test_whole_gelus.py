@@ -5,9 +5,9 @@ import onnx
 import pytest
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from edgekit.model.parity import relative_difference
 from edgekit.model.passes.rewriting import rewritten
 from edgekit.model.passes.whole_gelus import whole_gelus
+from edgekit.numerics.compare import relative_difference
 from edgekit.runtimes.ort import host_outputs
 
 CONSTANTS = {"root": 2**0.5, "inverse": 0.5**0.5, "one": 1.0, "half": 0.5, "two": 2.0}

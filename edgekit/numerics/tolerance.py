@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from edgekit.arrays import Arrays
-from edgekit.model.nudges import nudged
-from edgekit.model.parity import relative_difference
 from edgekit.model.reading import load_model, save_model
+from edgekit.numerics.compare import relative_difference
+from edgekit.numerics.perturb import nudged
 from edgekit.runtimes.ort import feed_outputs
 from edgekit.runtimes.tflite import TfliteSession, installed_runtimes
 

@@ -3,7 +3,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.model.clipping import lost_clipping, read_by_branches
+from edgekit.numerics.clipping import lost_clipping, read_by_branches
 
 
 def graph(nodes: list[onnx.NodeProto], **constants: np.ndarray) -> onnx.ModelProto:

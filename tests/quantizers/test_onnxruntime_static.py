@@ -9,8 +9,8 @@ from edgekit.data.calibration_batches import CalibrationBatches
 from edgekit.errors import StepError
 from edgekit.model.reading import load_model, save_model
 from edgekit.progress import Silent
+from edgekit.quantizers.onnxruntime_static import quantized_statically
 from edgekit.runtimes.ort import inner_tensors
-from edgekit.runtimes.static_quantization import quantized_statically
 
 SCHEME = {
     "activation": "uint8",

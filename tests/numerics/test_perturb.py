@@ -1,7 +1,7 @@
 import numpy as np
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from edgekit.model.nudges import nudged
+from edgekit.numerics.perturb import nudged
 
 
 def _model(**arrays: np.ndarray) -> ModelProto:

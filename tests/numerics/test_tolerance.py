@@ -6,12 +6,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 import edgekit
 from edgekit.model.facts import output_step
-from edgekit.model.parity import relative_difference
 from edgekit.model.passes.dynamic_products import dynamic_products
 from edgekit.model.passes.rewriting import rewritten
 from edgekit.model.reading import load_model, save_model
+from edgekit.numerics.compare import relative_difference
+from edgekit.numerics.tolerance import float_tolerance, step_tolerance, tie_tolerance
 from edgekit.runtimes.ort import feed_outputs, host_outputs
-from edgekit.runtimes.rounding import float_tolerance, step_tolerance, tie_tolerance
 
 SEED = np.random.default_rng(0)
 

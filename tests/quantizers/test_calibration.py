@@ -5,7 +5,7 @@ import numpy as np
 from edgekit.data.calibration_batches import CalibrationBatches
 from edgekit.model.reading import load_model
 from edgekit.progress import Silent
-from edgekit.runtimes.calibration import channel_ranges
+from edgekit.quantizers.calibration import channel_ranges
 from edgekit.runtimes.ort import inner_tensors
 
 BATCHES = [(np.random.default_rng(seed).standard_normal((4, 3, 6, 6)).astype(np.float32),) for seed in range(3)]

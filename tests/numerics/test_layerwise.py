@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.runtimes.partings import local_noise, local_steps
+from edgekit.numerics.layerwise import local_noise, local_steps
 
 
 def saved(path: Path, nodes: list[onnx.NodeProto], **constants: np.ndarray) -> Path:

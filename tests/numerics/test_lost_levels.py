@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.model.levels import mixed_tensors, nodes_behind, nodes_beside, wiped_tensors
+from edgekit.numerics.lost_levels import mixed_tensors, nodes_behind, nodes_beside, wiped_tensors
 from edgekit.runtimes.ort import inner_tensors
 
 SCORES = np.random.default_rng(0).standard_normal((8, 6, 6)).astype(np.float32)

@@ -13,7 +13,7 @@ from edgekit.model.facts import activation_types, observed_facts
 from edgekit.model.passes.named_nodes import named_nodes
 from edgekit.model.passes.rewriting import rewritten
 from edgekit.model.reading import load_model, save_model
-from edgekit.runtimes.compressor import Goal, search
+from edgekit.quantizers.neural_compressor import Goal, search
 from edgekit.traits import Trait
 
 SCHEME = {

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from edgekit.model.parity import lost_parts, relative_difference, signal_to_noise
+from edgekit.numerics.compare import lost_parts, relative_difference, signal_to_noise
 
 ARRAYS = npst.arrays(np.float32, (2, 3), elements=st.floats(-100, 100, width=32))
 

@@ -1,0 +1,1 @@
+"""Numerics: two models compared, tolerances, layer-wise SQNR, lost quantization levels, lost clipping."""
