@@ -9,7 +9,7 @@ from edgekit.traits import Format
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edgekit.model.counting import Inspection
+    from edgekit.model.inspection import Inspection
     from edgekit.model.ports import Port
     from edgekit.model.sizes import Sizes
 
@@ -26,7 +26,7 @@ def inspected(path: Path, sizes: "Sizes | None" = None) -> "Inspection":
 
         check_sizes(path, sizes)
         return tflite_inspection(path)
-    from edgekit.model import counting
+    from edgekit.model import inspection as counting
 
     return counting.inspected(path, sizes)
 

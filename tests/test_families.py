@@ -15,8 +15,8 @@ from torch import nn
 
 from edgekit.builds.build import build
 from edgekit.gates.gates import Status
-from edgekit.model.counting import inspected
-from edgekit.model.kinds import MOVES
+from edgekit.model.inspection import inspected
+from edgekit.model.operator_kinds import MOVES
 from edgekit.progress import Silent
 from edgekit.project.project import load_project
 from edgekit.target import find_target

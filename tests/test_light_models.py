@@ -8,7 +8,7 @@ import pytest
 
 from edgekit.benchmarking.bench import Settings, benched
 from edgekit.contract.step import Outcome
-from edgekit.model.counting import inspected
+from edgekit.model.inspection import inspected
 from edgekit.project.project import Project
 from edgekit.steps.simplify import Simplify
 from tests.steps.conftest import step_runner

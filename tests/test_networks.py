@@ -11,7 +11,7 @@ from edgekit.builds.build import build
 from edgekit.builds.result import TargetBuild
 from edgekit.data.split import Split
 from edgekit.gates.gates import Status
-from edgekit.model.counting import Inspection, inspected
+from edgekit.model.inspection import Inspection, inspected
 from edgekit.progress import Silent
 from edgekit.project.project import load_project
 from edgekit.runtimes.ort import session

@@ -10,7 +10,7 @@ import onnx
 
 from edgekit.device.worker import middle
 from edgekit.instruction_counts.counts import Counts, total_of
-from edgekit.model.kinds import CONVERSIONS, NOT_COMPUTING, operator_kinds
+from edgekit.model.operator_kinds import CONVERSIONS, NOT_COMPUTING, operator_kinds
 from edgekit.model.operators import INTEGER_OPERATORS
 from edgekit.model.shapes import for_one_sample
 from edgekit.runners.runner import Profile

@@ -36,7 +36,7 @@ def surveyed(project: Project, splits: "Splits", role: Role) -> Survey:
 
 def _survey_of_file(path: Path) -> Survey:
     from edgekit.model.architecture import architecture_of
-    from edgekit.model.counting import inspected
+    from edgekit.model.inspection import inspected
     from edgekit.model.reading import load_model
 
     found = inspected(path)

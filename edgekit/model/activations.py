@@ -7,7 +7,7 @@ from onnx import GraphProto, ModelProto
 
 from edgekit.model.operators import graphs
 from edgekit.model.shapes import shapes_of, types_of
-from edgekit.model.stored import kind_bits, kind_name
+from edgekit.model.weights import kind_bits, kind_name
 
 
 def activation_bytes(shaped: ModelProto) -> int | None:

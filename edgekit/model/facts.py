@@ -6,7 +6,7 @@ import onnx
 from onnx import GraphProto, ModelProto, TensorProto
 
 from edgekit.model.operators import INTEGER_OPERATORS, INTEGERS, nodes
-from edgekit.model.stored import weights
+from edgekit.model.weights import weights
 from edgekit.traits import Fact, Facts, Format, Trait
 
 _RANGING = {"DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"}

@@ -8,10 +8,10 @@ from onnx import GraphProto, ModelProto, TensorProto, TensorShapeProto, ValueInf
 from onnx.helper import make_tensor_value_info
 
 from edgekit.model.constants import fold
+from edgekit.model.contrib_operators import gives_floats, standardized, state_defaults
 from edgekit.model.operators import graphs, nodes, opset_of
 from edgekit.model.ports import inputs_of
 from edgekit.model.sizes import Sizes, filled
-from edgekit.model.standins import gives_floats, standardized, state_defaults
 
 Dimension = TensorShapeProto.Dimension
 

@@ -11,10 +11,10 @@ import numpy as np
 from onnx import ModelProto, numpy_helper
 
 from edgekit.arrays import Array
-from edgekit.model.cuts import GIVEN, cut
 from edgekit.model.ports import inputs_of
 from edgekit.model.reading import load_model, save_model
 from edgekit.model.shapes import with_shapes
+from edgekit.model.split_graph import GIVEN, cut
 from edgekit.model.unsigned import unsigned
 from edgekit.numerics.compare import signal_to_noise
 from edgekit.runtimes.ort import inner_tensors, session, session_outputs

@@ -8,9 +8,9 @@ import numpy as np
 
 from edgekit.arrays import Array
 from edgekit.data.calibration_batches import CalibrationBatches
-from edgekit.model.cuts import exposed
 from edgekit.model.ports import inputs_of
 from edgekit.model.reading import load_model, save_model
+from edgekit.model.split_graph import exposed
 from edgekit.runtimes.ort import session, session_outputs
 
 

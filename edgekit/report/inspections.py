@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import RenderableType
 from rich.markup import escape
 
-from edgekit.model.counting import Inspection
+from edgekit.model.inspection import Inspection
 from edgekit.model.ports import Port
 from edgekit.model.sizes import filled, option
 from edgekit.report.tables import table

@@ -94,8 +94,8 @@ def inner_tensors(path: Path, inputs: Sequence[Array]) -> dict[str, Array]:
 def outputs_and_tensors(path: Path, inputs: Sequence[Array]) -> tuple[Arrays, dict[str, Array]]:
     """The outputs of a model file for one batch as it is written, its 8-bit sums as this machine adds them, and what
     `inner_tensors` gives of the same run."""
-    from edgekit.model.cuts import exposed
     from edgekit.model.reading import load_model, save_model
+    from edgekit.model.split_graph import exposed
 
     with TemporaryDirectory() as folder:
         whole = Path(folder) / "exposed.onnx"

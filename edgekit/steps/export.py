@@ -48,7 +48,7 @@ class Export(Step):
         return Technique(family=Family.GRAPH)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        from edgekit.model.counting import described
+        from edgekit.model.inspection import described
         from edgekit.model.reading import strip_annotations
         from edgekit.training.batches import Batch, tensor_batches
         from edgekit.training.modules import saved_module

@@ -45,8 +45,8 @@ class Fuse(Step):
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.data.calibration_batches import compared_samples
-        from edgekit.model.counting import computed_on, described, inspected
         from edgekit.model.facts import activation_types
+        from edgekit.model.inspection import computed_on, described, inspected
         from edgekit.model.passes.plain_residuals import plain_residuals
         from edgekit.model.passes.rewriting import rewritten
         from edgekit.model.passes.slimmed import slimmed

@@ -27,8 +27,8 @@ class Keep(Step):
         return Technique(family=Family.GRAPH)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        from edgekit.model.counting import computed_on, described, inspected
         from edgekit.model.facts import activation_types, integer_forms_of
+        from edgekit.model.inspection import computed_on, described, inspected
         from edgekit.model.reading import load_model
         from edgekit.runtimes.ort import optimize_offline
 

@@ -24,8 +24,8 @@ def lowered(source: Path, path: Path, context: Context, *, integer_ports: bool, 
     from edgekit.data.calibration_batches import compared_samples
     from edgekit.files import write_bytes
     from edgekit.formats import inspected
-    from edgekit.model.counting import computed_on, described
     from edgekit.model.facts import output_step
+    from edgekit.model.inspection import computed_on, described
     from edgekit.model.reading import load_model
     from edgekit.runtimes.tflite import tflite_runtime
     from edgekit.tflite.writing import written

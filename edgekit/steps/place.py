@@ -72,7 +72,7 @@ class Place(Step):
         return {**told, "emulator": emulator.identity(), "prices": prices}
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        from edgekit.model.counting import described
+        from edgekit.model.inspection import described
         from edgekit.model.placement import on_floats, unit_names
         from edgekit.model.reading import load_model, save_model, strip_annotations
         from edgekit.model.shapes import with_shapes
@@ -106,8 +106,8 @@ class Place(Step):
         from edgekit.data.calibration_batches import compared_samples
         from edgekit.figures.ratios import LEAST_MACS
         from edgekit.host import this_host
-        from edgekit.model.counting import inspected
         from edgekit.model.feeding import feeding_of
+        from edgekit.model.inspection import inspected
         from edgekit.model.ports import inputs_of
 
         if isinstance(self.floats, tuple):

@@ -107,7 +107,7 @@ class Quantize(Step):
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.data.calibration_batches import compared_samples
-        from edgekit.model.counting import described
+        from edgekit.model.inspection import described
         from edgekit.model.reading import load_model
         from edgekit.numerics.clipping import read_by_branches
         from edgekit.numerics.lost_levels import mixed_tensors, nodes_beside, wiped_tensors

@@ -81,7 +81,7 @@ class QuantizeDynamic(Step):
         return read_by(self.contract, self.backend)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        from edgekit.model.counting import described
+        from edgekit.model.inspection import described
         from edgekit.model.reading import save_model, strip_annotations
         from edgekit.model.versions import BLOCK_SCALES, CHANNEL_SCALES
 

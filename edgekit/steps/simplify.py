@@ -63,8 +63,8 @@ class Simplify(Step):
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.data.calibration_batches import compared_samples
-        from edgekit.model.counting import described
         from edgekit.model.facts import observed_facts
+        from edgekit.model.inspection import described
         from edgekit.model.passes.folded_norms import folded_norms
         from edgekit.model.passes.pooled_means import pooled_means
         from edgekit.model.passes.rewriting import rewritten

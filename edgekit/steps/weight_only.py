@@ -44,7 +44,7 @@ class WeightOnly(Step):
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         import logging
 
-        from edgekit.model.counting import described
+        from edgekit.model.inspection import described
         from edgekit.model.passes.products_of_gemms import products_of_gemms
         from edgekit.model.passes.rewriting import rewritten
         from edgekit.model.reading import load_model, save_model, strip_annotations

@@ -111,7 +111,7 @@ def _latency(project: Project, one: Trial, other: Trial, target: Target) -> Rati
     files = [trial.runs[0][-1].artifact for trial in (one, other)]
     if not target.is_this(this_host()) or any(each.format is not Format.ONNX for each in files):
         return None
-    from edgekit.model.counting import inspected
+    from edgekit.model.inspection import inspected
 
     if any((inspected(each.path).macs or LEAST_MACS) < LEAST_MACS for each in files):
         return None

@@ -6,7 +6,7 @@ from math import prod
 from pathlib import Path
 
 from edgekit.errors import ModelError, first_line
-from edgekit.model.counting import Inspection
+from edgekit.model.inspection import Inspection
 from edgekit.tflite.reading import INTEGERS, Held, TfliteFile, read_tflite
 
 _CONVERSIONS = {"QUANTIZE", "DEQUANTIZE"}

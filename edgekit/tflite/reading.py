@@ -14,7 +14,7 @@ import numpy as np
 from edgekit.arrays import Array
 from edgekit.errors import EdgekitError, ModelError, first_line
 from edgekit.model.ports import ANONYMOUS, Port
-from edgekit.model.stored import kind_bits
+from edgekit.model.weights import kind_bits
 from edgekit.tflite.packing import IDENTIFIER, ORDERS
 from edgekit.tflite.schema import schema
 

@@ -11,7 +11,7 @@ from edgekit.figures.ratios import Ratio
 from edgekit.gates import speed
 from edgekit.gates.gates import Gate, Status
 from edgekit.gates.speed import NEVER_SLOWER, speed_gate
-from edgekit.model.counting import inspected
+from edgekit.model.inspection import inspected
 from edgekit.progress import Silent
 from edgekit.project.from_file import file_project
 from edgekit.runners.native import NativeRunner

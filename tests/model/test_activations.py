@@ -6,7 +6,7 @@ from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from edgekit.builds.result import Build
 from edgekit.model.activations import activation_bytes
-from edgekit.model.counting import inspected
+from edgekit.model.inspection import inspected
 from edgekit.model.reading import load_model
 from edgekit.model.shapes import for_one_sample
 

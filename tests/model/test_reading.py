@@ -5,7 +5,7 @@ import pytest
 from onnx import helper
 
 from edgekit.errors import ModelError
-from edgekit.model.counting import inspected
+from edgekit.model.inspection import inspected
 from edgekit.model.reading import load_model, strip_annotations
 
 

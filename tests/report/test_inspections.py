@@ -1,7 +1,7 @@
 import json
 from pathlib import Path
 
-from edgekit.model.counting import inspected
+from edgekit.model.inspection import inspected
 from edgekit.report.inspections import inspection_json, inspection_report
 from tests.report.rendered import rendered
 

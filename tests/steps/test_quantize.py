@@ -10,8 +10,8 @@ from onnx import TensorProto, helper, numpy_helper
 from edgekit.contract.step import Outcome
 from edgekit.data.splits import Splits
 from edgekit.errors import StepError
-from edgekit.model.counting import inspected
 from edgekit.model.facts import activation_types, observed_facts
+from edgekit.model.inspection import inspected
 from edgekit.model.reading import load_model
 from edgekit.model.shapes import with_shapes
 from edgekit.numerics.compare import relative_difference, signal_to_noise

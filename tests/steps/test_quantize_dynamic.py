@@ -8,8 +8,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgekit.contract.step import Outcome
 from edgekit.errors import StepError
-from edgekit.model.counting import inspected
 from edgekit.model.facts import integer_forms_of, observed_facts
+from edgekit.model.inspection import inspected
 from edgekit.model.reading import load_model
 from edgekit.project.project import Project
 from edgekit.steps.fuse import Fuse

@@ -7,7 +7,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgekit.arrays import Array
-from edgekit.model.kinds import NOT_COMPUTING
+from edgekit.model.operator_kinds import NOT_COMPUTING
 from edgekit.model.operators import PRODUCTS
 from edgekit.model.passes.rewriting import array_of, constant, insert_before
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from edgekit.model import kinds
+from edgekit.model import operator_kinds as kinds
 from edgekit.model.shapes import for_one_sample
 
 

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from edgekit.model.cuts import cut, exposed
 from edgekit.model.reading import load_model
 from edgekit.model.shapes import with_shapes
+from edgekit.model.split_graph import cut, exposed
 from edgekit.runtimes.ort import session
 
 

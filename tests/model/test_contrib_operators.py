@@ -2,8 +2,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from edgekit.model.contrib_operators import gives_floats, standardized
 from edgekit.model.shapes import known_shapes
-from edgekit.model.standins import gives_floats, standardized
 
 
 def test_the_runtimes_own_operators_have_shapes_too() -> None:

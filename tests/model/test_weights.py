@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from edgekit.model.stored import Weight, weights
+from edgekit.model.weights import Weight, weights
 
 
 def constant(name: str, *sizes: int, kind: type = np.float32) -> TensorProto:

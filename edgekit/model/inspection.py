@@ -10,14 +10,14 @@ from onnx import ModelProto
 from edgekit.errors import EdgekitError, ModelError, first_line
 from edgekit.model.activations import activation_bytes
 from edgekit.model.facts import observed_facts
-from edgekit.model.kinds import operator_kinds
 from edgekit.model.macs import macs_of
+from edgekit.model.operator_kinds import operator_kinds
 from edgekit.model.operators import operator_counts
 from edgekit.model.ports import Port, inputs_of, outputs_of
 from edgekit.model.reading import load_model
 from edgekit.model.shapes import for_one_sample
 from edgekit.model.sizes import Sizes
-from edgekit.model.stored import weights
+from edgekit.model.weights import weights
 
 
 @dataclass(frozen=True)

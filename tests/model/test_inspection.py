@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from edgekit.builds.result import Build
 from edgekit.errors import ModelError
-from edgekit.model.counting import inspected
+from edgekit.model.inspection import inspected
 from edgekit.model.ports import Port
 from tests.conftest import examples
 
