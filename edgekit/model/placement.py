@@ -5,8 +5,8 @@ from collections.abc import Collection
 import onnx_ir as ir
 from onnx import ModelProto
 
-from edgekit.model.passes.float_operators import Unit, float_operators, integer_units
 from edgekit.model.passes.rewriting import array_of, rewritten
+from edgekit.model.passes.unquantize_operators import Unit, float_operators, integer_units
 
 _FIRST, _LAST = 4, 2
 

@@ -6,7 +6,7 @@ from edgekit.errors import ModelError
 from edgekit.formats import format_of
 from edgekit.model.facts import activation_types
 from edgekit.model.operators import INTEGER_OPERATORS, nodes
-from edgekit.model.passes.qdq_forms import qdq_forms
+from edgekit.model.passes.qoperator_to_qdq import qdq_forms
 from edgekit.model.passes.rewriting import rewritten
 from edgekit.model.reading import load_model, save_model
 from edgekit.target import Runtime

@@ -47,7 +47,7 @@ class Fuse(Step):
         from edgekit.data.calibration_batches import compared_samples
         from edgekit.model.facts import activation_types
         from edgekit.model.inspection import computed_on, described, inspected
-        from edgekit.model.passes.plain_residuals import plain_residuals
+        from edgekit.model.passes.add_to_sum import plain_residuals
         from edgekit.model.passes.rewriting import rewritten
         from edgekit.model.passes.slimmed import slimmed
         from edgekit.model.reading import load_model, save_model, strip_annotations

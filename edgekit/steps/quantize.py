@@ -249,11 +249,11 @@ def _prepared(given: "ModelProto", prepared: Path, operators: str) -> "ModelProt
     """The model in the form that the quantizer wants, written to `prepared`: float32, Gemms without factors, every node
     by its name, in an opset whose integers may have a scale for each channel; with `all` operators in integers, in
     those that have integer kernels."""
+    from edgekit.model.passes.convert_to_float32 import single_precision
+    from edgekit.model.passes.fold_gemm_factors import plain_gemms
     from edgekit.model.passes.integer_forms import integer_forms
-    from edgekit.model.passes.named_nodes import named_nodes
-    from edgekit.model.passes.plain_gemms import plain_gemms
+    from edgekit.model.passes.name_nodes import named_nodes
     from edgekit.model.passes.rewriting import rewritten
-    from edgekit.model.passes.single_precision import single_precision
     from edgekit.model.reading import save_model
     from edgekit.model.shapes import with_shapes
     from edgekit.model.versions import CHANNEL_SCALES, raised
@@ -284,8 +284,8 @@ def _prepared_run(path: Path, prepared: Path, inputs: "Arrays") -> tuple["Arrays
 def _with_gelus(model: "ModelProto") -> "ModelProto":
     """The model with what it writes out as one Gelu where there is such an operator, or can be."""
     from edgekit.model.operators import operator_counts
+    from edgekit.model.passes.fuse_gelu import OPSET, whole_gelus
     from edgekit.model.passes.rewriting import rewritten
-    from edgekit.model.passes.whole_gelus import OPSET, whole_gelus
     from edgekit.model.versions import raised
 
     if not operator_counts(model)["Erf"]:

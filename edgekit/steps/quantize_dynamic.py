@@ -213,10 +213,10 @@ class _Work:
 
 def _prepared(path: Path, opset: int) -> "ModelProto":
     """The model with its products as MatMul, in float32. Raises StepError where there is none over weights."""
-    from edgekit.model.passes.named_nodes import named_nodes
-    from edgekit.model.passes.products_of_gemms import products_of_gemms
+    from edgekit.model.passes.convert_to_float32 import single_precision
+    from edgekit.model.passes.gemm_to_matmul import products_of_gemms
+    from edgekit.model.passes.name_nodes import named_nodes
     from edgekit.model.passes.rewriting import rewritten
-    from edgekit.model.passes.single_precision import single_precision
     from edgekit.model.reading import load_model
     from edgekit.model.shapes import with_shapes
     from edgekit.model.versions import raised

@@ -65,8 +65,8 @@ class Simplify(Step):
         from edgekit.data.calibration_batches import compared_samples
         from edgekit.model.facts import observed_facts
         from edgekit.model.inspection import described
-        from edgekit.model.passes.folded_norms import folded_norms
-        from edgekit.model.passes.pooled_means import pooled_means
+        from edgekit.model.passes.fold_batch_norm import folded_norms
+        from edgekit.model.passes.mean_to_global_pool import pooled_means
         from edgekit.model.passes.rewriting import rewritten
         from edgekit.model.reading import load_model, save_model, strip_annotations
         from edgekit.model.shapes import with_shapes

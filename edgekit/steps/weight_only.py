@@ -45,7 +45,7 @@ class WeightOnly(Step):
         import logging
 
         from edgekit.model.inspection import described
-        from edgekit.model.passes.products_of_gemms import products_of_gemms
+        from edgekit.model.passes.gemm_to_matmul import products_of_gemms
         from edgekit.model.passes.rewriting import rewritten
         from edgekit.model.reading import load_model, save_model, strip_annotations
         from edgekit.runtimes import ort  # noqa: F401  (switches telemetry off before the next import)

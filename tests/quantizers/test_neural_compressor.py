@@ -10,7 +10,7 @@ from onnx import ModelProto, numpy_helper
 from edgekit.arrays import Arrays
 from edgekit.errors import EntryPointError, StepError
 from edgekit.model.facts import activation_types, observed_facts
-from edgekit.model.passes.named_nodes import named_nodes
+from edgekit.model.passes.name_nodes import named_nodes
 from edgekit.model.passes.rewriting import rewritten
 from edgekit.model.reading import load_model, save_model
 from edgekit.quantizers.neural_compressor import Goal, search

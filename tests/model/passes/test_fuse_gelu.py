@@ -5,8 +5,8 @@ import onnx
 import pytest
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from edgekit.model.passes.fuse_gelu import whole_gelus
 from edgekit.model.passes.rewriting import rewritten
-from edgekit.model.passes.whole_gelus import whole_gelus
 from edgekit.numerics.compare import relative_difference
 from edgekit.runtimes.ort import host_outputs
 

@@ -7,8 +7,8 @@ import pytest
 from onnx import ModelProto
 
 from edgekit.model.operators import operator_counts
-from edgekit.model.passes.float_operators import float_operators, integer_units
 from edgekit.model.passes.rewriting import rewritten
+from edgekit.model.passes.unquantize_operators import float_operators, integer_units
 from edgekit.model.reading import load_model, save_model
 from edgekit.runtimes.ort import host_outputs
 

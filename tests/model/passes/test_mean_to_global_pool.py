@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.model.passes.pooled_means import pooled_means
+from edgekit.model.passes.mean_to_global_pool import pooled_means
 from edgekit.model.passes.rewriting import rewritten
 from edgekit.model.shapes import with_shapes
 from edgekit.numerics.compare import relative_difference

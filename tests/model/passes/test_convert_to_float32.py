@@ -4,8 +4,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from edgekit.model.passes.convert_to_float32 import single_precision
 from edgekit.model.passes.rewriting import rewritten
-from edgekit.model.passes.single_precision import single_precision
 
 X = np.linspace(-2, 2, 12).reshape(3, 4)
 

@@ -1,6 +1,6 @@
 from onnx import TensorProto, helper
 
-from edgekit.model.passes.named_nodes import named_nodes
+from edgekit.model.passes.name_nodes import named_nodes
 from edgekit.model.passes.rewriting import rewritten
 
 

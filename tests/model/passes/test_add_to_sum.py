@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from edgekit.model.passes.plain_residuals import plain_residuals
+from edgekit.model.passes.add_to_sum import plain_residuals
 from edgekit.model.passes.rewriting import rewritten
 from edgekit.model.shapes import with_shapes
 from edgekit.runtimes.ort import host_outputs, optimize_offline

@@ -9,7 +9,7 @@ from onnx import ModelProto, NodeProto, helper, numpy_helper
 
 from edgekit.arrays import Array
 from edgekit.model.operators import INTEGER_OPERATORS
-from edgekit.model.passes.qdq_forms import qdq_forms
+from edgekit.model.passes.qoperator_to_qdq import qdq_forms
 from edgekit.model.passes.rewriting import rewritten
 from edgekit.model.passes.slimmed import slimmed
 from edgekit.model.reading import load_model, save_model

@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.model.passes.products_of_gemms import products_of_gemms
+from edgekit.model.passes.gemm_to_matmul import products_of_gemms
 from edgekit.model.passes.rewriting import rewritten
 from edgekit.numerics.compare import relative_difference
 from edgekit.runtimes.ort import host_outputs

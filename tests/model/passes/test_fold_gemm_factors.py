@@ -6,7 +6,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.model.passes.plain_gemms import plain_gemms
+from edgekit.model.passes.fold_gemm_factors import plain_gemms
 from edgekit.model.passes.rewriting import rewritten
 from edgekit.numerics.compare import relative_difference
 from edgekit.runtimes.ort import host_outputs

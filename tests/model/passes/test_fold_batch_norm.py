@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.model.passes.folded_norms import folded_norms
+from edgekit.model.passes.fold_batch_norm import folded_norms
 from edgekit.model.passes.rewriting import rewritten
 from edgekit.model.shapes import with_shapes
 from edgekit.numerics.compare import relative_difference
