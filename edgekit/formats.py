@@ -22,7 +22,7 @@ def inspected(path: Path, sizes: "Sizes | None" = None) -> "Inspection":
     """What can be read in a model file, dynamic axes as long as `sizes` tells. Raises ModelError for a file that is no
     sound model, and for sizes that its inputs cannot have."""
     if format_of(path) is Format.TFLITE:
-        from edgekit.tflite.counting import tflite_inspection
+        from edgekit.tflite.inspection import tflite_inspection
 
         check_sizes(path, sizes)
         return tflite_inspection(path)

@@ -7,7 +7,7 @@ import pytest
 from edgekit.benchmarking.bench import Settings, benched
 from edgekit.errors import EdgekitError, ModelError, RunError
 from edgekit.model.ports import Port
-from edgekit.tflite.counting import tflite_inspection
+from edgekit.tflite.inspection import tflite_inspection
 from edgekit.tflite.packing import packed
 from edgekit.tflite.reading import moved_in, moved_out, read_tflite
 from edgekit.tflite.subgraph import Subgraph
