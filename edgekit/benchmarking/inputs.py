@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from edgekit.arrays import Arrays
-from edgekit.data.fitting import Inputs
-from edgekit.data.stored import held
+from edgekit.data.array_files import held
+from edgekit.data.model_inputs import Inputs
 from edgekit.errors import DataError, ModelError
 from edgekit.formats import check_sizes, ports_of
 from edgekit.model.feeding import feeding_of

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from edgekit.arrays import Array
-from edgekit.data.fitting import Inputs
+from edgekit.data.model_inputs import Inputs
 from edgekit.data.samples import Sample
 from edgekit.data.trees import Tree
 from edgekit.errors import DataError, first_line

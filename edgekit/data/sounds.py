@@ -8,7 +8,7 @@ import numpy as np
 import soundfile
 
 from edgekit.arrays import Array
-from edgekit.data.fitting import Inputs
+from edgekit.data.model_inputs import Inputs
 from edgekit.data.samples import Sample
 from edgekit.data.trees import Tree
 from edgekit.errors import DataError, first_line

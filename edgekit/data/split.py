@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from edgekit.arrays import Arrays
-from edgekit.data.opening import opened
+from edgekit.data.open_source import opened
 from edgekit.data.randomness import Randomness, drawn_alone
 from edgekit.data.trees import Tree, joined_trees, leaves, mapped
 from edgekit.errors import DataError

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from edgekit.data.fitting import Inputs
+from edgekit.data.model_inputs import Inputs
 from edgekit.model.ports import Port
 
 

@@ -5,7 +5,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from edgekit.data.opening import opened
+from edgekit.data.open_source import opened
 from edgekit.data.split import Split
 from edgekit.errors import DataError
 from edgekit.traits import Data

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from edgekit.data.fitting import Inputs
-from edgekit.data.given import samples_given
+from edgekit.data.function_samples import samples_given
 from edgekit.data.labels import Labels, labels_of_folders, labels_of_table, no_labels
 from edgekit.data.listing import FileKind, Listing, listing_of
+from edgekit.data.model_inputs import Inputs
 from edgekit.data.samples import UNLABELLED, IndexedSource, Samples
 from edgekit.errors import DataError, EntryPointError
 from edgekit.model.reading import ports_of
@@ -89,7 +89,7 @@ def _in_files(project: Project, split: Data, inputs: Inputs) -> _Found:
     told = project.preprocessing
     where = f"[preprocessing] of {listing.kind}"
     if listing.kind is FileKind.ARRAYS:
-        from edgekit.data.stored import Stored
+        from edgekit.data.array_files import Stored
 
         has_labels = any(target is not UNLABELLED for target in labels.targets)
         stored = Stored(listing.paths, labels.targets if has_labels else None, inputs)

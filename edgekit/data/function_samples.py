@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from edgekit.arrays import Array, Arrays
-from edgekit.data.fitting import Inputs
+from edgekit.data.model_inputs import Inputs
 from edgekit.data.samples import UNLABELLED, Sample, Samples
 from edgekit.data.trees import Tree, leaves, mapped
 from edgekit.errors import DataError, EntryPointError

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.utils.data import TensorDataset
 
-from edgekit.data.given import samples_given
+from edgekit.data.function_samples import samples_given
 from edgekit.data.samples import UNLABELLED, Samples
 from edgekit.errors import DataError, EntryPointError
 from tests.data.conftest import image_inputs

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from edgekit.arrays import Array, Arrays
-from edgekit.data.fitting import Inputs
+from edgekit.data.model_inputs import Inputs
 from edgekit.data.samples import UNLABELLED, Sample
 from edgekit.data.trees import Tree
 from edgekit.errors import DataError, first_line

@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgekit.data.array_files import Stored
 from edgekit.data.samples import UNLABELLED
-from edgekit.data.stored import Stored
 from edgekit.errors import DataError
 from tests.data.conftest import image_inputs
 

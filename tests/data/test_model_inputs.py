@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgekit.data.fitting import Inputs
+from edgekit.data.model_inputs import Inputs
 from edgekit.errors import DataError
 from edgekit.model.ports import Port
 
