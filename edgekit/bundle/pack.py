@@ -13,7 +13,7 @@ from filelock import FileLock
 from onnx import ModelProto, numpy_helper
 
 from edgekit.arrays import Array
-from edgekit.bundle.csource import PortSource, c_sources
+from edgekit.bundle.c_arrays import PortSource, c_sources
 from edgekit.bundle.manifest import MANIFEST, Origin, manifest, safe_file_name
 from edgekit.errors import StorageError, storage_errors
 from edgekit.files import write_json

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
     from edgekit.arrays import Array, Arrays
-    from edgekit.metrics.calibrated import Calibrated
+    from edgekit.metrics.calibration_metric import Calibrated
     from edgekit.model.sample import Samples
     from edgekit.numerics.compare import LostParts
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
     from edgekit.arrays import Array, Arrays
-    from edgekit.metrics.calibrated import Calibrated
+    from edgekit.metrics.calibration_metric import Calibrated
 
 _ALPHAS = (None, 0.5, 0.65, 0.8, 0.85, 0.9)
 """Tried on calibration samples; None does not smooth."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
     from edgekit.arrays import Arrays
-    from edgekit.metrics.calibrated import Calibrated
+    from edgekit.metrics.calibration_metric import Calibrated
 
 Backend = Literal["ort", "inc", "best"]
 """ONNX Runtime's quantizer, Intel Neural Compressor's with its tuner (extra `inc`), or the better of both by the
@@ -55,7 +55,7 @@ def made_by(
     """What a backend leaves at `path` of the float file `given`. Raises StepError where there is nothing."""
     if backend == "ort":
         return by_runtime(path)
-    from edgekit.metrics.calibrated import Calibrated
+    from edgekit.metrics.calibration_metric import Calibrated
 
     judged = Calibrated.of(context.project, context.splits[Data.CALIBRATION], given)
     if backend == "inc":

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.errors import StepError
-from edgekit.metrics.calibrated import Calibrated
+from edgekit.metrics.calibration_metric import Calibrated
 from edgekit.steps.quantize import Quantize
 from edgekit.steps.searched import Made, better, read_by, worst
 

@@ -6,7 +6,7 @@ import pytest
 from onnx import numpy_helper
 
 from edgekit.data.splits import Splits
-from edgekit.metrics.calibrated import Calibrated
+from edgekit.metrics.calibration_metric import Calibrated
 from edgekit.model.reading import load_model, save_model
 from edgekit.project.from_file import file_project
 from edgekit.project.project import Project
