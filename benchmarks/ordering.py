@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 from ordering_arms import BUDGETS, Arms, arms
 from ordering_structure import structure
+from ordering_weights import mechanism
 
 from edgekit.errors import StudyError
 from edgekit.host import this_host
@@ -144,7 +145,6 @@ def measured(example: str, project: Project, planned: Arms, trials: dict[str, Tr
 
 def mechanisms(project: Project, trial: Trial) -> list[dict[str, float]]:
     """For each stage of the teacher, the means over seeds of what became of its weights."""
-    from edgekit.training.mechanism import mechanism
     from edgekit.training.modules import saved_module
     from edgekit.traits import Role
 

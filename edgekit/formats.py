@@ -26,9 +26,9 @@ def inspected(path: Path, sizes: "Sizes | None" = None) -> "Inspection":
 
         check_sizes(path, sizes)
         return tflite_inspection(path)
-    from edgekit.model import inspection as counting
+    from edgekit.model import inspection
 
-    return counting.inspected(path, sizes)
+    return inspection.inspected(path, sizes)
 
 
 def ports_of(path: Path) -> "tuple[tuple[Port, ...], tuple[Port, ...]]":

@@ -37,6 +37,7 @@ FLOORS = (
     {"runners", "latency", "numerics"},
     {"contract", "metrics", "quantizers"},
     {"training"},
+    {"pruning", "survey"},
     {"steps"},
     {"planning"},
     {"execution"},

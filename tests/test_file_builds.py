@@ -17,7 +17,6 @@ from edgekit.builds.result import Build
 from edgekit.contract.step import Outcome
 from edgekit.data.splits import Splits
 from edgekit.errors import PlanError, StepError, StorageError
-from edgekit.execution.surveys import surveyed
 from edgekit.gates.gates import Status
 from edgekit.model.operators import operator_counts
 from edgekit.model.reading import load_model
@@ -26,6 +25,7 @@ from edgekit.progress import Silent
 from edgekit.project.from_file import file_project
 from edgekit.project.project import load_project
 from edgekit.steps.simplify import Simplify
+from edgekit.survey.kept import surveyed
 from edgekit.target import find_target
 from edgekit.traits import Role
 

@@ -8,13 +8,13 @@ from edgekit.builds.result import Build, DataUse
 from edgekit.builds.variants import Variant, variants_for
 from edgekit.data.splits import Splits
 from edgekit.errors import PlanError, TargetError, did_you_mean
-from edgekit.execution.surveys import known_surveys, surveyed
 from edgekit.metrics.choice import judged_project
 from edgekit.planning.interactions import Interactions, Severity
 from edgekit.planning.lint import FAULT_CODES, Finding, Judgement, interactions_of, linted, surroundings_of
 from edgekit.planning.recipe import recipes_of, with_placement
 from edgekit.progress import Progress
 from edgekit.project.project import Project
+from edgekit.survey.kept import known_surveys, surveyed
 from edgekit.target import Target, find_target
 
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from edgekit.errors import ProjectError
-from edgekit.execution.surveys import known_surveys, surveyed
 from edgekit.planning.advice import Advice, advised
 from edgekit.planning.interactions import Severity
 from edgekit.planning.lint import (
@@ -20,8 +19,9 @@ from edgekit.planning.lint import (
 from edgekit.planning.recipe import RECOMMENDED, Recipe, find_recipe, on_runtime, recipe_for, recipe_of
 from edgekit.progress import Progress
 from edgekit.project.project import PROJECT_FILE, Project
-from edgekit.project.survey import Survey
 from edgekit.records import Record
+from edgekit.survey.kept import known_surveys, surveyed
+from edgekit.survey.survey import Survey
 from edgekit.target import Target, find_target
 from edgekit.traits import Role
 

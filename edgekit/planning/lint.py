@@ -24,8 +24,8 @@ from edgekit.planning.interactions import (
 from edgekit.planning.plan import Fault, Kind, PlannedStep, Walked, entry_for, walked
 from edgekit.planning.recipe import Recipe, RecipeStep, find_recipe, shipped_recipes
 from edgekit.project.project import Project
-from edgekit.project.survey import Survey
 from edgekit.records import Record
+from edgekit.survey.survey import Survey
 from edgekit.target import Target
 from edgekit.traits import Facts, Format, Role, Trait
 

@@ -15,7 +15,7 @@ from edgekit.target import Target
 from edgekit.traits import Data, Role, Trait
 
 if TYPE_CHECKING:
-    from edgekit.training.cutting import Cut
+    from edgekit.pruning.channels import Cut
     from edgekit.training.trained import Training
 
 _CUTS = 4
@@ -59,8 +59,8 @@ class Prune(FineTunedStep):
         return _CUTS if self.gradual and self.epochs >= _CUTS else 1
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
+        from edgekit.pruning.channels import Share, cut_units
         from edgekit.training.batches import tensor_example
-        from edgekit.training.cutting import Share, cut_units
         from edgekit.training.modules import held_by, module_macs, parameter_count, saved_module
         from edgekit.training.trained import trained
 

@@ -60,10 +60,10 @@ class Qat(Step):
         from edgekit.training.batches import tensor_example
         from edgekit.training.batchnorms import fold
         from edgekit.training.fakequant import Rounding
-        from edgekit.training.held import Grid
         from edgekit.training.loop import Schedule
         from edgekit.training.modules import held_by, saved_module
         from edgekit.training.trained import Training, trained
+        from edgekit.training.weight_constraints import Grid
 
         project, scheme = context.project, context.target.quantization
         module = saved_module(project, model)

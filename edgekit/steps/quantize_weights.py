@@ -44,9 +44,9 @@ class QuantizeWeights(FineTunedStep):
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from dataclasses import replace
 
-        from edgekit.training.held import Grid
         from edgekit.training.modules import held_by, saved_module
         from edgekit.training.trained import trained
+        from edgekit.training.weight_constraints import Grid
 
         module = saved_module(context.project, model)
         held = replace(held_by(model), grid=Grid(self.bits, self.granularity, self.group_size, self.symmetric))

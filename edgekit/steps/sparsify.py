@@ -41,10 +41,10 @@ class Sparsify(FineTunedStep):
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from dataclasses import replace
 
-        from edgekit.training.held import weights_of
+        from edgekit.pruning.sparsity import Ramp, zero_smallest
         from edgekit.training.modules import held_by, saved_module
-        from edgekit.training.sparsity import Ramp, zero_smallest
         from edgekit.training.trained import trained
+        from edgekit.training.weight_constraints import weights_of
 
         module = saved_module(context.project, model)
         held = replace(held_by(model), sparse=True)

@@ -12,8 +12,8 @@ from torch.overrides import TorchFunctionMode
 
 from edgekit.data.split import Split
 from edgekit.training.batches import tensor_batches
-from edgekit.training.held import Constraint, Held
 from edgekit.training.modules import device_of_training, outputs_of
+from edgekit.training.weight_constraints import Constraint, Held
 
 _LEVELS = 255
 _WEIGHTED = {

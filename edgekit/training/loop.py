@@ -16,9 +16,9 @@ from edgekit.files import write_bytes
 from edgekit.progress import Progress
 from edgekit.training.batches import Batch, tensor_batches
 from edgekit.training.batchnorms import has_batch_norms
-from edgekit.training.held import Constraint, Held
 from edgekit.training.modules import device_of_training, outputs_of, repeatable, seed_everything
 from edgekit.training.tally import Loss, Tally
+from edgekit.training.weight_constraints import Constraint, Held
 
 _WARM_UP = 0.15
 

@@ -26,7 +26,7 @@ from edgekit.project.entrypoints import blamed, entry_function
 from edgekit.project.project import Project
 from edgekit.training.attention import as_fewer_heads, has_fewer_heads
 from edgekit.training.batches import Batch
-from edgekit.training.held import Held, held_from_json
+from edgekit.training.weight_constraints import Held, held_from_json
 from edgekit.traits import Role
 
 _SHAPES = "edgekit.shapes"

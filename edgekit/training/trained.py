@@ -10,11 +10,11 @@ from edgekit.contract.step import Context, Outcome
 from edgekit.data.split import Split
 from edgekit.progress import Progress
 from edgekit.training.batchnorms import SAMPLES, Statistics, has_batch_norms, lag, mended, reestimate
-from edgekit.training.held import Constraint, Held
 from edgekit.training.loop import Schedule, fit
 from edgekit.training.losses import task_loss
 from edgekit.training.modules import parameter_count, save_module
 from edgekit.training.tally import Loss, tally_at_rest
+from edgekit.training.weight_constraints import Constraint, Held
 from edgekit.traits import Data
 
 

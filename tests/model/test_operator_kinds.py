@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from edgekit.model import operator_kinds as kinds
+from edgekit.model import operator_kinds as module
 from edgekit.model.shapes import for_one_sample
 
 
 def operator_kinds(model: ModelProto) -> tuple[int, int]:
-    found = kinds.operator_kinds(model, for_one_sample(model))
+    found = module.operator_kinds(model, for_one_sample(model))
     return found.integer, sum(found.floating.values())
 
 
 def islands(model: ModelProto) -> dict[str, int]:
-    return kinds.operator_kinds(model, for_one_sample(model)).islands
+    return module.operator_kinds(model, for_one_sample(model)).islands
 
 
 def made(nodes: Sequence[NodeProto], kind: int = TensorProto.FLOAT) -> ModelProto:
@@ -127,9 +127,9 @@ def test_a_weight_that_is_turned_is_no_island() -> None:
 def test_operators_on_floats_are_told_by_type() -> None:
     nodes = [node("Relu", "x", "a"), node("Sigmoid", "a", "b"), node("Relu", "b", "c"), node("Identity", "c", "y")]
     model = made(nodes)
-    assert kinds.operator_kinds(model, for_one_sample(model)).floating == {"Relu": 2, "Sigmoid": 1}
+    assert module.operator_kinds(model, for_one_sample(model)).floating == {"Relu": 2, "Sigmoid": 1}
     moved = between(node("Transpose", "d", "m"))
-    assert kinds.operator_kinds(moved, for_one_sample(moved)).floating == {kinds.MOVES: 1}
+    assert module.operator_kinds(moved, for_one_sample(moved)).floating == {module.MOVES: 1}
 
 
 def test_islands_are_named_by_their_operators() -> None:

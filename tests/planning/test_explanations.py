@@ -4,11 +4,11 @@ import pytest
 
 from edgekit.contract.technique import Family
 from edgekit.errors import InteractionsError
-from edgekit.planning.examples import surroundings_given
 from edgekit.planning.explanations import explained, family_of
 from edgekit.planning.interactions import RULES, Interaction, Severity, Verdict, load_interactions, shipped_interactions
 from edgekit.planning.lint import FAULT_CODES, linted
 from edgekit.planning.words import recipe_in_words
+from tests.planning.examples import surroundings_given
 
 ROWS = shipped_interactions()
 

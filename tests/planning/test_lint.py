@@ -7,17 +7,17 @@ from hypothesis import strategies as st
 
 from edgekit.contract.step import Step
 from edgekit.data.splits import Splits
-from edgekit.planning.examples import surroundings_given
 from edgekit.planning.interactions import Interaction, Severity, Verdict, shipped_interactions
 from edgekit.planning.lint import Judgement, Surroundings, interactions_of, linted, merged_findings, surroundings_of
 from edgekit.planning.plan import walked
 from edgekit.planning.recipe import Recipe, RecipeStep, find_recipe, recipe_from, shipped_recipes
 from edgekit.planning.words import recipe_in_words
 from edgekit.project.project import Project, load_project
-from edgekit.project.survey import Survey
+from edgekit.survey.survey import Survey
 from edgekit.target import find_target
 from edgekit.traits import Role
 from tests.conftest import MakeProject, examples
+from tests.planning.examples import surroundings_given
 from tests.strategies import recipes
 
 CNN = Survey("cnn", 1000, (16, 32), batch_norms=True, batch_s=0.1, batches=6)
@@ -161,7 +161,7 @@ def test_a_projects_own_rows_are_read(make_project: MakeProject) -> None:
 
 
 def test_a_projects_surroundings_are_known_once_its_models_were_looked_at(tiny: Project) -> None:
-    from edgekit.training.surveying import survey_of
+    from edgekit.survey.module_survey import survey_of
 
     surveys = {role: survey_of(tiny, Splits(tiny), role) for role in tiny.roles}
     values, unknown = surroundings_of(tiny, find_target("rpi4"), surveys).known(Role.STUDENT)

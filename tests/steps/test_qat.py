@@ -21,8 +21,8 @@ from edgekit.steps.quantize import Quantize
 from edgekit.steps.simplify import Simplify
 from edgekit.steps.train import Train
 from edgekit.training.batches import tensor_example
-from edgekit.training.held import weights_of
 from edgekit.training.modules import saved_module
+from edgekit.training.weight_constraints import weights_of
 from edgekit.traits import Data
 from tests.conftest import MakeProject
 from tests.steps.conftest import artifact

@@ -7,8 +7,8 @@ from edgekit.project.project import Project
 from edgekit.steps.export import Export
 from edgekit.steps.quantize_weights import QuantizeWeights
 from edgekit.steps.train import Train
-from edgekit.training.held import weights_of
 from edgekit.training.modules import saved_module
+from edgekit.training.weight_constraints import weights_of
 from tests.steps.conftest import artifact
 
 

@@ -9,8 +9,8 @@ from edgekit.steps.prune import Prune
 from edgekit.steps.qat import Qat
 from edgekit.steps.sparsify import Sparsify
 from edgekit.steps.train import Train
-from edgekit.training.held import weights_of
 from edgekit.training.modules import saved_module
+from edgekit.training.weight_constraints import weights_of
 from tests.steps.conftest import artifact
 
 

@@ -8,10 +8,10 @@ from edgekit.data.split import Split
 from edgekit.project.project import Project
 from edgekit.training.batches import tensor_example
 from edgekit.training.fakequant import Rounding
-from edgekit.training.held import Grid, Held
 from edgekit.training.loop import Schedule, fit
 from edgekit.training.losses import task_loss
 from edgekit.training.modules import device_of_training, untrained_module
+from edgekit.training.weight_constraints import Grid, Held
 from edgekit.traits import Data, Role
 from tests.training.test_loop import Stop, StopAfter
 

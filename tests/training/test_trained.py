@@ -12,10 +12,10 @@ from edgekit.progress import Silent
 from edgekit.project.project import Project
 from edgekit.target import find_target
 from edgekit.training.evaluation import module_metric
-from edgekit.training.held import Grid, Held, weights_of
 from edgekit.training.loop import Schedule
 from edgekit.training.modules import held_by, saved_module, untrained_module
 from edgekit.training.trained import Training, trained
+from edgekit.training.weight_constraints import Grid, Held, weights_of
 from edgekit.traits import Data, Role
 from tests.steps.conftest import artifact
 

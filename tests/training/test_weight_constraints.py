@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from edgekit.training.held import Constraint, Grid, Held, held_from_json, weights_of
+from edgekit.training.weight_constraints import Constraint, Grid, Held, held_from_json, weights_of
 
 grids = st.builds(
     Grid, st.integers(2, 8), st.sampled_from(["tensor", "channel", "group"]), st.sampled_from([2, 3, 32]), st.booleans()

@@ -1,5 +1,5 @@
 from edgekit.project.project import Project, load_project
-from edgekit.project.survey import survey_key
+from edgekit.survey.survey import survey_key
 from edgekit.traits import Role
 
 

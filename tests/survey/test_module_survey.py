@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from edgekit.data.splits import Splits
 from edgekit.project.project import Project, load_project
-from edgekit.training.surveying import survey_of
+from edgekit.survey.module_survey import survey_of
 from edgekit.traits import Role
 from tests.conftest import MakeProject
 
@@ -47,7 +47,7 @@ def test_attention_makes_a_transformer(make_project: MakeProject, attention: str
 
 
 def test_pytorchs_own_encoder_is_a_transformer() -> None:
-    from edgekit.training.surveying import _Calls
+    from edgekit.survey.module_survey import _Calls
 
     layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval()
     with _Calls() as calls, torch.no_grad():
@@ -56,7 +56,7 @@ def test_pytorchs_own_encoder_is_a_transformer() -> None:
 
 
 def test_a_softmax_whose_result_is_only_returned_is_no_attention() -> None:
-    from edgekit.training.surveying import _Calls
+    from edgekit.survey.module_survey import _Calls
 
     def squeezed(features: Tensor) -> Tensor:
         weights = F.softmax(features, -1)

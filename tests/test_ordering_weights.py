@@ -1,11 +1,18 @@
+"""benchmarks/ordering_weights.py: what compression does to weights."""
+
 import copy
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from edgekit.training.held import Grid
-from edgekit.training.mechanism import mechanism
+from edgekit.training.weight_constraints import Grid
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+
+from ordering_weights import mechanism
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from edgekit.pruning.heads import attentions, without_heads
 from edgekit.training.batches import Batch
-from edgekit.training.heads import attentions, without_heads
 from edgekit.training.modules import parameter_count
 
 X = torch.randn(2, 6, 32, generator=torch.Generator().manual_seed(0))

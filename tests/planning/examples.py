@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from edgekit.planning.lint import Surroundings
-from edgekit.project.survey import Survey
+from edgekit.survey.survey import Survey
 from edgekit.target import find_target
 from edgekit.traits import Role
 

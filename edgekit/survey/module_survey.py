@@ -9,7 +9,7 @@ from torch.overrides import TorchFunctionMode
 
 from edgekit.data.splits import Splits
 from edgekit.project.project import Project
-from edgekit.project.survey import Survey
+from edgekit.survey.survey import Survey
 from edgekit.training.batches import tensor_batches
 from edgekit.training.batchnorms import has_batch_norms
 from edgekit.training.losses import task_loss

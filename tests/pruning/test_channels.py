@@ -9,8 +9,8 @@ from torch.nn import functional
 
 from edgekit.contract.technique import Units
 from edgekit.progress import Silent
+from edgekit.pruning.channels import Cut, Share, cut_units, kept_channels
 from edgekit.training.batches import Batch
-from edgekit.training.cutting import Cut, Share, cut_units, kept_channels
 from edgekit.training.modules import module_macs, parameter_count
 
 IMAGE = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))

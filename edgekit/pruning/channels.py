@@ -14,8 +14,8 @@ from edgekit.contract.technique import Units
 from edgekit.errors import EdgekitError, type_and_line
 from edgekit.numerics.compare import relative_difference
 from edgekit.progress import Progress
+from edgekit.pruning.heads import reached, without_heads
 from edgekit.training.batches import Batch
-from edgekit.training.heads import reached, without_heads
 from edgekit.training.modules import deep_copy, outputs_of, tie, tied_parameters
 
 _WHAT = "looking for channels to take"

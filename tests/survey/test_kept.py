@@ -2,8 +2,8 @@ import subprocess
 import sys
 
 from edgekit.data.splits import Splits
-from edgekit.execution.surveys import known_surveys, surveyed
 from edgekit.project.project import Project, load_project
+from edgekit.survey.kept import known_surveys, surveyed
 from edgekit.traits import Role
 
 
@@ -14,7 +14,7 @@ def test_nothing_is_known_before_anyone_looks(tiny: Project) -> None:
 def test_looking_up_needs_no_torch(tiny: Project) -> None:
     script = (
         "import sys\nfrom pathlib import Path\nfrom edgekit.project.project import load_project\n"
-        "from edgekit.execution.surveys import known_surveys\n"
+        "from edgekit.survey.kept import known_surveys\n"
         f"known_surveys(load_project(Path({str(tiny.root)!r})))\nprint(*sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from edgekit.training.held import Held, weights_of
-from edgekit.training.sparsity import Ramp, kept, zero_smallest
+from edgekit.pruning.sparsity import Ramp, kept, zero_smallest
+from edgekit.training.weight_constraints import Held, weights_of
 
 
 @given(st.integers(1, 200), st.floats(0, 1), st.integers(0, 99))

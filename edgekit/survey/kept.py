@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from edgekit.cache import Cache
 from edgekit.project.project import Project
-from edgekit.project.survey import Survey, survey_key
+from edgekit.survey.survey import Survey, survey_key
 from edgekit.traits import Role
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def surveyed(project: Project, splits: "Splits", role: Role) -> Survey:
         if project.model_file is not None:
             found = _survey_of_file(project.model_file)
         else:
-            from edgekit.training.surveying import survey_of
+            from edgekit.survey.module_survey import survey_of
 
             found = survey_of(project, splits, role)
         told = found.to_json()

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from torch import nn
 
-from edgekit.training.held import weights_of
+from edgekit.training.weight_constraints import weights_of
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from edgekit.training.held import Constraint, Held, weights_of
+from edgekit.training.weight_constraints import Constraint, Held, weights_of
 
 Scope = Literal["layer", "model"]
 

@@ -1,0 +1,1 @@
+"""Structured and unstructured pruning of PyTorch modules: channels, attention heads, single weights."""
