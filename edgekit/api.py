@@ -225,7 +225,7 @@ def study(
 
 
 def _write_study(found: Study, path: Path, progress: Progress) -> None:
-    from edgekit.report.studies import study_json
+    from edgekit.studies.results import study_json
 
     write_bytes(path, study_json(found).encode())
     try:

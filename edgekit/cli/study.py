@@ -54,7 +54,8 @@ def command(
     from edgekit.api import study
     from edgekit.cli.console import print_tables
     from edgekit.cli.progress import watcher
-    from edgekit.report.studies import study_json, study_report, study_schema
+    from edgekit.report.studies import study_report
+    from edgekit.studies.results import study_json, study_schema
 
     if schema:
         click.echo(json.dumps(study_schema(), indent=2))

@@ -1,31 +1,18 @@
 """What `edgekit study` prints and writes."""
 
 from collections.abc import Iterator
-from typing import Any
 
-import msgspec
 from rich.console import RenderableType
 from rich.markup import escape
 
 from edgekit.figures.intervals import Interval
 from edgekit.planning.interactions import Verdict
-from edgekit.records import schema_of
 from edgekit.report.tables import table, with_unit
 from edgekit.studies.results import Ordered, Study
 from edgekit.wording import counted, metric_shown
 
 _SHOWN = 2
 """Of the arms that are impossible."""
-
-
-def study_json(study: Study) -> str:
-    """The results as one JSON object, as `load_study` reads them; `study_schema` describes it."""
-    return msgspec.json.format(msgspec.json.encode(study), indent=1).decode() + "\n"
-
-
-def study_schema() -> dict[str, Any]:
-    """The JSON schema of the results."""
-    return schema_of(Study)
 
 
 def study_report(study: Study) -> list[RenderableType]:

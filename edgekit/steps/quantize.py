@@ -1,7 +1,7 @@
 """quantize: static INT8 in QDQ form by ONNX Runtime, calibrated on the project's calibration split."""
 
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -22,23 +22,12 @@ if TYPE_CHECKING:
     from edgekit.arrays import Array, Arrays
     from edgekit.metrics.calibration_metric import Calibrated
     from edgekit.model.sample import Samples
-    from edgekit.numerics.compare import LostParts
+    from edgekit.quantizers.float_fallback import QuantizationLoss
 
 _ROUNDS = 6
 """Of quantizing, each with what the one before showed to be lost left in float."""
 _REWRITTEN = 0.05
 """Of the largest value: what computing in float32 instead of float16 may change."""
-_SUSPICIOUS = 20.0
-"""dB at an output. Eight bits leave more of ordinary networks; where there is less, the graph is walked."""
-_PARTED = 10.0
-"""dB at a tensor, given the inputs that it really got. A grid of 256 levels leaves less only where it reaches over 140
-standard deviations: noise of a tenth of the signal is a fault, or a tensor that 8 bits do not suit."""
-_NOISY = (15.0, _SUSPICIOUS)
-"""dB at a tensor: where the outputs are suspicious and nothing is worse, those below stay float, too."""
-
-_FEWER, _LOUDER = 0.9, 1.0
-"""Lost parts, as a share of those before, or dB at a suspicious output: what floats must bring to be worth it."""
-
 _BY_TARGET = frozenset({"granularity", "activations", "weights", "symmetric_activations", "reduced_range"})
 
 
@@ -145,41 +134,43 @@ class Quantize(Step):
     def _by_runtime(self, work: "_Work", path: Path) -> Made:
         """By ONNX Runtime's quantizer; what shows to be lost is left in float the next time."""
         from edgekit.data.calibration_batches import calibration_batches
+        from edgekit.quantizers.float_fallback import measure_loss
         from edgekit.quantizers.onnxruntime_static import quantized_statically
 
         kept, noisy = dict(work.kept), dict[str, str]()
         ranges, plain = (path.with_name(name) for name in ("ranges.json", "plain.onnx"))
-        without: tuple[_Held, dict[str, str]] | None = None
+        without: tuple[QuantizationLoss, dict[str, str]] | None = None
         batches = calibration_batches(work.context.splits, work.context.progress)
         for number in range(1, _ROUNDS + 1):
             quantized_statically(
                 work.prepared, path, batches, work.scheme, self.calibration, self.operators, kept, ranges
             )
             work.finish(path, kept, noisy)
-            held = _held(work.prepared, path, work.compared.inputs, work.expected)
-            more = held.more(kept)
+            loss = measure_loss(work.prepared, path, work.compared.inputs, work.expected)
+            more = loss.next_fallback(kept)
             if not more or number == _ROUNDS:
                 break
             work.context.progress.note(f"again, with {len(more)} operators in float: {next(iter(more.values()))}")
-            if without is None and not more.keys() <= held.unclipped.keys():
-                without = held, dict(kept)
+            if without is None and not more.keys() <= loss.lost_clipping.keys():
+                without = loss, dict(kept)
                 shutil.copyfile(path, plain)
             kept |= more
             noisy |= more
         if without is not None:
-            if not (held.parted or held.is_better_than(without[0])):
+            if not (loss.defects or loss.is_better_than(without[0])):
                 work.context.progress.note("back to integers: floats there lose as much")
-                held, kept = without
+                loss, kept = without
                 shutil.copyfile(plain, path)
             plain.unlink()
-        held.check()
+        loss.check()
         ranges.unlink()
-        return _looked_at(held, kept, {"calibration_samples": batches.samples})
+        return _compared(loss, kept, {"calibration_samples": batches.samples})
 
     def _by_compressor(self, work: "_Work", judged: "Calibrated", path: Path) -> Made:
         """By Intel Neural Compressor, whose tuner puts operators back to float until the metric holds."""
         from edgekit.data.calibration_batches import calibration_batches
         from edgekit.model.reading import load_model
+        from edgekit.quantizers.float_fallback import measure_loss
 
         kept = dict(work.kept)
         if self.operators == "products":
@@ -192,8 +183,8 @@ class Quantize(Step):
         found = compressed(work.context, judged, work.prepared, path, scheme, list(kept), self.trials, finish)
         # It calls what a ReLU leaves by the name of what goes in, so that tensors cannot be held against one another.
         found["calibration_samples"] = calibration_batches(work.context.splits, work.context.progress).total
-        return _looked_at(
-            _held(work.prepared, path, work.compared.inputs, work.expected), kept, found, max(found["trials"])
+        return _compared(
+            measure_loss(work.prepared, path, work.compared.inputs, work.expected), kept, found, max(found["trials"])
         )
 
 
@@ -230,10 +221,12 @@ class _Work:
         save_model(proto, path)
 
 
-def _looked_at(held: "_Held", kept: Mapping[str, str], found: Mapping[str, Any], figure: float | None = None) -> Made:
+def _compared(
+    loss: "QuantizationLoss", kept: Mapping[str, str], found: Mapping[str, Any], figure: float | None = None
+) -> Made:
     kept_float = {name: kept[name] for name in sorted(kept)}
-    lost = {name: str(told) for name, told in held.lost_parts.items()}
-    return Made({"kept_float": kept_float, "lost_parts": lost, **found}, held.outputs, figure)
+    lost = {name: str(told) for name, told in loss.lost_parts.items()}
+    return Made({"kept_float": kept_float, "lost_parts": lost, **found}, loss.outputs, figure)
 
 
 def _without_products(model: "ModelProto") -> dict[str, str]:
@@ -295,101 +288,6 @@ def _with_gelus(model: "ModelProto") -> "ModelProto":
     except ModelError:
         return model
     return whole if operator_counts(whole)["Gelu"] else model
-
-
-@dataclass(frozen=True)
-class _Held:
-    """A quantized file held against the float file that it came from, both as they are written: kernels that saturate
-    on this machine are no fault of the file."""
-
-    outputs: dict[str, float | None]
-    """The signal-to-noise of each float output, in dB; None where nothing differs."""
-    lost_parts: dict[str, "LostParts"]
-    parted: dict[str, str]
-    """The tensors in which both part, and the operators that made them, in the graph's order."""
-    unclipped: dict[str, str]
-    """Nodes that are to stay float since integers do not clip as they do, and why."""
-    remedies: tuple[dict[str, str], ...]
-    """Nodes that are to stay float for what is lost, and why; where the first did not help, the next."""
-    parted_nodes: frozenset[str]
-    """Those around the tensors in which both part."""
-
-    def more(self, kept: Collection[str]) -> dict[str, str]:
-        """The nodes that are to stay float beside those `kept` so; none where that would not help."""
-        if self.parted and self.parted_nodes <= set(kept):
-            return {}
-        remedies = (self.unclipped, *self.remedies)
-        news = ({name: told for name, told in each.items() if name not in kept} for each in remedies)
-        return next((each for each in news if each), {})
-
-    def is_better_than(self, other: "_Held") -> bool:
-        """Whether noticeably less is lost."""
-        return (
-            len(self.parted) < len(other.parted)
-            or self._lost() < _FEWER * other._lost()
-            or any(_short(noise) > _short(self.outputs[name]) + _LOUDER for name, noise in other.outputs.items())
-        )
-
-    def _lost(self) -> int:
-        return sum(each.count for each in self.lost_parts.values())
-
-    def check(self) -> None:
-        """Raises StepError where both part still."""
-        if self.parted:
-            name, told = next(iter(self.parted.items()))
-            raise StepError(
-                f"quantizing changes what the model computes: '{name}', {told}",
-                "leave quantize out of the recipe, or report the model: integers do not explain this",
-            )
-
-
-def _held(source: Path, path: Path, inputs: "Arrays", expected: "Arrays") -> _Held:
-    """`expected` is what the source makes of the inputs, as it is written."""
-    from edgekit.model.reading import load_model
-    from edgekit.numerics.clipping import lost_clipping
-    from edgekit.numerics.compare import lost_parts, signal_to_noise
-    from edgekit.numerics.layerwise import local_noise
-    from edgekit.numerics.lost_levels import nodes_behind, nodes_beside
-    from edgekit.runtimes.ort import host_outputs
-
-    model, quantized = load_model(source), load_model(path)
-    given = host_outputs(path, inputs, optimize=False)
-    outputs: dict[str, float | None] = {}
-    parts: dict[str, LostParts] = {}
-    for port, left, right in zip(model.graph.output, expected, given, strict=True):
-        if left.dtype.kind == "f":
-            noise = signal_to_noise(left, right)
-            outputs[port.name] = None if noise == float("inf") else noise
-            if lost := lost_parts(left, right):
-                parts[port.name] = lost
-    rounded = {node.input[0] for node in quantized.graph.node if node.op_type == "QuantizeLinear"}
-    suspicious = any(noise is not None and noise < _SUSPICIOUS for noise in outputs.values())
-    noises = local_noise(source, path, inputs) if parts or suspicious else {}
-    makers = {name: node.op_type for node in model.graph.node for name in node.output}
-
-    def below(limit: float) -> dict[str, str]:
-        return {
-            name: f"{makers.get(name, 'an input')}: {noise:.1f} dB of signal to noise"
-            for name, noise in noises.items()
-            if noise < limit
-        }
-
-    def around(tensors: dict[str, str]) -> dict[str, str]:
-        return {**nodes_behind(model, tensors, rounded), **nodes_beside(model, tensors)}
-
-    beside_lost = nodes_beside(model, {name: f"parts lost: {told}" for name, told in parts.items()})
-    parted = below(_PARTED)
-    around_parted = around(parted)
-    remedies = [beside_lost, around_parted]
-    if suspicious:
-        remedies += [around(below(limit)) for limit in _NOISY]
-    unclipped = lost_clipping(model, quantized)
-    return _Held(outputs, parts, parted, unclipped, tuple(remedies), frozenset(around_parted))
-
-
-def _short(noise: float | None) -> float:
-    """By how many dB an output is suspicious."""
-    return 0.0 if noise is None else max(0.0, _SUSPICIOUS - noise)
 
 
 def _check_quantized(model: "ModelProto", kept: Mapping[str, str], noisy: Mapping[str, str]) -> None:

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import msgspec
+
 from edgekit.figures.intervals import Interval
 from edgekit.figures.ratios import Ratio
 from edgekit.planning.interactions import Verdict
 from edgekit.planning.recipe import RecipeStep
 from edgekit.project.project import Project
-from edgekit.records import Record
+from edgekit.records import Record, schema_of
 from edgekit.traits import Data, Role
 
 SCHEMA = 1
@@ -107,6 +109,16 @@ class Study(Record, frozen=True):
     ablations: tuple[Ablated, ...]
     impossible: tuple[str, ...]
     """What was asked for and cannot be run, and why."""
+
+
+def study_json(study: Study) -> str:
+    """The results as one JSON object, as `load_study` reads them; `study_schema` describes it."""
+    return msgspec.json.format(msgspec.json.encode(study), indent=1).decode() + "\n"
+
+
+def study_schema() -> dict[str, Any]:
+    """The JSON schema of the results."""
+    return schema_of(Study)
 
 
 def subject_of(project: Project) -> dict[str, str]:

@@ -10,9 +10,20 @@ from edgekit.figures.ratios import Ratio
 from edgekit.planning.interactions import Verdict
 from edgekit.project.project import Project
 from edgekit.records import validated
-from edgekit.report.studies import study_json, study_report, study_schema
+from edgekit.report.studies import study_report
 from edgekit.studies.evidence import load_study
-from edgekit.studies.results import SCHEMA, Ablated, Arm, Ordered, Stage, StepTold, Study, subject_of
+from edgekit.studies.results import (
+    SCHEMA,
+    Ablated,
+    Arm,
+    Ordered,
+    Stage,
+    StepTold,
+    Study,
+    study_json,
+    study_schema,
+    subject_of,
+)
 from edgekit.traits import Role
 from tests.report.rendered import rendered
 

@@ -17,9 +17,9 @@ from edgekit.model.shapes import with_shapes
 from edgekit.numerics.compare import relative_difference, signal_to_noise
 from edgekit.project.project import Project
 from edgekit.quantizers import onnxruntime_static
-from edgekit.runtimes.ort import host_outputs, session, session_outputs
+from edgekit.runtimes.ort import session, session_outputs
 from edgekit.steps.fuse import Fuse
-from edgekit.steps.quantize import Quantize, _check_quantized, _check_scales, _held
+from edgekit.steps.quantize import Quantize, _check_quantized, _check_scales
 from edgekit.traits import Data, Trait
 
 
@@ -343,14 +343,6 @@ def deep() -> tuple[list[onnx.NodeProto], dict[str, np.ndarray]]:
         last = output
     sizes = [(64, 64), (64, 64), (64, 64), (64, 4)]
     return nodes, {name: weights(*size) for name, size in zip(names, sizes, strict=True)}
-
-
-def test_where_nothing_differs_there_is_no_figure(tiny: Project, plain: Path) -> None:
-    """JSON has no infinity."""
-    inputs = Splits(tiny)[Data.CALIBRATION].alike(limit=8)[0]
-    held = _held(plain, plain, inputs, host_outputs(plain, inputs, optimize=False))
-    assert list(held.outputs.values()) == [None]
-    assert (held.lost_parts, held.parted, held.more([])) == ({}, {}, {})
 
 
 def test_a_scale_that_no_kernel_can_use_is_refused(tmp_path: Path) -> None:
