@@ -26,6 +26,7 @@ from edgekit.studies.arms import arms_of
 from edgekit.studies.results import Study
 from edgekit.studies.studying import studied
 from edgekit.target import Target, calibration_file, find_target
+from edgekit.version import pip_install
 
 if TYPE_CHECKING:
     from edgekit.arrays import Array
@@ -234,7 +235,7 @@ def _write_study(found: Study, path: Path, progress: Progress) -> None:
         for form in ("png", "svg"):
             write_bytes(path.with_suffix(f".{form}"), study_plot(found, form))
     except ImportError:
-        progress.note("no plot: matplotlib is not installed (pip install 'edgekit[plot]')")
+        progress.note(f"no plot: matplotlib is not installed ({pip_install('plot')})")
 
 
 @contextmanager

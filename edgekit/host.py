@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from edgekit.architectures import normalized_arch
+
 # Flags of /proc/cpuinfo under the names that targets use.
 _ISA_OF_FLAG = {
     "avx2": "avx2",
@@ -69,8 +71,3 @@ def installed_version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return ""
-
-
-def normalized_arch(machine: str) -> str:
-    """`platform.machine()` under the names that targets use."""
-    return {"amd64": "x86_64", "arm64": "aarch64"}.get(machine.lower(), machine.lower())

@@ -7,15 +7,13 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
+from edgekit.architectures import ARCHITECTURES, Arch
 from edgekit.errors import TargetError, did_you_mean
 from edgekit.host import DECISIVE_ISA, Host
 from edgekit.records import Record, read_toml, validated
+from edgekit.runtime_specs import RUNTIMES, RuntimeName, RuntimeSpec
 from edgekit.traits import Format
 
-Arch = Literal["aarch64", "armv7l", "x86_64"]
-RuntimeName = Literal["onnxruntime", "tflite-runtime", "ai-edge-litert", "openvino"]
-TFLITE_RUNTIMES: tuple[RuntimeName, ...] = ("ai-edge-litert", "tflite-runtime")
-"""Those that run TFLite models."""
 Isa = Literal["neon", "dotprod", "i8mm", "avx2", "avx512", "vnni"]
 
 
@@ -31,9 +29,14 @@ class Runtime(Record, frozen=True, kw_only=True):
         return f"{self.name} {self.version}{'' if self.floats == 'f32' else f', floats as {self.floats}'}"
 
     @property
+    def spec(self) -> RuntimeSpec:
+        """What edgekit knows of every version of it."""
+        return RUNTIMES[self.name]
+
+    @property
     def format(self) -> Format:
         """Of the models that it runs."""
-        return Format.TFLITE if self.name in TFLITE_RUNTIMES else Format.ONNX
+        return self.spec.format
 
 
 class Quantization(Record, frozen=True, kw_only=True):
@@ -157,7 +160,7 @@ def load_target(path: Path) -> Target:
             f"{path}: unknown key 'calibration'", "its name tells: it is ID.latency.json beside this file"
         )
     record: Target = validated(Target, {**told, "id": path.stem}, str(path), TargetError)
-    if record.arch == "aarch64" and record.cpuinfo is None:
+    if ARCHITECTURES[record.arch].needs_cpuinfo and record.cpuinfo is None:
         raise TargetError(
             f"{path}: 'cpuinfo' is missing", "an ARM target needs it: the emulator shows it to the runtime"
         )
@@ -181,9 +184,10 @@ def _check_runtimes(path: Path, runtimes: Sequence[Runtime]) -> None:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise TargetError(f"{path}: it names {twice} twice", "name each runtime once, the device's own as [runtime]")
-    wrong = next((each for each in runtimes if each.floats != "f32" and each.name != "openvino"), None)
+    wrong = next((each for each in runtimes if each.floats not in each.spec.float_types), None)
     if wrong:
-        raise TargetError(f"{path}: {wrong.name} computes floats in f32 alone", "leave 'floats' out of it")
+        known = " or ".join(wrong.spec.float_types)
+        raise TargetError(f"{path}: {wrong.name} computes floats in {known} alone", "leave 'floats' out of it")
 
 
 def _check_caches(path: Path, caches: Sequence[Cache]) -> None:

@@ -75,6 +75,11 @@ Architecture = Literal["cnn", "transformer", "other"]
 """What a model is made of, in the interaction table's terms."""
 
 
+Feature = Literal["onnxruntime-kernels", "onnx-integers"]
+"""What a runtime may support of a recipe: graphs fused, or put back to float, for ONNX Runtime's own kernels; the
+integer forms of ONNX files whose ranges each run finds, or whose weights alone are integers."""
+
+
 class Data(StrEnum):
     """The splits of a project's data."""
 

@@ -1,3 +1,11 @@
-"""The release number, in a module of its own so that reading it imports nothing else."""
+"""The release: its number, and how it is installed. Reading them imports nothing else."""
 
 __version__ = "0.1.0"
+
+DISTRIBUTION = "edgekit"
+"""What pip installs it as."""
+
+
+def pip_install(extra: str = "") -> str:
+    """The command that installs edgekit, with one of its extras."""
+    return f"pip install '{DISTRIBUTION}[{extra}]'" if extra else f"pip install {DISTRIBUTION}"

@@ -1,4 +1,4 @@
-from edgekit.host import host_of, normalized_arch, this_host
+from edgekit.host import host_of, this_host
 
 X86 = "processor : 0\nmodel name\t: Some CPU\nflags\t\t: fpu avx2 avx512f avx512_vnni\n"
 ARM = "processor : 0\nFeatures\t: fp asimd asimddp\nCPU part\t: 0xd0b\n"
@@ -18,6 +18,5 @@ def test_nothing_is_claimed_of_a_machine_that_tells_nothing() -> None:
     assert host_of("aarch64", "").isa == frozenset()
 
 
-def test_architectures_have_one_name() -> None:
-    assert [normalized_arch(name) for name in ("AMD64", "arm64", "aarch64")] == ["x86_64", "aarch64", "aarch64"]
+def test_this_machine_has_an_architecture() -> None:
     assert this_host().arch

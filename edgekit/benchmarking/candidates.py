@@ -7,7 +7,7 @@ from pathlib import Path
 from edgekit.errors import EdgekitError
 from edgekit.formats import ports_of
 from edgekit.host import this_host
-from edgekit.runtimes.choice import in_manner, runtime_name, runtime_words
+from edgekit.runtimes.choice import runtime_name, runtime_words, with_float_type
 from edgekit.runtimes.opening import named_runtime
 from edgekit.target import Runtime, Target
 
@@ -72,9 +72,9 @@ def _runtime(word: str, target: Target | None, *, here: bool) -> Runtime:
     name = runtime_name(word)
     pinned = next((each for each in target.runtimes if each.name == name), None) if target else None
     if pinned is None:
-        return in_manner(named_runtime(name), word)
+        return with_float_type(named_runtime(name), word)
     installed = named_runtime(name).changed(floats=pinned.floats) if here else pinned
-    return in_manner(installed, word)
+    return with_float_type(installed, word)
 
 
 def _form(model: Path, runtime: Runtime, folder: Path, arch: str) -> Path:

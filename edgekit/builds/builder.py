@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from edgekit.builds.result import PassedOver, TargetBuild
 from edgekit.builds.runtime_choice import RuntimeTried, by_prediction, by_rule, fastest_first
@@ -29,7 +29,8 @@ from edgekit.project.project import Project
 from edgekit.project.sources import code_version
 from edgekit.runners.choice import runner_for
 from edgekit.runners.runner import Runner
-from edgekit.target import Runtime, RuntimeName, Target
+from edgekit.runtime_specs import RUNTIMES
+from edgekit.target import Runtime, Target
 from edgekit.traits import Data, Role
 
 
@@ -233,7 +234,7 @@ class Builder:
                 "runner": identity,
                 "code": code_version("edgekit.builds.verify"),
                 "prices": [sha256_of_file(path) for path in price_files(target)],
-                "packages": {name: package_version(name) for name in get_args(RuntimeName)},
+                "packages": {name: package_version(name) for name in RUNTIMES},
             }
         )
 

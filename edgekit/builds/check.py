@@ -16,7 +16,8 @@ from edgekit.planning.lint import (
     merged_findings,
     surroundings_of,
 )
-from edgekit.planning.recipe import RECOMMENDED, Recipe, find_recipe, on_runtime, recipe_for, recipe_of
+from edgekit.planning.recipe import RECOMMENDED, Recipe, find_recipe, recipe_for, recipe_of
+from edgekit.planning.runtime_fit import on_runtime
 from edgekit.progress import Progress
 from edgekit.project.project import PROJECT_FILE, Project
 from edgekit.records import Record

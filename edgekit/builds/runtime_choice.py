@@ -11,21 +11,13 @@ from edgekit.benchmarking.run import Run, Setting, run_of
 from edgekit.errors import EdgekitError
 from edgekit.figures.measurement import Measurement
 from edgekit.figures.ratios import SESSIONS
-from edgekit.target import Runtime, RuntimeName
+from edgekit.target import Runtime
 
 if TYPE_CHECKING:
     from edgekit.runners.runner import Runner
 
 _SECONDS = 2.0
 _NOT_MEASURED = "by rule, not measured on this device: "
-_RULE: dict[RuntimeName, str] = {
-    "ai-edge-litert": "XNNPACK's kernels took 0.39 to 0.92 of ONNX Runtime's time on six networks, on x86 "
-    "(benchmarks/tflite.py)",
-    "onnxruntime": "its kernels are for the target's integers",
-    "openvino": "its calls take longer than others' on small networks",
-    "tflite-runtime": "its own kernels are slower than XNNPACK's",
-}
-"""Which comes first where no time can be measured, and why."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +37,8 @@ class RuntimeTried:
 
 def by_rule(runtimes: Sequence[Runtime]) -> list[RuntimeTried]:
     """Runtimes where nothing can be timed, the one to take first."""
-    order = sorted(runtimes, key=lambda each: list(_RULE).index(each.name))
-    return [RuntimeTried(each, not place, _NOT_MEASURED + _RULE[each.name]) for place, each in enumerate(order)]
+    order = sorted(runtimes, key=lambda each: each.spec.rank)
+    return [RuntimeTried(each, not place, _NOT_MEASURED + each.spec.rank_reason) for place, each in enumerate(order)]
 
 
 def by_prediction(predicted: Mapping[Runtime, Measurement]) -> list[RuntimeTried]:

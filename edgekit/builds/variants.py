@@ -7,7 +7,8 @@ from edgekit.builds.runtime_choice import RuntimeTried
 from edgekit.errors import EdgekitError, TargetError
 from edgekit.host import this_host
 from edgekit.planning.plan import Plan, plan_of
-from edgekit.planning.recipe import Recipe, on_runtime
+from edgekit.planning.recipe import Recipe
+from edgekit.planning.runtime_fit import on_runtime
 from edgekit.progress import Progress
 from edgekit.project.project import Project
 from edgekit.runners.choice import runner_for
@@ -55,7 +56,7 @@ def variants_for(
         plans = tuple(plan_of(each, project.roles, project.entry_facts) for each in adapted)
         if any(Format.TFLITE in each.facts for plan in plans for each in plan.steps):
             schema()  # without it the last step would fail, after all the training
-        if chosen.name == "openvino" or on.is_this(this_host()):
+        if chosen.spec.own_arithmetic or on.is_this(this_host()):
             named_runtime(chosen.name)
         return Variant(on, adapted, plans, runner_for(on, runner, progress) if runner else None)
 

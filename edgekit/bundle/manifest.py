@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgekit.contract.registry import fallback_step
 from edgekit.errors import PlanError, first_line
 from edgekit.files import sha256_of_file
 from edgekit.formats import format_of
@@ -15,6 +16,7 @@ from edgekit.gates.verdict import Verdict
 from edgekit.host import installed_version
 from edgekit.model.ports import Port
 from edgekit.project.project import Project
+from edgekit.runtime_specs import RUNTIMES
 from edgekit.target import Target
 from edgekit.traits import Fidelity
 from edgekit.version import __version__
@@ -22,10 +24,7 @@ from edgekit.version import __version__
 SCHEMA = 1
 MANIFEST = "manifest.json"
 
-_TOOLS = (
-    "torch", "torch-pruning", "onnx", "onnxscript", "onnxruntime", "onnxsim", "onnxslim", "numpy", "ai-edge-litert",
-    "tflite-runtime", "openvino",
-)  # fmt: skip
+_TOOLS = ("torch", "torch-pruning", "onnx", "onnxscript", "onnxsim", "onnxslim", "numpy", *RUNTIMES)
 
 
 @dataclass(frozen=True)
@@ -121,14 +120,15 @@ def manifest(
 def placement_of(path: Path) -> tuple[str, tuple[str, ...]]:
     """The target of a manifest's build, and the operators that its step place put on floats. Raises PlanError for a
     file that records none."""
+    step, option = fallback_step()
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
-        target, notes = told["target"]["id"], [each["notes"] for each in told["lineage"] if each["step"] == "place"]
-        floats = [str(name) for name in notes[-1]["floats"]]
+        target, notes = told["target"]["id"], [each["notes"] for each in told["lineage"] if each["step"] == step]
+        floats = [str(name) for name in notes[-1][option]]
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise PlanError(
             f"{path} records no placement: {first_line(error)}",
-            "name the manifest.json of a build whose recipe has the step place",
+            f"name the manifest.json of a build whose recipe has the step {step}",
         ) from error
     return str(target), tuple(floats)
 

@@ -9,6 +9,7 @@ from typing import Any
 from edgekit.contract.step import Step
 from edgekit.errors import RecipeError, did_you_mean
 from edgekit.records import validated
+from edgekit.traits import Format
 
 
 def load_all() -> None:
@@ -20,6 +21,23 @@ def load_all() -> None:
     package = import_module("edgekit.steps")
     for found in iter_modules(package.__path__):
         import_module(f"{package.__name__}.{found.name}")
+
+
+def converter_to(wanted: Format) -> type[Step]:
+    """The step that converts an ONNX model to another file format."""
+    return next(kind for kind in Step.registry.values() if kind.converts_to is wanted)
+
+
+def reference_steps() -> list[type[Step]]:
+    """The steps that turn a trained module into the reference file, in their order."""
+    found = [(kind.reference_order, kind) for kind in Step.registry.values() if kind.reference_order is not None]
+    return [kind for _, kind in sorted(found, key=lambda each: each[0])]
+
+
+def fallback_step() -> tuple[str, str]:
+    """The name of the step that puts operators back to float, and its option that names them."""
+    load_all()
+    return next((name, kind.fallback_option) for name, kind in Step.registry.items() if kind.fallback_option)
 
 
 def step_from(use: str, options: Mapping[str, Any], where: str) -> Step:

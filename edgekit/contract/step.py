@@ -13,7 +13,7 @@ from edgekit.host import Host
 from edgekit.progress import Progress
 from edgekit.project.project import Project
 from edgekit.target import Target
-from edgekit.traits import Data, Facts, Role
+from edgekit.traits import Data, Facts, Feature, Format, Role
 
 if TYPE_CHECKING:
     from edgekit.data.splits import Splits
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 Setting = Literal["seed", "loss", "ports", "weights", "metric"]
 """Of a project: its seed, its own loss, the names of inputs and outputs, the file of trained weights, its metric and
 how far that may fall."""
+
+
+Section = Literal["as-given", "scheme", "training", "float-fallback", "operators", "tflite", "simplification"]
+"""A group of a step's notes for which reports have lines: that a quantized model is left as given; the integer scheme;
+the rounding that was trained for; operators that fell back to float for speed; operators on integers and in float;
+agreement of a TFLite file; the simplifier that was chosen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +101,24 @@ class Step(ABC):
     contract: ClassVar[Contract]
     registry: ClassVar[dict[str, type["Step"]]] = {}
 
+    # What the planner, the driver and the reports must know of a step, declared here so that none looks it up by name.
+    sections: ClassVar[tuple[Section, ...]] = ()
+    """The sections of its notes that reports show."""
+    feature: ClassVar[Feature | None] = None
+    """What a runtime must support for this step; for a runtime without it the step is left out of the recipe."""
+    equivalents: ClassVar[Mapping[Format, str]] = {}
+    """The step that writes the same compression in another file format, for a runtime that lacks `feature`."""
+    converts_to: ClassVar[Format | None] = None
+    """The format into which it converts the last ONNX model of any recipe; None where it does not."""
+    reference_order: ClassVar[int | None] = None
+    """Its place among the steps that turn a trained module into the reference file; None where it is none of them."""
+    loaded_by: ClassVar[str] = ""
+    """The step that takes its place for a role whose trained weights the project declares."""
+    without_joined: ClassVar[str] = ""
+    """The step that takes its place in a project without the models that its contract joins."""
+    fallback_option: ClassVar[str] = ""
+    """The option that names the operators in float; a build may take it over from an earlier build's manifest."""
+
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if not getattr(cls.run, "__isabstractmethod__", False):
@@ -108,6 +132,11 @@ class Step(ABC):
     def options(self) -> dict[str, Any]:
         """The options by name, as JSON values."""
         return asdict(self)
+
+    @classmethod
+    def loads_weights(cls) -> bool:
+        """Whether it loads the trained weights that the project declares."""
+        return "weights" in cls.contract.settings
 
     def changed_options(self) -> dict[str, Any]:
         """The options that are not at their defaults."""

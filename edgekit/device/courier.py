@@ -31,7 +31,7 @@ from typing import Any
 
 SILENCE_S = 60.0
 """Without a beat for so long, the other side is gone."""
-_LEFT = {"job.json", "worker.py", "stderr", "root"}
+_LEFT = {"job.json", "stderr", "root"}
 _WORDS = 4000
 
 
@@ -192,7 +192,8 @@ def run(asked: dict[str, Any], line: Line) -> None:
         say({**ended, "peak": watch.peak, "emulator": watch.emulator})
         with os.fdopen(os.dup(1), "wb") as out, tarfile.open(fileobj=out, mode="w|") as packed:
             for each in sorted(folder.iterdir()):
-                if each.name not in _LEFT and not each.name.startswith(("model_", "inputs_")) and code == 0:
+                is_result = each.name not in _LEFT and each.suffix != ".py"
+                if is_result and not each.name.startswith(("model_", "inputs_")) and code == 0:
                     packed.add(each, each.name)
 
 

@@ -1,27 +1,28 @@
-"""The one file that runs on the device: loads models, runs them, times them, and leaves what it saw.
+"""The program that runs on the device: loads models, runs them, times them, and leaves what it saw.
 
     python worker.py FOLDER
 
-FOLDER/job.json: {"models": [...], "runtimes": [{"name": name, "floats": type}, ...], "inputs": [...], "threads": n,
-"seconds": s, "rounds": n, "least_runs": n, "most_runs": n or null, "precision": share or null, "profile": n,
-"count": bool}. Each model has a runtime and inputs of its own; those are .npz files, in which the first axis of each
-array counts the feeds.
+FOLDER/job.json: {"models": [...], "runtimes": [{"name": name, "opener": file, "floats": type}, ...],
+"inputs": [...], "threads": n, "seconds": s, "rounds": n, "least_runs": n, "most_runs": n or null, "precision": share or
+null, "profile": n, "count": bool}. Each model has a runtime and inputs of its own; those are .npz files, in which the
+first axis of each array counts the feeds. An opener is a file of FOLDER that loads the models of a runtime.
 Leaves outputs_N.npz for each model, with arrays of the same kind, and result.json; where runs are to be profiled,
 profile_N.json as the runtime writes it and graph_N.onnx, what it makes of the model. At each of STAGES it prints a line
-and waits for one, so that its memory can be looked at from outside. Needs numpy and the runtimes only (onnxruntime,
-tflite-runtime, ai-edge-litert, openvino), so that it can be pushed to any board; it imports nothing of edgekit.
+and waits for one, so that its memory can be looked at from outside. Needs numpy and the runtimes only, so that it can
+be pushed to any board; it imports nothing of edgekit.
 """
 
+import functools
 import json
 import math
 import os
 import random
+import runpy
 import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -35,8 +36,6 @@ SETTLING = 5
 waiting for work."""
 COUNTED = 2
 """Runs that are marked; the last one counts."""
-MODULES = {"tflite-runtime": "tflite_runtime.interpreter", "ai-edge-litert": "ai_edge_litert.interpreter"}
-"""Of runtimes, where they are not called as their package is."""
 ENOUGH = 8
 """Rounds that may do: who stops at what looks precise stops too soon now and then, and eight leave room for that."""
 
@@ -45,13 +44,21 @@ def main(folder: Path) -> None:
     job = json.loads((folder / "job.json").read_text())
     import numpy as np
 
-    modules = {each["name"]: imported(each["name"]) for each in job["runtimes"]}
+    openers = {each["opener"]: runpy.run_path(str(folder / each["opener"])) for each in job["runtimes"]}
+    modules = {each["name"]: openers[each["opener"]]["module"](each["name"]) for each in job["runtimes"]}
     held = {name: arrays_in(np, folder / name) for name in job["inputs"]}
     inputs = [held[name] for name in job["inputs"]]
     resident = {"imported": reached("imported")}
     paths = [str(folder / name) for name in job["models"]]
-    givens = [(modules[each["name"]], path, job["threads"], each) for each, path in zip(job["runtimes"], paths)]
-    loading, sessions = map(list, zip(*(clocked(session, *given) for given in givens)))
+    opened = [openers[each["opener"]]["opened"] for each in job["runtimes"]]
+    givens = [
+        (modules[each["name"]], path, job["threads"], each["floats"]) for each, path in zip(job["runtimes"], paths)
+    ]
+
+    def load() -> list[Any]:
+        return [load_one(*given) for load_one, given in zip(opened, givens)]
+
+    loading, sessions = map(list, zip(*(clocked(load_one, *given) for load_one, given in zip(opened, givens))))
     resident["loaded"] = reached("loaded")
     first = [
         first_run(np, *each, folder / f"outputs_{number}.npz") for number, each in enumerate(zip(sessions, inputs))
@@ -65,10 +72,6 @@ def main(folder: Path) -> None:
         "resident": resident,
     }
     if job["seconds"]:
-
-        def load() -> list[Any]:
-            return [session(*given) for given in givens]
-
         before = surroundings()
         result["rounds"] = rounds(sessions, load, inputs, job)
         result["surroundings"] = {"before": before, "after": surroundings()}
@@ -77,8 +80,9 @@ def main(folder: Path) -> None:
             count(running, arrays)
     if job["profile"]:
         sessions.clear()
-        for number, (given, arrays) in enumerate(zip(givens, inputs)):
-            profile(given, arrays, job, folder / f"profile_{number}", folder / f"graph_{number}.onnx")
+        for number, arrays in enumerate(inputs):
+            loaded = functools.partial(opened[number], *givens[number])
+            profile(loaded, arrays, job, folder / f"profile_{number}", folder / f"graph_{number}.onnx")
     (folder / "result.json").write_text(json.dumps(result))
     print("done", flush=True)
 
@@ -114,25 +118,16 @@ def count(running: Any, arrays: list[Any]) -> None:
     os.getppid()
 
 
-def profile(given: Sequence[Any], arrays: list[Any], job: dict[str, Any], written: Path, graph: Path) -> None:
+def profile(load: Callable[..., Any], arrays: list[Any], job: dict[str, Any], written: Path, graph: Path) -> None:
     """Run a model while the runtime writes down what each operator takes: as often as the job says, or, where it is to
     be counted, as often as that takes."""
-    running = session(
-        *given, enable_profiling=True, profile_file_prefix=str(written), optimized_model_filepath=str(graph)
-    )
+    running = load(enable_profiling=True, profile_file_prefix=str(written), optimized_model_filepath=str(graph))
     if job["count"]:
         count(running, arrays)
     else:
         for _ in range(job["profile"]):
             running.run(None, feed(running, arrays, 0))
     os.replace(running.end_profiling(), f"{written}.json")
-
-
-def imported(runtime: str) -> Any:
-    """A runtime's module: of tflite-runtime and ai-edge-litert the one that interprets."""
-    import importlib
-
-    return importlib.import_module(MODULES.get(runtime, runtime))
 
 
 def version_of(runtime: str) -> str:
@@ -148,66 +143,6 @@ def named(runtime: dict[str, str], running: Any) -> str:
     """A runtime in words: its version, and how it computes, where there is more than one way."""
     manner = getattr(running, "manner", "")
     return f"{runtime['name']} {version_of(runtime['name'])}{manner and f', {manner}'}"
-
-
-class Interpreted:
-    """A .tflite file, with as much of ONNX Runtime's manner as is needed here."""
-
-    def __init__(self, interpreter: Any, path: str, threads: int) -> None:
-        self.running = interpreter.Interpreter(model_path=path, num_threads=threads or None)
-        self.running.allocate_tensors()
-        self.inputs = [each["index"] for each in self.running.get_input_details()]
-        self.outputs = [each["index"] for each in self.running.get_output_details()]
-
-    @property
-    def manner(self) -> str:
-        """Whose kernels run: another library's where that takes over what it can."""
-        delegated = any(each["op_name"] == "DELEGATE" for each in self.running._get_ops_details())
-        return "XNNPACK" if delegated else "its own kernels"
-
-    def get_inputs(self) -> list[Any]:
-        return [SimpleNamespace(name=index) for index in self.inputs]
-
-    def run(self, _: None, given: dict[Any, Any]) -> list[Any]:
-        for index, array in given.items():
-            self.running.set_tensor(index, array)
-        self.running.invoke()
-        return [self.running.get_tensor(index) for index in self.outputs]
-
-
-class Compiled:
-    """A model as OpenVINO compiles it for the CPU, with as much of ONNX Runtime's manner as is needed here."""
-
-    def __init__(self, openvino: Any, path: str, threads: int, floats: str) -> None:
-        self.manner = f"floats as {floats}"
-        core = openvino.Core()
-        wanted = {"INFERENCE_PRECISION_HINT": floats, "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1"}
-        if threads:
-            wanted["INFERENCE_NUM_THREADS"] = str(threads)
-        self.compiled = core.compile_model(core.read_model(path), "CPU", wanted)
-        self.request = self.compiled.create_infer_request()
-
-    def get_inputs(self) -> list[Any]:
-        return [SimpleNamespace(name=each.get_any_name()) for each in self.compiled.inputs]
-
-    def run(self, _: None, given: dict[str, Any]) -> list[Any]:
-        self.request.infer(given, share_inputs=True)
-        return [self.request.get_tensor(each).data.copy() for each in self.compiled.outputs]
-
-
-def session(module: Any, path: str, threads: int, runtime: dict[str, str], **more: Any) -> Any:
-    """A model loaded by a runtime, of which `module` is imported."""
-    if runtime["name"] == "openvino":
-        return Compiled(module, path, threads, runtime["floats"])
-    if runtime["name"] != "onnxruntime":
-        return Interpreted(module, path, threads)
-    options = module.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    for name, value in more.items():
-        setattr(options, name, value)
-    return module.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 def arrays_in(np: Any, path: Path) -> list[Any]:

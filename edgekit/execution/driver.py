@@ -181,7 +181,7 @@ class Driver:
         project = self.project
         exact = Trait.INTEGER in artifact.facts and not target.saturates
         others = artifact.format is Format.TFLITE or (
-            target.runtime.name == "openvino" and artifact.format is Format.ONNX and Trait.INTEGER in artifact.facts
+            target.runtime.spec.own_arithmetic and artifact.format is Format.ONNX and Trait.INTEGER in artifact.facts
         )
         runtime = target.runtime.name if others else ""
         known = self._evaluations.get((artifact.digest, artifact.role, exact, runtime))

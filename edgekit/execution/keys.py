@@ -15,6 +15,7 @@ from edgekit.planning.plan import PlannedStep
 from edgekit.progress import Progress
 from edgekit.project.project import Project, is_function
 from edgekit.project.sources import code_version
+from edgekit.runtime_specs import runtimes_of
 from edgekit.target import Target
 from edgekit.traits import Data, Format, Role
 
@@ -122,13 +123,12 @@ def metric_key(
     project: Project, data: DataDigests, artifact: Artifact, *, exact: bool, reference: str = "", runtime: str = ""
 ) -> str:
     """Of a model's metric on this machine; `exact` where 8-bit products must not saturate, `reference` the digest of
-    the float model that it is compared with, `runtime` the wanted one for a .tflite file."""
+    the float model that it is compared with, `runtime` the one that is wanted where ONNX Runtime does not run the file.
+    """
     is_module = artifact.format is Format.TORCH
-    packages = {
-        Format.TORCH: ("torch",),
-        Format.ONNX: ("onnxruntime",),
-        Format.TFLITE: ("ai-edge-litert", "onnxruntime", "tflite-runtime"),
-    }
+    packages = {"torch"} if is_module else {"onnxruntime", *([runtime] if runtime else [])}
+    if artifact.format is Format.TFLITE:  # another runtime takes the wanted one's place where that is not installed
+        packages |= set(runtimes_of(Format.TFLITE))
     return sha256_of_json(
         {
             "metric": _metric(project),
@@ -139,7 +139,7 @@ def metric_key(
             "data": data.digest(Data.EVALUATION),
             "code": code_version(f"edgekit.{'training' if is_module else 'metrics'}.evaluation"),
             "runtime": runtime,
-            "packages": {name: package_version(name) for name in packages[artifact.format]},
+            "packages": {name: package_version(name) for name in sorted(packages)},
         }
     )
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from edgekit.architectures import ARCHITECTURES
 from edgekit.errors import EmulatorError, last_line
 from edgekit.files import sha256_of_file
 from edgekit.target import Target
@@ -21,7 +22,7 @@ _COMPILERS = ("cc", "gcc", "clang")
 
 def can_be_counted(target: Target) -> bool:
     """Whether the plugin's figures are of a known core: 64-bit ARM with its caches in the target's file."""
-    return target.arch == "aarch64" and bool(target.caches)
+    return ARCHITECTURES[target.arch].is_counted and bool(target.caches)
 
 
 def plugin_path(folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from edgekit.architectures import issue_width
 from edgekit.instruction_counts.counts import Counts
 from edgekit.instruction_counts.instructions import Kind
 
@@ -12,11 +13,6 @@ MEMORY = "memory_lines"
 DIVISION = 8
 """As many other instructions as one division keeps its unit busy for, roughly: 7 to 17 cycles for a vector's in the
 Cortex-A72's Software Optimization Guide, 3.15 and 3.16."""
-
-ISSUED = {"cortex-a53": 2, "cortex-a72": 3, "cortex-a76": 4}
-"""Instructions that a core takes in one cycle at most (its Software Optimization Guide, or Technical Reference Manual
-for the Cortex-A53)."""
-_MOST_ISSUED = 8
 
 FORMULAS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "by kind": {
@@ -56,7 +52,7 @@ def products_in(figures: Figures) -> tuple[str, ...]:
 
 def slot_ns(cpu: str, clock_hz: int, threads: int) -> float:
     """What an instruction costs at least: its share of a cycle in which all cores that run take all that they can."""
-    return 1e9 / clock_hz / ISSUED.get(cpu, _MOST_ISSUED) / threads
+    return 1e9 / clock_hz / issue_width(cpu) / threads
 
 
 def figures_of(counts: Counts) -> Figures:

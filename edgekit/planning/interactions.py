@@ -9,12 +9,13 @@ from typing import Annotated, Any, Literal, get_args
 
 from msgspec import Meta
 
+from edgekit.architectures import ARCHITECTURES
 from edgekit.contract.registry import load_all
 from edgekit.contract.step import Step
 from edgekit.contract.technique import PROPERTIES, Family, Technique, properties
 from edgekit.errors import InteractionsError, did_you_mean
 from edgekit.records import Record, read_toml, validated
-from edgekit.target import Arch, RuntimeName
+from edgekit.runtime_specs import RUNTIMES
 from edgekit.traits import Architecture, Role
 
 _STEP_NAMES = PROPERTIES - {"unknown"} | {"role", "trained"}
@@ -23,7 +24,7 @@ SURROUNDINGS = (
     "is_this_machine",
 )  # fmt: skip
 
-_POSSIBLE = {"architecture": get_args(Architecture), "arch": get_args(Arch), "runtime": get_args(RuntimeName)}
+_POSSIBLE = {"architecture": get_args(Architecture), "arch": tuple(ARCHITECTURES), "runtime": tuple(RUNTIMES)}
 """Every value of a property, where they are few."""
 
 

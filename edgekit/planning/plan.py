@@ -7,14 +7,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from edgekit.contract.registry import reference_steps
 from edgekit.contract.step import Step
 from edgekit.contract.technique import Family
 from edgekit.errors import PlanError
 from edgekit.planning.recipe import Recipe, RecipeStep
 from edgekit.records import Record
 from edgekit.traits import FILE_ENTRY, FILES, INTEGER_ENTRY, MODULE_ENTRY, Fact, Facts, Format, Role, Trait
-
-_REFERENCE_STEPS = ("export", "simplify")
 
 MEANING: Mapping[Fact, str] = {
     Format.TORCH: "a PyTorch module",
@@ -133,8 +132,8 @@ def plan_of(recipe: Recipe, roles: Collection[Role], entry: Facts = MODULE_ENTRY
     if Format.ONNX in entry:
         return Plan(recipe.name, tuple(walk.steps), deployed, float_student, None)
     walk.branch_reference()
-    for name in _REFERENCE_STEPS:
-        walk.add(Step.registry[name](), Role.REFERENCE)
+    for kind in reference_steps():
+        walk.add(kind(), Role.REFERENCE)
     return Plan(recipe.name, tuple(walk.steps), deployed, float_student, len(walk.steps) - 1)
 
 

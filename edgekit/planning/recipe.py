@@ -5,14 +5,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from edgekit.contract.registry import load_all, step_from
+from edgekit.contract.registry import fallback_step, load_all, step_from
 from edgekit.contract.step import Step
-from edgekit.errors import PlanError, RecipeError, did_you_mean
+from edgekit.errors import RecipeError, did_you_mean
 from edgekit.project.project import PROJECT_FILE, Project
 from edgekit.records import read_toml
-from edgekit.steps.load import Load
-from edgekit.target import Target
-from edgekit.traits import Format, Role, Trait
+from edgekit.traits import Role, Trait
 
 RECOMMENDED = "distil-prune-int8"
 RECOMMENDED_FOR_FILES = "int8"
@@ -44,9 +42,6 @@ class Recipe:
     """The file whose [[steps]] they are; None where they were made here."""
     otherwise: str = field(default="", compare=False)
     """The recipe that a build takes instead, where this one was not asked for by name and fails, or loses too much."""
-
-
-_LOAD = {role: RecipeStep(Load(), role) for role in (Role.TEACHER, Role.STUDENT)}
 
 
 def recipe_of(project: Project) -> Recipe:
@@ -92,15 +87,16 @@ def recipes_of(project: Project) -> list[Recipe]:
 
 
 def with_placement(project: Project, floats: Sequence[str]) -> Project:
-    """The project with these operators on floats wherever its recipe places them. Raises RecipeError where its own
-    [[steps]] do not."""
-    given = {"floats": list(floats)}
+    """The project with these operators in float wherever its recipe has a step that chooses them. Raises RecipeError
+    where its own [[steps]] have none."""
+    name, option = fallback_step()
+    given = {option: list(floats)}
     if not project.steps:
-        return project.changed(options={**project.options, "place": given})
-    if all(each.get("use") != "place" for each in project.steps):
-        raise RecipeError("the recipe has no step place, which a placement is for", 'add [[steps]] use = "place"')
+        return project.changed(options={**project.options, name: given})
+    if all(each.get("use") != name for each in project.steps):
+        raise RecipeError(f"the recipe has no step {name}, which a placement is for", f'add [[steps]] use = "{name}"')
     return project.changed(
-        steps=tuple({**each, **given} if each.get("use") == "place" else each for each in project.steps)
+        steps=tuple({**each, **given} if each.get("use") == name else each for each in project.steps)
     )
 
 
@@ -116,46 +112,6 @@ def recommended(project: Project) -> str:
     return RECOMMENDED_FOR_TRANSFORMERS if is_transformer else RECOMMENDED_FOR_FILES
 
 
-_FUSING = ("fuse", "place")
-"""Steps that fit a model to ONNX Runtime's kernels."""
-_ONNX_RUNTIMES = (*_FUSING, "keep")
-"""Steps for what ONNX Runtime runs."""
-_DYNAMIC = ("quantize-dynamic", "weight-only")
-"""Those that leave a form of integers that TFLite has not."""
-
-
-def on_runtime(recipe: Recipe, target: Target | None) -> Recipe:
-    """A recipe as it runs for a target; as it is where none is known.
-
-    Where its runtime takes TFLite, the step that writes it comes last and ONNX Runtime's own are left out; matrix
-    products on the ranges of each run get TFLite's form of that. OpenVINO takes conversions as they are, without ONNX
-    Runtime's own operators. Raises PlanError where a recipe leaves TFLite for a runtime that does not take it.
-    """
-    if target is None:
-        return recipe
-    load_all()
-    writers = [each for each in recipe.steps if Format.TFLITE in each.step.contract.provides]
-    if target.runtime.format is not Format.TFLITE:
-        if writers:
-            raise PlanError(
-                f"recipe '{recipe.name}' leaves a TFLite file, and {target.id} runs {target.runtime.name}",
-                f"leave {writers[0].step.name()} out of it, or build for another target",
-            )
-        return _without(recipe, _FUSING) if target.runtime.name == "openvino" else recipe
-    dropped = (*_ONNX_RUNTIMES, *_DYNAMIC)
-    kept = list(_without(recipe, dropped).steps)
-    if not writers:
-        is_dynamic = any(each.step.name() in _DYNAMIC for each in recipe.steps)
-        kept.append(RecipeStep(Step.registry["tflite-dynamic" if is_dynamic else "tflite"](), Role.STUDENT))
-    return replace(recipe, steps=tuple(kept))
-
-
-def _without(recipe: Recipe, names: Sequence[str]) -> Recipe:
-    """A recipe without these steps of the student's."""
-    kept = (each for each in recipe.steps if each.role is not Role.STUDENT or each.step.name() not in names)
-    return replace(recipe, steps=tuple(kept))
-
-
 def recipe_for(project: Project, named: Recipe) -> Recipe:
     """A named recipe as it runs on a project: a role whose trained weights are declared is loaded instead of trained.
     Raises RecipeError for weights to load that are not declared."""
@@ -166,13 +122,13 @@ def recipe_for(project: Project, named: Recipe) -> Recipe:
 
 def _unused_weights(recipe: Recipe, project: Project) -> list[Role]:
     roles = (Role.TEACHER, Role.STUDENT)
-    loading = {each.role for each in recipe.steps if isinstance(each.step, Load)}
+    loading = {each.role for each in recipe.steps if each.step.loads_weights()}
     return [role for role in roles if project.weights_file(role) and role not in loading]
 
 
 def _check_loads(recipe: Recipe, project: Project) -> None:
     for number, each in enumerate(recipe.steps, start=1):
-        if isinstance(each.step, Load) and each.role in project.roles and project.weights_file(each.role) is None:
+        if each.step.loads_weights() and each.role in project.roles and project.weights_file(each.role) is None:
             raise RecipeError(
                 f"step {number} loads the {each.role}, and edgekit.toml names no weights",
                 f'add {each.role}_weights = "file.safetensors" to [model], or use the step train',
@@ -180,8 +136,9 @@ def _check_loads(recipe: Recipe, project: Project) -> None:
 
 
 def _loaded(each: RecipeStep, project: Project) -> RecipeStep:
-    is_training = each.step.name() == "train" and project.weights_file(each.role) is not None
-    return _LOAD[each.role] if is_training else each
+    if each.step.loaded_by and project.weights_file(each.role) is not None:
+        return RecipeStep(Step.registry[each.step.loaded_by](), each.role)
+    return each
 
 
 def _with_options(recipe: Recipe, options: Mapping[str, Mapping[str, Any]], where: str) -> Recipe:
@@ -208,7 +165,8 @@ def _lacking(recipe: Recipe, name: str, role: Role | None, where: str) -> tuple[
     """What to say of options for a step that a recipe has not."""
     whose = f"{name} {role}" if role else name
     told = f"{where}: [options.{'.'.join(whose.split())}], and recipe '{recipe.name}' has no step '{whose}'"
-    if name == "train" and any(each.step.name() == "load" and role in (None, each.role) for each in recipe.steps):
+    loader = Step.registry[name].loaded_by if name in Step.registry else ""
+    if loader and any(each.step.name() == loader and role in (None, each.role) for each in recipe.steps):
         return told, "declared weights are loaded, not trained: remove these options, or the weights from [model]"
     if any(each.step.name() == name for each in recipe.steps):
         return told, f"set [options.{name}] instead"

@@ -71,8 +71,9 @@ def _for_roles(steps: Sequence[RecipeStep], roles: frozenset[Role], changes: lis
         if each.role not in roles:
             changes.append(f"removed {each.label}: the project has no {each.role}")
         elif not set(each.step.contract.joins) <= roles:
-            changes.append(f"{each.label} became train: the project has no teacher")
-            yield RecipeStep(_converted(each.step, Replacement(side="step", use="train")), each.role)
+            substitute = each.step.without_joined
+            changes.append(f"{each.label} became {substitute}: the project has no teacher")
+            yield RecipeStep(_converted(each.step, Replacement(side="step", use=substitute)), each.role)
         else:
             yield each
 
@@ -261,7 +262,7 @@ class _Sorting:
         if missing is Trait.INTEGER:
             return False
         present = {each.step.name() for each in self.steps if each.role is role}
-        for kind in sorted(providers(missing), key=lambda each: (each().technique(None).lossy, each.name() == "load")):
+        for kind in sorted(providers(missing), key=lambda each: (each().technique(None).lossy, each.loads_weights())):
             if kind.name() not in present and kind.contract.requires <= have[role] and not kind.contract.joins:
                 step = RecipeStep(kind(), role)
                 _tell(changes, f"added {step.label}")

@@ -8,13 +8,18 @@ from pathlib import Path
 from edgekit.errors import EntryPointError, first_line
 from edgekit.files import sha256_of_file, sha256_of_json
 
+_PACKAGE = Path(__file__).parent.parent
+_NOT_VERSIONED = frozenset({"__init__.py", "version.py", "runtime_specs.py", "architectures.py"})
+"""The public names, the release number, and tables to which a new runtime or core adds a row. What they decide is in a
+key by itself: versions of packages, and the fields of the target that a step reads."""
+
 
 def imported_files(root: Path, module: str, package: str = "") -> tuple[Path, ...]:
     """`module`'s file and those of every module below `root` that it imports, directly or not, sorted.
 
     With `package`, only that package's modules: where packages are installed, everything lies below one root. An
     import inside a function counts; one that only type checkers read does not, and one by a computed name is not seen
-    (name such files in `data_files`).
+    (name such files in `data_files`), but for a package whose __init__.py sets LOADED_BY_NAME: it counts whole.
     Raises EntryPointError when `module` is not below `root`, or when a file is not valid Python.
     """
     start = _files_of(root, module)
@@ -30,6 +35,8 @@ def imported_files(root: Path, module: str, package: str = "") -> tuple[Path, ..
         if path in found:
             continue
         found.add(path)
+        if path.name == "__init__.py" and _loads_by_name(path.read_bytes()):
+            waiting.extend(path.parent.glob("*.py"))
         for name in _imported_names(path, _module_name(root, path)):
             if not package or name.split(".")[0] == package:
                 waiting.extend(_files_of(root, name))
@@ -47,12 +54,15 @@ def _digest(root: Path, files: Iterable[Path]) -> str:
 
 @cache
 def code_version(module: str) -> str:
-    """The version of one of edgekit's own modules: the digest of its source and of all it imports from edgekit, but for
-    the release number and the public names."""
-    package = Path(__file__).parent.parent
-    ignored = {package / "__init__.py", package / "version.py"}
-    files = imported_files(package.parent, module, package.name)
-    return _digest(package.parent, [each for each in files if each not in ignored])
+    """The version of one of edgekit's own modules: the digest of its `versioned_files`."""
+    return _digest(_PACKAGE.parent, versioned_files(module))
+
+
+def versioned_files(module: str) -> list[Path]:
+    """The source of one of edgekit's own modules and of all it imports from edgekit, but for the files of
+    `_NOT_VERSIONED`."""
+    files = imported_files(_PACKAGE.parent, module, _PACKAGE.name)
+    return [each for each in files if each.relative_to(_PACKAGE).as_posix() not in _NOT_VERSIONED]
 
 
 def _files_of(root: Path, module: str) -> list[Path]:
@@ -76,6 +86,15 @@ def _imported_names(path: Path, module: str) -> frozenset[str]:
     except (SyntaxError, ValueError) as error:
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
         raise EntryPointError(f"{path}{line} is not valid Python: {first_line(error)}", "mend the file") from error
+
+
+@cache
+def _loads_by_name(source: bytes) -> bool:
+    """Whether a package says that its modules are loaded by computed names."""
+    return b"LOADED_BY_NAME" in source and any(
+        isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "LOADED_BY_NAME"
+        for node in ast.parse(source).body
+    )
 
 
 @cache

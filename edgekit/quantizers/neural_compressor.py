@@ -18,6 +18,7 @@ from edgekit.model.operators import graphs
 from edgekit.model.ports import inputs_of
 from edgekit.model.reading import load_model
 from edgekit.model.unsigned import signed
+from edgekit.version import pip_install
 
 _METHODS = {"minmax": "minmax", "percentile": "percentile", "entropy": "kl"}
 _FLOAT = {"weight": {"dtype": ["fp32"]}, "activation": {"dtype": ["fp32"]}}
@@ -65,7 +66,7 @@ def search(
     except ImportError as error:
         raise StepError(
             f"Intel Neural Compressor cannot be imported: {first_line(error)}",
-            "pip install 'edgekit[inc]', or backend = \"ort\"",
+            f'{pip_install("inc")}, or backend = "ort"',
         ) from error
     logging.getLogger("neural_compressor").setLevel(logging.CRITICAL)
     set_workspace(str(folder))

@@ -10,19 +10,13 @@ from rich.console import RenderableType
 from rich.markup import escape
 
 from edgekit.builds.result import Build, TargetBuild
+from edgekit.contract.registry import load_all
+from edgekit.contract.step import Step
 from edgekit.figures.measurement import PREDICTED
 from edgekit.metrics.metric import comparing_score
 from edgekit.metrics.named import NAMED
-from edgekit.report.integers import (
-    given_lines,
-    operator_lines,
-    placement_lines,
-    scheme_lines,
-    tflite_lines,
-    training_lines,
-)
+from edgekit.report.integers import section_lines
 from edgekit.report.tables import COLOURS, MARKS, table, with_unit
-from edgekit.steps.keep import Keep
 from edgekit.traits import Fidelity, Role
 from edgekit.wording import metric_shown
 
@@ -42,7 +36,7 @@ def build_report(built: Build) -> list[RenderableType]:
             _models(built, each, unit),
             *_predicted(each),
             *_similarity(each),
-            *_integers(each),
+            *_notes(each),
             _gates(each),
             *_runtimes(each),
             _closing(each),
@@ -164,7 +158,8 @@ def _steps(built: Build, each: TargetBuild, unit: str) -> RenderableType:
 def _models(built: Build, each: TargetBuild, unit: str) -> RenderableType:
     """One column a figure and fidelity: figures obtained in different ways are not put under one heading."""
     measured = each.verdict.measurements
-    came_so = any(run.name == Keep.name() for run in each.steps)
+    load_all()
+    came_so = any("as-given" in Step.registry[run.name].sections for run in each.steps)
     models = ["deployed"] if came_so else list(dict.fromkeys(one.model for one in measured))
     shown = [
         ("metric", unit),
@@ -220,11 +215,14 @@ def _predicted(each: TargetBuild) -> list[RenderableType]:
     ]
 
 
-def _integers(each: TargetBuild) -> list[RenderableType]:
-    """The scheme and why, what stayed float, and what the fused graph computes on."""
-    notes = [run.artifact.notes for run in each.steps]
-    of_steps = (given_lines, training_lines, scheme_lines, placement_lines, operator_lines, tflite_lines)
-    return [escape(line) for told in notes for lines in of_steps for line in lines(told)]
+def _notes(each: TargetBuild) -> list[RenderableType]:
+    """What the steps noted, by the sections that their classes declare."""
+    load_all()
+    found: list[RenderableType] = []
+    for run in each.steps:
+        sections = (name for name in Step.registry[run.name].sections if name != "simplification")
+        found += map(escape, section_lines(sections, run.artifact.notes))
+    return found
 
 
 def _gates(each: TargetBuild) -> RenderableType:

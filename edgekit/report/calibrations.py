@@ -12,6 +12,7 @@ from edgekit.latency.board_fit import FEWEST_FOR_PRICES, Measured, lacks_fitting
 from edgekit.latency.fitting import FEWEST
 from edgekit.latency.model import FEWEST_FAMILIES, BoardFit
 from edgekit.report.tables import table, with_unit
+from edgekit.version import pip_install
 from edgekit.wording import counted
 
 SCHEMA = 1
@@ -42,7 +43,7 @@ def calibration_report(done: Calibrated) -> list[RenderableType]:
         told = f"{counted(count, 'thread')}: kept, but too few to tell prices, which nobody has for {done.target.cpu}"
         shown.append(escape(f"{told}: it takes {FEWEST_FOR_PRICES} networks"))
     if lacks_fitting():
-        shown.append("a board's own prices are found with scipy: pip install 'edgekit\\[training]', and again")
+        shown.append(escape(f"a board's own prices are found with scipy: {pip_install('training')}, and again"))
     shown += [f"{escape(each.model)}: not measured, {escape(each.why)}" for each in done.absent]
     shown += [f"[bold yellow]disturbed[/]: {escape(why)}" for why in done.disturbed[:_SHOWN]]
     if len(done.disturbed) > _SHOWN:

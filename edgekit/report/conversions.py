@@ -6,8 +6,9 @@ from dataclasses import asdict
 from rich.console import RenderableType
 from rich.markup import escape
 
+from edgekit.contract.step import Step
 from edgekit.execution.single_step import Conversion
-from edgekit.report.integers import scheme_lines
+from edgekit.report.integers import section_lines
 from edgekit.report.tables import table, with_unit
 from edgekit.wording import metric_shown
 
@@ -22,9 +23,7 @@ def conversion_report(found: Conversion) -> list[RenderableType]:
     rows.add_row(escape(str(found.path)), with_unit(found.bytes, "bytes"), ratio)
     shown: list[RenderableType] = [rows]
     notes = found.notes
-    if "chosen" in notes:
-        shown.append(f"simplified by {notes['chosen']}: {notes['nodes_before']} nodes became {notes['nodes']}")
-    shown += [escape(each) for each in scheme_lines(notes)]
+    shown += [escape(each) for each in section_lines(Step.registry[found.step].sections, notes)]
     if "calibration_samples" in notes:
         shown.append(f"{notes['calibration']} over {notes['calibration_samples']} samples")
     for name, noise in notes.get("signal_to_noise_db", {}).items():

@@ -1,15 +1,14 @@
-"""What stands on integers, by which scheme and why, and what on floats."""
+"""What the steps of a build noted, in lines: a function for each section that a step's class may declare."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from edgekit.contract.step import Section
 from edgekit.wording import counted, metric_shown
 
 
 def scheme_lines(notes: Mapping[str, Any]) -> list[str]:
-    """What quantize notes: the scheme and its reason, and what stayed float for what reason. Nothing of other steps."""
-    if "activation" not in notes:
-        return []
+    """What quantize notes: the scheme and its reason, and what stayed float for what reason."""
     scale = "channel" if notes["per_channel"] else "tensor"
     why = f": {notes['why']}" if notes.get("why") else ""
     told = [f"{notes['activation']} activations, {notes['weight']} weights, one scale a {scale}{why}"]
@@ -34,9 +33,7 @@ def _smoothing_line(alpha: float | None, everywhere: bool) -> str:
 
 
 def training_lines(notes: Mapping[str, Any]) -> list[str]:
-    """What qat notes: what it trained for, and what the float student of the build then is. Nothing of other steps."""
-    if "range_drift" not in notes:
-        return []
+    """What qat notes: what it trained for, and what the float student of the build then is."""
     told = [
         "trained under the rounding of these integers: the float student has their very weights, its activations not "
         f"rounded; ranges differ from those trained in by at most {notes['range_drift']:.1%} of their width"
@@ -62,9 +59,7 @@ def _search_line(notes: Mapping[str, Any]) -> str:
 
 
 def placement_lines(notes: Mapping[str, Any]) -> list[str]:
-    """What place notes: what is on floats for speed, and how that was found. Nothing of other steps."""
-    if "placed" not in notes:
-        return []
+    """What place notes: what is on floats for speed, and how that was found."""
     floats, ratio = notes["floats"], notes["ratio"]
     time = f", {ratio['median']:.3f} ({ratio['low']:.3f} to {ratio['high']:.3f}) of the time" if ratio else ""
     if not floats:
@@ -73,9 +68,7 @@ def placement_lines(notes: Mapping[str, Any]) -> list[str]:
 
 
 def given_lines(notes: Mapping[str, Any]) -> list[str]:
-    """What keep notes: how the integers that came are written. Nothing of other steps."""
-    if "forms" not in notes:
-        return []
+    """What keep notes: how the integers that came are written."""
     told = f" with {' and '.join(notes['activations'])} activations" if notes["activations"] else ""
     return [
         f"quantized already ({', '.join(notes['forms']) or 'integer weights'}{told}): left as it is",
@@ -84,9 +77,7 @@ def given_lines(notes: Mapping[str, Any]) -> list[str]:
 
 
 def operator_lines(notes: Mapping[str, Any]) -> list[str]:
-    """What fuse notes: the operators of the fused graph on integers and on floats. Nothing of other steps."""
-    if "integer_operators" not in notes:
-        return []
+    """What fuse notes: the operators of the fused graph on integers and on floats."""
     integer, floating = notes["integer_operators"], notes["float_operators"]
     kinds = ", ".join(f"{count} {kind}" for kind, count in floating.items())
     told = [f"{counted(integer, 'operator')} on integers, {sum(floating.values())} on floats{kinds and ': ' + kinds}"]
@@ -97,9 +88,7 @@ def operator_lines(notes: Mapping[str, Any]) -> list[str]:
 
 
 def tflite_lines(notes: Mapping[str, Any]) -> list[str]:
-    """What the steps that write TFLite note: how far the file lies from the ONNX model. Nothing of other steps."""
-    if "compared_with" not in notes:
-        return []
+    """What the steps that write TFLite note: how far the file lies from the ONNX model."""
     told = f"as TFLite, under {notes['compared_with']} on {notes['compared_on']}"
     if "steps_off" not in notes:
         noise = notes["signal_to_noise_db"]
@@ -110,3 +99,24 @@ def tflite_lines(notes: Mapping[str, Any]) -> list[str]:
         f"{told}: each operator is off by {notes['steps_off']:g} integer steps at most, given the integers that it "
         f"really got; the outputs by {most:g}"
     ]
+
+
+def simplification_lines(notes: Mapping[str, Any]) -> list[str]:
+    """Which simplifier was chosen, and what it saved."""
+    return [f"simplified by {notes['chosen']}: {notes['nodes_before']} nodes became {notes['nodes']}"]
+
+
+_LINES: Mapping[Section, Callable[[Mapping[str, Any]], list[str]]] = {
+    "as-given": given_lines,
+    "training": training_lines,
+    "scheme": scheme_lines,
+    "float-fallback": placement_lines,
+    "operators": operator_lines,
+    "tflite": tflite_lines,
+    "simplification": simplification_lines,
+}
+
+
+def section_lines(sections: Iterable[Section], notes: Mapping[str, Any]) -> list[str]:
+    """What a step noted, section by section as its class declares them."""
+    return [line for section in sections for line in _LINES[section](notes)]

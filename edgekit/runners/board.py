@@ -1,19 +1,20 @@
 """Board: what a machine at the end of a connection is, and the runtime that it needs."""
 
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
+from edgekit.architectures import ARCHITECTURES, normalized_arch
 from edgekit.errors import BoardError
-from edgekit.host import Host, boot_id, host_of, normalized_arch
+from edgekit.host import Host, boot_id, host_of
 from edgekit.progress import Progress
 from edgekit.runners.address import Address
 from edgekit.runners.connection import Request, answer
 from edgekit.runners.emulator import wheels_folder
 from edgekit.runners.runner import WORKER
 from edgekit.runners.wheels import kept_wheels, wheels_name
-from edgekit.target import Runtime, RuntimeName, Target
+from edgekit.runtime_specs import RUNTIMES
+from edgekit.target import Runtime, Target
 
-_ARCHS = ("aarch64", "x86_64")
 _UPLOAD_S = 900.0
 
 
@@ -31,7 +32,8 @@ class Board:
     def arch(self) -> str:
         """What its Python is built for: 32 bits on many a 64-bit kernel."""
         arch = normalized_arch(self.told["arch"])
-        return arch if self.told["bits"] == 64 else {"aarch64": "armv7l", "x86_64": "i686"}.get(arch, arch)
+        known = ARCHITECTURES.get(arch)
+        return known.narrow if known and self.told["bits"] == 32 else arch
 
     @property
     def name(self) -> str:
@@ -64,11 +66,11 @@ class Board:
 
 def board_at(address: Address) -> Board:
     """What the machine at an address is. Raises BoardError where it cannot be reached or is none that edgekit knows."""
-    asked = {"do": "look", "worker": WORKER.read_text(), "packages": [*get_args(RuntimeName), "numpy"]}
+    asked = {"do": "look", "worker": WORKER.read_text(), "packages": [*RUNTIMES, "numpy"]}
     board = Board(address, answer(address, Request(asked, doing=lambda: "while it was asked what it is")))
     if board.told["system"] != "Linux":
         raise BoardError(f"{address} runs {board.told['system']}", "edgekit measures on Linux; name another board")
-    if board.arch not in _ARCHS:
+    if board.arch not in ARCHITECTURES or not ARCHITECTURES[board.arch].is_board:
         more = f" on a 64-bit kernel: {board.told['arch']}" if board.told["bits"] == 32 else ""
         raise BoardError(
             f"the Python of {address} is for {board.arch}{more}, and no runtime of edgekit's is",

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from edgekit.device import courier
 from edgekit.errors import BoardError, ToolError
 
-COURIER = Path(__file__).parent.parent / "device" / "courier.py"
+COURIER = Path(courier.__file__)
 _BEAT_S = 5.0
 _ANSWER_S = 60.0
 """How long a connection may take beside what it is for."""

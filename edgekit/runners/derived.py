@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import tomlkit
 
+from edgekit.architectures import ARCHITECTURES
 from edgekit.errors import BoardError
 from edgekit.host import DECISIVE_ISA
 from edgekit.runners.board import Board
@@ -43,7 +44,7 @@ def derived_target(board: Board, name: str, known: Sequence[Target]) -> Target:
         cores=told["cores"],
         ram_bytes=_sold_bytes(told["memory"]),
         system_bytes=_sold_bytes(told["memory"]) - told["free_memory"],
-        cpuinfo=_cpuinfo(told["cpuinfo"]) if host.arch == "aarch64" else None,
+        cpuinfo=_cpuinfo(told["cpuinfo"]) if ARCHITECTURES[host.arch].needs_cpuinfo else None,
         caches=of_core[0].caches if of_core else (),
     )
 

@@ -5,11 +5,14 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from edgekit.errors import ContainerError, EmulatorError
+from edgekit.errors import ContainerError, EmulatorError, ToolError
 from edgekit.host import installed_version, this_host
 from edgekit.runners.emulator import CONTAINER_HINT, prepared_emulator
 from edgekit.runners.engine import found_engine
+from edgekit.runtime_specs import RUNTIMES
+from edgekit.runtimes.opening import named_runtime
 from edgekit.target import Target, load_target, target_files
+from edgekit.version import pip_install
 
 
 @dataclass(frozen=True)
@@ -26,36 +29,41 @@ class Checkup:
 
 
 _PACKAGES = (
-    ("onnxruntime", "running, quantizing and fusing ONNX models", "pip install edgekit"),
-    ("onnxsim", "one of the two simplifiers", "pip install edgekit"),
-    ("onnxslim", "the other simplifier", "pip install edgekit"),
-    ("onnxscript", "folding batch norms, exporting from torch", "pip install edgekit"),
-    ("pillow", "images as calibration data", "pip install edgekit"),
-    ("soundfile", "sounds as calibration data", "pip install edgekit"),
-    ("torch", "training, distilling, exporting", "pip install 'edgekit[training]', torch's CPU build first (README)"),
-    ("torch-pruning", "the step prune", "pip install 'edgekit[training]'"),
-    ("safetensors", "weights without pickles", "pip install 'edgekit[training]'"),
-    ("matplotlib", "the plot of a study", "pip install 'edgekit[plot]'"),
-    ("neural-compressor", "Intel Neural Compressor's quantizer", "pip install 'edgekit[inc]'"),
-    ("ai-edge-litert", "writing, reading and running .tflite files", "pip install 'edgekit[litert]'"),
-    (
-        "tflite-runtime",
-        "running .tflite files as older devices do",
-        "pip install 'edgekit[tflite]' (Python 3.11, Linux)",
-    ),
+    ("onnxsim", "one of the two simplifiers", ""),
+    ("onnxslim", "the other simplifier", ""),
+    ("onnxscript", "folding batch norms, exporting from torch", ""),
+    ("pillow", "images as calibration data", ""),
+    ("soundfile", "sounds as calibration data", ""),
+    ("torch", "training, distilling, exporting", "training"),
+    ("torch-pruning", "the step prune", "training"),
+    ("safetensors", "weights without pickles", "training"),
+    ("scipy", "confidence intervals, a board's own prices", "training"),
+    ("scikit-learn", "the digits that edgekit init starts from", "training"),
+    ("matplotlib", "the plot of a study", "plot"),
+    ("neural-compressor", "Intel Neural Compressor's quantizer", "inc"),
 )
+"""Packages with what they are for and the extra that installs them; empty for a dependency of edgekit itself."""
 
 
 def checkups() -> list[Checkup]:
     """This machine's packages, then each target's way to figures."""
     python = f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
     found = [Checkup("python", python, "", "")]
-    for name, gives, remedy in _PACKAGES:
+    for name, gives, extra in _PACKAGES:
         installed = installed_version(name)
-        found.append(Checkup(name, installed, gives, "" if installed else remedy))
+        torch_first = ", torch's CPU build first (README)" if name == "torch" else ""
+        found.append(Checkup(name, installed, gives, "" if installed else f"{pip_install(extra)}{torch_first}"))
+    found += [_runtime_checkup(name) for name in RUNTIMES]
     found += [_cuda(), _engine(), _ssh()]
     found += [_target_checkup(load_target(path)) for path in target_files().values()]
     return found
+
+
+def _runtime_checkup(name: str) -> Checkup:
+    try:
+        return Checkup(name, named_runtime(name).version, RUNTIMES[name].purpose, "")
+    except ToolError as error:
+        return Checkup(name, "", RUNTIMES[name].purpose, error.hint)
 
 
 def _cuda() -> Checkup:

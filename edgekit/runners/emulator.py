@@ -13,21 +13,19 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock
 
+from edgekit.architectures import ARCHITECTURES
 from edgekit.errors import EmulatorError, last_line, storage_errors
 from edgekit.files import folder_bytes, sha256_of_json, write_bytes, write_json
 from edgekit.host import this_host
 from edgekit.instruction_counts.plugin import can_be_counted, compiled_plugin, plugin_options, plugin_path
 from edgekit.progress import Progress
-from edgekit.runners.wheels import has_numpy_wheel, kept_wheels, run_tool, wheels_name
+from edgekit.runners.wheels import kept_wheels, run_tool, wheels_name
 from edgekit.target import CpuInfo, Target
 
 _QEMU_PACKAGE = "qemu-user"
 """Not the static one: that takes no plugins."""
 _QEMU_FOLDER = "qemu-user"
 _ROOT_PACKAGES = ("python3-minimal", "libpython3-stdlib", "libstdc++6")
-_DEBIAN_ARCH = {"aarch64": "arm64", "armv7l": "armhf", "x86_64": "amd64"}
-_QEMU_ARCH = {"armv7l": "arm"}
-"""Where qemu calls it otherwise."""
 _NUMPY_PACKAGE = "python3-numpy"
 """For 32-bit ARM there is no wheel."""
 _PACKAGES = Path("usr/lib/python3/dist-packages")
@@ -102,7 +100,7 @@ def prepared_emulator(target: Target, hint: str = "") -> Emulator:
     if shares_host:
         return Emulator(qemu, _qemu_version(qemu), target.cpu, None, (site,), _host_python(), plugin)
     root = _root_with_cpu(base, target) if target.cpuinfo else base / "root"
-    packages = (site, *([] if has_numpy_wheel(target.arch) else [root / _PACKAGES]))
+    packages = (site, *([] if ARCHITECTURES[target.arch].has_numpy_wheel else [root / _PACKAGES]))
     return Emulator(qemu, _qemu_version(qemu), target.cpu, root, packages, _guest_python(root), plugin)
 
 
@@ -204,7 +202,7 @@ def _guest_python(root: Path) -> Path:
 
 def _qemu_command(arch: str) -> tuple[str, ...] | None:
     """What starts qemu for an architecture: ours, with the libraries that came with it, else the system's."""
-    name = f"qemu-{_QEMU_ARCH.get(arch, arch)}"
+    name = f"qemu-{ARCHITECTURES[arch].qemu}"
     ours = emulators_folder() / _QEMU_FOLDER
     if (ours / "usr" / "bin" / name).is_file():
         loader = next(each for each in sorted(ours.glob("**/ld-linux*.so.*")) if each.is_file())
@@ -223,9 +221,9 @@ def _qemu_version(qemu: Sequence[str]) -> str:
 def _fetch_qemu(folder: Path) -> None:
     staging = folder / f"{_QEMU_FOLDER}.partial"
     shutil.rmtree(staging, ignore_errors=True)
-    for package in _download((_QEMU_PACKAGE,), _DEBIAN_ARCH[this_host().arch], folder / "apt"):
+    for package in _download((_QEMU_PACKAGE,), ARCHITECTURES[this_host().arch].debian, folder / "apt"):
         _unpack(package, staging)
-    ours = {f"qemu-{_QEMU_ARCH.get(arch, arch)}" for arch in _DEBIAN_ARCH}
+    ours = {f"qemu-{each.qemu}" for each in ARCHITECTURES.values()}
     for program in (staging / "usr" / "bin").iterdir():
         if program.name not in ours:
             program.unlink()
@@ -242,8 +240,8 @@ def _fetch_root(arch: str, base: Path, progress: Progress) -> None:
     shutil.rmtree(staging, ignore_errors=True)
     progress.note(f"downloading Python for {arch} (Debian) to {base}")
     root = staging / "root"
-    numpy = () if has_numpy_wheel(arch) else (_NUMPY_PACKAGE,)
-    for package in _download((*_ROOT_PACKAGES, *numpy), _DEBIAN_ARCH[arch], emulators_folder() / "apt"):
+    numpy = () if ARCHITECTURES[arch].has_numpy_wheel else (_NUMPY_PACKAGE,)
+    for package in _download((*_ROOT_PACKAGES, *numpy), ARCHITECTURES[arch].debian, emulators_folder() / "apt"):
         _unpack(package, root)
     for library in root.glob("usr/lib/*/*/lib*.so.3"):  # of BLAS, which packages link while they are installed
         (library.parent.parent / library.name).symlink_to(f"{library.parent.name}/{library.name}")

@@ -5,6 +5,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from edgekit.architectures import ARCHITECTURES
 from edgekit.errors import ContainerError, EmulatorError, last_line
 from edgekit.files import sha256_of_file, sha256_of_json
 from edgekit.instruction_counts.plugin import SOURCE
@@ -15,7 +16,6 @@ from edgekit.runners.wheels import install_wheels
 from edgekit.target import Target
 
 BASE = "debian:bookworm-slim"
-_DEBIAN_ARCH = {"aarch64": "arm64", "x86_64": "amd64"}
 _GUEST_PYTHON = "311"
 """Debian 12's."""
 
@@ -35,7 +35,7 @@ def image_name(target: Target) -> str:
 
 def check_emulated(target: Target) -> None:
     """Raises EmulatorError where nothing in an image emulates a target's CPU."""
-    if target.arch not in _DEBIAN_ARCH:
+    if not ARCHITECTURES[target.arch].has_image:
         raise EmulatorError(
             f"there is no image for {target.arch}, which {target.id} is",
             f"leave --runner out: edgekit setup {target.id} sets up an emulator without a container",
@@ -60,7 +60,7 @@ def build_image(engine: Engine, target: Target, base: str, progress: Progress) -
         shutil.copy(dockerfile(), Path(context) / "Dockerfile")
         shutil.copy(SOURCE, context)
         progress.note(f"building {name} by {engine}: downloads {base}, then qemu and Python for {target.arch} (Debian)")
-        arguments = ["--build-arg", f"BASE={base}", "--build-arg", f"ARCH={_DEBIAN_ARCH[target.arch]}"]
+        arguments = ["--build-arg", f"BASE={base}", "--build-arg", f"ARCH={ARCHITECTURES[target.arch].debian}"]
         done = subprocess.run(
             [*engine.program, "build", "--network", "host", *arguments, "--tag", name, context],
             capture_output=True,

@@ -21,7 +21,7 @@ def native_outputs(path: Path, inputs: Arrays, target: Target, threads: int = 1)
 
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
         runtime = host_runtime(format_of(path), target.runtime.name)
-        saturates = target.saturates or runtime.name != "onnxruntime"
+        saturates = target.saturates or not runtime.spec.runs_exact
         source = path if saturates else exact_copy(path, Path(folder))
         return tuple(NativeRunner(runtime.name).run(Job([source], inputs, threads)).outputs[0])
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 
+from edgekit.architectures import ARCHITECTURES
 from edgekit.device.courier import guest_memory
 from edgekit.instruction_counts.counts import Counts, Interval, read_intervals
 from edgekit.instruction_counts.operator_counts import counts_of_operators, counts_of_run, marked_runs
@@ -30,7 +31,7 @@ _HOLDING = ("If", "Loop", "Scan")
 
 def guest_bytes(target: Target) -> int:
     """How large a target's address space is: its RAM where that is told, in whole pages; of 32 bits all of it."""
-    if target.arch == "armv7l":
+    if ARCHITECTURES[target.arch].bits == 32:
         return _WHOLE_SPACE
     return (target.ram_bytes or _GUEST_BYTES) // _PAGE * _PAGE
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import threading
@@ -17,6 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from edgekit.arrays import Arrays
+from edgekit.device import openers, worker
 from edgekit.device.worker import STAGES
 from edgekit.errors import ModelError, RunError, all_lines
 from edgekit.formats import format_of
@@ -25,7 +27,13 @@ from edgekit.target import Runtime
 from edgekit.tflite.reading import moved_in, moved_out, read_tflite
 from edgekit.traits import Fidelity, Format
 
-WORKER = Path(__file__).parent.parent / "device" / "worker.py"
+WORKER = Path(worker.__file__)
+
+
+def opener_of(runtime: Runtime) -> Path:
+    """The file that loads models with a runtime, which goes to the device with each job."""
+    return Path(openers.__file__).with_name(f"{runtime.spec.opener}.py")
+
 
 _ABOUT = {
     "": "while the runtime was imported",
@@ -233,8 +241,10 @@ def write_job(job: Job, folder: Path, runtimes: Sequence[Runtime]) -> None:
                 f"{runtime.name} runs no {given.label} models",
                 f"name a file that ends in .{runtime.format}, or another target",
             )
-        if job.profiled_runs and runtime.name != "onnxruntime":
+        if job.profiled_runs and not runtime.spec.times_operators:
             raise ModelError(f"edgekit has no times of single operators from {runtime.name}", "leave --profile out")
+    for opener in {opener_of(each) for each in runtimes}:
+        shutil.copy(opener, folder)
     names = [f"model_{number}.{given}" for number, given in enumerate(formats)]
     for name, model in zip(names, job.models, strict=True):
         (folder / name).write_bytes(model.read_bytes())
@@ -246,7 +256,7 @@ def write_job(job: Job, folder: Path, runtimes: Sequence[Runtime]) -> None:
         np.savez(folder / f"inputs_{number}.npz", *arrays)
     told = {
         "models": names,
-        "runtimes": [{"name": each.name, "floats": each.floats} for each in runtimes],
+        "runtimes": [{"name": each.name, "opener": opener_of(each).name, "floats": each.floats} for each in runtimes],
         "inputs": [f"inputs_{number if own else 0}.npz" for number in range(len(job.models))],
         "threads": job.threads,
         "seconds": job.seconds,

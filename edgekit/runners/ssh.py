@@ -12,7 +12,6 @@ from edgekit.runners.address import Address
 from edgekit.runners.board import Board, board_at, check_is, provided_runtime
 from edgekit.runners.connection import Request, answer
 from edgekit.runners.runner import WORKER, Job, Result, finished, run_error, stage_words, write_job
-from edgekit.runners.wheels import NUMPY
 from edgekit.runtimes.opening import host_runtime
 from edgekit.target import Runtime, Target
 from edgekit.traits import Fidelity
@@ -49,7 +48,7 @@ class SshRunner:
         if all(map(self.board.has, runtimes)):
             return []
         # What is built against an older numpy comes first and brings that along: the others take it as well.
-        ordered = sorted(runtimes, key=lambda each: each.name not in NUMPY)
+        ordered = sorted(runtimes, key=lambda each: each.spec.numpy)
         for each in ordered:
             name = self.board.kept_name(each)
             if name not in self.kept:

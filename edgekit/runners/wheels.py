@@ -9,13 +9,11 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from edgekit.architectures import ARCHITECTURES
 from edgekit.errors import ToolError, last_line, storage_errors
 from edgekit.progress import Progress
 from edgekit.target import Runtime
 
-NUMPY = {"tflite-runtime": "numpy<2"}
-"""What a runtime was built against, where that is not the newest."""
-_NEWEST_NUMPY = "numpy<2.5"
 _TIMEOUT_S = 900
 
 
@@ -60,16 +58,11 @@ def install_wheels(runtime: Runtime, arch: str, python: str, site: Path, error: 
     command += [part for each in platforms for part in ("--platform", each)]
     command += ["--python-version", python, "--implementation", "cp"]
     wanted = [f"{runtime.name}=={runtime.version}"]
-    if has_numpy_wheel(arch):
-        wanted.append(NUMPY.get(runtime.name, _NEWEST_NUMPY))
+    if ARCHITECTURES[arch].has_numpy_wheel:
+        wanted.append(runtime.spec.numpy)
     else:
         command.append("--no-deps")
     run_tool([*command, *wanted], "pip", error, hint)
-
-
-def has_numpy_wheel(arch: str) -> bool:
-    """Whether there are wheels of numpy for an architecture: for 32-bit ARM, none."""
-    return arch != "armv7l"
 
 
 def run_tool(command: Sequence[str], name: str, error: type[ToolError], hint: str) -> None:

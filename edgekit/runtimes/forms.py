@@ -29,7 +29,8 @@ def form_for(path: Path, runtime: Runtime, folder: Path, arch: str) -> Path:
         return path
     model = load_model(path)
     is_fused = any(node.op_type in INTEGER_OPERATORS for node in nodes(model.graph))
-    if runtime.name == "onnxruntime" and not (is_fused and arch == "x86_64" and "int8" in activation_types(model)):
+    has_kernels = "onnxruntime-kernels" in runtime.spec.features
+    if has_kernels and not (is_fused and arch == "x86_64" and "int8" in activation_types(model)):
         return path
     if is_fused:
         model = rewritten(model, qdq_forms)

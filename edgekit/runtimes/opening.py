@@ -2,19 +2,18 @@
 
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from edgekit.errors import ToolError
 from edgekit.formats import format_of
-from edgekit.host import installed_version
-from edgekit.runtimes.openvino import OpenvinoSession
+from edgekit.host import installed_version, this_host
+from edgekit.runtime_specs import RUNTIMES, RuntimeName, runtimes_of
+from edgekit.runtimes.onnx_session import OnnxSession
 from edgekit.runtimes.ort import session
 from edgekit.runtimes.tflite import TfliteSession, tflite_runtime
-from edgekit.target import Runtime, RuntimeName
+from edgekit.target import Runtime
 from edgekit.traits import Format
-
-_EXTRAS: dict[RuntimeName, str] = {"openvino": "openvino", "ai-edge-litert": "litert", "tflite-runtime": "tflite"}
-"""Of edgekit, that bring runtimes along."""
+from edgekit.version import pip_install
 
 
 def host_runtime(model_format: Format, wanted: str = "") -> Runtime:
@@ -22,28 +21,31 @@ def host_runtime(model_format: Format, wanted: str = "") -> Runtime:
     another stands in where that is not installed. Raises ToolError where there is none."""
     if model_format is Format.TFLITE:
         return tflite_runtime(wanted)
-    return named_runtime("openvino" if wanted == "openvino" else "onnxruntime")
+    names = runtimes_of(Format.ONNX)
+    return named_runtime(wanted if wanted in names else names[0])
 
 
 def named_runtime(name: RuntimeName) -> Runtime:
     """A runtime as it is installed here. Raises ToolError where it is not."""
     version = installed_version(name)
     if not version:
-        newer = name == "tflite-runtime" and sys.version_info >= (3, 12)
-        hint = "it has no wheel for this Python; its successor is ai-edge-litert" if newer else _install_hint(name)
-        raise ToolError(f"{name} is not installed", hint)
+        raise ToolError(f"{name} is not installed", _remedy(name))
     return Runtime(name=name, version=version)
 
 
-def _install_hint(name: RuntimeName) -> str:
-    extra = _EXTRAS.get(name)
-    return f"pip install 'edgekit{f'[{extra}]' if extra else ''}'"
+def _remedy(name: RuntimeName) -> str:
+    """How to get a runtime that is not installed here."""
+    spec, arch = RUNTIMES[name], this_host().arch
+    is_too_new = spec.newest_python is not None and sys.version_info[:2] > spec.newest_python
+    if is_too_new or arch not in spec.architectures:
+        others = [other for other in runtimes_of(spec.format) if other != name]
+        return f"it has no wheel for {'this Python' if is_too_new else arch}; use {' or '.join(others)}"
+    return pip_install(spec.extra)
 
 
 def host_runtimes() -> list[Runtime]:
     """All that are installed here."""
-    names: tuple[RuntimeName, ...] = get_args(RuntimeName)
-    return [named_runtime(name) for name in names if installed_version(name)]
+    return [named_runtime(name) for name in RUNTIMES if installed_version(name)]
 
 
 def opened_file(path: Path, *, exact: bool = False, runtime: str = "") -> Any:
@@ -53,4 +55,4 @@ def opened_file(path: Path, *, exact: bool = False, runtime: str = "") -> Any:
     chosen = host_runtime(format_of(path), runtime)
     if chosen.format is Format.TFLITE:
         return TfliteSession(path, chosen)
-    return OpenvinoSession(path) if chosen.name == "openvino" else session(path, exact=exact)
+    return session(path, exact=exact) if chosen.spec.runs_exact else OnnxSession(path, chosen)

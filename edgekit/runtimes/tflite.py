@@ -4,17 +4,20 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.arrays import Array
-from edgekit.device.worker import Interpreted, imported
+from edgekit.device.openers.tflite_opener import Interpreted, module
 from edgekit.errors import ModelError, ToolError, all_lines
 from edgekit.host import installed_version
 from edgekit.model.ports import Port
-from edgekit.target import TFLITE_RUNTIMES, Runtime, RuntimeName
+from edgekit.runtime_specs import runtimes_of
+from edgekit.target import Runtime
 from edgekit.tflite.reading import TfliteFile, moved_in, moved_out, read_tflite
+from edgekit.traits import Format
+from edgekit.version import pip_install
 
 
 def installed_runtimes() -> list[Runtime]:
     """Those for .tflite files that this Python has."""
-    found: dict[RuntimeName, str] = {name: installed_version(name) for name in TFLITE_RUNTIMES}
+    found = {name: installed_version(name) for name in runtimes_of(Format.TFLITE)}
     return [Runtime(name=name, version=version) for name, version in found.items() if version]
 
 
@@ -23,7 +26,7 @@ def tflite_runtime(wanted: str = "") -> Runtime:
     ToolError where there is none."""
     found = installed_runtimes()
     if not found:
-        raise ToolError("no runtime for TFLite is installed", "pip install 'edgekit[litert]'")
+        raise ToolError("no runtime for TFLite is installed", pip_install("litert"))
     return next((each for each in found if each.name == wanted), found[0])
 
 
@@ -34,7 +37,7 @@ class TfliteSession:
     def __init__(self, path: Path, runtime: Runtime, threads: int = 0) -> None:
         self.file: TfliteFile = read_tflite(path)
         try:
-            self.running: Any = Interpreted(imported(runtime.name), str(path), threads)
+            self.running: Any = Interpreted(module(runtime.name), str(path), threads)
         except Exception as error:  # a ValueError or RuntimeError of the interpreter
             raise ModelError(
                 f"{runtime.name} cannot load {path.name}: {all_lines(error)}", "look at its operators: edgekit inspect"

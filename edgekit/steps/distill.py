@@ -23,6 +23,7 @@ class Distill(TrainedStep):
     """The weight of the teacher's outputs; the targets weigh 1 - alpha."""
 
     contract = replace(TrainedStep.contract, joins={Role.TEACHER: facts(Format.TORCH, Trait.FLOAT, Trait.CONVERGED)})
+    without_joined = "train"
 
     def technique(self, target: Target | None) -> Technique:
         return Technique(family=Family.DISTILLATION, lossy=True, fine_tuned=True, aggressive=False)

@@ -43,6 +43,7 @@ class Export(Step):
         settings=frozenset({"ports"}),
         packages=("torch", "onnx", "onnxscript"),
     )
+    reference_order = 0
 
     def technique(self, target: Target | None) -> Technique:
         return Technique(family=Family.GRAPH)

@@ -39,6 +39,8 @@ class Fuse(Step):
         target=frozenset({"arch"}),
         packages=("onnx", "onnx-ir", "onnxruntime"),
     )
+    sections = ("operators",)
+    feature = "onnxruntime-kernels"
 
     def technique(self, target: Target | None) -> Technique:
         return Technique(family=Family.GRAPH, fused=True, ties_cpu=self.layouts)

@@ -22,6 +22,8 @@ class Keep(Step):
         target=frozenset({"arch"}),
         packages=("onnx", "onnxruntime"),
     )
+    sections = ("as-given", "operators")
+    feature = "onnx-integers"
 
     def technique(self, target: Target | None) -> Technique:
         return Technique(family=Family.GRAPH)

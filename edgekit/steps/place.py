@@ -54,6 +54,9 @@ class Place(Step):
         target=frozenset({"arch", "isa", "cpuinfo"}),
         packages=("onnx", "onnx-ir", "onnxruntime"),
     )
+    sections = ("float-fallback",)
+    feature = "onnxruntime-kernels"
+    fallback_option = "floats"
 
     def technique(self, target: Target | None) -> Technique:
         return Technique(family=Family.GRAPH)

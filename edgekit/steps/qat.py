@@ -43,6 +43,7 @@ class Qat(Step):
         target=frozenset({"quantization"}),
         packages=("torch",),
     )
+    sections = ("training",)
 
     def technique(self, target: Target | None) -> Technique:
         return Technique(

@@ -56,6 +56,7 @@ class Quantize(Step):
         target=frozenset({"quantization"}),
         packages=("onnx", "onnx-ir", "onnxruntime"),
     )
+    sections = ("scheme",)
 
     def technique(self, target: Target | None) -> Technique:
         scheme = self.scheme(target.quantization) if target else {}

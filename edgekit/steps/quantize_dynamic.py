@@ -58,6 +58,9 @@ class QuantizeDynamic(Step):
         target=frozenset({"quantization"}),
         packages=("onnx", "onnx-ir", "onnxruntime"),
     )
+    sections = ("scheme",)
+    feature = "onnx-integers"
+    equivalents = {Format.TFLITE: "tflite-dynamic"}
 
     def technique(self, target: Target | None) -> Technique:
         return Technique(

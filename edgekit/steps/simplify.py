@@ -57,6 +57,8 @@ class Simplify(Step):
         data=frozenset({Data.CALIBRATION}),
         packages=("onnx", "onnx-ir", "onnxruntime", "onnxscript", "onnxsim", "onnxslim"),
     )
+    sections = ("simplification",)
+    reference_order = 1
 
     def technique(self, target: Target | None) -> Technique:
         return Technique(family=Family.GRAPH)

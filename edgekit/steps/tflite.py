@@ -30,6 +30,8 @@ class Tflite(Step):
         target=frozenset({"runtime"}),
         packages=("ai-edge-litert", "flatbuffers", "onnx", "onnx-ir", "tflite-runtime"),
     )
+    sections = ("operators", "tflite")
+    converts_to = Format.TFLITE
 
     def technique(self, target: Target | None) -> Technique:
         return Technique(family=Family.GRAPH)

@@ -24,6 +24,7 @@ class TfliteDynamic(Step):
         target=frozenset({"runtime"}),
         packages=("ai-edge-litert", "flatbuffers", "onnx", "onnx-ir", "tflite-runtime"),
     )
+    sections = ("operators", "tflite")
 
     def technique(self, target: Target | None) -> Technique:
         return Technique(

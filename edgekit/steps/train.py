@@ -15,6 +15,8 @@ from edgekit.traits import Role
 class Train(TrainedStep):
     """Train the entry point's module from its initial weights with the task's loss."""
 
+    loaded_by = "load"
+
     def technique(self, target: Target | None) -> Technique:
         return Technique(family=Family.TRAINING)
 

@@ -27,6 +27,8 @@ class WeightOnly(Step):
         preserves=facts(Format.ONNX, Trait.STATIC, Trait.FOLDED, Trait.CONVERGED),
         packages=("onnx", "onnx-ir", "onnxruntime"),
     )
+    feature = "onnx-integers"
+    equivalents = {Format.TFLITE: "tflite-dynamic"}
 
     def technique(self, target: Target | None) -> Technique:
         return Technique(

@@ -3,6 +3,7 @@
 from types import ModuleType
 
 from edgekit.errors import StepError, first_line
+from edgekit.version import pip_install
 
 
 def schema() -> ModuleType:
@@ -12,7 +13,7 @@ def schema() -> ModuleType:
     except ImportError as error:
         raise StepError(
             f"ai-edge-litert, which knows the TFLite format, cannot be imported: {first_line(error)}",
-            "pip install 'edgekit[litert]'",
+            pip_install("litert"),
         ) from error
     found: ModuleType = schema_py_generated
     return found

@@ -10,21 +10,24 @@ import numpy as np
 import pytest
 
 from edgekit.device.worker import as_array, interval, is_precise, middle, rounds, stacked, warm_up
-from edgekit.runners.runner import WORKER
+from edgekit.runners.runner import WORKER, opener_of
 from edgekit.runtimes.ort import host_outputs
+from edgekit.target import find_target
 
 
 def test_it_runs_from_anywhere_and_leaves_what_it_saw(conv_model: Path, tmp_path: Path) -> None:
     folder = tmp_path / "job"
     folder.mkdir()
     shutil.copy(WORKER, tmp_path / "pushed.py")
+    runtime = find_target("rpi4").runtime
+    shutil.copy(opener_of(runtime), folder)
     shutil.copy(conv_model, folder / "m.onnx")
     x = np.random.default_rng(0).standard_normal((3, 3, 6, 6)).astype(np.float32)
     np.savez(folder / "inputs.npz", x[:, None])
     (folder / "job.json").write_text(
         json.dumps(
             {
-                "runtimes": [{"name": "onnxruntime", "floats": "f32"}],
+                "runtimes": [{"name": runtime.name, "opener": opener_of(runtime).name, "floats": "f32"}],
                 "models": ["m.onnx"],
                 "inputs": ["inputs.npz"],
                 "threads": 1,

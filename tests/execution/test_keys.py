@@ -1,16 +1,20 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from edgekit.cache import Cache
 from edgekit.contract.artifact import Artifact
+from edgekit.contract.registry import load_all
+from edgekit.contract.step import Step
 from edgekit.data.splits import Splits
 from edgekit.execution.keys import DataDigests, metric_key, package_version, step_key
 from edgekit.planning.plan import plan_of
 from edgekit.planning.recipe import recipe_from
 from edgekit.progress import Silent
 from edgekit.project.project import Project, load_project
+from edgekit.project.sources import _PACKAGE, versioned_files
 from edgekit.target import find_target
 from edgekit.traits import MODULE_ENTRY, Data, Format, Role
 from tests.conftest import FileProject, MakeProject
@@ -74,3 +78,47 @@ def test_what_is_read_of_images_is_part_of_their_digest(tmp_path: Path, file_pro
 def test_a_package_that_is_not_installed_is_absent() -> None:
     assert package_version("no-such-package") == "absent"
     assert package_version("onnx")[0].isdigit()
+
+
+load_all()
+
+_TRAINED = "contract data model project steps training"
+_RAN = "contract data device model numerics project runtimes steps tflite"
+_ROOMS = {
+    "train": _TRAINED,
+    "distill": _TRAINED,
+    "load": _TRAINED,
+    "load-part": _TRAINED,
+    "qat": _TRAINED,
+    "quantize-weights": _TRAINED,
+    "sparsify": f"{_TRAINED} pruning",
+    "prune": f"{_TRAINED} pruning numerics",
+    "export": f"{_RAN} training",
+    "simplify": _RAN,
+    "fuse": _RAN,
+    "keep": "contract device model project runtimes steps",
+    "weight-only": "contract device model project runtimes steps",
+    "quantize": f"{_RAN} metrics quantizers",
+    "quantize-dynamic": f"{_RAN} metrics quantizers",
+    "place": "contract data device figures instruction_counts latency model project runners runtimes steps tflite",
+    "tflite": f"{_RAN} instruction_counts runners",
+    "tflite-dynamic": f"{_RAN} instruction_counts runners",
+}
+"""The rooms whose files decide whether a step runs again, the loose files beside them left out."""
+
+
+def test_the_rooms_of_every_step_s_key_are_named() -> None:
+    assert set(_ROOMS) == set(Step.registry)
+
+
+@pytest.mark.parametrize("name", _ROOMS)
+def test_a_step_s_key_reads_the_rooms_that_the_step_runs_and_no_others(name: str) -> None:
+    files = (each.relative_to(_PACKAGE) for each in versioned_files(Step.registry[name].__module__))
+    assert {each.parts[0] for each in files if len(each.parts) > 1} == set(_ROOMS[name].split())
+
+
+def test_training_reads_no_table_of_runtimes_and_no_worker() -> None:
+    """A change in `edgekit bench`, or another runtime, trained every teacher anew."""
+    files = {str(each.relative_to(_PACKAGE)) for each in versioned_files("edgekit.steps.train")}
+    assert "training/loop.py" in files
+    assert not files & {"device/worker.py", "runtimes/ort.py", "runtime_specs.py", "data/calibration_batches.py"}

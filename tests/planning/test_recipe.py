@@ -3,12 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.errors import PlanError, ProjectError, RecipeError
+from edgekit.errors import ProjectError, RecipeError
 from edgekit.planning.recipe import (
     RECOMMENDED,
-    Recipe,
     find_recipe,
-    on_runtime,
     recipe_of,
     recipes_of,
     shipped_recipes,
@@ -17,7 +15,6 @@ from edgekit.planning.recipe import (
 from edgekit.project.project import Project, load_project
 from edgekit.steps.place import Place
 from edgekit.steps.prune import Prune
-from edgekit.target import find_target
 from edgekit.traits import Role
 from tests.conftest import FileProject
 
@@ -195,27 +192,3 @@ def test_a_placement_goes_where_the_recipe_places(make_project: Callable[..., Pa
     (folder / "edgekit.toml").write_text(text[: text.index("[[steps]]")])
     named = with_placement(load_project(folder), [])
     assert Place(floats=()) in [each.step for each in recipe_of(named).steps]
-
-
-def names(recipe: Recipe) -> list[str]:
-    return [each.step.name() for each in recipe.steps]
-
-
-def test_for_a_runtime_that_takes_tflite_its_writer_comes_last() -> None:
-    board = find_target("rpi-armv7l")
-    assert names(on_runtime(find_recipe("int8", Path()), board)) == ["simplify", "quantize", "tflite"]
-    assert names(on_runtime(find_recipe("int8-dynamic", Path()), board)) == ["simplify", "tflite-dynamic"]
-    assert names(on_runtime(find_recipe("float", Path()), board)) == ["simplify", "tflite"]
-    whole = find_recipe("distil-prune-int8", Path())
-    assert names(on_runtime(whole, board)) == [*names(whole)[:-2], "tflite"]
-    assert on_runtime(whole, find_target("rpi4")) is whole
-
-
-def test_a_recipe_that_writes_tflite_itself_keeps_its_options(tmp_path: Path) -> None:
-    (tmp_path / "mine.toml").write_text(
-        '[[steps]]\nuse = "simplify"\n[[steps]]\nuse = "quantize"\n[[steps]]\nuse = "tflite"\nports = "int8"\n'
-    )
-    mine = find_recipe("mine.toml", tmp_path)
-    assert on_runtime(mine, find_target("rpi-armv7l")).steps[-1].step.options() == {"ports": "int8"}
-    with pytest.raises(PlanError, match="'mine' leaves a TFLite file, and rpi4 runs onnxruntime"):
-        on_runtime(mine, find_target("rpi4"))

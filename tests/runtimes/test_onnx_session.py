@@ -15,7 +15,7 @@ pytest.importorskip("openvino")
 def test_a_session_gives_what_onnx_runtime_does(conv_model: Path) -> None:
     x = np.random.default_rng(0).standard_normal((3, 3, 6, 6)).astype(np.float32)
     running = opened_file(conv_model, runtime="openvino")
-    assert type(running).__name__ == "OpenvinoSession"
+    assert type(running).__name__ == "OnnxSession"
     assert np.allclose(session_outputs(running, [x])[0], host_outputs(conv_model, (x,))[0], atol=1e-5)
 
 

@@ -1,0 +1,42 @@
+"""A recipe fitted to the runtime of a target: steps that the runtime does not support are left out or replaced."""
+
+from dataclasses import replace
+
+from edgekit.contract.registry import converter_to, load_all
+from edgekit.contract.step import Step
+from edgekit.errors import PlanError
+from edgekit.planning.recipe import Recipe, RecipeStep
+from edgekit.runtime_specs import RUNTIMES
+from edgekit.target import Target
+from edgekit.traits import Format, Role
+
+
+def on_runtime(recipe: Recipe, target: Target | None) -> Recipe:
+    """A recipe as it runs for a target; unchanged where no target is known.
+
+    Steps of the student that need a feature which the runtime lacks are left out. Where the runtime takes another file
+    format than ONNX, the step that converts to it comes last, or, in the place of a step that was left out, the step
+    that writes the same compression in that format. Raises PlanError where a recipe ends in a format that the runtime
+    does not take.
+    """
+    if target is None:
+        return recipe
+    load_all()
+    spec = RUNTIMES[target.runtime.name]
+    for writer in (each for each in recipe.steps if Format.TFLITE in each.step.contract.provides):
+        if spec.format is not Format.TFLITE:
+            raise PlanError(
+                f"recipe '{recipe.name}' leaves a TFLite file, and {target.id} runs {target.runtime.name}",
+                f"leave {writer.step.name()} out of it, or build for another target",
+            )
+    is_supported = [
+        each.role is not Role.STUDENT or each.step.feature is None or each.step.feature in spec.features
+        for each in recipe.steps
+    ]
+    steps = [each for each, kept in zip(recipe.steps, is_supported, strict=True) if kept]
+    if spec.format is not Format.ONNX and not any(spec.format in each.step.contract.provides for each in steps):
+        left_out = (each for each, kept in zip(recipe.steps, is_supported, strict=True) if not kept)
+        equivalent = next((each.step.equivalents[spec.format] for each in left_out if each.step.equivalents), None)
+        writer_kind = Step.registry[equivalent] if equivalent else converter_to(spec.format)
+        steps.append(RecipeStep(writer_kind(), Role.STUDENT))
+    return recipe if steps == list(recipe.steps) else replace(recipe, steps=tuple(steps))
