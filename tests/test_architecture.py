@@ -1,6 +1,7 @@
 """Imports run one way, from the command line to the ground, and heavy packages stay in their rooms."""
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -25,38 +26,15 @@ HEAVY = {
     "openvino",
 }
 
-# From the ground up: a module may import from its own row and from those above it in this list, at module level or not.
-FLOORS = (
-    {"errors", "traits", "arrays", "progress", "version", "device", "wording", "architectures", "runtime_specs"},
-    {"files", "host", "records"},
-    {"target", "cache", "model"},
-    {"tflite", "instruction_counts"},
-    {"formats"},
-    {"figures", "project"},
-    {"runtimes", "data"},
-    {"runners", "latency", "numerics"},
-    {"contract", "metrics", "quantizers"},
-    {"training"},
-    {"pruning", "survey"},
-    {"steps"},
-    {"planning"},
-    {"execution"},
-    {"studies"},
-    {"gates"},
-    {"benchmarking"},
-    {"bundle"},
-    {"builds"},
-    {"report"},
-    {"api"},
-    {"cli", "__main__", "edgekit"},
-)
 
-# What may lie loose beside the rooms.
-LOOSE = {
-    "__init__", "__main__", "api", "records", "cache", "version", "architectures", "runtime_specs",
-    "target", "wording", "files", "formats", "host",
-    "traits", "errors", "progress", "arrays",
-}  # fmt: skip
+def rooms() -> dict[str, int]:
+    """The rooms and loose modules with their floors, as CONTRIBUTING.md's table has them."""
+    text = (ROOT.parent / "CONTRIBUTING.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| (.+?) \| .+ \|$", text, re.MULTILINE)
+    return {name: int(floor) for floor, names in rows for name in re.findall(r"`(\w+)(?:/|\.py)`", names)}
+
+
+FLOORS = rooms()
 
 
 def modules() -> dict[str, Path]:
@@ -88,23 +66,30 @@ def ours(path: Path, *, everywhere: bool) -> set[str]:
     return {name for name in imports(path, everywhere=everywhere) if name in known and name != "edgekit"}
 
 
-def floor_of(module: str) -> int:
-    name = module.removeprefix("edgekit.")
-    for named in (name, name.split(".")[0]):
-        for number, row in enumerate(FLOORS):
-            if named in row:
-                return number
-    raise AssertionError(f"{module} stands on no floor: add it to FLOORS")
+def room_of(module: str) -> str:
+    return module.removeprefix("edgekit.").split(".")[0] if module != "edgekit" else "__init__"
+
+
+def test_contributing_lists_every_room_and_no_other() -> None:
+    found = {path.stem for path in ROOT.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    assert set(FLOORS) == found - {"__init__", "__main__"}
 
 
 @pytest.mark.parametrize("module", sorted(modules()))
-def test_no_module_imports_from_a_higher_floor(module: str) -> None:
+def test_a_module_imports_only_from_its_own_room_and_lower_floors(module: str) -> None:
+    room = room_of(module)
     for imported in ours(modules()[module], everywhere=True):
-        assert floor_of(imported) <= floor_of(module), f"{module} imports {imported}, which stands above it"
+        other = room_of(imported)
+        floor = FLOORS.get(room, max(FLOORS.values()) + 1)
+        assert other == room or FLOORS[other] < floor, f"{module} on floor {floor} imports {imported}"
 
 
-def test_the_loose_files_are_those_that_belong_to_no_room() -> None:
-    assert {path.stem for path in ROOT.glob("*.py")} == LOOSE
+def test_no_floor_is_higher_than_its_rooms_need() -> None:
+    """Floors are numbered without gaps: a room stands one floor above the highest room that it imports."""
+    above = {room: {room_of(each) for name, path in modules().items() if room_of(name) == room
+                    for each in ours(path, everywhere=True)} - {room} for room in FLOORS}  # fmt: skip
+    for room, floor in FLOORS.items():
+        assert floor == 1 + max((FLOORS[each] for each in above[room]), default=0), room
 
 
 def test_execution_knows_neither_verdict_nor_bundle() -> None:
@@ -146,18 +131,9 @@ def test_what_is_sent_to_a_board_imports_nothing_of_edgekit() -> None:
 
 
 def test_every_module_is_tested_by_a_file_of_its_own() -> None:
-    untested = {
-        "traits",
-        "contract.technique",
-        "contract.artifact",
-        "arrays",
-        "progress",
-        "version",
-        "__main__",
-    }
     for name in modules():
         short = name.removeprefix("edgekit.")
-        if short in untested or "." not in name or modules()[name].name == "__init__.py":
+        if modules()[name].name == "__init__.py":
             continue
         *rooms, last = short.split(".")
         assert Path(__file__).parent.joinpath(*rooms, f"test_{last}.py").is_file(), f"{name} has no test file"

@@ -11,16 +11,16 @@ from edgekit.errors import RecipeError, did_you_mean
 from edgekit.records import validated
 from edgekit.traits import Format
 
+_STEPS = f"{__name__.partition('.')[0]}.steps"
+"""The package of steps, which are plug-ins: found by name, for nothing here may import from a higher floor."""
+
 
 def load_all() -> None:
-    """Import every file of edgekit/steps/, which registers its step.
-
-    The package is found by name, so that nothing here imports from a higher floor. The files import torch and
-    onnxruntime only when their steps run.
-    """
-    package = import_module("edgekit.steps")
+    """Import every file of edgekit/steps/, which registers its step. They import torch and onnxruntime only when their
+    steps run."""
+    package = import_module(_STEPS)
     for found in iter_modules(package.__path__):
-        import_module(f"{package.__name__}.{found.name}")
+        import_module(f"{_STEPS}.{found.name}")
 
 
 def converter_to(wanted: Format) -> type[Step]:
