@@ -25,7 +25,7 @@ from levels import Level, print_levels
 from onnx import TensorProto, helper, numpy_helper
 
 import edgekit
-from edgekit.device.worker import turns
+from edgekit.device.worker import run_in_turns
 from edgekit.figures.measurement import Measurement
 from edgekit.figures.ratios import ratio_of
 from edgekit.host import this_host
@@ -63,8 +63,8 @@ def main() -> None:
     found.append(Level("agreement with LiteRT's benchmark tool", "within noise", "edgekit has no TFLite yet", None))
     print(f"{this_host().cpu_name}, edgekit {edgekit.__version__}\n")
     print_levels(found)
-    told = {"host": this_host().cpu_name, "levels": [asdict(level) for level in found]}
-    RESULTS.write_text(json.dumps(told, indent=2) + "\n")
+    values = {"host": this_host().cpu_name, "levels": [asdict(level) for level in found]}
+    RESULTS.write_text(json.dumps(values, indent=2) + "\n")
 
 
 def small_network(folder: Path) -> Path:
@@ -105,21 +105,21 @@ def overhead(path: Path) -> list[Level]:
     running = session(path, threads=1)
     (array,) = random_inputs(path)
     given = {running.get_inputs()[0].name: array}
-    turns([running], [[array[None]]], 1.0, 1, None)
+    run_in_turns([running], [[array[None]]], 1.0, 1, None)
     whole, median, bare = [], [], []
     for _ in range(BLOCKS):
         started = time.perf_counter()
-        ((*taken,),) = turns([running], [[array[None]]], BLOCK_S, 1, None)
+        ((*taken,),) = run_in_turns([running], [[array[None]]], BLOCK_S, 1, None)
         whole.append((time.perf_counter() - started) / len(taken))
         median.append(statistics.median(taken) / 1e3)
         started = time.perf_counter()
         for _ in range(len(taken)):
             running.run(None, given)
         bare.append((time.perf_counter() - started) / len(taken))
-    told = f"of a model of {statistics.median(bare) * 1e3:.3f} ms"
+    text = f"of a model of {statistics.median(bare) * 1e3:.3f} ms"
     loop, printed = ratio_of(whole, bare), ratio_of(median, bare)
     return [
-        Level(f"bench's loop, whole, to a bare one, {told}", "at most 1.01", str(loop), loop.median <= 1.01),
+        Level(f"bench's loop, whole, to a bare one, {text}", "at most 1.01", str(loop), loop.median <= 1.01),
         Level("its median to the bare loop's mean", "at most 1.01", str(printed), printed.median <= 1.01),
     ]
 
@@ -127,9 +127,9 @@ def overhead(path: Path) -> list[Level]:
 def pairs(name: str, path: Path) -> Level:
     """How often the intervals of two benches, one after the other, overlap."""
     medians = [median(path) for _ in range(2 * PAIRS)]
-    told = list(zip(medians[::2], medians[1::2], strict=True))
-    agreeing = sum((one.low or 0) <= (other.high or 0) and (other.low or 0) <= (one.high or 0) for one, other in told)
-    apart = statistics.median(abs(one.value / other.value - 1) for one, other in told)
+    items = list(zip(medians[::2], medians[1::2], strict=True))
+    agreeing = sum((one.low or 0) <= (other.high or 0) and (other.low or 0) <= (one.high or 0) for one, other in items)
+    apart = statistics.median(abs(one.value / other.value - 1) for one, other in items)
     wide = statistics.median(((one.high or 0) - (one.low or 0)) / one.value for one in medians)
     found = f"{agreeing} of {PAIRS}; medians {apart:.2%} apart, intervals {wide:.2%} wide"
     return Level(f"two benches agree, {name}", f"{AGREEING} of {PAIRS}", found, agreeing >= AGREEING)
@@ -149,8 +149,8 @@ def emulated(path: Path) -> Level:
         done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
         assert done.returncode in (0, 1), "1 is a gate's, of made-up inputs through random weights"
         seconds.append(time.perf_counter() - started)
-    told = f"{min(seconds):.1f} to {max(seconds):.1f} s"
-    return Level(f"edgekit bench --target {EMULATED}, MobileNetV2's shape, INT8", "under 20 s", told, max(seconds) < 20)
+    text = f"{min(seconds):.1f} to {max(seconds):.1f} s"
+    return Level(f"edgekit bench --target {EMULATED}, MobileNetV2's shape, INT8", "under 20 s", text, max(seconds) < 20)
 
 
 def memory(path: Path) -> Level:
@@ -160,8 +160,8 @@ def memory(path: Path) -> Level:
         for target in (EMULATED, None)
     ]
     ratio = peaks[0] / peaks[1]
-    told = f"{ratio:.3f}: {peaks[0] / 1e6:.1f} MB emulated, {peaks[1] / 1e6:.1f} MB native"
-    return Level("guest memory to native", "0.9 to 1.1", told, 0.9 <= ratio <= 1.1)
+    text = f"{ratio:.3f}: {peaks[0] / 1e6:.1f} MB emulated, {peaks[1] / 1e6:.1f} MB native"
+    return Level("guest memory to native", "0.9 to 1.1", text, 0.9 <= ratio <= 1.1)
 
 
 if __name__ == "__main__":

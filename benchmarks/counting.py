@@ -51,12 +51,12 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         model = mobilenet(folder, TARGET)
         found = [*cost(model), command(model)]
-        told = {name: ncnn_ratios(folder, name) for name in NCNN}
-    found += [ncnn_level(name, ratios) for name, ratios in told.items()]
+        values = {name: ncnn_ratios(folder, name) for name in NCNN}
+    found += [ncnn_level(name, ratios) for name, ratios in values.items()]
     print_levels(found)
-    for name, ratios in told.items():
+    for name, ratios in values.items():
         print(f"\n{name}, ours to features.csv: " + ", ".join(f"{what} {ratio:.3f}" for what, ratio in ratios.items()))
-    RESULTS.write_text(json.dumps({"levels": [asdict(each) for each in found], "ncnn": told}, indent=1) + "\n")
+    RESULTS.write_text(json.dumps({"levels": [asdict(each) for each in found], "ncnn": values}, indent=1) + "\n")
 
 
 def cost(model: Path) -> list[Level]:
@@ -65,7 +65,7 @@ def cost(model: Path) -> list[Level]:
     emulator = prepare(target, Silent())
     inputs = tuple(each[None] for each in random_inputs(model, 1))
     job = Job([model], inputs, counted=True)
-    with_caches, without = QemuRunner(target, emulator), QemuRunner(target.changed(caches=()), emulator)
+    with_caches, without = QemuRunner(target, emulator), QemuRunner(target.copy_with(caches=()), emulator)
     ratios, counts = [], []
     for _ in range(ROUNDS):
         started = time.perf_counter()
@@ -100,15 +100,15 @@ def command(model: Path) -> Level:
         )
         assert done.returncode in (0, 1), "1 is a gate's, of made-up inputs through random weights"
         seconds.append(time.perf_counter() - started)
-    told = f"{min(seconds):.1f} to {max(seconds):.1f} s"
-    return Level(f"edgekit bench --target {TARGET}, MobileNetV2's shape, INT8", "under 20 s", told, max(seconds) < 20)
+    text = f"{min(seconds):.1f} to {max(seconds):.1f} s"
+    return Level(f"edgekit bench --target {TARGET}, MobileNetV2's shape, INT8", "under 20 s", text, max(seconds) < 20)
 
 
 def ncnn_level(name: str, ratios: Mapping[str, float]) -> Level:
     worst = max(ratios, key=lambda what: abs(ratios[what] - 1))
-    told = f"{ratios[worst]:.3f} at most ({worst})"
+    text = f"{ratios[worst]:.3f} at most ({worst})"
     what = f"ncnn's MobileNet on {name}, each figure that prices are put on, to features.csv"
-    return Level(what, "0.9 to 1.1", told, 0.9 <= ratios[worst] <= 1.1)
+    return Level(what, "0.9 to 1.1", text, 0.9 <= ratios[worst] <= 1.1)
 
 
 def ncnn_ratios(folder: Path, name: str) -> dict[str, float]:

@@ -37,13 +37,13 @@ def main(seeds: int) -> None:
     for what, level, values, met in rows:
         low, middle, high = (f"{value:.4g}" for value in (min(values), statistics.median(values), max(values)))
         print(f"| {what} | {level} | {low} | {middle} | {high} | {'yes' if met else '**no**'} |")
-    told = {
+    fields = {
         "host": this_host().cpu_name,
         "seeds": found,
         "levels": [{"what": what, "level": level, "values": values, "met": met} for what, level, values, met in rows],
     }
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(told, indent=2) + "\n")
+    RESULTS.write_text(json.dumps(fields, indent=2) + "\n")
 
 
 def measured(folder: Path, seed: int) -> dict[str, Any]:
@@ -52,10 +52,10 @@ def measured(folder: Path, seed: int) -> dict[str, Any]:
     config = folder / "edgekit.toml"
     config.write_text(re.sub(r"^seed = \d+", f"seed = {seed}", config.read_text(), flags=re.MULTILINE))
     first_s, _ = timed("build", "--json", "-t", "rpi4", cwd=folder)
-    _, told = timed("build", "--json", "-t", "rpi4", "-t", "x86-vnni", cwd=folder)
+    _, value = timed("build", "--json", "-t", "rpi4", "-t", "x86-vnni", cwd=folder)
     again_s, again = timed("build", "--json", "-t", "rpi4", "-t", "x86-vnni", cwd=folder)
     help_s = statistics.median(timed("--help", cwd=folder)[0] for _ in range(5))
-    rpi4, vnni = json.loads(told)["targets"]
+    rpi4, vnni = json.loads(value)["targets"]
     print(f"seed {seed}: built for rpi4 in {first_s:.0f} s", file=sys.stderr, flush=True)
     return {
         "seed": seed,
@@ -68,9 +68,9 @@ def measured(folder: Path, seed: int) -> dict[str, Any]:
     }
 
 
-def without_steps(told: dict[str, Any]) -> dict[str, Any]:
+def without_steps(values: dict[str, Any]) -> dict[str, Any]:
     kept = ("bytes", "float_bytes", "reference_bytes", "value", "float_value", "reference_value", "gates", "passed")
-    return {key: told[key] for key in kept}
+    return {key: values[key] for key in kept}
 
 
 def speed_ratios(folder: Path, model: str) -> list[float]:

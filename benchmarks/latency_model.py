@@ -29,11 +29,11 @@ from edgekit.latency.fitting import (
     Weights,
     estimate,
     estimates,
-    fitted,
+    fit_prices,
     folds,
     held_out_errors,
     margin,
-    scaled,
+    scale_prices,
 )
 from edgekit.latency.model import SHIPPED, BoardFit, LatencyModel, at_clock, board_fit
 from edgekit.latency.terms import DIVISION, MEMORY, Figures, slot_ns
@@ -113,9 +113,9 @@ def main() -> None:
     levels = levels_of(held, chosen_errors)
     print()
     print_levels(levels)
-    told = {"levels": [asdict(each) for each in levels], "held_out": [asdict(each) for each in held]}
-    told |= {"xnnpack": xnnpack, "transfer": kinds}
-    (RESULTS / "latency_model.json").write_text(json.dumps(told, indent=1) + "\n")
+    values = {"levels": [asdict(each) for each in levels], "held_out": [asdict(each) for each in held]}
+    values |= {"xnnpack": xnnpack, "transfer": kinds}
+    (RESULTS / "latency_model.json").write_text(json.dumps(values, indent=1) + "\n")
     plot(held, RESULTS / "latency_model.png")
     if chosen.check:
         check(chosen.check, model, points)
@@ -195,7 +195,7 @@ def least_price(board: str, threads: int) -> float:
 
 
 def fit_of(board: str, threads: int, points: Sequence[Point]) -> BoardFit:
-    target, way = find_target(BOARDS[board]), partial(fitted, slot_ns=least_price(board, threads))
+    target, way = find_target(BOARDS[board]), partial(fit_prices, slot_ns=least_price(board, threads))
     return board_fit(target, target.name, threads, RUNTIMES[target.cpu], points, way)
 
 
@@ -205,11 +205,13 @@ def held_out(board: str, threads: int, points: Sequence[Point]) -> list[HeldOut]
     target, least = BOARDS[board], least_price(board, threads)
     found = []
     for own, others in folds(points):
-        weights = fitted(others, least)
-        spread = math.exp(margin(list(held_out_errors(others, partial(fitted, slot_ns=least)).values())))
+        weights = fit_prices(others, least)
+        spread = math.exp(margin(list(held_out_errors(others, partial(fit_prices, slot_ns=least)).values())))
         for each in own:
-            told = estimate(weights, each.figures)
-            found.append(HeldOut(target, threads, each.network, each.milliseconds, told, told / spread, told * spread))
+            result = estimate(weights, each.figures)
+            found.append(
+                HeldOut(target, threads, each.network, each.milliseconds, result, result / spread, result * spread)
+            )
     return found
 
 
@@ -218,12 +220,12 @@ def chosen_error(points: Sequence[Point], least: float) -> float:
     the other families held out one by one."""
     found = []
     for own, others in folds(points):
-        inner = [(fitted(rest, least), left_out) for left_out, rest in folds(others)]
+        inner = [(fit_prices(rest, least), left_out) for left_out, rest in folds(others)]
 
         def error(mean: Mean, inner: Sequence[tuple[Weights, list[Point]]] = inner) -> float:
             return statistics.fmean(each for weights, left_out in inner for each in errors_by(mean, weights, left_out))
 
-        found += errors_by(min(MEANS.values(), key=error), fitted(others, least), own)
+        found += errors_by(min(MEANS.values(), key=error), fit_prices(others, least), own)
     return 100 * statistics.fmean(found)
 
 
@@ -236,7 +238,7 @@ def transfers(points: dict[tuple[str, int], list[Point]]) -> list[tuple[str, flo
     """How far integer networks are off by prices from float ones alone, whose kernels are others."""
     found = []
     for (board, threads), of in points.items():
-        weights = fitted([each for each in of if "int8" not in each.network], least_price(board, threads))
+        weights = fit_prices([each for each in of if "int8" not in each.network], least_price(board, threads))
         for each in of:
             if "int8" in each.network:
                 error = estimate(weights, each.figures) / each.milliseconds - 1
@@ -251,16 +253,16 @@ def xnnpack_rows(
     rows = [row for row in published if row["runtime"].startswith("tflite-xnnpack")]
     (board,) = {(row["board"], row["core"], int(row["clock_hz"]), int(row["threads"])) for row in rows}
     name, core, clock, threads = board
-    weights = weights_for(fits, find_target(name).changed(clock_hz=clock), threads)
+    weights = weights_for(fits, find_target(name).copy_with(clock_hz=clock), threads)
     points = [
         Point(row["model"], row["model"], features[XNNPACK, core, row["model"]], float(row["ms_min"])) for row in rows
     ]
-    calibrated = held_out_errors(points, partial(scaled, weights=weights))
+    calibrated = held_out_errors(points, partial(scale_prices, weights=weights))
     found = []
     for each in points:
-        told = estimate(weights, each.figures)
-        error = told / each.milliseconds - 1
-        found.append((each.network, each.milliseconds, told, error, math.expm1(calibrated[each.network])))
+        result = estimate(weights, each.figures)
+        error = result / each.milliseconds - 1
+        found.append((each.network, each.milliseconds, result, error, math.expm1(calibrated[each.network])))
     return found
 
 
@@ -288,8 +290,8 @@ def print_table(held: Sequence[HeldOut], chosen_errors: Mapping[tuple[str, int],
 def print_transfer(kinds: Sequence[tuple[str, float]], xnnpack: Sequence[XnnpackRow], transfer: float) -> None:
     print("\n| XNNPACK, Raspberry Pi 4 at 1.5 GHz, 4 threads | published, ms | predicted | error | by the other five |")
     print("|---|---|---|---|---|")
-    for network, truth, told, error, calibrated in xnnpack:
-        print(f"| {network} | {truth:.0f} | {told:.1f} | {error:+.0%} | {calibrated:+.0%} |")
+    for network, truth, entry, error, calibrated in xnnpack:
+        print(f"| {network} | {truth:.0f} | {entry:.1f} | {error:+.0%} | {calibrated:+.0%} |")
     name, worst = max(kinds, key=lambda each: abs(math.log(1 + each[1])))
     print(f"\nint8 networks by prices of float ones: {worst:+.0%} at most ({name})")
     print(
@@ -322,11 +324,11 @@ def plot(held: Sequence[HeldOut], path: Path) -> None:
     for axis, threads in zip(axes, THREADS, strict=True):
         for target, mark in zip(BOARDS.values(), "osD^", strict=True):
             rows = [each for each in held if (each.target, each.threads) == (target, threads)]
-            truth, told = [each.published_ms for each in rows], [each.predicted_ms for each in rows]
+            truth, items = [each.published_ms for each in rows], [each.predicted_ms for each in rows]
             below = [each.predicted_ms - each.low_ms for each in rows]
             above = [each.high_ms - each.predicted_ms for each in rows]
             axis.errorbar(
-                truth, told, (below, above), fmt=mark, ms=4, lw=0.6, label=f"{target}, {mean_error(rows):.1f} %"
+                truth, items, (below, above), fmt=mark, ms=4, lw=0.6, label=f"{target}, {mean_error(rows):.1f} %"
             )
         ends = [2, 3000]
         axis.plot(ends, ends, color="grey", lw=0.8)
@@ -353,10 +355,12 @@ def check(folder: Path, model: LatencyModel, known: dict[tuple[str, int], list[P
             if each.network in fitted_on:
                 continue
             assert fit.margin is not None
-            told, spread = estimate(fit.weights, each.figures), math.exp(fit.margin)
-            row = HeldOut(BOARDS[board], threads, each.network, each.milliseconds, told, told / spread, told * spread)
+            result, spread = estimate(fit.weights, each.figures), math.exp(fit.margin)
+            row = HeldOut(
+                BOARDS[board], threads, each.network, each.milliseconds, result, result / spread, result * spread
+            )
             rows.append(row)
-            figures = f"{row.published_ms:.1f} | {told:.1f} | {row.error:+.0%} | {'yes' if row.is_inside else 'no'}"
+            figures = f"{row.published_ms:.1f} | {result:.1f} | {row.error:+.0%} | {'yes' if row.is_inside else 'no'}"
             print(f"| {row.target} | {threads} | {row.network} | {figures} |")
     for target in BOARDS.values():
         for threads in THREADS:

@@ -35,11 +35,11 @@ from edgekit.planning.recipe import recipe_from
 from edgekit.progress import Silent
 from edgekit.project.project import Project, load_project
 from edgekit.report.plots import stages_plot
-from edgekit.report.studies import interval_shown
+from edgekit.report.studies import format_interval
 from edgekit.studies.studying import arm_of
-from edgekit.studies.trials import Trial, difference, joined, tried
+from edgekit.studies.trials import Trial, difference, join_trials, run_trials
 from edgekit.target import find_target
-from edgekit.wording import counted
+from edgekit.wording import count_of
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
@@ -75,9 +75,9 @@ def main() -> None:
                 continue
             planned, project = arms(BUDGETS[part]), project_in(work / part, part)
             trials = all_trials(project, planned, range(chosen.seeds), chosen.budget)
-            told = measured(part, project, planned, trials)
-            path.write_text(json.dumps(told, indent=1) + "\n")
-            path.with_suffix(".png").write_bytes(drawn(told, planned, trials))
+            result = measured(part, project, planned, trials)
+            path.write_text(json.dumps(result, indent=1) + "\n")
+            path.with_suffix(".png").write_bytes(drawn(result, planned, trials))
 
 
 def project_in(folder: Path, example: str) -> Project:
@@ -99,8 +99,8 @@ def all_trials(project: Project, planned: Arms, seeds: Sequence[int], budget_min
     target, watch = find_target(TARGET), Watch()
     owners = [(project, planned.recipes)]
     for module, tables in planned.narrow.items():
-        models = project.model.changed(student=f"{module}:student")
-        owners.append((project.changed(model=models), tables))
+        models = project.model.copy_with(student=f"{module}:student")
+        owners.append((project.copy_with(model=models), tables))
     found: dict[str, list[Trial]] = {}
     end = None if budget_min is None else time.monotonic() + 60 * budget_min
     for seed in seeds:
@@ -109,20 +109,20 @@ def all_trials(project: Project, planned: Arms, seeds: Sequence[int], budget_min
             for owner, tables in owners:
                 recipes = [recipe_from(name, steps, name) for name, steps in tables.items()]
                 left = None if end is None else max(end - time.monotonic(), 0.0)
-                of_seed += tried(owner, recipes, [seed], target, watch, left)
+                of_seed += run_trials(owner, recipes, [seed], target, watch, left)
         except StudyError:
             if not found:
                 raise
             break
         for trial in of_seed:
             found.setdefault(trial.recipe.name, []).append(trial)
-    return {name: joined(trials) for name, trials in found.items()}
+    return {name: join_trials(trials) for name, trials in found.items()}
 
 
 def measured(example: str, project: Project, planned: Arms, trials: dict[str, Trial]) -> dict[str, Any]:
     """Everything about one example, printed and returned."""
     some = next(iter(trials.values()))
-    told: dict[str, Any] = {
+    values: dict[str, Any] = {
         "example": example,
         "data": some.data,
         "host": this_host().cpu_name,
@@ -134,13 +134,12 @@ def measured(example: str, project: Project, planned: Arms, trials: dict[str, Tr
         "arms": {name: arm_of(trial, UNIT).to_json() for name, trial in trials.items()},
         "mechanism": {name: mechanisms(project, trials[name]) for name in planned.cascades},
     }
-    print(
-        f"\n## {example}{f' ({some.data})' if some.data else ''}: {counted(len(some.seeds), 'seed')}, {told['host']}\n"
-    )
+    data = f" ({some.data})" if some.data else ""
+    print(f"\n## {example}{data}: {count_of(len(some.seeds), 'seed')}, {values['host']}\n")
     print_stages(planned, trials)
-    print_mechanisms(told, planned)
-    told["comparisons"] = compared(planned, trials)
-    return told
+    print_mechanisms(values, planned)
+    values["comparisons"] = compared(planned, trials)
+    return values
 
 
 def mechanisms(project: Project, trial: Trial) -> list[dict[str, float]]:
@@ -167,15 +166,15 @@ def print_stages(planned: Arms, trials: dict[str, Trial]) -> None:
         print(f"| **{name}** | | {trials[name].bytes:,} |")
         for stage in arm_of(trials[name], UNIT).stages:
             if stage.metric is not None and stage.step.use not in ("export", "simplify", "fuse"):
-                print(f"| {stage.step.label} | {interval_shown(stage.metric, UNIT)} | |")
+                print(f"| {stage.step.label} | {format_interval(stage.metric, UNIT)} | |")
 
 
-def print_mechanisms(told: dict[str, Any], planned: Arms) -> None:
+def print_mechanisms(values: dict[str, Any], planned: Arms) -> None:
     print(
         "\n| the teacher after | rank correlation of w | levels | max/std | zeros | ties |\n|---|---|---|---|---|---|"
     )
     for name in planned.cascades:
-        for stage, row in zip(told["arms"][name]["stages"], told["mechanism"][name], strict=False):
+        for stage, row in zip(values["arms"][name]["stages"], values["mechanism"][name], strict=False):
             figures = f"{row['rank_correlation']:.3f} | {row['levels']:.0f} | {row['range']:.2f}"
             print(f"| {name}: {stage['step']['use']} | {figures} | {row['zeros']:.2f} | {row['ties']:.2f} |")
 
@@ -196,15 +195,15 @@ def compared(planned: Arms, trials: dict[str, Trial]) -> list[dict[str, Any]]:
     return found
 
 
-def drawn(told: dict[str, Any], planned: Arms, trials: dict[str, Trial]) -> bytes:
+def drawn(values: dict[str, Any], planned: Arms, trials: dict[str, Trial]) -> bytes:
     """The pipelines, without the stages that only write the same network down in another way."""
-    title = f"{told['example']}: {counted(told['seeds'], 'seed')}, {told['host']} (native)"
-    title += f", {told['data']}" if told["data"] else ""
+    title = f"{values['example']}: {count_of(values['seeds'], 'seed')}, {values['host']} (native)"
+    title += f", {values['data']}" if values["data"] else ""
     lines = []
     for name in planned.pipelines:
         arm = arm_of(trials[name], UNIT)
         stages = tuple(stage for stage in arm.stages if stage.step.use not in ("export", "simplify", "fuse"))
-        lines.append(arm.changed(stages=stages))
+        lines.append(arm.copy_with(stages=stages))
     return stages_plot(lines, UNIT, title, "png")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import tomlkit
 from ordering_arms import BUDGETS
 
-from edgekit.wording import counted
+from edgekit.wording import count_of
 
 ROWS = Path(__file__).parent.parent / "edgekit" / "planning" / "interactions.toml"
 RESULTS = Path(__file__).parent / "results"
@@ -32,12 +32,12 @@ def main() -> None:
     ROWS.write_text(tomlkit.dumps(document))
 
 
-def evidence(told: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+def evidence(values: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """(code, line of evidence) for each row that an example's results speak of."""
-    source = f"benchmarks/ordering.py, {told['example']}, {counted(told['seeds'], 'seed')}"
+    source = f"benchmarks/ordering.py, {values['example']}, {count_of(values['seeds'], 'seed')}"
     found = []
-    for each in told["comparisons"]:
-        first, second = (told["arms"][each[side]]["stages"][-1]["metric"]["mean"] for side in ("first", "second"))
+    for each in values["comparisons"]:
+        first, second = (values["arms"][each[side]]["stages"][-1]["metric"]["mean"] for side in ("first", "second"))
         line = {
             "kind": "measured",
             "source": source,
@@ -51,8 +51,8 @@ def evidence(told: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 def _inline(line: dict[str, Any]) -> Any:
     """As the table's other lines are written."""
-    told = ", ".join(f"{key} = {tomlkit.item(value).as_string()}" for key, value in line.items())
-    return tomlkit.parse(f"line = {{ {told} }}")["line"]
+    text = ", ".join(f"{key} = {tomlkit.item(value).as_string()}" for key, value in line.items())
+    return tomlkit.parse(f"line = {{ {text} }}")["line"]
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from ordering_arms import FLOAT, INT8
 from edgekit.execution.driver import Driver, StepRun
 from edgekit.figures.ratios import ratio_of
 from edgekit.host import this_host
-from edgekit.planning.plan import walked
+from edgekit.planning.plan import walk_recipe
 from edgekit.planning.recipe import recipe_from
 from edgekit.progress import Silent
 from edgekit.project.project import load_project
@@ -116,7 +116,7 @@ def structure(folder: Path) -> dict[str, Any]:
     files = {}
     for name, steps in PIPELINES.items():
         runs: list[StepRun] = []
-        plan = walked(recipe_from(name, steps, name), project.roles, project.entry_facts)
+        plan = walk_recipe(recipe_from(name, steps, name), project.roles, project.entry_facts)
         for planned in plan.steps:
             runs.append(driver.step_run(target, planned, runs, len(plan.steps)))
         files[name] = runs[-1].artifact.path

@@ -116,7 +116,7 @@ def main() -> None:
     unknown = sorted(set(models) - set(METRICS))
     if unknown:
         parser.error(f"there is no model {', '.join(unknown)}: choose of {', '.join(METRICS)}")
-    told: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    values: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     with tempfile.TemporaryDirectory(prefix="edgekit-") as temporary:
         for name in models:
             folder = (chosen.work or Path(temporary)).resolve() / name
@@ -126,7 +126,7 @@ def main() -> None:
             wall = walls(folder, chosen.rounds) if METRICS[name] != "cosine" else None
             judged = levels(name, found.times, found.likenesses, OURS, runtimes(found.rows), wall)
             show(name, found.rows, judged)
-            told[name] = {
+            values[name] = {
                 "host": this_host().cpu_name,
                 "target": here().id,
                 "metric": METRICS[name],
@@ -134,8 +134,8 @@ def main() -> None:
                 "levels": [asdict(level) for level in judged],
             }
             RESULTS.parent.mkdir(exist_ok=True)
-            RESULTS.write_text(json.dumps(told, indent=1) + "\n")
-    show_all(told)
+            RESULTS.write_text(json.dumps(values, indent=1) + "\n")
+    show_all(values)
 
 
 def measured(folder: Path, seconds: float) -> Measured:
@@ -268,12 +268,12 @@ def show(name: str, rows: Sequence[Row], judged: Sequence[Level]) -> None:
     print(flush=True)
 
 
-def show_all(told: Mapping[str, Any]) -> None:
+def show_all(values: Mapping[str, Any]) -> None:
     """All models that results hold, side by side: times, with the likeness behind them where it means something."""
-    names = [name for name in METRICS if name in told]
+    names = [name for name in METRICS if name in values]
     print(f"| time / float, likeness | {' | '.join(names)} |\n|---|{'---|' * len(names)}")
     for tool in TOOLS:
-        found = [next((row for row in told[name]["rows"] if row["tool"] == tool.name), None) for name in names]
+        found = [next((row for row in values[name]["rows"] if row["tool"] == tool.name), None) for name in names]
         print(f"| {tool.name} | {' | '.join(map(cell, found))} |")
 
 

@@ -27,7 +27,7 @@ def ship(what: str, folder: Path, metric: str, path: Path) -> None:
         folder=place,
         calibration_samples=len(feeds_of(calibration)),
     )
-    project = project.changed(budgets=project.budgets.changed(max_drop=allowed(metric)))
+    project = project.copy_with(budgets=project.budgets.copy_with(max_drop=allowed(metric)))
     (built,) = build(project, [here()], Silent()).targets
     path.write_bytes((built.bundle / "model.onnx").read_bytes())
     print(f"recipe {built.recipe}")

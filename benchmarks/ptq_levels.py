@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgekit.figures.intervals import paired_difference
-from edgekit.figures.ratios import SESSIONS, Ratio, ratio_of
+from edgekit.figures.ratios import SESSION_DIFFERENCE, Ratio, ratio_of
 
 _FLOAT, _BLOCKS = "float", "edgekit, blocks"
 _PLACED = 0.97
@@ -41,30 +41,30 @@ def levels(
         best = max(quantized, key=lambda tool: float(np.mean(alike[tool])))
         found.append(_as_faithful(alike[ours], alike[best], best))
     ratio = ratio_of(times[ours], times[_FLOAT])
-    found.append(Level("never slower than float", str(ratio), ratio.low <= SESSIONS))
+    found.append(Level("never slower than float", str(ratio), ratio.low <= SESSION_DIFFERENCE))
     inside = [tool for tool in quantized if runtimes[tool] == "onnxruntime"]
     fastest = min(inside, key=lambda tool: ratio_of(times[tool], times[_FLOAT]).median)
     limit = _PLACED if name == "mobilenet_v2" else 1.0
     ratio = ratio_of(times[ours], times[fastest])
-    slack = 1.0 if name == "mobilenet_v2" else SESSIONS
-    told = f"time at most {limit:g} of the fastest peer's under ONNX Runtime ({fastest})"
-    found.append(Level(told, str(ratio), ratio.low <= limit * slack))
+    slack = 1.0 if name == "mobilenet_v2" else SESSION_DIFFERENCE
+    text = f"time at most {limit:g} of the fastest peer's under ONNX Runtime ({fastest})"
+    found.append(Level(text, str(ratio), ratio.low <= limit * slack))
     if name == "encoder":
         found += [_encoder(times, alike, ours, *each) for each in _ENCODER]
     if wall is not None:
-        told = f"wall time of edgekit quantize at most {_WALL:g} of quantize_static's"
-        found.append(Level(told, str(wall), wall.median <= _WALL))
+        text = f"wall time of edgekit quantize at most {_WALL:g} of quantize_static's"
+        found.append(Level(text, str(wall), wall.median <= _WALL))
     for tool in quantized:
         if runtimes[tool] != "onnxruntime":
             ratio = ratio_of(times[ours], times[tool])
-            found.append(Level(f"time to {tool}'s", str(ratio), ratio.low <= SESSIONS))
+            found.append(Level(f"time to {tool}'s", str(ratio), ratio.low <= SESSION_DIFFERENCE))
     return found
 
 
 def _as_faithful(ours: Sequence[float], theirs: Sequence[float], best: str) -> Level:
     apart = paired_difference(ours, theirs)
-    told = f"{np.mean(ours):.6g} against {np.mean(theirs):.6g}: {apart.mean:+.2g}, at most {apart.high:+.2g}"
-    return Level(f"at least as like float as the most faithful peer ({best})", told, not apart.is_below_zero)
+    text = f"{np.mean(ours):.6g} against {np.mean(theirs):.6g}: {apart.mean:+.2g}, at most {apart.high:+.2g}"
+    return Level(f"at least as like float as the most faithful peer ({best})", text, not apart.is_below_zero)
 
 
 def _encoder(
@@ -77,5 +77,5 @@ def _encoder(
         if tool in times
     }
     met = any(cosine >= least and ratio.low <= most for cosine, ratio in figures.values())
-    told = "; ".join(f"{cosine:.5f} at {ratio.median:.3f}" for cosine, ratio in figures.values())
-    return Level(f"cosine at least {least} at no more than {most} of float", told, met)
+    text = "; ".join(f"{cosine:.5f} at {ratio.median:.3f}" for cosine, ratio in figures.values())
+    return Level(f"cosine at least {least} at no more than {most} of float", text, met)

@@ -95,9 +95,9 @@ class Served:
         self.process.kill()
         self.process.wait()
 
-    def _answer(self, told: str) -> str:
+    def _answer(self, text: str) -> str:
         assert self.process.stdin is not None
-        print(told, file=self.process.stdin, flush=True)
+        print(text, file=self.process.stdin, flush=True)
         return self._line()
 
     def _line(self) -> str:

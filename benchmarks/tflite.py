@@ -40,7 +40,7 @@ from edgekit.runners.runner import Job, Runner
 from edgekit.runtimes.ort import feed_outputs
 from edgekit.target import Runtime, Target, find_target
 from edgekit.tflite.reading import read_tflite
-from edgekit.tflite.writing import written
+from edgekit.tflite.writing import write_model
 from edgekit.traits import Data, Fidelity
 
 ROOT = Path(__file__).parent.parent
@@ -85,8 +85,8 @@ def main() -> None:
             print(json.dumps(row), file=sys.stderr, flush=True)
             levels += levels_of(each, row)
     show(rows, levels, list(places))
-    told = {"host": this_host().cpu_name, "models": rows, "levels": [asdict(each) for each in levels]}
-    RESULTS.write_text(json.dumps(told, indent=1) + "\n")
+    values = {"host": this_host().cpu_name, "models": rows, "levels": [asdict(each) for each in levels]}
+    RESULTS.write_text(json.dumps(values, indent=1) + "\n")
 
 
 def of_example(name: str) -> Subject:
@@ -112,7 +112,7 @@ def of_shape(folder: Path, name: str) -> Subject:
     simple, quantized, tflite = (folder / f"{name}.{part}" for part in ("simple.onnx", "int8.onnx", "tflite"))
     edgekit("simplify", given, "-o", simple)
     edgekit("quantize", simple, "--target", TARGET, "--calibration", samples, "-o", quantized, "-q")
-    tflite.write_bytes(written(load_model(quantized)).data)
+    tflite.write_bytes(write_model(load_model(quantized)).data)
     feeds = (tflite_models.images(COMPARED, 1)[:, None],)
     return Subject(name, quantized, tflite, feeds, {}, simple, of_peer(folder, name))
 
@@ -134,7 +134,7 @@ def edgekit(*words: object) -> None:
 
 def runners() -> dict[str, Runner]:
     """Where the files run: here under both runtimes, and emulated under the older one."""
-    pi4 = find_target("rpi4").changed(runtime=Runtime(name="tflite-runtime", version="2.14.0"))
+    pi4 = find_target("rpi4").copy_with(runtime=Runtime(name="tflite-runtime", version="2.14.0"))
     return {
         "ai-edge-litert, here": NativeRunner("ai-edge-litert"),
         "tflite-runtime, here": NativeRunner("tflite-runtime"),
@@ -230,16 +230,16 @@ def levels_of(subject: Subject, row: dict[str, Any]) -> list[Level]:
         Level(
             f"{name}: outputs, {place}",
             "at most 1 step",
-            f"{told['steps']:g}; {told['differing']:.1%} differ",
-            told["steps"] <= 1,
+            f"{text['steps']:g}; {text['differing']:.1%} differ",
+            text["steps"] <= 1,
         )
-        for place, told in row["apart"].items()
+        for place, text in row["apart"].items()
     ]
     size, most = row["bytes"], row["needed_bytes"]
     found.append(Level(f"{name}: bytes", f"at most {most:,.0f}", f"{size:,}", size <= most))
     if subject.metrics:
-        told = ", ".join(f"{value:.2f} ({what})" for what, value in subject.metrics.items())
-        found.append(Level(f"{name}: top-1", "the same as ONNX", told, len({*subject.metrics.values()}) == 1))
+        text = ", ".join(f"{value:.2f} ({what})" for what, value in subject.metrics.items())
+        found.append(Level(f"{name}: top-1", "the same as ONNX", text, len({*subject.metrics.values()}) == 1))
     return found
 
 
@@ -248,7 +248,7 @@ def show(rows: Sequence[dict[str, Any]], levels: Sequence[Level], places: Sequen
     print(f"| model | {' | '.join(places)} | ms, ONNX Runtime | ms, LiteRT with XNNPACK | ratio |")
     print("|---" * (len(places) + 4) + "|")
     for row in rows:
-        cells = [f"{told['steps']:g} ({told['differing']:.1%})" for told in row["apart"].values()]
+        cells = [f"{entry['steps']:g} ({entry['differing']:.1%})" for entry in row["apart"].values()]
         time, ratio = row["latency"], row["latency"]["ratio"]
         cells += [f"{time['onnxruntime']:.3f}", f"{time['ai-edge-litert']:.3f}"]
         cells.append(f"{ratio['median']:.3f} ({ratio['low']:.3f} to {ratio['high']:.3f})")

@@ -22,7 +22,7 @@ from wild_packages import Feeds, Wild, models
 from edgekit.host import this_host
 from edgekit.model.ports import inputs_of
 from edgekit.model.reading import load_model, save_model
-from edgekit.model.unsigned import unsigned
+from edgekit.model.unsigned import to_unsigned
 from edgekit.runners.native import NativeRunner
 from edgekit.runners.runner import Job
 from edgekit.runtimes.ort import saturates
@@ -42,11 +42,11 @@ def main(names: list[str]) -> None:
     for name in names or known:
         with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
             found = measured(known[name], Path(folder))
-        told = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {"models": {}}
-        told["host"] = this_host().cpu_name
-        told["models"][name] = found
+        data = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {"models": {}}
+        data["host"] = this_host().cpu_name
+        data["models"][name] = found
         RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps(told, indent=2) + "\n")
+        RESULTS.write_text(json.dumps(data, indent=2) + "\n")
         print(f"{name}: measured", file=sys.stderr, flush=True)
     print_table(json.loads(RESULTS.read_text()))
 
@@ -83,7 +83,7 @@ def judged(wild: Wild, feeds: Feeds, built: dict[str, Any], folder: Path) -> dic
     folder.mkdir()
     given = folder / "model.onnx"
     exact = saturates() and not target.saturates
-    save_model(unsigned(load_model(deployed)) if exact else load_model(deployed), given)
+    save_model(to_unsigned(load_model(deployed)) if exact else load_model(deployed), given)
     return {
         "recipe": built["recipe"],
         "passed_over": built["passed_over"],
@@ -107,11 +107,11 @@ def ratios(deployed: Path, own: Path, feed: dict[str, Any]) -> list[float]:
     return found
 
 
-def print_table(told: dict[str, Any]) -> None:
-    print(f"\n{told['host']}, 1 thread\n")
+def print_table(values: dict[str, Any]) -> None:
+    print(f"\n{values['host']}, 1 thread\n")
     print("| model | target | recipe | bytes | own bytes | latency / own here | agreement | level met |")
     print("|---|---|---|---|---|---|---|---|")
-    for name, model in told["models"].items():
+    for name, model in values["models"].items():
         for target, each in model["targets"].items():
             latency = f"{statistics.median(each['latency_ratios']):.2f}" if each["latency_ratios"] else "not run"
             met = "yes" if each["agreement"] >= model["level"] else "**no**"
@@ -120,7 +120,7 @@ def print_table(told: dict[str, Any]) -> None:
                 f"{each['agreement']:.1f} % of {model['what']} | {met} ({model['level']:g} %) |"
             )
     print()
-    for name, model in told["models"].items():
+    for name, model in values["models"].items():
         for target, each in model["targets"].items():
             for one in each["passed_over"]:
                 print(f"- {name}, {target}: not {one['recipe']}: {one['why']}")

@@ -6,15 +6,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from edgekit.benchmarking.bench import Bench, Settings, benched
-from edgekit.benchmarking.board_calibration import Calibrated, calibrated_on
+from edgekit.benchmarking.bench import Bench, Settings, bench_files
+from edgekit.benchmarking.board_calibration import BoardCalibration, calibrate_board
 from edgekit.builds.build import build as project_build
 from edgekit.builds.build import chosen_targets
 from edgekit.builds.result import Build
 from edgekit.contract.registry import load_all, step_from
 from edgekit.contract.step import Step
 from edgekit.errors import StudyError
-from edgekit.execution.single_step import Conversion, converted
+from edgekit.execution.single_step import Conversion, run_single_step
 from edgekit.files import write_bytes
 from edgekit.planning.recipe import find_recipe, recipe_for, recipe_of
 from edgekit.progress import Progress, Silent
@@ -24,7 +24,7 @@ from edgekit.runners.choice import runner_for
 from edgekit.runtimes.choice import target_runtimes
 from edgekit.studies.arms import arms_of
 from edgekit.studies.results import Study
-from edgekit.studies.studying import studied
+from edgekit.studies.studying import run_study
 from edgekit.target import Target, calibration_file, find_target
 from edgekit.version import pip_install
 
@@ -102,9 +102,9 @@ def quantize(
     ...), or one for each input by name. `options` are those of the step: `edgekit recipes show int8` lists them.
     Raises EdgekitError.
     """
-    step, path = _step(_quantizer(Path(model), ranges), options or {}), _made(model, output, "quantized")
+    step, path = _step(_quantizer(Path(model), ranges), options or {}), _output_path(model, output, "quantized")
     with _project_of(model, calibration, preprocessing, calibration_samples) as project:
-        return converted(step, project, find_target(target), path, progress or Silent())
+        return run_single_step(step, project, find_target(target), path, progress or Silent())
 
 
 def simplify(
@@ -121,9 +121,9 @@ def simplify(
     `calibration`, as for `quantize`, is what both are compared on; made-up inputs where there is none.
     Raises EdgekitError.
     """
-    path = _made(model, output, "simplified")
+    path = _output_path(model, output, "simplified")
     with _project_of(model, calibration, preprocessing) as project:
-        return converted(_step("simplify", {}), project, None, path, progress or Silent())
+        return run_single_step(_step("simplify", {}), project, None, path, progress or Silent())
 
 
 def bench(
@@ -156,7 +156,7 @@ def bench(
         profile,
     )
     chosen = find_target(target, (Path(folder or ".") / "targets",)) if target else None
-    return benched([Path(each) for each in models], chosen, settings, runner, progress)
+    return bench_files([Path(each) for each in models], chosen, settings, runner, progress)
 
 
 def calibrate(
@@ -169,7 +169,7 @@ def calibrate(
     seconds: float = 2.0,
     folder: str | Path | None = None,
     progress: Progress | None = None,
-) -> Calibrated:
+) -> BoardCalibration:
     """What `edgekit calibrate` finds: `models`, or without any edgekit's own, float and INT8, timed on a board
     (`runner` is its ssh://user@host:port), counted under the target's emulator, and the prices that follow. They are
     left in targets/ of `folder`, this one without it, or beside a target's file that is named. `runtime` is one of
@@ -185,8 +185,8 @@ def calibrate(
     on = runner_for(chosen, runner, watch)
     with tempfile.TemporaryDirectory(prefix="edgekit-") as made:
         named: dict[Path, str] = {Path(each): Path(each).stem for each in models}
-        known = named or _probes(chosen, Path(made), watch)
-        return calibrated_on(on, chosen, known, counts, seconds, path, watch)
+        known = named or _quantize_networks(chosen, Path(made), watch)
+        return calibrate_board(on, chosen, known, counts, seconds, path, watch)
 
 
 def study(
@@ -214,14 +214,14 @@ def study(
         raise StudyError(
             f"the results cannot go to {output}: the plot lies beside them", "name a file that ends in .json"
         )
-    project, told = load_project(Path(folder)), progress or Silent()
+    project, value = load_project(Path(folder)), progress or Silent()
     chosen = recipe_of(project) if recipe is None else recipe_for(project, find_recipe(recipe, Path()))
     arms = arms_of(project, chosen, [pairs] if isinstance(pairs, str) else pairs, orders=orders, ablate=ablate)
     device = chosen_targets(project, [target] if target else ())[0]
     budget = None if budget_min is None else 60 * budget_min
-    found = studied(project, arms, range(seeds), device, told, budget)
+    found = run_study(project, arms, range(seeds), device, value, budget)
     if output is not None:
-        _write_study(found, Path(output), told)
+        _write_study(found, Path(output), value)
     return found
 
 
@@ -273,19 +273,19 @@ def _quantizer(model: Path, ranges: Literal["auto", "fixed", "run"] = "auto") ->
     return "quantize-dynamic" if ranges == "run" or (ranges == "auto" and _is_transformer(model)) else "quantize"
 
 
-def _probes(target: Target, folder: Path, progress: Progress) -> dict[Path, str]:
+def _quantize_networks(target: Target, folder: Path, progress: Progress) -> dict[Path, str]:
     """The networks that stand for others, float and in the target's integers, each with its kind."""
-    from edgekit.latency.networks import PROBES
+    from edgekit.latency.networks import CALIBRATION_NETWORKS
 
     found: dict[Path, str] = {}
-    for number, probe in enumerate(PROBES):
-        progress.advanced("quantizing", number, len(PROBES), probe.name)
+    for number, probe in enumerate(CALIBRATION_NETWORKS):
+        progress.advanced("quantizing", number, len(CALIBRATION_NETWORKS), probe.name)
         whole, integers = folder / f"{probe.name}.onnx", folder / f"{probe.name}-int8.onnx"
         probe.save(whole)
         with _project_of(whole, probe.samples(_PROBE_SAMPLES), None, None) as project:
-            converted(_step(_quantizer(whole), {}), project, target, integers, Silent())
+            run_single_step(_step(_quantizer(whole), {}), project, target, integers, Silent())
         found |= {whole: probe.kind, integers: probe.kind}
-    progress.advanced("quantizing", len(PROBES), len(PROBES))
+    progress.advanced("quantizing", len(CALIBRATION_NETWORKS), len(CALIBRATION_NETWORKS))
     return found
 
 
@@ -294,6 +294,6 @@ def _step(name: str, options: Mapping[str, Any]) -> Step:
     return step_from(name, options, name)
 
 
-def _made(model: str | Path, output: str | Path | None, made: str) -> Path:
+def _output_path(model: str | Path, output: str | Path | None, made: str) -> Path:
     path = Path(model)
     return Path(output) if output is not None else path.with_name(f"{path.stem}-{made}.onnx")

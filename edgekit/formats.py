@@ -18,7 +18,7 @@ def format_of(path: Path) -> Format:
     return Format.TFLITE if path.suffix == ".tflite" else Format.ONNX
 
 
-def inspected(path: Path, sizes: "Sizes | None" = None) -> "Inspection":
+def inspect_file(path: Path, sizes: "Sizes | None" = None) -> "Inspection":
     """What can be read in a model file, dynamic axes as long as `sizes` tells. Raises ModelError for a file that is no
     sound model, and for sizes that its inputs cannot have."""
     if format_of(path) is Format.TFLITE:
@@ -28,7 +28,7 @@ def inspected(path: Path, sizes: "Sizes | None" = None) -> "Inspection":
         return tflite_inspection(path)
     from edgekit.model import inspection
 
-    return inspection.inspected(path, sizes)
+    return inspection.inspect_model(path, sizes)
 
 
 def ports_of(path: Path) -> "tuple[tuple[Port, ...], tuple[Port, ...]]":

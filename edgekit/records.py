@@ -45,31 +45,31 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A frozen record; made in a thirtieth of the time that a dataclass takes, which adds up in a command that only
     reads and tells. Of a table that is read as one, every key must be known."""
 
-    def changed(self, **values: Any) -> Self:
+    def copy_with(self, **values: Any) -> Self:
         """The same with other values; they are not checked."""
         return msgspec.structs.replace(self, **values)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values, for keys and manifests: sets, which have no order of their own, are sorted."""
-        told: dict[str, Any] = msgspec.to_builtins(self, order="deterministic")
-        return told
+        values: dict[str, Any] = msgspec.to_builtins(self, order="deterministic")
+        return values
 
 
-def validated(kind: type[Any], values: Any, where: str, error: type[InputError]) -> Any:
+def validate(kind: type[Any], values: Any, where: str, error: type[InputError]) -> Any:
     """`values` as a `kind` (Record or dataclass). Raises `error` naming the first wrong key and `where`."""
     try:
         return msgspec.convert(values, kind)
     except msgspec.ValidationError as fault:
-        raise error(*_told(kind, values, first_line(fault), where)) from fault
+        raise error(*_describe_fault(kind, values, first_line(fault), where)) from fault
 
 
 def schema_of(kind: type[Any]) -> dict[str, Any]:
     """The JSON schema that values of a kind are held against."""
     schema = msgspec.json.schema(kind, schema_hook=lambda _: {"type": "string"})
-    return {**_resolved(schema, schema), "$defs": schema["$defs"]}
+    return {**_resolve(schema, schema), "$defs": schema["$defs"]}
 
 
-def _told(kind: type[Any], values: Any, fault: str, where: str) -> tuple[str, str]:
+def _describe_fault(kind: type[Any], values: Any, fault: str, where: str) -> tuple[str, str]:
     """What is wrong and what to do, from a message such as "Expected `int`, got `str` - at `$.data[0].size`". A key of
     the user's own choice is not told there, but as "[...]"."""
     text, _, place = fault.partition(" - at `$")
@@ -86,21 +86,21 @@ def _told(kind: type[Any], values: Any, fault: str, where: str) -> tuple[str, st
         return f"{where}: unknown key '{key}'", did_you_mean(named[2], list(node.get("properties", {})))
     if named:
         return f"{where}: '{key}' is missing", f"add {key} = ..."
-    told = f"{where}: '{key}' is {value!r}" if key else where
+    message = f"{where}: '{key}' is {value!r}" if key else where
     if text.startswith("Invalid enum value"):
-        return f"{told}: no such value", did_you_mean(str(value), [str(each) for each in node.get("enum", ())])
+        return f"{message}: no such value", did_you_mean(str(value), [str(each) for each in node.get("enum", ())])
     spoken = text.replace("`", "").replace("object", "table").replace(" | null", "")
-    return f"{told}: {spoken[0].lower()}{spoken[1:]}", "correct the value"
+    return f"{message}: {spoken[0].lower()}{spoken[1:]}", "correct the value"
 
 
 def _within(node: dict[str, Any], part: str | int, schema: dict[str, Any]) -> dict[str, Any]:
     """The schema of a key, of any key ("*"), or of an array's items, below that of what holds them."""
     keys = node.get("properties", {}) | {"*": node.get("additionalProperties", {})}
     inner = node.get("items", {}) if isinstance(part, int) else keys.get(part, {})
-    choices = [_resolved(each, schema) for each in inner.get("anyOf", [inner])]
+    choices = [_resolve(each, schema) for each in inner.get("anyOf", [inner])]
     return max(choices, key=lambda each: len(each.keys() & {"properties", "enum", "items"}))
 
 
-def _resolved(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = schema["$defs"][node["$ref"].rsplit("/", 1)[-1]] if "$ref" in node else node
     return found

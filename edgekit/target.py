@@ -10,7 +10,7 @@ from msgspec import Meta
 from edgekit.architectures import ARCHITECTURES, Arch
 from edgekit.errors import TargetError, did_you_mean
 from edgekit.host import DECISIVE_ISA, Host
-from edgekit.records import Record, read_toml, validated
+from edgekit.records import Record, read_toml, validate
 from edgekit.runtime_specs import RUNTIMES, RuntimeName, RuntimeSpec
 from edgekit.traits import Format
 
@@ -62,7 +62,7 @@ class CpuInfo(Record, frozen=True, kw_only=True):
     features: tuple[str, ...]
 
 
-class Cache(Record, frozen=True, kw_only=True):
+class CacheLevel(Record, frozen=True, kw_only=True):
     """A level of a core's caches for data. Sizes in bytes."""
 
     size: Annotated[int, Meta(gt=0)]
@@ -108,7 +108,7 @@ class Target(Record, frozen=True, kw_only=True):
     """That it can carry as well."""
     quantization: Quantization
     cpuinfo: CpuInfo | None = None
-    caches: tuple[Cache, ...] = ()
+    caches: tuple[CacheLevel, ...] = ()
     """From the one next to the core on, as far as they are known."""
     budgets: Budgets = Budgets()
     calibration: str = ""
@@ -125,7 +125,7 @@ class Target(Record, frozen=True, kw_only=True):
 
     def on(self, runtime: Runtime) -> "Target":
         """The same device with another runtime for its own."""
-        return self.changed(runtime=runtime, other_runtimes=tuple(each for each in self.runtimes if each != runtime))
+        return self.copy_with(runtime=runtime, other_runtimes=tuple(each for each in self.runtimes if each != runtime))
 
     @property
     def left_bytes(self) -> int | None:
@@ -154,12 +154,12 @@ def shipped_folder() -> Path:
 
 def load_target(path: Path) -> Target:
     """The target that a TOML file describes; its id is the file's stem. Raises TargetError."""
-    told = read_toml(path, TargetError)
-    if "calibration" in told:
+    tables = read_toml(path, TargetError)
+    if "calibration" in tables:
         raise TargetError(
             f"{path}: unknown key 'calibration'", "its name tells: it is ID.latency.json beside this file"
         )
-    record: Target = validated(Target, {**told, "id": path.stem}, str(path), TargetError)
+    record: Target = validate(Target, {**tables, "id": path.stem}, str(path), TargetError)
     if ARCHITECTURES[record.arch].needs_cpuinfo and record.cpuinfo is None:
         raise TargetError(
             f"{path}: 'cpuinfo' is missing", "an ARM target needs it: the emulator shows it to the runtime"
@@ -176,7 +176,7 @@ def calibration_file(target: Target, folder: Path) -> Path:
 
 def _with_calibration(target: Target, folder: Path) -> Target:
     path = calibration_file(target, folder)
-    return target.changed(calibration=str(path)) if path.is_file() else target
+    return target.copy_with(calibration=str(path)) if path.is_file() else target
 
 
 def _check_runtimes(path: Path, runtimes: Sequence[Runtime]) -> None:
@@ -190,7 +190,7 @@ def _check_runtimes(path: Path, runtimes: Sequence[Runtime]) -> None:
         raise TargetError(f"{path}: {wrong.name} computes floats in {known} alone", "leave 'floats' out of it")
 
 
-def _check_caches(path: Path, caches: Sequence[Cache]) -> None:
+def _check_caches(path: Path, caches: Sequence[CacheLevel]) -> None:
     for level, each in enumerate(caches, 1):
         if not each.sets or each.sets & (each.sets - 1) or each.size != each.sets * each.ways * each.line:
             raise TargetError(

@@ -1,12 +1,12 @@
 """Numbers in words, for messages and reports."""
 
 
-def counted(count: int, what: str) -> str:
+def count_of(count: int, what: str) -> str:
     """A number of things: 1 seed, 2 seeds."""
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
-def metric_shown(value: float, unit: str, *, signed: bool = False) -> str:
+def format_metric(value: float, unit: str, *, signed: bool = False) -> str:
     """A metric's value as a person reads it: per cent to the hundredth, cosines to five digits, anything else to
     four digits that count."""
     sign = "+" if signed else ""

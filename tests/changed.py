@@ -10,11 +10,11 @@ _DATA = {"targets": "tests/test_target.py", "edgekit/planning/recipes": "tests/p
 
 def changed_files() -> list[str]:
     """What git sees as changed or new in the working tree, below the root."""
-    told = subprocess.run(
+    output = subprocess.run(
         ["git", "status", "--porcelain", "--untracked-files=all", "--no-renames", "-z"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
-    return [entry[3:] for entry in told.split("\0") if entry]
+    return [entry[3:] for entry in output.split("\0") if entry]
 
 
 def test_file_of(file: str) -> str | None:

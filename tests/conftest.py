@@ -24,7 +24,7 @@ from edgekit.builds.build import build
 from edgekit.builds.result import Build
 from edgekit.progress import Silent
 from edgekit.project.project import Datasets, Models, Project, load_project
-from edgekit.runners.emulator import prepared_emulator
+from edgekit.runners.emulator import find_emulator
 from edgekit.target import find_target
 from tests.pretend import write_python
 from tests.sshd import Sshd, started
@@ -119,7 +119,7 @@ def pretend_pi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     folder = tmp_path_factory.mktemp("pi")
     programs = folder / "programs"
     programs.mkdir()
-    write_python(prepared_emulator(find_target("rpi4")), programs)
+    write_python(find_emulator(find_target("rpi4")), programs)
     with started(folder, path=programs) as found:
         yield found
 

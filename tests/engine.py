@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.errors import ContainerError
-from edgekit.runners.engine import Engine, found_engine
+from edgekit.runners.engine import Engine, find_engine
 
 BASE = "localhost/edgekit-test-base"
 _MIRROR = "http://deb.debian.org/debian"
@@ -32,7 +32,7 @@ def configure(folder: Path) -> None:
 def engine_with_base() -> tuple[Engine, str]:
     """An engine and the name of a Debian 12 that it has; skips with the reason where there is none."""
     try:
-        engine = found_engine()
+        engine = find_engine()
     except ContainerError as error:
         pytest.skip(f"no container engine: {error.message}")
     if not engine.has(BASE):

@@ -12,10 +12,10 @@ NAME = "no board: an emulator behind a loopback sshd"
 
 def write_python(emulator: Emulator, folder: Path) -> None:
     """Leave a python3 in a folder that runs the emulator's, also where it starts itself."""
-    told = {**emulator.environment(), "ORT_DISABLE_TELEMETRY": "1"}
+    values = {**emulator.environment(), "ORT_DISABLE_TELEMETRY": "1"}
     program = folder / "python3"
     command = f'{shlex.join(emulator.command())} -0 "$0" {shlex.join(emulator.python())} "$@"'
-    exports = "\n".join(f"export {name}=${{{name}:-{shlex.quote(value)}}}" for name, value in told.items())
+    exports = "\n".join(f"export {name}=${{{name}:-{shlex.quote(value)}}}" for name, value in values.items())
     program.write_text(f"#!/bin/sh\n{exports}\nexec {command}\n")
     program.chmod(0o755)
 

@@ -70,7 +70,7 @@ def _fetch() -> None:
     state, unpacked = staging / "apt", staging / "unpacked"
     for folder in (state / "lists" / "partial", state / "archives" / "partial"):
         folder.mkdir(parents=True)
-    told = {
+    values = {
         "Dir::State": state,
         "Dir::State::status": "/var/lib/dpkg/status",
         "Dir::Cache": state,
@@ -80,7 +80,7 @@ def _fetch() -> None:
         "DPkg::Post-Invoke": "",
         "APT::Update::Post-Invoke": "",
     }
-    apt = ["apt-get", "-qq", *(part for name, value in told.items() for part in ("-o", f"{name}={value}"))]
+    apt = ["apt-get", "-qq", *(part for name, value in values.items() for part in ("-o", f"{name}={value}"))]
     subprocess.run([*apt, "update"], check=True)
     wanted = ["install", "--yes", "--no-install-recommends", "--download-only", _PACKAGE]
     subprocess.run([*apt, *wanted], check=True, stdout=subprocess.DEVNULL)

@@ -93,15 +93,15 @@ def test_a_key_is_held_by_one_process_at_a_time(tmp_path: Path) -> None:
 
 
 def test_waiting_is_told(tmp_path: Path) -> None:
-    told: list[str] = []
+    lines: list[str] = []
     other = Cache(tmp_path)
     with other.locked(KEY, lambda: None):
-        thread = threading.Thread(target=lambda: _hold(tmp_path, told))
+        thread = threading.Thread(target=lambda: _hold(tmp_path, lines))
         thread.start()
-        while not told:
+        while not lines:
             time.sleep(0.01)
     thread.join()
-    assert told == ["waiting", "held"]
+    assert lines == ["waiting", "held"]
 
 
 def test_of_several_builds_one_works_and_the_others_take_what_it_left(tmp_path: Path) -> None:

@@ -15,12 +15,12 @@ from torch import nn
 
 from edgekit.builds.build import build
 from edgekit.gates.gates import Status
-from edgekit.model.inspection import inspected
+from edgekit.model.inspection import inspect_model
 from edgekit.model.operator_kinds import MOVES
 from edgekit.progress import Silent
 from edgekit.project.project import load_project
 from edgekit.target import find_target
-from edgekit.training.batches import Batch
+from edgekit.training.batches import TensorBatch
 from edgekit.training.modules import module_macs, untrained_module
 from edgekit.traits import Role
 from tests.test_networks import NETWORKS, by_hand
@@ -71,8 +71,8 @@ def test_macs_and_parameters_are_pytorchs(models: ModuleType, name: str, tmp_pat
         torch.onnx.export(
             module, (image,), str(path), dynamic_shapes=batch, external_data=False, verbose=False, optimize=False
         )
-    found = inspected(path)
-    assert found.macs == module_macs(module, Batch((image,), None)), found.macs_unknown
+    found = inspect_model(path)
+    assert found.macs == module_macs(module, TensorBatch((image,), None)), found.macs_unknown
     parameters = sum(each.numel() for each in module.parameters())
     assert found.parameters >= parameters if name in TABLES else found.parameters == parameters
 
@@ -155,8 +155,8 @@ def test_a_classifier_is_built(name: str, target: str, tmp_path: Path) -> None:
     (done,) = build(project, [find_target(target)], Silent()).targets
     assert not [gate.detail for gate in done.verdict.gates if gate.status is Status.FAILED]
     assert by_hand(done) == pytest.approx(done.value)
-    found = inspected(done.bundle / "model.onnx")
-    batch = Batch((torch.zeros(1, 3, 64, 64),), None)
+    found = inspect_model(done.bundle / "model.onnx")
+    batch = TensorBatch((torch.zeros(1, 3, 64, 64),), None)
     assert found.macs == module_macs(untrained_module(project, Role.STUDENT), batch)
     assert MOVES not in found.float_kinds, "no islands"
     assert found.integer_operators > found.float_operators

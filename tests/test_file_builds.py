@@ -25,7 +25,7 @@ from edgekit.progress import Silent
 from edgekit.project.from_file import file_project
 from edgekit.project.project import load_project
 from edgekit.steps.simplify import Simplify
-from edgekit.survey.kept import surveyed
+from edgekit.survey.kept import survey_model
 from edgekit.target import find_target
 from edgekit.traits import Role
 
@@ -65,8 +65,8 @@ def test_the_metadata_goes_along(conv_model: Path, images: Path) -> None:
 
 def test_with_labels_it_is_judged_by_them(conv_model: Path, images: Path) -> None:
     (target,) = built(conv_model, images).targets
-    told = {one.name: one for one in target.verdict.measurements if one.model == "deployed"}
-    assert told["metric"].unit == "%" and {"cosine", "agreement"} <= set(told)
+    values = {one.name: one for one in target.verdict.measurements if one.model == "deployed"}
+    assert values["metric"].unit == "%" and {"cosine", "agreement"} <= set(values)
     drop = next(gate for gate in target.verdict.gates if gate.name == "drop")
     # Random weights know nothing: what such a model keeps proves nothing.
     assert drop.status in (Status.NOT_RUN, Status.FAILED)
@@ -130,7 +130,7 @@ def test_a_placement_that_does_not_fit_is_told(
     flags = ["build", conv_model, "--calibration", images, "--metric", "cosine", "--resize", "6", "-q"]
     assert run_edgekit(*flags, "-t", "rpi4").returncode == 0
     manifest = tmp_path / "dist" / "rpi4" / "manifest.json"
-    for placement, targets, told in (
+    for placement, targets, entry in (
         (manifest, ["-t", "x86-avx2"], "is of a build for rpi4 alone"),
         (manifest, ["-t", "rpi4", "-t", "x86-avx2"], "is of a build for rpi4 alone"),
         (tmp_path / "none.json", ["-t", "rpi4"], "records no placement"),
@@ -138,7 +138,7 @@ def test_a_placement_that_does_not_fit_is_told(
         (manifest, ["-t", "rpi4", "--recipe", "float"], "place"),
     ):
         done = run_edgekit(*flags, *targets, "--placement", placement)
-        assert done.returncode == 2 and told in " ".join(done.stderr.split()), done.stderr
+        assert done.returncode == 2 and entry in " ".join(done.stderr.split()), done.stderr
         assert "Traceback" not in done.stderr
 
 
@@ -146,10 +146,10 @@ def test_the_bundle_of_another_model_is_not_replaced(conv_model: Path, images: P
     beside = conv_model.with_name("other.onnx")
     beside.write_bytes(conv_model.read_bytes())
     bundle = built(conv_model, images, folder=tmp_path).targets[0].bundle
-    told = (bundle / "manifest.json").read_text()
+    text = (bundle / "manifest.json").read_text()
     with pytest.raises(StorageError, match=f"holds the bundle of {conv_model.stem}") as found:
         built(beside, images, folder=tmp_path)
-    assert "-C DIR" in found.value.hint and (bundle / "manifest.json").read_text() == told
+    assert "-C DIR" in found.value.hint and (bundle / "manifest.json").read_text() == text
     assert built(conv_model, images, folder=tmp_path).targets[0].bundle == bundle, "its own is"
     (bundle / "manifest.json").write_text("torn")
     with pytest.raises(StorageError, match="cannot be read"):
@@ -179,7 +179,7 @@ def test_weights_beside_the_file_are_taken_in(conv_model: Path, images: Path, tm
 
 def test_a_file_is_surveyed(conv_model: Path, images: Path) -> None:
     project = file_project(conv_model, str(images))
-    found = surveyed(project, Splits(project), Role.STUDENT)
+    found = survey_model(project, Splits(project), Role.STUDENT)
     assert (found.architecture, found.batch_norms, found.batch_s) == ("cnn", True, None)
 
 
@@ -241,8 +241,8 @@ def test_a_transformer_takes_the_ranges_of_each_run(attending: Path, tmp_path: P
     np.save(samples, np.random.default_rng(0).standard_normal((40, 1, 8, 8)).astype(np.float32))
     done = run_edgekit("build", attending, "-t", "rpi4", "--calibration", samples, "--metric", "cosine")
     assert done.returncode == 0, done.stderr
-    told = " ".join(done.stdout.split())
-    assert "each run finds its own" in told and "smoothed by alpha" in told
+    text = " ".join(done.stdout.split())
+    assert "each run finds its own" in text and "smoothed by alpha" in text
     manifest = json.loads((attending.parent / "dist" / "rpi4" / "manifest.json").read_text())
     assert manifest["recipe"] == "int8-dynamic" and manifest["metric"]["value"] > 0.99
 
@@ -263,9 +263,9 @@ def test_what_came_in_integers_is_left_verified_and_packed(
         quantization.quantize_static(conv_model, path, reader_type(), quant_format=quantization.QuantFormat[form])
     done = run_edgekit("build", path, "-t", "rpi4", "--calibration", images, "--metric", "cosine")
     assert done.returncode == 0, done.stderr
-    told = " ".join(done.stdout.split())
-    assert f"quantized already ({form}" in told and "left as it is" in told
-    assert "drop" not in told, "nothing was taken away"
+    text = " ".join(done.stdout.split())
+    assert f"quantized already ({form}" in text and "left as it is" in text
+    assert "drop" not in text, "nothing was taken away"
     bundle = path.parent / "dist" / "rpi4"
     manifest = json.loads((bundle / "manifest.json").read_text())
     assert (manifest["recipe"], manifest["metric"]["value"]) == ("as-given", 1.0)
@@ -277,14 +277,14 @@ def test_what_came_in_integers_is_left_verified_and_packed(
 
 def test_where_integers_lose_too_much_floats_are_deployed(conv_model: Path, images: Path) -> None:
     project = file_project(conv_model, str(images), metric="cosine")
-    strict = project.changed(budgets=project.budgets.changed(max_drop=0.0))
+    strict = project.copy_with(budgets=project.budgets.copy_with(max_drop=0.0))
     (target,) = build(strict, [find_target("rpi4")], Silent()).targets
     assert target.recipe == "float" and target.value == 1.0
     assert [each.recipe for each in target.passed_over] == ["int8", "int8-products"]
     assert all("lost, allowed 0" in each.why for each in target.passed_over)
     manifest = json.loads((target.bundle / "manifest.json").read_text())
     assert [each["recipe"] for each in manifest["passed_over"]] == ["int8", "int8-products"]
-    named = strict.changed(recipe="int8")
+    named = strict.copy_with(recipe="int8")
     (target,) = build(named, [find_target("rpi4")], Silent()).targets
     assert target.recipe == "int8" and not target.verdict.passed, "what is asked for by name stays"
 
@@ -311,8 +311,8 @@ def test_what_lies_inside_control_flow_stays_float_and_says_so(images: Path, tmp
     )
     done = run_edgekit("build", tmp_path / "model.onnx", "-t", "rpi4", "--calibration", images)
     assert done.returncode == 0, done.stderr
-    told = " ".join(done.stdout.split())
-    assert "recipe float in the place of int8: nothing here can be in integers: the network lies inside If" in told
+    text = " ".join(done.stdout.split())
+    assert "recipe float in the place of int8: nothing here can be in integers: the network lies inside If" in text
 
 
 def test_what_fails_in_a_step_of_all_recipes_is_raised_once(

@@ -146,7 +146,7 @@ def test_it_is_built(kind: str, tmp_path: Path) -> None:
     np.savez(tmp_path / "samples.npz", **samples)
     project = file_project(tmp_path / "model.onnx", str(tmp_path / "samples.npz"))
     # Whatever it takes where that target is this machine.
-    project = project.changed(budgets=project.budgets.changed(max_latency_ratio=100.0))
+    project = project.copy_with(budgets=project.budgets.copy_with(max_latency_ratio=100.0))
     built = build(project, [find_target("x86-vnni")], Silent()).targets
     (drop,) = (gate for gate in built[0].verdict.gates if gate.name == "drop")
     assert drop.status is Status.PASSED, drop.detail

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from edgekit.errors import ModelError
-from edgekit.formats import check_sizes, format_of, inspected, ports_of
+from edgekit.formats import check_sizes, format_of, inspect_file, ports_of
 from edgekit.model.ports import Port
-from edgekit.tflite.writing import written
+from edgekit.tflite.writing import write_model
 from edgekit.traits import Format
 from tests.tflite.models import floats, needs_runtime, node
 
@@ -19,7 +19,7 @@ def test_ports_are_the_same_of_both(tmp_path: Path) -> None:
     model = floats([1, 4, 5, 6], [node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2])])
     paths = [tmp_path / "m.onnx", tmp_path / "m.tflite"]
     paths[0].write_bytes(model.SerializeToString())
-    paths[1].write_bytes(written(model).data)
+    paths[1].write_bytes(write_model(model).data)
     assert (
         ports_of(paths[0])
         == ports_of(paths[1])
@@ -29,7 +29,7 @@ def test_ports_are_the_same_of_both(tmp_path: Path) -> None:
 
 def test_a_tflite_file_has_no_other_sizes() -> None:
     with pytest.raises(ModelError, match=r"m\.tflite has the shapes that it was written with"):
-        inspected(Path("m.tflite"), {"x": (1, 4)})
+        inspect_file(Path("m.tflite"), {"x": (1, 4)})
     check_sizes(Path("m.onnx"), {"x": (1, 4)})
     with pytest.raises(ModelError, match="an input of no fixed shape"):
         check_sizes(Path("m.tflite"), {}, (Port("x", "float32", (1, "?", 4)),))

@@ -6,9 +6,9 @@ from pathlib import Path
 import onnx
 import pytest
 
-from edgekit.benchmarking.bench import Settings, benched
+from edgekit.benchmarking.bench import Settings, bench_files
 from edgekit.contract.step import Outcome
-from edgekit.model.inspection import inspected
+from edgekit.model.inspection import inspect_model
 from edgekit.project.project import Project
 from edgekit.steps.simplify import Simplify
 from tests.steps.conftest import step_runner
@@ -28,9 +28,12 @@ def test_there_are_some() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("path", LIGHT, ids=lambda path: path.stem)
 def test_it_is_inspected_measured_and_simplified(run_step: Callable[..., Outcome], tiny: Project, path: Path) -> None:
-    found = inspected(path)
+    found = inspect_model(path)
     assert found.macs and found.parameters
-    assert {one.name for one in benched([path], None, Settings(seconds=0.05)).measurements} >= {"latency_p50", "macs"}
+    assert {one.name for one in bench_files([path], None, Settings(seconds=0.05)).measurements} >= {
+        "latency_p50",
+        "macs",
+    }
     done = run_step(Simplify(), tiny, path)
     assert done.notes["nodes"] < done.notes["nodes_before"]
     assert 0 < done.notes["macs"] <= found.macs, "where weights are alike, convolutions of one input are one"

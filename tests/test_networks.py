@@ -11,7 +11,7 @@ from edgekit.builds.build import build
 from edgekit.builds.result import TargetBuild
 from edgekit.data.split import Split
 from edgekit.gates.gates import Status
-from edgekit.model.inspection import Inspection, inspected
+from edgekit.model.inspection import Inspection, inspect_model
 from edgekit.progress import Silent
 from edgekit.project.project import load_project
 from edgekit.runtimes.ort import session
@@ -59,7 +59,7 @@ def deployed(done: TargetBuild) -> Inspection:
     gates = {gate.name: gate for gate in done.verdict.gates}
     assert not [gate for gate in gates.values() if gate.status is Status.FAILED]
     assert gates["drop"].status is Status.PASSED, gates["drop"].detail
-    return inspected(done.bundle / "model.onnx")
+    return inspect_model(done.bundle / "model.onnx")
 
 
 def by_hand(done: TargetBuild) -> float:

@@ -79,7 +79,7 @@ class Pool:
 @pytest.fixture
 def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     made = Pool()
-    monkeypatch.setattr(simplify, "_simplified", made)
+    monkeypatch.setattr(simplify, "_run_simplifier", made)
     yield
     made.executor.shutdown()
 
@@ -145,7 +145,7 @@ def test_onnxs_node_cases_come_out_equal_or_are_refused(tmp_path: Path, capsys: 
             shutil.rmtree(tmp_path / name, ignore_errors=True)
     counts = Counter(each.split(":")[0] for each in found.values())
     with capsys.disabled():
-        told = ", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items()))
-        print(f"\nonnx {onnx.__version__}, {len(chosen):,} node cases: {told}")
+        text = ", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items()))
+        print(f"\nonnx {onnx.__version__}, {len(chosen):,} node cases: {text}")
     assert not {name: each for name, each in found.items() if each.startswith("wrong")}
     assert counts["equal"] > len(chosen) / 3

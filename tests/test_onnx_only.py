@@ -60,9 +60,9 @@ def test_a_file_is_built(digits: Path, samples: str, metric: str, tmp_path: Path
     for target in ("rpi4", "rpi5"):
         done = run(*command, "--target", target, "--json", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
-        told = json.loads(done.stdout)
-        (built,) = told["targets"]
-        assert (built["metric"], built["recipe"], told["data"]["labelled"]) == (metric, "int8", samples == "labelled")
+        data = json.loads(done.stdout)
+        (built,) = data["targets"]
+        assert (built["metric"], built["recipe"], data["data"]["labelled"]) == (metric, "int8", samples == "labelled")
         assert built["reference_bytes"] > 3 * built["bytes"]
         assert {gate["name"]: gate["status"] for gate in built["gates"]}["drop"] == "passed"
         assert (tmp_path / "dist" / target / "manifest.json").is_file()

@@ -12,8 +12,8 @@ from ordering_arms import BUDGETS, Arms, arms
 from ordering_rows import RESULTS, evidence
 
 from edgekit.contract.step import Step
-from edgekit.planning.interactions import Verdict, shipped_interactions
-from edgekit.planning.plan import walked
+from edgekit.planning.interactions import PairVerdict, shipped_interactions
+from edgekit.planning.plan import walk_recipe
 from edgekit.planning.recipe import Recipe, recipe_from
 from edgekit.traits import MODULE_ENTRY, Role
 
@@ -27,7 +27,7 @@ RECIPES: dict[str, Recipe] = {
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_every_arm_can_be_run(name: str) -> None:
-    assert walked(RECIPES[name], frozenset(Role), MODULE_ENTRY).obstacles == ()
+    assert walk_recipe(RECIPES[name], frozenset(Role), MODULE_ENTRY).obstacles == ()
 
 
 def test_questions_are_about_arms_and_rows_that_are_there() -> None:
@@ -52,7 +52,7 @@ def _epochs(step: Step) -> int:
 
 
 def test_evidence_is_what_was_measured() -> None:
-    told = {
+    values = {
         "example": "digits",
         "seeds": 5,
         "arms": {name: {"stages": [{"metric": {"mean": mean}}]} for name, mean in (("a", 90.123), ("b", 95.0))},
@@ -68,7 +68,7 @@ def test_evidence_is_what_was_measured() -> None:
             }
         ],
     }
-    (code, line), (other, again) = evidence(told)
+    (code, line), (other, again) = evidence(values)
     assert (code, other) == ("EK101", "EK102") and line == again
     assert line["source"] == "benchmarks/ordering.py, digits, 5 seeds"
     assert line["says"] == "a: 90.12 %; b: 95.00 %" and line["points"] == [-4.88, -6, -3.33]
@@ -76,8 +76,8 @@ def test_evidence_is_what_was_measured() -> None:
 
 def test_the_table_has_what_was_measured() -> None:
     """After a new measurement: python benchmarks/ordering_rows.py"""
-    told = [json.loads((RESULTS / f"ordering_{example}.json").read_text()) for example in BUDGETS]
-    found = {(code, line["source"], line["question"]): line for each in told for code, line in evidence(each)}
+    items = [json.loads((RESULTS / f"ordering_{example}.json").read_text()) for example in BUDGETS]
+    found = {(code, line["source"], line["question"]): line for each in items for code, line in evidence(each)}
     held = {(row.code, each.source, each.question): each for row in shipped_interactions() for each in row.evidence}
     held = {key: each for key, each in held.items() if each.question}
     assert held.keys() == found.keys() and found
@@ -88,5 +88,5 @@ def test_the_table_has_what_was_measured() -> None:
 def test_a_poor_verdict_that_no_measurement_bears_out_says_so() -> None:
     for row in shipped_interactions():
         highs = [each.points[2] for each in row.evidence if each.points]
-        if row.verdict is Verdict.POOR and highs and min(highs) >= 0:
+        if row.verdict is PairVerdict.POOR and highs and min(highs) >= 0:
             assert "no difference" in row.why, row.code

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from edgekit.training.weight_constraints import Grid
+from edgekit.training.weight_constraints import WeightGrid
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 
@@ -31,22 +31,22 @@ def changed(original: nn.Module, change: object) -> nn.Module:
 
 
 def test_an_untouched_module_keeps_its_ranking(original: nn.Module) -> None:
-    told = mechanism(original, original)
-    assert told.rank_correlation == pytest.approx(1) and told.zeros == 0
-    assert told.levels == pytest.approx((2000 * 2000 + 500 * 500) / 2500, rel=0.01), "no two weights alike"
+    result = mechanism(original, original)
+    assert result.rank_correlation == pytest.approx(1) and result.zeros == 0
+    assert result.levels == pytest.approx((2000 * 2000 + 500 * 500) / 2500, rel=0.01), "no two weights alike"
 
 
 def test_four_bits_a_tensor_leave_few_levels_and_many_ties(original: nn.Module) -> None:
-    told = mechanism(changed(original, Grid(4, "tensor").rounded), original)
-    assert told.levels <= 15 and told.ties > 0.1
-    eight = mechanism(changed(original, Grid(8, "tensor").rounded), original)
-    assert told.rank_correlation < eight.rank_correlation < 1
+    result = mechanism(changed(original, WeightGrid(4, "tensor").rounded), original)
+    assert result.levels <= 15 and result.ties > 0.1
+    eight = mechanism(changed(original, WeightGrid(8, "tensor").rounded), original)
+    assert result.rank_correlation < eight.rank_correlation < 1
 
 
 def test_pruning_leaves_the_range_as_it_was_but_for_the_spread(original: nn.Module) -> None:
     pruned = changed(original, lambda weight: weight * (weight.abs() > weight.abs().median()))
-    told = mechanism(pruned, original)
-    assert told.zeros == pytest.approx(0.5, abs=0.01)
+    result = mechanism(pruned, original)
+    assert result.zeros == pytest.approx(0.5, abs=0.01)
     largest = [each.weight.abs().max().item() for each in (original[0], pruned[0])]
     assert largest[0] == largest[1]
 

@@ -9,7 +9,7 @@ import pytest
 from edgekit.contract.step import Step
 from edgekit.errors import PlanError
 from edgekit.execution.driver import Driver, StepRun
-from edgekit.formats import inspected
+from edgekit.formats import inspect_file
 from edgekit.model.facts import observed_facts
 from edgekit.model.reading import load_model
 from edgekit.model.sample import random_inputs
@@ -17,7 +17,7 @@ from edgekit.planning.plan import PlannedStep, plan_of
 from edgekit.planning.recipe import Recipe
 from edgekit.progress import Silent
 from edgekit.project.project import Project, load_project
-from edgekit.runtimes.opening import opened_file
+from edgekit.runtimes.opening import open_session
 from edgekit.runtimes.ort import host_outputs, session_outputs
 from edgekit.steps.train import Train
 from edgekit.target import find_target
@@ -70,7 +70,7 @@ def test_an_order_that_the_contracts_allow_runs(seed: int, project: Project) -> 
         _hold(planned, runs[-1], project)
     deployed, reference = (runs[index].artifact.path for index in (plan.deployed, plan.reference))
     inputs = random_inputs(reference)
-    outputs = session_outputs(opened_file(deployed), inputs)
+    outputs = session_outputs(open_session(deployed), inputs)
     assert [each.shape for each in outputs] == [each.shape for each in host_outputs(reference, inputs)]
     assert all(np.isfinite(each).all() for each in outputs)
 
@@ -85,7 +85,11 @@ def _hold(planned: PlannedStep, run: StepRun, project: Project) -> None:
         assert (Trait.UNCUT in planned.facts) == (shapes[0] == shapes[1])
         return
     if Format.TFLITE in planned.facts:
-        assert set(inspected(run.artifact.path).traits) == planned.facts & {Trait.INTEGER, Trait.FLOAT, Format.TFLITE}
+        assert set(inspect_file(run.artifact.path).traits) == planned.facts & {
+            Trait.INTEGER,
+            Trait.FLOAT,
+            Format.TFLITE,
+        }
         return
     seen = observed_facts(load_model(run.artifact.path))
     assert planned.facts - {Trait.CONVERGED} <= seen

@@ -6,7 +6,7 @@ import pytest
 from msgspec import Meta
 
 from edgekit.errors import ProjectError
-from edgekit.records import Record, header_lines, key_line, read_toml, schema_of, validated
+from edgekit.records import Record, header_lines, key_line, read_toml, schema_of, validate
 
 
 class Inner(Record, frozen=True):
@@ -56,29 +56,29 @@ class Options:
 )
 def test_what_is_wrong_in_a_table_is_named(values: dict[str, Any], message: str, hint: str) -> None:
     with pytest.raises(ProjectError) as raised:
-        validated(Outer, values, "here", ProjectError)
+        validate(Outer, values, "here", ProjectError)
     assert (raised.value.message, raised.value.hint) == (f"here: {message}", hint)
 
 
 def test_what_is_right_becomes_a_record() -> None:
-    made = validated(Outer, {"name": "a", "rate": 2, "named": {"x": {"size": 2}, "y": 3}}, "here", ProjectError)
+    made = validate(Outer, {"name": "a", "rate": 2, "named": {"x": {"size": 2}, "y": 3}}, "here", ProjectError)
     assert made == Outer(name="a", rate=2.0, named={"x": Inner(size=2), "y": 3.0})
-    assert made.changed(name="b") == Outer(name="b", rate=2.0, named={"x": Inner(size=2), "y": 3.0})
+    assert made.copy_with(name="b") == Outer(name="b", rate=2.0, named={"x": Inner(size=2), "y": 3.0})
     assert Inner(kinds=frozenset({"dog", "cat"})).to_json() == {"size": 1, "kinds": ["cat", "dog"]}
 
 
 def test_options_are_held_against_a_dataclass() -> None:
-    assert validated(Options, {"epochs": 0}, "here", ProjectError) == Options(0)
+    assert validate(Options, {"epochs": 0}, "here", ProjectError) == Options(0)
     with pytest.raises(ProjectError, match="'epochs' is -1: expected int >= 0"):
-        validated(Options, {"epochs": -1}, "here", ProjectError)
+        validate(Options, {"epochs": -1}, "here", ProjectError)
     assert schema_of(Options)["properties"]["epochs"] == {"type": "integer", "minimum": 0, "default": 3}
 
 
 def test_files_that_are_no_toml_are_told(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("a = = 1")
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
-    for name, told in (("bad.toml", "no valid TOML"), ("bytes.toml", "no valid TOML"), ("absent.toml", "cannot be")):
-        with pytest.raises(ProjectError, match=told):
+    for name, entry in (("bad.toml", "no valid TOML"), ("bytes.toml", "no valid TOML"), ("absent.toml", "cannot be")):
+        with pytest.raises(ProjectError, match=entry):
             read_toml(tmp_path / name, ProjectError)
 
 

@@ -25,7 +25,7 @@ def test_pyproject_installs_each_runtime_in_the_versions_that_its_record_names(n
 @pytest.mark.parametrize("name", RUNTIMES)
 def test_each_runtime_has_an_opener(name: str) -> None:
     opener = import_module(f"edgekit.device.openers.{RUNTIMES[name].opener}")
-    assert callable(opener.module) and callable(opener.opened)
+    assert callable(opener.module) and callable(opener.open_model)
 
 
 def test_every_runtime_has_a_rank_of_its_own_and_known_architectures() -> None:
@@ -53,11 +53,11 @@ def test_some_runtime_supports_each_feature_that_a_step_needs() -> None:
 
 def test_records_are_checked_against_the_names(tmp_path: Path) -> None:
     text = target_files()["rpi4"].read_text()
-    for old, new, told in (
+    for old, new, entry in (
         ('name = "onnxruntime"', 'name = "onnxruntim"', "'runtime.name' is 'onnxruntim'"),
         ('arch = "aarch64"', 'arch = "aarch65"', "'arch' is 'aarch65'"),
     ):
         (tmp_path / "own.toml").write_text(text.replace(old, new, 1))
-        with pytest.raises(Exception, match=told) as raised:
+        with pytest.raises(Exception, match=entry) as raised:
             load_target(tmp_path / "own.toml")
         assert "did you mean" in raised.value.hint  # type: ignore[attr-defined]

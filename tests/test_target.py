@@ -86,7 +86,7 @@ def test_a_machine_is_a_target_only_with_the_same_deciding_instructions() -> Non
 def test_the_json_of_a_target_is_the_same_in_every_process() -> None:
     """It goes into keys and manifests; the order of a set changes with the hash seed."""
     script = "from edgekit.target import find_target; print(find_target('x86-vnni').to_json())"
-    told = {
+    items = {
         subprocess.run(
             [sys.executable, "-c", script],
             env={**os.environ, "PYTHONHASHSEED": str(seed)},
@@ -96,7 +96,7 @@ def test_the_json_of_a_target_is_the_same_in_every_process() -> None:
         ).stdout
         for seed in range(8)
     }
-    assert len(told) == 1
+    assert len(items) == 1
 
 
 def test_x86_saturates_without_vnni_and_nothing_else_does() -> None:
@@ -163,6 +163,6 @@ def test_another_of_its_runtimes_takes_the_first_one_s_place() -> None:
     target = find_target("rpi4")
     other = target.on(target.runtimes[1])
     assert other.runtime == target.runtimes[1] and set(other.runtimes) == set(target.runtimes)
-    assert other.on(target.runtime) == target.changed(other_runtimes=other.on(target.runtime).other_runtimes)
+    assert other.on(target.runtime) == target.copy_with(other_runtimes=other.on(target.runtime).other_runtimes)
     outsider = Runtime(name="openvino", version="1.0.0")
     assert target.on(outsider).runtimes == (outsider, *target.runtimes)

@@ -31,7 +31,7 @@ def here() -> Target:
     """This machine as a target that runs ai-edge-litert."""
     board, host = find_target("rpi4"), this_host()
     runtime = Runtime(name="ai-edge-litert", version="2.3.0")
-    return board.changed(id="here", arch=host.arch, isa=host.isa & DECISIVE_ISA, cpuinfo=None, runtime=runtime)
+    return board.copy_with(id="here", arch=host.arch, isa=host.isa & DECISIVE_ISA, cpuinfo=None, runtime=runtime)
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +54,13 @@ def test_the_bundle_holds_a_tflite_file_that_was_run_and_judged(built: TargetBui
 
 
 def test_the_manifest_tells_the_files_own_axes_and_the_golden_pair_lies_so(built: TargetBuild) -> None:
-    told = json.loads((built.bundle / "manifest.json").read_text())
-    assert (told["model"]["file"], told["model"]["format"]) == ("model.tflite", "tflite")
-    (given,), (made,) = told["model"]["inputs"], told["model"]["outputs"]
+    data = json.loads((built.bundle / "manifest.json").read_text())
+    assert (data["model"]["file"], data["model"]["format"]) == ("model.tflite", "tflite")
+    (given,), (made,) = data["model"]["inputs"], data["model"]["outputs"]
     assert given["shape"] == [1, 8, 8, 1] and given["onnx_axes"] == [0, 2, 3, 1]
     assert given["integer_type"] == made["integer_type"] == "int8"
-    assert {"ai-edge-litert"} <= told["tools"].keys()
-    pair = {kind: told["golden"][f"{kind}s"][0] for kind in ("input", "output")}
+    assert {"ai-edge-litert"} <= data["tools"].keys()
+    pair = {kind: data["golden"][f"{kind}s"][0] for kind in ("input", "output")}
     x, y = (np.fromfile(built.bundle / each["file"], each["dtype"]).reshape(each["shape"]) for each in pair.values())
     running = TfliteSession(built.bundle / "model.tflite", here().runtime).running
     (found,) = running.run(None, {running.inputs[0]: x})

@@ -24,8 +24,8 @@ def test_a_package_gives_the_same_with_our_file(name: str, tmp_path: Path) -> No
     command = [PYTHON, "benchmarks/wild.py", name]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    told = json.loads((tmp_path / "benchmarks" / "results" / "wild.json").read_text())["models"][name]
-    for target, each in told["targets"].items():
-        assert each["agreement"] >= told["level"], (target, each)
-        assert each["bytes"] <= 1.02 * told["own_bytes"] or each["recipe"] == "float", target
+    value = json.loads((tmp_path / "benchmarks" / "results" / "wild.json").read_text())["models"][name]
+    for target, each in value["targets"].items():
+        assert each["agreement"] >= value["level"], (target, each)
+        assert each["bytes"] <= 1.02 * value["own_bytes"] or each["recipe"] == "float", target
         assert each["recipe"] in ("int8", "int8-dynamic") or each["passed_over"], target

@@ -1,6 +1,6 @@
 import pytest
 
-from edgekit.wording import metric_shown
+from edgekit.wording import format_metric
 
 
 @pytest.mark.parametrize(
@@ -14,8 +14,8 @@ from edgekit.wording import metric_shown
     ],
 )
 def test_a_metric_is_told_to_the_digits_that_count(value: float, unit: str, told: str) -> None:
-    assert metric_shown(value, unit) == told
+    assert format_metric(value, unit) == told
 
 
 def test_a_difference_has_its_sign() -> None:
-    assert metric_shown(0.5, "%", signed=True) == "+0.50" and metric_shown(-0.0004, "r2", signed=True) == "-0.0004"
+    assert format_metric(0.5, "%", signed=True) == "+0.50" and format_metric(-0.0004, "r2", signed=True) == "-0.0004"

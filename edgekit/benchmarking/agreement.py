@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from edgekit.figures.measurement import Measurement
 from edgekit.formats import format_of
 from edgekit.traits import Fidelity, Format
-from edgekit.wording import counted
+from edgekit.wording import count_of
 
 if TYPE_CHECKING:
     from edgekit.arrays import Array
@@ -36,15 +36,15 @@ def agreement(
             float(np.abs(left.astype(np.float64) - right).max(initial=0.0)) / step
             for left, right, step in zip(outputs, expected, steps, strict=True)
         )
-        told = Measurement(name, "steps_apart", round(apart, 2), "steps", fidelity, how)
+        result = Measurement(name, "steps_apart", round(apart, 2), "steps", fidelity, how)
     else:
         apart = relative_difference(expected, outputs)
-        told = Measurement(name, "share_apart", apart, "share", fidelity, f"{how}, of a part's largest value")
+        result = Measurement(name, "share_apart", apart, "share", fidelity, f"{how}, of a part's largest value")
     left, right = (np.asarray(each[0]).reshape(len(each[0]), -1) for each in (outputs, expected))
     if left.shape[1] < 2:
-        return [told]
+        return [result]
     same = 100.0 * float((left.argmax(1) == right.argmax(1)).mean())
-    return [told, Measurement(name, "same_largest", same, "%", fidelity, f"{how}: {counted(len(left), 'run')}")]
+    return [result, Measurement(name, "same_largest", same, "%", fidelity, f"{how}: {count_of(len(left), 'run')}")]
 
 
 def _steps(model: Path) -> list[float]:

@@ -8,10 +8,10 @@ from itertools import product
 from pathlib import Path
 from typing import TypeVar
 
-from edgekit.benchmarking.candidates import Absent, contenders_of
+from edgekit.benchmarking.candidates import MissingCandidate, find_candidates
 from edgekit.benchmarking.environment import disturbances, machine_line
 from edgekit.benchmarking.operator_profile import OperatorTime
-from edgekit.benchmarking.run import Run, Setting, run_of
+from edgekit.benchmarking.run import Run, RunSettings, run_candidates
 from edgekit.errors import EdgekitError, ModelError, ToolError
 from edgekit.figures.measurement import Measurement, static_measurements
 from edgekit.gates.gates import NO_LATENCY, Gate, Status, budget_gates, parity_gate
@@ -19,12 +19,12 @@ from edgekit.instruction_counts.counts import Counts
 from edgekit.model.sizes import Sizes
 from edgekit.progress import Progress
 from edgekit.runners.choice import runner_for
-from edgekit.runners.connection import cut_when_left_early
+from edgekit.runners.connection import close_on_error
 from edgekit.runners.native import native_outputs
 from edgekit.runners.runner import Result, Runner
 from edgekit.target import Target
 from edgekit.traits import Fidelity
-from edgekit.wording import counted
+from edgekit.wording import count_of
 
 _EACH_ALONE = "see what each says: --runtimes NAME"
 
@@ -43,19 +43,19 @@ class Settings:
     profiled: bool = False
     """Whether to tell what each kind of operator takes, with the first setting."""
     runtimes: Sequence[str] = ()
-    """Under each of which every model is measured, as `contenders_of` takes them."""
+    """Under each of which every model is measured, as `find_candidates` takes them."""
 
-    def each(self) -> list[Setting]:
+    def each(self) -> list[RunSettings]:
         """Every number of threads with every batch."""
         pairs = enumerate(product(self.threads, self.batches))
         return [
-            Setting(threads, batch, self.seconds, self.sizes, self.inputs, self.profiled and not number)
+            RunSettings(threads, batch, self.seconds, self.sizes, self.inputs, self.profiled and not number)
             for number, (threads, batch) in pairs
         ]
 
 
 @dataclass(frozen=True)
-class Benched:
+class CandidateBench:
     """What was measured of one file."""
 
     model: Path
@@ -75,12 +75,12 @@ class Bench:
     target: Target | None
     place: str
     """Where it ran, in words."""
-    models: tuple[Benched, ...]
+    models: tuple[CandidateBench, ...]
     machine: str = ""
     """What the first setting was timed under, in words."""
     disturbed: tuple[str, ...] = ()
     """Why the times are not to be trusted."""
-    absent: tuple[Absent, ...] = ()
+    absent: tuple[MissingCandidate, ...] = ()
     """Runtimes that were asked for and have no figures."""
     unpredicted: tuple[str, ...] = ()
     """Why no latency is predicted under emulation, and what to do."""
@@ -98,7 +98,7 @@ class Bench:
         return all(gate.status is not Status.FAILED for gate in self.gates)
 
 
-def benched(
+def bench_files(
     models: Sequence[Path],
     target: Target | None,
     settings: Settings,
@@ -117,52 +117,52 @@ def benched(
     chosen = runner_for(target, runner, progress) if isinstance(runner, str) else runner
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
         here = chosen.fidelity is Fidelity.NATIVE
-        contenders, absent = contenders_of(models, settings.runtimes, target, Path(folder), here=here)
+        contenders, absent = find_candidates(models, settings.runtimes, target, Path(folder), here=here)
         if not contenders:
             raise ModelError(f"{absent[0].model} runs under none of the runtimes: {absent[0].why}", _EACH_ALONE)
         runs: list[Run] = []
         for setting in settings.each():
-            runs.append(run_of(chosen, contenders, setting, judged=target is not None, earlier=runs))
+            runs.append(run_candidates(chosen, contenders, setting, judged=target is not None, earlier=runs))
         found = []
         for place, each in enumerate(contenders):
             result = runs[0].results[place]
             if each.runtime and isinstance(result, EdgekitError):
-                absent.append(Absent(each.model.name, str(each.runtime), f"{result.message}; {result.hint}"))
+                absent.append(MissingCandidate(each.model.name, str(each.runtime), f"{result.message}; {result.hint}"))
             else:
-                found.append(_benched(runs, place, target, settings.sizes))
+                found.append(_bench_of(runs, place, target, settings.sizes))
     machine = machine_line(runs[0].timed) if runs[0].timed else ""
     where = chosen.identity()
     if settings.runtimes and target:
         where = where.removesuffix(f", {target.runtime}")
     forecasts = [run.forecast(place, target) for run in runs for place in range(len(contenders))]
     unpredicted = dict.fromkeys(each for each in forecasts if isinstance(each, str))
-    return Bench(target, where, tuple(found), machine, tuple(_disturbed(runs)), tuple(absent), tuple(unpredicted))
+    return Bench(target, where, tuple(found), machine, tuple(_disturbances(runs)), tuple(absent), tuple(unpredicted))
 
 
-def _benched(runs: Sequence[Run], place: int, target: Target | None, sizes: Sizes) -> Benched:
+def _bench_of(runs: Sequence[Run], place: int, target: Target | None, sizes: Sizes) -> CandidateBench:
     """What all runs tell of one who took turns."""
     own, result = runs[0].contenders[place], runs[0].results[place]
     static = static_measurements(own.name, own.file, sizes if own.file == own.model else {})
     forecasts = [run.forecast(place, target) for run in runs]
     measured = [
-        [*([told] if isinstance(told, Measurement) else []), *run.measurements(place)]
-        for run, told in zip(runs, forecasts, strict=True)
+        [*([items] if isinstance(items, Measurement) else []), *run.measurements(place)]
+        for run, items in zip(runs, forecasts, strict=True)
     ]
     unpredicted = forecasts[0] if isinstance(forecasts[0], str) else ""
     gates = () if target is None else tuple(_gates(runs[0], place, target, [*static, *measured[0]], unpredicted))
-    told = (*static, *(one for of_run in measured for one in of_run))
+    items = (*static, *(one for of_run in measured for one in of_run))
     runtime = result.runtime if own.runtime and isinstance(result, Result) else ""
     if runtime.startswith("onnxruntime") and own.file != own.model:
         runtime += ", fused anew"
     counts = result.counts[0] if isinstance(result, Result) and result.counts else None
-    return Benched(own.model, own.name, told, gates, runs[0].operators(place, target), runtime, counts)
+    return CandidateBench(own.model, own.name, items, gates, runs[0].operators(place, target), runtime, counts)
 
 
-def benched_at(
+def bench_at_runners(
     runners: Sequence[str], models: Sequence[Path], target: Target | None, settings: Settings, progress: Progress
 ) -> list[Bench | ToolError]:
     """The same at several places: at once on boards, one after the other on this machine. One that fails is told as
-    its error. Raises what `benched` raises of models and inputs, and RunnerError."""
+    its error. Raises what `bench_files` raises of models and inputs, and RunnerError."""
 
     def attempt(of: Callable[[], Outcome]) -> Outcome | ToolError:
         try:
@@ -171,9 +171,9 @@ def benched_at(
             return error
 
     def bench_on(runner: Runner) -> Bench | ToolError:
-        return attempt(lambda: benched(models, target, settings, runner))
+        return attempt(lambda: bench_files(models, target, settings, runner))
 
-    with ThreadPoolExecutor(max_workers=len(runners)) as threads, cut_when_left_early():
+    with ThreadPoolExecutor(max_workers=len(runners)) as threads, close_on_error():
         tried = list(threads.map(lambda each: attempt(lambda: runner_for(target, each, progress)), runners))
         away = {
             place: threads.submit(bench_on, each)
@@ -199,11 +199,11 @@ def _gates(run: Run, place: int, target: Target, measured: Sequence[Measurement]
         yield Gate("latency", Status.NOT_RUN, unpredicted or NO_LATENCY)
 
 
-def _disturbed(runs: Sequence[Run]) -> list[str]:
+def _disturbances(runs: Sequence[Run]) -> list[str]:
     """Why the times are not to be trusted, with the number of threads where there are several."""
     threads = [run.setting.threads for run in runs]
     found = [
-        f"{counted(count, 'thread')}: {why}" if len(set(threads)) > 1 else why
+        f"{count_of(count, 'thread')}: {why}" if len(set(threads)) > 1 else why
         for run, count in zip(runs, threads, strict=True)
         if run.timed
         for why in disturbances(run.timed, count)

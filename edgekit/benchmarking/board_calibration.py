@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from edgekit.arrays import Arrays
-from edgekit.benchmarking.candidates import Absent, Contender, contenders_of
+from edgekit.benchmarking.candidates import Candidate, MissingCandidate, find_candidates
 from edgekit.benchmarking.environment import disturbances
 from edgekit.benchmarking.figures import median_latency
 from edgekit.benchmarking.inputs import feeds_of
@@ -15,11 +15,17 @@ from edgekit.benchmarking.run import timing_job
 from edgekit.errors import ModelError, PredictionError, RunError, RunnerError
 from edgekit.files import sha256_of_file
 from edgekit.instruction_counts.counts import Counts
-from edgekit.latency.board_fit import Calibration, Measured, calibrated, calibration_of, write_calibration
-from edgekit.latency.predict import Prediction, predicted
+from edgekit.latency.board_fit import (
+    LatencyCalibration,
+    MeasuredNetwork,
+    calibrate,
+    read_calibration,
+    write_calibration,
+)
+from edgekit.latency.predict import Prediction, predict_latency
 from edgekit.latency.terms import figures_of
 from edgekit.progress import Progress
-from edgekit.runners.emulator import prepared_emulator
+from edgekit.runners.emulator import find_emulator
 from edgekit.runners.qemu import QemuRunner
 from edgekit.runners.runner import Job, Runner
 from edgekit.runners.ssh import SshRunner
@@ -27,7 +33,7 @@ from edgekit.target import Target
 
 
 @dataclass(frozen=True)
-class Calibrated:
+class BoardCalibration:
     """What a calibration found."""
 
     target: Target
@@ -35,17 +41,17 @@ class Calibrated:
     """The board, in words."""
     path: Path
     """Where it was left."""
-    calibration: Calibration
-    new: tuple[Measured, ...]
+    calibration: LatencyCalibration
+    new: tuple[MeasuredNetwork, ...]
     before: tuple[Prediction | None, ...]
     """What was predicted of each before; None where nothing was."""
-    absent: tuple[Absent, ...]
+    absent: tuple[MissingCandidate, ...]
     """What the target's runtime does not run."""
     disturbed: tuple[str, ...]
     """Of which network the times are not to be trusted, and why."""
 
 
-def calibrated_on(
+def calibrate_board(
     runner: Runner,
     target: Target,
     families: Mapping[Path, str],
@@ -53,7 +59,7 @@ def calibrated_on(
     seconds: float,
     path: Path,
     progress: Progress,
-) -> Calibrated:
+) -> BoardCalibration:
     """Measure networks on a board with each number of threads, `seconds` at most, and count what they take under the
     target's emulator; what is known of it at `path`, and the prices there, are renewed. `families` names one for each
     model: those of one are left out together where errors are told.
@@ -64,14 +70,14 @@ def calibrated_on(
     """
     if not runner.fidelity.has_times:
         raise RunnerError(f"{runner.identity()} has no times", "name the board: --runner ssh://USER@HOST")
-    emulator = QemuRunner(target, prepared_emulator(target))
-    board = (runner.board.told["model"] if isinstance(runner, SshRunner) else "") or target.name
-    found = calibration_of(target) or Calibration(measured=(), fits=())
+    emulator = QemuRunner(target, find_emulator(target))
+    board = (runner.board.report["model"] if isinstance(runner, SshRunner) else "") or target.name
+    found = read_calibration(target) or LatencyCalibration(measured=(), fits=())
     disturbed: list[str] = []
-    new: list[Measured] = []
+    new: list[MeasuredNetwork] = []
     before: list[Prediction | None] = []
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-        contenders, absent = contenders_of(list(families), [target.runtime.name], target, Path(folder), here=False)
+        contenders, absent = find_candidates(list(families), [target.runtime.name], target, Path(folder), here=False)
         try:
             for number, each in enumerate(contenders):
                 progress.advanced("calibrating", number, len(contenders), each.model.name)
@@ -79,52 +85,54 @@ def calibrated_on(
                 try:
                     counts = _counts(emulator, each, feeds, target)
                     for count in threads:
-                        milliseconds, why = _timed(runner, each, feeds, target, count, seconds)
+                        milliseconds, why = _median_latency(runner, each, feeds, target, count, seconds)
                         disturbed += [f"{each.model.stem}: {one}" for one in why]
-                        new.append(_measured(each, families, counts, target, count, milliseconds, board))
+                        new.append(_network_latencies(each, families, counts, target, count, milliseconds, board))
                         before.append(_earlier(counts, target, count))
                 except RunError as error:
-                    absent.append(Absent(each.model.name, str(target.runtime), f"{error.message}; {error.hint}"))
+                    absent.append(
+                        MissingCandidate(each.model.name, str(target.runtime), f"{error.message}; {error.hint}")
+                    )
         finally:
             if new:
-                found = calibrated(target, found.measured, new)
+                found = calibrate(target, found.measured, new)
                 write_calibration(found, path)
         progress.advanced("calibrating", len(contenders), len(contenders))
     if not new:
         raise ModelError(f"{absent[0].model} does not run under {target.runtime}: {absent[0].why}", "take another")
-    told = tuple(new), tuple(before), tuple(absent), tuple(dict.fromkeys(disturbed))
-    return Calibrated(target, runner.identity(), path, found, *told)
+    items = tuple(new), tuple(before), tuple(absent), tuple(dict.fromkeys(disturbed))
+    return BoardCalibration(target, runner.identity(), path, found, *items)
 
 
-def _counts(emulator: QemuRunner, contender: Contender, feeds: Arrays, target: Target) -> Counts:
+def _counts(emulator: QemuRunner, contender: Candidate, feeds: Arrays, target: Target) -> Counts:
     result = emulator.run(Job([contender.file], feeds, 1, counted=True, runtimes=[target.runtime]))
     if not result.counts:
         raise PredictionError(f"nothing is calibrated: {result.uncounted}", "then again")
     return result.counts[0]
 
 
-def _timed(
-    runner: Runner, contender: Contender, feeds: Arrays, target: Target, threads: int, seconds: float
+def _median_latency(
+    runner: Runner, contender: Candidate, feeds: Arrays, target: Target, threads: int, seconds: float
 ) -> tuple[float, Sequence[str]]:
     """The median latency in milliseconds, and why that is not to be trusted."""
     job = timing_job([contender.file], feeds, threads, seconds)
     result = runner.run(replace(job, runtimes=[target.runtime]))
     if not result.runtime.startswith(f"{target.runtime.name} {target.runtime.version}"):
-        told = f"it ran under {result.runtime}, and the target has {target.runtime}"
-        raise RunnerError(told, "install that version, or name the other in the target's file")
+        text = f"it ran under {result.runtime}, and the target has {target.runtime}"
+        raise RunnerError(text, "install that version, or name the other in the target's file")
     return median_latency(contender.name, result).value, disturbances(result, threads)
 
 
-def _measured(
-    contender: Contender,
+def _network_latencies(
+    contender: Candidate,
     families: Mapping[Path, str],
     counts: Counts,
     target: Target,
     threads: int,
     milliseconds: float,
     board: str,
-) -> Measured:
-    return Measured(
+) -> MeasuredNetwork:
+    return MeasuredNetwork(
         network=contender.model.stem,
         family=families[contender.model],
         digest=sha256_of_file(contender.file),
@@ -140,6 +148,6 @@ def _measured(
 def _earlier(counts: Counts, target: Target, threads: int) -> Prediction | None:
     """What was predicted before this calibration."""
     try:
-        return predicted(counts, target, threads)
+        return predict_latency(counts, target, threads)
     except PredictionError:
         return None

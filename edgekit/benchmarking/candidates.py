@@ -8,12 +8,12 @@ from edgekit.errors import EdgekitError
 from edgekit.formats import ports_of
 from edgekit.host import this_host
 from edgekit.runtimes.choice import runtime_name, runtime_words, with_float_type
-from edgekit.runtimes.opening import named_runtime
+from edgekit.runtimes.opening import installed_runtime
 from edgekit.target import Runtime, Target
 
 
 @dataclass(frozen=True)
-class Contender:
+class Candidate:
     name: str
     model: Path
     """As it was named."""
@@ -24,7 +24,7 @@ class Contender:
 
 
 @dataclass(frozen=True)
-class Absent:
+class MissingCandidate:
     """A runtime that was asked for and does not run a model."""
 
     model: str
@@ -38,9 +38,9 @@ def names_of(models: Sequence[Path]) -> list[str]:
     return names if len(set(names)) == len(names) else [str(model) for model in models]
 
 
-def contenders_of(
+def find_candidates(
     models: Sequence[Path], words: Sequence[str], target: Target | None, folder: Path, *, here: bool
-) -> tuple[list[Contender], list[Absent]]:
+) -> tuple[list[Candidate], list[MissingCandidate]]:
     """The models as they are; or, where `words` name runtimes, each under each of them in the form that it takes, which
     is left in `folder`, and those that cannot be, with the reason.
 
@@ -50,20 +50,20 @@ def contenders_of(
     """
     names = names_of(models)
     if not words:
-        return [Contender(name, model, model) for name, model in zip(names, models, strict=True)], []
+        return [Candidate(name, model, model) for name, model in zip(names, models, strict=True)], []
     for model in models:
         ports_of(model)  # what cannot be read is not for each runtime to tell
-    found: list[Contender] = []
-    absent: list[Absent] = []
+    found: list[Candidate] = []
+    absent: list[MissingCandidate] = []
     for number, (name, model) in enumerate(zip(names, models, strict=True)):
         (folder / f"{number}").mkdir()
         for word in runtime_words(words, target):
             try:
                 runtime = _runtime(word, target, here=here)
                 form = _form(model, runtime, folder / f"{number}", target.arch if target else this_host().arch)
-                found.append(Contender(f"{name}, {runtime}", model, form, runtime))
+                found.append(Candidate(f"{name}, {runtime}", model, form, runtime))
             except EdgekitError as error:
-                absent.append(Absent(name, word, f"{error.message}; {error.hint}"))
+                absent.append(MissingCandidate(name, word, f"{error.message}; {error.hint}"))
     return found, absent
 
 
@@ -72,8 +72,8 @@ def _runtime(word: str, target: Target | None, *, here: bool) -> Runtime:
     name = runtime_name(word)
     pinned = next((each for each in target.runtimes if each.name == name), None) if target else None
     if pinned is None:
-        return with_float_type(named_runtime(name), word)
-    installed = named_runtime(name).changed(floats=pinned.floats) if here else pinned
+        return with_float_type(installed_runtime(name), word)
+    installed = installed_runtime(name).copy_with(floats=pinned.floats) if here else pinned
     return with_float_type(installed, word)
 
 

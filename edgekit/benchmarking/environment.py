@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgekit.runners.runner import Result
-from edgekit.wording import counted
+from edgekit.wording import count_of
 
 _BUSY = 0.97
 _STOLEN = 0.01
@@ -19,15 +19,15 @@ _HOTTER = 10.0
 def machine_line(result: Result) -> str:
     """What a timed result ran under, in a line."""
     before, after = result.surroundings["before"], result.surroundings["after"]
-    told = [f"{before['cpus']} of {counted(before['all_cpus'], 'CPU')}"] if before["cpus"] else []
+    lines = [f"{before['cpus']} of {count_of(before['all_cpus'], 'CPU')}"] if before["cpus"] else []
     if before["load"] is not None:
-        told.append(f"load {before['load']:.2f} before")
-    told.append(f"clock governor {before['governor'] or 'not told'}")
+        lines.append(f"load {before['load']:.2f} before")
+    lines.append(f"clock governor {before['governor'] or 'not told'}")
     if after["clock_khz"]:
-        told.append(f"{after['clock_khz'] / 1e3:,.0f} MHz after")
+        lines.append(f"{after['clock_khz'] / 1e3:,.0f} MHz after")
     if after["celsius"] is not None:
-        told.append(f"{after['celsius']:.0f} degrees C after")
-    return ", ".join(told)
+        lines.append(f"{after['celsius']:.0f} degrees C after")
+    return ", ".join(lines)
 
 
 def disturbances(result: Result, threads: int) -> Sequence[str]:
@@ -38,13 +38,13 @@ def disturbances(result: Result, threads: int) -> Sequence[str]:
     if share < _BUSY:
         found.append(f"the runs waited for a CPU, up to {1 - share:.0%} of their time")
     if before["cpus"] is not None and before["cpus"] < threads:
-        found.append(f"{counted(threads, 'thread')} on {counted(before['cpus'], 'CPU')}")
+        found.append(f"{count_of(threads, 'thread')} on {count_of(before['cpus'], 'CPU')}")
     if before["stolen_s"] is not None and after["stolen_s"] is not None:
         stolen = after["stolen_s"] - before["stolen_s"]
         spent = sum(sum(times) for each in result.rounds for times in each.latencies_ms) / 1e3
         if stolen > _STOLEN * spent * (before["all_cpus"] or 1):
             found.append(f"other machines on the same hardware took {stolen:.2f} s of CPU time")
-    found += [f"{what}, the board says" for bit, what in enumerate(_HELD_DOWN) if _held_down(before, after, bit)]
+    found += [f"{what}, the board says" for bit, what in enumerate(_HELD_DOWN) if _is_throttled(before, after, bit)]
     if before["throttle_count"] is not None and after["throttle_count"] > before["throttle_count"]:
         found.append("its heat held the clock down")
     if (
@@ -58,7 +58,7 @@ def disturbances(result: Result, threads: int) -> Sequence[str]:
 
 def hindrances(now: Mapping[str, Any]) -> Sequence[str]:
     """What would disturb the times of a machine that has not begun to be timed."""
-    found = [f"{what}, the board says" for bit, what in enumerate(_HELD_DOWN) if _held_down(now, now, bit)]
+    found = [f"{what}, the board says" for bit, what in enumerate(_HELD_DOWN) if _is_throttled(now, now, bit)]
     if now["load"] is not None and now["load"] > _IDLE:
         found.append(f"something runs there: a load of {now['load']:.2f}")
     if now["governor"] not in (None, "performance"):
@@ -66,7 +66,7 @@ def hindrances(now: Mapping[str, Any]) -> Sequence[str]:
     return found
 
 
-def _held_down(before: Mapping[str, Any], after: Mapping[str, Any], bit: int) -> bool:
+def _is_throttled(before: Mapping[str, Any], after: Mapping[str, Any], bit: int) -> bool:
     """Whether a Raspberry Pi says so of now, before or after, or of a moment between the two."""
     if before["throttled"] is None or after["throttled"] is None:
         return False

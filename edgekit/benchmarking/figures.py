@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from edgekit.benchmarking.instruction_figures import counted_figures
+from edgekit.benchmarking.instruction_figures import instruction_figures
 from edgekit.device.worker import interval, middle
 from edgekit.figures.measurement import Measurement, latency_measurements
 from edgekit.figures.ratios import ratio_of
 from edgekit.runners.runner import Result
-from edgekit.wording import counted
+from edgekit.wording import count_of
 
 _PARTS = {
     "imported": ("memory_runtime", "resident with the runtime and Python alone"),
@@ -18,12 +18,12 @@ _PARTS = {
 
 def run_measurements(name: str, result: Result, threads: int, batch: int) -> list[Measurement]:
     """What a run of one model tells: times where it was timed, memory where that is known."""
-    told = [median_latency(name, result), *_times(name, result, batch)] if result.rounds else []
-    told += [*_energy(name, result), *peak_memory(name, result)]
+    items = [median_latency(name, result), *_times(name, result, batch)] if result.rounds else []
+    items += [*_energy(name, result), *peak_memory(name, result)]
     if result.resident:
-        told += _memory_parts(name, result)
-    told += counted_figures(name, result.counts[0], result.fidelity) if result.counts else []
-    return [replace(each, threads=threads, batch=batch) for each in told]
+        items += _memory_parts(name, result)
+    items += instruction_figures(name, result.counts[0], result.fidelity) if result.counts else []
+    return [replace(each, threads=threads, batch=batch) for each in items]
 
 
 def _energy(name: str, result: Result) -> list[Measurement]:
@@ -41,11 +41,11 @@ def peak_memory(name: str, result: Result) -> list[Measurement]:
     if result.memory_bytes is None:
         return []
     how = f"{result.runtime} with its Python process"
-    told = [Measurement(name, "memory_peak", result.memory_bytes, "bytes", result.fidelity, how)]
+    items = [Measurement(name, "memory_peak", result.memory_bytes, "bytes", result.fidelity, how)]
     if result.emulator_bytes is not None:
         beside = "the emulator's own beside it, of no device"
-        told.append(Measurement(name, "memory_emulator", result.emulator_bytes, "bytes", result.fidelity, beside))
-    return told
+        items.append(Measurement(name, "memory_emulator", result.emulator_bytes, "bytes", result.fidelity, beside))
+    return items
 
 
 def latency_ratio(name: str, result: Result, other: str, against: Result, threads: int, batch: int) -> Measurement:
@@ -63,7 +63,7 @@ def median_latency(name: str, result: Result) -> Measurement:
     """The latency's median, with the interval that its loads give."""
     medians = [middle(each.latencies_ms[0][each.warm_up :]) for each in result.rounds]
     limits = interval(medians)
-    loads = f"{counted(len(medians), 'load')}" + ("" if limits else ", too few for an interval")
+    loads = f"{count_of(len(medians), 'load')}" + ("" if limits else ", too few for an interval")
     runs, warm = len(result.latencies_ms[0]), sum(each.warm_up for each in result.rounds)
     how = f"{runs:,} runs of {loads}, {warm:,} more to warm up"
     return Measurement(name, "latency_p50", middle(medians), "ms", result.fidelity, how, *(limits or (None, None)))

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from edgekit.arrays import Arrays
-from edgekit.data.array_files import held
+from edgekit.data.array_files import read_rows
 from edgekit.data.model_inputs import Inputs
 from edgekit.errors import DataError, ModelError
 from edgekit.formats import check_sizes, ports_of
 from edgekit.model.feeding import feeding_of
 from edgekit.model.sample import feeds_like
 from edgekit.model.sizes import Sizes
-from edgekit.wording import counted
+from edgekit.wording import count_of
 
 
 def feeds_of(model: Path, batch: int, count: int, sizes: Sizes, file: Path | None) -> Arrays:
@@ -28,13 +28,13 @@ def feeds_of(model: Path, batch: int, count: int, sizes: Sizes, file: Path | Non
     feeding = feeding_of(ports)
     if batch > 1 and feeding.size not in (0, batch):
         raise ModelError(
-            f"{model.name} takes {counted(feeding.size, 'sample')} at a time, not {batch}",
+            f"{model.name} takes {count_of(feeding.size, 'sample')} at a time, not {batch}",
             "export it with a dynamic batch axis",
         )
     if file is None:
         return feeds_like(ports, count, sizes, batch)
-    given = held(file, Inputs(ports))[0]
+    given = read_rows(file, Inputs(ports))[0]
     if len(given[0]) < batch:
-        raise DataError(f"{file} holds {counted(len(given[0]), 'sample')}, and the batch is {batch}", "give more")
+        raise DataError(f"{file} holds {count_of(len(given[0]), 'sample')}, and the batch is {batch}", "give more")
     whole = (feed for feed, samples in feeding.feeds(given, batch) if samples >= batch)
     return tuple(np.stack(each) for each in zip(*islice(whole, count), strict=True))

@@ -8,7 +8,7 @@ _SHOWN = 4
 """Kinds of instructions that are named, the most frequent first."""
 
 
-def counted_figures(name: str, counts: Counts, fidelity: Fidelity) -> list[Measurement]:
+def instruction_figures(name: str, counts: Counts, fidelity: Fidelity) -> list[Measurement]:
     """Instructions, what each cache missed, and what the last one wrote to memory: of one run in one thread."""
     kinds = sorted(counts.instructions.items(), key=lambda each: (-each[1], each[0]))[:_SHOWN]
     shares = ", ".join(f"{count / counts.total:.0%} {kind}" for kind, count in kinds)

@@ -19,7 +19,7 @@ from edgekit.traits import Fidelity
 _FLOATS = {"float", "float16", "double", "bfloat16"}
 
 
-class Computes(StrEnum):
+class OperatorPrecision(StrEnum):
     """What an operator computes on."""
 
     INTEGERS = "integers"
@@ -34,7 +34,7 @@ class OperatorTime:
     """All operators of one kind, of one run."""
 
     operator: str
-    on: Computes
+    on: OperatorPrecision
     count: int
     milliseconds: float | None
     """None under emulation."""
@@ -57,9 +57,9 @@ def operator_times(profile: Profile, fidelity: Fidelity, price: Price | None = N
     the first one, instructions those of the last, which `price` puts milliseconds on."""
     runs = profile.runs
     islands = _in_islands(onnx.load_from_string(profile.graph))
-    counts: dict[tuple[str, Computes], int] = defaultdict(int)
-    times: dict[tuple[str, Computes], float] = defaultdict(float)
-    counts_of: dict[tuple[str, Computes], list[Counts]] = defaultdict(list)
+    counts: dict[tuple[str, OperatorPrecision], int] = defaultdict(int)
+    times: dict[tuple[str, OperatorPrecision], float] = defaultdict(float)
+    counts_of: dict[tuple[str, OperatorPrecision], list[Counts]] = defaultdict(list)
     for number, event in enumerate(runs[0]):
         operator = event["args"]["op_name"]
         key = operator, _computes(event["args"], islands)
@@ -68,10 +68,10 @@ def operator_times(profile: Profile, fidelity: Fidelity, price: Price | None = N
         times[key] += middle(later) / 1e3
         counts_of[key] += profile.counts[number : number + 1]
     timed = fidelity is not Fidelity.EMULATED
-    instructions = {key: sum(each.total for each in told) for key, told in counts_of.items() if told}
-    prices = {key: price(total_of(told)) for key, told in counts_of.items() if told and price}
+    instructions = {key: sum(each.total for each in entry) for key, entry in counts_of.items() if entry}
+    prices = {key: price(total_of(entry)) for key, entry in counts_of.items() if entry and price}
     priced = {key: each for key, each in prices.items() if each is not None}
-    weights: Mapping[tuple[str, Computes], float] = times if timed else priced or instructions
+    weights: Mapping[tuple[str, OperatorPrecision], float] = times if timed else priced or instructions
     total = sum(weights.values())
     found = [
         OperatorTime(
@@ -87,16 +87,16 @@ def operator_times(profile: Profile, fidelity: Fidelity, price: Price | None = N
     return tuple(sorted(found, key=lambda each: (-(each.share or 0.0), -each.count, each.operator)))
 
 
-def _computes(told: Mapping[str, Any], islands: frozenset[str]) -> Computes:
-    operator = told["op_name"]
+def _computes(values: Mapping[str, Any], islands: frozenset[str]) -> OperatorPrecision:
+    operator = values["op_name"]
     if operator in INTEGER_OPERATORS:
-        return Computes.INTEGERS
+        return OperatorPrecision.INTEGERS
     if operator in CONVERSIONS:
-        return Computes.CONVERTS
-    floats = any(kind in _FLOATS for tensor in told["output_type_shape"] for kind in tensor)
+        return OperatorPrecision.CONVERTS
+    floats = any(kind in _FLOATS for tensor in values["output_type_shape"] for kind in tensor)
     if floats and operator in islands:
-        return Computes.ISLAND
-    return Computes.FLOATS if floats and operator not in NOT_COMPUTING else Computes.NOTHING
+        return OperatorPrecision.ISLAND
+    return OperatorPrecision.FLOATS if floats and operator not in NOT_COMPUTING else OperatorPrecision.NOTHING
 
 
 def _in_islands(model: onnx.ModelProto) -> frozenset[str]:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from edgekit.arrays import Arrays
 from edgekit.benchmarking.agreement import agreement
-from edgekit.benchmarking.candidates import Contender
+from edgekit.benchmarking.candidates import Candidate
 from edgekit.benchmarking.figures import latency_ratio, run_measurements
 from edgekit.benchmarking.inputs import feeds_of
 from edgekit.benchmarking.operator_profile import OperatorTime, operator_times
-from edgekit.benchmarking.predicted_latency import forecast_of
+from edgekit.benchmarking.predicted_latency import predict_run
 from edgekit.errors import EdgekitError, ModelError, RunError
 from edgekit.figures.measurement import Measurement
 from edgekit.formats import ports_of
@@ -20,7 +20,7 @@ from edgekit.model.sizes import Sizes
 from edgekit.runners.runner import Job, Result, Runner
 from edgekit.target import Target
 from edgekit.traits import Fidelity
-from edgekit.wording import counted
+from edgekit.wording import count_of
 
 _FEEDS = 4
 """Compared with this machine's under emulation."""
@@ -33,7 +33,7 @@ _PROFILED_RUNS = 20
 
 
 @dataclass(frozen=True)
-class Setting:
+class RunSettings:
     threads: int
     batch: int
     seconds: float
@@ -46,8 +46,8 @@ class Setting:
 class Run:
     """What came of all who take turns."""
 
-    contenders: Sequence[Contender]
-    setting: Setting
+    contenders: Sequence[Candidate]
+    setting: RunSettings
     feeds: Sequence[Arrays]
     results: Sequence[Result | EdgekitError]
     """RunError of what could not be run; of several runtimes, whatever kept one from running."""
@@ -76,8 +76,8 @@ class Run:
             if own.model == against.model and own.runtime is not None:
                 pair = result.outputs[0], str(against.runtime), other.outputs[0]
                 samples = "made-up samples" if setting.inputs is None else f"samples of {setting.inputs.name}"
-                told = agreement(own.name, own.model, *pair, result.fidelity, samples)
-                found += [replace(each, threads=setting.threads, batch=setting.batch) for each in told]
+                outcome = agreement(own.name, own.model, *pair, result.fidelity, samples)
+                found += [replace(each, threads=setting.threads, batch=setting.batch) for each in outcome]
         return found
 
     def forecast(self, place: int, target: Target | None) -> Measurement | str | None:
@@ -87,7 +87,7 @@ class Run:
         if target is None or not isinstance(result, Result) or result.fidelity is not Fidelity.EMULATED:
             return None
         on = target.on(own.runtime) if own.runtime else target
-        return forecast_of(own.name, result, on, self.setting.threads, self.setting.batch)
+        return predict_run(own.name, result, on, self.setting.threads, self.setting.batch)
 
     def operators(self, place: int, target: Target | None) -> tuple[OperatorTime, ...]:
         """What each kind of operator takes of a model; nothing where that was not profiled."""
@@ -104,8 +104,8 @@ def timing_job(files: Sequence[Path], feeds: Arrays, threads: int, seconds: floa
     return Job(files, feeds, threads, seconds, _ROUNDS, _LEAST_RUNS, precision=_PRECISION)
 
 
-def run_of(
-    runner: Runner, contenders: Sequence[Contender], setting: Setting, *, judged: bool, earlier: Sequence[Run] = ()
+def run_candidates(
+    runner: Runner, contenders: Sequence[Candidate], setting: RunSettings, *, judged: bool, earlier: Sequence[Run] = ()
 ) -> Run:
     """Outputs and memory of each from a process of its own, times from one in which all take turns. Where a target is
     `judged`, a model that cannot be run is a result; else RunError is raised. Under several runtimes anything that
@@ -127,7 +127,7 @@ def run_of(
             _check_batch(each, setting.batch)
             job = replace(alone, models=[each.file], inputs=given, runtimes=own)
             emulated = runner.fidelity is Fidelity.EMULATED
-            found.append(_counted(runner, job, known) if emulated else runner.run(job))
+            found.append(_with_counts(runner, job, known) if emulated else runner.run(job))
         except EdgekitError as error:
             if each.runtime is None and not (judged and isinstance(error, RunError)):
                 raise
@@ -140,7 +140,7 @@ def run_of(
     return Run(contenders, setting, feeds, found)
 
 
-def _counted(runner: Runner, job: Job, known: Result | EdgekitError | None) -> Result:
+def _with_counts(runner: Runner, job: Job, known: Result | EdgekitError | None) -> Result:
     """A job's result, with what a run of one thread takes: of several the emulator cannot tell who did what. That may
     be `known`."""
     one = replace(job, threads=1, counted=True)
@@ -152,19 +152,19 @@ def _counted(runner: Runner, job: Job, known: Result | EdgekitError | None) -> R
     return replace(result, counts=known.counts, uncounted=known.uncounted, profiles=known.profiles)
 
 
-def _check_batch(contender: Contender, batch: int) -> None:
+def _check_batch(contender: Candidate, batch: int) -> None:
     """Raises ModelError where the form that a runtime takes has another batch than the model."""
     size = feeding_of(ports_of(contender.file)[0]).size
     if contender.file != contender.model and size not in (0, batch):
         raise ModelError(
-            f"its form takes {counted(size, 'sample')} at a time, not {batch}", "leave --batch out for this runtime"
+            f"its form takes {count_of(size, 'sample')} at a time, not {batch}", "leave --batch out for this runtime"
         )
 
 
 def _time_in_turns(
     runner: Runner,
     timing: Job,
-    contenders: Sequence[Contender],
+    contenders: Sequence[Candidate],
     feeds: Sequence[Arrays],
     results: list[Result | EdgekitError],
 ) -> None:

@@ -3,18 +3,18 @@
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from edgekit.builds.builder import Builder, Try
+from edgekit.builds.builder import Builder, RecipeTrial
 from edgekit.builds.result import Build, DataUse
-from edgekit.builds.variants import Variant, variants_for
+from edgekit.builds.variants import RuntimeVariant, variants_for
 from edgekit.data.splits import Splits
 from edgekit.errors import PlanError, TargetError, did_you_mean
-from edgekit.metrics.choice import judged_project
+from edgekit.metrics.choice import with_metric
 from edgekit.planning.interactions import Interactions, Severity
-from edgekit.planning.lint import FAULT_CODES, Finding, Judgement, interactions_of, linted, surroundings_of
+from edgekit.planning.lint import FAULT_CODES, Finding, LintResult, interactions_of, lint, planning_context
 from edgekit.planning.recipe import recipes_of, with_placement
 from edgekit.progress import Progress
 from edgekit.project.project import Project
-from edgekit.survey.kept import known_surveys, surveyed
+from edgekit.survey.kept import known_surveys, survey_model
 from edgekit.target import Target, find_target
 
 
@@ -50,7 +50,7 @@ def build(
     from edgekit.bundle.pack import check_place
 
     if placement is not None:
-        project = _replayed(project, targets, placement)
+        project = _with_placement_from(project, targets, placement)
     recipes = recipes_of(project)
     wanted = [variants_for(project, target, recipes, runtime, runner, progress) for target in targets]
     interactions = interactions_of(project)
@@ -58,15 +58,18 @@ def build(
     for target in targets:
         check_place(project, target)
     splits = Splits(project)
-    project = judged_project(project, splits)
+    project = with_metric(project, splits)
     builder = Builder(project, splits, progress)
     roles = sorted({each.role for recipe in recipes for each in recipe.steps})
-    surveys = {**known_surveys(project), **{role: surveyed(project, builder.driver.splits, role) for role in roles}}
+    surveys = {**known_surveys(project), **{role: survey_model(project, builder.driver.splits, role) for role in roles}}
 
-    def tries(variant: Variant) -> list[Try]:
-        surroundings = surroundings_of(project, variant.target, surveys)
+    def tries(variant: RuntimeVariant) -> list[RecipeTrial]:
+        surroundings = planning_context(project, variant.target, surveys)
         pairs = zip(variant.recipes, variant.plans, strict=True)
-        return [Try(plan, _accepted(linted(recipe, surroundings, interactions), allowed)) for recipe, plan in pairs]
+        return [
+            RecipeTrial(plan, _accept_findings(lint(recipe, surroundings, interactions), allowed))
+            for recipe, plan in pairs
+        ]
 
     judged = [([(variant, tries(variant)) for variant in each.all], each.left) for each in wanted]
     built = tuple(builder.target_build(*each) for each in judged)
@@ -74,7 +77,7 @@ def build(
     return Build(project, built, tuple(builder.driver.data.assumed), used)
 
 
-def _replayed(project: Project, targets: Sequence[Target], placement: Path) -> Project:
+def _with_placement_from(project: Project, targets: Sequence[Target], placement: Path) -> Project:
     from edgekit.bundle.manifest import placement_of
 
     target, floats = placement_of(placement)
@@ -94,7 +97,7 @@ def _check_codes(allowed: Collection[str], interactions: Interactions) -> None:
             raise PlanError(f"no finding has the code '{code}'", did_you_mean(code, sorted(known)))
 
 
-def _accepted(judgement: Judgement, allowed: Collection[str]) -> tuple[Finding, ...]:
+def _accept_findings(judgement: LintResult, allowed: Collection[str]) -> tuple[Finding, ...]:
     """The findings that a build goes on with: warnings, and errors that are allowed. Raises PlanError for others."""
     refused = [each for each in judgement.errors if each.code not in allowed]
     if refused:

@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edgekit.builds.result import PassedOver, TargetBuild
-from edgekit.builds.runtime_choice import RuntimeTried, by_prediction, by_rule, fastest_first
-from edgekit.builds.variants import Variant
-from edgekit.builds.verify import Candidate, Candidates, metric_gates, verified
+from edgekit.builds.result import RejectedRecipe, TargetBuild
+from edgekit.builds.runtime_choice import RuntimeTrial, rank_by_prediction, rank_by_rule, rank_by_time
+from edgekit.builds.variants import RuntimeVariant
+from edgekit.builds.verify import EvaluatedModel, EvaluatedModels, metric_gates, verify
 from edgekit.bundle.manifest import Lineage, Origin
 from edgekit.cache import Entry
 from edgekit.contract.artifact import Artifact
@@ -35,7 +35,7 @@ from edgekit.traits import Data, Role
 
 
 @dataclass(frozen=True)
-class Try:
+class RecipeTrial:
     """A recipe's plan for a target, and what its lint found."""
 
     plan: Plan
@@ -43,21 +43,21 @@ class Try:
 
 
 @dataclass(frozen=True)
-class _Made:
+class _RecipeRun:
     """What a plan's steps left."""
 
     runs: tuple[StepRun, ...]
-    candidates: Candidates
+    candidates: EvaluatedModels
 
 
 @dataclass(frozen=True)
-class _Choice:
+class _DeployedChoice:
     """What is deployed under one runtime."""
 
-    variant: Variant
-    tried: Try
-    made: _Made
-    passed_over: tuple[PassedOver, ...]
+    variant: RuntimeVariant
+    tried: RecipeTrial
+    made: _RecipeRun
+    passed_over: tuple[RejectedRecipe, ...]
 
 
 class Builder:
@@ -67,7 +67,7 @@ class Builder:
         self.driver = Driver(project, progress, splits)
 
     def target_build(
-        self, variants: Sequence[tuple[Variant, Sequence[Try]]], left: Sequence[RuntimeTried]
+        self, variants: Sequence[tuple[RuntimeVariant, Sequence[RecipeTrial]]], left: Sequence[RuntimeTrial]
     ) -> TargetBuild:
         """For one runtime; of several, for the fastest that keeps the budgets, or the target's own where none does."""
         own, *others = variants
@@ -82,44 +82,44 @@ class Builder:
                 choice = self._choice(variant, tries)
                 failed = self._failures(choice)
             except EdgekitError as error:
-                left.append(RuntimeTried(runtime, False, f"{error.message}; {error.hint}"))
+                left.append(RuntimeTrial(runtime, False, f"{error.message}; {error.hint}"))
                 continue
             if failed:
-                left.append(RuntimeTried(runtime, False, failed))
+                left.append(RuntimeTrial(runtime, False, failed))
             else:
                 kept[runtime] = choice
         if len(kept) > 1 and (failed := self._failures(first)):
             del kept[first.variant.target.runtime]
-            left.append(RuntimeTried(first.variant.target.runtime, False, failed))
+            left.append(RuntimeTrial(first.variant.target.runtime, False, failed))
         ranked = self._ranked(kept)
         return self._packed(kept[ranked[0].runtime], (*ranked, *left))
 
-    def _ranked(self, kept: Mapping[Runtime, _Choice]) -> list[RuntimeTried]:
+    def _ranked(self, kept: Mapping[Runtime, _DeployedChoice]) -> list[RuntimeTrial]:
         """The runtimes that are left, the one to take first. Without times a recipe's stand-in never wins."""
         runner = self._runner(next(iter(kept.values())).variant)
         if not isinstance(runner, EdgekitError) and runner.fidelity.has_times:
-            return fastest_first({each: choice.made.candidates.deployed.path for each, choice in kept.items()}, runner)
+            return rank_by_time({each: choice.made.candidates.deployed.path for each, choice in kept.items()}, runner)
         fewest = min(len(choice.passed_over) for choice in kept.values())
         whole = [each for each, choice in kept.items() if len(choice.passed_over) == fewest]
         others = [each for each in kept if each not in whole]
-        predicted = {each: told for each in whole if (told := self._predicted(kept[each]))}
-        ranked = by_prediction(predicted) if len(predicted) == len(whole) else by_rule(whole)
-        return [*ranked, *(RuntimeTried(each, False, "only by a recipe's stand-in") for each in others)]
+        predicted = {each: result for each in whole if (result := self._predicted(kept[each]))}
+        ranked = rank_by_prediction(predicted) if len(predicted) == len(whole) else rank_by_rule(whole)
+        return [*ranked, *(RuntimeTrial(each, False, "only by a recipe's stand-in") for each in others)]
 
-    def _predicted(self, choice: _Choice) -> Measurement | None:
+    def _predicted(self, choice: _DeployedChoice) -> Measurement | None:
         """The latency of what would be deployed, where it is predicted."""
         _, verdict = self._verdict(choice.variant, choice.made.candidates)
         return next((each for each in verdict.measurements if each.name == PREDICTED), None)
 
-    def _failures(self, choice: _Choice) -> str:
+    def _failures(self, choice: _DeployedChoice) -> str:
         """The failed gates in words; empty where all hold, or could not be run."""
         _, verdict = self._verdict(choice.variant, choice.made.candidates)
         return "; ".join(f"{gate.name}: {gate.detail}" for gate in verdict.gates if gate.status is Status.FAILED)
 
-    def _choice(self, variant: Variant, tries: Sequence[Try]) -> _Choice:
+    def _choice(self, variant: RuntimeVariant, tries: Sequence[RecipeTrial]) -> _DeployedChoice:
         """By the first of the recipes that neither fails, nor loses more than is allowed, nor is slower than floats,
         else by the last. What fails in a step that the next one takes, too, is raised."""
-        passed_over: list[PassedOver] = []
+        passed_over: list[RejectedRecipe] = []
         for tried, following in zip(tries, [*tries[1:], None], strict=True):
             done: dict[int, StepRun] = {}
             try:
@@ -130,16 +130,16 @@ class Builder:
                 if not failed:
                     break
                 why = "; ".join(f"{gate.name}: {gate.detail}" for gate in failed)
-                over = PassedOver(tried.plan.recipe, why, failed[0].name)
+                over = RejectedRecipe(tried.plan.recipe, why, failed[0].name)
             except (StepError, ModelError) as error:
-                if following is None or _share(tried.plan, following.plan, len(done) + 1):
+                if following is None or _share_steps(tried.plan, following.plan, len(done) + 1):
                     raise
-                over = PassedOver(tried.plan.recipe, error.message)
+                over = RejectedRecipe(tried.plan.recipe, error.message)
             passed_over.append(over)
             self.progress.note(f"recipe {following.plan.recipe} in the place of {over.recipe}: {over.why}")
-        return _Choice(variant, tried, made, tuple(passed_over))
+        return _DeployedChoice(variant, tried, made, tuple(passed_over))
 
-    def _refusals(self, variant: Variant, candidates: Candidates) -> list[Gate]:
+    def _refusals(self, variant: RuntimeVariant, candidates: EvaluatedModels) -> list[Gate]:
         """The failed gates that another recipe might pass: those of the metric, else that of the time."""
         gates = metric_gates(self.project, variant.target, candidates)
         lost = [gate for gate in gates if gate.status is Status.FAILED]
@@ -148,7 +148,7 @@ class Builder:
         _, verdict = self._verdict(variant, candidates)
         return [gate for gate in verdict.gates if gate.name == NEVER_SLOWER and gate.status is Status.FAILED]
 
-    def _made(self, plan: Plan, target: Target, done: dict[int, StepRun]) -> _Made:
+    def _made(self, plan: Plan, target: Target, done: dict[int, StepRun]) -> _RecipeRun:
         """Run the steps; `done` holds those that are, by their index, whatever comes after."""
         for planned in plan.order():
             done[planned.index] = self.driver.step_run(target, planned, done, len(plan.steps))
@@ -158,10 +158,12 @@ class Builder:
             for index in (plan.deployed, plan.float_student, plan.reference)
         ]
         names = ("deployed", "float student", "reference")
-        return _Made(runs, Candidates(*(self._candidate(*each, target) for each in zip(names, artifacts, strict=True))))
+        return _RecipeRun(
+            runs, EvaluatedModels(*(self._candidate(*each, target) for each in zip(names, artifacts, strict=True)))
+        )
 
-    def _packed(self, choice: _Choice, runtimes: tuple[RuntimeTried, ...]) -> TargetBuild:
-        from edgekit.bundle.pack import packed
+    def _packed(self, choice: _DeployedChoice, runtimes: tuple[RuntimeTrial, ...]) -> TargetBuild:
+        from edgekit.bundle.pack import write_bundle
 
         target, tried, made = choice.variant.target, choice.tried, choice.made
         candidates = made.candidates
@@ -178,7 +180,7 @@ class Builder:
             value=candidates.deployed.metric,
             reference_value=candidates.reference.metric,
         )
-        bundle = packed(self.project, target, candidates.deployed.path, entry.folder / "golden.npz", origin)
+        bundle = write_bundle(self.project, target, candidates.deployed.path, entry.folder / "golden.npz", origin)
         models = (candidates.deployed, candidates.float_student, candidates.reference)
         sizes = [each.path.stat().st_size for each in models]
         return TargetBuild(
@@ -204,19 +206,19 @@ class Builder:
             return self.project.preprocessing
         return self.driver.splits[Data.EVALUATION].preprocessing
 
-    def _candidate(self, name: str, artifact: Artifact, target: Target) -> Candidate:
+    def _candidate(self, name: str, artifact: Artifact, target: Target) -> EvaluatedModel:
         driver = self.driver
         metric, chance = driver.metric(artifact, target), driver.chance(artifact, target)
         similarity, data = driver.similarity(artifact, target), driver.about(artifact, target)
-        return Candidate(name, artifact.path, metric, chance, similarity, data)
+        return EvaluatedModel(name, artifact.path, metric, chance, similarity, data)
 
-    def _runner(self, variant: Variant) -> Runner | EmulatorError:
+    def _runner(self, variant: RuntimeVariant) -> Runner | EmulatorError:
         try:
             return variant.runner or runner_for(variant.target)
         except EmulatorError as error:
             return error
 
-    def _verdict(self, variant: Variant, candidates: Candidates) -> tuple[Entry, Verdict]:
+    def _verdict(self, variant: RuntimeVariant, candidates: EvaluatedModels) -> tuple[Entry, Verdict]:
         """The gates' verdict on a target; kept until the models, the data, the budgets or the emulator change."""
         target, runner = variant.target, self._runner(variant)
         identity = f"none: {runner.message}" if isinstance(runner, EmulatorError) else runner.identity()
@@ -240,7 +242,7 @@ class Builder:
 
         def judged(output: Path, _: Path) -> dict[str, Any]:
             self.progress.note(f"verifying on {identity}")
-            verdict = verified(
+            verdict = verify(
                 self.project, self.driver.splits[Data.EVALUATION], target, candidates, runner, output / "golden.npz"
             )
             return {"kind": "verdict", **verdict.to_json()}
@@ -251,7 +253,7 @@ class Builder:
         return entry, verdict_from_json(entry.record)
 
 
-def _share(plan: Plan, other: Plan, count: int) -> bool:
+def _share_steps(plan: Plan, other: Plan, count: int) -> bool:
     """Whether both begin with the same steps, so many."""
     return [each.step for each in plan.order()[:count]] == [each.step for each in other.order()[:count]]
 

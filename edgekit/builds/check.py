@@ -4,30 +4,30 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from edgekit.errors import ProjectError
-from edgekit.planning.advice import Advice, advised
+from edgekit.planning.advice import Advice, advise
 from edgekit.planning.interactions import Severity
 from edgekit.planning.lint import (
     Finding,
-    Judgement,
-    Measured,
+    LintResult,
+    MeasuredOrders,
     Undecided,
     interactions_of,
-    linted,
-    merged_findings,
-    surroundings_of,
+    lint,
+    merge_findings,
+    planning_context,
 )
 from edgekit.planning.recipe import RECOMMENDED, Recipe, find_recipe, recipe_for, recipe_of
-from edgekit.planning.runtime_fit import on_runtime
+from edgekit.planning.runtime_fit import fit_to_runtime
 from edgekit.progress import Progress
 from edgekit.project.project import PROJECT_FILE, Project
 from edgekit.records import Record
-from edgekit.survey.kept import known_surveys, surveyed
+from edgekit.survey.kept import known_surveys, survey_model
 from edgekit.survey.survey import Survey
 from edgekit.target import Target, find_target
 from edgekit.traits import Role
 
 
-class Consultation(Record, frozen=True):
+class RecipeCheck(Record, frozen=True):
     """A recipe, judged for each target and advised on for all of them."""
 
     recipe: Recipe
@@ -36,13 +36,13 @@ class Consultation(Record, frozen=True):
     """Empty: not known."""
     surveys: Mapping[Role, Survey | None]
     """What is known of the models; None of one that nobody has looked at."""
-    judgement: Judgement
+    judgement: LintResult
     """For the target with the gravest findings."""
     findings: tuple[Finding, ...]
     """For all targets; one that does not hang on the target stands once."""
     undecided: tuple[Undecided, ...]
     advice: Advice
-    measured: Measured | None
+    measured: MeasuredOrders | None
     """The study that the recipe was judged by, where it speaks."""
 
     @property
@@ -50,15 +50,15 @@ class Consultation(Record, frozen=True):
         return any(each.severity is Severity.ERROR for each in self.findings)
 
 
-def consulted(
+def check_recipe(
     project: Project | None,
     progress: Progress,
     recipe_name: str | None = None,
     target_names: Sequence[str] = (),
     *,
     inspect: bool = False,
-    measured: Measured | None = None,
-) -> Consultation:
+    measured: MeasuredOrders | None = None,
+) -> RecipeCheck:
     """Check the recipe of a project, or the one named, for the targets named or else the project's own.
 
     Without a project nothing is known of the models. What is known of them was kept by an earlier inspection; with
@@ -75,19 +75,21 @@ def consulted(
     surveys = _surveys(project, recipe, progress, inspect=inspect)
     targets = _targets(project, target_names)
     interactions = interactions_of(project)
-    surroundings = [surroundings_of(project, each, surveys).changed(measured=measured) for each in targets or (None,)]
-    judgements = [linted(on_runtime(recipe, each.target), each, interactions) for each in surroundings]
+    surroundings = [
+        planning_context(project, each, surveys).copy_with(measured=measured) for each in targets or (None,)
+    ]
+    judgements = [lint(fit_to_runtime(recipe, each.target), each, interactions) for each in surroundings]
     gravest = min(range(len(judgements)), key=lambda index: _gravity(judgements[index]))
     undecided = {each.code: each for judgement in judgements for each in judgement.undecided}
-    return Consultation(
+    return RecipeCheck(
         judgements[gravest].recipe,
         project,
         tuple(targets),
         surveys,
         judgements[gravest],
-        merged_findings(judgements),
+        merge_findings(judgements),
         tuple(undecided.values()),
-        advised(
+        advise(
             judgements[gravest],
             surroundings[gravest],
             interactions,
@@ -119,7 +121,7 @@ def _surveys(
     roles = sorted({each.role for each in recipe.steps} & project.roles)
     for role in roles:
         progress.note(f"looking at the {role}")
-    return {**known, **{role: surveyed(project, splits, role) for role in roles}}
+    return {**known, **{role: survey_model(project, splits, role) for role in roles}}
 
 
 def _targets(project: Project | None, names: Sequence[str]) -> list[Target]:
@@ -128,7 +130,7 @@ def _targets(project: Project | None, names: Sequence[str]) -> list[Target]:
     return [find_target(name, folders) for name in dict.fromkeys(wanted)]
 
 
-def _gravity(judgement: Judgement) -> tuple[int, int]:
+def _gravity(judgement: LintResult) -> tuple[int, int]:
     """Lower is graver."""
     warnings = [each for each in judgement.findings if each.severity is Severity.WARNING]
     return -len(judgement.errors), -len(warnings)

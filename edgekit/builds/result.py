@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgekit.builds.runtime_choice import RuntimeTried
+from edgekit.builds.runtime_choice import RuntimeTrial
 from edgekit.data.splits import Splits
 from edgekit.execution.driver import StepRun
 from edgekit.gates.gates import Status
@@ -17,7 +17,7 @@ from edgekit.traits import Data
 
 
 @dataclass(frozen=True)
-class PassedOver:
+class RejectedRecipe:
     """A recipe that a build tried and left, for the one that stands in for it."""
 
     recipe: str
@@ -30,7 +30,7 @@ class PassedOver:
 class TargetBuild:
     target: Target
     recipe: str
-    passed_over: tuple[PassedOver, ...]
+    passed_over: tuple[RejectedRecipe, ...]
     bundle: Path
     model_bytes: int
     float_bytes: int
@@ -43,7 +43,7 @@ class TargetBuild:
     steps: tuple[StepRun, ...]
     findings: tuple[Finding, ...]
     """Warnings, and errors that were allowed."""
-    runtimes: tuple[RuntimeTried, ...] = ()
+    runtimes: tuple[RuntimeTrial, ...] = ()
     """Where the fastest was asked for: the one that is deployed first."""
 
     @property

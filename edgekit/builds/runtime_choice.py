@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgekit.benchmarking.candidates import Contender
-from edgekit.benchmarking.run import Run, Setting, run_of
+from edgekit.benchmarking.candidates import Candidate
+from edgekit.benchmarking.run import Run, RunSettings, run_candidates
 from edgekit.errors import EdgekitError
 from edgekit.figures.measurement import Measurement
-from edgekit.figures.ratios import SESSIONS
+from edgekit.figures.ratios import SESSION_DIFFERENCE
 from edgekit.target import Runtime
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _NOT_MEASURED = "by rule, not measured on this device: "
 
 
 @dataclass(frozen=True)
-class RuntimeTried:
+class RuntimeTrial:
     """A runtime that a build for the fastest one tried."""
 
     runtime: Runtime
@@ -31,64 +31,64 @@ class RuntimeTried:
     """Its latency, and the ratio to the target's own runtime; empty where it was not timed."""
 
     def to_json(self) -> dict[str, Any]:
-        told = [each.to_json() for each in self.measurements]
-        return {"runtime": str(self.runtime), "taken": self.taken, "why": self.why, "measurements": told}
+        items = [each.to_json() for each in self.measurements]
+        return {"runtime": str(self.runtime), "taken": self.taken, "why": self.why, "measurements": items}
 
 
-def by_rule(runtimes: Sequence[Runtime]) -> list[RuntimeTried]:
+def rank_by_rule(runtimes: Sequence[Runtime]) -> list[RuntimeTrial]:
     """Runtimes where nothing can be timed, the one to take first."""
     order = sorted(runtimes, key=lambda each: each.spec.rank)
-    return [RuntimeTried(each, not place, _NOT_MEASURED + each.spec.rank_reason) for place, each in enumerate(order)]
+    return [RuntimeTrial(each, not place, _NOT_MEASURED + each.spec.rank_reason) for place, each in enumerate(order)]
 
 
-def by_prediction(predicted: Mapping[Runtime, Measurement]) -> list[RuntimeTried]:
+def rank_by_prediction(predicted: Mapping[Runtime, Measurement]) -> list[RuntimeTrial]:
     """Runtimes by the latency that is predicted under each: the least one's is to be taken, however far the others'
     reach, for nothing else is known of this device."""
     order = sorted(predicted.items(), key=lambda each: each[1].value)
     return [
-        RuntimeTried(runtime, not place, f"predicted, not measured on this device: {told.limits} ms", (told,))
-        for place, (runtime, told) in enumerate(order)
+        RuntimeTrial(runtime, not place, f"predicted, not measured on this device: {entry.limits} ms", (entry,))
+        for place, (runtime, entry) in enumerate(order)
     ]
 
 
-def fastest_first(files: Mapping[Runtime, Path], runner: "Runner") -> list[RuntimeTried]:
+def rank_by_time(files: Mapping[Runtime, Path], runner: "Runner") -> list[RuntimeTrial]:
     """Runtimes with the file that each would run, the target's own before the others, timed in turns: the one to take
     first. That is the fastest of those that are faster than the target's own beyond doubt, by more than two sessions of
     one file differ; else the target's own."""
-    contenders = [Contender(str(runtime), file, file, runtime) for runtime, file in files.items()]
-    run = run_of(runner, contenders, Setting(1, 1, _SECONDS, {}, None, profiled=False), judged=True)
-    measured = {runtime: _told(run, place) for place, runtime in enumerate(files)}
+    contenders = [Candidate(str(runtime), file, file, runtime) for runtime, file in files.items()]
+    run = run_candidates(runner, contenders, RunSettings(1, 1, _SECONDS, {}, None, profiled=False), judged=True)
+    measured = {runtime: _latency_figures(run, place) for place, runtime in enumerate(files)}
     taken = next(iter(files))
-    for runtime, told in measured.items():
-        if "latency_p50" in told and told["latency_p50"].value < _best(measured[taken]) and _is_faster(told):
+    for runtime, entry in measured.items():
+        if "latency_p50" in entry and entry["latency_p50"].value < _median(measured[taken]) and _is_faster(entry):
             taken = runtime
-    order = sorted(files, key=lambda each: (each != taken, _best(measured[each])))
-    return [_tried(run, list(files).index(each), each, each == taken, measured[each]) for each in order]
+    order = sorted(files, key=lambda each: (each != taken, _median(measured[each])))
+    return [_trial(run, list(files).index(each), each, each == taken, measured[each]) for each in order]
 
 
-def _told(run: Run, place: int) -> dict[str, Measurement]:
+def _latency_figures(run: Run, place: int) -> dict[str, Measurement]:
     names = ("latency_p50", "latency_ratio")
     return {each.name: each for each in run.measurements(place) if each.name in names}
 
 
-def _best(told: Mapping[str, Measurement]) -> float:
-    return told["latency_p50"].value if "latency_p50" in told else float("inf")
+def _median(values: Mapping[str, Measurement]) -> float:
+    return values["latency_p50"].value if "latency_p50" in values else float("inf")
 
 
-def _is_faster(told: Mapping[str, Measurement]) -> bool:
+def _is_faster(values: Mapping[str, Measurement]) -> bool:
     """Whether it is faster than the first that ran, whatever the intervals hold."""
-    ratio = told.get("latency_ratio")
+    ratio = values.get("latency_ratio")
     if ratio is None:  # the first that ran
         return True
-    return (ratio.value if ratio.high is None else ratio.high) * SESSIONS < 1
+    return (ratio.value if ratio.high is None else ratio.high) * SESSION_DIFFERENCE < 1
 
 
-def _tried(run: Run, place: int, runtime: Runtime, taken: bool, told: Mapping[str, Measurement]) -> RuntimeTried:
-    result, ratio = run.results[place], told.get("latency_ratio")
+def _trial(run: Run, place: int, runtime: Runtime, taken: bool, values: Mapping[str, Measurement]) -> RuntimeTrial:
+    result, ratio = run.results[place], values.get("latency_ratio")
     if isinstance(result, EdgekitError):
-        return RuntimeTried(runtime, taken, f"{result.message}; {result.hint}")
+        return RuntimeTrial(runtime, taken, f"{result.message}; {result.hint}")
     why = "no other is faster beyond doubt" if taken else "slower"
     if ratio is not None:
         within = "" if ratio.low is None else f" ({ratio.low:.3f} to {ratio.high:.3f})"
         why = f"{ratio.value:.3f}{within} of the time of {run.contenders[run.first].name}, in turns"
-    return RuntimeTried(runtime, taken, why, tuple(told.values()))
+    return RuntimeTrial(runtime, taken, why, tuple(values.values()))

@@ -18,7 +18,7 @@ from edgekit.gates.verdict import Verdict
 from edgekit.project.project import Project
 from edgekit.target import Budgets, Target
 from edgekit.traits import Fidelity, Format
-from edgekit.wording import metric_shown
+from edgekit.wording import format_metric
 
 if TYPE_CHECKING:
     from edgekit.arrays import Array, Arrays
@@ -32,7 +32,7 @@ _TIMING_SECONDS = 1.5
 
 
 @dataclass(frozen=True)
-class Candidate:
+class EvaluatedModel:
     """A model file that takes part in a verdict, with its metric on this machine."""
 
     name: str
@@ -49,24 +49,24 @@ class Candidate:
         """Why the metric tells nothing, where it is no better than chance."""
         if self.chance is None or self.metric > self.chance:
             return ""
-        value, chance = metric_shown(self.metric, unit), metric_shown(self.chance, unit)
+        value, chance = format_metric(self.metric, unit), format_metric(self.chance, unit)
         return f"the {self.name}'s {value} {unit} is no better than chance, {chance}"
 
 
 @dataclass(frozen=True)
-class Candidates:
+class EvaluatedModels:
     """The models of a verdict."""
 
-    deployed: Candidate
-    float_student: Candidate
-    reference: Candidate
+    deployed: EvaluatedModel
+    float_student: EvaluatedModel
+    reference: EvaluatedModel
 
 
-def verified(
+def verify(
     project: Project,
     split: Split,
     target: Target,
-    candidates: Candidates,
+    candidates: EvaluatedModels,
     runner: "Runner | EmulatorError",
     golden: Path,
 ) -> Verdict:
@@ -76,7 +76,7 @@ def verified(
     at a time of the evaluation split and its outputs to `golden`, as .npz with arrays input_N and output_N; beside
     it, as golden_raw.*, the image or sound that it comes from.
     """
-    from edgekit.benchmarking.predicted_latency import forecast_of
+    from edgekit.benchmarking.predicted_latency import predict_run
     from edgekit.metrics.metric import unit_of
     from edgekit.runners.native import native_outputs
 
@@ -93,7 +93,7 @@ def verified(
     ]
     samples = _samples(split, deployed.path)
     expected = native_outputs(deployed.path, samples.feeds, target)
-    result = _attempt(runner, deployed, float_student, samples.feeds)
+    result = _run_models(runner, deployed, float_student, samples.feeds)
     if isinstance(result, EdgekitError):
         _write_golden(golden, split, samples.feeds, expected)
     else:
@@ -101,12 +101,12 @@ def verified(
         _write_golden(golden, split, samples.feeds, given)
         measurements += _run_measurements(result, deployed, float_student)
         if samples.complete and result.fidelity is not Fidelity.NATIVE and shapes_of(given) == shapes_of(expected):
-            value = _value(project, split, deployed, reference, samples, given)
-            told = f"the whole split{f': {deployed.data}' if deployed.data else ''}"
-            measurements.append(Measurement(deployed.name, "metric", value, unit, result.fidelity, told))
-    budgets, unpredicted = merged(target.budgets, project.budgets), ""
+            value = _metric_on_target(project, split, deployed, reference, samples, given)
+            text = f"the whole split{f': {deployed.data}' if deployed.data else ''}"
+            measurements.append(Measurement(deployed.name, "metric", value, unit, result.fidelity, text))
+    budgets, unpredicted = merge_budgets(target.budgets, project.budgets), ""
     if not isinstance(result, EdgekitError) and not result.fidelity.has_times:
-        forecast = forecast_of(deployed.name, result, target, 1, 1)
+        forecast = predict_run(deployed.name, result, target, 1, 1)
         measurements += [forecast] if isinstance(forecast, Measurement) else []
         unpredicted = forecast if isinstance(forecast, str) else ""
     gates = [parity_gate(deployed.path, samples.feeds, expected, result)]
@@ -119,22 +119,22 @@ def verified(
     return Verdict(tuple(gates), tuple(measurements))
 
 
-def _similarities(project: Project, one: Candidate) -> list[Measurement]:
+def _similarities(project: Project, one: EvaluatedModel) -> list[Measurement]:
     """Those that are not the metric itself."""
     from edgekit.metrics.named import NAMED
 
-    told = "to the float model"
+    text = "to the float model"
     return [
-        Measurement(one.name, name, value, NAMED[name].unit, Fidelity.NATIVE, told)
+        Measurement(one.name, name, value, NAMED[name].unit, Fidelity.NATIVE, text)
         for name, value in one.similarity.items()
         if name != project.metric
     ]
 
 
-def merged(target: Budgets, project: Budgets) -> Budgets:
+def merge_budgets(target: Budgets, project: Budgets) -> Budgets:
     """The project's budgets over the target's defaults."""
-    told = {key: value for key, value in project.to_json().items() if value is not None}
-    return target.changed(**told)
+    values = {key: value for key, value in project.to_json().items() if value is not None}
+    return target.copy_with(**values)
 
 
 @dataclass(frozen=True)
@@ -151,14 +151,19 @@ class _Samples:
     """Whether these are all that the split has."""
 
 
-def _value(
-    project: Project, split: Split, deployed: Candidate, reference: Candidate, samples: _Samples, given: "Arrays"
+def _metric_on_target(
+    project: Project,
+    split: Split,
+    deployed: EvaluatedModel,
+    reference: EvaluatedModel,
+    samples: _Samples,
+    given: "Arrays",
 ) -> float:
     """The metric of what the deployed model gave for all feeds."""
-    from edgekit.metrics.evaluation import Running, file_outputs
+    from edgekit.metrics.evaluation import ModelRuns, file_outputs
     from edgekit.metrics.metric import comparing_score, metric_value
 
-    running = Running.of(deployed.path, exact=True, sample=samples.first)
+    running = ModelRuns.of(deployed.path, exact=True, sample=samples.first)
     parts = [*zip(zip(*given, strict=True), samples.counts, strict=True)]
     score = comparing_score(project)
     if score:
@@ -170,10 +175,10 @@ def _samples(split: Split, path: Path) -> _Samples:
     """As many evaluation samples as an emulated CPU gets through, all of one shape."""
     import numpy as np
 
-    from edgekit.formats import inspected
+    from edgekit.formats import inspect_file
     from edgekit.model.feeding import feeding_of
 
-    found = inspected(path)
+    found = inspect_file(path)
     feeding = feeding_of(found.inputs)
     size = feeding.size or 1
     count = max(8, min(_SAMPLES, _EMULATED_MACS // max(found.macs or 1_000_000, 1)))
@@ -185,8 +190,8 @@ def _samples(split: Split, path: Path) -> _Samples:
     return _Samples(stacked, counts, tuple(each[:1] for each in inputs), labels, complete)
 
 
-def _attempt(
-    runner: "Runner | EmulatorError", deployed: Candidate, float_student: Candidate, inputs: "Arrays"
+def _run_models(
+    runner: "Runner | EmulatorError", deployed: EvaluatedModel, float_student: EvaluatedModel, inputs: "Arrays"
 ) -> "Result | EdgekitError":
     from edgekit.runners.runner import Job
 
@@ -204,63 +209,63 @@ def _attempt(
 def _predicted_ratio(
     runner: "Runner | EmulatorError",
     target: Target,
-    deployed: Candidate,
-    float_student: Candidate,
+    deployed: EvaluatedModel,
+    float_student: EvaluatedModel,
     inputs: "Arrays",
     result: "Result | EdgekitError",
 ) -> "Ratio | None":
     """Of the deployed model's time to the float student's, from what both take under the target's emulator; None where
     nothing is counted, or no prices vouch for it."""
-    from edgekit.latency.compare import is_vouched_for, predicted_ratios
+    from edgekit.latency.compare import is_calibrated, predict_ratios
     from edgekit.runners.runner import Job
 
     if isinstance(runner, EdgekitError) or isinstance(result, EdgekitError) or not result.counts:
         return None
-    if format_of(deployed.path) is not Format.ONNX or not is_vouched_for(target, 1):
+    if format_of(deployed.path) is not Format.ONNX or not is_calibrated(target, 1):
         return None
     try:
         other = runner.run(Job([float_student.path], tuple(each[:1] for each in inputs), counted=True))
-        return predicted_ratios([*other.counts, *result.counts], target, 1)[0]
+        return predict_ratios([*other.counts, *result.counts], target, 1)[0]
     except (RunError, PredictionError):
         return None
 
 
-def _run_measurements(result: "Result", deployed: Candidate, float_student: Candidate) -> list[Measurement]:
+def _run_measurements(result: "Result", deployed: EvaluatedModel, float_student: EvaluatedModel) -> list[Measurement]:
     from edgekit.benchmarking.figures import peak_memory
 
-    told = peak_memory(deployed.name, result) if len(result.outputs) == 1 else []
+    outcome = peak_memory(deployed.name, result) if len(result.outputs) == 1 else []
     for candidate, latencies in zip((deployed, float_student), result.latencies_ms, strict=False):
-        told += latency_measurements(candidate.name, latencies, result.fidelity, "1 thread, batch 1")
-    return told
+        outcome += latency_measurements(candidate.name, latencies, result.fidelity, "1 thread, batch 1")
+    return outcome
 
 
-def metric_gates(project: Project, target: Target, candidates: Candidates) -> list[Gate]:
+def metric_gates(project: Project, target: Target, candidates: EvaluatedModels) -> list[Gate]:
     """Whether the deployed model's metric lies within the budgets. One that is left as it came has lost nothing."""
     from edgekit.metrics.metric import unit_of
 
     deployed, reference, unit = candidates.deployed, candidates.reference, unit_of(project)
-    budgets = merged(target.budgets, project.budgets)
+    budgets = merge_budgets(target.budgets, project.budgets)
     gates = []
     drop = reference.metric - deployed.metric
     if budgets.max_drop is not None and (drop or not filecmp.cmp(deployed.path, reference.path, shallow=False)):
-        value, other = metric_shown(deployed.metric, unit), metric_shown(reference.metric, unit)
-        told = f"{value} {unit} against {other}: {metric_shown(drop, unit, signed=True)} lost"
+        value, other = format_metric(deployed.metric, unit), format_metric(reference.metric, unit)
+        text = f"{value} {unit} against {other}: {format_metric(drop, unit, signed=True)} lost"
         holds = drop <= budgets.max_drop + 1e-9
         # Of what is compared with the reference, that itself is always beyond chance.
         luck = reference.luck(unit) or (deployed.luck(unit) if deployed.similarity else "")
-        gates.append(_figure_gate("drop", holds, f"{told}, allowed {budgets.max_drop:g}", luck))
+        gates.append(_figure_gate("drop", holds, f"{text}, allowed {budgets.max_drop:g}", luck))
     if budgets.min_metric is not None:
         holds = deployed.metric >= budgets.min_metric
-        told = f"{metric_shown(deployed.metric, unit)} {unit}, at least {budgets.min_metric:g}"
-        gates.append(_figure_gate("metric", holds, told, deployed.luck(unit)))
+        text = f"{format_metric(deployed.metric, unit)} {unit}, at least {budgets.min_metric:g}"
+        gates.append(_figure_gate("metric", holds, text, deployed.luck(unit)))
     return gates
 
 
-def _figure_gate(name: str, holds: bool, told: str, luck: str) -> Gate:
+def _figure_gate(name: str, holds: bool, text: str, luck: str) -> Gate:
     """Failed where the figure does not hold; where it does and luck would do as well, it was not checked."""
     if holds and luck:
-        return Gate(name, Status.NOT_RUN, f"{told}; {luck}")
-    return Gate(name, Status.PASSED if holds else Status.FAILED, told)
+        return Gate(name, Status.NOT_RUN, f"{text}; {luck}")
+    return Gate(name, Status.PASSED if holds else Status.FAILED, text)
 
 
 def _write_golden(path: Path, split: Split, feeds: Sequence["Array"], outputs: Sequence["Array"]) -> None:

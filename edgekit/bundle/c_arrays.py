@@ -84,8 +84,8 @@ def _definition(symbol: str, each: PortSource) -> str:
 
 def _comment(port: Port) -> str:
     """A port in words, without any character that could end the comment or splice its lines."""
-    told = f"{port.name}: {port.dtype}, {' x '.join(str(size) for size in port.shape) or 'scalar'}"
-    return re.sub(r"[^\w :.,-]", "_", told, flags=re.ASCII)
+    text = f"{port.name}: {port.dtype}, {' x '.join(str(size) for size in port.shape) or 'scalar'}"
+    return re.sub(r"[^\w :.,-]", "_", text, flags=re.ASCII)
 
 
 def _c_string(text: str) -> str:
@@ -96,8 +96,8 @@ def _c_string(text: str) -> str:
 
 
 def _c_float(value: float) -> str:
-    told = f"{value:.9g}"
-    return f"{told}f" if any(mark in told for mark in ".e") else f"{told}.0f"
+    text = f"{value:.9g}"
+    return f"{text}f" if any(mark in text for mark in ".e") else f"{text}.0f"
 
 
 def _hex_lines(content: bytes) -> str:

@@ -122,8 +122,8 @@ def placement_of(path: Path) -> tuple[str, tuple[str, ...]]:
     file that records none."""
     step, option = fallback_step()
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        target, notes = told["target"]["id"], [each["notes"] for each in told["lineage"] if each["step"] == step]
+        data = json.loads(path.read_text(encoding="utf-8"))
+        target, notes = data["target"]["id"], [each["notes"] for each in data["lineage"] if each["step"] == step]
         floats = [str(name) for name in notes[-1][option]]
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise PlanError(

@@ -22,7 +22,7 @@ from edgekit.model.ports import Port, inputs_of, outputs_of
 from edgekit.model.reading import load_model
 from edgekit.project.project import Project
 from edgekit.target import Target
-from edgekit.tflite.reading import TfliteFile, as_given, moved_in, read_tflite
+from edgekit.tflite.reading import TfliteFile, read_tflite, to_file_inputs, to_file_outputs
 from edgekit.traits import Format
 
 
@@ -39,7 +39,7 @@ def check_place(project: Project, target: Target) -> None:
         raise StorageError(f"{folder} holds the bundle of {there}", "move it away, or leave this one elsewhere: -C DIR")
 
 
-def packed(project: Project, target: Target, model: Path, golden: Path, origin: Origin) -> Path:
+def write_bundle(project: Project, target: Target, model: Path, golden: Path, origin: Origin) -> Path:
     """Write the bundle of a target and return its folder; an older one is replaced whole."""
     dist = project.dist_folder
     with storage_errors(dist):
@@ -53,15 +53,15 @@ def packed(project: Project, target: Target, model: Path, golden: Path, origin: 
             folder.mkdir()
             file = folder / f"model.{format_of(model)}"
             shutil.copyfile(model, file)
-            faces = _faces(model)
+            faces = _device_ports(model)
             source, header = c_sources(
                 model, project.name, target.name, _sources(faces.inputs), _sources(faces.outputs)
             )
             (folder / "model.c").write_text(source)
             (folder / "model.h").write_text(header)
             pair = _golden_files(golden, folder, faces)
-            told = manifest(project, target, origin, file, faces.inputs, faces.outputs, pair)
-            write_json(folder / MANIFEST, told)
+            result = manifest(project, target, origin, file, faces.inputs, faces.outputs, pair)
+            write_json(folder / MANIFEST, result)
             final = dist / target.id
             if final.exists():
                 final.rename(Path(temporary) / "old")
@@ -70,7 +70,7 @@ def packed(project: Project, target: Target, model: Path, golden: Path, origin: 
 
 
 @dataclass(frozen=True)
-class _Faces:
+class _DevicePorts:
     """The inputs and outputs of a model as the device meets them, with what the manifest tells of each beside."""
 
     inputs: list[tuple[Port, dict[str, Any]]]
@@ -80,25 +80,28 @@ class _Faces:
     given: Callable[[Sequence[Array]], Sequence[Array]]
 
 
-def _faces(model: Path) -> _Faces:
+def _device_ports(model: Path) -> _DevicePorts:
     if format_of(model) is Format.TFLITE:
         file = read_tflite(model)
         scales = file.scales()
-        own = {number: (file.own_port(number), _told(file, number, scales)) for number in (*file.inputs, *file.outputs)}
-        return _Faces(
+        own = {
+            number: (file.own_port(number), _port_details(file, number, scales))
+            for number in (*file.inputs, *file.outputs)
+        }
+        return _DevicePorts(
             [own[number] for number in file.inputs],
             [own[number] for number in file.outputs],
-            lambda arrays: moved_in(file, arrays),
-            lambda arrays: as_given(file, arrays),
+            lambda arrays: to_file_inputs(file, arrays),
+            lambda arrays: to_file_outputs(file, arrays),
         )
     proto = load_model(model)
     scales = port_scales(proto)
     inputs = [(port, scales.get(port.name, {})) for port in inputs_of(proto.graph)]
     outputs = [(port, scales.get(port.name, {})) for port in outputs_of(proto.graph)]
-    return _Faces(inputs, outputs, lambda arrays: arrays, lambda arrays: arrays)
+    return _DevicePorts(inputs, outputs, lambda arrays: arrays, lambda arrays: arrays)
 
 
-def _told(file: TfliteFile, number: int, scales: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _port_details(file: TfliteFile, number: int, scales: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Scales, and the ONNX model's axes where they lie otherwise."""
     order = file.order(number)
     return {**scales.get(file.name(number), {}), **({} if order is None else {"onnx_axes": list(order)})}
@@ -130,12 +133,12 @@ def _sources(ports: Sequence[tuple[Port, dict[str, Any]]]) -> list[PortSource]:
     return [PortSource(port, scales.get("scale"), scales.get("zero_point")) for port, scales in ports]
 
 
-def _golden_files(golden: Path, folder: Path, faces: _Faces) -> dict[str, Any]:
+def _golden_files(golden: Path, folder: Path, faces: _DevicePorts) -> dict[str, Any]:
     """The golden pair as raw little-endian files, and how to read them; and the file that the input was made of."""
-    told: dict[str, Any] = {"inputs": [], "outputs": []}
+    values: dict[str, Any] = {"inputs": [], "outputs": []}
     for raw in sorted(golden.parent.glob("golden_raw.*")):
         shutil.copyfile(raw, folder / raw.name)
-        told["raw"] = raw.name
+        values["raw"] = raw.name
     with np.load(golden) as pair:
         for kind, ports, moved in (("input", faces.inputs, faces.taken), ("output", faces.outputs, faces.given)):
             arrays = moved([pair[f"{kind}_{number}"] for number in range(len(ports))])
@@ -143,7 +146,7 @@ def _golden_files(golden: Path, folder: Path, faces: _Faces) -> dict[str, Any]:
                 name = f"golden_{kind}_{number}_{safe_file_name(port.name)}.bin"
                 little = array.astype(array.dtype.newbyteorder("<"))
                 (folder / name).write_bytes(np.ascontiguousarray(little).tobytes())
-                told[f"{kind}s"].append(
+                values[f"{kind}s"].append(
                     {"file": name, "name": port.name, "dtype": str(array.dtype), "shape": list(array.shape)}
                 )
-    return told
+    return values

@@ -67,10 +67,10 @@ def command(
     emulator, which gives exact outputs and memory but no latency. On a board with
     --runner ssh://; on several at once where that is given several times.
     """
-    from edgekit.benchmarking.bench import Bench, Settings, benched_at
+    from edgekit.benchmarking.bench import Bench, Settings, bench_at_runners
     from edgekit.cli.console import print_tables
     from edgekit.cli.progress import watcher
-    from edgekit.cli.shapes import parsed_shapes
+    from edgekit.cli.shapes import parse_shapes
     from edgekit.files import write_bytes
     from edgekit.report.benches import bench_csv, bench_json, bench_junit, bench_report
     from edgekit.target import find_target
@@ -81,13 +81,13 @@ def command(
         raise click.UsageError("--json and --csv: choose one")
     if profile and runtimes:
         raise click.UsageError("--profile is of ONNX Runtime's operators: leave --runtimes out")
-    settings = Settings(threads, batch, seconds, parsed_shapes(shapes), inputs, profile, runtimes)
+    settings = Settings(threads, batch, seconds, parse_shapes(shapes), inputs, profile, runtimes)
     chosen = find_target(target, (folder / "targets",)) if target else None
     if memory is not None:
         if chosen is None:
             raise click.UsageError("--memory-profile is of a target: add --target ID")
-        chosen = chosen.changed(ram_bytes=memory)
-    tried = benched_at(runners or ("",), models, chosen, settings, watcher(quiet=False))
+        chosen = chosen.copy_with(ram_bytes=memory)
+    tried = bench_at_runners(runners or ("",), models, chosen, settings, watcher(quiet=False))
     found = [each for each in tried if isinstance(each, Bench)]
     failed = [each for each in tried if not isinstance(each, Bench)]
     if junit and found:

@@ -78,7 +78,7 @@ def command(
     as_json: bool,
     quiet: bool,
     written: Path | None,
-    **told: Any,
+    **options: Any,
 ) -> int:
     """Build the project in this folder, or MODEL.onnx, for its targets and leave dist/TARGET/ for each.
 
@@ -87,20 +87,20 @@ def command(
     from edgekit.builds.build import build, chosen_targets
     from edgekit.cli.console import print_tables
     from edgekit.cli.progress import watcher
-    from edgekit.project.from_file import written_project
+    from edgekit.project.from_file import write_project
     from edgekit.project.project import load_project
     from edgekit.report.builds import build_json, build_report
 
-    given = {name: value for name, value in told.items() if value is not None}
+    given = {name: value for name, value in options.items() if value is not None}
     if model is None and (given or written):
         name = next(iter(given), "write_project").replace("_", "-")
         raise click.UsageError(f"--{name} is for a model file: edgekit build MODEL.onnx, or set it in edgekit.toml")
     project = load_project(folder or Path()) if model is None else _of_file(model, folder, given)
     chosen = chosen_targets(project, targets)
     if memory is not None:
-        chosen = [each.changed(ram_bytes=memory) for each in chosen]
+        chosen = [each.copy_with(ram_bytes=memory) for each in chosen]
     if written is not None:
-        project = written_project(project, written, [target.id for target in chosen])
+        project = write_project(project, written, [target.id for target in chosen])
     built = build(project, chosen, watcher(quiet=quiet or as_json), allowed, placement, runner, runtime)
     if as_json:
         click.echo(build_json(built))
@@ -109,17 +109,17 @@ def command(
     return 0 if built.passes(strict=strict) else 1
 
 
-def _of_file(model: Path, folder: Path | None, told: dict[str, Any]) -> "Project":
+def _of_file(model: Path, folder: Path | None, values: dict[str, Any]) -> "Project":
     from edgekit.project.from_file import file_project
 
-    if "calibration" not in told:
+    if "calibration" not in values:
         raise click.UsageError("name samples that the model is to see: --calibration FOLDER")
     about = ("evaluation", "labels", "metric", "recipe")
     return file_project(
         model,
-        told["calibration"],
+        values["calibration"],
         folder=folder,
-        calibration_samples=told.get("samples"),
-        preprocessing={name: value for name, value in told.items() if name not in (*about, "calibration", "samples")},
-        **{name: told[name] for name in about if name in told},
+        calibration_samples=values.get("samples"),
+        preprocessing={name: value for name, value in values.items() if name not in (*about, "calibration", "samples")},
+        **{name: values[name] for name in about if name in values},
     )

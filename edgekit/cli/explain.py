@@ -15,18 +15,18 @@ def command(words: tuple[str, ...], folder: Path | None, as_json: bool) -> int:
     """What a finding's code means (EK101), what is known of a technique (pruning), or of two in either order
     (quantization pruning). Without words: every finding in a line."""
     from edgekit.cli.console import print_tables
-    from edgekit.planning.explanations import explained
+    from edgekit.planning.explanations import explain
     from edgekit.planning.lint import interactions_of
     from edgekit.project.project import project_at
     from edgekit.report.explanations import codes_report, explanations_json, explanations_report
 
-    told = explained(words, interactions_of(project_at(folder)))
+    result = explain(words, interactions_of(project_at(folder)))
     if as_json:
-        click.echo(explanations_json(told))
+        click.echo(explanations_json(result))
     elif not words:
-        print_tables(codes_report(told))
-    elif told:
-        print_tables(*explanations_report(told))
+        print_tables(codes_report(result))
+    elif result:
+        print_tables(*explanations_report(result))
     else:
         click.echo(f"the table says nothing of {' and '.join(words)}")
     return 0

@@ -14,11 +14,11 @@ from edgekit.cli.options import json_option, shape_option
 def command(model: Path, shapes: tuple[str, ...], as_json: bool) -> int:
     """Inputs, outputs, operators, types, parameters, MACs of MODEL (.onnx, .tflite), and what of it is quantized."""
     from edgekit.cli.console import print_tables
-    from edgekit.cli.shapes import parsed_shapes
-    from edgekit.formats import inspected
+    from edgekit.cli.shapes import parse_shapes
+    from edgekit.formats import inspect_file
     from edgekit.report.inspections import inspection_json, inspection_report
 
-    found = inspected(model, parsed_shapes(shapes))
+    found = inspect_file(model, parse_shapes(shapes))
     if as_json:
         click.echo(inspection_json(model, found))
     else:

@@ -97,7 +97,7 @@ def _numbers(parts: list[str], kind: type[Any], option: click.Parameter, such_as
         raise click.BadParameter(f"give numbers, such as {such_as}", param=option) from error
 
 
-def numbers_option(name: str, told: str) -> Decorator:
+def numbers_option(name: str, text: str) -> Decorator:
     """An option that takes one whole number above 0 or several: 1,2,4. 1 without it."""
 
     def parsed(_: click.Context, option: click.Parameter, value: str) -> tuple[int, ...]:
@@ -107,12 +107,12 @@ def numbers_option(name: str, told: str) -> Decorator:
         return tuple(dict.fromkeys(numbers))
 
     found: Decorator = click.option(
-        name, callback=parsed, default="1", show_default=True, metavar="N[,N...]", help=told
+        name, callback=parsed, default="1", show_default=True, metavar="N[,N...]", help=text
     )
     return found
 
 
-def runtimes_option(told: str) -> Decorator:
+def runtimes_option(text: str) -> Decorator:
     """An option that takes names of runtimes; nothing without it."""
 
     def parsed(_: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...]:
@@ -121,7 +121,7 @@ def runtimes_option(told: str) -> Decorator:
             raise click.BadParameter("all, or names such as onnxruntime,openvino", param=option)
         return names
 
-    found: Decorator = click.option("--runtimes", callback=parsed, metavar="all|NAME[,NAME...]", help=told)
+    found: Decorator = click.option("--runtimes", callback=parsed, metavar="all|NAME[,NAME...]", help=text)
     return found
 
 

@@ -37,28 +37,28 @@ def command(
 
     Exits with 1 where there is an error. With --fix it is the better recipe that counts.
     """
-    from edgekit.builds.check import consulted
+    from edgekit.builds.check import check_recipe
     from edgekit.cli.console import print_tables
     from edgekit.project.project import project_at
-    from edgekit.report.plans import fixed_toml, plan_json, plan_report
+    from edgekit.report.plans import plan_json, plan_report, proposal_toml
     from edgekit.studies.evidence import measurements_of
 
     progress = _watcher(quiet=form is not None or not inspect)
     project = project_at(folder)
     measured = measurements_of(project, evidence) if evidence is not None else None
-    told = consulted(project, progress, recipe, targets, inspect=inspect, measured=measured)
+    result = check_recipe(project, progress, recipe, targets, inspect=inspect, measured=measured)
     if form == "fix":
-        click.echo(fixed_toml(told), nl=False)
-        return 1 if told.advice.has_errors else 0
+        click.echo(proposal_toml(result), nl=False)
+        return 1 if result.advice.has_errors else 0
     if form == "json":
-        click.echo(plan_json(told))
+        click.echo(plan_json(result))
     elif form == "sarif":
         from edgekit.report.sarif import sarif_log
 
-        click.echo(sarif_log(told))
+        click.echo(sarif_log(result))
     else:
-        print_tables(*plan_report(told))
-    return 1 if told.has_errors else 0
+        print_tables(*plan_report(result))
+    return 1 if result.has_errors else 0
 
 
 def _watcher(*, quiet: bool) -> "Progress":

@@ -64,7 +64,7 @@ def command(
         calibration_samples=samples,
         ranges=ranges,
         preprocessing={name: value for name, value in preprocessing.items() if value is not None},
-        options={**({"backend": backend} if backend else {}), **_parsed(options)},
+        options={**({"backend": backend} if backend else {}), **_parse_options(options)},
         progress=watcher(quiet=quiet or as_json),
     )
     if as_json:
@@ -82,11 +82,11 @@ def _value(text: str) -> Any:
         return text
 
 
-def _parsed(options: tuple[str, ...]) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+def _parse_options(options: tuple[str, ...]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
     for each in options:
         name, equals, value = each.partition("=")
         if not equals:
             raise click.UsageError(f"--set {each}: give NAME=VALUE")
-        told[name] = _value(value)
-    return told
+        values[name] = _value(value)
+    return values

@@ -17,10 +17,10 @@ def command(ctx: click.Context) -> int | None:
 def list_recipes(as_json: bool = False) -> int:
     """One line a recipe, with what is found in it whatever the model and the target."""
     from edgekit.cli.console import print_tables
-    from edgekit.planning.lint import shipped_judgements
+    from edgekit.planning.lint import lint_shipped_recipes
     from edgekit.report.recipes import recipes_json, recipes_report
 
-    judged = shipped_judgements()
+    judged = lint_shipped_recipes()
     if as_json:
         click.echo(recipes_json(judged))
     else:
@@ -36,11 +36,11 @@ def show(name: str, as_json: bool) -> int:
     from pathlib import Path
 
     from edgekit.cli.console import print_tables
-    from edgekit.planning.lint import bare_judgement
+    from edgekit.planning.lint import lint_alone
     from edgekit.planning.recipe import find_recipe
     from edgekit.report.recipes import recipe_json, recipe_report
 
-    judged = bare_judgement(find_recipe(name, Path()))
+    judged = lint_alone(find_recipe(name, Path()))
     if as_json:
         click.echo(recipe_json(judged))
     else:

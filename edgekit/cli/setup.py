@@ -22,7 +22,7 @@ def command(targets: tuple[str, ...], runner: str, runtimes: tuple[str, ...], ba
     """
     from edgekit.cli.progress import watcher
     from edgekit.runners.emulator import emulators_bytes, emulators_folder, prepare
-    from edgekit.runners.engine import found_engine
+    from edgekit.runners.engine import find_engine
     from edgekit.runners.image import BASE, build_image
     from edgekit.runtimes.choice import target_runtimes
     from edgekit.target import find_target
@@ -32,7 +32,7 @@ def command(targets: tuple[str, ...], runner: str, runtimes: tuple[str, ...], ba
     named = [find_target(name, (folder / "targets",)) for name in targets]
     chosen = [each.on(runtime) for each in named for runtime in target_runtimes(runtimes, each)]
     if runner == "container":
-        engine = found_engine()
+        engine = find_engine()
         for target in chosen:
             click.echo(f"{target.id}: {build_image(engine, target, base or BASE, watcher(quiet=False))} is ready")
         return 0

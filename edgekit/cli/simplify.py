@@ -27,8 +27,8 @@ def command(
     from edgekit.cli.progress import watcher
     from edgekit.report.conversions import conversion_json, conversion_report
 
-    told = {name: value for name, value in preprocessing.items() if value is not None}
-    found = simplify(model, calibration, output=output, preprocessing=told, progress=watcher(quiet=quiet or as_json))
+    values = {name: value for name, value in preprocessing.items() if value is not None}
+    found = simplify(model, calibration, output=output, preprocessing=values, progress=watcher(quiet=quiet or as_json))
     if as_json:
         click.echo(conversion_json(found))
     else:

@@ -47,7 +47,7 @@ def check(folders: tuple[Path, ...], board: str, written: str | None, as_json: b
     from edgekit.report.boards import board_json, board_report
     from edgekit.runners.address import address_of
     from edgekit.runners.board import board_at
-    from edgekit.runners.derived import derived_target, matching_targets, target_toml
+    from edgekit.runners.derived import derive_target, matching_targets, target_toml
     from edgekit.target import load_target, target_files
 
     known = [load_target(path) for path in target_files(folders).values()]
@@ -59,7 +59,7 @@ def check(folders: tuple[Path, ...], board: str, written: str | None, as_json: b
     matching = matching_targets(found, known)
     if written:
         source = f"What {found.address} said of itself; scheme and runtime are edgekit's for such kernels."
-        write_bytes(place, target_toml(derived_target(found, written, known), source).encode())
+        write_bytes(place, target_toml(derive_target(found, written, known), source).encode())
     if as_json:
         click.echo(board_json(found, matching))
     else:

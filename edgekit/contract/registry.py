@@ -8,7 +8,7 @@ from typing import Any
 
 from edgekit.contract.step import Step
 from edgekit.errors import RecipeError, did_you_mean
-from edgekit.records import validated
+from edgekit.records import validate
 from edgekit.traits import Format
 
 _STEPS = f"{__name__.partition('.')[0]}.steps"
@@ -49,5 +49,5 @@ def step_from(use: str, options: Mapping[str, Any], where: str) -> Step:
     for option in options:
         if option not in known:
             raise RecipeError(f"{where}: step '{use}' has no option '{option}'", did_you_mean(option, known))
-    step: Step = validated(kind, dict(options), f"{where}, step '{use}'", RecipeError)
+    step: Step = validate(kind, dict(options), f"{where}, step '{use}'", RecipeError)
     return step

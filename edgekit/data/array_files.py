@@ -13,11 +13,11 @@ from edgekit.data.samples import UNLABELLED, Sample
 from edgekit.data.trees import Tree
 from edgekit.errors import DataError, first_line
 
-Held = tuple[Arrays, Array | None]
+RowsAndLabels = tuple[Arrays, Array | None]
 """What a file holds for the inputs, samples first, and its labels."""
 
 
-class Stored:
+class ArrayFileSamples:
     """Files, each with one sample or more. Raises DataError for what cannot be read, does not fit the model, or has
     labels for some samples only."""
 
@@ -25,7 +25,7 @@ class Stored:
         """`targets` are one a file, or None: as the files say."""
         self._paths = paths
         # Samples are had in any order: the file read last serves the next of its samples.
-        self._held: Callable[[Path], Held] = lru_cache(maxsize=1)(lambda path: held(path, inputs))
+        self._held: Callable[[Path], RowsAndLabels] = lru_cache(maxsize=1)(lambda path: read_rows(path, inputs))
         self._places: list[tuple[int, int]] = []
         self._targets: list[Tree] = []
         self._counts: list[int] = []
@@ -34,7 +34,7 @@ class Stored:
             count = len(rows[0])
             self._counts.append(count)
             self._places += [(number, row) for row in range(count)]
-            self._targets += _dealt(path, labels, count) if targets is None else [targets[number]] * count
+            self._targets += _split_rows(path, labels, count) if targets is None else [targets[number]] * count
         bare = [number for number, target in enumerate(self._targets) if target is UNLABELLED]
         if bare and len(bare) < len(self._targets):
             raise DataError(f"{self.origin(bare[0])} has no label, and others have", "give all of them, or none")
@@ -52,9 +52,9 @@ class Stored:
         return f"{path}, sample {row}" if self._counts[file] > 1 else str(path)
 
 
-def held(path: Path, inputs: Inputs) -> Held:
+def read_rows(path: Path, inputs: Inputs) -> RowsAndLabels:
     """What a .npy or .npz file holds for a model. Raises DataError for what cannot be read or does not fit."""
-    arrays = _loaded(path)
+    arrays = _load(path)
     if path.suffix.lower() == ".npy":
         port, _ = inputs.only(".npy files")
         return inputs.samples({port.name: arrays["array"]}, str(path)), None
@@ -62,7 +62,7 @@ def held(path: Path, inputs: Inputs) -> Held:
     return inputs.samples(named, str(path)), labels
 
 
-def _loaded(path: Path) -> dict[str, Array]:
+def _load(path: Path) -> dict[str, Array]:
     try:
         held = np.load(path, allow_pickle=False)
         if isinstance(held, np.ndarray):
@@ -75,12 +75,12 @@ def _loaded(path: Path) -> dict[str, Array]:
         ) from error
 
 
-def _dealt(path: Path, labels: Array | None, count: int) -> list[Tree]:
+def _split_rows(path: Path, labels: Array | None, count: int) -> list[Tree]:
     if labels is None:
         return [UNLABELLED] * count
     if labels.ndim == 0 and count == 1:
         return [labels]
     if labels.ndim == 0 or len(labels) != count:
-        told = len(labels) if labels.ndim else 1
-        raise DataError(f"{path} has {count} samples and {told} labels", "give one label a sample, in the same order")
+        result = len(labels) if labels.ndim else 1
+        raise DataError(f"{path} has {count} samples and {result} labels", "give one label a sample, in the same order")
     return list(labels)

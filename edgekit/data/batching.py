@@ -15,12 +15,12 @@ def batch_axes(run: Callable[[Arrays], Arrays], inputs: Arrays, fixed: int = 0) 
     """The axes along which the outputs of `run` hold the samples of `inputs`, batch axis first: of each output the
     first whose length grows as they do; where `run` takes just `fixed` of them, the first that is as long."""
     if fixed:
-        return tuple(_of_length(each.shape, fixed) for each in run(_repeated(inputs, fixed)))
-    two, three = run(_repeated(inputs, 2)), run(_repeated(inputs, 3))
-    return tuple(_grown(*pair) for pair in zip((e.shape for e in two), (e.shape for e in three), strict=True))
+        return tuple(_of_length(each.shape, fixed) for each in run(_repeat(inputs, fixed)))
+    two, three = run(_repeat(inputs, 2)), run(_repeat(inputs, 3))
+    return tuple(_grow(*pair) for pair in zip((e.shape for e in two), (e.shape for e in three), strict=True))
 
 
-def joined(parts: Sequence[Outputs[Array]], axes: Axes) -> Outputs[Array]:
+def join_outputs(parts: Sequence[Outputs[Array]], axes: Axes) -> Outputs[Array]:
     """The outputs of several batches as those of one. What does not follow the samples is kept once where it is always
     the same, else stacked. Raises DataError for outputs of a length that hangs on the data."""
     whole = []
@@ -41,11 +41,11 @@ def joined(parts: Sequence[Outputs[Array]], axes: Axes) -> Outputs[Array]:
     return Outputs(whole, parts[0].names)
 
 
-def _repeated(inputs: Arrays, count: int) -> Arrays:
+def _repeat(inputs: Arrays, count: int) -> Arrays:
     return tuple(np.repeat(each[:1], count, axis=0) for each in inputs)
 
 
-def _grown(two: tuple[int, ...], three: tuple[int, ...]) -> int | None:
+def _grow(two: tuple[int, ...], three: tuple[int, ...]) -> int | None:
     """The first axis that is half as long again."""
     if len(two) != len(three):
         return None

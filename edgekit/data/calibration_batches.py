@@ -7,7 +7,7 @@ from edgekit.arrays import Arrays
 from edgekit.data.splits import Splits
 from edgekit.model.feeding import feeding_of
 from edgekit.model.ports import Port
-from edgekit.model.sample import COMPARED, Samples, comparison_samples
+from edgekit.model.sample import COMPARED, ComparisonSamples, comparison_samples
 from edgekit.progress import Progress
 from edgekit.traits import Data
 
@@ -46,7 +46,7 @@ def calibration_batches(splits: Splits, progress: Progress) -> CalibrationBatche
     return CalibrationBatches((batch.inputs for batch in split.batches(limit=limit)), total, progress)
 
 
-def compared_samples(splits: Splits, path: Path) -> Samples:
+def first_calibration_samples(splits: Splits, path: Path) -> ComparisonSamples:
     """The first calibration samples, on which a rewritten file is compared with its source `path`; random inputs where
     the project has no calibration data."""
     has_samples = bool(splits.project.data_entry(Data.CALIBRATION))

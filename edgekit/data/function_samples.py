@@ -8,36 +8,36 @@ import numpy as np
 from edgekit.arrays import Array, Arrays
 from edgekit.data.model_inputs import Inputs
 from edgekit.data.samples import UNLABELLED, Sample, Samples
-from edgekit.data.trees import Tree, leaves, mapped
+from edgekit.data.trees import Tree, leaves, map_tree
 from edgekit.errors import DataError, EntryPointError
-from edgekit.project.entrypoints import blamed
+from edgekit.project.entrypoints import user_code_errors
 
 _KINDS = "a dict of arrays by input, an array, (inputs, labels), or a list of samples or of (input, label) pairs"
 
 
-def samples_given(given: Any, entry: str, inputs: Inputs) -> Samples:
+def samples_from_arrays(given: Any, entry: str, inputs: Inputs) -> Samples:
     """Arrays, samples first: a dict by input (labels under `labels`), one array, or (inputs, labels). Or a list, or
     whatever else has a length and gives items by number: each a dict by input, an array, or an (input, target) pair.
 
     Raises EntryPointError for anything else and DataError for what does not fit the model.
     """
     if isinstance(given, Mapping | np.ndarray):
-        return _Whole(given, UNLABELLED, entry, inputs)
+        return _WholeArrays(given, UNLABELLED, entry, inputs)
     if isinstance(given, tuple):
         if len(given) != 2:
             raise EntryPointError(f"'{entry}' returned a tuple of {len(given)}", f"return {_KINDS}")
-        return _Whole(given[0], given[1], entry, inputs)
+        return _WholeArrays(given[0], given[1], entry, inputs)
     if hasattr(given, "__len__") and hasattr(given, "__getitem__"):
-        return _Items(given, entry, inputs)
+        return _SampleItems(given, entry, inputs)
     raise EntryPointError(f"'{entry}' returned a {type(given).__name__}", f"return {_KINDS}")
 
 
-class _Whole:
+class _WholeArrays:
     """All samples in one array for each input."""
 
     def __init__(self, given: Any, labels: Tree, entry: str, inputs: Inputs) -> None:
         self._entry = entry
-        self._inputs, found = _fitted(given, f"'{entry}'", inputs)
+        self._inputs, found = _match_inputs(given, f"'{entry}'", inputs)
         self._labels = found if labels is UNLABELLED and found is not None else labels
         if isinstance(self._labels, list):
             self._labels = np.asarray(self._labels)
@@ -49,13 +49,13 @@ class _Whole:
         return len(self._inputs[0])
 
     def sample(self, number: int) -> Sample:
-        return Sample(tuple(each[number] for each in self._inputs), mapped(lambda each: each[number], self._labels))
+        return Sample(tuple(each[number] for each in self._inputs), map_tree(lambda each: each[number], self._labels))
 
     def origin(self, number: int) -> str:
         return f"'{self._entry}', sample {number}"
 
 
-class _Items:
+class _SampleItems:
     """Whatever gives samples by number."""
 
     def __init__(self, given: Any, entry: str, inputs: Inputs) -> None:
@@ -67,12 +67,12 @@ class _Items:
         return len(self._given)
 
     def sample(self, number: int) -> Sample:
-        with blamed(f"'{self._entry}'"):
+        with user_code_errors(f"'{self._entry}'"):
             item = self._given[number]
         target: Tree = UNLABELLED
         if isinstance(item, tuple | list) and len(item) == 2:
-            item, target = item[0], mapped(np.asarray, item[1])
-        rows, labels = _fitted(item, self.origin(number), self._inputs)
+            item, target = item[0], map_tree(np.asarray, item[1])
+        rows, labels = _match_inputs(item, self.origin(number), self._inputs)
         if len(rows[0]) != 1:
             raise DataError(f"{self.origin(number)} holds {len(rows[0])} samples", "give one sample an item")
         return Sample(tuple(each[0] for each in rows), target if labels is None else labels)
@@ -81,7 +81,7 @@ class _Items:
         return f"'{self._entry}', item {number}"
 
 
-def _fitted(given: Any, origin: str, inputs: Inputs) -> tuple[Arrays, Array | None]:
+def _match_inputs(given: Any, origin: str, inputs: Inputs) -> tuple[Arrays, Array | None]:
     """Of arrays, by name, in order or only one: the samples of each input, and the labels where a dict has them."""
     if isinstance(given, Mapping):
         named, labels = inputs.named({str(name): _array(each, origin) for name, each in given.items()}, origin)

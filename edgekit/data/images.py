@@ -51,9 +51,9 @@ def image_array(path: Path, how: ImagePreprocessing) -> Array:
 
     Raises DataError for a file that is no image, is damaged, or cannot be made what `how` asks.
     """
-    image, deepest = _opened(path, how.color or "RGB")
+    image, deepest = _open_upright(path, how.color or "RGB")
     if how.resize:
-        image = image.resize(_resized(image.size, how.resize), Image.Resampling.BILINEAR)
+        image = image.resize(_resize(image.size, how.resize), Image.Resampling.BILINEAR)
     if how.crop:
         image = image.crop(_middle(path, image.size, how.crop))
     pixels = np.asarray(image, np.float32)
@@ -105,15 +105,15 @@ def _layout(port: Port, shape: Sequence[int | str]) -> Any:
     if len(shape) == 2:
         return "NHW"
     if len(shape) != 3:
-        told = "x".join(map(str, shape)) or "a scalar"
+        text = "x".join(map(str, shape)) or "a scalar"
         raise DataError(
-            f"the input '{port.name}' takes {told} for one sample, which is no image",
+            f"the input '{port.name}' takes {text} for one sample, which is no image",
             "give .npy or .npz files, or module:function",
         )
     return "NHWC" if shape[2] in (1, 3) and shape[0] not in (1, 3) else "NCHW"
 
 
-def _opened(path: Path, color: str) -> tuple[Image.Image, bool]:
+def _open_upright(path: Path, color: str) -> tuple[Image.Image, bool]:
     """The image upright, of one channel or three, and whether it is 16-bit grey, then as floats from 0 to 255."""
     try:
         with Image.open(path) as file:
@@ -136,7 +136,7 @@ def _from_deep(path: Path, image: Image.Image) -> Image.Image:
     return Image.fromarray(values * np.float32(255 / _DEEPEST))
 
 
-def _resized(size: tuple[int, int], resize: Size) -> tuple[int, int]:
+def _resize(size: tuple[int, int], resize: Size) -> tuple[int, int]:
     """(width, height); where `resize` is one number, that of the shorter side, and the longer in proportion."""
     if len(resize) == 2:
         return resize[1], resize[0]

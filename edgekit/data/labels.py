@@ -42,7 +42,7 @@ def labels_of_folders(root: Path, paths: Sequence[Path]) -> Labels:
         raise DataError(
             f"{root} has files in folders, and {loose.name} in none", "put all into folders of their classes, or none"
         )
-    return _numbered(names)
+    return _to_numbers(names)
 
 
 def labels_of_table(table: Path, root: Path, paths: Sequence[Path], others: Sequence[Path] = ()) -> Labels:
@@ -53,7 +53,7 @@ def labels_of_table(table: Path, root: Path, paths: Sequence[Path], others: Sequ
     """
     below = {_below(root, path) for path in (*paths, *others)}
     bare = Counter(path.name for path in (*paths, *others))
-    told: dict[str, str] = {}
+    values: dict[str, str] = {}
     for line, name, label in _rows(table):
         if name not in below and name not in bare:
             if line == 1:
@@ -62,14 +62,14 @@ def labels_of_table(table: Path, root: Path, paths: Sequence[Path], others: Sequ
             raise DataError(f"{table}, line {line}: there is no file '{name}' in {root}", near)
         if name not in below and bare[name] > 1:
             raise DataError(f"{table}, line {line}: {bare[name]} files are called '{name}'", "name it with its folders")
-        if told.setdefault(name, label) != label:
-            raise DataError(f"{table}, line {line}: '{name}' is labelled twice: {told[name]}, {label}", "keep one")
-    labels = [told.get(_below(root, path), told.get(path.name)) for path in paths]
+        if values.setdefault(name, label) != label:
+            raise DataError(f"{table}, line {line}: '{name}' is labelled twice: {values[name]}, {label}", "keep one")
+    labels = [values.get(_below(root, path), values.get(path.name)) for path in paths]
     without = [path for path, label in zip(paths, labels, strict=True) if label is None]
     if without:
         more = f", nor have {len(without) - 1} others" if len(without) > 1 else ""
         raise DataError(f"{without[0]} has no label in {table}{more}", "add a row: its path, its label")
-    return _numbered([label or "" for label in labels], sorted(set(told.values())))
+    return _to_numbers([label or "" for label in labels], sorted(set(values.values())))
 
 
 def _below(root: Path, path: Path) -> str:
@@ -91,7 +91,7 @@ def _rows(table: Path) -> list[tuple[int, str, str]]:
     return [(line, row[0].strip().removeprefix("./"), row[1].strip()) for line, row in rows]
 
 
-def _numbered(labels: Sequence[str], known: Sequence[str] = ()) -> Labels:
+def _to_numbers(labels: Sequence[str], known: Sequence[str] = ()) -> Labels:
     """Labels as numbers; names by their place among those `known`, or among themselves."""
     names = tuple(known or sorted(set(labels)))
     if all(name.isdecimal() for name in names):

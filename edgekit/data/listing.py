@@ -47,8 +47,8 @@ def listing_of(path: Path) -> Listing:
         what = "is no file of samples" if path.is_file() else "holds no samples"
         raise DataError(f"{path} {what}", f"known are: {', '.join(sorted(_KINDS))}")
     if len(kinds) > 1:
-        told = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-        raise DataError(f"{path} holds files of several kinds: {told}", "keep one kind")
+        text = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        raise DataError(f"{path} holds files of several kinds: {text}", "keep one kind")
     return Listing(root, tuple(paths), next(iter(kinds)))
 
 

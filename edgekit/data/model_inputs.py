@@ -48,8 +48,8 @@ class Inputs:
         ]
         counts = {len(each) for each in rows} - {1}
         if len(counts) > 1:
-            told = ", ".join(f"'{port.name}' {len(each)}" for port, each in zip(self.ports, rows, strict=True))
-            raise DataError(f"{origin} holds other numbers of samples for each input: {told}", "give as many of each")
+            text = ", ".join(f"'{port.name}' {len(each)}" for port, each in zip(self.ports, rows, strict=True))
+            raise DataError(f"{origin} holds other numbers of samples for each input: {text}", "give as many of each")
         count = next(iter(counts), 1)
         return tuple(each if len(each) == count else np.repeat(each, count, axis=0) for each in rows)
 
@@ -85,7 +85,7 @@ def _holds(name: str, names: list[str]) -> str:
 def _rows(port: Port, axis: int | None, array: Array, origin: str) -> Array:
     """The samples of one input, first axis first."""
     one = sample_shape(port, axis)
-    array = _typed(port, array, origin)
+    array = _cast(port, array, origin)
     if array.ndim == len(one) and _agree(one, array.shape):
         return array[None]
     if array.ndim == len(one) + 1:
@@ -94,9 +94,9 @@ def _rows(port: Port, axis: int | None, array: Array, origin: str) -> Array:
         if axis is not None and _agree(port.shape, array.shape, but=axis):
             return np.moveaxis(array, axis, 0)
     wanted = "x".join(str(size) for size in one) or "a scalar"
-    told = "x".join(str(size) for size in array.shape) or "a scalar"
+    text = "x".join(str(size) for size in array.shape) or "a scalar"
     raise DataError(
-        f"{origin} holds {told} for the input '{port.name}', which takes {wanted} for one sample",
+        f"{origin} holds {text} for the input '{port.name}', which takes {wanted} for one sample",
         "give each sample in that shape, or several with an axis of samples in front",
     )
 
@@ -109,7 +109,7 @@ def _agree(wanted: Sequence[int | str], shape: Sequence[int], but: int | None = 
     )
 
 
-def _typed(port: Port, array: Array, origin: str) -> Array:
+def _cast(port: Port, array: Array, origin: str) -> Array:
     """In the input's type, where that is of the same kind and holds the values."""
     if port.dtype in ("unknown", "string") or array.dtype.name == port.dtype:
         return array

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from edgekit.data.function_samples import samples_given
+from edgekit.data.function_samples import samples_from_arrays
 from edgekit.data.labels import Labels, labels_of_folders, labels_of_table, no_labels
 from edgekit.data.listing import FileKind, Listing, listing_of
 from edgekit.data.model_inputs import Inputs
@@ -41,7 +41,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedSource:
     """A split's source, and what is known of it."""
 
     source: Source
@@ -54,7 +54,7 @@ class Opened:
     """What the dataset says of itself in an attribute of this name: that it is made up, for instance."""
 
 
-def opened(project: Project, split: Data) -> Opened:
+def open_source(project: Project, split: Data) -> OpenedSource:
     """The source of a split. Raises EntryPointError, DataError or ModelError where it cannot be used."""
     entry = project.data_entry(split)
     if not entry:
@@ -63,48 +63,48 @@ def opened(project: Project, split: Data) -> Opened:
     if project.model_file is None or _is_loader(given):
         source = _torch_source(given, entry, project, split)
         about = getattr(getattr(given, "dataset", given), "about", "")
-        return Opened(source, preprocessing=project.preprocessing, about=about if isinstance(about, str) else "")
+        return OpenedSource(source, preprocessing=project.preprocessing, about=about if isinstance(about, str) else "")
     inputs = Inputs(ports_of(project.model_file)[0])
     if given is not None:
-        found = _Found(samples_given(given, entry, inputs), told=project.preprocessing)
+        found = _FileSamples(samples_from_arrays(given, entry, inputs), preprocessing=project.preprocessing)
     else:
         found = _in_files(project, split, inputs)
     order = _order(project, split, len(found.samples), entry, shuffled=given is None)
     labelled = bool(order) and found.samples.sample(order[0]).target is not UNLABELLED
     source = IndexedSource(found.samples, order, project.data.batch_size)
-    return Opened(source, labelled, found.classes, found.told)
+    return OpenedSource(source, labelled, found.classes, found.preprocessing)
 
 
 @dataclass(frozen=True)
-class _Found:
+class _FileSamples:
     samples: Samples
     classes: tuple[str, ...] = ()
-    told: dict[str, Any] = field(default_factory=dict)
+    preprocessing: dict[str, Any] = field(default_factory=dict)
     """Of preprocessing."""
 
 
-def _in_files(project: Project, split: Data, inputs: Inputs) -> _Found:
+def _in_files(project: Project, split: Data, inputs: Inputs) -> _FileSamples:
     listing = listing_of(project.root / project.data_entry(split))
     labels = _labels(project, split, listing)
-    told = project.preprocessing
+    value = project.preprocessing
     where = f"[preprocessing] of {listing.kind}"
     if listing.kind is FileKind.ARRAYS:
-        from edgekit.data.array_files import Stored
+        from edgekit.data.array_files import ArrayFileSamples
 
         has_labels = any(target is not UNLABELLED for target in labels.targets)
-        stored = Stored(listing.paths, labels.targets if has_labels else None, inputs)
-        return _Found(stored, labels.classes, told)
+        stored = ArrayFileSamples(listing.paths, labels.targets if has_labels else None, inputs)
+        return _FileSamples(stored, labels.classes, value)
     port, shape = inputs.only(listing.kind)
     if listing.kind is FileKind.IMAGES:
         from edgekit.data import images
 
-        seen = images.preprocessing_for(port, shape, preprocessing_as(ImagePreprocessing, told, where))
-        return _Found(images.Images(listing.paths, labels.targets, seen, inputs), labels.classes, seen.told())
+        seen = images.preprocessing_for(port, shape, preprocessing_as(ImagePreprocessing, value, where))
+        return _FileSamples(images.Images(listing.paths, labels.targets, seen, inputs), labels.classes, seen.settings())
     from edgekit.data import sounds
 
-    asked = preprocessing_as(SoundPreprocessing, told, where)
+    asked = preprocessing_as(SoundPreprocessing, value, where)
     heard = sounds.preprocessing_for(port, shape, asked, listing.paths[0])
-    return _Found(sounds.Sounds(listing.paths, labels.targets, heard, inputs), labels.classes, heard.told())
+    return _FileSamples(sounds.Sounds(listing.paths, labels.targets, heard, inputs), labels.classes, heard.settings())
 
 
 def _labels(project: Project, split: Data, listing: Listing) -> Labels:

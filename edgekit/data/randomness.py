@@ -32,7 +32,7 @@ class Randomness:
             _set(outside)
 
 
-def drawn_alone(items: Callable[[], Iterable[Any]], randomness: Randomness) -> Iterator[Any]:
+def iterate_with(items: Callable[[], Iterable[Any]], randomness: Randomness) -> Iterator[Any]:
     """The items, each made with `randomness` in force."""
     with randomness.in_force():
         iterator = iter(items())

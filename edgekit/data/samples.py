@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from edgekit.arrays import Arrays
-from edgekit.data.trees import Tree, mapped
+from edgekit.data.trees import Tree, map_tree
 
 UNLABELLED: Tree = ()
 """The target of a sample without one."""
@@ -68,7 +68,7 @@ class IndexedSource:
 
 def _batch(part: Sequence[Sample]) -> tuple[Arrays, Tree]:
     inputs = tuple(np.stack(each) for each in zip(*(sample.inputs for sample in part), strict=True))
-    return inputs, mapped(lambda *each: np.stack(each), *(sample.target for sample in part))
+    return inputs, map_tree(lambda *each: np.stack(each), *(sample.target for sample in part))
 
 
 def _shapes(sample: Sample) -> list[tuple[int, ...]]:

@@ -67,9 +67,9 @@ def preprocessing_for(
     where the input takes no sound."""
     lengths = [size for size in shape if size != 1]
     if len(shape) > 2 or len(lengths) != 1:
-        told = "x".join(map(str, shape)) or "a scalar"
+        text = "x".join(map(str, shape)) or "a scalar"
         raise DataError(
-            f"the input '{port.name}' takes {told} for one sample, which is no raw sound",
+            f"the input '{port.name}' takes {text} for one sample, which is no raw sound",
             "give what it takes as .npy or .npz files, or module:function",
         )
     length = how.length or (lengths[0] if isinstance(lengths[0], int) else None)

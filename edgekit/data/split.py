@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 
 from edgekit.arrays import Arrays
-from edgekit.data.open_source import opened
-from edgekit.data.randomness import Randomness, drawn_alone
-from edgekit.data.trees import Tree, joined_trees, leaves, mapped
+from edgekit.data.open_source import open_source
+from edgekit.data.randomness import Randomness, iterate_with
+from edgekit.data.trees import Tree, join_trees, leaves, map_tree
 from edgekit.errors import DataError
-from edgekit.project.entrypoints import blamed
+from edgekit.project.entrypoints import user_code_errors
 from edgekit.project.project import Project
 from edgekit.traits import Data
 
 
 @dataclass(frozen=True)
-class Batch:
+class SampleBatch:
     inputs: Arrays
     """One array for each of the model's inputs, batch axis first."""
     target: Tree
@@ -27,9 +27,11 @@ class Batch:
     def __len__(self) -> int:
         return len(self.inputs[0])
 
-    def head(self, count: int) -> "Batch":
+    def head(self, count: int) -> "SampleBatch":
         """The first `count` samples."""
-        return Batch(tuple(each[:count] for each in self.inputs), mapped(lambda each: each[:count], self.target))
+        return SampleBatch(
+            tuple(each[:count] for each in self.inputs), map_tree(lambda each: each[:count], self.target)
+        )
 
 
 class Split:
@@ -43,7 +45,7 @@ class Split:
         self.entry = project.data_entry(split)
         self.seed = project.seed
         with Randomness(self._seed_of(0)).in_force():
-            found = opened(project, split)
+            found = open_source(project, split)
         self._source = found.source
         self.labelled = found.labelled
         self.classes = found.classes
@@ -59,15 +61,15 @@ class Split:
         """Its samples: as counted by whoever read to the end, else as the source says; None where it cannot."""
         return self._source.samples() if self._counted is None else self._counted
 
-    def batches(self, epoch: int = 0, limit: int | None = None) -> Iterator[Batch]:
+    def batches(self, epoch: int = 0, limit: int | None = None) -> Iterator[SampleBatch]:
         """The batches of one epoch, the same for the same seed and epoch; `limit` is a number of samples.
 
         Raises DataError for NaNs, for items that are no (input, target) pair, when there is no batch at all, and for a
         source that gives something else than at an earlier reading.
         """
         seed, count = self._seed_of(epoch), 0
-        with blamed(f"'{self.entry}'"):
-            for number, item in enumerate(drawn_alone(lambda: self._source.batches(seed), Randomness(seed))):
+        with user_code_errors(f"'{self.entry}'"):
+            for number, item in enumerate(iterate_with(lambda: self._source.batches(seed), Randomness(seed))):
                 batch = self._checked(item, count)
                 if epoch == 0:
                     self._compare(number, batch)
@@ -87,7 +89,7 @@ class Split:
         """Where the sample at this place comes from: a file's path; empty where the source cannot say."""
         return self._source.origin(position)
 
-    def example(self) -> Batch:
+    def example(self) -> SampleBatch:
         """The first sample, as a batch of one."""
         return next(iter(self.batches(limit=1)))
 
@@ -97,7 +99,7 @@ class Split:
         parts = list(self.batches(limit=limit))
         kept = [part for part in parts if _shapes(part) == _shapes(parts[0])]
         inputs = tuple(np.concatenate(each) for each in zip(*(part.inputs for part in kept), strict=True))
-        return inputs, joined_trees([part.target for part in kept]), sum(len(part) for part in parts)
+        return inputs, join_trees([part.target for part in kept]), sum(len(part) for part in parts)
 
     def digest(self) -> str:
         """The digest of every sample, in the order of the first epoch."""
@@ -110,7 +112,7 @@ class Split:
     def _seed_of(self, epoch: int) -> int:
         return self.seed * 1_000_003 + epoch
 
-    def _checked(self, item: Any, position: int) -> Batch:
+    def _checked(self, item: Any, position: int) -> SampleBatch:
         if not isinstance(item, tuple | list) or len(item) != 2:
             raise DataError(f"'{self.entry}' gives items that are no (input, target) pair", "return pairs of tensors")
         inputs = tuple(item[0]) if isinstance(item[0], tuple | list) else (item[0],)
@@ -131,9 +133,9 @@ class Split:
         for array in leaves(target):
             if not isinstance(array, np.ndarray):
                 raise DataError(f"'{self.entry}' gives targets of type {type(array).__name__}", "return torch tensors")
-        return Batch(inputs, target)
+        return SampleBatch(inputs, target)
 
-    def _compare(self, number: int, batch: Batch) -> None:
+    def _compare(self, number: int, batch: SampleBatch) -> None:
         """Hold a batch of the first epoch against the same one of an earlier reading."""
         digest = hashlib.blake2b(digest_size=16)
         for array in _arrays_of(batch):
@@ -166,11 +168,11 @@ class Split:
         )
 
 
-def _shapes(batch: Batch) -> list[tuple[int, ...]]:
+def _shapes(batch: SampleBatch) -> list[tuple[int, ...]]:
     return [each.shape[1:] for each in batch.inputs]
 
 
-def _arrays_of(batch: Batch) -> Arrays:
+def _arrays_of(batch: SampleBatch) -> Arrays:
     return (*batch.inputs, *leaves(batch.target))
 
 

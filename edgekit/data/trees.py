@@ -24,20 +24,20 @@ def leaves(tree: Tree) -> Iterator[Any]:
         yield tree
 
 
-def mapped(function: Callable[..., Any], *trees: Tree) -> Tree:
+def map_tree(function: Callable[..., Any], *trees: Tree) -> Tree:
     """A tree of what `function` makes of the leaves of trees that are alike."""
     first = trees[0]
     if isinstance(first, dict):
-        return {key: mapped(function, *(each[key] for each in trees)) for key in first}
+        return {key: map_tree(function, *(each[key] for each in trees)) for key in first}
     if isinstance(first, tuple | list):
-        return tuple(mapped(function, *each) for each in zip(*trees, strict=True))
+        return tuple(map_tree(function, *each) for each in zip(*trees, strict=True))
     return function(*trees)
 
 
-def joined_trees(parts: Sequence[Tree]) -> Tree:
+def join_trees(parts: Sequence[Tree]) -> Tree:
     """Batches joined along the first axis of each leaf. Raises DataError where they do not fit together."""
     try:
-        return mapped(_joined, *parts)
+        return map_tree(_join, *parts)
     except (ValueError, KeyError, TypeError) as error:
         shapes = sorted({str([each.shape[1:] for each in leaves(part)]) for part in parts})
         raise DataError(
@@ -46,5 +46,5 @@ def joined_trees(parts: Sequence[Tree]) -> Tree:
         ) from error
 
 
-def _joined(*arrays: Array) -> Array:
+def _join(*arrays: Array) -> Array:
     return np.concatenate(arrays)

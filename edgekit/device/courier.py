@@ -51,12 +51,12 @@ class Line:
         size = min(size, self.left)
         self.left -= size
         while size:
-            parts.append(received(size))
+            parts.append(receive(size))
             size -= len(parts[-1])
         return b"".join(parts)
 
 
-def received(size: int) -> bytes:
+def receive(size: int) -> bytes:
     """Some bytes, so many at most. Raises LostError at the end and after a silence."""
     if not select.select([0], [], [], SILENCE_S)[0]:
         raise LostError
@@ -72,7 +72,7 @@ def main() -> None:
     request = b""
     with contextlib.suppress(LostError, BrokenPipeError):
         while not request.endswith(b"\n"):
-            request += received(1)
+            request += receive(1)
         asked = json.loads(request)
         try:
             {"look": look, "keep": keep, "run": run}[asked["do"]](asked, Line(asked.get("size", 0)))
@@ -80,11 +80,11 @@ def main() -> None:
             if isinstance(error, BrokenPipeError):
                 raise
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            say({"fault": "full" if full else "refused", "words": str(error), "folder": str(home())})
+            send({"fault": "full" if full else "refused", "words": str(error), "folder": str(home())})
 
 
-def say(told: dict[str, Any]) -> None:
-    os.write(1, json.dumps(told).encode() + b"\n")
+def send(values: dict[str, Any]) -> None:
+    os.write(1, json.dumps(values).encode() + b"\n")
 
 
 def home() -> Path:
@@ -99,7 +99,7 @@ def look(asked: dict[str, Any], _: Line) -> None:
     place = home()
     while not place.exists():
         place = place.parent
-    say(
+    send(
         {
             "system": platform.system(),
             "arch": platform.machine(),
@@ -119,7 +119,7 @@ def look(asked: dict[str, Any], _: Line) -> None:
             "free_disk": shutil.disk_usage(place).free,
             "versions": {name: version_of(name) for name in asked["packages"]},
             "kept": sorted(each.name for each in home().glob("*") if each.is_dir()),
-            "surroundings": worker["surroundings"](),
+            "surroundings": worker["machine_state"](),
         }
     )
 
@@ -158,7 +158,7 @@ def keep(asked: dict[str, Any], line: Line) -> None:
         unpack(line, staging)
         if not place.exists():
             staging.rename(place)
-    say({"kept": str(place)})
+    send({"kept": str(place)})
 
 
 def run(asked: dict[str, Any], line: Line) -> None:
@@ -167,13 +167,13 @@ def run(asked: dict[str, Any], line: Line) -> None:
     with folder_of(f"run-{os.getpid()}") as folder:
         unpack(line, folder)
         if asked.get("root"):
-            view(Path(asked["root"]), folder / "root")
+            link_root(Path(asked["root"]), folder / "root")
         environment = dict(os.environ, ORT_DISABLE_TELEMETRY="1", PYTHONDONTWRITEBYTECODE="1", TMPDIR=str(folder))
-        told = {"folder": str(folder), "home": str(home()), "python": sys.executable}
-        environment.update({name: value.format(**told) for name, value in asked["environment"].items()})
+        values = {"folder": str(folder), "home": str(home()), "python": sys.executable}
+        environment.update({name: value.format(**values) for name, value in asked["environment"].items()})
         with (folder / "stderr").open("wb") as stderr:
             process = subprocess.Popen(
-                [*(part.format(**told) for part in asked["command"]), str(folder / "worker.py"), str(folder)],
+                [*(part.format(**values) for part in asked["command"]), str(folder / "worker.py"), str(folder)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
@@ -189,7 +189,7 @@ def run(asked: dict[str, Any], line: Line) -> None:
                 code = process.wait()
         words = (folder / "stderr").read_text(errors="replace")[-_WORDS:]
         ended = {"ended": code, "words": words, "expired": watch.expired, "lost": watch.lost}
-        say({**ended, "peak": watch.peak, "emulator": watch.emulator})
+        send({**ended, "peak": watch.peak, "emulator": watch.emulator})
         with os.fdopen(os.dup(1), "wb") as out, tarfile.open(fileobj=out, mode="w|") as packed:
             for each in sorted(folder.iterdir()):
                 is_result = each.name not in _LEFT and each.suffix != ".py"
@@ -197,7 +197,7 @@ def run(asked: dict[str, Any], line: Line) -> None:
                     packed.add(each, each.name)
 
 
-def view(root: Path, folder: Path) -> None:
+def link_root(root: Path, folder: Path) -> None:
     """A folder that holds all that a root file system does, but for what was sent to stand there instead."""
     folder.mkdir(exist_ok=True)
     for each in root.iterdir():
@@ -209,8 +209,8 @@ def follow(process: subprocess.Popen[bytes], watch: Watch) -> None:
     """Pass on what the worker says, with its guest's memory, and answer it: it waits at each stage for that."""
     assert process.stdout is not None and process.stdin is not None
     with process.stdout, contextlib.suppress(BrokenPipeError), process.stdin:
-        for told in process.stdout:
-            say({"said": told.decode(errors="replace").strip(), "memory": watch.sample()})
+        for entry in process.stdout:
+            send({"said": entry.decode(errors="replace").strip(), "memory": watch.sample()})
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.write(b"\n")
                 process.stdin.flush()
@@ -253,15 +253,15 @@ class Watch(threading.Thread):
 def guest_memory(pid: int, base: int, size: int) -> tuple[int, int]:
     """The resident bytes of an emulator's process that belong to its guest, whose address space begins at `base` in its
     own, and those that do not."""
-    told = {True: 0, False: 0}
+    values = {True: 0, False: 0}
     inside = False
     for line in file_text(f"/proc/{pid}/smaps").splitlines():
         mapping = re.match(r"([0-9a-f]+)-[0-9a-f]+ ", line)
         if mapping:
             inside = base <= int(mapping.group(1), 16) < base + size
         elif line.startswith("Rss:"):
-            told[inside] += 1024 * int(line.split()[1])
-    return told[True], told[False]
+            values[inside] += 1024 * int(line.split()[1])
+    return values[True], values[False]
 
 
 @contextlib.contextmanager

@@ -48,9 +48,9 @@ def main(folder: Path) -> None:
     modules = {each["name"]: openers[each["opener"]]["module"](each["name"]) for each in job["runtimes"]}
     held = {name: arrays_in(np, folder / name) for name in job["inputs"]}
     inputs = [held[name] for name in job["inputs"]]
-    resident = {"imported": reached("imported")}
+    resident = {"imported": resident_at("imported")}
     paths = [str(folder / name) for name in job["models"]]
-    opened = [openers[each["opener"]]["opened"] for each in job["runtimes"]]
+    opened = [openers[each["opener"]]["open_model"] for each in job["runtimes"]]
     givens = [
         (modules[each["name"]], path, job["threads"], each["floats"]) for each, path in zip(job["runtimes"], paths)
     ]
@@ -58,23 +58,23 @@ def main(folder: Path) -> None:
     def load() -> list[Any]:
         return [load_one(*given) for load_one, given in zip(opened, givens)]
 
-    loading, sessions = map(list, zip(*(clocked(load_one, *given) for load_one, given in zip(opened, givens))))
-    resident["loaded"] = reached("loaded")
+    loading, sessions = map(list, zip(*(time_call(load_one, *given) for load_one, given in zip(opened, givens))))
+    resident["loaded"] = resident_at("loaded")
     first = [
         first_run(np, *each, folder / f"outputs_{number}.npz") for number, each in enumerate(zip(sessions, inputs))
     ]
-    resident["ran"] = reached("ran")
+    resident["ran"] = resident_at("ran")
     result: dict[str, Any] = {
-        "runtime": " and ".join(dict.fromkeys(map(named, job["runtimes"], sessions))),
+        "runtime": " and ".join(dict.fromkeys(map(describe_runtime, job["runtimes"], sessions))),
         "load_ms": loading,
         "first_ms": first,
         "peak_memory": memory("VmHWM"),
         "resident": resident,
     }
     if job["seconds"]:
-        before = surroundings()
+        before = machine_state()
         result["rounds"] = rounds(sessions, load, inputs, job)
-        result["surroundings"] = {"before": before, "after": surroundings()}
+        result["surroundings"] = {"before": before, "after": machine_state()}
     if job["count"]:
         for running, arrays in zip(sessions, inputs):
             count(running, arrays)
@@ -89,20 +89,20 @@ def main(folder: Path) -> None:
 
 def first_run(np: Any, running: Any, arrays: list[Any], path: Path) -> float:
     """The milliseconds of the first of all feeds; what they all give goes to `path`."""
-    taken, outputs = clocked(running.run, None, feed(running, arrays, 0))
+    taken, outputs = time_call(running.run, None, feed(running, arrays, 0))
     runs = [outputs, *(running.run(None, feed(running, arrays, k)) for k in range(1, len(arrays[0])))]
-    np.savez(path, *[stacked(np, parts) for parts in zip(*runs)])
+    np.savez(path, *[stack_feeds(np, parts) for parts in zip(*runs)])
     return taken
 
 
-def reached(stage: str) -> "int | None":
+def resident_at(stage: str) -> "int | None":
     """The resident memory at a stage, once whoever looks from outside has looked as well."""
     print(stage, flush=True)
     sys.stdin.readline()
     return memory("VmRSS")
 
 
-def clocked(function: Callable[..., Any], *given: Any) -> tuple[float, Any]:
+def time_call(function: Callable[..., Any], *given: Any) -> tuple[float, Any]:
     """How many milliseconds a call takes, and what it gives."""
     started = time.perf_counter_ns()
     found = function(*given)
@@ -139,7 +139,7 @@ def version_of(runtime: str) -> str:
         return str(getattr(sys.modules[runtime.replace("-", "_")], "__version__", "of unknown version"))
 
 
-def named(runtime: dict[str, str], running: Any) -> str:
+def describe_runtime(runtime: dict[str, str], running: Any) -> str:
     """A runtime in words: its version, and how it computes, where there is more than one way."""
     manner = getattr(running, "manner", "")
     return f"{runtime['name']} {version_of(runtime['name'])}{manner and f', {manner}'}"
@@ -156,7 +156,7 @@ def feed(running: Any, arrays: list[Any], number: int) -> dict[str, Any]:
     return {each.name: array[number, ...] for each, array in zip(running.get_inputs(), arrays)}
 
 
-def stacked(np: Any, parts: Sequence[Any]) -> Any:
+def stack_feeds(np: Any, parts: Sequence[Any]) -> Any:
     """An output of all feeds as one array: (feeds, ...), or, where their shapes differ, all values in one row."""
     arrays = [as_array(np, part) for part in parts]
     if all(each.shape == arrays[0].shape for each in arrays):
@@ -193,18 +193,18 @@ def rounds(
             if time.perf_counter() > until or (job["precision"] and is_precise(found, job["precision"])):
                 break
             sessions.clear()
-            taken, sessions = clocked(load)
+            taken, sessions = time_call(load)
             until += min(taken / 1e3, share)
         started = time.perf_counter(), time.thread_time()
         in_a_row = SETTLING if len({each["name"] for each in job["runtimes"]}) > 1 else 1
-        taken_ms = turns(sessions, inputs, share, job["least_runs"], job["most_runs"], in_a_row)
+        taken_ms = run_in_turns(sessions, inputs, share, job["least_runs"], job["most_runs"], in_a_row)
         wall, own = time.perf_counter() - started[0], time.thread_time() - started[1]
         cut = max(warm_up(times) for times in taken_ms)
         found.append({"latencies_ms": taken_ms, "warm_up": cut, "busy": min(own / wall, 1.0)})
     return found
 
 
-def turns(
+def run_in_turns(
     sessions: list[Any], inputs: list[list[Any]], seconds: float, least: int, most: "int | None", in_a_row: int = 1
 ) -> list[list[float]]:
     """The milliseconds of every run of each model, taking turns of so many runs so that a drifting clock meets all
@@ -278,28 +278,28 @@ def is_precise(found: list[dict[str, Any]], precision: float) -> bool:
     return True
 
 
-def surroundings() -> dict[str, Any]:
+def machine_state() -> dict[str, Any]:
     """What else decides how fast this machine is now: the governor of its clock, the CPUs that this process may use and
     all there are, the load of the last minute, the seconds that other machines on the same hardware took, in all, and
     the hottest part in degrees, the clock in kHz, what a Raspberry Pi tells of being held down (as the bits of its
     get_throttled), how often an x86's package was, and the energy in microjoules that its packages took, in all. None
     where the system does not tell."""
-    stolen = told("/proc/stat").splitlines()[:1]
+    stolen = file_text("/proc/stat").splitlines()[:1]
     fields = stolen[0].split() if stolen else []
-    heat = [told(str(path)) for path in Path("/sys/class/thermal").glob("thermal_zone*/temp")]
+    heat = [file_text(str(path)) for path in Path("/sys/class/thermal").glob("thermal_zone*/temp")]
     cpu = "/sys/devices/system/cpu/cpu0"
-    packages = [number(told(f"/sys/class/powercap/intel-rapl:{place}/energy_uj")) for place in range(8)]
+    packages = [number(file_text(f"/sys/class/powercap/intel-rapl:{place}/energy_uj")) for place in range(8)]
     energy = [each for each in packages if each is not None]
     return {
-        "governor": told("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or None,
+        "governor": file_text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or None,
         "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
         "all_cpus": os.cpu_count(),
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "stolen_s": int(fields[8]) / os.sysconf("SC_CLK_TCK") if len(fields) > 8 else None,
         "celsius": max((int(each) / 1000 for each in heat if each.lstrip("-").isdigit()), default=None),
-        "clock_khz": number(told(f"{cpu}/cpufreq/scaling_cur_freq")),
-        "throttled": number(said(["vcgencmd", "get_throttled"]).partition("=")[2]),
-        "throttle_count": number(told(f"{cpu}/thermal_throttle/package_throttle_count")),
+        "clock_khz": number(file_text(f"{cpu}/cpufreq/scaling_cur_freq")),
+        "throttled": number(program_output(["vcgencmd", "get_throttled"]).partition("=")[2]),
+        "throttle_count": number(file_text(f"{cpu}/thermal_throttle/package_throttle_count")),
         "energy_uj": sum(energy) if energy else None,
     }
 
@@ -312,7 +312,7 @@ def number(text: str) -> "int | None":
         return None
 
 
-def said(command: list[str]) -> str:
+def program_output(command: list[str]) -> str:
     """What a program says; nothing where it is not there, or fails."""
     if not shutil.which(command[0]):
         return ""
@@ -325,7 +325,7 @@ def said(command: list[str]) -> str:
     return done.stdout.strip()
 
 
-def told(path: str) -> str:
+def file_text(path: str) -> str:
     """What a file says; nothing where it is not there."""
     try:
         return Path(path).read_text().strip()

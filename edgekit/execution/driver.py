@@ -137,11 +137,11 @@ class Driver:
         path = self.project.model_file
         if path is None:
             return None
-        from edgekit.model.importing import file_digest, imported
+        from edgekit.model.importing import file_digest, import_model
         from edgekit.model.reading import save_model
 
         def work(output: Path, _: Path) -> dict[str, Any]:
-            save_model(imported(path), output / "model.onnx")
+            save_model(import_model(path), output / "model.onnx")
             return {"kind": "model", "file": "model.onnx"}
 
         key = sha256_of_json({"imported": file_digest(path), "code": code_version("edgekit.model.importing")})
@@ -160,8 +160,8 @@ class Driver:
 
     def about(self, artifact: Artifact, target: Target) -> str:
         """What the data that a model is judged on says of itself; empty where it says nothing."""
-        told: str = self._evaluation(artifact, target).record["about"]
-        return told
+        text: str = self._evaluation(artifact, target).record["about"]
+        return text
 
     def similarity(self, artifact: Artifact, target: Target) -> dict[str, float]:
         """How alike a file's outputs are to those of the file that the project starts from, by metric; empty where it

@@ -21,16 +21,16 @@ def gap_warning(notes: Mapping[str, Any], scores: "Array | None") -> str:
     trained, at_rest = notes.get("accuracy"), notes.get("at_rest", {}).get("accuracy")
     if trained is None or at_rest is None:
         return ""
-    told = [f"{trained:.1f} % of training samples are right in training, {at_rest:.1f} % in evaluation mode"]
+    lines = [f"{trained:.1f} % of training samples are right in training, {at_rest:.1f} % in evaluation mode"]
     by_mode = trained - at_rest
     by_data = chance = 0.0
     if scores is not None:
         value = float(scores.mean())
         by_data, chance = at_rest - value, 2.0 * float(scores.std()) / len(scores) ** 0.5
-        told.append(f"and {value:.1f} % of the evaluation split")
+        lines.append(f"and {value:.1f} % of the evaluation split")
     if max(by_mode, by_mode + by_data - chance) <= _POINTS:
         return ""
-    return f"{' '.join(told)}: {_mode(notes) if by_mode > by_data else _DATA}"
+    return f"{' '.join(lines)}: {_mode(notes) if by_mode > by_data else _DATA}"
 
 
 _DATA = (

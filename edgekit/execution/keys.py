@@ -78,11 +78,11 @@ class DataDigests:
             return {"kind": "data", "entry": entry, "digest": self.splits[read].digest()}
 
         found, _ = self.cache.entry(key, hashed)
-        told = (
+        text = (
             f"{entry}: hashed {found.record['created']}, assumed unchanged since; declare data_files to have it watched"
         )
-        if told not in self.assumed:
-            self.assumed.append(told)
+        if text not in self.assumed:
+            self.assumed.append(text)
         return str(found.record["digest"])
 
 

@@ -12,7 +12,7 @@ from edgekit.errors import ModelError, PlanError
 from edgekit.execution.driver import check_declaration
 from edgekit.files import sha256_of_file, write_bytes
 from edgekit.model.facts import observed_facts
-from edgekit.model.importing import imported
+from edgekit.model.importing import import_model
 from edgekit.model.reading import save_model
 from edgekit.planning.plan import MEANING, providers
 from edgekit.progress import Progress
@@ -34,7 +34,9 @@ class Conversion:
     """What the step observed: nodes by type, parameters, what was compared, what stayed float."""
 
 
-def converted(step: Step, project: Project, target: Target | None, output: Path, progress: Progress) -> Conversion:
+def run_single_step(
+    step: Step, project: Project, target: Target | None, output: Path, progress: Progress
+) -> Conversion:
     """Run a step on a project's model file and leave the result at `output`: the same bytes as in a build.
 
     Raises PlanError where the file is not what the step works on, ModelError and DataError for files that cannot be
@@ -47,7 +49,7 @@ def converted(step: Step, project: Project, target: Target | None, output: Path,
     with tempfile.TemporaryDirectory(prefix="edgekit-") as temporary:
         folder = Path(temporary)
         given = folder / "given.onnx"
-        model = imported(source)
+        model = import_model(source)
         save_model(model, given)
         facts = observed_facts(model) | {Trait.CONVERGED}
         if Trait.INTEGER in facts:

@@ -51,20 +51,20 @@ class Measurement:
 def static_measurements(name: str, path: Path, sizes: "Sizes | None" = None) -> list[Measurement]:
     """What can be counted in a file: bytes, parameters, and, where they are known, the bytes of a run's tensors and
     multiply-accumulates for one sample, dynamic axes as long as `sizes` tells."""
-    from edgekit.formats import inspected
+    from edgekit.formats import inspect_file
 
-    found = inspected(path, sizes)
-    told = [
+    found = inspect_file(path, sizes)
+    items = [
         Measurement(name, "file_size", path.stat().st_size, "bytes", Fidelity.STATIC),
         Measurement(name, "parameters", found.parameters, "count", Fidelity.STATIC),
         Measurement(name, "weight_bytes", found.weight_bytes, "bytes", Fidelity.STATIC),
     ]
     if found.activation_bytes is not None:
         how = "at most at once, in the file's order"
-        told.append(Measurement(name, "activation_bytes", found.activation_bytes, "bytes", Fidelity.STATIC, how))
+        items.append(Measurement(name, "activation_bytes", found.activation_bytes, "bytes", Fidelity.STATIC, how))
     if found.macs is not None:
-        told.append(Measurement(name, "macs", found.macs, "count", Fidelity.STATIC))
-    return told
+        items.append(Measurement(name, "macs", found.macs, "count", Fidelity.STATIC))
+    return items
 
 
 def latency_measurements(

@@ -7,7 +7,7 @@ from edgekit.device.worker import interval, middle
 
 LEAST_MACS = 100_000
 """A network of fewer multiply-accumulates takes the time of the runtime's calls, not of its operators."""
-SESSIONS = 1.01
+SESSION_DIFFERENCE = 1.01
 """By so much two sessions of the same file were seen to differ, whatever the interval."""
 
 

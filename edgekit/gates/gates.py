@@ -53,16 +53,16 @@ def parity_gate(
     given = result.outputs[0]
     where = "here" if result.fidelity is Fidelity.NATIVE else f"{result.fidelity} against here"
     count = len(feeds[0])
-    told = f"{count} sample{'s' if count > 1 else ''} {where}"
+    text = f"{count} sample{'s' if count > 1 else ''} {where}"
     if shapes_of(given) != shapes_of(expected):
-        return Gate("parity", Status.FAILED, f"{told}: shapes {shapes_of(given)} for {shapes_of(expected)}")
+        return Gate("parity", Status.FAILED, f"{text}: shapes {shapes_of(given)} for {shapes_of(expected)}")
     worst = max(differences(path, feeds, expected, given), key=lambda each: each.apart / each.allowed)
-    told = f"{told}: differ by {worst.apart:.3g}, allowed {worst.allowed:.3g} ({worst.why})"
+    text = f"{text}: differ by {worst.apart:.3g}, allowed {worst.allowed:.3g} ({worst.why})"
     if worst.apart > worst.allowed:
-        return Gate("parity", Status.FAILED, told)
+        return Gate("parity", Status.FAILED, text)
     if _ignores(feeds, expected):
-        return Gate("parity", Status.NOT_RUN, f"{told}; but the outputs are the same for every input")
-    return Gate("parity", Status.PASSED, told)
+        return Gate("parity", Status.NOT_RUN, f"{text}; but the outputs are the same for every input")
+    return Gate("parity", Status.PASSED, text)
 
 
 def budget_gates(
@@ -97,11 +97,11 @@ def _latency_gate(limit: float, figures: Mapping[str, Measurement], otherwise: s
         return Gate("latency", status, f"p50 {measured.value:.3g} ms, at most {limit:g} ms")
     if predicted is None or predicted.low is None or predicted.high is None:
         return Gate("latency", Status.NOT_RUN, otherwise)
-    told = f"predicted {predicted.value:.3g} ms, {predicted.limits} ms, at most {limit:g} ms"
+    text = f"predicted {predicted.value:.3g} ms, {predicted.limits} ms, at most {limit:g} ms"
     if predicted.low > limit:
-        return Gate("latency", Status.FAILED, f"{told}; {predicted.detail}")
+        return Gate("latency", Status.FAILED, f"{text}; {predicted.detail}")
     passes = predicted.high <= limit and predicted.confidence > 0
-    return Gate("latency", Status.PASSED if passes else Status.UNDECIDED, f"{told}; {predicted.detail}")
+    return Gate("latency", Status.PASSED if passes else Status.UNDECIDED, f"{text}; {predicted.detail}")
 
 
 def memory_gate(limit: int, why: str, measurements: Sequence[Measurement], result: "Result | EdgekitError") -> Gate:
@@ -138,14 +138,14 @@ def differences(
     from edgekit.model.reading import load_model
     from edgekit.model.sample import COMPARED
     from edgekit.numerics.compare import relative_difference
-    from edgekit.numerics.tolerance import float_tolerance, step_tolerance, tie_tolerance
+    from edgekit.numerics.tolerance import float_tolerance, lsb_tolerance, tie_tolerance
     from edgekit.runtimes.ort import feed_outputs
     from edgekit.traits import Trait
 
     model = load_model(path)
     steps = output_step(model)
     if Trait.INTEGER in observed_facts(model):
-        share = 0.0 if len(steps) == len(model.graph.output) else step_tolerance(path, tuple(feeds))
+        share = 0.0 if len(steps) == len(model.graph.output) else lsb_tolerance(path, tuple(feeds))
         why = "of a part's largest value, for rounding moves 8-bit steps"
     else:
         few = tuple(each[:COMPARED] for each in feeds)
@@ -184,11 +184,11 @@ def _tflite_differences(
         else:
             apart = _largest_difference(left, right)
             same = apart < _ROUNDING * step
-            told, allowed = "one integer step; all integers are the same" if same else "one integer step", step
+            text, allowed = "one integer step; all integers are the same" if same else "one integer step", step
             if apart > step * (1 + _ROUNDING):
                 allowed = kernel_tolerance(path, tuple(feeds), place, step)
-                told = f"{allowed / step:.2g} integer steps, for two runtimes' kernels differ by as many here"
-            found.append(Difference(apart, allowed * (1 + _ROUNDING), told))
+                text = f"{allowed / step:.2g} integer steps, for two runtimes' kernels differ by as many here"
+            found.append(Difference(apart, allowed * (1 + _ROUNDING), text))
     return found
 
 

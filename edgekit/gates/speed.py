@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit.errors import EdgekitError
-from edgekit.figures.ratios import LEAST_MACS, SESSIONS, Ratio, ratio_of
+from edgekit.figures.ratios import LEAST_MACS, SESSION_DIFFERENCE, Ratio, ratio_of
 from edgekit.gates.gates import Gate, Status, why_not
 from edgekit.traits import Format
 
@@ -21,30 +21,30 @@ def speed_gate(
     """Whether the deployed file at `path` takes at most `limit` times as long as the float student, 1 unless told.
 
     `result` holds the times of both, in this order, run by run in turns; where it has none, their ratio may be
-    `predicted`. Failed where the whole interval of their ratio lies above, by more than two sessions of one file
+    `predict_latency`. Failed where the whole interval of their ratio lies above, by more than two sessions of one file
     differ; of a prediction, undecided where that reaches to both sides; not run where there is neither, and for a
     network so small that its time is that of the runtime's calls.
     """
-    from edgekit.formats import format_of, inspected
+    from edgekit.formats import format_of, inspect_file
 
     if format_of(path) is Format.TFLITE:
         return Gate(NEVER_SLOWER, Status.NOT_RUN, "the float model is ONNX, which the target's runtime does not run")
     if isinstance(result, EdgekitError) or (len(result.latencies_ms) < 2 and predicted is None):
         return Gate(NEVER_SLOWER, Status.NOT_RUN, why_not(result, _NOTHING))
     allowed = 1.0 if limit is None else limit
-    found, ratio = inspected(path), predicted or ratio_of(*result.latencies_ms[:2])
-    told = f"{'predicted: ' if predicted else ''}{ratio} of the float model's time, at most {allowed:g}"
+    found, ratio = inspect_file(path), predicted or ratio_of(*result.latencies_ms[:2])
+    text = f"{'predicted: ' if predicted else ''}{ratio} of the float model's time, at most {allowed:g}"
     if found.macs is not None and found.macs < LEAST_MACS:
-        return Gate(NEVER_SLOWER, Status.NOT_RUN, f"{told}; {found.macs:,} multiply-accumulates take less than calls")
-    if predicted and ratio.low <= SESSIONS * allowed and allowed < ratio.high:
-        return Gate(NEVER_SLOWER, Status.UNDECIDED, told)
-    if ratio.low <= SESSIONS * allowed:
-        return Gate(NEVER_SLOWER, Status.PASSED, told)
+        return Gate(NEVER_SLOWER, Status.NOT_RUN, f"{text}; {found.macs:,} multiply-accumulates take less than calls")
+    if predicted and ratio.low <= SESSION_DIFFERENCE * allowed and allowed < ratio.high:
+        return Gate(NEVER_SLOWER, Status.UNDECIDED, text)
+    if ratio.low <= SESSION_DIFFERENCE * allowed:
+        return Gate(NEVER_SLOWER, Status.PASSED, text)
     kinds = [f"{count} {kind}" for kind, count in found.float_kinds.items()]
     conversions = sum(found.operators.get(kind, 0) for kind in ("QuantizeLinear", "DequantizeLinear"))
     return Gate(
         NEVER_SLOWER,
         Status.FAILED,
-        f"{told}: {found.float_operators} of its operators compute on floats ({', '.join(kinds) or 'none'}), "
+        f"{text}: {found.float_operators} of its operators compute on floats ({', '.join(kinds) or 'none'}), "
         f"{conversions} convert between integers and floats",
     )

@@ -24,9 +24,9 @@ class Verdict:
         }
 
 
-def verdict_from_json(told: dict[str, Any]) -> Verdict:
+def verdict_from_json(values: dict[str, Any]) -> Verdict:
     """The inverse of `Verdict.to_json`."""
     return Verdict(
-        tuple(Gate(each["name"], Status(each["status"]), each["detail"]) for each in told["gates"]),
-        tuple(Measurement(**{**each, "fidelity": Fidelity(each["fidelity"])}) for each in told["measurements"]),
+        tuple(Gate(each["name"], Status(each["status"]), each["detail"]) for each in values["gates"]),
+        tuple(Measurement(**{**each, "fidelity": Fidelity(each["fidelity"])}) for each in values["measurements"]),
     )

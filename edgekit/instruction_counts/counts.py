@@ -8,7 +8,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from edgekit.instruction_counts.instructions import Instruction, Kind, instruction
+from edgekit.instruction_counts.instructions import Instruction, InstructionKind, instruction
 
 _WORD = 4
 """Bytes of an instruction."""
@@ -36,8 +36,8 @@ class CacheCounts:
 class Counts:
     """Of a stretch of a program's run."""
 
-    instructions: Mapping[Kind, int]
-    quads: Mapping[Kind, float]
+    instructions: Mapping[InstructionKind, int]
+    quads: Mapping[InstructionKind, float]
     """Of the vector ones: registers loaded or stored, and how many of 128 bits were worked on."""
     loaded_bytes: int
     stored_bytes: int
@@ -59,8 +59,8 @@ class Counts:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "instructions": {kind.name.lower(): self.instructions.get(kind, 0) for kind in Kind},
-            "quads": {kind.name.lower(): count for kind in Kind if (count := self.quads.get(kind, 0.0))},
+            "instructions": {kind.name.lower(): self.instructions.get(kind, 0) for kind in InstructionKind},
+            "quads": {kind.name.lower(): count for kind in InstructionKind if (count := self.quads.get(kind, 0.0))},
             "loaded_bytes": self.loaded_bytes,
             "stored_bytes": self.stored_bytes,
             "caches": [vars(each) for each in self.caches],
@@ -68,7 +68,7 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Interval:
+class CountInterval:
     ended_by: int
     """The number of the system call."""
     counts: Counts
@@ -79,7 +79,7 @@ def total_of(counts: Sequence[Counts]) -> Counts:
     return reduce(Counts.__add__, counts)
 
 
-def read_intervals(path: Path) -> list[Interval]:
+def read_intervals(path: Path) -> list[CountInterval]:
     """What `counters.c` left, in order. Raises ValueError where that is none, or not whole."""
     lines = path.read_text().splitlines()
     is_block = [line.startswith("block ") for line in lines]
@@ -105,22 +105,24 @@ def _parts(lines: Sequence[str]) -> Iterator[tuple[list[int], dict[int, int]]]:
         yield head, times
 
 
-def _interval(head: Sequence[int], times: Mapping[int, int], blocks: Mapping[int, Counter[Instruction]]) -> Interval:
+def _interval(
+    head: Sequence[int], times: Mapping[int, int], blocks: Mapping[int, Counter[Instruction]]
+) -> CountInterval:
     ended_by, _, _, loaded, stored, *levels = head
-    instructions: dict[Kind, int] = defaultdict(int)
-    quads: dict[Kind, float] = defaultdict(float)
+    instructions: dict[InstructionKind, int] = defaultdict(int)
+    quads: dict[InstructionKind, float] = defaultdict(float)
     for number, count in times.items():
-        for told, of_block in blocks[number].items():
-            instructions[told.kind] += of_block * count
-            if told.quads:
-                quads[told.kind] += told.quads * of_block * count
+        for entry, of_block in blocks[number].items():
+            instructions[entry.kind] += of_block * count
+            if entry.quads:
+                quads[entry.kind] += entry.quads * of_block * count
     caches = tuple(CacheCounts(*levels[at : at + 4]) for at in range(0, len(levels), 4))
-    return Interval(ended_by, Counts(instructions, quads, loaded, stored, caches))
+    return CountInterval(ended_by, Counts(instructions, quads, loaded, stored, caches))
 
 
 def _instructions(code: bytes) -> Counter[Instruction]:
     return Counter(instruction(code[at : at + _WORD]) for at in range(0, len(code), _WORD))
 
 
-def _sum(one: Mapping[Kind, float], two: Mapping[Kind, float]) -> dict[Kind, float]:
+def _sum(one: Mapping[InstructionKind, float], two: Mapping[InstructionKind, float]) -> dict[InstructionKind, float]:
     return {kind: one.get(kind, 0.0) + two.get(kind, 0.0) for kind in {**one, **two}}

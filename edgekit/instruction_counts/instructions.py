@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 
-class Kind(StrEnum):
+class InstructionKind(StrEnum):
     """Of an instruction: by what limits how many of them a core begins in a cycle."""
 
     VECTOR_LOAD = "vector loads"
@@ -29,7 +29,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Instruction:
-    kind: Kind
+    kind: InstructionKind
     quads: float = 0.0
     """Of one that works on vectors: the registers that it loads or stores; otherwise 1, or a half where it works on 64
     bits of them."""
@@ -37,14 +37,16 @@ class Instruction:
 
 _BRANCHES = {"b", "bl", "blr", "br", "ret", "cbz", "cbnz", "tbz", "tbnz"}
 _VECTOR_KINDS = {
-    Kind.DOT_PRODUCT: re.compile(r"(us|su|[su])dot|(us|[su])mmla|bfdot|bfmmla"),
-    Kind.FLOAT_PRODUCT: re.compile(r"f(mul|mulx|mla|mls|ml[as]l2?|cmla)"),
-    Kind.INTEGER_PRODUCT: re.compile(r"mul|ml[as]|[su]ml[as]l2?|[su]mull2?|sqr?dmulh|sqrdml[as]h|sqdm(ul|la|ls)l2?"),
-    Kind.VECTOR_DIVISION: re.compile(r"fdiv|fsqrt"),
+    InstructionKind.DOT_PRODUCT: re.compile(r"(us|su|[su])dot|(us|[su])mmla|bfdot|bfmmla"),
+    InstructionKind.FLOAT_PRODUCT: re.compile(r"f(mul|mulx|mla|mls|ml[as]l2?|cmla)"),
+    InstructionKind.INTEGER_PRODUCT: re.compile(
+        r"mul|ml[as]|[su]ml[as]l2?|[su]mull2?|sqr?dmulh|sqrdml[as]h|sqdm(ul|la|ls)l2?"
+    ),
+    InstructionKind.VECTOR_DIVISION: re.compile(r"fdiv|fsqrt"),
 }
 _SCALAR_KINDS = {
-    Kind.PRODUCT: re.compile(r"mul|mneg|madd|msub|[su]m(ulh|ull|addl|subl|negl)"),
-    Kind.DIVISION: re.compile(r"[su]div"),
+    InstructionKind.PRODUCT: re.compile(r"mul|mneg|madd|msub|[su]m(ulh|ull|addl|subl|negl)"),
+    InstructionKind.DIVISION: re.compile(r"[su]div"),
 }
 _FULL = re.compile(r"v\d+\.(16b|8h|4s|2d|1q)(,|$)")
 _FLOAT_REGISTER = re.compile(r"[bhsdq]\d")
@@ -55,25 +57,27 @@ def instruction(word: bytes) -> Instruction:
     """What four bytes of code are; bytes that are no instruction count as other scalar work."""
     _, _, name, operands = next(_disassembler().disasm_lite(word, 0), (0, 0, "", ""))
     if name in _BRANCHES or name.startswith("b."):
-        return Instruction(Kind.BRANCH)
+        return Instruction(InstructionKind.BRANCH)
     if name.startswith("prf"):
-        return Instruction(Kind.PREFETCH)
+        return Instruction(InstructionKind.PREFETCH)
     if name.startswith(("ld", "st")) and "[" in operands:
-        return _moved(name, operands)
+        return _load_or_store(name, operands)
     if operands.startswith("v"):
-        return Instruction(_kind(_VECTOR_KINDS, name, Kind.VECTOR_OTHER), 1.0 if _FULL.match(operands) else 0.5)
+        return Instruction(
+            _kind(_VECTOR_KINDS, name, InstructionKind.VECTOR_OTHER), 1.0 if _FULL.match(operands) else 0.5
+        )
     if _FLOAT_REGISTER.match(operands) and ", v" in operands:  # a vector's elements become one: addv s0, v1.4s
-        return Instruction(_kind(_VECTOR_KINDS, name, Kind.VECTOR_OTHER), 0.5)
+        return Instruction(_kind(_VECTOR_KINDS, name, InstructionKind.VECTOR_OTHER), 0.5)
     if _FLOAT_REGISTER.match(operands) or name.startswith(("fc", "fmov")):
-        return Instruction(Kind.SCALAR_FLOAT)
-    return Instruction(_kind(_SCALAR_KINDS, name, Kind.OTHER))
+        return Instruction(InstructionKind.SCALAR_FLOAT)
+    return Instruction(_kind(_SCALAR_KINDS, name, InstructionKind.OTHER))
 
 
-def _kind(kinds: dict[Kind, re.Pattern[str]], name: str, otherwise: Kind) -> Kind:
+def _kind(kinds: dict[InstructionKind, re.Pattern[str]], name: str, otherwise: InstructionKind) -> InstructionKind:
     return next((kind for kind, pattern in kinds.items() if pattern.fullmatch(name)), otherwise)
 
 
-def _moved(name: str, operands: str) -> Instruction:
+def _load_or_store(name: str, operands: str) -> Instruction:
     """Of a load or a store."""
     is_load = name.startswith("ld")
     if operands.startswith("{"):
@@ -81,8 +85,8 @@ def _moved(name: str, operands: str) -> Instruction:
     elif _FLOAT_REGISTER.match(operands):
         registers = 2 if name[2:].endswith("p") else 1
     else:
-        return Instruction(Kind.SCALAR_LOAD if is_load else Kind.SCALAR_STORE)
-    return Instruction(Kind.VECTOR_LOAD if is_load else Kind.VECTOR_STORE, registers)
+        return Instruction(InstructionKind.SCALAR_LOAD if is_load else InstructionKind.SCALAR_STORE)
+    return Instruction(InstructionKind.VECTOR_LOAD if is_load else InstructionKind.VECTOR_STORE, registers)
 
 
 @cache

@@ -30,7 +30,7 @@ def plugin_path(folder: Path) -> Path:
     return folder / f"counters-{sha256_of_file(SOURCE)[:12]}.so"
 
 
-def compiled_plugin(folder: Path) -> Path:
+def compile_plugin(folder: Path) -> Path:
     """The plugin, compiled in `folder` once. Raises EmulatorError where there is no compiler, or it fails."""
     path = plugin_path(folder)
     if not path.is_file():
@@ -49,7 +49,7 @@ def compiled_plugin(folder: Path) -> Path:
 def plugin_options(plugin: Path, out: Path, target: Target, *, by_operator: bool) -> list[str]:
     """What makes qemu count with a target's caches and write it to `out`: from mark to mark, and where it is to be told
     by operator, at each look at the clock."""
-    told = [str(plugin), f"out={out}", f"mark={MARK}", *([f"clock={CLOCK}"] if by_operator else [])]
-    told += [f"line={cache.line}" for cache in target.caches[:1]]
-    told += [f"cache={cache.sets}:{cache.ways}" for cache in target.caches]
-    return ["-seed", "1", "-plugin", ",".join(each.replace(",", ",,") for each in told)]
+    lines = [str(plugin), f"out={out}", f"mark={MARK}", *([f"clock={CLOCK}"] if by_operator else [])]
+    lines += [f"line={cache.line}" for cache in target.caches[:1]]
+    lines += [f"cache={cache.sets}:{cache.ways}" for cache in target.caches]
+    return ["-seed", "1", "-plugin", ",".join(each.replace(",", ",,") for each in lines)]

@@ -13,34 +13,34 @@ from edgekit.latency.terms import Figures, figures_of, products_in, terms_of
 from edgekit.target import Target
 
 
-def predicted_ratios(runs: Sequence[Counts], target: Target, threads: int) -> list[Ratio]:
+def predict_ratios(runs: Sequence[Counts], target: Target, threads: int) -> list[Ratio]:
     """Of each other's time to the first one's. What two runs have in common cancels out, so that a doubt is left in
     what one takes more and the other less.
 
-    Raises PredictionError where no prices vouch for the target's runtime (see `is_vouched_for`), or for the products
+    Raises PredictionError where no prices vouch for the target's runtime (see `is_calibrated`), or for the products
     that the runs are made of.
     """
-    fit = _vouched_for(target, threads)
+    fit = _calibrated_fit(target, threads)
     if fit is None or fit.margin is None:
         raise PredictionError(f"no prices vouch for {target.runtime} on {target.id}", f"edgekit calibrate {target.id}")
     doubt = math.exp(fit.margin / 2)
     first, *others = map(figures_of, runs)
     unknown = {kind for each in (first, *others) for kind in products_in(each)} - set(fit.products)
     if unknown:
-        told = " and ".join(sorted(kind.replace("_", " ") for kind in unknown))
+        text = " and ".join(sorted(kind.replace("_", " ") for kind in unknown))
         raise PredictionError(
-            f"the prices of {target.runtime} on {target.id} know none of {told}", f"edgekit calibrate {target.id}"
+            f"the prices of {target.runtime} on {target.id} know none of {text}", f"edgekit calibrate {target.id}"
         )
     weights = at_clock(fit, target.clock_hz)
     return [_ratio(weights, doubt, first, other) for other in others]
 
 
-def is_vouched_for(target: Target, threads: int) -> bool:
+def is_calibrated(target: Target, threads: int) -> bool:
     """Whether the target's runtime was calibrated on such a board, with networks enough for an interval."""
-    return _vouched_for(target, threads) is not None
+    return _calibrated_fit(target, threads) is not None
 
 
-def _vouched_for(target: Target, threads: int) -> BoardFit | None:
+def _calibrated_fit(target: Target, threads: int) -> BoardFit | None:
     fit = known_prices(target).fit_for(target, threads)
     return fit if fit and fit.margin is not None and fit.runtime == str(target.runtime) else None
 

@@ -32,7 +32,7 @@ Way = Callable[[Sequence[Point]], Weights]
 """To make prices of networks."""
 
 
-def fitted(points: Sequence[Point], slot_ns: float) -> Weights:
+def fit_prices(points: Sequence[Point], slot_ns: float) -> Weights:
     """The prices with which the relative errors' squares are least (Lawson and Hanson, Solving Least Squares Problems,
     1974, chapter 23): none of an instruction's below what taking it costs, none of a memory line's below zero."""
     import numpy as np
@@ -40,9 +40,9 @@ def fitted(points: Sequence[Point], slot_ns: float) -> Weights:
 
     found = {}
     for formula, terms in FORMULAS.items():
-        told = [terms_of(each.figures, formula) for each in points]
+        items = [terms_of(each.figures, formula) for each in points]
         shares = np.array(
-            [[row[term] / each.milliseconds for term in terms] for row, each in zip(told, points, strict=True)]
+            [[row[term] / each.milliseconds for term in terms] for row, each in zip(items, points, strict=True)]
         )
         least = np.array([0.0 if term == MEMORY else slot_ns / 1e6 for term in terms])
         scale = np.maximum(np.linalg.norm(shares, axis=0), 1e-300)
@@ -52,14 +52,14 @@ def fitted(points: Sequence[Point], slot_ns: float) -> Weights:
     return found
 
 
-def scaled(points: Sequence[Point], weights: Weights) -> Weights:
+def scale_prices(points: Sequence[Point], weights: Weights) -> Weights:
     """Prices that are known, all of them times one number: the one that makes the errors' mean zero. As they are where
     there is no network."""
     times = math.exp(statistics.fmean(error_of(weights, each) for each in points)) if points else 1.0
     return {formula: {term: price / times for term, price in prices.items()} for formula, prices in weights.items()}
 
 
-def chosen(points: Sequence[Point], ways: Sequence[Way]) -> Weights:
+def choose_way(points: Sequence[Point], ways: Sequence[Way]) -> Weights:
     """The prices of the way that errs least, on the average, for networks that were left out."""
 
     def error(way: Way) -> float:

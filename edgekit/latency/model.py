@@ -10,7 +10,7 @@ import msgspec
 from edgekit.latency.fitting import Point, Way, Weights, held_out_errors, margin
 from edgekit.latency.terms import MEMORY, products_in
 from edgekit.records import Record
-from edgekit.target import Cache, Target
+from edgekit.target import CacheLevel, Target
 
 FEWEST_FAMILIES = 4
 """Of which errors tell of another: networks of one family err alike."""
@@ -24,7 +24,7 @@ class BoardFit(Record, frozen=True, kw_only=True):
     cpu: str
     """As a target calls it."""
     clock_hz: int
-    caches: tuple[Cache, ...]
+    caches: tuple[CacheLevel, ...]
     threads: int
     runtime: str
     """Whose latencies they are."""

@@ -223,7 +223,7 @@ _SIDES = {
 
 
 @dataclass(frozen=True)
-class Probe:
+class CalibrationNetwork:
     kind: str
     side: int
     """Of its input, (batch, 3, side, side), in float32."""
@@ -253,4 +253,4 @@ class Probe:
         return drawn.astype(np.float32)
 
 
-PROBES = tuple(Probe(kind, side) for kind, sides in _SIDES.items() for side in sides)
+CALIBRATION_NETWORKS = tuple(CalibrationNetwork(kind, side) for kind, sides in _SIDES.items() for side in sides)

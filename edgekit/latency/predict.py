@@ -10,7 +10,7 @@ from edgekit.latency.fitting import COVERED, FEWEST, Weights, estimate, estimate
 from edgekit.latency.model import FEWEST_FAMILIES, BoardFit, LatencyModel, at_clock, largest_error, name_of
 from edgekit.latency.terms import SCALAR, Figures, figures_of, products_in
 from edgekit.target import Target
-from edgekit.wording import counted
+from edgekit.wording import count_of
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Prediction:
     how: str
 
 
-def predicted(counts: Counts, target: Target, threads: int, model: LatencyModel | None = None) -> Prediction:
+def predict_latency(counts: Counts, target: Target, threads: int, model: LatencyModel | None = None) -> Prediction:
     """A run's latency on a target, from what one thread of it took under the target's emulator.
 
     Nine of ten lie within the margin of networks and runtimes like those that were fitted on. For others the margin is
@@ -37,22 +37,22 @@ def predicted(counts: Counts, target: Target, threads: int, model: LatencyModel 
     if fit is None:
         raise PredictionError(*_why_not(model, target, threads))
     weights, figures = at_clock(fit, target.clock_hz), figures_of(counts)
-    told = estimate(weights, figures)
-    if not told:
+    result = estimate(weights, figures)
+    if not result:
         raise PredictionError(
             f"no latency is predicted for {target.id}: nothing that ran has a price", "measure on the board itself"
         )
-    doubts = _doubts(fit, str(target.runtime), figures, told)
-    basis = f"from {counted(len(fit.errors), 'network')} of {fit.runtime} on a {fit.board}"
+    doubts = _doubts(fit, str(target.runtime), figures, result)
+    basis = f"from {count_of(len(fit.errors), 'network')} of {fit.runtime} on a {fit.board}"
     if fit.margin is not None and not doubts:
         spread = math.exp(fit.margin)
-        return Prediction(told, told / spread, told * spread, COVERED, basis)
+        return Prediction(result, result / spread, result * spread, COVERED, basis)
     cycle_ns = 1e9 / (target.clock_hz or fit.clock_hz) / threads
     alone = estimate(_scalar_alone(weights, cycle_ns), figures)
     by_formula = estimates(weights, figures)
     spread = math.exp(max(model.transfer, largest_error(fit)) + math.log(max(by_formula) / min(by_formula)) / 2)
     how = f"no claim how often that holds: {'; '.join(doubts)}; {basis}"
-    return Prediction(told, told / spread, alone * spread, 0.0, how)
+    return Prediction(result, result / spread, alone * spread, 0.0, how)
 
 
 def price(counts: Counts, target: Target, threads: int) -> float | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from edgekit.architectures import issue_width
 from edgekit.instruction_counts.counts import Counts
-from edgekit.instruction_counts.instructions import Kind
+from edgekit.instruction_counts.instructions import InstructionKind
 
 Figures = Mapping[str, float]
 
@@ -59,17 +59,23 @@ def figures_of(counts: Counts) -> Figures:
     """What prices are put on: instructions by kind, vector ones by registers, and lines from and to memory."""
     ran, quads = counts.instructions, counts.quads
     last = counts.caches[-1]
-    scalar = (Kind.OTHER, Kind.PRODUCT, Kind.SCALAR_STORE, Kind.SCALAR_FLOAT)
+    scalar = (
+        InstructionKind.OTHER,
+        InstructionKind.PRODUCT,
+        InstructionKind.SCALAR_STORE,
+        InstructionKind.SCALAR_FLOAT,
+    )
     return {
-        "float_products": quads.get(Kind.FLOAT_PRODUCT, 0.0),
-        "integer_products": ran.get(Kind.INTEGER_PRODUCT, 0),
-        "dot_products": ran.get(Kind.DOT_PRODUCT, 0),
-        "vector_other": quads.get(Kind.VECTOR_OTHER, 0.0) + DIVISION * ran.get(Kind.VECTOR_DIVISION, 0),
-        "vector_loads": quads.get(Kind.VECTOR_LOAD, 0.0),
-        "vector_stores": quads.get(Kind.VECTOR_STORE, 0.0),
-        "scalar_loads": ran.get(Kind.SCALAR_LOAD, 0),
-        "scalar_other": sum(ran.get(kind, 0) for kind in scalar) + DIVISION * ran.get(Kind.DIVISION, 0),
-        "branches": ran.get(Kind.BRANCH, 0),
+        "float_products": quads.get(InstructionKind.FLOAT_PRODUCT, 0.0),
+        "integer_products": ran.get(InstructionKind.INTEGER_PRODUCT, 0),
+        "dot_products": ran.get(InstructionKind.DOT_PRODUCT, 0),
+        "vector_other": quads.get(InstructionKind.VECTOR_OTHER, 0.0)
+        + DIVISION * ran.get(InstructionKind.VECTOR_DIVISION, 0),
+        "vector_loads": quads.get(InstructionKind.VECTOR_LOAD, 0.0),
+        "vector_stores": quads.get(InstructionKind.VECTOR_STORE, 0.0),
+        "scalar_loads": ran.get(InstructionKind.SCALAR_LOAD, 0),
+        "scalar_other": sum(ran.get(kind, 0) for kind in scalar) + DIVISION * ran.get(InstructionKind.DIVISION, 0),
+        "branches": ran.get(InstructionKind.BRANCH, 0),
         MEMORY: last.misses + last.write_backs,
     }
 

@@ -11,7 +11,7 @@ from edgekit.project.project import UNSAID, Project, is_function
 
 
 @dataclass(frozen=True)
-class Calibrated:
+class CalibrationMetric:
     """The project's metric over its calibration samples; where that takes labels and they have none, or
     is not said, cosine."""
 
@@ -25,20 +25,20 @@ class Calibrated:
     """How far another may fall below that."""
 
     @staticmethod
-    def of(project: Project, split: Split, path: Path) -> "Calibrated":
+    def of(project: Project, split: Split, path: Path) -> "CalibrationMetric":
         """With the float model at `path`."""
         unsaid = project.metric == UNSAID
         if unsaid or (not split.labelled and (is_function(project.metric) or comparing_score(project) is None)):
-            project = project.changed(metric="cosine", budgets=project.budgets.changed(max_drop=None))
+            project = project.copy_with(metric="cosine", budgets=project.budgets.copy_with(max_drop=None))
         allowed = project.budgets.max_drop
         if allowed is None:
             allowed = 0.0 if is_function(project.metric) else NAMED[project.metric].max_drop
         score = comparing_score(project)
         if score is None:
             value = file_evaluation(path, project, split, exact=True).value
-            return Calibrated(project, split, None, value, allowed)
+            return CalibrationMetric(project, split, None, value, allowed)
         reference = file_outputs(path, split, exact=True)
-        return Calibrated(project, split, reference, score(reference, reference), allowed)
+        return CalibrationMetric(project, split, reference, score(reference, reference), allowed)
 
     @property
     def name(self) -> str:

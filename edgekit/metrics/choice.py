@@ -13,7 +13,7 @@ from edgekit.traits import Data
 _OF_CLASSES = frozenset({"accuracy", "top5", "macro-f1"})
 
 
-def judged_project(project: Project, splits: Splits) -> Project:
+def with_metric(project: Project, splits: Splits) -> Project:
     """The project with its metric and the drop that it may have, where it leaves them open: of a model file
     accuracy where there are labels for it, else similarity to that model, with an allowance of its own.
 
@@ -24,7 +24,7 @@ def judged_project(project: Project, splits: Splits) -> Project:
     _, outputs = ports_of(project.model_file)
     split = splits[Data.EVALUATION]
     metric = _metric(outputs, split.labelled) if project.metric == UNSAID else project.metric
-    judged = project.changed(metric=metric)
+    judged = project.copy_with(metric=metric)
     if not split.labelled and comparing_score(judged) is None:
         raise DataError(
             f"'{split.entry}' has no labels, which {judged.metric} takes",
@@ -49,4 +49,4 @@ def _with_allowance(project: Project) -> Project:
     budgets = project.budgets
     if is_function(project.metric) or budgets.max_drop is not None or budgets.min_metric is not None:
         return project
-    return project.changed(budgets=budgets.changed(max_drop=named_metric(project).max_drop))
+    return project.copy_with(budgets=budgets.copy_with(max_drop=named_metric(project).max_drop))

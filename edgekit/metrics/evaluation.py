@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 
 from edgekit.arrays import Array, Arrays, Outputs
-from edgekit.data.batching import Axes, batch_axes, joined
+from edgekit.data.batching import Axes, batch_axes, join_outputs
 from edgekit.data.split import Split
-from edgekit.data.trees import Tree, joined_trees
+from edgekit.data.trees import Tree, join_trees
 from edgekit.formats import ports_of
 from edgekit.metrics.metric import chance_value, comparing_score, item_scores, metric_value
 from edgekit.metrics.named import Sampled
 from edgekit.metrics.similarity import chance_similarity, similarities
 from edgekit.model.feeding import Feeding, feeding_of
 from edgekit.project.project import Project
-from edgekit.runtimes.opening import opened_file
+from edgekit.runtimes.opening import open_session
 from edgekit.runtimes.ort import session_outputs
 
 
@@ -35,7 +35,7 @@ class Evaluation:
     """To the float model that a build started from, by the names of metrics that compare."""
 
 
-def judged(project: Project, outputs: Sequence[Array], targets: Any) -> Evaluation:
+def evaluate_outputs(project: Project, outputs: Sequence[Array], targets: Any) -> Evaluation:
     """A model judged by its outputs over the whole split."""
     value = metric_value(project, outputs, targets)
     chance = chance_value(project, outputs, targets, value)
@@ -55,11 +55,11 @@ def file_evaluation(
     where that is installed. `reference` is what the float model gives, sample by sample."""
     running, parts, targets = _run(path, split, exact=exact, runtime=runtime)
     if reference is None:
-        return judged(project, running.joined(parts), joined_trees(targets))
+        return evaluate_outputs(project, running.joined(parts), join_trees(targets))
     given = running.sampled(parts)
     score = comparing_score(project)
     if score is None:
-        found = judged(project, running.joined(parts), joined_trees(targets))
+        found = evaluate_outputs(project, running.joined(parts), join_trees(targets))
     else:
         chance = chance_similarity(score, given, reference, project.seed)
         found = Evaluation(score(given, reference), None, chance)
@@ -72,8 +72,8 @@ def file_outputs(path: Path, split: Split, *, exact: bool) -> Sampled:
     return running.sampled(parts)
 
 
-def _run(path: Path, split: Split, *, exact: bool, runtime: str = "") -> "tuple[Running, list[Part], list[Tree]]":
-    running = Running.of(path, exact=exact, sample=split.example().inputs, runtime=runtime)
+def _run(path: Path, split: Split, *, exact: bool, runtime: str = "") -> "tuple[ModelRuns, list[Part], list[Tree]]":
+    running = ModelRuns.of(path, exact=exact, sample=split.example().inputs, runtime=runtime)
     parts, targets = [], []
     for batch in split.batches():
         parts += running.parts(batch.inputs)
@@ -86,7 +86,7 @@ Part = tuple[Sequence[Array], int]
 
 
 @dataclass(frozen=True)
-class Running:
+class ModelRuns:
     """A model file that is given samples on this machine."""
 
     session: Any
@@ -96,12 +96,12 @@ class Running:
     names: tuple[str, ...]
 
     @staticmethod
-    def of(path: Path, *, exact: bool, sample: Arrays, runtime: str = "") -> "Running":
+    def of(path: Path, *, exact: bool, sample: Arrays, runtime: str = "") -> "ModelRuns":
         """`sample`, (1, ...), shows along which axes the outputs hold the samples."""
-        opened = opened_file(path, exact=exact, runtime=runtime)
+        opened = open_session(path, exact=exact, runtime=runtime)
         feeding = feeding_of(ports_of(path)[0])
         axes = batch_axes(lambda inputs: session_outputs(opened, feeding.feed(inputs)), sample, feeding.size)
-        return Running(opened, feeding, axes, tuple(each.name for each in opened.get_outputs()))
+        return ModelRuns(opened, feeding, axes, tuple(each.name for each in opened.get_outputs()))
 
     def parts(self, inputs: Arrays) -> list[Part]:
         """The outputs for samples, run by run."""
@@ -109,7 +109,7 @@ class Running:
 
     def joined(self, parts: Sequence[Part]) -> Outputs[Array]:
         """The outputs of runs as those of one batch, without what only filled a run up."""
-        return joined([self._cut(*part) for part in parts], self.axes)
+        return join_outputs([self._cut(*part) for part in parts], self.axes)
 
     def sampled(self, parts: Sequence[Part]) -> Sampled:
         """The outputs of runs sample by sample. Where a run holds several, outputs that do not follow them are left
@@ -120,7 +120,7 @@ class Running:
         pairs = [*zip(outputs, self.axes, strict=True)]
         if self.feeding.size == 1:
             return [tuple(each if axis is None else each.take(0, axis) for each, axis in pairs)]
-        following = [_dealt(np.moveaxis(each, axis, 0), count) for each, axis in pairs if axis is not None]
+        following = [_split_batches(np.moveaxis(each, axis, 0), count) for each, axis in pairs if axis is not None]
         return [*zip(*following, strict=True)] if following else [tuple(outputs)]
 
     def _cut(self, outputs: Sequence[Array], count: int) -> Outputs[Array]:
@@ -136,6 +136,6 @@ class Running:
         return Outputs(cut, self.names)
 
 
-def _dealt(output: Array, count: int) -> Array:
+def _split_batches(output: Array, count: int) -> Array:
     """So many samples' parts of an output that may have several for each, one behind the other."""
     return output if len(output) == count else output.reshape(count, -1, *output.shape[1:])

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from edgekit.arrays import Array, Outputs
-from edgekit.data.trees import leaves, mapped
+from edgekit.data.trees import leaves, map_tree
 from edgekit.errors import DataError, EntryPointError, ProjectError, did_you_mean
 from edgekit.metrics.named import NAMED, Named, Score, right_labels
-from edgekit.project.entrypoints import blamed, entry_function
+from edgekit.project.entrypoints import entry_function, user_code_errors
 from edgekit.project.project import Project, is_function
 
 DEALT = 3
@@ -32,7 +32,7 @@ def metric_value(project: Project, outputs: Sequence[Array], targets: Any) -> fl
     function = entry_function(project.root, project.metric)
     given = outputs.renamed(project.model.outputs) if isinstance(outputs, Outputs) else outputs
     value = function(outputs[0] if len(outputs) == 1 else given, targets)
-    with blamed(f"'{project.metric}'"):
+    with user_code_errors(f"'{project.metric}'"):
         number = float(value)
     if not np.isfinite(number):
         raise EntryPointError(f"'{project.metric}' gave {number}", "return a finite number, higher is better")
@@ -66,7 +66,7 @@ def chance_value(project: Project, outputs: Sequence[Array], targets: Any, value
     dealt_values = []
     for _ in range(DEALT):
         order = random.permutation(count)
-        dealt_values.append(metric_value(project, outputs, mapped(lambda each, order=order: each[order], targets)))
+        dealt_values.append(metric_value(project, outputs, map_tree(lambda each, order=order: each[order], targets)))
     return None if set(dealt_values) == {value} else max(dealt_values)
 
 

@@ -33,7 +33,7 @@ _STANDARD = {
 _FLOAT_OUTPUTS = {"MatMulIntegerToFloat", "DynamicQuantizeMatMul", "QAttention"}
 
 
-def standardized(model: ModelProto) -> ModelProto:
+def replace_contrib_operators(model: ModelProto) -> ModelProto:
     """A copy in which a standard operator whose first output has the same shape stands for each of the runtime's own
     that is known here. It is good for shape inference alone."""
     copy = ModelProto()

@@ -19,7 +19,7 @@ def file_digest(path: Path) -> str:
     return sha256_of_json([sha256_of_file(each) for each in (path, *weight_files(path))])
 
 
-def imported(path: Path) -> ModelProto:
+def import_model(path: Path) -> ModelProto:
     """The model in a file, its weights taken in. Raises ModelError for one that no build can start from: of floats,
     with operators that are not standard."""
     model = load_model(path)

@@ -53,7 +53,7 @@ class Inspection:
         return {**asdict(self), "float_operators": self.float_operators}
 
 
-def inspected(path: Path, sizes: Sizes | None = None) -> Inspection:
+def inspect_model(path: Path, sizes: Sizes | None = None) -> Inspection:
     """What can be read in a model file, dynamic axes as long as `sizes` tells. Raises ModelError for a file that is no
     sound model, and for sizes that its inputs cannot have."""
     model = load_model(path)
@@ -93,7 +93,7 @@ def _inspection(model: ModelProto, sizes: Sizes) -> Inspection:
     )
 
 
-def computed_on(found: Inspection) -> dict[str, Any]:
+def operator_notes(found: Inspection) -> dict[str, Any]:
     """What a step notes about what the runtime's graph, inspected, computes on."""
     return {
         "integer_operators": found.integer_operators,
@@ -102,9 +102,9 @@ def computed_on(found: Inspection) -> dict[str, Any]:
     }
 
 
-def described(path: Path, found: Inspection | None = None) -> dict[str, Any]:
+def file_notes(path: Path, found: Inspection | None = None) -> dict[str, Any]:
     """What a step notes about the ONNX file that it leaves, `found` being its inspection where there was one."""
-    found = found or inspected(path)
+    found = found or inspect_model(path)
     return {
         "bytes": path.stat().st_size,
         "nodes": sum(found.operators.values()),

@@ -39,7 +39,7 @@ MOVES = "moves of floats between integers"
 
 
 @dataclass(frozen=True)
-class Kinds:
+class OperatorKinds:
     """How many operators of a model compute on what."""
 
     integer: int
@@ -50,7 +50,7 @@ class Kinds:
     order."""
 
 
-def operator_kinds(model: ModelProto, shaped: ModelProto) -> Kinds:
+def operator_kinds(model: ModelProto, shaped: ModelProto) -> OperatorKinds:
     """The operators of a model counted; `shaped` is what `for_one_sample` makes of it.
 
     Conversions between both, arithmetic on shapes and indices and what only moves numbers count as neither; but where
@@ -69,7 +69,7 @@ def operator_kinds(model: ModelProto, shaped: ModelProto) -> Kinds:
             floating[node.op_type] += 1
     islands = [island for graph in graphs(model.graph) for island in _islands(graph, types)]
     floating[MOVES] = sum(all(map(_moves, island)) for island in islands)
-    return Kinds(
+    return OperatorKinds(
         integer,
         {kind: count for kind, count in floating.most_common() if count},
         dict(Counter(_named(island) for island in islands).most_common()),

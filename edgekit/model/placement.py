@@ -5,8 +5,8 @@ from collections.abc import Collection
 import onnx_ir as ir
 from onnx import ModelProto
 
-from edgekit.model.passes.rewriting import array_of, rewritten
-from edgekit.model.passes.unquantize_operators import Unit, float_operators, integer_units
+from edgekit.model.passes.dequantize_operators import Unit, dequantize_operators, integer_units
+from edgekit.model.passes.rewriting import array_of, rewrite
 
 _FIRST, _LAST = 4, 2
 
@@ -18,7 +18,7 @@ def unit_names(model: ModelProto) -> list[str]:
 
 def on_floats(model: ModelProto, names: Collection[str]) -> tuple[ModelProto, frozenset[str]]:
     """The model with these operators on floats, and which of them are: one without weights goes along with others."""
-    placed = rewritten(model, lambda inside: float_operators(inside, names))
+    placed = rewrite(model, lambda inside: dequantize_operators(inside, names))
     return placed, frozenset(names) - set(unit_names(placed))
 
 
@@ -31,10 +31,10 @@ def groups_to_try(model: ModelProto, placed: Collection[str]) -> dict[str, froze
     groups |= {f"the last {number}": names[-number:] for number in range(1, _LAST + 1)}
     groups["every depthwise convolution"] = [name for name, unit in units.items() if _is_depthwise(unit)]
     found: dict[str, frozenset[str]] = {}
-    for told, group in groups.items():
+    for entry, group in groups.items():
         placeable = on_floats(model, {*placed, *group})[1] - set(placed)
         if placeable and placeable not in found.values():
-            found[told] = placeable
+            found[entry] = placeable
     return found
 
 

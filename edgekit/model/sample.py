@@ -11,29 +11,29 @@ from edgekit.errors import ModelError
 from edgekit.model.feeding import feeding_of
 from edgekit.model.ports import Port, inputs_of
 from edgekit.model.reading import load_model
-from edgekit.model.sizes import Sizes, filled, lengths
+from edgekit.model.sizes import Sizes, fill_sizes, lengths
 
 COMPARED = 8
 """Samples on which a rewritten file is held against the file that it came from."""
 
 
 @dataclass(frozen=True)
-class Samples:
+class ComparisonSamples:
     inputs: Arrays
     origin: str
     """In words: calibration samples, or made up."""
 
 
-def comparison_samples(path: Path, given: Arrays) -> Samples:
+def comparison_samples(path: Path, given: Arrays) -> ComparisonSamples:
     """Of the calibration samples `given`, as many as the file takes at once; made-up ones where their shapes or types
     are not the file's."""
     ports = inputs_of(load_model(path).graph)
     if len(given) == len(ports):
         inputs, count = next(feeding_of(ports).feeds(given))
         if all(_fits(*pair) for pair in zip(ports, inputs, strict=True)):
-            return Samples(inputs, f"{count} calibration sample{'s' if count > 1 else ''}")
+            return ComparisonSamples(inputs, f"{count} calibration sample{'s' if count > 1 else ''}")
     why = "the calibration samples do not fit" if given else "no samples were given"
-    return Samples(random_inputs(path, batch=2), f"made-up inputs: {why}")
+    return ComparisonSamples(random_inputs(path, batch=2), f"made-up inputs: {why}")
 
 
 def random_inputs(path: Path, batch: int = 1, sizes: Sizes | None = None, seed: int = 0) -> Arrays:
@@ -41,7 +41,7 @@ def random_inputs(path: Path, batch: int = 1, sizes: Sizes | None = None, seed: 
 
     Batch axes get `batch`. Raises ModelError for other dynamic axes that `sizes` does not tell.
     """
-    return _random_arrays(filled(inputs_of(load_model(path).graph), sizes or {}, batch), seed)
+    return _random_arrays(fill_sizes(inputs_of(load_model(path).graph), sizes or {}, batch), seed)
 
 
 def random_feeds(path: Path, count: int, sizes: Sizes | None = None, batch: int = 1) -> Arrays:
@@ -51,7 +51,7 @@ def random_feeds(path: Path, count: int, sizes: Sizes | None = None, batch: int 
 
 def feeds_like(ports: Sequence[Port], count: int, sizes: Sizes | None = None, batch: int = 1) -> Arrays:
     """The same for a model with these inputs."""
-    whole = filled(ports, sizes or {}, batch)
+    whole = fill_sizes(ports, sizes or {}, batch)
     made = [_random_arrays(whole, seed) for seed in range(count)]
     return tuple(np.stack(each) for each in zip(*made, strict=True))
 

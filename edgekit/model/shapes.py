@@ -8,10 +8,10 @@ from onnx import GraphProto, ModelProto, TensorProto, TensorShapeProto, ValueInf
 from onnx.helper import make_tensor_value_info
 
 from edgekit.model.constants import fold
-from edgekit.model.contrib_operators import gives_floats, standardized, state_defaults
+from edgekit.model.contrib_operators import gives_floats, replace_contrib_operators, state_defaults
 from edgekit.model.operators import graphs, nodes, opset_of
 from edgekit.model.ports import inputs_of
-from edgekit.model.sizes import Sizes, filled
+from edgekit.model.sizes import Sizes, fill_sizes
 
 Dimension = TensorShapeProto.Dimension
 
@@ -27,7 +27,7 @@ def with_shapes(model: ModelProto) -> ModelProto:
     """A copy with the shape of every inner tensor and output that can be inferred, sizes that hang on an input's named
     axis by that name: `batch`, `6*batch`. What the file says of them itself counts only where nothing can be inferred.
     """
-    inferred = _freely_inferred(model)
+    inferred = _infer_freely(model)
     names = list(dict.fromkeys(dim.dim_param for each in inferred.graph.input for dim in _dims(each) if dim.dim_param))
     if names and not _is_stated(inferred.graph):
         _state(inferred.graph, _symbolic(model, inferred.graph, names))
@@ -42,7 +42,7 @@ def for_one_sample(model: ModelProto, sizes: Sizes | None = None) -> ModelProto:
     The model's own functions are inlined, and large initializers have no values: it is good for reading alone.
     """
     copy = _skeleton(model)
-    ports = {port.name: port for port in filled(inputs_of(copy.graph), sizes or {})}
+    ports = {port.name: port for port in fill_sizes(inputs_of(copy.graph), sizes or {})}
     bound = {}
     for value in copy.graph.input:
         for dim, size in zip(_dims(value), ports[value.name].shape if value.name in ports else (), strict=False):
@@ -53,7 +53,7 @@ def for_one_sample(model: ModelProto, sizes: Sizes | None = None) -> ModelProto:
         for dim in _dims(value):
             if dim.dim_param and dim.dim_param in bound:
                 dim.dim_value = bound[dim.dim_param]
-    stored = [_copied(value) for value in (*copy.graph.output, *copy.graph.value_info) if _shape(value) is not None]
+    stored = [_copy(value) for value in (*copy.graph.output, *copy.graph.value_info) if _shape(value) is not None]
     del copy.graph.value_info[:]
     for value in copy.graph.output:
         value.type.tensor_type.ClearField("shape")
@@ -92,7 +92,7 @@ def known_shapes(model: ModelProto, sizes: Sizes | None = None) -> dict[str, tup
     return shapes_of(for_one_sample(model, sizes).graph)
 
 
-def _freely_inferred(model: ModelProto) -> ModelProto:
+def _infer_freely(model: ModelProto) -> ModelProto:
     """A copy with inferred shapes; of what the file says, only what inference leaves open of the outputs."""
     free = ModelProto()
     free.CopyFrom(model)
@@ -134,10 +134,10 @@ def _symbolic(model: ModelProto, inferred: GraphProto, names: Sequence[str]) -> 
     named axes are, or in proportion to one of them. Found by inferring them for several lengths of each axis."""
     stated = {value.name: value for value in (*inferred.value_info, *inferred.output)}
     lengths = dict(zip(names, _PRIMES, strict=False))
-    told = {name: (size,) for name, size in lengths.items()}
-    first = for_one_sample(model, told).graph
+    values = {name: (size,) for name, size in lengths.items()}
+    first = for_one_sample(model, values).graph
     shapes, types = shapes_of(first), types_of(first)
-    others = {name: known_shapes(model, {**told, name: (2 * size,)}) for name, size in lengths.items()}
+    others = {name: known_shapes(model, {**values, name: (2 * size,)}) for name, size in lengths.items()}
     found = []
     for name, shape in shapes.items():
         if name not in types or (name in stated and _is_whole(stated[name])):
@@ -162,7 +162,7 @@ def _product(size: int, lengths: Mapping[str, int], grown: Mapping[str, int]) ->
 
 def _infer(model: ModelProto) -> None:
     """State the shapes and types that can be inferred, in inner graphs, too."""
-    inferred = _inferred(model)
+    inferred = _infer_shapes(model)
     if inferred is None:
         return
     for kept, found in zip(graphs(model.graph), graphs(inferred.graph), strict=True):
@@ -195,7 +195,7 @@ def _shape(value: ValueInfoProto) -> tuple[int, ...] | None:
     return tuple(dim.dim_value for dim in _dims(value))
 
 
-def _copied(value: ValueInfoProto) -> ValueInfoProto:
+def _copy(value: ValueInfoProto) -> ValueInfoProto:
     copy = ValueInfoProto()
     copy.CopyFrom(value)
     return copy
@@ -222,10 +222,10 @@ def _skeleton(model: ModelProto) -> ModelProto:
     return copy
 
 
-def _inferred(model: ModelProto) -> ModelProto | None:
+def _infer_shapes(model: ModelProto) -> ModelProto | None:
     """A copy with inferred shapes, good for nothing else; None where an operator stops inference."""
     try:
-        inferred = onnx.shape_inference.infer_shapes(standardized(model), data_prop=True)
+        inferred = onnx.shape_inference.infer_shapes(replace_contrib_operators(model), data_prop=True)
     except Exception:  # what the file says must do
         return None
     floats = {node.output[0] for node in nodes(model.graph) if gives_floats(node)}

@@ -10,15 +10,15 @@ Sizes = Mapping[str, Sequence[int]]
 """By the name of an axis its length alone; by that of an input all of its lengths."""
 
 
-def filled(ports: Sequence[Port], sizes: Sizes, batch: int = 1) -> tuple[Port, ...]:
+def fill_sizes(ports: Sequence[Port], sizes: Sizes, batch: int = 1) -> tuple[Port, ...]:
     """The inputs with the lengths of their axes as `sizes` has them, of batch axes `batch`; others stay dynamic.
 
     Batch axes are those with `batch` in their name, or, where there are none, the first. Raises ModelError for a name
     that no input or axis has, and for a shape that the input cannot have.
     """
-    whole, told = _told(ports, sizes)
-    axes = {**dict.fromkeys(batch_names(ports), batch), **told}
-    unnamed = told.get(ANONYMOUS, ANONYMOUS)
+    whole, value = _stated_sizes(ports, sizes)
+    axes = {**dict.fromkeys(batch_names(ports), batch), **value}
+    unnamed = value.get(ANONYMOUS, ANONYMOUS)
 
     def length(size: int | str, axis: int) -> int | str:
         if size != ANONYMOUS:
@@ -47,18 +47,18 @@ def option(port: Port) -> str:
     return f"--shape {port.name}={','.join(str(size) if isinstance(size, int) else '128' for size in port.shape)}"
 
 
-def _told(ports: Sequence[Port], sizes: Sizes) -> tuple[dict[str, tuple[int, ...]], dict[str, int]]:
+def _stated_sizes(ports: Sequence[Port], sizes: Sizes) -> tuple[dict[str, tuple[int, ...]], dict[str, int]]:
     """What was told of whole inputs, and of axes, those of whole inputs among them."""
     inputs = {port.name: port for port in ports}
     names = {size for port in ports for size in port.shape if isinstance(size, str)}
     whole, axes = {}, {}
-    for name, told in sizes.items():
-        if name in names and len(told) == 1:
-            axes[name] = told[0]
+    for name, entry in sizes.items():
+        if name in names and len(entry) == 1:
+            axes[name] = entry[0]
         elif name in inputs:
-            whole[name] = _checked(inputs[name], told)
+            whole[name] = _check(inputs[name], entry)
         elif name in names:
-            raise ModelError(f"'{name}' is one axis, and {len(told)} lengths are told", f"--shape {name}={told[0]}")
+            raise ModelError(f"'{name}' is one axis, and {len(entry)} lengths are told", f"--shape {name}={entry[0]}")
         else:
             known = sorted({*names, *inputs})
             raise ModelError(f"no input and no dynamic axis is called '{name}'", did_you_mean(name, known))
@@ -69,13 +69,13 @@ def _told(ports: Sequence[Port], sizes: Sizes) -> tuple[dict[str, tuple[int, ...
     return whole, axes
 
 
-def _checked(port: Port, told: Sequence[int]) -> tuple[int, ...]:
-    if len(told) != len(port.shape) or any(
-        isinstance(size, int) and size != length for size, length in zip(port.shape, told, strict=True)
+def _check(port: Port, items: Sequence[int]) -> tuple[int, ...]:
+    if len(items) != len(port.shape) or any(
+        isinstance(size, int) and size != length for size, length in zip(port.shape, items, strict=True)
     ):
         wanted = ",".join(str(size) for size in port.shape) or "nothing: it is a scalar"
-        raise ModelError(f"input '{port.name}' takes no shape {','.join(map(str, told))}", f"its shape is {wanted}")
-    return tuple(told)
+        raise ModelError(f"input '{port.name}' takes no shape {','.join(map(str, items))}", f"its shape is {wanted}")
+    return tuple(items)
 
 
 def batch_names(ports: Sequence[Port]) -> list[str]:

@@ -11,7 +11,7 @@ GIVEN = "@given"
 """Behind a tensor's name: the input that stands in for it."""
 
 
-def exposed(model: ModelProto, names: Collection[str] | None = None) -> ModelProto:
+def expose_tensors(model: ModelProto, names: Collection[str] | None = None) -> ModelProto:
     """The model with everything that an operator gives among its outputs, or those of the `names` alone; not what is
     inside control flow, or no tensor."""
     inside = ir.from_proto(model)
@@ -23,7 +23,7 @@ def exposed(model: ModelProto, names: Collection[str] | None = None) -> ModelPro
     return ir.to_proto(inside)
 
 
-def cut(model: ModelProto, names: Collection[str]) -> ModelProto:
+def split_at(model: ModelProto, names: Collection[str]) -> ModelProto:
     """The model cut behind each of the named tensors: what makes it gives it as an output, and whoever reads it reads
     an input NAME@given instead. One run then shows what each operator makes of any inputs, whatever the others did."""
     inside = ir.from_proto(model)

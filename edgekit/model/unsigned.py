@@ -17,7 +17,7 @@ _ZERO_POINTS = {
 _NO_ZERO_POINTS = {"DynamicQuantizeLSTM", "QAttention"}
 
 
-def unsigned(model: ModelProto) -> ModelProto:
+def to_unsigned(model: ModelProto) -> ModelProto:
     """A copy in which every int8 number is 128 more and uint8, zero points with it: each stands for what it stood for.
 
     Weights times unsigned activations are then added without saturation where a CPU adds signed products in 16 bits.
@@ -36,7 +36,7 @@ def unsigned(model: ModelProto) -> ModelProto:
     return copy
 
 
-def signed(model: ModelProto) -> ModelProto:
+def to_signed(model: ModelProto) -> ModelProto:
     """A copy of a model in QDQ form in which every uint8 number is 128 less and int8: each stands for what it stood
     for, and ARM's kernels take it."""
     copy = ModelProto()

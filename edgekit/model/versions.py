@@ -11,7 +11,7 @@ BLOCK_SCALES = 21
 """The first in which they take one for each block."""
 
 
-def raised(model: ModelProto, opset: int) -> ModelProto:
+def upgrade_opset(model: ModelProto, opset: int) -> ModelProto:
     """The model in `opset`, or in its own where that is newer. Raises ModelError where an operator cannot follow."""
     own = opset_of(model)
     if own >= opset:

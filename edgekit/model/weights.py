@@ -145,5 +145,5 @@ def kind_bits(kind: str) -> int:
     """The bits of one element of a type by this name; of strings those of a pointer."""
     if kind in _BITS:
         return _BITS[kind]
-    told = re.search(r"\d+", kind)
-    return int(told.group()) if told else 64
+    result = re.search(r"\d+", kind)
+    return int(result.group()) if result else 64

@@ -60,8 +60,8 @@ def _grids(model: ModelProto) -> dict[str, tuple[float, float, float]]:
 def _bounds(node: NodeProto, constants: dict[str, Array]) -> tuple[float, float]:
     if node.op_type == "Relu":
         return 0.0, float("inf")
-    told = {each.name: each.f for each in node.attribute}
+    values = {each.name: each.f for each in node.attribute}
     for name, position in (("min", 1), ("max", 2)):
         if len(node.input) > position and node.input[position] in constants:
-            told[name] = float(constants[node.input[position]].item())
-    return told.get("min", float("-inf")), told.get("max", float("inf"))
+            values[name] = float(constants[node.input[position]].item())
+    return values.get("min", float("-inf")), values.get("max", float("inf"))

@@ -14,25 +14,25 @@ from edgekit.arrays import Array
 from edgekit.model.ports import inputs_of
 from edgekit.model.reading import load_model, save_model
 from edgekit.model.shapes import with_shapes
-from edgekit.model.split_graph import GIVEN, cut
-from edgekit.model.unsigned import unsigned
+from edgekit.model.split_graph import GIVEN, split_at
+from edgekit.model.unsigned import to_unsigned
 from edgekit.numerics.compare import signal_to_noise
 from edgekit.runtimes.ort import inner_tensors, session, session_outputs
 
 
-def local_noise(source: Path, rewritten: Path, inputs: Sequence[Array]) -> dict[str, float]:
+def layer_sqnr(source: Path, rewritten: Path, inputs: Sequence[Array]) -> dict[str, float]:
     """The signal-to-noise in decibels of each float tensor that both files have, from the inputs on: what the source's
     operators make of the values that the rewritten file has before it rounds them, against what that passes on. So it
     takes in what rounding an operator's inputs does to it."""
     tensors = inner_tensors(rewritten, inputs)
     floats = {name: array for name, array in tensors.items() if array.dtype.kind == "f"}
     model = load_model(rewritten)
-    passed = _passed_on(model, floats)
-    made = _made(load_model(source), inputs, _within_grids(model, floats))
+    passed = _values_read(model, floats)
+    made = _outputs_of(load_model(source), inputs, _clip_to_ranges(model, floats))
     return {name: signal_to_noise(array, _where_finite(array, passed[name])) for name, array in made.items()}
 
 
-def local_steps(source: Path, fused: Path, inputs: Sequence[Array]) -> dict[str, float]:
+def layer_lsb_errors(source: Path, fused: Path, inputs: Sequence[Array]) -> dict[str, float]:
     """How many integer steps each 8-bit tensor that both files have lies off, at most: what the source's operators make
     of the values that the fused file gave them, against what the fused file makes. Infinite where shapes differ.
 
@@ -40,15 +40,15 @@ def local_steps(source: Path, fused: Path, inputs: Sequence[Array]) -> dict[str,
     """
     with TemporaryDirectory() as folder:
         exact = Path(folder) / "exact.onnx"
-        save_model(unsigned(load_model(fused)), exact)
+        save_model(to_unsigned(load_model(fused)), exact)
         tensors = inner_tensors(exact, inputs)
-    return steps_from(source, inputs, {name: array for name, array in tensors.items() if array.dtype.kind in "iu"})
+    return lsb_errors(source, inputs, {name: array for name, array in tensors.items() if array.dtype.kind in "iu"})
 
 
-def steps_from(source: Path, inputs: Sequence[Array], integers: Mapping[str, Array]) -> dict[str, float]:
+def lsb_errors(source: Path, inputs: Sequence[Array], integers: Mapping[str, Array]) -> dict[str, float]:
     """The same of 8-bit tensors, unsigned, that something else made of the inputs."""
-    made = _made(unsigned(load_model(source)), inputs, integers)
-    return {name: _steps(array, integers[name]) for name, array in made.items()}
+    made = _outputs_of(to_unsigned(load_model(source)), inputs, integers)
+    return {name: _lsb_error(array, integers[name]) for name, array in made.items()}
 
 
 def _where_finite(made: Array, passed: Array) -> Array:
@@ -57,19 +57,19 @@ def _where_finite(made: Array, passed: Array) -> Array:
     return np.where(np.isfinite(made), passed, made) if made.shape == passed.shape else passed
 
 
-def _steps(made: Array, passed: Array) -> float:
+def _lsb_error(made: Array, passed: Array) -> float:
     if made.shape != passed.shape:
         return float("inf")
     return float(np.abs(made.astype(np.int16) - passed.astype(np.int16)).max(initial=0))
 
 
-def _made(model: ModelProto, inputs: Sequence[Array], given: Mapping[str, Array]) -> dict[str, Array]:
+def _outputs_of(model: ModelProto, inputs: Sequence[Array], given: Mapping[str, Array]) -> dict[str, Array]:
     """What a model's operators make of given values, for the tensors of `given` that it has, in its order."""
     ports = [each.name for each in inputs_of(model.graph)]
     common = [name for node in model.graph.node for name in node.output if name in given]
     with TemporaryDirectory() as folder:
         path = Path(folder) / "cut.onnx"
-        save_model(cut(with_shapes(model), set(common)), path)
+        save_model(split_at(with_shapes(model), set(common)), path)
         running = session(path, optimize=False)
         whole = dict(zip(ports, inputs, strict=True))
         fed = {**whole, **given, **{f"{name}{GIVEN}": given[name] for name in common}}
@@ -78,7 +78,7 @@ def _made(model: ModelProto, inputs: Sequence[Array], given: Mapping[str, Array]
     return {name: array for name, array in {**whole, **made}.items() if name in given}
 
 
-def _within_grids(model: ModelProto, tensors: Mapping[str, Array]) -> dict[str, Array]:
+def _clip_to_ranges(model: ModelProto, tensors: Mapping[str, Array]) -> dict[str, Array]:
     """The tensors clipped to the integers that they become: a grid that ends at 0 stands for a ReLU that is gone."""
     constants: dict[str, Array] = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
     found = dict(tensors)
@@ -93,7 +93,7 @@ def _within_grids(model: ModelProto, tensors: Mapping[str, Array]) -> dict[str, 
     return found
 
 
-def _passed_on(model: ModelProto, tensors: Mapping[str, Array]) -> dict[str, Array]:
+def _values_read(model: ModelProto, tensors: Mapping[str, Array]) -> dict[str, Array]:
     """What readers get of each tensor: where it goes through QuantizeLinear and DequantizeLinear, what comes out."""
     quantized = {node.input[0]: node.output[0] for node in model.graph.node if node.op_type == "QuantizeLinear"}
     back = {node.input[0]: node.output[0] for node in model.graph.node if node.op_type == "DequantizeLinear"}

@@ -22,17 +22,17 @@ _CARRYING = {
 """Operators that leave values of very different sizes side by side."""
 
 
-def wiped_tensors(tensors: Mapping[str, Array]) -> dict[str, str]:
+def collapsed_tensors(tensors: Mapping[str, Array]) -> dict[str, str]:
     """The tensors of which one scale of 8 bits leaves next to nothing, by name, and what becomes of them.
 
     That is what additive masks do: beside -inf, or the lowest float, or -10,000, the scores that they are added to
     share one level. A tensor of more than 16 different values that has at most 4 of 256 levels left counts as wiped;
     so does one that is not finite, whose scale would not be either.
     """
-    return {name: told for name, array in tensors.items() if (told := _wiped(array))}
+    return {name: result for name, array in tensors.items() if (result := _collapsed(array))}
 
 
-def mixed_tensors(model: ModelProto, tensors: Mapping[str, Array]) -> dict[str, str]:
+def mixed_range_tensors(model: ModelProto, tensors: Mapping[str, Array]) -> dict[str, str]:
     """The tensors in which one scale of 8 bits would wipe what an operator merged into them, by name, and what becomes
     of it; and what carries them on.
 
@@ -44,15 +44,15 @@ def mixed_tensors(model: ModelProto, tensors: Mapping[str, Array]) -> dict[str, 
     found: dict[str, str] = {}
     for node in model.graph.node:
         if node.op_type in _MERGED:
-            told = _merged(known, node.input[_MERGED[node.op_type]])
+            result = _merged_inputs(known, node.input[_MERGED[node.op_type]])
         elif node.op_type in ("Gather", "GatherElements"):
-            told = _mixed_table(known.get(node.input[0]))
+            result = _mixed_table(known.get(node.input[0]))
         else:
-            told = ""
+            result = ""
         if node.op_type in _CARRYING:
-            told = told or next((found[name] for name in node.input if name in found), "")
-        if told and node.output[0] in tensors:
-            found[node.output[0]] = told
+            result = result or next((found[name] for name in node.input if name in found), "")
+        if result and node.output[0] in tensors:
+            found[node.output[0]] = result
     return found
 
 
@@ -71,27 +71,27 @@ def nodes_behind(model: ModelProto, tensors: Mapping[str, str], rounded: Collect
     would become of the tensors."""
     makers = {name: node for node in model.graph.node for name in node.output}
     found: dict[str, str] = {}
-    for tensor, told in tensors.items():
+    for tensor, entry in tensors.items():
         left = list(makers[tensor].input) if tensor in makers else []
         while left:
             name = left.pop()
             node = makers.get(name)
             if node is not None and node.name not in found:
-                found[node.name] = f"{node.op_type}: before {tensor}, {told}"
+                found[node.name] = f"{node.op_type}: before {tensor}, {entry}"
                 left += [] if name in rounded else node.input
     return found
 
 
-def _wiped(array: Array) -> str:
+def _collapsed(array: Array) -> str:
     if not array.size:
         return ""
     low, high = float(array.min()), float(array.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         return "not finite"
-    return _left(array, min(low, 0.0), max(high, 0.0))
+    return _levels_left(array, min(low, 0.0), max(high, 0.0))
 
 
-def _left(array: Array, low: float, high: float) -> str:
+def _levels_left(array: Array, low: float, high: float) -> str:
     """What the grid from `low` to `high` leaves of values, where that is next to nothing."""
     values = array.reshape(-1)
     if len(_levels(values[:: max(1, len(values) // _GLANCE)], low, high)) > _FEW:
@@ -109,13 +109,13 @@ def _levels(values: Array, low: float, high: float) -> Array:
     return found
 
 
-def _merged(known: Mapping[str, Array], names: Sequence[str]) -> str:
+def _merged_inputs(known: Mapping[str, Array], names: Sequence[str]) -> str:
     arrays = [known[name] for name in names if name in known]
     arrays = [each.astype(np.float64) for each in arrays if each.dtype.kind == "f" and each.size]
     if len(arrays) < 2 or not all(np.isfinite(each).all() for each in arrays):
         return ""
     low, high = min(0.0, *(each.min() for each in arrays)), max(0.0, *(each.max() for each in arrays))
-    return next((told for each in arrays if (told := _left(each, low, high))), "")
+    return next((result for each in arrays if (result := _levels_left(each, low, high))), "")
 
 
 def _mixed_table(table: Array | None) -> str:
@@ -125,7 +125,7 @@ def _mixed_table(table: Array | None) -> str:
     for axis in range(table.ndim):
         others = tuple(each for each in range(table.ndim) if each != axis)
         narrow = np.flatnonzero(np.ptp(table, others) < _FEW * (high - low) / _STEPS)
-        told = (_left(np.take(table, index, axis).astype(np.float64), low, high) for index in narrow)
-        if found := next((each for each in told if each), ""):
+        items = (_levels_left(np.take(table, index, axis).astype(np.float64), low, high) for index in narrow)
+        if found := next((each for each in items if each), ""):
             return found
     return ""

@@ -9,7 +9,7 @@ _PLACES = 2.0**-22
 """Of a value: two units in the last place of float32."""
 
 
-def nudged(model: ModelProto, random: np.random.Generator) -> ModelProto:
+def perturb_ulp(model: ModelProto, random: np.random.Generator) -> ModelProto:
     """A copy in which each number of the float32 constants is smaller by none, one or two units in its last place.
 
     Single numbers stay: what a mask's 1 loses, its factor of -3e38 makes a mask everywhere.

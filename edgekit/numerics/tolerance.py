@@ -9,7 +9,7 @@ import numpy as np
 from edgekit.arrays import Arrays
 from edgekit.model.reading import load_model, save_model
 from edgekit.numerics.compare import relative_difference
-from edgekit.numerics.perturb import nudged
+from edgekit.numerics.perturb import perturb_ulp
 from edgekit.runtimes.ort import feed_outputs
 from edgekit.runtimes.tflite import TfliteSession, installed_runtimes
 
@@ -19,11 +19,11 @@ _MOST = 0.05
 """A model whose own runs lie further apart than that could hide any fault behind them."""
 _MULTIPLE = 4
 """A rewrite may reorder more than the runtime's optimization does."""
-_NUDGES = 3
+_PERTURBATIONS = 3
 _LEAST_OF_STEPS, _MOST_OF_STEPS = 0.01, 0.2
 """A fault that moves no part by a hundredth of its largest value costs nothing; one that a model's own noise may hide
 below a fifth is looked for in the metric."""
-_MOST_STEPS = 4
+_MOST_LSB = 4
 _TWICE = 2
 """Another CPU adds in another order everywhere; a nudge changes each constant once."""
 
@@ -39,7 +39,7 @@ def float_tolerance(plain: Arrays, rounded: Arrays) -> float:
     return min(max(LEAST, _MULTIPLE * relative_difference(plain, rounded)), _MOST)
 
 
-def step_tolerance(path: Path, feeds: Arrays) -> float:
+def lsb_tolerance(path: Path, feeds: Arrays) -> float:
     """How far, as `relative_difference` counts, outputs of a model with 8-bit activations may lie apart on two CPUs:
     twice what nudging its float constants in their last places changes here, the worst of three times; from 0.01 to
     0.2. `feeds` are (feeds, ...) as `feed_outputs` takes them.
@@ -48,7 +48,7 @@ def step_tolerance(path: Path, feeds: Arrays) -> float:
     own ranges, that moves every step behind it.
     """
     plain = feed_outputs(path, feeds)
-    apart = max(relative_difference(plain, moved) for moved in _nudged_outputs(path, feeds))
+    apart = max(relative_difference(plain, moved) for moved in _perturbed_outputs(path, feeds))
     return min(max(_LEAST_OF_STEPS, _TWICE * apart), _MOST_OF_STEPS)
 
 
@@ -61,8 +61,8 @@ def tie_tolerance(path: Path, feeds: Arrays, output: int, step: float) -> float:
     behind it.
     """
     plain = feed_outputs(path, feeds)[output].astype(np.float64)
-    apart = max(float(np.abs(moved[output] - plain).max(initial=0.0)) for moved in _nudged_outputs(path, feeds))
-    return min(max(step, apart), _MOST_STEPS * step)
+    apart = max(float(np.abs(moved[output] - plain).max(initial=0.0)) for moved in _perturbed_outputs(path, feeds))
+    return min(max(step, apart), _MOST_LSB * step)
 
 
 def kernel_tolerance(path: Path, feeds: Arrays, output: int, step: float) -> float:
@@ -81,14 +81,14 @@ def kernel_tolerance(path: Path, feeds: Arrays, output: int, step: float) -> flo
         ]
         outputs.append(np.stack([run[output] for run in runs]).astype(np.float64))
     apart = max((float(np.abs(one - outputs[0]).max(initial=0.0)) for one in outputs), default=0.0)
-    return min(max(step, apart), _MOST_STEPS * step)
+    return min(max(step, apart), _MOST_LSB * step)
 
 
-def _nudged_outputs(path: Path, feeds: Arrays) -> Iterator[Arrays]:
+def _perturbed_outputs(path: Path, feeds: Arrays) -> Iterator[Arrays]:
     """What a file gives whose float constants were nudged in their last places, time after time."""
     model = load_model(path)
     with TemporaryDirectory() as folder:
-        for seed in range(_NUDGES):
+        for seed in range(_PERTURBATIONS):
             copy = Path(folder) / path.name
-            save_model(nudged(model, np.random.default_rng(seed)), copy)
+            save_model(perturb_ulp(model, np.random.default_rng(seed)), copy)
             yield feed_outputs(copy, feeds)

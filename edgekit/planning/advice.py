@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from edgekit.contract.technique import Family
-from edgekit.planning.interactions import Interactions, Severity, Verdict, step_fits
-from edgekit.planning.lint import Finding, Judgement, Surroundings, is_compression, linted, merged_findings
+from edgekit.planning.interactions import Interactions, PairVerdict, Severity, step_fits
+from edgekit.planning.lint import Finding, LintResult, PlanningContext, is_compression, lint, merge_findings
 from edgekit.planning.recipe import RecipeStep
-from edgekit.planning.remedies import Proposal, proposed, remedied
+from edgekit.planning.remedies import Proposal, apply_remedy, propose
 from edgekit.records import Record
 
 _NEEDED = {
@@ -20,7 +20,7 @@ _NEEDED = {
 """What a technique builds on, by family."""
 
 
-class Primary(Record, frozen=True):
+class PrimaryFinding(Record, frozen=True):
     """The misstep without which most other findings vanish."""
 
     step: int
@@ -32,7 +32,7 @@ class Primary(Record, frozen=True):
     """The codes of the other steps' findings, and of those shared with them, that go with it; one for each finding."""
 
 
-class Inherited(Record, frozen=True):
+class InheritedFinding(Record, frozen=True):
     """A later step that gets a damaged model."""
 
     step: int
@@ -53,9 +53,9 @@ class Omission(Record, frozen=True):
 
 
 class Advice(Record, frozen=True):
-    primary: Primary | None
+    primary: PrimaryFinding | None
     """None where nothing worse than info was found."""
-    cascade: tuple[Inherited, ...]
+    cascade: tuple[InheritedFinding, ...]
     """Empty where the primary flaw makes the recipe impossible: what cannot run damages nothing."""
     proposal: Proposal
     """The recipe itself where it is clean."""
@@ -70,41 +70,44 @@ class Advice(Record, frozen=True):
         return any(each.severity is Severity.ERROR for each in self.remaining)
 
 
-def advised(
-    judgement: Judgement, surroundings: Surroundings, interactions: Interactions, others: Sequence[Surroundings] = ()
+def advise(
+    judgement: LintResult,
+    surroundings: PlanningContext,
+    interactions: Interactions,
+    others: Sequence[PlanningContext] = (),
 ) -> Advice:
     """What a consultant would say of a recipe, by trying changes and judging again. Nothing is trained. What is
     proposed is to do for `others`, further targets, as well."""
     primary = _primary(judgement, surroundings, interactions)
-    proposal = proposed(judgement.recipe, surroundings, interactions)
+    proposal = propose(judgement.recipe, surroundings, interactions)
     for each in others:
-        further = proposed(proposal.recipe, each, interactions)
+        further = propose(proposal.recipe, each, interactions)
         changes = (*proposal.changes, *further.changes)
-        proposal = Proposal(linted(further.recipe, surroundings, interactions), changes)
-    proposed_for = [proposal.judgement, *(linted(proposal.recipe, each, interactions) for each in others)]
+        proposal = Proposal(lint(further.recipe, surroundings, interactions), changes)
+    proposed_for = [proposal.judgement, *(lint(proposal.recipe, each, interactions) for each in others)]
     return Advice(
         primary,
         tuple(_cascade(judgement, primary.step, surroundings)) if primary and primary.finding.can_be_allowed else (),
         proposal,
-        tuple(each for each in merged_findings(proposed_for) if each.severity is not Severity.INFO),
+        tuple(each for each in merge_findings(proposed_for) if each.severity is not Severity.INFO),
         tuple(_omissions(proposal.judgement, surroundings, interactions)),
     )
 
 
-def _primary(judgement: Judgement, surroundings: Surroundings, interactions: Interactions) -> Primary | None:
+def _primary(judgement: LintResult, surroundings: PlanningContext, interactions: Interactions) -> PrimaryFinding | None:
     """Each step that a finding speaks of is removed, replaced, or, where nothing else does, moved, and the recipe
     judged again. What counts is what vanishes of the errors, then of the findings that are not of this step alone, less
     what is new. Of two steps that count the same it is the earlier: damage flows on."""
     recipe, grave = judgement.recipe, _grave(judgement)
     before = Counter(_identity(each, range(len(recipe.steps))) for each in grave)
-    best: tuple[tuple[int, int], Primary] | None = None
+    best: tuple[tuple[int, int], PrimaryFinding] | None = None
     for step in sorted({index for each in grave for index in (each.step, each.other) if index is not None}):
         own = [each for each in grave if step in (each.step, each.other)]
         is_settled = False
-        for variant in (*_without_or_else(recipe.steps, step, own, surroundings), *_moved(recipe.steps, step)):
+        for variant in (*_without_or_else(recipe.steps, step, own, surroundings), *_move(recipe.steps, step)):
             if is_settled and variant.is_move:
                 break
-            tried = linted(replace(recipe, steps=variant.steps), surroundings, interactions)
+            tried = lint(replace(recipe, steps=variant.steps), surroundings, interactions)
             after = Counter(_identity(each, variant.origin) for each in _grave(tried))
             gone, new = before - after, after - before
             is_settled = is_settled or not new
@@ -112,7 +115,7 @@ def _primary(judgement: Judgement, surroundings: Surroundings, interactions: Int
             count = (_errors(gone) - _errors(new), len(others) - new.total())
             if gone and min(count) >= 0 and (best is None or count > best[0]):
                 codes = tuple(sorted(each.code for each in others))
-                best = count, Primary(step, min(own, key=_gravity), variant.change, codes)
+                best = count, PrimaryFinding(step, min(own, key=_gravity), variant.change, codes)
     return best[1] if best else None
 
 
@@ -135,17 +138,17 @@ class _Variant(Record, frozen=True):
 
 
 def _without_or_else(
-    steps: Sequence[RecipeStep], step: int, findings: Sequence[Finding], surroundings: Surroundings
+    steps: Sequence[RecipeStep], step: int, findings: Sequence[Finding], surroundings: PlanningContext
 ) -> Iterator[_Variant]:
     kept = [index for index in range(len(steps)) if index != step]
     yield _Variant("without it", tuple(steps[index] for index in kept), kept)
     for finding in findings:
-        changed = remedied(steps, finding, surroundings, [])
+        changed = apply_remedy(steps, finding, surroundings, [])
         if len(changed) == len(steps) and changed[step] != steps[step]:
             yield _Variant(f"as {changed[step].label}", tuple(changed), range(len(steps)))
 
 
-def _moved(steps: Sequence[RecipeStep], step: int) -> Iterator[_Variant]:
+def _move(steps: Sequence[RecipeStep], step: int) -> Iterator[_Variant]:
     kept = [index for index in range(len(steps)) if index != step]
     for position in range(len(steps)):
         if position != step:
@@ -155,7 +158,7 @@ def _moved(steps: Sequence[RecipeStep], step: int) -> Iterator[_Variant]:
             yield _Variant(f"{where} {steps[position].label}", moved, origin, is_move=True)
 
 
-def _grave(judgement: Judgement) -> list[Finding]:
+def _grave(judgement: LintResult) -> list[Finding]:
     return [each for each in judgement.findings if each.severity is not Severity.INFO]
 
 
@@ -172,7 +175,7 @@ def _errors(found: Counter[_Identity]) -> int:
     return sum(count for each, count in found.items() if each.severity is Severity.ERROR)
 
 
-def _cascade(judgement: Judgement, primary: int, surroundings: Surroundings) -> Iterator[Inherited]:
+def _cascade(judgement: LintResult, primary: int, surroundings: PlanningContext) -> Iterator[InheritedFinding]:
     """The later techniques whose model, or whose teacher, comes through the primary flaw."""
     walk = judgement.walked
     damaging = [primary]
@@ -185,11 +188,11 @@ def _cascade(judgement: Judgement, primary: int, surroundings: Surroundings) -> 
         codes = [
             finding.code for finding in _grave(judgement) if finding.other == each.index and finding.step in through
         ]
-        yield Inherited(each.index, _NEEDED[technique.family], through, tuple(dict.fromkeys(codes)))
+        yield InheritedFinding(each.index, _NEEDED[technique.family], through, tuple(dict.fromkeys(codes)))
         damaging.append(each.index)
 
 
-def _omissions(judgement: Judgement, surroundings: Surroundings, interactions: Interactions) -> Iterator[Omission]:
+def _omissions(judgement: LintResult, surroundings: PlanningContext, interactions: Interactions) -> Iterator[Omission]:
     """The techniques without which the recipe stays possible and clean, and of whose pairs the table calls no more good
     than moderate; what costs least first, then what the table would leave out first of too many."""
     if not judgement.is_clean:
@@ -199,20 +202,20 @@ def _omissions(judgement: Judgement, surroundings: Surroundings, interactions: I
     ranked = []
     for index in compressions if len(compressions) > 1 else ():
         steps = judgement.recipe.steps[:index] + judgement.recipe.steps[index + 1 :]
-        if not linted(replace(judgement.recipe, steps=steps), surroundings, interactions).is_clean:
+        if not lint(replace(judgement.recipe, steps=steps), surroundings, interactions).is_clean:
             continue
         pairs = [each for each in (*judgement.findings, *judgement.sound) if each.other is not None]
         spoken = [each for each in pairs if index in (each.step, each.other)]
-        cost = sum(1 if each.verdict is Verdict.GOOD else -1 for each in spoken)
+        cost = sum(1 if each.verdict is PairVerdict.GOOD else -1 for each in spoken)
         if spoken and cost <= 0:
             rank = _rank_to_leave_out(judgement.recipe.steps[index], interactions, surroundings)
             ranked.append(((cost, rank, index), spoken))
     for (_, _, index), spoken in sorted(ranked, key=lambda each: each[0]):
-        told = "; ".join(f"{each.title}: {each.verdict} ({each.code})" for each in spoken)
-        yield Omission(index, told, tuple(each.code for each in spoken))
+        text = "; ".join(f"{each.title}: {each.verdict} ({each.code})" for each in spoken)
+        yield Omission(index, text, tuple(each.code for each in spoken))
 
 
-def _rank_to_leave_out(step: RecipeStep, interactions: Interactions, surroundings: Surroundings) -> int:
+def _rank_to_leave_out(step: RecipeStep, interactions: Interactions, surroundings: PlanningContext) -> int:
     """The place of a step among those that the rows on too many steps would remove first."""
     for row in interactions:
         if row.count is not None and row.remedy is not None and isinstance(row.remedy.remove, tuple):

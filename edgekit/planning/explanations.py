@@ -16,9 +16,9 @@ from edgekit.planning.interactions import (
     Example,
     Interaction,
     Interactions,
-    Limits,
+    PairVerdict,
     Severity,
-    Verdict,
+    ValueLimits,
 )
 
 
@@ -26,7 +26,7 @@ from edgekit.planning.interactions import (
 class Explanation:
     code: str
     title: str
-    verdict: Verdict
+    verdict: PairVerdict
     severity: Severity | None
     """None of what is good."""
     rule: str
@@ -51,7 +51,7 @@ class Explanation:
         }
 
 
-def explained(words: Sequence[str], interactions: Interactions) -> tuple[Explanation, ...]:
+def explain(words: Sequence[str], interactions: Interactions) -> tuple[Explanation, ...]:
     """What there is to say of codes, of a technique, or of two techniques in either order; of everything where there
     are no words. Raises InteractionsError for a code or technique that is none, and for more than two techniques."""
     known = {**{code: _of_rule(code) for code in RULES}, **{row.code: _of_row(row) for row in interactions}}
@@ -111,11 +111,13 @@ def _speaks_of(row: Interaction, families: Sequence[Family]) -> bool:
 def _of_rule(code: str) -> Explanation:
     rule = RULES[code]
     evidence = Evidence(kind="documentation", source=rule.source, says="the finding's own message has the particulars")
-    return Explanation(code, rule.title, Verdict.POOR, rule.severity, "", rule.why, rule.fix, (evidence,), rule.example)
+    return Explanation(
+        code, rule.title, PairVerdict.POOR, rule.severity, "", rule.why, rule.fix, (evidence,), rule.example
+    )
 
 
 def _of_row(row: Interaction) -> Explanation:
-    severity = row.severity or (Severity.INFO if row.verdict is Verdict.MODERATE else None)
+    severity = row.severity or (Severity.INFO if row.verdict is PairVerdict.MODERATE else None)
     return Explanation(
         row.code, row.title, row.verdict, severity, _rule(row), row.why, row.fix, row.evidence, row.example
     )
@@ -153,7 +155,7 @@ def _property_in_words(name: str, constraint: Constraint) -> str:
 
 
 def _value_in_words(constraint: Constraint) -> str:
-    if isinstance(constraint, Limits):
+    if isinstance(constraint, ValueLimits):
         low = [f"at least {constraint.min:g}"] if constraint.min is not None else []
         high = [f"at most {constraint.max:g}"] if constraint.max is not None else []
         has = [f"with {' and '.join(constraint.has)}"] if constraint.has else []

@@ -14,12 +14,12 @@ from edgekit.contract.registry import load_all
 from edgekit.contract.step import Step
 from edgekit.contract.technique import PROPERTIES, Family, Technique, properties
 from edgekit.errors import InteractionsError, did_you_mean
-from edgekit.records import Record, read_toml, validated
+from edgekit.records import Record, read_toml, validate
 from edgekit.runtime_specs import RUNTIMES
 from edgekit.traits import Architecture, Role
 
 _STEP_NAMES = PROPERTIES - {"unknown"} | {"role", "trained"}
-SURROUNDINGS = (
+CONTEXT_PROPERTIES = (
     "architecture", "student_share", "batch_norms", "odd_channels", "training_data", "arch", "isa", "runtime",
     "is_this_machine",
 )  # fmt: skip
@@ -28,7 +28,7 @@ _POSSIBLE = {"architecture": get_args(Architecture), "arch": tuple(ARCHITECTURES
 """Every value of a property, where they are few."""
 
 
-class Verdict(StrEnum):
+class PairVerdict(StrEnum):
     GOOD = "good"
     MODERATE = "moderate"
     POOR = "poor"
@@ -40,7 +40,7 @@ class Severity(StrEnum):
     INFO = "info"
 
 
-class Limits(Record, frozen=True):
+class ValueLimits(Record, frozen=True):
     """Of a number: its ends, both allowed. Of a set: everything in `has`, nothing in `lacks`."""
 
     min: float | None = None
@@ -54,14 +54,14 @@ class Limits(Record, frozen=True):
             return (self.min is None or value >= self.min) and (self.max is None or value <= self.max)
         return set(self.has) <= set(value) and not set(self.lacks) & set(value)
 
-    def meet(self, other: "Limits") -> bool:
+    def meet(self, other: "ValueLimits") -> bool:
         """Whether something could be within both."""
         low = max((each.min for each in (self, other) if each.min is not None), default=float("-inf"))
         high = min((each.max for each in (self, other) if each.max is not None), default=float("inf"))
         return low <= high and not (set(self.has) & set(other.lacks) or set(other.has) & set(self.lacks))
 
 
-Constraint = bool | float | str | tuple[str, ...] | Limits
+Constraint = bool | float | str | tuple[str, ...] | ValueLimits
 Condition = dict[str, Constraint]
 Side = Literal["first", "then", "step"]
 
@@ -78,7 +78,7 @@ class Evidence(Record, frozen=True, kw_only=True):
     """By which the first of two arms is better: the mean, and the ends of the 95 % interval."""
 
     @property
-    def told(self) -> str:
+    def statement(self) -> str:
         """What it says, with the points."""
         if self.points is None:
             return self.says
@@ -94,7 +94,7 @@ class Replacement(Record, frozen=True, kw_only=True):
     """Options that go on under another name; those of the same name go on by themselves."""
 
 
-class Setting(Record, frozen=True, kw_only=True):
+class OptionChange(Record, frozen=True, kw_only=True):
     side: Side
     options: dict[str, Any]
 
@@ -108,7 +108,7 @@ class Remedy(Record, frozen=True, kw_only=True):
     to_student: Side | None = None
     """The step works on the student, after distillation, instead of the teacher."""
     replace: Replacement | None = None
-    set: Setting | None = None
+    set: OptionChange | None = None
     add: str | None = None
     """A step to put where the contracts allow it."""
 
@@ -139,7 +139,7 @@ class Interaction(Record, frozen=True, kw_only=True):
     without_after: Condition | None = None
     """No later step of the same model fits this."""
     when: Condition = {}
-    verdict: Verdict
+    verdict: PairVerdict
     severity: Severity | None = None
     """Of a poor verdict: error or warning. A moderate one is info."""
     why: str
@@ -156,8 +156,8 @@ class Interaction(Record, frozen=True, kw_only=True):
             for family in _families(condition or {}):
                 if family not in set(Family):
                     raise ValueError(f"no technique family '{family}'; {did_you_mean(family, list(Family))}")
-        _check_names(self.when, SURROUNDINGS)
-        if self.verdict is Verdict.POOR:
+        _check_names(self.when, CONTEXT_PROPERTIES)
+        if self.verdict is PairVerdict.POOR:
             if self.severity not in (Severity.ERROR, Severity.WARNING):
                 raise ValueError("a poor verdict has the severity 'error' or 'warning'")
             if not self.fix:
@@ -291,7 +291,7 @@ def load_interactions(path: Path) -> Interactions:
         where = (
             f"{path}, {table.get('code', f'row {number}')}" if isinstance(table, Mapping) else f"{path}, row {number}"
         )
-        rows.append(validated(Interaction, table, where, InteractionsError))
+        rows.append(validate(Interaction, table, where, InteractionsError))
     _check(rows, path)
     return tuple(rows)
 
@@ -333,7 +333,7 @@ def step_fits(condition: Condition, technique: Technique, role: Role) -> bool | 
 def _holds(constraint: Constraint, value: Any) -> bool:
     if value is None:
         return False
-    if isinstance(constraint, Limits):
+    if isinstance(constraint, ValueLimits):
         return constraint.allow(value)
     if isinstance(constraint, tuple):
         return value in constraint
@@ -387,7 +387,7 @@ def _is_same_step(one: Interaction, other: Interaction) -> bool:
 
 def _check_circles(rows: Sequence[Interaction], path: Path) -> None:
     """The orders that rows ask for must not go round in a circle of steps that could stand in one recipe."""
-    orders = [(row, *order) for row in rows if (order := asked_order(row))]
+    orders = [(row, *order) for row in rows if (order := required_order(row))]
     for one in orders:
         for chain in _chains([one], orders):
             codes = " -> ".join(each[0].code for each in chain)
@@ -397,13 +397,13 @@ def _check_circles(rows: Sequence[Interaction], path: Path) -> None:
             )
 
 
-def asked_order(row: Interaction) -> tuple[Condition, Condition] | None:
+def required_order(row: Interaction) -> tuple[Condition, Condition] | None:
     """(what comes earlier, what comes later) by a row that has a say in the order."""
     if row.first is None or row.then is None:
         return None
     if row.is_about_order:
         return row.then, row.first
-    return (row.first, row.then) if row.verdict is Verdict.GOOD else None
+    return (row.first, row.then) if row.verdict is PairVerdict.GOOD else None
 
 
 def _chains(chain: list[Any], orders: list[Any]) -> Iterator[list[Any]]:
@@ -423,10 +423,10 @@ def _overlap(one: Condition, other: Condition) -> bool:
 
 
 def _compatible(one: Constraint, other: Constraint) -> bool:
-    if isinstance(one, Limits) and isinstance(other, Limits):
+    if isinstance(one, ValueLimits) and isinstance(other, ValueLimits):
         return one.meet(other)
-    if isinstance(one, Limits) or isinstance(other, Limits):
-        limits, value = (one, other) if isinstance(one, Limits) else (other, one)
+    if isinstance(one, ValueLimits) or isinstance(other, ValueLimits):
+        limits, value = (one, other) if isinstance(one, ValueLimits) else (other, one)
         return any(_holds(limits, each) for each in (value if isinstance(value, tuple) else (value,)))
     choices = [list(each) if isinstance(each, tuple) else [each] for each in (one, other)]
     return any(left == right for left, right in product(*choices))

@@ -13,15 +13,15 @@ from edgekit.planning.interactions import (
     Evidence,
     Interaction,
     Interactions,
+    PairVerdict,
     Remedy,
     Severity,
-    Verdict,
     fits,
     interactions_with,
     shipped_interactions,
     step_properties,
 )
-from edgekit.planning.plan import Fault, Kind, PlannedStep, Walked, entry_for, walked
+from edgekit.planning.plan import Fault, FaultKind, PlannedStep, RecipeWalk, entry_for, walk_recipe
 from edgekit.planning.recipe import Recipe, RecipeStep, find_recipe, shipped_recipes
 from edgekit.project.project import Project
 from edgekit.records import Record
@@ -29,13 +29,13 @@ from edgekit.survey.survey import Survey
 from edgekit.target import Target
 from edgekit.traits import Facts, Format, Role, Trait
 
-FAULT_CODES = {Kind.MISSING: "EK001", Kind.NO_ROLE: "EK002", Kind.NO_FILE: "EK003"}
+FAULT_CODES = {FaultKind.MISSING: "EK001", FaultKind.NO_ROLE: "EK002", FaultKind.NO_FILE: "EK003"}
 _CONTRACT = Evidence(
     kind="documentation", source="the step's contract", says="what it requires, provides and preserves"
 )
 
 
-class Measured(Protocol):
+class MeasuredOrders(Protocol):
     """What a study measured on the project's own model."""
 
     @property
@@ -45,14 +45,14 @@ class Measured(Protocol):
     def summary(self) -> str:
         """What was measured, over how many seeds, as a sentence."""
 
-    def judged(self, judgement: "Judgement") -> "Judgement":
+    def judged(self, judgement: "LintResult") -> "LintResult":
         """A judgement by the table, with what was measured in its place."""
 
-    def verdict(self, first: RecipeStep, then: RecipeStep) -> Verdict | None:
+    def verdict(self, first: RecipeStep, then: RecipeStep) -> PairVerdict | None:
         """Of two steps in this order; None where they were not measured."""
 
 
-class Surroundings(Record, frozen=True):
+class PlanningContext(Record, frozen=True):
     """What a recipe is judged in. None is: not known."""
 
     target: Target | None = None
@@ -61,7 +61,7 @@ class Surroundings(Record, frozen=True):
     training_data: bool | None = True
     entry: Facts | None = None
     """What each model starts as."""
-    measured: "Measured | None" = None
+    measured: "MeasuredOrders | None" = None
     """A study of the project's own models, which counts in the place of the table."""
 
     def entry_of(self, recipe: Recipe) -> Facts:
@@ -90,14 +90,14 @@ class Surroundings(Record, frozen=True):
         return values, frozenset(unknown)
 
 
-def surroundings_of(
+def planning_context(
     project: Project | None, target: Target | None, surveys: Mapping[Role, Survey | None] | None = None
-) -> Surroundings:
+) -> PlanningContext:
     """What is known of a project's models and of a target."""
     if project is None:
-        return Surroundings(target)
+        return PlanningContext(target)
     entry = project.entry_facts
-    return Surroundings(target, surveys or {}, project.roles, Format.TORCH in entry, entry)
+    return PlanningContext(target, surveys or {}, project.roles, Format.TORCH in entry, entry)
 
 
 def interactions_of(project: Project | None) -> Interactions:
@@ -112,7 +112,7 @@ class Finding(Record, frozen=True):
 
     code: str
     severity: Severity
-    verdict: Verdict
+    verdict: PairVerdict
     title: str
     step: int | None
     """The culprit, from 0; None where it is the recipe or the model."""
@@ -156,9 +156,9 @@ class Undecided(Record, frozen=True):
     needs: tuple[str, ...]
 
 
-class Judgement(Record, frozen=True):
+class LintResult(Record, frozen=True):
     recipe: Recipe
-    walked: Walked
+    walked: RecipeWalk
     findings: tuple[Finding, ...]
     """Errors first, then by step."""
     sound: tuple[Finding, ...]
@@ -175,30 +175,30 @@ class Judgement(Record, frozen=True):
         return all(each.severity is Severity.INFO for each in self.findings)
 
 
-def linted(recipe: Recipe, surroundings: Surroundings, interactions: Interactions) -> Judgement:
+def lint(recipe: Recipe, surroundings: PlanningContext, interactions: Interactions) -> LintResult:
     """Everything that is known to be wrong with a recipe, or good."""
-    walk = walked(recipe, surroundings.roles, surroundings.entry_of(recipe))
+    walk = walk_recipe(recipe, surroundings.roles, surroundings.entry_of(recipe))
     lint = _Lint(walk, surroundings)
     for row in interactions:
         lint.judge(row)
     faults = [_of_fault(each) for each in walk.faults]
-    found = sorted([*faults, *(each for each in lint.found if each.verdict is not Verdict.GOOD)], key=place_of)
-    sound = tuple(each for each in lint.found if each.verdict is Verdict.GOOD)
-    judgement = Judgement(recipe, walk, tuple(found), sound, tuple(lint.undecided.values()))
+    found = sorted([*faults, *(each for each in lint.found if each.verdict is not PairVerdict.GOOD)], key=sort_key)
+    sound = tuple(each for each in lint.found if each.verdict is PairVerdict.GOOD)
+    judgement = LintResult(recipe, walk, tuple(found), sound, tuple(lint.undecided.values()))
     return surroundings.measured.judged(judgement) if surroundings.measured else judgement
 
 
-def bare_judgement(recipe: Recipe) -> Judgement:
+def lint_alone(recipe: Recipe) -> LintResult:
     """What is wrong with a recipe whatever the model and the target."""
-    return linted(recipe, Surroundings(), shipped_interactions())
+    return lint(recipe, PlanningContext(), shipped_interactions())
 
 
-def shipped_judgements() -> list[Judgement]:
+def lint_shipped_recipes() -> list[LintResult]:
     """The same of every recipe that comes with edgekit."""
-    return [bare_judgement(find_recipe(name, Path())) for name in shipped_recipes()]
+    return [lint_alone(find_recipe(name, Path())) for name in shipped_recipes()]
 
 
-def place_of(finding: Finding) -> tuple[int, int, str]:
+def sort_key(finding: Finding) -> tuple[int, int, str]:
     """Errors first, then by step."""
     step = finding.step if finding.step is not None else sys.maxsize
     return list(Severity).index(finding.severity), step, finding.code
@@ -209,7 +209,7 @@ def _of_fault(fault: Fault) -> Finding:
     return Finding(
         code=FAULT_CODES[fault.kind],
         severity=Severity.ERROR,
-        verdict=Verdict.POOR,
+        verdict=PairVerdict.POOR,
         title=RULES[FAULT_CODES[fault.kind]].title,
         step=culprit,
         other=fault.step if fault.culprit is not None else None,
@@ -223,7 +223,7 @@ def _of_fault(fault: Fault) -> Finding:
 class _Lint:
     """The rows judged so far."""
 
-    def __init__(self, walk: Walked, surroundings: Surroundings) -> None:
+    def __init__(self, walk: RecipeWalk, surroundings: PlanningContext) -> None:
         self.walk = walk
         self.surroundings = surroundings
         self.sides = [self._side(each) for each in walk.steps]
@@ -313,7 +313,7 @@ def _all(*parts: bool | None) -> bool | None:
     return False if False in parts else None if None in parts else True
 
 
-def _label(walk: Walked, index: int) -> str:
+def _label(walk: RecipeWalk, index: int) -> str:
     return f"step {index + 1} {walk.steps[index].label}"
 
 
@@ -322,7 +322,7 @@ def is_compression(technique: Technique) -> bool:
     return technique.lossy and technique.family is not Family.GRAPH
 
 
-def merged_findings(judgements: Sequence[Judgement]) -> tuple[Finding, ...]:
+def merge_findings(judgements: Sequence[LintResult]) -> tuple[Finding, ...]:
     """The findings for several targets: one that holds for all of them stands once."""
     found: dict[tuple[Any, ...], list[Finding]] = {}
     for judgement in judgements:
@@ -332,5 +332,5 @@ def merged_findings(judgements: Sequence[Judgement]) -> tuple[Finding, ...]:
     for alike in found.values():
         by_target = {each.target: each for each in alike}
         holds_for_all = len(by_target) == len(judgements) > 1
-        merged += [alike[0].changed(target=None)] if holds_for_all else by_target.values()
-    return tuple(sorted(merged, key=place_of))
+        merged += [alike[0].copy_with(target=None)] if holds_for_all else by_target.values()
+    return tuple(sorted(merged, key=sort_key))

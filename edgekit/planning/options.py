@@ -26,13 +26,14 @@ def options_of(step: Step) -> tuple[Option, ...]:
     allowed = schema_of(type(step))["properties"] if fields(step) else {}
     meanings = {name: text for kind in reversed(type(step).__mro__) for name, text in _meanings(kind)}
     return tuple(
-        Option(name, value, _allowed(allowed[name]), meanings.get(name, "")) for name, value in step.options().items()
+        Option(name, value, _allowed_values(allowed[name]), meanings.get(name, ""))
+        for name, value in step.options().items()
     )
 
 
-def _allowed(schema: dict[str, Any]) -> str:
+def _allowed_values(schema: dict[str, Any]) -> str:
     if "anyOf" in schema:
-        return " or ".join(_allowed(each) for each in schema["anyOf"])
+        return " or ".join(_allowed_values(each) for each in schema["anyOf"])
     if "enum" in schema:
         return ", ".join(map(str, schema["enum"]))
     if schema["type"] == "boolean":

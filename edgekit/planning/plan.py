@@ -66,7 +66,7 @@ class Plan(Record, frozen=True):
         return line[:at] + branch + line[at:]
 
 
-class Kind(StrEnum):
+class FaultKind(StrEnum):
     """What makes a recipe impossible."""
 
     MISSING = "missing"
@@ -80,7 +80,7 @@ class Kind(StrEnum):
 class Fault(Record, frozen=True):
     """Why a recipe cannot be run."""
 
-    kind: Kind
+    kind: FaultKind
     step: int | None
     """The step that cannot run, from 0; None where it is the recipe as a whole."""
     culprit: int | None
@@ -89,7 +89,7 @@ class Fault(Record, frozen=True):
     hint: str
 
 
-class Walked(Record, frozen=True):
+class RecipeWalk(Record, frozen=True):
     """A recipe's steps with what holds after each; after a fault, as if its step had been given what it needs."""
 
     steps: tuple[PlannedStep, ...]
@@ -109,7 +109,7 @@ class Walked(Record, frozen=True):
     @property
     def obstacles(self) -> tuple[Fault, ...]:
         """Why the steps cannot be run; that they end with a module is none."""
-        return tuple(each for each in self.faults if each.kind is not Kind.NO_FILE)
+        return tuple(each for each in self.faults if each.kind is not FaultKind.NO_FILE)
 
     def joined_line(self, index: int) -> list[int]:
         """The steps that the models it reads besides come from, itself not included."""
@@ -144,11 +144,11 @@ def entry_for(steps: Sequence[RecipeStep]) -> Facts:
     return FILE_ENTRY if all(Format.ONNX in each.step.contract.requires for each in steps) else MODULE_ENTRY
 
 
-def walked(recipe: Recipe, roles: Collection[Role], entry: Facts = MODULE_ENTRY) -> Walked:
+def walk_recipe(recipe: Recipe, roles: Collection[Role], entry: Facts = MODULE_ENTRY) -> RecipeWalk:
     """Every step of a recipe, and every reason why it cannot be run."""
     walk = _Walk(roles, entry)
     walk.add_all(recipe)
-    return Walked(tuple(walk.steps), tuple(walk.faults), entry)
+    return RecipeWalk(tuple(walk.steps), tuple(walk.faults), entry)
 
 
 class _Walk:
@@ -166,7 +166,7 @@ class _Walk:
         if not self.facts_of(Role.STUDENT) & FILES:
             self.faults.append(
                 Fault(
-                    Kind.NO_FILE,
+                    FaultKind.NO_FILE,
                     None,
                     None,
                     f"recipe '{recipe.name}' ends without a model file for the student",
@@ -207,12 +207,12 @@ class _Walk:
     def _faults(self, index: int, step: Step, role: Role, needed: Facts) -> Iterator[Fault]:
         label = f"step {index + 1} {step.name()}"
         if role not in self.last and Format.ONNX in self.entry:
-            told = f"{label} needs a {role}, and the project starts from an ONNX file"
-            yield Fault(Kind.NO_ROLE, index, None, told, "choose a recipe that starts from one: int8")
+            text = f"{label} needs a {role}, and the project starts from an ONNX file"
+            yield Fault(FaultKind.NO_ROLE, index, None, text, "choose a recipe that starts from one: int8")
             return
         if role not in self.last:
             yield Fault(
-                Kind.NO_ROLE,
+                FaultKind.NO_ROLE,
                 index,
                 None,
                 f"{label} needs a {role}, and edgekit.toml names none",
@@ -223,7 +223,7 @@ class _Walk:
         if missing:
             culprit = self._taker(role, missing[0])
             yield Fault(
-                Kind.MISSING,
+                FaultKind.MISSING,
                 index,
                 None if culprit is None else culprit.index,
                 *self._told(role, missing[0], label, culprit),

@@ -53,7 +53,7 @@ def recipe_of(project: Project) -> Recipe:
     """
     path = project.root / PROJECT_FILE
     if not project.steps:
-        named = recipe_for(project, find_recipe(project.recipe or recommended(project), project.root))
+        named = recipe_for(project, find_recipe(project.recipe or recommended_recipe(project), project.root))
         for role in _unused_weights(named, project):
             raise RecipeError(
                 f"edgekit.toml names {role}_weights, and recipe '{named.name}' does not train the {role}: no step "
@@ -92,15 +92,15 @@ def with_placement(project: Project, floats: Sequence[str]) -> Project:
     name, option = fallback_step()
     given = {option: list(floats)}
     if not project.steps:
-        return project.changed(options={**project.options, name: given})
+        return project.copy_with(options={**project.options, name: given})
     if all(each.get("use") != name for each in project.steps):
         raise RecipeError(f"the recipe has no step {name}, which a placement is for", f'add [[steps]] use = "{name}"')
-    return project.changed(
+    return project.copy_with(
         steps=tuple({**each, **given} if each.get("use") == name else each for each in project.steps)
     )
 
 
-def recommended(project: Project) -> str:
+def recommended_recipe(project: Project) -> str:
     """The recipe of a project that names none. Raises ModelError for a model file that cannot be read."""
     if project.model_file is None:
         return RECOMMENDED
@@ -115,7 +115,7 @@ def recommended(project: Project) -> str:
 def recipe_for(project: Project, named: Recipe) -> Recipe:
     """A named recipe as it runs on a project: a role whose trained weights are declared is loaded instead of trained.
     Raises RecipeError for weights to load that are not declared."""
-    loaded = replace(named, steps=tuple(_loaded(each, project) for each in named.steps))
+    loaded = replace(named, steps=tuple(_with_loading(each, project) for each in named.steps))
     _check_loads(loaded, project)
     return loaded
 
@@ -135,7 +135,7 @@ def _check_loads(recipe: Recipe, project: Project) -> None:
             )
 
 
-def _loaded(each: RecipeStep, project: Project) -> RecipeStep:
+def _with_loading(each: RecipeStep, project: Project) -> RecipeStep:
     if each.step.loaded_by and project.weights_file(each.role) is not None:
         return RecipeStep(Step.registry[each.step.loaded_by](), each.role)
     return each
@@ -156,21 +156,21 @@ def _with_options(recipe: Recipe, options: Mapping[str, Mapping[str, Any]], wher
                 raise RecipeError(*_lacking(recipe, name, role, where))
             for index in fitting:
                 changed = {**steps[index].step.options(), **given}
-                told = f"{where}, [options.{name}{f'.{role}' if role else ''}]"
-                steps[index] = RecipeStep(step_from(name, changed, told), steps[index].role)
+                text = f"{where}, [options.{name}{f'.{role}' if role else ''}]"
+                steps[index] = RecipeStep(step_from(name, changed, text), steps[index].role)
     return replace(recipe, steps=tuple(steps))
 
 
 def _lacking(recipe: Recipe, name: str, role: Role | None, where: str) -> tuple[str, str]:
     """What to say of options for a step that a recipe has not."""
     whose = f"{name} {role}" if role else name
-    told = f"{where}: [options.{'.'.join(whose.split())}], and recipe '{recipe.name}' has no step '{whose}'"
+    text = f"{where}: [options.{'.'.join(whose.split())}], and recipe '{recipe.name}' has no step '{whose}'"
     loader = Step.registry[name].loaded_by if name in Step.registry else ""
     if loader and any(each.step.name() == loader and role in (None, each.role) for each in recipe.steps):
-        return told, "declared weights are loaded, not trained: remove these options, or the weights from [model]"
+        return text, "declared weights are loaded, not trained: remove these options, or the weights from [model]"
     if any(each.step.name() == name for each in recipe.steps):
-        return told, f"set [options.{name}] instead"
-    return told, did_you_mean(name, sorted({each.step.name() for each in recipe.steps}))
+        return text, f"set [options.{name}] instead"
+    return text, did_you_mean(name, sorted({each.step.name() for each in recipe.steps}))
 
 
 def shipped_recipes() -> dict[str, Path]:

@@ -10,15 +10,15 @@ from edgekit.errors import RecipeError
 from edgekit.planning.interactions import (
     Condition,
     Interactions,
+    PairVerdict,
     Replacement,
     Side,
-    Verdict,
-    asked_order,
     fits,
+    required_order,
     step_fits,
     step_properties,
 )
-from edgekit.planning.lint import Finding, Judgement, Surroundings, linted
+from edgekit.planning.lint import Finding, LintResult, PlanningContext, lint
 from edgekit.planning.plan import providers
 from edgekit.planning.recipe import Recipe, RecipeStep
 from edgekit.records import Record
@@ -31,7 +31,7 @@ _TRIES = 20_000
 class Proposal(Record, frozen=True):
     """The recipe proposed in the place of another, and what was changed, in order."""
 
-    judgement: Judgement
+    judgement: LintResult
     changes: tuple[str, ...]
 
     @property
@@ -39,10 +39,10 @@ class Proposal(Record, frozen=True):
         return self.judgement.recipe
 
 
-def proposed(recipe: Recipe, surroundings: Surroundings, interactions: Interactions) -> Proposal:
+def propose(recipe: Recipe, surroundings: PlanningContext, interactions: Interactions) -> Proposal:
     """The recipe with every finding's remedy applied as far as there is one, its steps sorted over the contracts and
     over the orders that the rows ask for."""
-    surroundings = surroundings.changed(entry=surroundings.entry_of(recipe))
+    surroundings = surroundings.copy_with(entry=surroundings.entry_of(recipe))
     changes: list[str] = []
     steps = list(_for_roles(recipe.steps, surroundings.roles, changes))
     is_sorted = False
@@ -52,17 +52,17 @@ def proposed(recipe: Recipe, surroundings: Surroundings, interactions: Interacti
         ordered = sorting.ordered(changes)
         is_sorted = is_sorted or ordered != steps
         steps = ordered
-        judged = linted(replace(recipe, steps=tuple(steps)), surroundings, interactions)
+        judged = lint(replace(recipe, steps=tuple(steps)), surroundings, interactions)
         if judged.is_clean or tuple(steps) in seen:
             break
         seen.add(tuple(steps))
         for finding in judged.findings:
-            if finding.verdict is Verdict.POOR and (changed := remedied(steps, finding, surroundings, changes)):
+            if finding.verdict is PairVerdict.POOR and (changed := apply_remedy(steps, finding, surroundings, changes)):
                 steps = changed
                 break
     if is_sorted and tuple(steps) != recipe.steps:
         changes.append("order: " + ", ".join(each.label for each in steps))
-    return Proposal(linted(replace(recipe, steps=tuple(steps)), surroundings, interactions), tuple(changes))
+    return Proposal(lint(replace(recipe, steps=tuple(steps)), surroundings, interactions), tuple(changes))
 
 
 def _for_roles(steps: Sequence[RecipeStep], roles: frozenset[Role], changes: list[str]) -> Iterator[RecipeStep]:
@@ -73,13 +73,13 @@ def _for_roles(steps: Sequence[RecipeStep], roles: frozenset[Role], changes: lis
         elif not set(each.step.contract.joins) <= roles:
             substitute = each.step.without_joined
             changes.append(f"{each.label} became {substitute}: the project has no teacher")
-            yield RecipeStep(_converted(each.step, Replacement(side="step", use=substitute)), each.role)
+            yield RecipeStep(_convert(each.step, Replacement(side="step", use=substitute)), each.role)
         else:
             yield each
 
 
-def remedied(
-    steps: Sequence[RecipeStep], finding: Finding, surroundings: Surroundings, changes: list[str]
+def apply_remedy(
+    steps: Sequence[RecipeStep], finding: Finding, surroundings: PlanningContext, changes: list[str]
 ) -> list[RecipeStep]:
     """The steps with one finding's remedy applied; empty where it has none, or it is for the sorting."""
     remedy = finding.remedy
@@ -106,12 +106,12 @@ def remedied(
         found[index] = RecipeStep(old.step, Role.STUDENT)
         _tell(changes, f"{finding.code}: {old.step.name()} works on the student, after distillation")
     elif remedy.replace:
-        found[index] = RecipeStep(_converted(old.step, remedy.replace), old.role)
+        found[index] = RecipeStep(_convert(old.step, remedy.replace), old.role)
         _tell(changes, f"{finding.code}: {old.label} became {remedy.replace.use}")
     elif remedy.set:
         found[index] = RecipeStep(_with(old.step, remedy.set.options), old.role)
-        told = ", ".join(f"{name} = {value}" for name, value in remedy.set.options.items())
-        _tell(changes, f"{finding.code}: {old.label} with {told}")
+        text = ", ".join(f"{name} = {value}" for name, value in remedy.set.options.items())
+        _tell(changes, f"{finding.code}: {old.label} with {text}")
     return found if found[index] != old else []
 
 
@@ -119,7 +119,7 @@ def _chosen(
     steps: Sequence[RecipeStep],
     remove: Side | tuple[Condition, ...],
     sides: dict[str, int | None],
-    surroundings: Surroundings,
+    surroundings: PlanningContext,
 ) -> int | None:
     if isinstance(remove, str):
         return sides[remove]
@@ -130,7 +130,7 @@ def _chosen(
     return None
 
 
-def _converted(step: Step, to: Replacement) -> Step:
+def _convert(step: Step, to: Replacement) -> Step:
     """The step `to.use` with the options that both have, renamed where they are called otherwise."""
     known = {each.name for each in fields(Step.registry[to.use])}
     options = {to.renamed.get(name, name): value for name, value in step.options().items()}
@@ -150,12 +150,12 @@ def _with(step: Step, options: dict[str, Any]) -> Step:
 class _Sorting:
     """A topological sort over contracts and verdicts: the first order, nearest to the given one, that both allow."""
 
-    def __init__(self, steps: Sequence[RecipeStep], surroundings: Surroundings, interactions: Interactions) -> None:
+    def __init__(self, steps: Sequence[RecipeStep], surroundings: PlanningContext, interactions: Interactions) -> None:
         self.steps = list(steps)
         self.roles = surroundings.roles
         self.entry = surroundings.entry or MODULE_ENTRY
         self.tries = 0
-        orders = [order for row in interactions if (order := asked_order(row)) is not None]
+        orders = [order for row in interactions if (order := required_order(row)) is not None]
         sides = [step_properties(each.step.technique(surroundings.target), each.role) for each in steps]
 
         def fitting(condition: Condition, index: int) -> bool:
@@ -173,7 +173,7 @@ class _Sorting:
                 if asked:
                     self.before[later].add(earlier)
 
-    def _measured(self, earlier: int, later: int, surroundings: Surroundings) -> bool | None:
+    def _measured(self, earlier: int, later: int, surroundings: PlanningContext) -> bool | None:
         """Whether a measurement asks for this order; None where there is none."""
         if surroundings.measured is None:
             return None
@@ -181,7 +181,7 @@ class _Sorting:
         verdict, turned = surroundings.measured.verdict(one, other), surroundings.measured.verdict(other, one)
         if verdict is None and turned is None:
             return None
-        return verdict is Verdict.GOOD or turned is Verdict.POOR
+        return verdict is PairVerdict.GOOD or turned is PairVerdict.POOR
 
     def ordered(self, changes: list[str]) -> list[RecipeStep]:
         """The steps in order; what no order makes possible is completed with the step that provides it, or left out."""

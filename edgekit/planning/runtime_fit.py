@@ -11,7 +11,7 @@ from edgekit.target import Target
 from edgekit.traits import Format, Role
 
 
-def on_runtime(recipe: Recipe, target: Target | None) -> Recipe:
+def fit_to_runtime(recipe: Recipe, target: Target | None) -> Recipe:
     """A recipe as it runs for a target; unchanged where no target is known.
 
     Steps of the student that need a feature which the runtime lacks are left out. Where the runtime takes another file

@@ -17,7 +17,7 @@ def entry_function(root: Path, entry: str) -> Callable[..., Any]:
     Raises EntryPointError where the module cannot be imported from there or has no such function.
     """
     module_name, function_name = entry.split(":")
-    with _importing_from(root), blamed(f"importing '{module_name}'"):
+    with _importing_from(root), user_code_errors(f"importing '{module_name}'"):
         try:
             module = import_module(module_name)
         except ModuleNotFoundError as error:
@@ -45,16 +45,16 @@ def entry_function(root: Path, entry: str) -> Callable[..., Any]:
         raise EntryPointError(
             f"'{entry}' is a {type(function).__name__}, not a function", "name a function that returns the object"
         )
-    return lambda *arguments: _called(function, entry, arguments)
+    return lambda *arguments: _call(function, entry, arguments)
 
 
-def _called(function: Callable[..., Any], entry: str, arguments: tuple[Any, ...]) -> Any:
-    with blamed(f"'{entry}'"):
+def _call(function: Callable[..., Any], entry: str, arguments: tuple[Any, ...]) -> Any:
+    with user_code_errors(f"'{entry}'"):
         return function(*arguments)
 
 
 @contextmanager
-def blamed(what: str) -> Iterator[None]:
+def user_code_errors(what: str) -> Iterator[None]:
     """Turn an exception of the user's code into an EntryPointError that names `what` and the line that raised."""
     try:
         yield

@@ -11,7 +11,7 @@ import tomlkit
 from edgekit.errors import ModelError, ProjectError
 from edgekit.files import write_bytes
 from edgekit.project.project import PROJECT_FILE, UNSAID, Datasets, Models, Project, is_function
-from edgekit.records import validated
+from edgekit.records import validate
 
 
 def file_project(
@@ -32,8 +32,8 @@ def file_project(
     Raises ModelError where there is no such model, and ProjectError for values that no project may have.
     """
     if not model.is_file():
-        told = f"{model} is a folder, not a model" if model.is_dir() else f"there is no file {model}"
-        raise ModelError(told, "name an .onnx file")
+        text = f"{model} is a folder, not a model" if model.is_dir() else f"there is no file {model}"
+        raise ModelError(text, "name an .onnx file")
     root = (folder or model.parent).resolve()
     given = {"calibration": calibration, "evaluation": evaluation, "labels": labels}
     data: dict[str, Any] = {key: _place(value) for key, value in given.items() if value is not None}
@@ -41,24 +41,24 @@ def file_project(
         data["calibration_samples"] = calibration_samples
     values = {
         "root": root,
-        "name": named(model.stem),
+        "name": to_project_name(model.stem),
         "metric": metric or UNSAID,
         "recipe": str(Path(recipe).resolve()) if recipe and recipe.endswith(".toml") else recipe,
         "model": {"onnx": str(model.resolve())},
         "data": data,
         "preprocessing": dict(preprocessing or {}),
     }
-    project: Project = validated(Project, values, model.name, ProjectError)
+    project: Project = validate(Project, values, model.name, ProjectError)
     return project
 
 
-def named(text: str) -> str:
+def to_project_name(text: str) -> str:
     """A text as a project's name: letters, digits, - and _, a letter first."""
     name = re.sub(r"[^\w-]", "_", text, flags=re.ASCII)
     return name if re.match(r"[A-Za-z_]", name) else f"_{name}"
 
 
-def written_project(project: Project, folder: Path, targets: Sequence[str] = ()) -> Project:
+def write_project(project: Project, folder: Path, targets: Sequence[str] = ()) -> Project:
     """The project of a file for targets, written to `folder` as an edgekit.toml, and now lying there. Raises
     ProjectError where one is there already, or where a function would not be found from there."""
     path = folder / PROJECT_FILE
@@ -70,7 +70,7 @@ def written_project(project: Project, folder: Path, targets: Sequence[str] = ())
                 f"'{entry}' lies in {project.root}, and would not be found from {folder}",
                 f"write the project there: --write-project {project.root}",
             )
-    moved = project.changed(
+    moved = project.copy_with(
         root=folder.resolve(),
         targets=tuple(targets),
         model=Models(onnx=_seen_from(folder, project.model.onnx or "")),
@@ -91,7 +91,7 @@ def _seen_from(folder: Path, value: str) -> str:
 
 def _data_seen_from(folder: Path, data: Datasets) -> Datasets:
     places = {key: getattr(data, key) for key in ("calibration", "evaluation", "labels")}
-    return data.changed(**{key: _seen_from(folder, value) for key, value in places.items() if value is not None})
+    return data.copy_with(**{key: _seen_from(folder, value) for key, value in places.items() if value is not None})
 
 
 def _toml(project: Project) -> str:
@@ -104,12 +104,12 @@ def _toml(project: Project) -> str:
         document["recipe"] = project.recipe
     if project.metric != UNSAID:
         document["metric"] = project.metric
-    told = {
+    fields = {
         "model": {"onnx": project.model.onnx},
         "data": {key: value for key, value in project.data.to_json().items() if value != getattr(Datasets(), key)},
         "preprocessing": project.preprocessing,
     }
-    for name, values in told.items():
+    for name, values in fields.items():
         if values:
             table = tomlkit.table()
             table.update(values)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from edgekit.errors import ProjectError
-from edgekit.records import Record, validated
+from edgekit.records import Record, validate
 
 Length = Annotated[int, Meta(gt=0)]
 # A union with a pair of numbers takes msgspec 0.22 down.
@@ -18,10 +18,10 @@ Pixels = Literal["0-1", "0-255"]
 
 
 class Preprocessing(Record, frozen=True, kw_only=True):
-    def told(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """What is set, by name, as TOML and JSON have it."""
-        told = {name: list(value) if isinstance(value, tuple) else value for name, value in self.to_json().items()}
-        return {name: value for name, value in told.items() if value not in (None, [])}
+        values = {name: list(value) if isinstance(value, tuple) else value for name, value in self.to_json().items()}
+        return {name: value for name, value in values.items() if value not in (None, [])}
 
 
 class ImagePreprocessing(Preprocessing, frozen=True, kw_only=True):
@@ -51,15 +51,15 @@ class SoundPreprocessing(Preprocessing, frozen=True, kw_only=True):
 _SINGLE = frozenset({"mean", "std", "resize", "crop"})
 
 
-def preprocessing_as(kind: type[Any], told: Mapping[str, Any], where: str) -> Any:
+def preprocessing_as(kind: type[Any], fields: Mapping[str, Any], where: str) -> Any:
     """A [preprocessing] table, or what options say, as a kind of record. A single number may stand without brackets.
     Raises ProjectError naming the first wrong key and `where`."""
     known = kind.__struct_fields__
     values = {
         key: [value] if key in _SINGLE and key in known and isinstance(value, int | float) else value
-        for key, value in told.items()
+        for key, value in fields.items()
     }
-    record = validated(kind, values, where, ProjectError)
+    record = validate(kind, values, where, ProjectError)
     if 0 in getattr(record, "std", ()):
         raise ProjectError(f"{where}: 'std' holds 0", "pixels are divided by it: correct it")
     return record

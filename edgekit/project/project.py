@@ -9,7 +9,7 @@ from msgspec import Meta
 from edgekit.errors import DataError, ProjectError
 from edgekit.files import sha256_of_file, sha256_of_json
 from edgekit.project.sources import sources_digest
-from edgekit.records import Record, read_toml, validated
+from edgekit.records import Record, read_toml, validate
 from edgekit.target import Budgets
 from edgekit.traits import MODULE_ENTRY, Data, Facts, Role
 
@@ -183,7 +183,7 @@ def load_project(folder: Path) -> Project:
     tables = read_toml(path, ProjectError)
     if "root" in tables:
         raise ProjectError(f"{path}: unknown key 'root'", "remove it: the root is the folder of edgekit.toml")
-    project: Project = validated(Project, {**tables, "root": folder.resolve()}, str(path), ProjectError)
+    project: Project = validate(Project, {**tables, "root": folder.resolve()}, str(path), ProjectError)
     if project.recipe and project.steps:
         raise ProjectError(
             f"{path} has both 'recipe' and [[steps]]", "keep one: a recipe's name, or the steps themselves"
@@ -195,7 +195,7 @@ def load_project(folder: Path) -> Project:
         )
     _check_sources(project, path)
     if project.metric == UNSAID and project.model_file is None:
-        project = project.changed(metric="accuracy")
+        project = project.copy_with(metric="accuracy")
     if project.model_file is not None and not project.model_file.is_file():
         raise ProjectError(f"{path}: the model file '{project.model.onnx}' does not exist", "correct the path")
     for name in (project.model.teacher_weights, project.model.student_weights):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edgekit.errors import ProjectError
 from edgekit.files import write_bytes
-from edgekit.project.from_file import named
+from edgekit.project.from_file import to_project_name
 
 _FILES = ("edgekit.toml", "model.py", "data.py")
 _IGNORED = ".edgekit/\ndist/\n__pycache__/\n"
@@ -33,7 +33,7 @@ def new_project(folder: Path) -> list[Path]:
 
 def project_name(folder: Path) -> str:
     """A folder's name as a project's name."""
-    return named(folder.resolve().name)
+    return to_project_name(folder.resolve().name)
 
 
 def _template_folder() -> Path:

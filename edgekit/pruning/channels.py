@@ -14,8 +14,8 @@ from edgekit.contract.technique import Units
 from edgekit.errors import EdgekitError, type_and_line
 from edgekit.numerics.compare import relative_difference
 from edgekit.progress import Progress
-from edgekit.pruning.heads import reached, without_heads
-from edgekit.training.batches import Batch
+from edgekit.pruning.heads import reachable_nodes, without_heads
+from edgekit.training.batches import TensorBatch
 from edgekit.training.modules import deep_copy, outputs_of, tie, tied_parameters
 
 _WHAT = "looking for channels to take"
@@ -26,7 +26,7 @@ _ROUNDING = 1e-3
 
 
 @dataclass(frozen=True)
-class Cut:
+class PruningResult:
     """What was left of a module."""
 
     module: nn.Module
@@ -65,21 +65,23 @@ class Share:
         return min(kept_channels(whole, self.ratio * self.done, 1), count)
 
 
-def cut_units(module: nn.Module, example: Batch, share: Share, units: Units, progress: Progress) -> Cut:
+def prune_units(
+    module: nn.Module, example: TensorBatch, share: Share, units: Units, progress: Progress
+) -> PruningResult:
     """A copy of the module without the heads of its attention that `share` says, as `without_heads` takes them, and
     without such channels of its other layers; or without one of both, as `units` has it."""
     beheaded = without_heads(
         module, example, lambda name, heads: heads if units == "channels" else share.kept_heads(name, heads)
     )
     if units == "heads":
-        return Cut(beheaded.module, (), (), beheaded.heads, beheaded.faults)
+        return PruningResult(beheaded.module, (), (), beheaded.heads, beheaded.faults)
     cut = _without_channels(beheaded.module, example, share, beheaded.layers, progress)
     return replace(cut, heads=beheaded.heads, faults={**beheaded.faults, **cut.faults})
 
 
 def _without_channels(
-    module: nn.Module, example: Batch, share: Share, attending: Collection[str], progress: Progress
-) -> Cut:
+    module: nn.Module, example: TensorBatch, share: Share, attending: Collection[str], progress: Progress
+) -> PruningResult:
     """A copy of the module without the channels of least group magnitude along its dependency graph (Fang et al.,
     DepGraph, arXiv 2301.12900), as many of each layer as `share` says.
 
@@ -96,10 +98,10 @@ def _without_channels(
     fitting, faults = _fitting(trial, [name for name in others if name not in shared], (), progress)
     done = trial.cut(fitting)
     assert isinstance(done, nn.Module), "the same cut was tried before"
-    return Cut(done, tuple(sorted(last)), tuple(sorted(shared)), {}, faults)
+    return PruningResult(done, tuple(sorted(last)), tuple(sorted(shared)), {}, faults)
 
 
-def _sharing(module: nn.Module, example: Batch, names: Sequence[str], attending: Collection[str]) -> set[str]:
+def _sharing(module: nn.Module, example: TensorBatch, names: Sequence[str], attending: Collection[str]) -> set[str]:
     """The layers among `names` whose channels go, as they are, where attention takes its width from or adds to; none
     where the module cannot be traced."""
     copy = deep_copy(module).requires_grad_(True)
@@ -138,7 +140,7 @@ def _fitting(
 class _Trial:
     """Cuts tried on copies of a module."""
 
-    def __init__(self, module: nn.Module, example: Batch, share: Share) -> None:
+    def __init__(self, module: nn.Module, example: TensorBatch, share: Share) -> None:
         self.module = module
         self.example = example
         self.share = share
@@ -167,7 +169,7 @@ class _Trial:
                 pruning_ratio_dict=_ratios(copy, self.share),
                 ignored_layers=others,
             )
-            removed = _pruned(pruner)
+            removed = _prune(pruner)
         except Exception as error:  # a graph that the library cannot follow
             return f"cannot be traced ({type_and_line(error)})"
         tie(copy, ties)
@@ -204,7 +206,7 @@ class _Removed:
     inputs: dict[str, list[int]]
 
 
-def _pruned(pruner: Any) -> _Removed:
+def _prune(pruner: Any) -> _Removed:
     """Prune, and note what was removed."""
     names = {each: name for name, each in pruner.model.named_modules()}
     left: dict[tuple[str, bool], list[int]] = {}
@@ -260,12 +262,12 @@ def _is_layer(module: nn.Module) -> bool:
     return isinstance(module, nn.modules.conv._ConvNd | nn.Linear)
 
 
-def _outputs(module: nn.Module, example: Batch) -> tuple[Tensor, ...]:
+def _outputs(module: nn.Module, example: TensorBatch) -> tuple[Tensor, ...]:
     with torch.no_grad():
         return outputs_of(module, example)
 
 
-def _last_layers(module: nn.Module, example: Batch, names: Collection[str]) -> set[str]:
+def _last_layers(module: nn.Module, example: TensorBatch, names: Collection[str]) -> set[str]:
     """The layers from which an output is reached without another layer between: their channels are its channels, or
     mixed into them."""
     copy = deep_copy(module).eval().requires_grad_(True)
@@ -279,4 +281,4 @@ def _last_layers(module: nn.Module, example: Batch, names: Collection[str]) -> s
         copy.get_submodule(name).register_forward_hook(lambda _, __, output, name=name: note(name, output))
     with torch.enable_grad():
         outputs = outputs_of(copy, example)
-    return {made[each] for each in reached([output.grad_fn for output in outputs], made) if each in made}
+    return {made[each] for each in reachable_nodes([output.grad_fn for output in outputs], made) if each in made}

@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 from edgekit.errors import EdgekitError
 from edgekit.numerics.compare import relative_difference
 from edgekit.training.attention import as_fewer_heads
-from edgekit.training.batches import Batch
+from edgekit.training.batches import TensorBatch
 from edgekit.training.modules import deep_copy, outputs_of
 
 _ROUNDING = 1e-3
@@ -46,7 +46,7 @@ class Attention:
 
 
 @dataclass(frozen=True)
-class Beheaded:
+class HeadPruningResult:
     """What was left of a module."""
 
     module: nn.Module
@@ -58,7 +58,7 @@ class Beheaded:
     """All that attention is made of: no single channels can be taken from it."""
 
 
-def without_heads(module: nn.Module, example: Batch, kept: Callable[[str, int], int]) -> Beheaded:
+def without_heads(module: nn.Module, example: TensorBatch, kept: Callable[[str, int], int]) -> HeadPruningResult:
     """A copy of the module without the heads of least magnitude (the sum of squares of what makes their queries, keys
     and values and takes what they give), of each attention `kept` of its name and their number, those that share keys
     together.
@@ -72,20 +72,20 @@ def without_heads(module: nn.Module, example: Batch, kept: Callable[[str, int], 
         count = each.groups - kept(each.name, each.groups)
         if count <= 0:
             continue
-        cut = _cut(done, example, each, count)
+        cut = _remove_heads(done, example, each, count)
         if cut is None:
             faults[each.name] = "shapes its heads in a way that cannot be followed"
         else:
             done = cut
             heads[each.name] = each.heads, each.heads - count * each.share
     layers = frozenset(name for each in found for name in each.layers)
-    return Beheaded(done if done is not module else deep_copy(module), heads, faults, layers)
+    return HeadPruningResult(done if done is not module else deep_copy(module), heads, faults, layers)
 
 
-def attentions(module: nn.Module, example: Batch) -> list[Attention]:
+def attentions(module: nn.Module, example: TensorBatch) -> list[Attention]:
     """The places where a module attends, seen by running it once."""
     copy = deep_copy(module).eval().requires_grad_(True)
-    watch = _Watch(copy)
+    watch = _OutputRecorder(copy)
     with suppress(EdgekitError), watch, torch.enable_grad():
         outputs_of(copy, example)
     own = [
@@ -110,7 +110,7 @@ class _Seen:
 
 
 @dataclass
-class _Watch(TorchFunctionMode):
+class _OutputRecorder(TorchFunctionMode):
     """Notes where attention runs, and between which layers."""
 
     module: nn.Module
@@ -164,11 +164,11 @@ class _Watch(TorchFunctionMode):
             if isinstance(layers[each.inner], nn.MultiheadAttention):
                 continue
             stops = self.made.keys() | {each.node}
-            taker = next((name for name, node in self.took if each.node in set(reached([node], stops))), None)
+            taker = next((name for name, node in self.took if each.node in set(reachable_nodes([node], stops))), None)
             if taker is None:
                 continue
             node = next(node for name, node in self.took if name == taker)
-            ends = set(reached(each.sources, self.made.keys())) | set(reached([node], stops))
+            ends = set(reachable_nodes(each.sources, self.made.keys())) | set(reachable_nodes([node], stops))
             projections = tuple(dict.fromkeys(self.made[end] for end in ends if end in self.made))
             owners = (each.inner, *(name.rpartition(".")[0] for name in (*projections, taker)))
             groups = _groups(each.heads, [layers[name] for name in projections], layers[taker])
@@ -179,7 +179,7 @@ class _Watch(TorchFunctionMode):
         return list(attentions.values())
 
 
-def reached(start: Sequence[object], stops: Collection[object]) -> Iterator[object]:
+def reachable_nodes(start: Sequence[object], stops: Collection[object]) -> Iterator[object]:
     """The nodes of the autograd graph that are reached, those in `stops` last on their way."""
     seen: set[object] = set()
     waiting = [each for each in start if each is not None]
@@ -207,14 +207,14 @@ def _groups(heads: int, projections: Sequence[nn.Module], taker: nn.Module) -> i
     return 0
 
 
-def _cut(module: nn.Module, example: Batch, attention: Attention, count: int) -> nn.Module | None:
+def _remove_heads(module: nn.Module, example: TensorBatch, attention: Attention, count: int) -> nn.Module | None:
     """A copy without `count` groups of heads, in the first layout and with the first counts written back that give what
     the module gives with those heads silent; None where none does."""
     for group_major, written in product((False, True), _writings(attention, count)):
         copy = deep_copy(module).eval()
         with suppress(EdgekitError, RuntimeError, IndexError, AttributeError):  # sizes that are no heads' after all
             taken = _least(module, attention, count, group_major)
-            silent = _outputs(_silenced(module, attention, taken), example)
+            silent = _outputs(_with_silent_heads(module, attention, taken), example)
             _take(copy, attention, taken, group_major)
             written(copy)
             if relative_difference(silent, _outputs(copy, example)) <= _ROUNDING:
@@ -252,7 +252,7 @@ def _keep(layer: nn.Module, key: str, stays: Tensor, axis: int) -> None:
     setattr(layer, key, nn.Parameter(old.detach().index_select(axis, stays), old.requires_grad))
 
 
-def _silenced(module: nn.Module, attention: Attention, taken: Sequence[int]) -> nn.Module:
+def _with_silent_heads(module: nn.Module, attention: Attention, taken: Sequence[int]) -> nn.Module:
     """A copy in which nothing takes what these groups give."""
     copy = deep_copy(module).eval()
     *_, (_, layer, key, groups, axis) = _parts(copy, attention, False)
@@ -328,6 +328,6 @@ def _integers(module: nn.Module, names: Sequence[str]) -> list[tuple[nn.Module, 
     ]
 
 
-def _outputs(module: nn.Module, example: Batch) -> list[Any]:
+def _outputs(module: nn.Module, example: TensorBatch) -> list[Any]:
     with torch.no_grad():
         return [each.numpy() for each in outputs_of(module, example)]

@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from edgekit.training.weight_constraints import Constraint, Held, weights_of
+from edgekit.training.weight_constraints import Constraint, WeightConstraints, weights_of
 
 Scope = Literal["layer", "model"]
 
@@ -16,15 +16,15 @@ def zero_smallest(module: nn.Module, sparsity: float, scope: Scope) -> None:
     with torch.no_grad():
         if scope == "layer":
             for each in weights.values():
-                each.mul_(kept(each, sparsity))
+                each.mul_(kept_mask(each, sparsity))
             return
         joined = torch.cat([each.flatten() for each in weights.values()])
-        masks = torch.split(kept(joined, sparsity), [each.numel() for each in weights.values()])
+        masks = torch.split(kept_mask(joined, sparsity), [each.numel() for each in weights.values()])
         for each, mask in zip(weights.values(), masks, strict=True):
             each.mul_(mask.reshape(each.shape))
 
 
-def kept(weight: Tensor, sparsity: float) -> Tensor:
+def kept_mask(weight: Tensor, sparsity: float) -> Tensor:
     """A mask of the weight's shape: False for exactly round(sparsity * size) of the smallest magnitudes."""
     order = weight.detach().abs().flatten().argsort(stable=True)
     mask = torch.ones(weight.numel(), dtype=torch.bool, device=weight.device)
@@ -35,7 +35,7 @@ def kept(weight: Tensor, sparsity: float) -> Tensor:
 class Ramp(Constraint):
     """Zeros that grow in number epoch by epoch."""
 
-    def __init__(self, module: nn.Module, held: Held, sparsity: float, scope: Scope) -> None:
+    def __init__(self, module: nn.Module, held: WeightConstraints, sparsity: float, scope: Scope) -> None:
         super().__init__(module, held)
         self.sparsity = sparsity
         self.scope: Scope = scope

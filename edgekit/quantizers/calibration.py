@@ -10,7 +10,7 @@ from edgekit.arrays import Array
 from edgekit.data.calibration_batches import CalibrationBatches
 from edgekit.model.ports import inputs_of
 from edgekit.model.reading import load_model, save_model
-from edgekit.model.split_graph import exposed
+from edgekit.model.split_graph import expose_tensors
 from edgekit.runtimes.ort import session, session_outputs
 
 
@@ -22,7 +22,7 @@ def channel_ranges(path: Path, names: Set[str], batches: CalibrationBatches) -> 
     found: dict[str, Array] = {}
     with TemporaryDirectory() as folder:
         whole = Path(folder) / "whole.onnx"
-        save_model(exposed(model, names), whole)
+        save_model(expose_tensors(model, names), whole)
         running = session(whole)
         for feed in batches.fed(ports):
             given = session_outputs(running, feed)

@@ -15,7 +15,7 @@ from edgekit.errors import StepError
 from edgekit.model.reading import load_model
 from edgekit.numerics.clipping import lost_clipping
 from edgekit.numerics.compare import LostParts, lost_parts, signal_to_noise
-from edgekit.numerics.layerwise import local_noise
+from edgekit.numerics.layerwise import layer_sqnr
 from edgekit.numerics.lost_levels import nodes_behind, nodes_beside
 from edgekit.runtimes.ort import host_outputs
 
@@ -95,7 +95,7 @@ def measure_loss(source: Path, path: Path, inputs: Sequence[Array], expected: Se
             if lost := lost_parts(left, right):
                 parts[port.name] = lost
     is_suspicious = any(noise is not None and noise < _SUSPICIOUS_DB for noise in outputs.values())
-    noises = local_noise(source, path, inputs) if parts or is_suspicious else {}
+    noises = layer_sqnr(source, path, inputs) if parts or is_suspicious else {}
     defects = _below(_DEFECT_DB, noises, model)
     around_defects = _nodes_around(model, quantized, defects)
     remedies = [

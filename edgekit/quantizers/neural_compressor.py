@@ -17,7 +17,7 @@ from edgekit.errors import StepError, first_line
 from edgekit.model.operators import graphs
 from edgekit.model.ports import inputs_of
 from edgekit.model.reading import load_model
-from edgekit.model.unsigned import signed
+from edgekit.model.unsigned import to_signed
 from edgekit.version import pip_install
 
 _METHODS = {"minmax": "minmax", "percentile": "percentile", "entropy": "kl"}
@@ -88,7 +88,7 @@ def search(
             return goal.floating
         _forget_domains(trial)
         try:
-            return goal.judge(signed(trial) if scheme["activation"] == "int8" and is_static else trial)
+            return goal.judge(to_signed(trial) if scheme["activation"] == "int8" and is_static else trial)
         except KeyboardInterrupt:
             return goal.floating
         except Exception as error:  # it would print it, and go on

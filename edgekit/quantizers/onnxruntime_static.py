@@ -36,7 +36,7 @@ PASSING = (
 """They give the values that they get."""
 
 
-def quantized_statically(
+def quantize_static(
     source: Path,
     path: Path,
     batches: CalibrationBatches,
@@ -86,7 +86,7 @@ def quantized_statically(
                     "ActivationSymmetric": scheme["symmetric_activation"],
                     "WeightSymmetric": True,
                     "TensorQuantOverrides": {
-                        name: [{"quant_type": kinds[scheme["activation"]]}] for name in _tied(model)
+                        name: [{"quant_type": kinds[scheme["activation"]]}] for name in _tied_tables(model)
                     },
                 },
             )
@@ -123,7 +123,7 @@ class _Reader:
         return next(self.feeds, None)
 
 
-def _tied(model: ModelProto) -> list[str]:
+def _tied_tables(model: ModelProto) -> list[str]:
     """The tables that are looked up and multiplied by, too, as tied embeddings are: what is looked up takes over the
     table's type and scale, of which there must then be one, not one a channel."""
     stored = {tensor.name for tensor in model.graph.initializer}

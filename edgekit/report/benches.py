@@ -12,12 +12,12 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from edgekit.benchmarking.bench import Bench, Benched
-from edgekit.benchmarking.operator_profile import Computes
+from edgekit.benchmarking.bench import Bench, CandidateBench
+from edgekit.benchmarking.operator_profile import OperatorPrecision
 from edgekit.figures.measurement import PREDICTED, Measurement
 from edgekit.gates.gates import Status
 from edgekit.report.tables import MARKS, table, with_unit
-from edgekit.wording import counted
+from edgekit.wording import count_of
 
 SCHEMA = 2
 
@@ -57,8 +57,8 @@ def _closing(found: Bench) -> list[RenderableType]:
     """Under what it was timed, what its figures are compared with, and what could not be run."""
     shown: list[RenderableType] = [f"timed on {escape(found.machine)}"] if found.machine else []
     if _by_runtime(found):
-        told = {one.name: one.detail for one in found.measurements if one.name in _COMPARING}
-        shown += [escape(f"{_COLUMNS[name]}: {how}".replace("\n", " ")) for name, how in told.items()]
+        values = {one.name: one.detail for one in found.measurements if one.name in _COMPARING}
+        shown += [escape(f"{_COLUMNS[name]}: {how}".replace("\n", " ")) for name, how in values.items()]
         several = len({each.model for each in found.models}) > 1
         shown += [
             f"[yellow]not run[/]: {escape(f'{one.model}, ' if several else '')}{escape(f'{one.runtime}: {one.why}')}"
@@ -79,33 +79,33 @@ def _gates_by_runtime(found: Bench) -> list[RenderableType]:
     return [rows]
 
 
-def _figures(each: Benched) -> Table:
+def _figures(each: CandidateBench) -> Table:
     """What hangs on no setting, and the first setting's figures."""
     threads, batch = next(iter(_settings(each.measurements)), (None, None))
     rows = table("", "figure", "value", "fidelity", "how", numeric=frozenset({1}))
     rows.columns[0].no_wrap = True
     for one in each.measurements:
-        told = [one.limits] if one.limits else []
+        items = [one.limits] if one.limits else []
         if threads and one.name in ("latency_p50", PREDICTED):
-            told.append(f"{counted(threads, 'thread')}, batch {batch}")
-        told += [one.detail] if one.detail else []
+            items.append(f"{count_of(threads, 'thread')}, batch {batch}")
+        items += [one.detail] if one.detail else []
         if one.threads is None or (one.threads, one.batch) == (threads, batch):
-            rows.add_row(one.name, with_unit(one.value, one.unit), one.fidelity, escape("; ".join(told)))
+            rows.add_row(one.name, with_unit(one.value, one.unit), one.fidelity, escape("; ".join(items)))
     return rows
 
 
-def _operators(each: Benched) -> Table:
+def _operators(each: CandidateBench) -> Table:
     priced = any(one.predicted_ms is not None for one in each.operators)
     counted = any(one.instructions is not None for one in each.operators)
     what = "predicted, ms" if priced else "instructions" if counted else "ms a run"
     rows = table("", "operator", "computes on", "count", what, "share", numeric=frozenset({2, 3, 4}))
     for one in each.operators:
         share = "" if one.share is None else f"{one.share:.1%}"
-        told = "" if one.milliseconds is None else f"{one.milliseconds:.3f}"
-        told = told if one.instructions is None else f"{one.instructions:,}"
-        told = told if one.predicted_ms is None else f"{one.predicted_ms:.3g}"
-        on = f"[yellow]{one.on}[/]" if one.on is Computes.ISLAND else one.on
-        rows.add_row(escape(one.operator), on, f"{one.count:,}", told, share)
+        text = "" if one.milliseconds is None else f"{one.milliseconds:.3f}"
+        text = text if one.instructions is None else f"{one.instructions:,}"
+        text = text if one.predicted_ms is None else f"{one.predicted_ms:.3g}"
+        on = f"[yellow]{one.on}[/]" if one.on is OperatorPrecision.ISLAND else one.on
+        rows.add_row(escape(one.operator), on, f"{one.count:,}", text, share)
     return rows
 
 
@@ -176,12 +176,12 @@ def _settings(measurements: Sequence[Measurement]) -> list[Setting]:
 
 def bench_json(found: Sequence[Bench]) -> str:
     """The same as one JSON object; README documents it. Of several places, theirs are its `benches`."""
-    told = [_told(each) for each in found]
-    whole = told[0] if len(told) == 1 else {"benches": told}
+    items = [_row(each) for each in found]
+    whole = items[0] if len(items) == 1 else {"benches": items}
     return json.dumps({"schema": SCHEMA, **whole}, indent=2)
 
 
-def _told(found: Bench) -> dict[str, Any]:
+def _row(found: Bench) -> dict[str, Any]:
     return {
         "target": found.target.id if found.target else None,
         "place": found.place,

@@ -24,13 +24,13 @@ def board_report(board: Board, matching: Sequence[Target]) -> list[RenderableTyp
     shown.append(f"figures taken there are those of: {ids}" if ids else "it is none of the known targets")
     if board.is_here:
         shown.append("it is this machine: figures taken there are [bold]native[/], not device")
-    shown += [f"[bold yellow]disturbed[/]: {escape(why)}" for why in hindrances(board.told["surroundings"])]
+    shown += [f"[bold yellow]disturbed[/]: {escape(why)}" for why in hindrances(board.report["surroundings"])]
     return shown
 
 
 def board_json(board: Board, matching: Sequence[Target]) -> str:
     """The same as one JSON object."""
-    told = {
+    values = {
         "schema": SCHEMA,
         "address": str(board.address),
         "name": board.name,
@@ -39,30 +39,30 @@ def board_json(board: Board, matching: Sequence[Target]) -> str:
         "cpu_part": board.host.cpu_part,
         "cpu": board.host.cpu_name,
         "here": board.is_here,
-        **{name: board.told[name] for name in ("os", "python", "cores", "clock_khz", "memory", "free_memory")},
-        "free_disk": board.told["free_disk"],
-        "runtime": board.told["versions"]["onnxruntime"],
+        **{name: board.report[name] for name in ("os", "python", "cores", "clock_khz", "memory", "free_memory")},
+        "free_disk": board.report["free_disk"],
+        "runtime": board.report["versions"]["onnxruntime"],
         "targets": [each.id for each in matching],
-        "surroundings": board.told["surroundings"],
-        "disturbed": hindrances(board.told["surroundings"]),
+        "surroundings": board.report["surroundings"],
+        "disturbed": hindrances(board.report["surroundings"]),
     }
-    return json.dumps(told, indent=2)
+    return json.dumps(values, indent=2)
 
 
 def _facts(board: Board) -> dict[str, str]:
-    told, host = board.told, board.host
-    around = told["surroundings"]
+    item, host = board.report, board.host
+    around = item["surroundings"]
     facts = {
-        "system": f"{told['os']}, {board.arch}",
-        "CPU": f"{told['cores']} x {host.cpu_name}" + (f" (part {host.cpu_part})" if host.cpu_part else ""),
+        "system": f"{item['os']}, {board.arch}",
+        "CPU": f"{item['cores']} x {host.cpu_name}" + (f" (part {host.cpu_part})" if host.cpu_part else ""),
         "instruction sets": ", ".join(sorted(host.isa)),
-        "clock": f"{told['clock_khz'] / 1e3:,.0f} MHz at most" if told["clock_khz"] else "not told",
+        "clock": f"{item['clock_khz'] / 1e3:,.0f} MHz at most" if item["clock_khz"] else "not told",
         "governor": around["governor"] or "not told",
         "load": f"{around['load']:.2f} in the last minute" if around["load"] is not None else "not told",
         "temperature": f"{around['celsius']:.0f} degrees C" if around["celsius"] is not None else "not told",
-        "memory": f"{with_unit(told['memory'], 'bytes')}, {with_unit(told['free_memory'], 'bytes')} free",
-        "disk": f"{with_unit(told['free_disk'], 'bytes')} free",
-        "Python": told["python"],
-        "onnxruntime": told["versions"]["onnxruntime"] or "none of its own: edgekit brings the target's",
+        "memory": f"{with_unit(item['memory'], 'bytes')}, {with_unit(item['free_memory'], 'bytes')} free",
+        "disk": f"{with_unit(item['free_disk'], 'bytes')} free",
+        "Python": item["python"],
+        "onnxruntime": item["versions"]["onnxruntime"] or "none of its own: edgekit brings the target's",
     }
     return {name: value for name, value in facts.items() if value}

@@ -18,7 +18,7 @@ from edgekit.metrics.named import NAMED
 from edgekit.report.integers import section_lines
 from edgekit.report.tables import COLOURS, MARKS, table, with_unit
 from edgekit.traits import Fidelity, Role
-from edgekit.wording import metric_shown
+from edgekit.wording import format_metric
 
 SCHEMA = 1
 
@@ -34,15 +34,17 @@ def build_report(built: Build) -> list[RenderableType]:
         found += [
             _steps(built, each, unit),
             _models(built, each, unit),
-            *_predicted(each),
+            *_predicted_line(each),
             *_similarity(each),
             *_notes(each),
             _gates(each),
             *_runtimes(each),
             _closing(each),
         ]
-    told = {(one.code, one.message): one for each in built.targets for one in each.findings}
-    found += [f"[{COLOURS[one.severity]}]{one.severity} {one.code}:[/] {escape(one.message)}" for one in told.values()]
+    values = {(one.code, one.message): one for each in built.targets for one in each.findings}
+    found += [
+        f"[{COLOURS[one.severity]}]{one.severity} {one.code}:[/] {escape(one.message)}" for one in values.values()
+    ]
     found += [
         f"[yellow]warning:[/] {each.target.id}: recipe {each.recipe} in the place of {one.recipe}: {escape(one.why)}"
         for each in built.targets
@@ -60,16 +62,16 @@ def build_report(built: Build) -> list[RenderableType]:
 
 def build_json(built: Build) -> str:
     """The same as one JSON object, for machines; README documents it."""
-    told: dict[str, Any] = {
+    values: dict[str, Any] = {
         "schema": SCHEMA,
         "project": built.project.name,
         "seed": built.project.seed,
         "passed": built.passes(strict=False),
-        "targets": [_target_json(built, each) for each in built.targets],
+        "targets": [_target_facts(built, each) for each in built.targets],
         "assumed_unchanged": list(built.assumed),
         **({"data": asdict(built.data)} if built.data else {}),
     }
-    return json.dumps(told, indent=2)
+    return json.dumps(values, indent=2)
 
 
 def _data(built: Build) -> list[RenderableType]:
@@ -83,25 +85,25 @@ def _data(built: Build) -> list[RenderableType]:
     asked = f" (at most {most} were asked for)" if fewer else ""
     against = "the outputs of the model as given" if comparing_score(built.project) else "labels"
     why = "" if used.labelled else ", for there are no labels"
-    told = [
+    lines = [
         f"calibrated on {used.calibration_samples} samples of {place}{asked}, "
         f"judged on {used.evaluation_samples} {held}",
         f"{built.project.metric}: compared with {against}{why}",
     ]
     if used.preprocessing:
-        parts = (f"{key} {_listed(value)}" for key, value in used.preprocessing.items())
-        told.append(f"preprocessing: {', '.join(parts)}")
+        parts = (f"{key} {_list(value)}" for key, value in used.preprocessing.items())
+        lines.append(f"preprocessing: {', '.join(parts)}")
     if used.calibration_samples is not None and used.calibration_samples < _FEW:
         warned = f"{used.calibration_samples} samples leave the ranges to luck: calibrate on a hundred or more"
-        return [f"[yellow]warning:[/] {warned}", *(escape(each) for each in told)]
-    return [escape(each) for each in told]
+        return [f"[yellow]warning:[/] {warned}", *(escape(each) for each in lines)]
+    return [escape(each) for each in lines]
 
 
-def _listed(value: Any) -> str:
+def _list(value: Any) -> str:
     return "x".join(str(each) for each in value) if isinstance(value, list) else str(value)
 
 
-def _target_json(built: Build, each: TargetBuild) -> dict[str, Any]:
+def _target_facts(built: Build, each: TargetBuild) -> dict[str, Any]:
     return {
         "target": each.target.id,
         "runtime": str(each.target.runtime),
@@ -147,7 +149,7 @@ def _steps(built: Build, each: TargetBuild, unit: str) -> RenderableType:
         rows.add_row(
             f"{number} {run.name}",
             *([run.role] if several else []),
-            metric_shown(run.metric, unit) if run.metric is not None else "",
+            format_metric(run.metric, unit) if run.metric is not None else "",
             f"{notes['parameters']:,}" if "parameters" in notes else "",
             f"{notes['bytes']:,} B" if "bytes" in notes else "",
             "cached" if run.cached else f"{run.seconds:.1f} s",
@@ -184,11 +186,11 @@ def _models(built: Build, each: TargetBuild, unit: str) -> RenderableType:
             with_unit(one.value, one.unit) if (one := figures.get((name, fidelity))) else ""
             for name, _, fidelity in columns
         ]
-        rows.add_row(_told(model, built, each), *cells, f"{sizes['reference'] / sizes[model]:.1f} x")
+        rows.add_row(_target_json(model, built, each), *cells, f"{sizes['reference'] / sizes[model]:.1f} x")
     return rows
 
 
-def _told(model: str, built: Build, each: TargetBuild) -> str:
+def _target_json(model: str, built: Build, each: TargetBuild) -> str:
     if built.project.model_file is not None:
         return {"reference": "as given", "float student": "simplified"}.get(model, model)
     if model != "reference":
@@ -199,19 +201,19 @@ def _told(model: str, built: Build, each: TargetBuild) -> str:
 
 def _similarity(each: TargetBuild) -> list[RenderableType]:
     """How alike the deployed model is to the one given, by what it is not judged by."""
-    told = [one for one in each.verdict.measurements if one.model == "deployed" and one.name in NAMED]
-    if not told:
+    items = [one for one in each.verdict.measurements if one.model == "deployed" and one.name in NAMED]
+    if not items:
         return []
-    figures = ", ".join(f"{one.name} {with_unit(one.value, one.unit)}" for one in told)
-    return [f"deployed against the model as given ({told[0].fidelity}): {figures}\n"]
+    figures = ", ".join(f"{one.name} {with_unit(one.value, one.unit)}" for one in items)
+    return [f"deployed against the model as given ({items[0].fidelity}): {figures}\n"]
 
 
-def _predicted(each: TargetBuild) -> list[RenderableType]:
+def _predicted_line(each: TargetBuild) -> list[RenderableType]:
     """The latency, where it is predicted, with its limits."""
-    told = [one for one in each.verdict.measurements if one.name == PREDICTED]
+    items = [one for one in each.verdict.measurements if one.name == PREDICTED]
     return [
         escape(f"{one.model}'s latency (predicted): {one.value:.3g} ms, {one.limits} ms; {one.detail}\n")
-        for one in told
+        for one in items
     ]
 
 
@@ -238,8 +240,8 @@ def _runtimes(each: TargetBuild) -> list[RenderableType]:
         return []
     rows = table("", "runtime", "", "latency", "why", numeric=frozenset({2}))
     for one in each.runtimes:
-        told = {figure.name: figure for figure in one.measurements}
-        latency = told.get("latency_p50") or told.get(PREDICTED)
+        values = {figure.name: figure for figure in one.measurements}
+        latency = values.get("latency_p50") or values.get(PREDICTED)
         shown = "" if latency is None else f"{with_unit(latency.value, latency.unit)}\n{latency.fidelity}"
         rows.add_row(escape(str(one.runtime)), "[green]deployed[/]" if one.taken else "left", shown, escape(one.why))
     return [rows]

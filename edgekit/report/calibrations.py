@@ -7,20 +7,20 @@ from dataclasses import asdict
 from rich.console import RenderableType
 from rich.markup import escape
 
-from edgekit.benchmarking.board_calibration import Calibrated
-from edgekit.latency.board_fit import FEWEST_FOR_PRICES, Measured, lacks_fitting
+from edgekit.benchmarking.board_calibration import BoardCalibration
+from edgekit.latency.board_fit import FEWEST_FOR_PRICES, MeasuredNetwork, lacks_fitting
 from edgekit.latency.fitting import FEWEST
 from edgekit.latency.model import FEWEST_FAMILIES, BoardFit
 from edgekit.report.tables import table, with_unit
 from edgekit.version import pip_install
-from edgekit.wording import counted
+from edgekit.wording import count_of
 
 SCHEMA = 1
 _SHOWN = 3
 """Disturbances that are named."""
 
 
-def calibration_report(done: Calibrated) -> list[RenderableType]:
+def calibration_report(done: BoardCalibration) -> list[RenderableType]:
     """What each network took and what was predicted; what is predicted from now on, and how far that was off."""
     rows = table(
         f"measured: {escape(done.place)}",
@@ -40,8 +40,8 @@ def calibration_report(done: Calibrated) -> list[RenderableType]:
     fits = [each for each in done.calibration.fits if each.runtime == str(done.target.runtime)]
     shown += [_words(each) for each in fits]
     for count in sorted({each.threads for each in done.new} - {each.threads for each in fits}):
-        told = f"{counted(count, 'thread')}: kept, but too few to tell prices, which nobody has for {done.target.cpu}"
-        shown.append(escape(f"{told}: it takes {FEWEST_FOR_PRICES} networks"))
+        text = f"{count_of(count, 'thread')}: kept, but too few to tell prices, which nobody has for {done.target.cpu}"
+        shown.append(escape(f"{text}: it takes {FEWEST_FOR_PRICES} networks"))
     if lacks_fitting():
         shown.append(escape(f"a board's own prices are found with scipy: {pip_install('training')}, and again"))
     shown += [f"{escape(each.model)}: not measured, {escape(each.why)}" for each in done.absent]
@@ -52,12 +52,12 @@ def calibration_report(done: Calibrated) -> list[RenderableType]:
     return shown
 
 
-def calibration_json(done: Calibrated) -> str:
+def calibration_json(done: BoardCalibration) -> str:
     """The same as one JSON object."""
     measured = []
     for each, earlier in zip(done.new, done.before, strict=True):
-        told = {name: value for name, value in each.to_json().items() if name != "figures"}
-        measured.append({**told, "before": asdict(earlier) if earlier else None, "left_out": _left_out(done, each)})
+        values = {name: value for name, value in each.to_json().items() if name != "figures"}
+        measured.append({**values, "before": asdict(earlier) if earlier else None, "left_out": _left_out(done, each)})
     return json.dumps(
         {
             "schema": SCHEMA,
@@ -76,7 +76,7 @@ def calibration_json(done: Calibrated) -> str:
     )
 
 
-def _left_out(done: Calibrated, measured: Measured) -> float | None:
+def _left_out(done: BoardCalibration, measured: MeasuredNetwork) -> float | None:
     """Of the logarithm: the error of what the others tell; None where they tell no prices."""
     place = measured.runtime, measured.threads
     fits = [each for each in done.calibration.fits if (each.runtime, each.threads) == place]
@@ -85,8 +85,8 @@ def _left_out(done: Calibrated, measured: Measured) -> float | None:
 
 def _words(fit: BoardFit) -> str:
     count = len(fit.errors)
-    told = f"{fit.runtime}, {counted(fit.threads, 'thread')}: {counted(count, 'network')}, "
+    text = f"{fit.runtime}, {count_of(fit.threads, 'thread')}: {count_of(count, 'network')}, "
     if fit.margin is None:
-        return f"{escape(told)}too few for an interval: {FEWEST} of {FEWEST_FAMILIES} kinds give one"
+        return f"{escape(text)}too few for an interval: {FEWEST} of {FEWEST_FAMILIES} kinds give one"
     off = sum(abs(math.expm1(error)) for error in fit.errors.values()) / count
-    return f"{escape(told)}{off:.1%} off when left out, on the average; 90 % intervals of x {math.exp(fit.margin):.2f}"
+    return f"{escape(text)}{off:.1%} off when left out, on the average; 90 % intervals of x {math.exp(fit.margin):.2f}"

@@ -10,7 +10,7 @@ from edgekit.contract.step import Step
 from edgekit.execution.single_step import Conversion
 from edgekit.report.integers import section_lines
 from edgekit.report.tables import table, with_unit
-from edgekit.wording import metric_shown
+from edgekit.wording import format_metric
 
 SCHEMA = 1
 
@@ -27,15 +27,15 @@ def conversion_report(found: Conversion) -> list[RenderableType]:
     if "calibration_samples" in notes:
         shown.append(f"{notes['calibration']} over {notes['calibration_samples']} samples")
     for name, noise in notes.get("signal_to_noise_db", {}).items():
-        told = "nothing differs" if noise is None else f"{metric_shown(noise, 'dB')} dB of signal to noise"
-        shown.append(escape(f"output '{name}': {told} against the float model (native)"))
-    for name, told in notes.get("lost_parts", {}).items():
-        shown.append(f"[yellow]warning:[/] {escape(f'output {name!r}: more noise than signal in {told}')}")
+        text = "nothing differs" if noise is None else f"{format_metric(noise, 'dB')} dB of signal to noise"
+        shown.append(escape(f"output '{name}': {text} against the float model (native)"))
+    for name, text in notes.get("lost_parts", {}).items():
+        shown.append(f"[yellow]warning:[/] {escape(f'output {name!r}: more noise than signal in {text}')}")
     shown.append(escape(f"compared on {notes['compared_on']}"))
     return shown
 
 
 def conversion_json(found: Conversion) -> str:
     """The same as one JSON object; README documents it."""
-    told = {**asdict(found), "source": str(found.source), "path": str(found.path)}
-    return json.dumps({"schema": SCHEMA, **told}, indent=2)
+    values = {**asdict(found), "source": str(found.source), "path": str(found.path)}
+    return json.dumps({"schema": SCHEMA, **values}, indent=2)

@@ -14,22 +14,22 @@ from edgekit.report.tables import COLOURS, table
 SCHEMA = 1
 
 
-def codes_report(told: Sequence[Explanation]) -> RenderableType:
+def codes_report(items: Sequence[Explanation]) -> RenderableType:
     """One line a finding."""
     rows = table("", "code", "verdict", "finding")
-    for each in told:
+    for each in items:
         rows.add_row(each.code, _verdict(each), escape(each.title))
     return rows
 
 
-def explanations_report(told: Sequence[Explanation]) -> list[RenderableType]:
+def explanations_report(items: Sequence[Explanation]) -> list[RenderableType]:
     """Everything of each, one below the other."""
-    return [part for each in told for part in _whole(each)]
+    return [part for each in items for part in _whole(each)]
 
 
-def explanations_json(told: Sequence[Explanation]) -> str:
+def explanations_json(items: Sequence[Explanation]) -> str:
     """The same as one JSON object."""
-    return json.dumps({"schema": SCHEMA, "findings": [each.to_json() for each in told]}, indent=2)
+    return json.dumps({"schema": SCHEMA, "findings": [each.to_json() for each in items]}, indent=2)
 
 
 def _whole(each: Explanation) -> Iterator[RenderableType]:
@@ -38,7 +38,7 @@ def _whole(each: Explanation) -> Iterator[RenderableType]:
     rows.add_column(min_width=10)
     rows.add_column(overflow="fold")
     lines = [("  when", each.rule), ("  because", each.why), ("  fix", each.fix)]
-    lines += [(f"  {one.kind}", f"{one.source}: {one.told}") for one in each.evidence]
+    lines += [(f"  {one.kind}", f"{one.source}: {one.statement}") for one in each.evidence]
     if each.example is not None:
         example, silent_given = each.example, each.example.silent_given
         lines += [("  found in", _example(example.triggers, example.given))]
@@ -55,11 +55,11 @@ def _verdict(each: Explanation) -> str:
 
 
 def _example(words: str, given: Mapping[str, Any]) -> str:
-    around = ", ".join(f"{name} {_told(value)}" for name, value in given.items())
+    around = ", ".join(f"{name} {_row(value)}" for name, value in given.items())
     return f"{words} ({around})" if around else words
 
 
-def _told(value: Any) -> str:
+def _row(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return " ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)

@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from edgekit.model.inspection import Inspection
 from edgekit.model.ports import Port
-from edgekit.model.sizes import filled, option
+from edgekit.model.sizes import fill_sizes, option
 from edgekit.report.tables import table
 
 SCHEMA = 1
@@ -48,7 +48,7 @@ def inspection_json(path: Path, found: Inspection) -> str:
 
 def _unknown(found: Inspection) -> str:
     """Why there are no MACs, and what would help."""
-    left = [port for port in filled(found.inputs, {}) if any(isinstance(size, str) for size in port.shape)]
+    left = [port for port in fill_sizes(found.inputs, {}) if any(isinstance(size, str) for size in port.shape)]
     return f"{found.macs_unknown}; say how long it is: {option(left[0])}" if left else found.macs_unknown
 
 

@@ -4,23 +4,23 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from edgekit.contract.step import Section
-from edgekit.wording import counted, metric_shown
+from edgekit.wording import count_of, format_metric
 
 
 def scheme_lines(notes: Mapping[str, Any]) -> list[str]:
     """What quantize notes: the scheme and its reason, and what stayed float for what reason."""
     scale = "channel" if notes["per_channel"] else "tensor"
     why = f": {notes['why']}" if notes.get("why") else ""
-    told = [f"{notes['activation']} activations, {notes['weight']} weights, one scale a {scale}{why}"]
+    lines = [f"{notes['activation']} activations, {notes['weight']} weights, one scale a {scale}{why}"]
     if "smoothing" in notes:
-        told.append(_smoothing_line(notes["smoothing"], notes["smoothed_everywhere"]))
+        lines.append(_smoothing_line(notes["smoothing"], notes["smoothed_everywhere"]))
     if "backend" in notes:
-        told.append(_search_line(notes))
+        lines.append(_search_line(notes))
     kept: Mapping[str, str] = notes.get("kept_float", {})
     if kept:
         name, reason = next(iter(kept.items()))
-        told.append(f"{counted(len(kept), 'operator')} kept in float, such as {name}: {reason}")
-    return told
+        lines.append(f"{count_of(len(kept), 'operator')} kept in float, such as {name}: {reason}")
+    return lines
 
 
 def _smoothing_line(alpha: float | None, everywhere: bool) -> str:
@@ -34,13 +34,13 @@ def _smoothing_line(alpha: float | None, everywhere: bool) -> str:
 
 def training_lines(notes: Mapping[str, Any]) -> list[str]:
     """What qat notes: what it trained for, and what the float student of the build then is."""
-    told = [
+    lines = [
         "trained under the rounding of these integers: the float student has their very weights, its activations not "
         f"rounded; ranges differ from those trained in by at most {notes['range_drift']:.1%} of their width"
     ]
     if notes["weight_bits"] < 8:
-        told.append(f"weights on {2 ** notes['weight_bits'] - 1} levels, stored in 8 bits: no byte is saved")
-    return told
+        lines.append(f"weights on {2 ** notes['weight_bits'] - 1} levels, stored in 8 bits: no byte is saved")
+    return lines
 
 
 _BACKENDS = {"ort": "ONNX Runtime", "inc": "Intel Neural Compressor"}
@@ -50,10 +50,10 @@ def _search_line(notes: Mapping[str, Any]) -> str:
     """Which quantizer it was, and by which figures."""
     name, metric = _BACKENDS[notes["backend"]], notes["metric"]
     if "values" not in notes:
-        best, own = (metric_shown(each, metric) for each in (max(notes["trials"]), notes["float"]))
-        tried = counted(len(notes["trials"]), "trial")
+        best, own = (format_metric(each, metric) for each in (max(notes["trials"]), notes["float"]))
+        tried = count_of(len(notes["trials"]), "trial")
         return f"by {name}: {metric} {best} of {own} on calibration samples, best of {tried}"
-    values = ", ".join(f"{_BACKENDS[each]} {metric_shown(value, metric)}" for each, value in notes["values"].items())
+    values = ", ".join(f"{_BACKENDS[each]} {format_metric(value, metric)}" for each, value in notes["values"].items())
     failed = "".join(f"; {_BACKENDS[each]} failed: {why}" for each, why in notes["failed"].items())
     return f"by {name}, the better by {metric} on calibration samples: {values}{failed}"
 
@@ -64,14 +64,14 @@ def placement_lines(notes: Mapping[str, Any]) -> list[str]:
     time = f", {ratio['median']:.3f} ({ratio['low']:.3f} to {ratio['high']:.3f}) of the time" if ratio else ""
     if not floats:
         return [f"placed {notes['placed']}{time}"]
-    return [f"{counted(len(floats), 'operator')} placed on floats, such as {floats[0]}{time}: {notes['placed']}"]
+    return [f"{count_of(len(floats), 'operator')} placed on floats, such as {floats[0]}{time}: {notes['placed']}"]
 
 
 def given_lines(notes: Mapping[str, Any]) -> list[str]:
     """What keep notes: how the integers that came are written."""
-    told = f" with {' and '.join(notes['activations'])} activations" if notes["activations"] else ""
+    text = f" with {' and '.join(notes['activations'])} activations" if notes["activations"] else ""
     return [
-        f"quantized already ({', '.join(notes['forms']) or 'integer weights'}{told}): left as it is",
+        f"quantized already ({', '.join(notes['forms']) or 'integer weights'}{text}): left as it is",
         "there is no float model to compare it with: what is compared is how it runs here and on the target",
     ]
 
@@ -80,23 +80,23 @@ def operator_lines(notes: Mapping[str, Any]) -> list[str]:
     """What fuse notes: the operators of the fused graph on integers and on floats."""
     integer, floating = notes["integer_operators"], notes["float_operators"]
     kinds = ", ".join(f"{count} {kind}" for kind, count in floating.items())
-    told = [f"{counted(integer, 'operator')} on integers, {sum(floating.values())} on floats{kinds and ': ' + kinds}"]
+    lines = [f"{count_of(integer, 'operator')} on integers, {sum(floating.values())} on floats{kinds and ': ' + kinds}"]
     if notes["islands"]:
         islands = "; ".join(f"{count} x {kinds}" for kinds, count in notes["islands"].items())
-        told.append(f"islands of floats between integers: {islands}")
-    return told
+        lines.append(f"islands of floats between integers: {islands}")
+    return lines
 
 
 def tflite_lines(notes: Mapping[str, Any]) -> list[str]:
     """What the steps that write TFLite note: how far the file lies from the ONNX model."""
-    told = f"as TFLite, under {notes['compared_with']} on {notes['compared_on']}"
+    text = f"as TFLite, under {notes['compared_with']} on {notes['compared_on']}"
     if "steps_off" not in notes:
         noise = notes["signal_to_noise_db"]
         exact = "outputs are the same" if noise is None else f"{noise:.1f} dB of signal to noise"
-        return [f"{told}: {exact} against the ONNX model"]
+        return [f"{text}: {exact} against the ONNX model"]
     most = max(notes["output_steps_off"].values(), default=0.0)
     return [
-        f"{told}: each operator is off by {notes['steps_off']:g} integer steps at most, given the integers that it "
+        f"{text}: each operator is off by {notes['steps_off']:g} integer steps at most, given the integers that it "
         f"really got; the outputs by {most:g}"
     ]
 

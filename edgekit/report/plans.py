@@ -10,8 +10,8 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.padding import Padding
 
-from edgekit.builds.check import Consultation
-from edgekit.planning.advice import Inherited, Omission, Primary
+from edgekit.builds.check import RecipeCheck
+from edgekit.planning.advice import InheritedFinding, Omission, PrimaryFinding
 from edgekit.planning.interactions import Severity
 from edgekit.planning.lint import Undecided
 from edgekit.planning.plan import PlannedStep
@@ -23,25 +23,25 @@ from edgekit.traits import Facts, Format
 SCHEMA = 1
 
 
-def plan_report(told: Consultation) -> list[RenderableType]:
+def plan_report(check: RecipeCheck) -> list[RenderableType]:
     """The steps, the findings, the primary flaw and its cascade, the better order, and what could be left out."""
-    return [_steps(told), *_findings(told), *_primary(told), *_better(told), *_left_out(told), *_unknown(told)]
+    return [_steps(check), *_findings(check), *_primary(check), *_better(check), *_left_out(check), *_unknown(check)]
 
 
-def plan_json(told: Consultation) -> str:
+def plan_json(check: RecipeCheck) -> str:
     """The same as one JSON object, for machines; README documents it. Steps are counted from 1."""
-    advice, steps = told.advice, told.recipe.steps
+    advice, steps = check.advice, check.recipe.steps
     proposal = advice.proposal.recipe
     found: dict[str, Any] = {
         "schema": SCHEMA,
-        "recipe": told.recipe.name,
-        "project": told.project.name if told.project else None,
-        "targets": [each.id for each in told.targets],
-        "steps": [_step_json(each) for each in told.judgement.walked.steps],
-        "evidence": told.measured.source if told.measured else None,
-        "findings": [each.to_json() for each in told.findings],
-        "good": [each.to_json() for each in told.judgement.sound],
-        "undecided": [{"code": each.code, "title": each.title, "needs": list(each.needs)} for each in told.undecided],
+        "recipe": check.recipe.name,
+        "project": check.project.name if check.project else None,
+        "targets": [each.id for each in check.targets],
+        "steps": [_step_json(each) for each in check.judgement.walked.steps],
+        "evidence": check.measured.source if check.measured else None,
+        "findings": [each.to_json() for each in check.findings],
+        "good": [each.to_json() for each in check.judgement.sound],
+        "undecided": [{"code": each.code, "title": each.title, "needs": list(each.needs)} for each in check.undecided],
         "primary": _primary_json(advice.primary, steps) if advice.primary else None,
         "cascade": [_inherited_json(each, steps) for each in advice.cascade],
         "proposed": [_recipe_step_json(number, each) for number, each in enumerate(proposal.steps, start=1)],
@@ -52,28 +52,28 @@ def plan_json(told: Consultation) -> str:
     return json.dumps(found, indent=2)
 
 
-def fixed_toml(told: Consultation) -> str:
+def proposal_toml(check: RecipeCheck) -> str:
     """The proposed recipe as a file, with what was changed in comments."""
-    proposal = told.advice.proposal
-    name = told.recipe.name
+    proposal = check.advice.proposal
+    name = check.recipe.name
     if not proposal.changes:
         return recipe_toml(proposal.recipe, [f"Nothing to change in '{name}'."])
     comments = [
         f"The better order for '{name}': save it beside edgekit.toml as better.toml, and write there",
         'recipe = "better.toml" in the place of [[steps]] or of another recipe. What was changed:',
         *proposal.changes,
-        *(f"Still: {each.severity} {each.code}: {each.message}" for each in told.advice.remaining),
+        *(f"Still: {each.severity} {each.code}: {each.message}" for each in check.advice.remaining),
     ]
     return recipe_toml(replace(proposal.recipe, about=f"In the place of '{name}'."), comments)
 
 
-def _steps(told: Consultation) -> RenderableType:
-    whose = f" of {told.project.name}" if told.project else ""
-    targets = ", ".join(each.id for each in told.targets) or "a target not named"
-    rows = table(escape(f"recipe {told.recipe.name}{whose}, for {targets}"), "step", "needs", "gives", "keeps")
+def _steps(check: RecipeCheck) -> RenderableType:
+    whose = f" of {check.project.name}" if check.project else ""
+    targets = ", ".join(each.id for each in check.targets) or "a target not named"
+    rows = table(escape(f"recipe {check.recipe.name}{whose}, for {targets}"), "step", "needs", "gives", "keeps")
     rows.columns[0].no_wrap = True
-    target = told.targets[0] if told.targets else None
-    for each in told.judgement.walked.steps:
+    target = check.targets[0] if check.targets else None
+    for each in check.judgement.walked.steps:
         contract = each.step.contract
         needs = [_words(contract.requires), *(f"{role}: {_words(them)}" for role, them in contract.joins.items())]
         rows.add_row(
@@ -95,87 +95,89 @@ def _technique(each: RecipeStep, target: Target | None) -> list[str]:
 
 
 def _options(each: RecipeStep) -> list[str]:
-    told = {"bits", "granularity", "ratio", "sparsity"}
-    return [f"{name} = {value}" for name, value in each.step.changed_options().items() if name not in told]
+    items = {"bits", "granularity", "ratio", "sparsity"}
+    return [f"{name} = {value}" for name, value in each.step.changed_options().items() if name not in items]
 
 
 def _words(them: Facts) -> str:
     return " ".join(sorted(them, key=lambda each: (not isinstance(each, Format), each)))
 
 
-def _findings(told: Consultation) -> Iterator[RenderableType]:
+def _findings(check: RecipeCheck) -> Iterator[RenderableType]:
     yield _heading("Findings")
-    if told.measured is not None:
-        yield _indented(escape(told.measured.summary()))
-    if not told.findings:
-        yield _indented("none")
-    for each in told.findings:
-        names = " and ".join(_label(index, told.recipe.steps) for index in (each.step, each.other) if index is not None)
-        target = f" ({each.target})" if each.target and len(told.targets) > 1 else ""
+    if check.measured is not None:
+        yield _indent(escape(check.measured.summary()))
+    if not check.findings:
+        yield _indent("none")
+    for each in check.findings:
+        names = " and ".join(
+            _label(index, check.recipe.steps) for index in (each.step, each.other) if index is not None
+        )
+        target = f" ({each.target})" if each.target and len(check.targets) > 1 else ""
         yield f"[{COLOURS[each.severity]}]{each.severity} {each.code}[/]  {escape(names or 'the recipe')}{target}"
-        yield _indented(each.message.removeprefix(f"{names}: "))
+        yield _indent(each.message.removeprefix(f"{names}: "))
         if each.fix and each.severity is not Severity.INFO:
-            yield _indented(f"fix: {each.fix}")
-    if told.judgement.sound:
-        codes = dict.fromkeys(each.code for each in told.judgement.sound)
-        titles = {each.code: each.title for each in told.judgement.sound}
+            yield _indent(f"fix: {each.fix}")
+    if check.judgement.sound:
+        codes = dict.fromkeys(each.code for each in check.judgement.sound)
+        titles = {each.code: each.title for each in check.judgement.sound}
         yield f"[green]good[/]  {escape('; '.join(f'{titles[code]} ({code})' for code in codes))}"
-    if told.findings or told.judgement.sound:
-        yield _indented("edgekit explain CODE has the reason and the evidence")
+    if check.findings or check.judgement.sound:
+        yield _indent("edgekit explain CODE has the reason and the evidence")
 
 
-def _primary(told: Consultation) -> Iterator[RenderableType]:
-    primary, steps = told.advice.primary, told.recipe.steps
+def _primary(check: RecipeCheck) -> Iterator[RenderableType]:
+    primary, steps = check.advice.primary, check.recipe.steps
     if primary is None:
         return
     yield _heading(f"Primary flaw: {_label(primary.step, steps)} ({primary.finding.code})")
-    yield _indented(primary.finding.why)
+    yield _indent(primary.finding.why)
     if primary.vanishing:
         gone = ", ".join(f"{code} x {n}" if n > 1 else code for code, n in Counter(primary.vanishing).items())
-        yield _indented(f"{primary.change[0].upper()}{primary.change[1:]}, these findings vanish: {gone}")
-    if told.advice.cascade:
+        yield _indent(f"{primary.change[0].upper()}{primary.change[1:]}, these findings vanish: {gone}")
+    if check.advice.cascade:
         yield _heading("Cascade")
-    for each in told.advice.cascade:
+    for each in check.advice.cascade:
         through = " and ".join(_label(index, steps) for index in each.through)
         codes = f" ({', '.join(each.codes)})" if each.codes else ""
-        yield _indented(f"{_label(each.step, steps)} needs {each.needed}: damaged by {through}{codes}")
+        yield _indent(f"{_label(each.step, steps)} needs {each.needed}: damaged by {through}{codes}")
 
 
-def _better(told: Consultation) -> Iterator[RenderableType]:
-    proposal = told.advice.proposal
+def _better(check: RecipeCheck) -> Iterator[RenderableType]:
+    proposal = check.advice.proposal
     if not proposal.changes:
         return
     yield _heading("Better order")
-    yield _indented(", ".join(f"{number} {each.label}" for number, each in enumerate(proposal.recipe.steps, start=1)))
+    yield _indent(", ".join(f"{number} {each.label}" for number, each in enumerate(proposal.recipe.steps, start=1)))
     for change in proposal.changes:
         if not change.startswith("order: "):
-            yield _indented(f"- {change}")
-    for each in told.advice.remaining:
-        yield _indented(f"still: {each.severity} {each.code}: {each.message}")
-    yield _indented("edgekit plan --fix prints it as a recipe")
+            yield _indent(f"- {change}")
+    for each in check.advice.remaining:
+        yield _indent(f"still: {each.severity} {each.code}: {each.message}")
+    yield _indent("edgekit plan --fix prints it as a recipe")
 
 
-def _left_out(told: Consultation) -> Iterator[RenderableType]:
-    if told.advice.omissions:
-        yield _heading("Could be left out" + (" of that" if told.advice.proposal.changes else ""))
-    for each in told.advice.omissions:
-        yield _indented(f"{_label(each.step, told.advice.proposal.recipe.steps)}: {each.reason}")
+def _left_out(check: RecipeCheck) -> Iterator[RenderableType]:
+    if check.advice.omissions:
+        yield _heading("Could be left out" + (" of that" if check.advice.proposal.changes else ""))
+    for each in check.advice.omissions:
+        yield _indent(f"{_label(each.step, check.advice.proposal.recipe.steps)}: {each.reason}")
 
 
-def _unknown(told: Consultation) -> Iterator[RenderableType]:
+def _unknown(check: RecipeCheck) -> Iterator[RenderableType]:
     """What could not be judged, by what is not known, and how to make it known."""
-    if not told.undecided:
+    if not check.undecided:
         return
     yield _heading("Not known, and so not judged")
-    for needs, codes in _by_need(told.undecided).items():
-        yield _indented(f"{needs}: {', '.join(codes)}")
-    ways = [] if told.targets else ["--target ID names the device"]
-    if told.project is None:
+    for needs, codes in _by_need(check.undecided).items():
+        yield _indent(f"{needs}: {', '.join(codes)}")
+    ways = [] if check.targets else ["--target ID names the device"]
+    if check.project is None:
         ways.append("in a project's folder more is known of the model")
-    elif any(each is None for each in told.surveys.values()):
+    elif any(each is None for each in check.surveys.values()):
         ways.append("--inspect looks at the model")
     if ways:
-        yield _indented("; ".join(ways))
+        yield _indent("; ".join(ways))
 
 
 def _by_need(undecided: Sequence[Undecided]) -> dict[str, list[str]]:
@@ -189,7 +191,7 @@ def _heading(text: str) -> str:
     return f"\n[bold]{escape(text)}[/]"
 
 
-def _indented(text: str) -> Padding:
+def _indent(text: str) -> Padding:
     return Padding(escape(text), (0, 0, 0, 2))
 
 
@@ -212,7 +214,7 @@ def _step_json(each: PlannedStep) -> dict[str, Any]:
     }
 
 
-def _primary_json(primary: Primary, steps: Sequence[RecipeStep]) -> dict[str, Any]:
+def _primary_json(primary: PrimaryFinding, steps: Sequence[RecipeStep]) -> dict[str, Any]:
     return {
         "step": primary.step + 1,
         "label": steps[primary.step].label,
@@ -223,7 +225,7 @@ def _primary_json(primary: Primary, steps: Sequence[RecipeStep]) -> dict[str, An
     }
 
 
-def _inherited_json(each: Inherited, steps: Sequence[RecipeStep]) -> dict[str, Any]:
+def _inherited_json(each: InheritedFinding, steps: Sequence[RecipeStep]) -> dict[str, Any]:
     return {
         "step": each.step + 1,
         "label": steps[each.step].label,

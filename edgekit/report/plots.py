@@ -6,7 +6,7 @@ from typing import Literal
 
 from edgekit.figures.intervals import Interval
 from edgekit.studies.results import Arm, Study
-from edgekit.wording import counted
+from edgekit.wording import count_of
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 """Okabe and Ito's, which the colour-blind tell apart."""
@@ -15,7 +15,7 @@ _STYLES = ("-", "--", "-.", ":")
 
 def study_plot(study: Study, form: Literal["png", "svg"]) -> bytes:
     """The plot of a study's arms. Raises ImportError where matplotlib is not installed (the extra `plot`)."""
-    title = f"{study.project} for {study.target}: {counted(len(study.seeds), 'seed')}, {study.host} ({study.fidelity})"
+    title = f"{study.project} for {study.target}: {count_of(len(study.seeds), 'seed')}, {study.host} ({study.fidelity})"
     return stages_plot(study.arms, study.unit, f"{title}{f', {study.data}' if study.data else ''}", form)
 
 

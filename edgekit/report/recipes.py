@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from rich.markup import escape
 
 from edgekit.planning.interactions import Severity
-from edgekit.planning.lint import Judgement
+from edgekit.planning.lint import LintResult
 from edgekit.planning.options import options_of
 from edgekit.planning.recipe import (
     RECOMMENDED,
@@ -24,7 +24,7 @@ SCHEMA = 1
 _TAKEN = (RECOMMENDED, RECOMMENDED_FOR_FILES, RECOMMENDED_FOR_TRANSFORMERS, RECOMMENDED_FOR_INTEGERS)
 
 
-def recipes_report(judged: Sequence[Judgement]) -> RenderableType:
+def recipes_report(judged: Sequence[LintResult]) -> RenderableType:
     """One row a recipe: what it is for, and what is found in it whatever the model and the target."""
     rows = table("", "recipe", "about", "findings")
     rows.columns[0].no_wrap = True
@@ -39,17 +39,17 @@ def recipes_report(judged: Sequence[Judgement]) -> RenderableType:
     return rows
 
 
-def recipes_json(judged: Sequence[Judgement]) -> str:
+def recipes_json(judged: Sequence[LintResult]) -> str:
     """The same as one JSON object."""
     return json.dumps({"schema": SCHEMA, "recipes": [_json(each) for each in judged]}, indent=2)
 
 
-def recipe_report(judged: Judgement) -> list[RenderableType]:
+def recipe_report(judged: LintResult) -> list[RenderableType]:
     """The steps of one recipe with all their options, and its findings."""
     rows = table(judged.recipe.name, "step", "option", "value", "may be")
     rows.columns[0].no_wrap = True
     meanings = table("", "option", "what it means")
-    told: dict[str, str] = {}
+    values: dict[str, str] = {}
     for number, each in enumerate(judged.recipe.steps, start=1):
         changed = each.step.changed_options()
         options = options_of(each.step)
@@ -57,12 +57,12 @@ def recipe_report(judged: Judgement) -> list[RenderableType]:
             value = f"{_value(one.value)}{' *' if one.name in changed else ''}"
             rows.add_row(f"{number} {each.label}" if one is options[0] else "", one.name, value, one.allowed)
             if one.meaning:
-                told[f"{one.name} ({each.step.name()})"] = one.meaning
+                values[f"{one.name} ({each.step.name()})"] = one.meaning
         if not options:
             rows.add_row(f"{number} {each.label}", "", "", "")
     if any(each.step.changed_options() for each in judged.recipe.steps):
         rows.caption, rows.caption_justify = "* not the default", "left"
-    for name, meaning in told.items():
+    for name, meaning in values.items():
         meanings.add_row(name, escape(meaning))
     about = [escape(judged.recipe.about)] if judged.recipe.about else []
     if judged.recipe.otherwise:
@@ -77,12 +77,12 @@ def recipe_report(judged: Judgement) -> list[RenderableType]:
     ]
 
 
-def recipe_json(judged: Judgement) -> str:
+def recipe_json(judged: LintResult) -> str:
     """The same as one JSON object."""
     return json.dumps({"schema": SCHEMA, **_json(judged)}, indent=2)
 
 
-def _in_a_word(judged: Judgement) -> str:
+def _in_a_word(judged: LintResult) -> str:
     found = {severity: [each for each in judged.findings if each.severity is severity] for severity in Severity}
     grave = [severity for severity in (Severity.ERROR, Severity.WARNING) if found[severity]]
     if not grave:
@@ -95,7 +95,7 @@ def _in_a_word(judged: Judgement) -> str:
     return ", ".join(parts)
 
 
-def _json(judged: Judgement) -> dict[str, Any]:
+def _json(judged: LintResult) -> dict[str, Any]:
     return {
         "name": judged.recipe.name,
         "about": judged.recipe.about,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgekit.builds.check import Consultation
+from edgekit.builds.check import RecipeCheck
 from edgekit.planning.interactions import Severity
 from edgekit.planning.lint import Finding
 from edgekit.project.project import PROJECT_FILE
@@ -16,12 +16,12 @@ _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sa
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
 
-def sarif_log(told: Consultation) -> str:
+def sarif_log(check: RecipeCheck) -> str:
     """One run whose results are the findings, each at the line of its step in the recipe's file. The steps of a recipe
     that a project names stand in a file of edgekit's: then it is the line of edgekit.toml that names it."""
-    codes = list(dict.fromkeys(each.code for each in told.findings))
-    by_code = {each.code: each for each in reversed(told.findings)}
-    locations = _Locations(told)
+    codes = list(dict.fromkeys(each.code for each in check.findings))
+    by_code = {each.code: each for each in reversed(check.findings)}
+    locations = _Locations(check)
     run = {
         "tool": {
             "driver": {
@@ -30,7 +30,7 @@ def sarif_log(told: Consultation) -> str:
                 "rules": [_rule(by_code[code]) for code in codes],
             }
         },
-        "results": [_result(each, codes, locations) for each in told.findings],
+        "results": [_result(each, codes, locations) for each in check.findings],
     }
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 
@@ -63,11 +63,11 @@ def _result(finding: Finding, codes: Sequence[str], locations: "_Locations") -> 
 class _Locations:
     """Where the steps of a recipe stand."""
 
-    def __init__(self, told: Consultation) -> None:
-        self.steps = told.recipe.steps
-        source = told.recipe.source
+    def __init__(self, check: RecipeCheck) -> None:
+        self.steps = check.recipe.steps
+        source = check.recipe.source
         assert source is not None, "a recipe that is consulted on comes from a file"
-        project = told.project
+        project = check.project
         self.is_own = project is None or source.resolve().is_relative_to(project.root)
         self.path = source if self.is_own or project is None else project.root / PROJECT_FILE
         lines = header_lines(self.path, "steps") if self.is_own else []

@@ -6,10 +6,10 @@ from rich.console import RenderableType
 from rich.markup import escape
 
 from edgekit.figures.intervals import Interval
-from edgekit.planning.interactions import Verdict
+from edgekit.planning.interactions import PairVerdict
 from edgekit.report.tables import table, with_unit
-from edgekit.studies.results import Ordered, Study
-from edgekit.wording import counted, metric_shown
+from edgekit.studies.results import OrderComparison, Study
+from edgekit.wording import count_of, format_metric
 
 _SHOWN = 2
 """Of the arms that are impossible."""
@@ -21,13 +21,13 @@ def study_report(study: Study) -> list[RenderableType]:
 
 
 def _arms(study: Study) -> RenderableType:
-    seeds = counted(len(study.seeds), "seed")
+    seeds = count_of(len(study.seeds), "seed")
     title = escape(f"study of {study.project} for {study.target}, {seeds}, {study.host} ({study.fidelity})")
     rows = table(title, "arm, its steps", f"{study.unit}, 95 %", "size\nstatic", numeric=frozenset({1, 2}))
     for arm in study.arms:
         rows.add_row(f"[bold]{escape(arm.name)}[/]", "", with_unit(arm.bytes, "bytes"))
         for number, stage in enumerate(arm.stages, 1):
-            shown = interval_shown(stage.metric, study.unit) if stage.metric else ""
+            shown = format_interval(stage.metric, study.unit) if stage.metric else ""
             rows.add_row(escape(f"  {number} {stage.step.label}"), shown, "")
     return rows
 
@@ -37,16 +37,16 @@ def _orders(study: Study) -> Iterator[RenderableType]:
         return
     rows = table("", "this order\n  against that", f"{study.unit}, 95 %", numeric=frozenset({1}))
     for each in study.orders[::2]:
-        points = interval_shown(each.points, study.unit, signed=True)
+        points = format_interval(each.points, study.unit, signed=True)
         rows.add_row(escape(f"{each.arm}\n  {each.other}"), f"{points}\n{_answer(each)}")
     yield rows
 
 
-def _answer(each: Ordered) -> str:
+def _answer(each: OrderComparison) -> str:
     if each.points.low is None:
         return "one seed tells nothing"
     if each.points.is_below_zero:
-        return "worse" if each.verdict is Verdict.POOR else "worse, by little"
+        return "worse" if each.verdict is PairVerdict.POOR else "worse, by little"
     return "better" if each.points.is_above_zero else "cannot be told apart"
 
 
@@ -60,7 +60,7 @@ def _ablations(study: Study) -> Iterator[RenderableType]:
     for each in study.ablations:
         rows.add_row(
             escape(each.step.label),
-            interval_shown(each.points, study.unit, signed=True),
+            format_interval(each.points, study.unit, signed=True),
             f"{each.bytes_with / each.bytes_without:.2f}",
             str(each.latency) if each.latency else "",
         )
@@ -90,10 +90,10 @@ def _closing(study: Study) -> Iterator[RenderableType]:
         )
 
 
-def interval_shown(value: Interval, unit: str, *, signed: bool = False) -> str:
+def format_interval(value: Interval, unit: str, *, signed: bool = False) -> str:
     """A mean and the ends of its interval, as a person reads them."""
-    mean = metric_shown(value.mean, unit, signed=signed)
+    mean = format_metric(value.mean, unit, signed=signed)
     if value.low is None or value.high is None:
         return mean
-    ends = (metric_shown(end, unit, signed=signed) for end in (value.low, value.high))
+    ends = (format_metric(end, unit, signed=signed) for end in (value.low, value.high))
     return f"{mean} ({' to '.join(ends)})"

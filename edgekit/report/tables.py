@@ -4,7 +4,7 @@ from rich import box
 from rich.table import Table
 
 from edgekit.planning.interactions import Severity
-from edgekit.wording import metric_shown
+from edgekit.wording import format_metric
 
 COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 MARKS = {
@@ -39,5 +39,5 @@ def with_unit(value: float, unit: str) -> str:
     if unit == "count":
         return f"{value:,.0f}"
     if unit == "cosine":
-        return metric_shown(value, unit)
-    return f"{metric_shown(value, unit)} {'%' if unit.startswith('%') else unit}"
+        return format_metric(value, unit)
+    return f"{format_metric(value, unit)} {'%' if unit.startswith('%') else unit}"

@@ -8,11 +8,11 @@ from rich.console import RenderableType
 from rich.markup import escape
 
 from edgekit.host import this_host
-from edgekit.latency.board_fit import calibration_of
+from edgekit.latency.board_fit import read_calibration
 from edgekit.latency.model import BoardFit
 from edgekit.report.tables import table
 from edgekit.target import Target
-from edgekit.wording import counted
+from edgekit.wording import count_of
 
 SCHEMA = 1
 
@@ -29,8 +29,8 @@ def targets_report(targets: Sequence[Target]) -> RenderableType:
 
 def targets_json(targets: Sequence[Target]) -> str:
     """The same as one JSON object."""
-    told = [{"figures": _figures(each), **each.to_json()} for each in targets]
-    return json.dumps({"schema": SCHEMA, "targets": told}, indent=2)
+    items = [{"figures": _figures(each), **each.to_json()} for each in targets]
+    return json.dumps({"schema": SCHEMA, "targets": items}, indent=2)
 
 
 def target_report(target: Target) -> RenderableType:
@@ -40,12 +40,12 @@ def target_report(target: Target) -> RenderableType:
         if isinstance(value, dict):
             for inner, part in value.items():
                 if part is not None:
-                    rows.add_row(f"{name}.{inner}", escape(_told(part)))
+                    rows.add_row(f"{name}.{inner}", escape(_calibration_lines(part)))
         elif value not in (None, ()):
-            rows.add_row(name, escape(_told(value)))
-    known = calibration_of(target)
+            rows.add_row(name, escape(_calibration_lines(value)))
+    known = read_calibration(target)
     for fit in known.fits if known else ():
-        rows.add_row("calibrated", escape(f"{fit.runtime}, {counted(fit.threads, 'thread')}: {_basis(fit)}"))
+        rows.add_row("calibrated", escape(f"{fit.runtime}, {count_of(fit.threads, 'thread')}: {_basis(fit)}"))
     return rows
 
 
@@ -56,7 +56,7 @@ def target_json(target: Target) -> str:
 
 def _basis(fit: BoardFit) -> str:
     interval = f", 90 % intervals of x {math.exp(fit.margin):.2f}" if fit.margin is not None else ""
-    return f"{counted(len(fit.errors), 'network')} on a {fit.board}{interval}"
+    return f"{count_of(len(fit.errors), 'network')} on a {fit.board}{interval}"
 
 
 def _short(kind: str) -> str:
@@ -70,9 +70,9 @@ def _figures(target: Target) -> str:
     return "emulated" if target.cpu else "none"
 
 
-def _told(value: object) -> str:
+def _calibration_lines(value: object) -> str:
     if isinstance(value, list | tuple):
-        return ", ".join(map(_told, value))
+        return ", ".join(map(_calibration_lines, value))
     if isinstance(value, dict) and "ways" in value:
         return f"{value['size'] / 1024:,.0f} KB {value['ways']}-way{', shared' if value['shared'] else ''}"
     if isinstance(value, dict):

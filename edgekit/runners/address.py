@@ -48,8 +48,8 @@ class Address:
         program = shlex.split(os.environ.get("EDGEKIT_SSH", "")) or ["ssh"]
         if not shutil.which(program[0]):
             raise BoardError(f"there is no {program[0]} on this machine", "install the OpenSSH client")
-        told = {**_OPTIONS, "Compression": "yes"} if compressed else _OPTIONS
-        options = [part for name, value in told.items() for part in ("-o", f"{name}={value}")]
+        values = {**_OPTIONS, "Compression": "yes"} if compressed else _OPTIONS
+        options = [part for name, value in values.items() for part in ("-o", f"{name}={value}")]
         port = ["-p", str(self.port)] if self.port else []
         user = ["-l", self.user] if self.user else []
         return [*program, "-T", *options, *port, *user, "--", self.host, f"exec python3 -c '{source}'"]

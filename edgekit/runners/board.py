@@ -11,7 +11,7 @@ from edgekit.runners.address import Address
 from edgekit.runners.connection import Request, answer
 from edgekit.runners.emulator import wheels_folder
 from edgekit.runners.runner import WORKER
-from edgekit.runners.wheels import kept_wheels, wheels_name
+from edgekit.runners.wheels import fetch_wheels, wheels_name
 from edgekit.runtime_specs import RUNTIMES
 from edgekit.target import Runtime, Target
 
@@ -21,24 +21,24 @@ _UPLOAD_S = 900.0
 @dataclass(frozen=True)
 class Board:
     address: Address
-    told: dict[str, Any]
+    report: dict[str, Any]
     """As the courier's `look` has it."""
 
     @property
     def host(self) -> Host:
-        return host_of(self.arch, self.told["cpuinfo"])
+        return host_of(self.arch, self.report["cpuinfo"])
 
     @property
     def arch(self) -> str:
         """What its Python is built for: 32 bits on many a 64-bit kernel."""
-        arch = normalized_arch(self.told["arch"])
+        arch = normalized_arch(self.report["arch"])
         known = ARCHITECTURES.get(arch)
-        return known.narrow if known and self.told["bits"] == 32 else arch
+        return known.narrow if known and self.report["bits"] == 32 else arch
 
     @property
     def name(self) -> str:
         """Its model, where it tells, else its CPU."""
-        return self.told["model"] or self.host.cpu_name
+        return self.report["model"] or self.host.cpu_name
 
     @property
     def cpu(self) -> str:
@@ -47,16 +47,16 @@ class Board:
     @property
     def is_here(self) -> bool:
         """Whether it is this very machine."""
-        return bool(self.told["boot"]) and self.told["boot"] == boot_id()
+        return bool(self.report["boot"]) and self.report["boot"] == boot_id()
 
     @property
     def python(self) -> str:
         """As wheels name it: 311."""
-        return "".join(self.told["python"].split(".")[:2])
+        return "".join(self.report["python"].split(".")[:2])
 
     def has(self, runtime: Runtime) -> bool:
         """Whether its own Python has this runtime, and numpy."""
-        versions = self.told["versions"]
+        versions = self.report["versions"]
         return versions[runtime.name] == runtime.version and bool(versions["numpy"])
 
     def kept_name(self, runtime: Runtime) -> str:
@@ -68,10 +68,10 @@ def board_at(address: Address) -> Board:
     """What the machine at an address is. Raises BoardError where it cannot be reached or is none that edgekit knows."""
     asked = {"do": "look", "worker": WORKER.read_text(), "packages": [*RUNTIMES, "numpy"]}
     board = Board(address, answer(address, Request(asked, doing=lambda: "while it was asked what it is")))
-    if board.told["system"] != "Linux":
-        raise BoardError(f"{address} runs {board.told['system']}", "edgekit measures on Linux; name another board")
+    if board.report["system"] != "Linux":
+        raise BoardError(f"{address} runs {board.report['system']}", "edgekit measures on Linux; name another board")
     if board.arch not in ARCHITECTURES or not ARCHITECTURES[board.arch].is_board:
-        more = f" on a 64-bit kernel: {board.told['arch']}" if board.told["bits"] == 32 else ""
+        more = f" on a 64-bit kernel: {board.report['arch']}" if board.report["bits"] == 32 else ""
         raise BoardError(
             f"the Python of {address} is for {board.arch}{more}, and no runtime of edgekit's is",
             "install a 64-bit system on it",
@@ -82,20 +82,20 @@ def board_at(address: Address) -> Board:
 def check_is(board: Board, target: Target) -> None:
     """Raises BoardError unless a figure taken on a board is the target's own."""
     if not target.is_this(board.host):
-        told = ", ".join(part for part in (board.arch, board.host.cpu_part, *sorted(board.host.isa)) if part)
+        text = ", ".join(part for part in (board.arch, board.host.cpu_part, *sorted(board.host.isa)) if part)
         raise BoardError(
-            f"{board.address} is no {target.id}: {board.name} ({told})",
+            f"{board.address} is no {target.id}: {board.name} ({text})",
             f"name the target that it is: edgekit targets check ssh://{board.address}",
         )
 
 
-def provided_runtime(board: Board, runtime: Runtime, progress: Progress) -> str:
+def provide_runtime(board: Board, runtime: Runtime, progress: Progress) -> str:
     """See to it that a board has a runtime beside what its own Python has. The name of the folder that edgekit keeps it
     in, there. Raises BoardError where there is no wheel for it, or no room."""
     name = board.kept_name(runtime)
-    if name not in board.told["kept"]:
-        hint = f"edgekit needs a Python on it for which there is a wheel; it has {board.told['python']}"
-        wheels = kept_wheels(wheels_folder(), runtime, board.arch, board.python, BoardError, hint, progress)
+    if name not in board.report["kept"]:
+        hint = f"edgekit needs a Python on it for which there is a wheel; it has {board.report['python']}"
+        wheels = fetch_wheels(wheels_folder(), runtime, board.arch, board.python, BoardError, hint, progress)
         progress.note(f"bringing {runtime.name} {runtime.version} to {board.address}")
         asked = {"do": "keep", "name": name}
         doing = f"while {runtime.name} was brought there"

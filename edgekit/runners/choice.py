@@ -5,7 +5,7 @@ from edgekit.host import this_host
 from edgekit.progress import Progress, Silent
 from edgekit.runners.address import address_of
 from edgekit.runners.container import ContainerRunner
-from edgekit.runners.emulator import prepared_emulator
+from edgekit.runners.emulator import find_emulator
 from edgekit.runners.native import NativeRunner
 from edgekit.runners.qemu import QemuRunner
 from edgekit.runners.runner import Runner
@@ -36,4 +36,4 @@ def runner_for(target: Target | None, wanted: str = "", progress: Progress | Non
         return ContainerRunner(target)
     if target is None or (is_here and wanted != "qemu"):
         return NativeRunner(target.runtime.name if target else "")
-    return QemuRunner(target, prepared_emulator(target))
+    return QemuRunner(target, find_emulator(target))

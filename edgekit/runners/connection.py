@@ -27,7 +27,7 @@ _OPEN: set[subprocess.Popen[bytes]] = set()
 
 
 @contextmanager
-def cut_when_left_early() -> Iterator[None]:
+def close_on_error() -> Iterator[None]:
     """End all connections where this is left by an exception: each place clears up what it holds, and threads that
     wait for an answer get an error. An interrupt reaches the main thread alone."""
     try:
@@ -56,7 +56,7 @@ class Reach(Protocol):
 class Request:
     """What a board is asked for."""
 
-    told: Mapping[str, Any]
+    fields: Mapping[str, Any]
     sent: Path | None = None
     """A folder that goes along."""
     compressed: bool = False
@@ -75,7 +75,7 @@ def answer(reach: Reach, request: Request) -> dict[str, Any]:
     packed_source = base64.b64encode(zlib.compress(COURIER.read_bytes(), 9)).decode()
     source = f'import base64,zlib;exec(zlib.decompress(base64.b64decode("{packed_source}")))'
     with tempfile.TemporaryFile() as packed, tempfile.TemporaryFile() as stderr:
-        size = _packed(request.sent, packed) if request.sent else 0
+        size = _pack(request.sent, packed) if request.sent else 0
         process = subprocess.Popen(
             reach.command(source, compressed=request.compressed),
             stdin=subprocess.PIPE,
@@ -90,13 +90,13 @@ def answer(reach: Reach, request: Request) -> dict[str, Any]:
         try:
             assert process.stdin is not None and process.stdout is not None
             with suppress(BrokenPipeError):
-                process.stdin.write(json.dumps({**request.told, "size": size}).encode() + b"\n")
+                process.stdin.write(json.dumps({**request.fields, "size": size}).encode() + b"\n")
                 shutil.copyfileobj(packed, process.stdin)
                 process.stdin.flush()
             beat = _Beat(process.stdin)
             beat.start()
             try:
-                told = _answer_in(process.stdout, request)
+                result = _answer_in(process.stdout, request)
             finally:
                 beat.stop()
         finally:
@@ -105,11 +105,11 @@ def answer(reach: Reach, request: Request) -> dict[str, Any]:
             with suppress(OSError):
                 assert process.stdin is not None
                 process.stdin.close()
-            if not _ended(process):
+            if not _wait_for_end(process):
                 process.kill()
             code = process.wait()
             _OPEN.discard(process)
-        if told is None or silent:
+        if result is None or silent:
             stderr.seek(0)
             words = stderr.read().decode(errors="replace")
             if silent:
@@ -117,12 +117,12 @@ def answer(reach: Reach, request: Request) -> dict[str, Any]:
                     f"{reach} said nothing for too long {request.doing()}", "look at its load, and run again"
                 )
             raise reach.no_answer(code, words, request.doing())
-    if "fault" in told:
-        raise _refusal(reach, told)
-    return told
+    if "fault" in result:
+        raise _refusal(reach, result)
+    return result
 
 
-def _ended(process: subprocess.Popen[bytes]) -> bool:
+def _wait_for_end(process: subprocess.Popen[bytes]) -> bool:
     """Whether a connection closes by itself, now that nothing more is said."""
     try:
         process.wait(5)
@@ -131,7 +131,7 @@ def _ended(process: subprocess.Popen[bytes]) -> bool:
     return True
 
 
-def _packed(folder: Path, file: IO[bytes]) -> int:
+def _pack(folder: Path, file: IO[bytes]) -> int:
     """Write a folder's files as a tar file, to be read from its start; its bytes."""
     with tarfile.open(fileobj=file, mode="w") as packed:
         for each in sorted(folder.iterdir()):
@@ -146,17 +146,17 @@ def _answer_in(stdout: IO[bytes], request: Request) -> dict[str, Any] | None:
     for line in stdout:
         if not line.startswith(b"{"):  # a shell that greets
             continue
-        told: dict[str, Any] = json.loads(line)
-        if "said" in told:
-            request.heard(told)
+        values: dict[str, Any] = json.loads(line)
+        if "said" in values:
+            request.heard(values)
             continue
-        if request.received and told.get("ended") == 0:
+        if request.received and values.get("ended") == 0:
             try:
                 with tarfile.open(fileobj=stdout, mode="r|") as packed:
                     packed.extractall(request.received, filter="data")
             except (tarfile.TarError, EOFError):
                 return None
-        return told
+        return values
     return None
 
 
@@ -179,9 +179,11 @@ class _Beat(threading.Thread):
         self.join(1)
 
 
-def _refusal(reach: Reach, told: dict[str, Any]) -> BoardError:
-    if told["fault"] == "full":
+def _refusal(reach: Reach, values: dict[str, Any]) -> BoardError:
+    if values["fault"] == "full":
         return BoardError(
-            f"the disk of {reach} is full: {told['words']}", f"free some space there; edgekit's is {told['folder']}"
+            f"the disk of {reach} is full: {values['words']}", f"free some space there; edgekit's is {values['folder']}"
         )
-    return BoardError(f"{reach} cannot write: {told['words']}", f"make {told['folder']} a folder that you may write to")
+    return BoardError(
+        f"{reach} cannot write: {values['words']}", f"make {values['folder']} a folder that you may write to"
+    )

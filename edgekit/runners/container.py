@@ -9,10 +9,10 @@ from edgekit.errors import ContainerError, EmulatorError, RunError, ToolError, l
 from edgekit.instruction_counts.plugin import can_be_counted, plugin_options
 from edgekit.runners.connection import Request, answer
 from edgekit.runners.emulator import write_cpu_view
-from edgekit.runners.engine import Engine, Limits, enforces_memory, found_engine, run_options
+from edgekit.runners.engine import ContainerLimits, Engine, enforces_memory, find_engine, run_options
 from edgekit.runners.image import check_emulated, image_name
-from edgekit.runners.qemu import ALIKE, GUEST_BASE, guest_bytes, space_options, uncounted, with_counts
-from edgekit.runners.runner import WORKER, Job, Result, finished, run_error, stage_words, write_job
+from edgekit.runners.qemu import ALIKE, GUEST_BASE, guest_bytes, space_options, why_not_counted, with_counts
+from edgekit.runners.runner import WORKER, Job, Result, read_results, run_error, stage_words, write_job
 from edgekit.target import Target
 from edgekit.traits import Fidelity
 
@@ -30,7 +30,7 @@ class Container:
 
     engine: Engine
     image: str
-    limits: Limits
+    limits: ContainerLimits
     started_in: Path
     """Podman's monitor leaves a file named oom there when the memory ran out."""
 
@@ -65,14 +65,14 @@ class ContainerRunner:
     def __init__(self, target: Target) -> None:
         check_emulated(target)
         self.target = target
-        self.engine = found_engine()
+        self.engine = find_engine()
         self.image = image_name(target)
         if not self.engine.has(self.image):
             raise EmulatorError(
                 f"the image for {target.id} is not built", f"edgekit setup --runner container {target.id}"
             )
         memory = min(guest_bytes(target), self.engine.memory_bytes)
-        self.limits = Limits(memory, min(target.cores or 1, self.engine.cpus))
+        self.limits = ContainerLimits(memory, min(target.cores or 1, self.engine.cpus))
         self.is_limited = memory == guest_bytes(target) and enforces_memory(self.engine, self.image)
 
     def identity(self) -> str:
@@ -89,7 +89,7 @@ class ContainerRunner:
         if runtime != self.target.runtime:
             return ContainerRunner(self.target.on(runtime)).run(job)
         runtimes = [runtime] * len(job.models)
-        told: list[dict[str, object]] = [{"said": ""}]
+        items: list[dict[str, object]] = [{"said": ""}]
         size = guest_bytes(self.target)
         counted = job.counted and can_be_counted(self.target)
         qemu = [f"qemu-{self.target.arch}", "-cpu", self.target.cpu, "-L", "{folder}/root"]
@@ -123,16 +123,16 @@ class ContainerRunner:
                 sent=Path(sent),
                 received=Path(received),
                 limit_s=job.limit_s,
-                doing=lambda: stage_words(str(told[-1]["said"])),
-                heard=told.append,
+                doing=lambda: stage_words(str(items[-1]["said"])),
+                heard=items.append,
             )
             ended = answer(Container(self.engine, self.image, self.limits, Path(started_in)), request)
             if ended["ended"] or ended["expired"]:
                 code = None if ended["expired"] else ended["ended"]
-                said = str(told[-1]["said"])
+                said = str(items[-1]["said"])
                 raise run_error(code, ended["words"], said, job, self.target.cpu, runtimes)
-            done = finished(job, Path(received))
-            stages = {str(each["said"]): int(str(each["memory"])) for each in told[1:] if each["said"] != "done"}
+            done = read_results(job, Path(received))
+            stages = {str(each["said"]): int(str(each["memory"])) for each in items[1:] if each["said"] != "done"}
             result = Result(
                 outputs=done.outputs,
                 memory_bytes=ended["peak"] if self._knows_memory else None,
@@ -140,7 +140,7 @@ class ContainerRunner:
                 fidelity=self.fidelity,
                 runtime=done.report["runtime"],
                 profiles=done.profiles,
-                uncounted=uncounted(self.target, has_plugin=True) if job.counted else "",
+                uncounted=why_not_counted(self.target, has_plugin=True) if job.counted else "",
                 emulator_bytes=ended["emulator"] if self._knows_memory else None,
             )
             return with_counts(result, Path(received) / _COUNTS) if counted else result

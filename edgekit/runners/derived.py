@@ -17,11 +17,11 @@ def matching_targets(board: Board, known: Sequence[Target]) -> list[Target]:
     return [each for each in known if each.is_this(board.host)]
 
 
-def derived_target(board: Board, name: str, known: Sequence[Target]) -> Target:
+def derive_target(board: Board, name: str, known: Sequence[Target]) -> Target:
     """A target of this id for a board. Scheme, runtime and the width of its kernels are those of the first known target
     with the same deciding instruction sets; the emulated CPU and its caches are those of one with the same core, if
     any. Raises BoardError where no known target has such kernels."""
-    host, told = board.host, board.told
+    host, value = board.host, board.report
     alike = [
         each
         for each in known
@@ -35,16 +35,16 @@ def derived_target(board: Board, name: str, known: Sequence[Target]) -> Target:
         )
     of_core = [each for each in alike if each.is_this(host)]
     model = (of_core or alike)[0]
-    return model.changed(
+    return model.copy_with(
         id=name,
         name=board.name,
         cpu=of_core[0].cpu if of_core else "",
         isa=host.isa,
-        clock_hz=told["clock_khz"] * 1000 if told["clock_khz"] else None,
-        cores=told["cores"],
-        ram_bytes=_sold_bytes(told["memory"]),
-        system_bytes=_sold_bytes(told["memory"]) - told["free_memory"],
-        cpuinfo=_cpuinfo(told["cpuinfo"]) if ARCHITECTURES[host.arch].needs_cpuinfo else None,
+        clock_hz=value["clock_khz"] * 1000 if value["clock_khz"] else None,
+        cores=value["cores"],
+        ram_bytes=_sold_bytes(value["memory"]),
+        system_bytes=_sold_bytes(value["memory"]) - value["free_memory"],
+        cpuinfo=_cpuinfo(value["cpuinfo"]) if ARCHITECTURES[host.arch].needs_cpuinfo else None,
         caches=of_core[0].caches if of_core else (),
     )
 
@@ -76,9 +76,9 @@ def target_toml(target: Target, source: str) -> str:
     """A target as the file that describes it, with a line that says where it comes from."""
     document = tomlkit.document()
     document.add(tomlkit.comment(source))
-    told = {name: value for name, value in target.to_json().items() if name != "id" and value is not None}
-    tables = {name: value for name, value in told.items() if isinstance(value, dict)}
-    for name, value in told.items():
+    values = {name: value for name, value in target.to_json().items() if name != "id" and value is not None}
+    tables = {name: value for name, value in values.items() if isinstance(value, dict)}
+    for name, value in values.items():
         if name not in tables:
             document.add(name, value)
     for name, value in tables.items():

@@ -7,10 +7,10 @@ from typing import Any
 
 from edgekit.errors import ContainerError, EmulatorError, ToolError
 from edgekit.host import installed_version, this_host
-from edgekit.runners.emulator import CONTAINER_HINT, prepared_emulator
-from edgekit.runners.engine import found_engine
+from edgekit.runners.emulator import CONTAINER_HINT, find_emulator
+from edgekit.runners.engine import find_engine
 from edgekit.runtime_specs import RUNTIMES
-from edgekit.runtimes.opening import named_runtime
+from edgekit.runtimes.opening import installed_runtime
 from edgekit.target import Target, load_target, target_files
 from edgekit.version import pip_install
 
@@ -61,7 +61,7 @@ def checkups() -> list[Checkup]:
 
 def _runtime_checkup(name: str) -> Checkup:
     try:
-        return Checkup(name, named_runtime(name).version, RUNTIMES[name].purpose, "")
+        return Checkup(name, installed_runtime(name).version, RUNTIMES[name].purpose, "")
     except ToolError as error:
         return Checkup(name, "", RUNTIMES[name].purpose, error.hint)
 
@@ -79,7 +79,7 @@ def _cuda() -> Checkup:
 def _engine() -> Checkup:
     gives = "--runner container: a target's CPU on any system"
     try:
-        return Checkup("container engine", str(found_engine()), gives, "")
+        return Checkup("container engine", str(find_engine()), gives, "")
     except ContainerError as error:
         return Checkup("container engine", "", gives, f"{error.message}: {error.hint}")
 
@@ -95,7 +95,7 @@ def _target_checkup(target: Target) -> Checkup:
     if target.is_this(this_host()):
         return Checkup(f"target {target.id}", "this machine", f"{gives}, latency", "")
     try:
-        return Checkup(f"target {target.id}", f"{prepared_emulator(target).version}", gives, "")
+        return Checkup(f"target {target.id}", f"{find_emulator(target).version}", gives, "")
     except EmulatorError as error:
         return Checkup(f"target {target.id}", "", gives, _emulator_remedy(target, error))
 

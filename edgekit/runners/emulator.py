@@ -17,9 +17,9 @@ from edgekit.architectures import ARCHITECTURES
 from edgekit.errors import EmulatorError, last_line, storage_errors
 from edgekit.files import folder_bytes, sha256_of_json, write_bytes, write_json
 from edgekit.host import this_host
-from edgekit.instruction_counts.plugin import can_be_counted, compiled_plugin, plugin_options, plugin_path
+from edgekit.instruction_counts.plugin import can_be_counted, compile_plugin, plugin_options, plugin_path
 from edgekit.progress import Progress
-from edgekit.runners.wheels import kept_wheels, run_tool, wheels_name
+from edgekit.runners.wheels import fetch_wheels, run_tool, wheels_name
 from edgekit.target import CpuInfo, Target
 
 _QEMU_PACKAGE = "qemu-user"
@@ -81,7 +81,7 @@ def can_emulate(target: Target) -> bool:
     return bool(target.cpu)
 
 
-def prepared_emulator(target: Target, hint: str = "") -> Emulator:
+def find_emulator(target: Target, hint: str = "") -> Emulator:
     """The emulator that `prepare` left for a target and its runtime. Raises EmulatorError where there is none, with
     `hint` where setting up the target alone would not do."""
     if not can_emulate(target):
@@ -126,7 +126,7 @@ def prepare(target: Target, progress: Progress) -> Emulator:
         if not _shares_host(target) and not (base / _MARK).is_file():
             _fetch_root(target.arch, base, progress)
         shutil.rmtree(folder / "apt", ignore_errors=True)
-        kept_wheels(
+        fetch_wheels(
             wheels_folder(),
             target.runtime,
             target.arch,
@@ -137,7 +137,7 @@ def prepare(target: Target, progress: Progress) -> Emulator:
         )
         if can_be_counted(target):
             _prepare_plugin(target, progress)
-    return prepared_emulator(target)
+    return find_emulator(target)
 
 
 def _prepare_plugin(target: Target, progress: Progress) -> None:
@@ -147,7 +147,7 @@ def _prepare_plugin(target: Target, progress: Progress) -> None:
     try:
         if not (emulators_folder() / _QEMU_FOLDER).is_dir():  # the system's may be the static one
             _fetch_qemu(emulators_folder())
-        plugin = compiled_plugin(emulators_folder())
+        plugin = compile_plugin(emulators_folder())
         progress.note("compiled the plugin that counts instructions and cache misses")
         _try_plugin(plugin, target)
     except EmulatorError as error:
@@ -157,7 +157,7 @@ def _prepare_plugin(target: Target, progress: Progress) -> None:
 
 def _try_plugin(plugin: Path, target: Target) -> None:
     """Raises EmulatorError where the emulator cannot use it."""
-    emulator = prepared_emulator(target)
+    emulator = find_emulator(target)
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
         out = Path(folder) / "counts"
         options = plugin_options(plugin, out, target, by_operator=False)
@@ -165,9 +165,9 @@ def _try_plugin(plugin: Path, target: Target) -> None:
         command = [*emulator.command(options), *program]
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=emulator.environment())
         if done.returncode or not out.is_file() or out.read_text().count("interval") != 2:
-            told = last_line(done.stderr) if done.stderr else "it counted nothing"
+            result = last_line(done.stderr) if done.stderr else "it counted nothing"
             raise EmulatorError(
-                f"{emulator.version} does not take the plugin: {told}", "it is for QEMU 5 to 8; Debian 12 has 7.2"
+                f"{emulator.version} does not take the plugin: {result}", "it is for QEMU 5 to 8; Debian 12 has 7.2"
             )
 
 
@@ -213,8 +213,8 @@ def _qemu_command(arch: str) -> tuple[str, ...] | None:
 
 
 def _qemu_version(qemu: Sequence[str]) -> str:
-    told = subprocess.run([*qemu, "--version"], capture_output=True, text=True, check=False).stdout
-    found = re.search(r"version (\d+\.\d+\.\d+)", told)
+    output = subprocess.run([*qemu, "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"version (\d+\.\d+\.\d+)", output)
     return f"qemu {found.group(1)}" if found else "qemu"
 
 
@@ -321,9 +321,9 @@ def _cpu_files(target: Target) -> dict[str, str]:
     """What the kernel of an ARM machine tells of its CPU, by the file's path."""
     system, cores = "sys/devices/system/cpu", target.cores or 1
     every = f"0-{cores - 1}" if cores > 1 else "0"
-    told = {f"{system}/{name}": every for name in ("possible", "present", "online")}
+    values = {f"{system}/{name}": every for name in ("possible", "present", "online")}
     if target.cpuinfo:
-        told["proc/cpuinfo"] = cpuinfo_text(target.cpuinfo, cores).removesuffix("\n")
+        values["proc/cpuinfo"] = cpuinfo_text(target.cpuinfo, cores).removesuffix("\n")
     for core in range(cores):
         for number, cache in enumerate(target.caches):
             facts = {
@@ -336,8 +336,8 @@ def _cpu_files(target: Target) -> dict[str, str]:
                 "shared_cpu_list": every if cache.shared else str(core),
                 "shared_cpu_map": f"{2**cores - 1 if cache.shared else 2**core:x}",
             }
-            told |= {f"{system}/cpu{core}/cache/index{number}/{name}": text for name, text in facts.items()}
-    return told
+            values |= {f"{system}/cpu{core}/cache/index{number}/{name}": text for name, text in facts.items()}
+    return values
 
 
 def cpuinfo_text(cpu: CpuInfo, cores: int) -> str:

@@ -42,14 +42,14 @@ class Engine:
 
 
 @dataclass(frozen=True)
-class Limits:
+class ContainerLimits:
     """What a container may take."""
 
     memory_bytes: int
     cpus: int
 
 
-def found_engine() -> Engine:
+def find_engine() -> Engine:
     """The engine that $EDGEKIT_CONTAINER names, with its arguments, else the first of Docker and Podman that answers.
 
     Raises ContainerError where there is none, its daemon is down, or it does not let this user in.
@@ -84,18 +84,18 @@ def _engine(program: tuple[str, ...]) -> Engine:
         )
     except subprocess.TimeoutExpired as error:
         raise ContainerError(f"{name} did not answer within {_ANSWER_S:.0f} s", "start it anew") from error
-    told: dict[str, Any] = json.loads(done.stdout) if done.stdout.startswith("{") else {}
-    if "host" in told:  # Podman
-        host = told["host"]
-        return Engine(program, told["version"]["Version"], host["memTotal"], host["cpus"], host["arch"])
-    if done.returncode or not told.get("ServerVersion"):
-        words = "; ".join(told.get("ServerErrors") or ()) or done.stderr
+    values: dict[str, Any] = json.loads(done.stdout) if done.stdout.startswith("{") else {}
+    if "host" in values:  # Podman
+        host = values["host"]
+        return Engine(program, values["version"]["Version"], host["memTotal"], host["cpus"], host["arch"])
+    if done.returncode or not values.get("ServerVersion"):
+        words = "; ".join(values.get("ServerErrors") or ()) or done.stderr
         if "permission denied" in words.lower():
             raise ContainerError(
                 f"{name} does not let you in: {last_line(words)}", f"become a member of the group {name}, or use podman"
             )
         raise ContainerError(f"the daemon of {name} does not answer: {last_line(words)}", "start it, and run again")
-    return Engine(program, told["ServerVersion"], told["MemTotal"], told["NCPU"], told["Architecture"])
+    return Engine(program, values["ServerVersion"], values["MemTotal"], values["NCPU"], values["Architecture"])
 
 
 @cache
@@ -105,13 +105,15 @@ def enforces_memory(engine: Engine, image: str) -> bool:
 
     def taken(share: float) -> bool:
         size = int(_PROBE_BYTES * share)
-        done = engine.said("run", *run_options(Limits(_PROBE_BYTES, 1)), image, "python3", "-c", _PROBE, str(size))
+        done = engine.said(
+            "run", *run_options(ContainerLimits(_PROBE_BYTES, 1)), image, "python3", "-c", _PROBE, str(size)
+        )
         return "held" in done.stdout
 
     return taken(0.25) and not taken(2)
 
 
-def run_options(limits: Limits) -> list[str]:
+def run_options(limits: ContainerLimits) -> list[str]:
     """What every container is started with: an init, no network, no root, nothing to write to but one volume, and
     nothing left afterwards."""
     memory = str(limits.memory_bytes)

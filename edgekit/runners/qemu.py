@@ -9,10 +9,10 @@ from pathlib import Path
 
 from edgekit.architectures import ARCHITECTURES
 from edgekit.device.courier import guest_memory
-from edgekit.instruction_counts.counts import Counts, Interval, read_intervals
+from edgekit.instruction_counts.counts import CountInterval, Counts, read_intervals
 from edgekit.instruction_counts.operator_counts import counts_of_operators, counts_of_run, marked_runs
 from edgekit.instruction_counts.plugin import MARK, can_be_counted, plugin_options
-from edgekit.runners.emulator import Emulator, prepared_emulator
+from edgekit.runners.emulator import Emulator, find_emulator
 from edgekit.runners.runner import WORKER, Job, Profile, Result, run_worker
 from edgekit.target import Target
 from edgekit.traits import Fidelity
@@ -55,7 +55,7 @@ def with_counts(result: Result, written: Path) -> Result:
     )
 
 
-def uncounted(target: Target, *, has_plugin: bool) -> str:
+def why_not_counted(target: Target, *, has_plugin: bool) -> str:
     """Why nothing can be counted of a target, and what to do; nothing where it can."""
     if not can_be_counted(target):
         return f"{target.id} is no 64-bit ARM core whose caches its file tells"
@@ -64,7 +64,7 @@ def uncounted(target: Target, *, has_plugin: bool) -> str:
     return ""
 
 
-def _of_operators(profile: Profile, run: Sequence[Interval]) -> Sequence[Counts]:
+def _of_operators(profile: Profile, run: Sequence[CountInterval]) -> Sequence[Counts]:
     """Nothing where some operators ran inside others."""
     operators = profile.runs[-1]
     nested = any(each["args"]["op_name"] in _HOLDING for each in operators)
@@ -89,13 +89,13 @@ class QemuRunner:
         runtime = job.runtimes[0] if job.runtimes else self.target.runtime
         if runtime != self.target.runtime:
             other, hint = self.target.on(runtime), f"edgekit setup {self.target.id} --runtimes {runtime.name}"
-            return QemuRunner(other, prepared_emulator(other, hint)).run(job)
+            return QemuRunner(other, find_emulator(other, hint)).run(job)
         space = space_options(self.guest_bytes) if self.emulator.root else []
         plugin = self.emulator.plugin if job.counted else None
         environment = {"PATH": os.environ.get("PATH", ""), "ORT_DISABLE_TELEMETRY": "1", **self.emulator.environment()}
         with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-            told = Path(folder) / "counts"
-            more = plugin_options(plugin, told, self.target, by_operator=job.profiled_runs > 0) if plugin else []
+            outcome = Path(folder) / "counts"
+            more = plugin_options(plugin, outcome, self.target, by_operator=job.profiled_runs > 0) if plugin else []
             done = run_worker(
                 [*self.emulator.command([*space, *more]), *self.emulator.python(), str(WORKER)],
                 {**environment, **(ALIKE if plugin else {})},
@@ -112,9 +112,9 @@ class QemuRunner:
                 fidelity=self.fidelity,
                 runtime=done.report["runtime"],
                 profiles=done.profiles,
-                uncounted=uncounted(self.target, has_plugin=plugin is not None) if job.counted else "",
+                uncounted=why_not_counted(self.target, has_plugin=plugin is not None) if job.counted else "",
             )
-            return with_counts(result, told) if plugin else result
+            return with_counts(result, outcome) if plugin else result
 
     def _guest_memory(self, pid: int) -> int:
         return guest_memory(pid, GUEST_BASE, self.guest_bytes)[0]

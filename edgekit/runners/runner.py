@@ -24,7 +24,7 @@ from edgekit.errors import ModelError, RunError, all_lines
 from edgekit.formats import format_of
 from edgekit.instruction_counts.counts import Counts
 from edgekit.target import Runtime
-from edgekit.tflite.reading import moved_in, moved_out, read_tflite
+from edgekit.tflite.reading import read_tflite, to_file_inputs, to_onnx_outputs
 from edgekit.traits import Fidelity, Format
 
 WORKER = Path(worker.__file__)
@@ -133,7 +133,7 @@ class Result:
     """The first run of each model."""
     rounds: Sequence[Round] = ()
     surroundings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """What else decided the times, `before` and `after` them, as the worker's `surroundings` has it."""
+    """What else decided the times, `before` and `after` them, as the worker's `machine_state` has it."""
     profiles: Sequence[Profile] = ()
     """Of each model, where runs were profiled; under emulation their times are none."""
     emulator_bytes: int | None = None
@@ -167,7 +167,7 @@ class Runner(Protocol):
 
 
 @dataclass(frozen=True)
-class Finished:
+class WorkerResult:
     """What a worker's process left."""
 
     report: dict[str, Any]
@@ -178,17 +178,17 @@ class Finished:
 
     def result(self, fidelity: Fidelity) -> Result:
         """Of a worker that ran on the CPU itself, which tells its own memory and times."""
-        told = self.report
+        value = self.report
         return Result(
             outputs=self.outputs,
-            memory_bytes=told["peak_memory"],
-            resident={stage: size for stage, size in told["resident"].items() if size is not None},
+            memory_bytes=value["peak_memory"],
+            resident={stage: size for stage, size in value["resident"].items() if size is not None},
             fidelity=fidelity,
-            runtime=told["runtime"],
-            load_ms=told["load_ms"],
-            first_ms=told["first_ms"],
-            rounds=[Round(**each) for each in told.get("rounds", ())],
-            surroundings=told.get("surroundings", {}),
+            runtime=value["runtime"],
+            load_ms=value["load_ms"],
+            first_ms=value["first_ms"],
+            rounds=[Round(**each) for each in value.get("rounds", ())],
+            surroundings=value.get("surroundings", {}),
             profiles=self.profiles,
         )
 
@@ -201,7 +201,7 @@ def run_worker(
     cpu: str,
     runtimes: Sequence[Runtime],
     memory_of: Callable[[int], int] | None = None,
-) -> Finished:
+) -> WorkerResult:
     """Start `command FOLDER`, wait for it, and read what it left.
 
     `memory_of` maps a process id to its memory in bytes; it is sampled while the worker runs, and at each stage while
@@ -217,10 +217,10 @@ def run_worker(
             env=dict(environment),
             start_new_session=True,
         )
-        watch = _Watch(process, memory_of, job.limit_s)
+        watch = _ProcessWatch(process, memory_of, job.limit_s)
         watch.start()
         try:
-            said, sampled = _followed(process, watch)
+            said, sampled = _follow(process, watch)
         finally:
             process.kill()  # it has ended, unless this process is being stopped
             code = process.wait()
@@ -228,7 +228,7 @@ def run_worker(
     if said != "done":
         words = (folder / "stderr").read_text(errors="replace")
         raise run_error(None if watch.expired else code, words, said, job, cpu, runtimes)
-    return replace(finished(job, folder), sampled={**sampled, "peak": watch.peak})
+    return replace(read_results(job, folder), sampled={**sampled, "peak": watch.peak})
 
 
 def write_job(job: Job, folder: Path, runtimes: Sequence[Runtime]) -> None:
@@ -252,9 +252,9 @@ def write_job(job: Job, folder: Path, runtimes: Sequence[Runtime]) -> None:
     for number, model in enumerate(job.models if own else job.models[:1]):
         arrays = job.inputs_of[number] if job.inputs_of else job.inputs
         if formats[number] is Format.TFLITE:
-            arrays = tuple(moved_in(read_tflite(model), arrays, feeds=True))
+            arrays = tuple(to_file_inputs(read_tflite(model), arrays, feeds=True))
         np.savez(folder / f"inputs_{number}.npz", *arrays)
-    told = {
+    values = {
         "models": names,
         "runtimes": [{"name": each.name, "opener": opener_of(each).name, "floats": each.floats} for each in runtimes],
         "inputs": [f"inputs_{number if own else 0}.npz" for number in range(len(job.models))],
@@ -267,22 +267,22 @@ def write_job(job: Job, folder: Path, runtimes: Sequence[Runtime]) -> None:
         "profile": job.profiled_runs,
         "count": job.counted,
     }
-    (folder / "job.json").write_text(json.dumps(told))
+    (folder / "job.json").write_text(json.dumps(values))
 
 
-def finished(job: Job, folder: Path) -> Finished:
+def read_results(job: Job, folder: Path) -> WorkerResult:
     """What a worker that came to its end left in its folder."""
     outputs, profiles = [], []
     for number, model in enumerate(job.models):
         with np.load(folder / f"outputs_{number}.npz") as stored:
             given = [stored[f"arr_{i}"] for i in range(len(stored.files))]
         if format_of(model) is Format.TFLITE:
-            given = moved_out(read_tflite(model), given, feeds=True)
+            given = to_onnx_outputs(read_tflite(model), given, feeds=True)
         outputs.append(tuple(given))
         if job.profiled_runs:
             events = json.loads((folder / f"profile_{number}.json").read_text())
             profiles.append(Profile(events, (folder / f"graph_{number}.onnx").read_bytes()))
-    return Finished(json.loads((folder / "result.json").read_text()), outputs, {}, profiles)
+    return WorkerResult(json.loads((folder / "result.json").read_text()), outputs, {}, profiles)
 
 
 def run_error(code: int | None, words: str, said: str, job: Job, cpu: str, runtimes: Sequence[Runtime]) -> RunError:
@@ -301,7 +301,7 @@ def stage_words(said: str) -> str:
     return _ABOUT.get(said, _ABOUT["ran"])
 
 
-def _followed(process: subprocess.Popen[bytes], watch: "_Watch") -> tuple[str, dict[str, int]]:
+def _follow(process: subprocess.Popen[bytes], watch: "_ProcessWatch") -> tuple[str, dict[str, int]]:
     """The last that a worker told when its output ends, and its memory at each stage, where it waits for that."""
     said, sampled = "", {}
     assert process.stdout is not None and process.stdin is not None
@@ -317,7 +317,7 @@ def _followed(process: subprocess.Popen[bytes], watch: "_Watch") -> tuple[str, d
     return said, sampled
 
 
-class _Watch(threading.Thread):
+class _ProcessWatch(threading.Thread):
     """Samples a process's memory until it ends, and kills it when its time is over."""
 
     def __init__(
@@ -358,8 +358,8 @@ def _fault(code: int, words: str, where: str, runtime: str) -> tuple[str, str]:
             f"{runtime} died of SIGILL on {where}: it used an instruction that this CPU does not have",
             "pin another version of it in the target's [runtime]",
         )
-    last, told = _last_words(words), words.rpartition("Traceback")[2]  # `last` is cut where a line is long
-    if number == signal.SIGKILL or any(mark in told for mark in _OUT_OF_MEMORY):
+    last, value = _last_words(words), words.rpartition("Traceback")[2]  # `last` is cut where a line is long
+    if number == signal.SIGKILL or any(mark in value for mark in _OUT_OF_MEMORY):
         return f"the model ran out of memory on {where}", "make the model smaller, or choose a target with more memory"
     if number:
         return (
@@ -371,8 +371,8 @@ def _fault(code: int, words: str, where: str, runtime: str) -> tuple[str, str]:
 
 def _last_words(text: str) -> str:
     """What a process said of its end: the exception of its last traceback with all its lines, else its last lines."""
-    _, traceback, told = text.rpartition("Traceback (most recent call last):\n")
-    lines = told.splitlines()
+    _, traceback, value = text.rpartition("Traceback (most recent call last):\n")
+    lines = value.splitlines()
     if traceback:
         lines = list(dropwhile(lambda line: not line or line[0].isspace(), lines))
     return re.sub(r"^(\w+\.)+(?=\w+:)", "", all_lines("\n".join(lines if traceback else lines[-3:])))

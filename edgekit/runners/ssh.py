@@ -9,9 +9,9 @@ from edgekit.errors import BoardError
 from edgekit.formats import format_of
 from edgekit.progress import Progress
 from edgekit.runners.address import Address
-from edgekit.runners.board import Board, board_at, check_is, provided_runtime
+from edgekit.runners.board import Board, board_at, check_is, provide_runtime
 from edgekit.runners.connection import Request, answer
-from edgekit.runners.runner import WORKER, Job, Result, finished, run_error, stage_words, write_job
+from edgekit.runners.runner import WORKER, Job, Result, read_results, run_error, stage_words, write_job
 from edgekit.runtimes.opening import host_runtime
 from edgekit.target import Runtime, Target
 from edgekit.traits import Fidelity
@@ -52,7 +52,7 @@ class SshRunner:
         for each in ordered:
             name = self.board.kept_name(each)
             if name not in self.kept:
-                self.kept[name] = provided_runtime(self.board, each, self.progress)
+                self.kept[name] = provide_runtime(self.board, each, self.progress)
         return list(dict.fromkeys(self.kept[self.board.kept_name(each)] for each in ordered))
 
     def _runtime_for(self, model: Path) -> Runtime:
@@ -77,13 +77,13 @@ class SshRunner:
                 received=Path(received),
                 limit_s=job.limit_s,
                 doing=lambda: stage_words(said[-1]),
-                heard=lambda told: said.append(told["said"]),
+                heard=lambda line: said.append(line["said"]),
             )
-            told = answer(self.board.address, request)
-            if told["ended"] or told["expired"]:
-                words = told["words"]
+            result = answer(self.board.address, request)
+            if result["ended"] or result["expired"]:
+                words = result["words"]
                 if "No space left" in words:
                     raise BoardError(f"the disk of {self.board.address} is full", "free some space there, and again")
-                code = None if told["expired"] else told["ended"]
+                code = None if result["expired"] else result["ended"]
                 raise run_error(code, words, said[-1], job, self.board.cpu, runtimes)
-            return finished(job, Path(received)).result(self.fidelity)
+            return read_results(job, Path(received)).result(self.fidelity)

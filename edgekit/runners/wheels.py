@@ -22,7 +22,7 @@ def wheels_name(runtime: Runtime, arch: str, python: str) -> str:
     return f"{runtime.name}-{runtime.version}-cp{python}-{arch}"
 
 
-def kept_wheels(
+def fetch_wheels(
     folder: Path, runtime: Runtime, arch: str, python: str, error: type[ToolError], hint: str, progress: Progress
 ) -> Path:
     """Where a runtime's wheels are unpacked in `folder`; downloaded once. Raises `error` with `hint` where they cannot
@@ -76,7 +76,7 @@ def run_tool(command: Sequence[str], name: str, error: type[ToolError], hint: st
             f"{name} did not finish within {_TIMEOUT_S // 60} minutes", "check the network and run it again"
         ) from late
     if done.returncode:
-        told = done.stderr or done.stdout
-        if "No space left" in told:
+        value = done.stderr or done.stdout
+        if "No space left" in value:
             raise error(f"the disk is full: {name} could not write", "free about 400 MB and run it again")
-        raise error(f"{name} failed: {last_line(told)}", hint)
+        raise error(f"{name} failed: {last_line(value)}", hint)

@@ -39,4 +39,4 @@ def target_runtimes(words: Sequence[str], target: Target, other: str = ALL) -> l
 def with_float_type(runtime: Runtime, word: str) -> Runtime:
     """The runtime with the float type that its word names, if it names one."""
     floats = word.partition(":")[2]
-    return runtime.changed(floats=floats) if floats else runtime
+    return runtime.copy_with(floats=floats) if floats else runtime

@@ -6,11 +6,11 @@ from edgekit.errors import ModelError
 from edgekit.formats import format_of
 from edgekit.model.facts import activation_types
 from edgekit.model.operators import INTEGER_OPERATORS, nodes
-from edgekit.model.passes.qoperator_to_qdq import qdq_forms
-from edgekit.model.passes.rewriting import rewritten
+from edgekit.model.passes.qoperator_to_qdq import qoperator_to_qdq
+from edgekit.model.passes.rewriting import rewrite
 from edgekit.model.reading import load_model, save_model
 from edgekit.target import Runtime
-from edgekit.tflite.writing import written
+from edgekit.tflite.writing import write_model
 from edgekit.traits import Format
 
 
@@ -33,12 +33,12 @@ def form_for(path: Path, runtime: Runtime, folder: Path, arch: str) -> Path:
     if has_kernels and not (is_fused and arch == "x86_64" and "int8" in activation_types(model)):
         return path
     if is_fused:
-        model = rewritten(model, qdq_forms)
+        model = rewrite(model, qoperator_to_qdq)
     elif runtime.format is Format.ONNX:
         return path
     made = folder / f"{path.stem}.{runtime.format}"
     if runtime.format is Format.TFLITE:
-        made.write_bytes(written(model).data)
+        made.write_bytes(write_model(model).data)
     else:
         save_model(model, made)
     return made

@@ -22,10 +22,10 @@ def host_runtime(model_format: Format, wanted: str = "") -> Runtime:
     if model_format is Format.TFLITE:
         return tflite_runtime(wanted)
     names = runtimes_of(Format.ONNX)
-    return named_runtime(wanted if wanted in names else names[0])
+    return installed_runtime(wanted if wanted in names else names[0])
 
 
-def named_runtime(name: RuntimeName) -> Runtime:
+def installed_runtime(name: RuntimeName) -> Runtime:
     """A runtime as it is installed here. Raises ToolError where it is not."""
     version = installed_version(name)
     if not version:
@@ -45,10 +45,10 @@ def _remedy(name: RuntimeName) -> str:
 
 def host_runtimes() -> list[Runtime]:
     """All that are installed here."""
-    return [named_runtime(name) for name in RUNTIMES if installed_version(name)]
+    return [installed_runtime(name) for name in RUNTIMES if installed_version(name)]
 
 
-def opened_file(path: Path, *, exact: bool = False, runtime: str = "") -> Any:
+def open_session(path: Path, *, exact: bool = False, runtime: str = "") -> Any:
     """What runs a file, in ONNX Runtime's manner, by `runtime` where that is of its format and installed; with `exact`,
     no sum of 8-bit products in ONNX Runtime saturates. Raises ModelError for a file that cannot be loaded, ToolError
     where there is no runtime for its format."""

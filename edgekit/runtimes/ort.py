@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edgekit.arrays import Array, Arrays, Outputs
-from edgekit.device.worker import as_array, stacked
+from edgekit.device.worker import as_array, stack_feeds
 from edgekit.errors import ModelError, all_lines, first_line
 
 # ONNX Runtime ships telemetry; a tool for other people's models switches it off.
@@ -48,13 +48,13 @@ def exact_copy(path: Path, folder: Path) -> Path:
     import onnx
 
     from edgekit.model.operators import graphs
-    from edgekit.model.unsigned import unsigned
+    from edgekit.model.unsigned import to_unsigned
 
     model = onnx.load(path)
     stored = (tensor.data_type for graph in graphs(model.graph) for tensor in graph.initializer)
     if onnx.TensorProto.INT8 not in stored:
         return path
-    onnx.save(unsigned(model), folder / path.name)
+    onnx.save(to_unsigned(model), folder / path.name)
     return folder / path.name
 
 
@@ -82,7 +82,7 @@ def feed_outputs(path: Path, feeds: Arrays, *, optimize: bool = True) -> Arrays:
     """The outputs of a model file for feeds, (feeds, ...), one by one, otherwise as `host_outputs` takes them."""
     running = session(path, optimize=optimize, exact=True)
     runs = [session_outputs(running, [each[number, ...] for each in feeds]) for number in range(len(feeds[0]))]
-    return tuple(stacked(np, each) for each in zip(*runs, strict=True))
+    return tuple(stack_feeds(np, each) for each in zip(*runs, strict=True))
 
 
 def inner_tensors(path: Path, inputs: Sequence[Array]) -> dict[str, Array]:
@@ -95,12 +95,12 @@ def outputs_and_tensors(path: Path, inputs: Sequence[Array]) -> tuple[Arrays, di
     """The outputs of a model file for one batch as it is written, its 8-bit sums as this machine adds them, and what
     `inner_tensors` gives of the same run."""
     from edgekit.model.reading import load_model, save_model
-    from edgekit.model.split_graph import exposed
+    from edgekit.model.split_graph import expose_tensors
 
     with TemporaryDirectory() as folder:
         whole = Path(folder) / "exposed.onnx"
         model = load_model(path)
-        save_model(exposed(model), whole)
+        save_model(expose_tensors(model), whole)
         running = session(whole, optimize=False)
         given = dict(zip((each.name for each in running.get_inputs()), inputs, strict=True))
         found = dict(zip((each.name for each in running.get_outputs()), session_outputs(running, inputs), strict=True))

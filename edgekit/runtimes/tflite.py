@@ -10,7 +10,7 @@ from edgekit.host import installed_version
 from edgekit.model.ports import Port
 from edgekit.runtime_specs import runtimes_of
 from edgekit.target import Runtime
-from edgekit.tflite.reading import TfliteFile, moved_in, moved_out, read_tflite
+from edgekit.tflite.reading import TfliteFile, read_tflite, to_file_inputs, to_onnx_outputs
 from edgekit.traits import Format
 from edgekit.version import pip_install
 
@@ -50,6 +50,6 @@ class TfliteSession:
         return self.file.ports(self.file.outputs)
 
     def run(self, _: None, given: dict[str, Array]) -> list[Array]:
-        arrays = moved_in(self.file, [given[port.name] for port in self.get_inputs()])
+        arrays = to_file_inputs(self.file, [given[port.name] for port in self.get_inputs()])
         fed = dict(zip(self.running.inputs, arrays, strict=True))
-        return moved_out(self.file, self.running.run(None, fed))
+        return to_onnx_outputs(self.file, self.running.run(None, fed))

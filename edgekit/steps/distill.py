@@ -30,11 +30,11 @@ class Distill(TrainedStep):
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.training.losses import distillation_loss, task_loss
-        from edgekit.training.modules import device_of_training, held_by, saved_module
-        from edgekit.training.trained import trained
+        from edgekit.training.modules import constraint_of, device_of_training, saved_module
+        from edgekit.training.trained import train_module
 
         project = context.project
         teacher = saved_module(project, joined[Role.TEACHER]).to(device_of_training())
         loss = distillation_loss(task_loss(project), teacher, self.temperature, self.alpha)
         module = saved_module(project, model)
-        return trained(module, held_by(model), self.training, context, "distilling the student", loss=loss)
+        return train_module(module, constraint_of(model), self.training, context, "distilling the student", loss=loss)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from edgekit.arrays import Arrays
-    from edgekit.training.batches import Batch
+    from edgekit.training.batches import TensorBatch
 
 _TOLERANCE = 1e-4
 """Largest difference from the module's output, relative to the largest output, that float rounding explains in an
@@ -49,9 +49,9 @@ class Export(Step):
         return Technique(family=Family.GRAPH)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        from edgekit.model.inspection import described
+        from edgekit.model.inspection import file_notes
         from edgekit.model.reading import strip_annotations
-        from edgekit.training.batches import Batch, tensor_batches
+        from edgekit.training.batches import TensorBatch, tensor_batches
         from edgekit.training.modules import saved_module
 
         project = context.project
@@ -60,7 +60,9 @@ class Export(Step):
         path = context.folder / "model.onnx"
         inputs = project.model.inputs or _forward_names(module, len(samples.inputs))
         _export(module, samples, inputs, project.model.outputs, path, batch="batch")
-        singles = [Batch(tuple(each[i : i + 1] for each in samples.inputs), None) for i in range(min(len(samples), 4))]
+        singles = [
+            TensorBatch(tuple(each[i : i + 1] for each in samples.inputs), None) for i in range(min(len(samples), 4))
+        ]
         compared = [samples, singles[0]]
         if _fixes_batch(path):
             context.progress.note(
@@ -79,10 +81,10 @@ class Export(Step):
                 )
             worst = max(worst, apart)
         _check_batching(module, samples)
-        return Outcome(path, {**described(path), "parity": worst, "parity_samples": len(samples)})
+        return Outcome(path, {**file_notes(path), "parity": worst, "parity_samples": len(samples)})
 
 
-def _tolerance(module: "nn.Module", batch: "Batch") -> float:
+def _tolerance(module: "nn.Module", batch: "TensorBatch") -> float:
     """What rounding explains of a difference on a batch: by the digits of the weights, or by how far the module lies
     from itself in twice the digits."""
     import torch
@@ -110,7 +112,7 @@ def _fixes_batch(path: Path) -> bool:
 
 def _export(
     module: "nn.Module",
-    samples: "Batch",
+    samples: "TensorBatch",
     inputs: Sequence[str],
     outputs: Sequence[str],
     path: Path,
@@ -124,7 +126,7 @@ def _export(
     import torch
 
     from edgekit.model.passes.port_names import port_names
-    from edgekit.model.passes.rewriting import rewritten
+    from edgekit.model.passes.rewriting import rewrite
     from edgekit.model.reading import load_model, save_model
     from edgekit.training.modules import outputs_of
 
@@ -145,7 +147,7 @@ def _export(
     given_inputs = tuple(each[:2].repeat(2, *[1] * (each.ndim - 1))[:2] for each in samples.inputs)
     for name in ("torch.onnx", "onnxscript"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    with warnings.catch_warnings(), _masks_as_given():
+    with warnings.catch_warnings(), _exact_masks():
         warnings.simplefilter("ignore")
         try:
             torch.onnx.export(
@@ -162,21 +164,21 @@ def _export(
                 f"torch.onnx cannot export the model: {first_line(error.__cause__ or error)}",
                 "keep Python branches on tensor values and fixed batch sizes out of forward; --debug shows the report",
             ) from error
-    save_model(rewritten(load_model(path), port_names(inputs, names)), path)
+    save_model(rewrite(load_model(path), port_names(inputs, names)), path)
 
 
 @contextmanager
-def _masks_as_given() -> Iterator[None]:
+def _exact_masks() -> Iterator[None]:
     """PyTorch's transformer layers use an attention mask as it is given: otherwise they look at its values to find out
     whether it is causal, which cannot be exported."""
     from torch.nn.modules import transformer
 
-    def told(mask: "Tensor | None", is_causal: bool | None = None, size: int | None = None) -> bool:
+    def is_exactly_causal(mask: "Tensor | None", is_causal: bool | None = None, size: int | None = None) -> bool:
         del mask, size
         return bool(is_causal)
 
     looks = transformer._detect_is_causal_mask
-    transformer._detect_is_causal_mask = told
+    transformer._detect_is_causal_mask = is_exactly_causal
     try:
         yield
     finally:
@@ -195,7 +197,7 @@ def _forward_names(module: "nn.Module", count: int) -> list[str]:
     return names[:count] if len(names) >= count else [f"input_{i}" for i in range(count)]
 
 
-def _check_batching(module: "nn.Module", samples: "Batch") -> None:
+def _check_batching(module: "nn.Module", samples: "TensorBatch") -> None:
     """Raises ModelError where what a sample gives hangs on the other samples of its batch: a device sees one."""
     import numpy as np
 
@@ -219,7 +221,7 @@ def _check_batching(module: "nn.Module", samples: "Batch") -> None:
         )
 
 
-def _difference(module: "nn.Module", path: Path, batch: "Batch") -> float:
+def _difference(module: "nn.Module", path: Path, batch: "TensorBatch") -> float:
     """The largest difference between module and file, relative to the module's largest output."""
     from edgekit.numerics.compare import relative_difference
     from edgekit.runtimes.ort import host_outputs
@@ -231,8 +233,8 @@ def _difference(module: "nn.Module", path: Path, batch: "Batch") -> float:
 def _module_outputs(module: "nn.Module", inputs: "Arrays") -> "Arrays":
     import torch
 
-    from edgekit.training.batches import unlabelled
+    from edgekit.training.batches import unlabelled_batch
     from edgekit.training.modules import outputs_of
 
     with torch.no_grad():
-        return tuple(each.numpy() for each in outputs_of(module, unlabelled(inputs)))
+        return tuple(each.numpy() for each in outputs_of(module, unlabelled_batch(inputs)))

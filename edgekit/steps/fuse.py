@@ -46,19 +46,19 @@ class Fuse(Step):
         return Technique(family=Family.GRAPH, fused=True, ties_cpu=self.layouts)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        from edgekit.data.calibration_batches import compared_samples
+        from edgekit.data.calibration_batches import first_calibration_samples
         from edgekit.model.facts import activation_types
-        from edgekit.model.inspection import computed_on, described, inspected
-        from edgekit.model.passes.add_to_sum import plain_residuals
-        from edgekit.model.passes.rewriting import rewritten
-        from edgekit.model.passes.slimmed import slimmed
+        from edgekit.model.inspection import file_notes, inspect_model, operator_notes
+        from edgekit.model.passes.add_to_sum import add_to_sum
+        from edgekit.model.passes.rewriting import rewrite
+        from edgekit.model.passes.slim_graph import slim_graph
         from edgekit.model.reading import load_model, save_model, strip_annotations
         from edgekit.numerics.compare import relative_difference
         from edgekit.runtimes.ort import host_outputs, optimize_offline
 
         path, plain = context.folder / "model.onnx", context.folder / "plain.onnx"
         given = load_model(model.path)
-        save_model(rewritten(given, plain_residuals), plain)
+        save_model(rewrite(given, add_to_sum), plain)
         optimize_offline(plain, path, keep_int8_activations=context.target.arch == "aarch64", layouts=self.layouts)
         plain.unlink()
         strip_annotations(path, model.path)
@@ -70,20 +70,20 @@ class Fuse(Step):
                 "which the target's kernels are not chosen for",
                 _LEAVE_OUT,
             )
-        compared = compared_samples(context.splits, model.path)
+        compared = first_calibration_samples(context.splits, model.path)
         differences = (_integer_differences if after else _float_differences)(model.path, path, compared.inputs)
         if self.slim:
             outputs = host_outputs(path, compared.inputs, optimize=False)
-            save_model(rewritten(fused, slimmed), path)
+            save_model(rewrite(fused, slim_graph), path)
             if relative_difference(outputs, host_outputs(path, compared.inputs, optimize=False)) > 0:
                 raise StepError("slimming changes what the model computes", "set slim = false in the step fuse")
-        found = inspected(path)
+        found = inspect_model(path)
         return Outcome(
             path,
             {
-                **described(path, found),
+                **file_notes(path, found),
                 "activations": sorted(after),
-                **computed_on(found),
+                **operator_notes(found),
                 **differences,
                 "compared_on": compared.origin,
             },
@@ -96,13 +96,13 @@ def _float_differences(source: Path, fused: Path, inputs: "Arrays") -> dict[str,
     from edgekit.model.facts import observed_facts
     from edgekit.model.reading import load_model
     from edgekit.numerics.compare import relative_difference
-    from edgekit.numerics.tolerance import float_tolerance, step_tolerance
+    from edgekit.numerics.tolerance import float_tolerance, lsb_tolerance
     from edgekit.runtimes.ort import host_outputs
 
     before, after = (host_outputs(path, inputs, optimize=False) for path in (source, fused))
     apart, tolerance = relative_difference(before, after), float_tolerance(before, host_outputs(source, inputs))
     if Trait.INTEGER in observed_facts(load_model(source)):
-        tolerance = max(tolerance, step_tolerance(source, tuple(each[None] for each in inputs)))
+        tolerance = max(tolerance, lsb_tolerance(source, tuple(each[None] for each in inputs)))
     if apart > tolerance:
         raise StepError(
             f"fusing changes what the model computes: outputs differ by {apart:.1e} of their largest, "
@@ -117,10 +117,10 @@ def _integer_differences(source: Path, fused: Path, inputs: "Arrays") -> dict[st
     really got. Raises StepError for more than one step."""
     from edgekit.model.reading import load_model
     from edgekit.numerics.compare import relative_difference
-    from edgekit.numerics.layerwise import local_steps
+    from edgekit.numerics.layerwise import layer_lsb_errors
     from edgekit.runtimes.ort import host_outputs
 
-    steps = local_steps(source, fused, inputs)
+    steps = layer_lsb_errors(source, fused, inputs)
     off = [name for name, found in steps.items() if found > _ONE_STEP]
     if off:
         makers = {name: node.op_type for node in load_model(fused).graph.node for name in node.output}

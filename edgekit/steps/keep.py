@@ -30,22 +30,22 @@ class Keep(Step):
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.model.facts import activation_types, integer_forms_of
-        from edgekit.model.inspection import computed_on, described, inspected
+        from edgekit.model.inspection import file_notes, inspect_model, operator_notes
         from edgekit.model.reading import load_model
         from edgekit.runtimes.ort import optimize_offline
 
         path, fused = context.folder / "model.onnx", context.folder / "fused.onnx"
         shutil.copyfile(model.path, path)
         optimize_offline(path, fused, keep_int8_activations=context.target.arch == "aarch64")
-        found = inspected(fused)
+        found = inspect_model(fused)
         fused.unlink()
         given = load_model(path)
         return Outcome(
             path,
             {
-                **described(path),
+                **file_notes(path),
                 "forms": integer_forms_of(given),
                 "activations": sorted(activation_types(given)),
-                **computed_on(found),
+                **operator_notes(found),
             },
         )

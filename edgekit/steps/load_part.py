@@ -22,5 +22,5 @@ class LoadPart(Load):
         from edgekit.training.weights import load_part
 
         part = load_part(module, weights)
-        progress.note(part.told(weights.name))
+        progress.note(part.sentence(weights.name))
         return {"below": part.below, "loaded": part.loaded, "left": part.left, "made": part.made}

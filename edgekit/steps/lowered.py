@@ -10,47 +10,47 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from edgekit.arrays import Array, Arrays
-    from edgekit.model.sample import Samples
+    from edgekit.model.sample import ComparisonSamples
     from edgekit.runners.native import NativeRunner
-    from edgekit.tflite.writing import Written
+    from edgekit.tflite.writing import WrittenModel
 
 _STEPS = 2
 """Where TFLite has only a coarser integer form it rounds twice, each time to one side or the other."""
 
 
-def lowered(source: Path, path: Path, context: Context, *, integer_ports: bool, dynamic: bool) -> dict[str, Any]:
+def write_tflite(source: Path, path: Path, context: Context, *, integer_ports: bool, dynamic: bool) -> dict[str, Any]:
     """Write the .tflite file and say what was observed. Raises StepError for an operator that TFLite has not, and where
     an operator gives something else than ONNX's does."""
-    from edgekit.data.calibration_batches import compared_samples
+    from edgekit.data.calibration_batches import first_calibration_samples
     from edgekit.files import write_bytes
-    from edgekit.formats import inspected
+    from edgekit.formats import inspect_file
     from edgekit.model.facts import output_step
-    from edgekit.model.inspection import computed_on, described
+    from edgekit.model.inspection import file_notes, operator_notes
     from edgekit.model.reading import load_model
     from edgekit.runtimes.tflite import tflite_runtime
-    from edgekit.tflite.writing import written
+    from edgekit.tflite.writing import write_model
 
     model = load_model(source)
-    made = written(model, integer_ports=integer_ports, dynamic=dynamic)
+    made = write_model(model, integer_ports=integer_ports, dynamic=dynamic)
     write_bytes(path, made.data)
     runtime = tflite_runtime(context.target.runtime.name)
-    samples = compared_samples(context.splits, source)
-    found = inspected(path)
+    samples = first_calibration_samples(context.splits, source)
+    found = inspect_file(path)
     return {
-        **described(path, found),
-        **computed_on(found),
+        **file_notes(path, found),
+        **operator_notes(found),
         "orders": {name: list(order) for name, order in made.orders.items()},
-        **_held(source, path, made, samples, runtime.name, output_step(model), dynamic=dynamic),
+        **_agreement(source, path, made, samples, runtime.name, output_step(model), dynamic=dynamic),
         "compared_on": samples.origin,
         "compared_with": str(runtime),
     }
 
 
-def _held(
+def _agreement(
     source: Path,
     path: Path,
-    made: "Written",
-    samples: "Samples",
+    made: "WrittenModel",
+    samples: "ComparisonSamples",
     runtime: str,
     steps: "Mapping[str, float]",
     *,
@@ -84,7 +84,7 @@ def _held(
         finite = [each for each in noise if np.isfinite(each)]
         return {"difference": apart, "signal_to_noise_db": min(finite, default=None)}
     return {
-        "steps_off": _steps_off(source, path, made, stacked, running),
+        "steps_off": _lsb_errors(source, path, made, stacked, running),
         "output_steps_off": {
             name: round(float(np.abs(left - right).max(initial=0.0)) / steps[name], 2)
             for name, left, right in zip(made.names["outputs"], wanted, given, strict=True)
@@ -93,9 +93,9 @@ def _held(
     }
 
 
-def _steps_off(source: Path, path: Path, made: "Written", feeds: "Arrays", running: "NativeRunner") -> float:
+def _lsb_errors(source: Path, path: Path, made: "WrittenModel", feeds: "Arrays", running: "NativeRunner") -> float:
     """By how many integer steps a tensor is off at most. Raises StepError for more than rounding twice explains."""
-    from edgekit.numerics.layerwise import steps_from
+    from edgekit.numerics.layerwise import lsb_errors
 
     exposed = path.with_name("exposed.tflite")
     exposed.write_bytes(made.exposed())
@@ -104,7 +104,7 @@ def _steps_off(source: Path, path: Path, made: "Written", feeds: "Arrays", runni
     worst, name = 0.0, ""
     for number in range(len(feeds[0])):
         integers = {each: arrays[number] for each, arrays in given.items()}
-        found = steps_from(source, [each[number] for each in feeds], integers)
+        found = lsb_errors(source, [each[number] for each in feeds], integers)
         worst, name = max((worst, name), *((steps, each) for each, steps in found.items()))
     if worst > _STEPS:
         raise StepError(

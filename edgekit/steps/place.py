@@ -70,12 +70,12 @@ class Place(Step):
         emulator = None if self.floats != "measured" or target.is_this(this_host()) else _emulator(target)
         if emulator is None:
             return None
-        told = {name: target.to_json()[name] for name in ("cpu", "caches", "clock_hz", "runtime")}
+        values = {name: target.to_json()[name] for name in ("cpu", "caches", "clock_hz", "runtime")}
         prices = [sha256_of_file(path) for path in price_files(target)]
-        return {**told, "emulator": emulator.identity(), "prices": prices}
+        return {**values, "emulator": emulator.identity(), "prices": prices}
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        from edgekit.model.inspection import described
+        from edgekit.model.inspection import file_notes
         from edgekit.model.placement import on_floats, unit_names
         from edgekit.model.reading import load_model, save_model, strip_annotations
         from edgekit.model.shapes import with_shapes
@@ -98,7 +98,7 @@ class Place(Step):
         return Outcome(
             path,
             {
-                **described(path),
+                **file_notes(path),
                 "floats": [name for name in names if name in found.floats],
                 "placed": found.how,
                 "ratio": asdict(found.ratio) if found.ratio else None,
@@ -106,11 +106,11 @@ class Place(Step):
         )
 
     def _placement(self, source: "ModelProto", names: Sequence[str], path: Path, context: Context) -> "Placement":
-        from edgekit.data.calibration_batches import compared_samples
+        from edgekit.data.calibration_batches import first_calibration_samples
         from edgekit.figures.ratios import LEAST_MACS
         from edgekit.host import this_host
         from edgekit.model.feeding import feeding_of
-        from edgekit.model.inspection import inspected
+        from edgekit.model.inspection import inspect_model
         from edgekit.model.ports import inputs_of
 
         if isinstance(self.floats, tuple):
@@ -118,14 +118,16 @@ class Place(Step):
             return Placement(frozenset(self.floats), "as it was given")
         if self.floats == "none" or not names:
             return Placement(frozenset(), "as it was given" if names else "no operator lies between conversions")
-        macs = inspected(path).macs
+        macs = inspect_model(path).macs
         if macs is not None and macs < LEAST_MACS:
             return Placement(frozenset(), f"{_RULE}: {macs:,} multiply-accumulates take less time than calls")
-        feed, _ = next(feeding_of(inputs_of(source.graph)).feeds(compared_samples(context.splits, path).inputs, 1))
+        feed, _ = next(
+            feeding_of(inputs_of(source.graph)).feeds(first_calibration_samples(context.splits, path).inputs, 1)
+        )
         inputs = tuple(each[None] for each in feed)
         if context.target.is_this(this_host()):
             how = f"measured on this machine, timed in turns, {_ALONE}"
-            return found_by(_timer(inputs), how, source, context.folder, context.progress)
+            return find_placement(_timer(inputs), how, source, context.folder, context.progress)
         emulator = _emulator(context.target.target)
         if emulator is None:
             return Placement(frozenset(), f"{_RULE}: this machine is not the target, and no prices vouch for a gain")
@@ -133,7 +135,7 @@ class Place(Step):
             return Placement(frozenset(), f"{_RULE}: {macs:,} multiply-accumulates take too long under emulation")
         how = f"predicted from what is counted under the target's emulator, {_ALONE}"
         try:
-            return found_by(_predictor(emulator, inputs), how, source, context.folder, context.progress)
+            return find_placement(_predictor(emulator, inputs), how, source, context.folder, context.progress)
         except PredictionError as error:
             return Placement(frozenset(), f"{_RULE}: {error.message}")
 
@@ -148,7 +150,7 @@ class Placement:
     """Of the time with them on floats to that with everything on integers."""
 
 
-def found_by(compared: Ratios, how: str, model: "ModelProto", folder: Path, progress: Progress) -> Placement:
+def find_placement(compared: Ratios, how: str, model: "ModelProto", folder: Path, progress: Progress) -> Placement:
     """The operators that are faster on floats: group by group, as long as one makes the whole faster beyond doubt; both
     ends are then compared once more, and the integers stay where that does not hold. `how` tells how, in words."""
     from edgekit.model.placement import groups_to_try, on_floats
@@ -169,11 +171,11 @@ def found_by(compared: Ratios, how: str, model: "ModelProto", folder: Path, prog
     for _ in range(_ROUNDS):
         groups = groups_to_try(model, floats)
         found = dict(zip(groups, ratios([floats, *(floats | each for each in groups.values())]), strict=True))
-        told, best = min(found.items(), key=lambda each: each[1].median, default=("", None))
+        value, best = min(found.items(), key=lambda each: each[1].median, default=("", None))
         if best is None or best.high >= 1 or best.median > _LEAST_GAIN:
             break
-        progress.note(f"faster with {told} on floats: {best} of the time")
-        floats |= groups[told]
+        progress.note(f"faster with {value} on floats: {best} of the time")
+        floats |= groups[value]
     if not floats:
         return Placement(integers, f"{how}: nothing is faster on floats")
     (whole,) = ratios([integers, floats])
@@ -200,12 +202,12 @@ def _timer(inputs: "Arrays") -> Ratios:
 
 def _predictor(emulator: "QemuRunner", inputs: "Arrays") -> Ratios:
     """Counts what files take of a target, in a process of their own on these feeds."""
-    from edgekit.latency.compare import predicted_ratios
+    from edgekit.latency.compare import predict_ratios
     from edgekit.runners.runner import Job
 
     def compared(paths: Sequence[Path]) -> list["Ratio"]:
         counts = emulator.run(Job(paths, inputs, counted=True)).counts
-        return predicted_ratios(counts, emulator.target, 1)
+        return predict_ratios(counts, emulator.target, 1)
 
     return compared
 
@@ -213,14 +215,14 @@ def _predictor(emulator: "QemuRunner", inputs: "Arrays") -> Ratios:
 def _emulator(target: Target | None) -> "QemuRunner | None":
     """What counts for a target; None where nothing does, or no prices vouch for what is predicted from it."""
     from edgekit.errors import EmulatorError
-    from edgekit.latency.compare import is_vouched_for
-    from edgekit.runners.emulator import prepared_emulator
+    from edgekit.latency.compare import is_calibrated
+    from edgekit.runners.emulator import find_emulator
     from edgekit.runners.qemu import QemuRunner
 
-    if target is None or not is_vouched_for(target, 1):
+    if target is None or not is_calibrated(target, 1):
         return None
     try:
-        emulator = prepared_emulator(target)
+        emulator = find_emulator(target)
     except EmulatorError:
         return None
     return QemuRunner(target, emulator) if emulator.plugin else None

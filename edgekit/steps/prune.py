@@ -15,7 +15,7 @@ from edgekit.target import Target
 from edgekit.traits import Data, Role, Trait
 
 if TYPE_CHECKING:
-    from edgekit.pruning.channels import Cut
+    from edgekit.pruning.channels import PruningResult
     from edgekit.training.trained import Training
 
 _CUTS = 4
@@ -59,15 +59,15 @@ class Prune(FineTunedStep):
         return _CUTS if self.gradual and self.epochs >= _CUTS else 1
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        from edgekit.pruning.channels import Share, cut_units
+        from edgekit.pruning.channels import Share, prune_units
         from edgekit.training.batches import tensor_example
-        from edgekit.training.modules import held_by, module_macs, parameter_count, saved_module
-        from edgekit.training.trained import trained
+        from edgekit.training.modules import constraint_of, module_macs, parameter_count, saved_module
+        from edgekit.training.trained import train_module
 
         whole = module = saved_module(context.project, model)
         example = tensor_example(context.splits[Data.TRAIN])
         share = Share(self.ratio, context.target.channel_multiple)
-        done = cut_units(whole, example, share, self.units, context.progress)
+        done = prune_units(whole, example, share, self.units, context.progress)
         if parameter_count(done.module) >= parameter_count(whole):
             raise StepError(*self._nothing(done.faults, share.multiple))
         if done.faults:
@@ -75,13 +75,13 @@ class Prune(FineTunedStep):
             context.progress.note(f"{len(done.faults)} layers are kept whole, such as '{name}': it {why}")
         for cut, training in enumerate(self._trainings(), 1):
             share.done = 1 - (1 - cut / self._cuts) ** 3
-            cut_now = done if self._cuts == 1 else cut_units(module, example, share, self.units, context.progress)
+            cut_now = done if self._cuts == 1 else prune_units(module, example, share, self.units, context.progress)
             module = cut_now.module
             checkpoints = context.checkpoints / f"cut_{cut}"
             checkpoints.mkdir(exist_ok=True)
             what = f"fine-tuning the pruned {context.role}" + (f", cut {cut} of {self._cuts}" if self._cuts > 1 else "")
             within = replace(context, checkpoints=checkpoints)
-            outcome = trained(module, held_by(model), training, within, what)
+            outcome = train_module(module, constraint_of(model), training, within, what)
         return Outcome(
             outcome.path,
             {
@@ -91,7 +91,7 @@ class Prune(FineTunedStep):
                 "macs_before": module_macs(whole, example),
                 "parameters": parameter_count(module),
                 "macs": module_macs(module, example),
-                **_told(done),
+                **_describe_cut(done),
             },
         )
 
@@ -123,7 +123,7 @@ class Prune(FineTunedStep):
         )
 
 
-def _told(done: "Cut") -> dict[str, Any]:
+def _describe_cut(done: "PruningResult") -> dict[str, Any]:
     """What a cut took and left."""
     return {
         "heads": {name: list(counts) for name, counts in done.heads.items()},

@@ -62,20 +62,20 @@ class Qat(Step):
         from edgekit.training.batchnorms import fold
         from edgekit.training.fakequant import Rounding
         from edgekit.training.loop import Schedule
-        from edgekit.training.modules import held_by, saved_module
-        from edgekit.training.trained import Training, trained
-        from edgekit.training.weight_constraints import Grid
+        from edgekit.training.modules import constraint_of, saved_module
+        from edgekit.training.trained import Training, train_module
+        from edgekit.training.weight_constraints import WeightGrid
 
         project, scheme = context.project, context.target.quantization
         module = saved_module(project, model)
         calibration = context.splits[Data.CALIBRATION]
         fold(module, tensor_example(calibration))
         stored = _STORED_REDUCED if scheme.reduce_range else _STORED
-        grid = Grid(self.bits, "channel" if scheme.per_channel else "tensor", stored=stored)
-        held = replace(held_by(model), grid=grid)
+        grid = WeightGrid(self.bits, "channel" if scheme.per_channel else "tensor", stored=stored)
+        held = replace(constraint_of(model), grid=grid)
         samples = project.data.calibration_samples
         rounding = Rounding(module, held, calibration, samples, symmetric=scheme.symmetric_activation)
         training = Training(Schedule(self.epochs, self.learning_rate, self.weight_decay), "kept")
         what = f"training the {context.role} under INT8 rounding"
-        outcome = trained(module, held, training, context, what, constraint=rounding)
+        outcome = train_module(module, held, training, context, what, constraint=rounding)
         return Outcome(outcome.path, {**outcome.notes, "weight_bits": self.bits, "range_drift": rounding.drift(module)})

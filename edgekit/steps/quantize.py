@@ -12,7 +12,7 @@ from edgekit.contract.artifact import Artifact
 from edgekit.contract.step import Context, Contract, Outcome, Step
 from edgekit.contract.technique import Family, Technique
 from edgekit.errors import ModelError, StepError
-from edgekit.steps.searched import Backend, Made, compressed, made_by, read_by
+from edgekit.steps.searched import Backend, QuantizedFile, contract_with_search, run_backend, search_compressor
 from edgekit.target import Quantization, Target
 from edgekit.traits import Data, Format, Role, Trait, facts
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
     from edgekit.arrays import Array, Arrays
-    from edgekit.metrics.calibration_metric import Calibrated
-    from edgekit.model.sample import Samples
+    from edgekit.metrics.calibration_metric import CalibrationMetric
+    from edgekit.model.sample import ComparisonSamples
     from edgekit.quantizers.float_fallback import QuantizationLoss
 
 _ROUNDS = 6
@@ -93,36 +93,38 @@ class Quantize(Step):
         return defaults.why if set(asked) == {"target"} else "as the recipe's options say"
 
     def reads(self) -> Contract:
-        return read_by(self.contract, self.backend)
+        return contract_with_search(self.contract, self.backend)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        from edgekit.data.calibration_batches import compared_samples
-        from edgekit.model.inspection import described
+        from edgekit.data.calibration_batches import first_calibration_samples
+        from edgekit.model.inspection import file_notes
         from edgekit.model.reading import load_model
         from edgekit.numerics.clipping import read_by_branches
-        from edgekit.numerics.lost_levels import mixed_tensors, nodes_beside, wiped_tensors
+        from edgekit.numerics.lost_levels import collapsed_tensors, mixed_range_tensors, nodes_beside
 
         scheme = self.scheme(context.target.quantization)
         path, prepared = (context.folder / name for name in ("model.onnx", "prepared.onnx"))
-        compared = compared_samples(context.splits, model.path)
+        compared = first_calibration_samples(context.splits, model.path)
         given = load_model(model.path)
-        source = _prepared(given, prepared, self.operators)
-        expected, tensors = _prepared_run(model.path, prepared, compared.inputs)
-        lost = {**mixed_tensors(source, tensors), **wiped_tensors(tensors)}
+        source = _prepare(given, prepared, self.operators)
+        expected, tensors = _run_prepared(model.path, prepared, compared.inputs)
+        lost = {**mixed_range_tensors(source, tensors), **collapsed_tensors(tensors)}
         kept = {**nodes_beside(source, lost), **read_by_branches(source)}
-        work = _Work(context, given, prepared, scheme, kept, compared, expected)
+        work = _StaticQuantization(context, given, prepared, scheme, kept, compared, expected)
 
-        def by_compressor(one: Path, judged: "Calibrated") -> Made:
+        def by_compressor(one: Path, judged: "CalibrationMetric") -> QuantizedFile:
             return self._by_compressor(work, judged, one)
 
-        made = made_by(self.backend, context, model.path, path, lambda one: self._by_runtime(work, one), by_compressor)
-        for name, told in made.notes["lost_parts"].items():
-            context.progress.note(f"in the output '{name}' more is noise than signal: {told}")
+        made = run_backend(
+            self.backend, context, model.path, path, lambda one: self._by_runtime(work, one), by_compressor
+        )
+        for name, entry in made.notes["lost_parts"].items():
+            context.progress.note(f"in the output '{name}' more is noise than signal: {entry}")
         prepared.unlink()
         return Outcome(
             path,
             {
-                **described(path),
+                **file_notes(path),
                 **scheme,
                 "why": self._reason(context.target.quantization),
                 "calibration": self.calibration,
@@ -132,20 +134,18 @@ class Quantize(Step):
             },
         )
 
-    def _by_runtime(self, work: "_Work", path: Path) -> Made:
+    def _by_runtime(self, work: "_StaticQuantization", path: Path) -> QuantizedFile:
         """By ONNX Runtime's quantizer; what shows to be lost is left in float the next time."""
         from edgekit.data.calibration_batches import calibration_batches
         from edgekit.quantizers.float_fallback import measure_loss
-        from edgekit.quantizers.onnxruntime_static import quantized_statically
+        from edgekit.quantizers.onnxruntime_static import quantize_static
 
         kept, noisy = dict(work.kept), dict[str, str]()
         ranges, plain = (path.with_name(name) for name in ("ranges.json", "plain.onnx"))
         without: tuple[QuantizationLoss, dict[str, str]] | None = None
         batches = calibration_batches(work.context.splits, work.context.progress)
         for number in range(1, _ROUNDS + 1):
-            quantized_statically(
-                work.prepared, path, batches, work.scheme, self.calibration, self.operators, kept, ranges
-            )
+            quantize_static(work.prepared, path, batches, work.scheme, self.calibration, self.operators, kept, ranges)
             work.finish(path, kept, noisy)
             loss = measure_loss(work.prepared, path, work.compared.inputs, work.expected)
             more = loss.next_fallback(kept)
@@ -165,9 +165,9 @@ class Quantize(Step):
             plain.unlink()
         loss.check()
         ranges.unlink()
-        return _compared(loss, kept, {"calibration_samples": batches.samples})
+        return _with_loss(loss, kept, {"calibration_samples": batches.samples})
 
-    def _by_compressor(self, work: "_Work", judged: "Calibrated", path: Path) -> Made:
+    def _by_compressor(self, work: "_StaticQuantization", judged: "CalibrationMetric", path: Path) -> QuantizedFile:
         """By Intel Neural Compressor, whose tuner puts operators back to float until the metric holds."""
         from edgekit.data.calibration_batches import calibration_batches
         from edgekit.model.reading import load_model
@@ -181,16 +181,16 @@ class Quantize(Step):
         def finish(trial: Path) -> None:
             work.finish(trial, kept, {})
 
-        found = compressed(work.context, judged, work.prepared, path, scheme, list(kept), self.trials, finish)
+        found = search_compressor(work.context, judged, work.prepared, path, scheme, list(kept), self.trials, finish)
         # It calls what a ReLU leaves by the name of what goes in, so that tensors cannot be held against one another.
         found["calibration_samples"] = calibration_batches(work.context.splits, work.context.progress).total
-        return _compared(
+        return _with_loss(
             measure_loss(work.prepared, path, work.compared.inputs, work.expected), kept, found, max(found["trials"])
         )
 
 
 @dataclass(frozen=True)
-class _Work:
+class _StaticQuantization:
     """What is to be quantized, and how it is looked at."""
 
     context: Context
@@ -201,7 +201,7 @@ class _Work:
     scheme: dict[str, Any]
     kept: dict[str, str]
     """What stays float whatever a quantizer makes of it, and why."""
-    compared: "Samples"
+    compared: "ComparisonSamples"
     expected: "Arrays"
     """What the prepared file makes of those, as it is written."""
 
@@ -210,24 +210,24 @@ class _Work:
         nothing is on integers, or a scale is none."""
         from edgekit.model.passes.integer_activations import integer_activations
         from edgekit.model.passes.integer_moves import integer_moves
-        from edgekit.model.passes.rewriting import rewritten
+        from edgekit.model.passes.rewriting import rewrite
         from edgekit.model.reading import load_model, save_model, take_annotations_off
         from edgekit.model.shapes import with_shapes
 
         proto = load_model(path)
         take_annotations_off(proto, self.given)
-        proto = with_shapes(rewritten(proto, integer_activations, integer_moves))
+        proto = with_shapes(rewrite(proto, integer_activations, integer_moves))
         _check_quantized(proto, kept, noisy)
         _check_scales(proto)
         save_model(proto, path)
 
 
-def _compared(
+def _with_loss(
     loss: "QuantizationLoss", kept: Mapping[str, str], found: Mapping[str, Any], figure: float | None = None
-) -> Made:
+) -> QuantizedFile:
     kept_float = {name: kept[name] for name in sorted(kept)}
-    lost = {name: str(told) for name, told in loss.lost_parts.items()}
-    return Made({"kept_float": kept_float, "lost_parts": lost, **found}, loss.outputs, figure)
+    lost = {name: str(entry) for name, entry in loss.lost_parts.items()}
+    return QuantizedFile({"kept_float": kept_float, "lost_parts": lost, **found}, loss.outputs, figure)
 
 
 def _without_products(model: "ModelProto") -> dict[str, str]:
@@ -239,27 +239,29 @@ def _without_products(model: "ModelProto") -> dict[str, str]:
     return {node.name: "no product" for node in model.graph.node if node.op_type not in kinds}
 
 
-def _prepared(given: "ModelProto", prepared: Path, operators: str) -> "ModelProto":
+def _prepare(given: "ModelProto", prepared: Path, operators: str) -> "ModelProto":
     """The model in the form that the quantizer wants, written to `prepared`: float32, Gemms without factors, every node
     by its name, in an opset whose integers may have a scale for each channel; with `all` operators in integers, in
     those that have integer kernels."""
-    from edgekit.model.passes.convert_to_float32 import single_precision
-    from edgekit.model.passes.fold_gemm_factors import plain_gemms
+    from edgekit.model.passes.convert_to_float32 import convert_to_float32
+    from edgekit.model.passes.fold_gemm_factors import fold_gemm_factors
     from edgekit.model.passes.integer_forms import integer_forms
-    from edgekit.model.passes.name_nodes import named_nodes
-    from edgekit.model.passes.rewriting import rewritten
+    from edgekit.model.passes.name_nodes import name_nodes
+    from edgekit.model.passes.rewriting import rewrite
     from edgekit.model.reading import save_model
     from edgekit.model.shapes import with_shapes
-    from edgekit.model.versions import CHANNEL_SCALES, raised
+    from edgekit.model.versions import CHANNEL_SCALES, upgrade_opset
 
     model = _with_gelus(given)
-    plain = with_shapes(rewritten(raised(model, CHANNEL_SCALES), single_precision, named_nodes, plain_gemms))
-    source = with_shapes(rewritten(plain, integer_forms)) if operators == "all" else plain
+    plain = with_shapes(
+        rewrite(upgrade_opset(model, CHANNEL_SCALES), convert_to_float32, name_nodes, fold_gemm_factors)
+    )
+    source = with_shapes(rewrite(plain, integer_forms)) if operators == "all" else plain
     save_model(source, prepared)
     return source
 
 
-def _prepared_run(path: Path, prepared: Path, inputs: "Arrays") -> tuple["Arrays", dict[str, "Array"]]:
+def _run_prepared(path: Path, prepared: Path, inputs: "Arrays") -> tuple["Arrays", dict[str, "Array"]]:
     """What the prepared file makes of the inputs as it is written, and its tensors on the way there. Raises StepError
     where preparing changed what the file at `path` computes."""
     from edgekit.numerics.compare import relative_difference
@@ -278,14 +280,14 @@ def _prepared_run(path: Path, prepared: Path, inputs: "Arrays") -> tuple["Arrays
 def _with_gelus(model: "ModelProto") -> "ModelProto":
     """The model with what it writes out as one Gelu where there is such an operator, or can be."""
     from edgekit.model.operators import operator_counts
-    from edgekit.model.passes.fuse_gelu import OPSET, whole_gelus
-    from edgekit.model.passes.rewriting import rewritten
-    from edgekit.model.versions import raised
+    from edgekit.model.passes.fuse_gelu import OPSET, fuse_gelu
+    from edgekit.model.passes.rewriting import rewrite
+    from edgekit.model.versions import upgrade_opset
 
     if not operator_counts(model)["Erf"]:
         return model
     try:
-        whole = rewritten(raised(model, OPSET), whole_gelus)
+        whole = rewrite(upgrade_opset(model, OPSET), fuse_gelu)
     except ModelError:
         return model
     return whole if operator_counts(whole)["Gelu"] else model
@@ -305,7 +307,7 @@ def _check_quantized(model: "ModelProto", kept: Mapping[str, str], noisy: Mappin
             "not look",
             "leave quantize out of the recipe, or export the branch that the device runs",
         )
-    why = next((f": {told}" for each in (noisy, kept) for told in each.values()), "")
+    why = next((f": {entry}" for each in (noisy, kept) for entry in each.values()), "")
     raise StepError(f"nothing here can be in integers{why}", "leave quantize out of the recipe")
 
 

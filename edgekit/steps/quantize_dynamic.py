@@ -11,7 +11,7 @@ from edgekit.contract.artifact import Artifact
 from edgekit.contract.step import Context, Contract, Outcome, Step
 from edgekit.contract.technique import Family, Technique
 from edgekit.errors import StepError
-from edgekit.steps.searched import Backend, Made, compressed, made_by, read_by, worst
+from edgekit.steps.searched import Backend, QuantizedFile, contract_with_search, run_backend, search_compressor, worst
 from edgekit.target import Target
 from edgekit.traits import Data, Format, Role, Trait, facts
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
     from edgekit.arrays import Array, Arrays
-    from edgekit.metrics.calibration_metric import Calibrated
+    from edgekit.metrics.calibration_metric import CalibrationMetric
 
 _ALPHAS = (None, 0.5, 0.65, 0.8, 0.85, 0.9)
 """Tried on calibration samples; None does not smooth."""
@@ -81,23 +81,23 @@ class QuantizeDynamic(Step):
         )
 
     def reads(self) -> Contract:
-        return read_by(self.contract, self.backend)
+        return contract_with_search(self.contract, self.backend)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        from edgekit.model.inspection import described
+        from edgekit.model.inspection import file_notes
         from edgekit.model.reading import save_model, strip_annotations
         from edgekit.model.versions import BLOCK_SCALES, CHANNEL_SCALES
 
         path, prepared = (context.folder / f"{name}.onnx" for name in ("model", "prepared"))
-        source = _prepared(model.path, BLOCK_SCALES if self.blocks else CHANNEL_SCALES)
+        source = _prepare(model.path, BLOCK_SCALES if self.blocks else CHANNEL_SCALES)
         save_model(source, prepared)
-        judged = _judged(context, model.path)
-        work = _Work(context, source, prepared, judged, _outputs(prepared, judged))
+        judged = _comparison_feeds(context, model.path)
+        work = _DynamicQuantization(context, source, prepared, judged, _outputs(prepared, judged))
 
-        def by_compressor(one: Path, goal: "Calibrated") -> Made:
+        def by_compressor(one: Path, goal: "CalibrationMetric") -> QuantizedFile:
             return self._by_compressor(work, goal, one)
 
-        made = made_by(
+        made = run_backend(
             self.backend, context, model.path, path, lambda one: self._by_own_passes(work, one), by_compressor
         )
         strip_annotations(path, model.path)
@@ -105,7 +105,7 @@ class QuantizeDynamic(Step):
         return Outcome(
             path,
             {
-                **described(path),
+                **file_notes(path),
                 **work.scheme,
                 "why": _WHY,
                 "compared_on": f"{sum(len(feed[0]) for feed in judged)} calibration samples",
@@ -114,7 +114,7 @@ class QuantizeDynamic(Step):
             },
         )
 
-    def _by_own_passes(self, work: "_Work", path: Path) -> Made:
+    def _by_own_passes(self, work: "_DynamicQuantization", path: Path) -> QuantizedFile:
         """Smoothed by the alpha of which most of the signal is left, and no more than is worth its passes."""
         from edgekit.data.calibration_batches import calibration_batches
         from edgekit.model.reading import save_model
@@ -139,9 +139,9 @@ class QuantizeDynamic(Step):
         save_model(self._quantized(work, largest, kept), path)
         calibrated_by = {"calibration": "the largest of each channel", "calibration_samples": batches.samples}
         notes = {"smoothing": kept.alpha, "smoothed_everywhere": kept.everywhere, "blocks": self.blocks}
-        return Made({**notes, **(calibrated_by if largest else {})}, tried[kept])
+        return QuantizedFile({**notes, **(calibrated_by if largest else {})}, tried[kept])
 
-    def _by_compressor(self, work: "_Work", goal: "Calibrated", path: Path) -> Made:
+    def _by_compressor(self, work: "_DynamicQuantization", goal: "CalibrationMetric", path: Path) -> QuantizedFile:
         """By Intel Neural Compressor, whose tuner puts operators back to float until the metric holds."""
         from edgekit.model.reading import load_model, save_model
         from edgekit.model.shapes import with_shapes
@@ -150,12 +150,14 @@ class QuantizeDynamic(Step):
             save_model(with_shapes(load_model(trial)), trial)
 
         scheme = {**work.scheme, "approach": "dynamic", "method": "minmax", "symmetric_activation": False}
-        found = compressed(work.context, goal, work.prepared, path, scheme, (), self.trials, finish)
-        return Made(found, work.noise(path), max(found["trials"]))
+        found = search_compressor(work.context, goal, work.prepared, path, scheme, (), self.trials, finish)
+        return QuantizedFile(found, work.noise(path), max(found["trials"]))
 
-    def _quantized(self, work: "_Work", largest: Mapping[str, "Array"], smoothing: "_Smoothing") -> "ModelProto":
+    def _quantized(
+        self, work: "_DynamicQuantization", largest: Mapping[str, "Array"], smoothing: "_Smoothing"
+    ) -> "ModelProto":
         from edgekit.model.passes.dynamic_products import block_products, dynamic_products, integer_tables
-        from edgekit.model.passes.rewriting import rewritten
+        from edgekit.model.passes.rewriting import rewrite
         from edgekit.model.passes.smoothing import smooth
 
         def passed(model: Any) -> None:
@@ -167,7 +169,7 @@ class QuantizeDynamic(Step):
                 block_products(model)
             dynamic_products(model, reduced=work.scheme["reduce_range"])
 
-        return rewritten(work.source, passed)
+        return rewrite(work.source, passed)
 
     def _alphas(self) -> tuple[float | None, ...]:
         if self.smoothing == "chosen":
@@ -189,7 +191,7 @@ class _Smoothing:
 
 
 @dataclass(frozen=True)
-class _Work:
+class _DynamicQuantization:
     """What is to be quantized, and how it is looked at."""
 
     context: Context
@@ -214,17 +216,17 @@ class _Work:
         return {name: None if each == float("inf") else each for name, each in found.items()}
 
 
-def _prepared(path: Path, opset: int) -> "ModelProto":
+def _prepare(path: Path, opset: int) -> "ModelProto":
     """The model with its products as MatMul, in float32. Raises StepError where there is none over weights."""
-    from edgekit.model.passes.convert_to_float32 import single_precision
-    from edgekit.model.passes.gemm_to_matmul import products_of_gemms
-    from edgekit.model.passes.name_nodes import named_nodes
-    from edgekit.model.passes.rewriting import rewritten
+    from edgekit.model.passes.convert_to_float32 import convert_to_float32
+    from edgekit.model.passes.gemm_to_matmul import gemm_to_matmul
+    from edgekit.model.passes.name_nodes import name_nodes
+    from edgekit.model.passes.rewriting import rewrite
     from edgekit.model.reading import load_model
     from edgekit.model.shapes import with_shapes
-    from edgekit.model.versions import raised
+    from edgekit.model.versions import upgrade_opset
 
-    model = rewritten(raised(load_model(path), opset), single_precision, named_nodes, products_of_gemms)
+    model = rewrite(upgrade_opset(load_model(path), opset), convert_to_float32, name_nodes, gemm_to_matmul)
     if not _product_inputs(model):
         raise StepError(
             "nothing here can be in integers: there is no matrix product over constant weights",
@@ -242,7 +244,7 @@ def _product_inputs(model: "ModelProto") -> set[str]:
     return {given.name for given, _ in products_by_input(ir.from_proto(model)) if given.name}
 
 
-def _judged(context: Context, path: Path) -> "list[Arrays]":
+def _comparison_feeds(context: Context, path: Path) -> "list[Arrays]":
     """Calibration samples to judge by, as the model takes them."""
     from edgekit.model.feeding import feeding_of
     from edgekit.model.reading import ports_of

@@ -44,10 +44,12 @@ class QuantizeWeights(FineTunedStep):
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from dataclasses import replace
 
-        from edgekit.training.modules import held_by, saved_module
-        from edgekit.training.trained import trained
-        from edgekit.training.weight_constraints import Grid
+        from edgekit.training.modules import constraint_of, saved_module
+        from edgekit.training.trained import train_module
+        from edgekit.training.weight_constraints import WeightGrid
 
         module = saved_module(context.project, model)
-        held = replace(held_by(model), grid=Grid(self.bits, self.granularity, self.group_size, self.symmetric))
-        return trained(module, held, self.training, context, f"fine-tuning the {context.role} at {self.bits} bits")
+        held = replace(
+            constraint_of(model), grid=WeightGrid(self.bits, self.granularity, self.group_size, self.symmetric)
+        )
+        return train_module(module, held, self.training, context, f"fine-tuning the {context.role} at {self.bits} bits")

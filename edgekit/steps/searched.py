@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
     from edgekit.arrays import Arrays
-    from edgekit.metrics.calibration_metric import Calibrated
+    from edgekit.metrics.calibration_metric import CalibrationMetric
 
 Backend = Literal["ort", "inc", "best"]
 """ONNX Runtime's quantizer, Intel Neural Compressor's with its tuner (extra `inc`), or the better of both by the
@@ -21,7 +21,7 @@ project's metric on calibration samples."""
 
 
 @dataclass(frozen=True)
-class Made:
+class QuantizedFile:
     """A quantized file, as it was looked at."""
 
     notes: dict[str, Any]
@@ -36,7 +36,7 @@ def worst(noise: Mapping[str, float | None]) -> float:
     return min((each for each in noise.values() if each is not None), default=float("inf"))
 
 
-def read_by(contract: Contract, backend: Backend) -> Contract:
+def contract_with_search(contract: Contract, backend: Backend) -> Contract:
     """A step's contract with what a search besides reads."""
     if backend == "ort":
         return contract
@@ -44,28 +44,28 @@ def read_by(contract: Contract, backend: Backend) -> Contract:
     return replace(contract, settings=contract.settings | {"metric"}, packages=packages)
 
 
-def made_by(
+def run_backend(
     backend: Backend,
     context: Context,
     given: Path,
     path: Path,
-    by_runtime: Callable[[Path], Made],
-    by_compressor: Callable[[Path, "Calibrated"], Made],
-) -> Made:
+    by_runtime: Callable[[Path], QuantizedFile],
+    by_compressor: Callable[[Path, "CalibrationMetric"], QuantizedFile],
+) -> QuantizedFile:
     """What a backend leaves at `path` of the float file `given`. Raises StepError where there is nothing."""
     if backend == "ort":
         return by_runtime(path)
-    from edgekit.metrics.calibration_metric import Calibrated
+    from edgekit.metrics.calibration_metric import CalibrationMetric
 
-    judged = Calibrated.of(context.project, context.splits[Data.CALIBRATION], given)
+    judged = CalibrationMetric.of(context.project, context.splits[Data.CALIBRATION], given)
     if backend == "inc":
         return by_compressor(path, judged)
-    return better(context, judged, path, {"ort": by_runtime, "inc": lambda one: by_compressor(one, judged)})
+    return keep_better(context, judged, path, {"ort": by_runtime, "inc": lambda one: by_compressor(one, judged)})
 
 
-def compressed(
+def search_compressor(
     context: Context,
-    judged: "Calibrated",
+    judged: "CalibrationMetric",
     prepared: Path,
     path: Path,
     scheme: Mapping[str, Any],
@@ -120,10 +120,12 @@ def compressed(
     return {"backend": "inc", "metric": judged.name, "trials": values, "float": judged.floating}
 
 
-def better(context: Context, judged: "Calibrated", path: Path, ways: Mapping[str, Callable[[Path], Made]]) -> Made:
+def keep_better(
+    context: Context, judged: "CalibrationMetric", path: Path, ways: Mapping[str, Callable[[Path], QuantizedFile]]
+) -> QuantizedFile:
     """Leave at `path` the file whose metric is higher, of those that the `ways` by name leave at a path; of two that
     are equal the one of which more of the signal is left. Raises StepError where all fail."""
-    found: dict[str, tuple[float, Made]] = {}
+    found: dict[str, tuple[float, QuantizedFile]] = {}
     failed: dict[str, str] = {}
     files = {name: path.with_name(f"{name}.onnx") for name in ways}
     for name, way in ways.items():
@@ -141,5 +143,5 @@ def better(context: Context, judged: "Calibrated", path: Path, ways: Mapping[str
         each.unlink(missing_ok=True)
     figure, made = found[best]
     values = {name: value for name, (value, _) in found.items()}
-    told = {"backend": best, "metric": judged.name, "float": judged.floating, "values": values, "failed": failed}
-    return Made({**made.notes, **told}, made.noise, figure)
+    fields = {"backend": best, "metric": judged.name, "float": judged.floating, "values": values, "failed": failed}
+    return QuantizedFile({**made.notes, **fields}, made.noise, figure)

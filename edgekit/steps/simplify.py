@@ -64,16 +64,16 @@ class Simplify(Step):
         return Technique(family=Family.GRAPH)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        from edgekit.data.calibration_batches import compared_samples
+        from edgekit.data.calibration_batches import first_calibration_samples
         from edgekit.model.facts import observed_facts
-        from edgekit.model.inspection import described
-        from edgekit.model.passes.fold_batch_norm import folded_norms
-        from edgekit.model.passes.mean_to_global_pool import pooled_means
-        from edgekit.model.passes.rewriting import rewritten
+        from edgekit.model.inspection import file_notes
+        from edgekit.model.passes.fold_batch_norm import fold_batch_norm
+        from edgekit.model.passes.mean_to_global_pool import mean_to_global_pool
+        from edgekit.model.passes.rewriting import rewrite
         from edgekit.model.reading import load_model, save_model, strip_annotations
         from edgekit.model.shapes import with_shapes
 
-        samples = compared_samples(context.splits, model.path)
+        samples = first_calibration_samples(context.splits, model.path)
         source = _Source.of(model.path, samples.inputs)
         tried: dict[str, Any] = {}
         sound: list[tuple[int, int, str, Path]] = []
@@ -87,11 +87,11 @@ class Simplify(Step):
             _, _, chosen, best = min(sound)
         else:
             chosen, best = "neither", model.path
-            told = "; ".join(f"{name}: {each['status']}" for name, each in tried.items())
-            context.progress.note(f"neither simplifier gave an equal graph, it stays as it was ({told})")
+            text = "; ".join(f"{name}: {each['status']}" for name, each in tried.items())
+            context.progress.note(f"neither simplifier gave an equal graph, it stays as it was ({text})")
         plain = with_shapes(load_model(best))
-        folded = rewritten(plain, folded_norms)
-        versions = [rewritten(with_shapes(folded), pooled_means), folded, plain]
+        folded = rewrite(plain, fold_batch_norm)
+        versions = [rewrite(with_shapes(folded), mean_to_global_pool), folded, plain]
         path = context.folder / "model.onnx"
         for version in versions:
             save_model(with_shapes(version), path)
@@ -110,7 +110,7 @@ class Simplify(Step):
         return Outcome(
             path,
             {
-                **described(path),
+                **file_notes(path),
                 "chosen": chosen,
                 "tried": tried,
                 "nodes_before": _nodes(model.path),
@@ -159,11 +159,11 @@ class _Source:
 
 def _attempt(name: str, source: _Source, path: Path) -> dict[str, Any]:
     """Run one simplifier and say what came of it: equal (with nodes), differs, crashed, failed, timed out."""
-    fault = _simplified(_SIMPLIFIERS[name], source.path, path)
+    fault = _run_simplifier(_SIMPLIFIERS[name], source.path, path)
     return {"status": fault} if fault else source.verdict(path)
 
 
-def _simplified(script: str, source: Path, path: Path) -> str:
+def _run_simplifier(script: str, source: Path, path: Path) -> str:
     """Run a simplifier's script in a process of its own; what went wrong, if anything."""
     import subprocess
 

@@ -42,19 +42,19 @@ class Sparsify(FineTunedStep):
         from dataclasses import replace
 
         from edgekit.pruning.sparsity import Ramp, zero_smallest
-        from edgekit.training.modules import held_by, saved_module
-        from edgekit.training.trained import trained
+        from edgekit.training.modules import constraint_of, saved_module
+        from edgekit.training.trained import train_module
         from edgekit.training.weight_constraints import weights_of
 
         module = saved_module(context.project, model)
-        held = replace(held_by(model), sparse=True)
+        held = replace(constraint_of(model), sparse=True)
         constraint = None
         if self.gradual and self.epochs:
             constraint = Ramp(module, held, self.sparsity, self.scope)
         else:
             zero_smallest(module, self.sparsity, self.scope)
         what = f"fine-tuning the sparse {context.role}"
-        outcome = trained(module, held, self.training, context, what, constraint=constraint)
+        outcome = train_module(module, held, self.training, context, what, constraint=constraint)
         weights = list(weights_of(module).values())
         zeros = sum(int((each == 0).sum()) for each in weights) / sum(each.numel() for each in weights)
         return Outcome(outcome.path, {**outcome.notes, "zeros": zeros})

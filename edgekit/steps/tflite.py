@@ -37,8 +37,8 @@ class Tflite(Step):
         return Technique(family=Family.GRAPH)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        from edgekit.steps.lowered import lowered
+        from edgekit.steps.lowered import write_tflite
 
         path = context.folder / "model.tflite"
-        notes = lowered(model.path, path, context, integer_ports=self.ports == "int8", dynamic=False)
+        notes = write_tflite(model.path, path, context, integer_ports=self.ports == "int8", dynamic=False)
         return Outcome(path, notes)

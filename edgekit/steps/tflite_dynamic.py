@@ -41,7 +41,7 @@ class TfliteDynamic(Step):
         )
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        from edgekit.steps.lowered import lowered
+        from edgekit.steps.lowered import write_tflite
 
         path = context.folder / "model.tflite"
-        return Outcome(path, lowered(model.path, path, context, integer_ports=False, dynamic=True))
+        return Outcome(path, write_tflite(model.path, path, context, integer_ports=False, dynamic=True))

@@ -21,8 +21,8 @@ class Train(TrainedStep):
         return Technique(family=Family.TRAINING)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        from edgekit.training.modules import held_by, saved_module
-        from edgekit.training.trained import trained
+        from edgekit.training.modules import constraint_of, saved_module
+        from edgekit.training.trained import train_module
 
         module = saved_module(context.project, model)
-        return trained(module, held_by(model), self.training, context, f"training the {context.role}")
+        return train_module(module, constraint_of(model), self.training, context, f"training the {context.role}")

@@ -46,9 +46,9 @@ class WeightOnly(Step):
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         import logging
 
-        from edgekit.model.inspection import described
-        from edgekit.model.passes.gemm_to_matmul import products_of_gemms
-        from edgekit.model.passes.rewriting import rewritten
+        from edgekit.model.inspection import file_notes
+        from edgekit.model.passes.gemm_to_matmul import gemm_to_matmul
+        from edgekit.model.passes.rewriting import rewrite
         from edgekit.model.reading import load_model, save_model, strip_annotations
         from edgekit.runtimes import ort  # noqa: F401  (switches telemetry off before the next import)
 
@@ -57,7 +57,7 @@ class WeightOnly(Step):
         path = context.folder / "model.onnx"
         logging.getLogger("onnxruntime.quantization").setLevel(logging.ERROR)
         quantizer = MatMulNBitsQuantizer(
-            rewritten(load_model(model.path), products_of_gemms),
+            rewrite(load_model(model.path), gemm_to_matmul),
             block_size=self.block_size,
             is_symmetric=self.symmetric,
             accuracy_level=4,
@@ -65,7 +65,7 @@ class WeightOnly(Step):
         quantizer.process()
         save_model(quantizer.model.model, path)
         strip_annotations(path, model.path)
-        found = described(path)
+        found = file_notes(path)
         if "MatMulNBits" not in found["operators"]:
             raise StepError(
                 "weight-only found no matrix product with constant weights to quantize",

@@ -8,7 +8,7 @@ from typing import Any
 from edgekit.contract.technique import Family
 from edgekit.errors import StudyError
 from edgekit.planning.lint import is_compression
-from edgekit.planning.plan import walked
+from edgekit.planning.plan import walk_recipe
 from edgekit.planning.recipe import Recipe, RecipeStep, recipe_from
 from edgekit.planning.words import step_in_words
 from edgekit.project.project import Project
@@ -37,7 +37,7 @@ class Swap:
 
 
 @dataclass(frozen=True)
-class Omission:
+class StepOmission:
     step: RecipeStep
     arm: str
     """The one without it."""
@@ -48,7 +48,7 @@ class Arms:
     recipes: tuple[Recipe, ...]
     swaps: tuple[Swap, ...] = ()
     whole: str = ""
-    omissions: tuple[Omission, ...] = ()
+    omissions: tuple[StepOmission, ...] = ()
     impossible: tuple[str, ...] = ()
     """What was asked for and cannot be run, and why."""
 
@@ -72,7 +72,7 @@ def arms_of(project: Project, recipe: Recipe, pairs: Sequence[str], *, orders: b
         found.append(ablation_arms(project, recipe))
     if not found:
         found.append(Arms((recipe,), whole=recipe.name))
-    return _joined(found)
+    return _join(found)
 
 
 def pair_arms(project: Project, recipe: Recipe, words: str) -> Arms:
@@ -89,12 +89,12 @@ def pair_arms(project: Project, recipe: Recipe, words: str) -> Arms:
     one, other = pair
     if one == other:
         raise StudyError(f"--pair '{words}' names the same step twice", "name two that differ")
-    found = [_both_orders(recipe, *steps, told) for told, steps in _tunings(one, other)]
+    found = [_both_orders(recipe, *steps, entry) for entry, steps in _tunings(one, other)]
     for arms in found:
         for arm in arms.recipes:
             if fault := _fault(arm, project):
                 raise StudyError(f"{one.label} and {other.label} have one order only: {fault}", "name another pair")
-    return _joined(found)
+    return _join(found)
 
 
 def _as_recipe_has(table: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
@@ -119,14 +119,14 @@ def _with_epochs(each: RecipeStep, epochs: int) -> RecipeStep:
     return replace(each, step=replace(each.step, epochs=epochs))
 
 
-def _both_orders(recipe: Recipe, one: RecipeStep, other: RecipeStep, told: str) -> Arms:
+def _both_orders(recipe: Recipe, one: RecipeStep, other: RecipeStep, text: str) -> Arms:
     named = {(each.step.name(), each.role) for each in (one, other)}
     before = tuple(takewhile(lambda each: _trains(each) and (each.step.name(), each.role) not in named, recipe.steps))
-    more = f", {told}" if told else ""
+    more = f", {text}" if text else ""
     arms = []
     for first, then in ((one, other), (other, one)):
         name = f"{first.label} then {then.label}{more}"
-        arms.append(Recipe(name, (*before, *_completed(first, then))))
+        arms.append(Recipe(name, (*before, *_complete(first, then))))
     names = [arm.name for arm in arms]
     return Arms(tuple(arms), (Swap(one, other, names[0], names[1]),))
 
@@ -135,7 +135,7 @@ def _trains(each: RecipeStep) -> bool:
     return each.step.technique(None).family in (Family.TRAINING, Family.DISTILLATION)
 
 
-def _completed(first: RecipeStep, then: RecipeStep) -> list[RecipeStep]:
+def _complete(first: RecipeStep, then: RecipeStep) -> list[RecipeStep]:
     """The pair, with what a file needs before it and what stores integers behind it, where it is about those."""
     steps: list[RecipeStep] = []
     for each in (first, then):
@@ -161,10 +161,10 @@ def order_arms(project: Project, recipe: Recipe) -> Arms:
         steps = list(recipe.steps)
         for place, index in zip(places, order, strict=True):
             steps[place] = recipe.steps[index]
-        told = " > ".join(recipe.steps[index].label for index in order)
-        made = replace(recipe, name=recipe.name if list(order) == places else told, steps=tuple(steps))
+        text = " > ".join(recipe.steps[index].label for index in order)
+        made = replace(recipe, name=recipe.name if list(order) == places else text, steps=tuple(steps))
         if fault := _fault(made, project):
-            impossible.append(f"{told}: {fault}")
+            impossible.append(f"{text}: {fault}")
         else:
             allowed[order] = made
     if len(allowed) < 2:
@@ -196,7 +196,7 @@ def ablation_arms(project: Project, recipe: Recipe) -> Arms:
             impossible.append(f"{name}: {fault}")
         else:
             arms.append(arm)
-            omissions.append(Omission(each, name))
+            omissions.append(StepOmission(each, name))
     if not omissions:
         raise StudyError(f"'{recipe.name}' has no technique that could be left out", "name another recipe: --recipe")
     return Arms(tuple(arms), (), recipe.name, tuple(omissions), tuple(impossible))
@@ -218,7 +218,7 @@ def _is_technique(each: RecipeStep) -> bool:
 def _without_idle(recipe: Recipe, project: Project) -> Recipe:
     """The recipe without the steps that have nothing left to work on, as the placement of integers without integers;
     never without a technique or a training."""
-    for fault in walked(recipe, project.roles, project.entry_facts).obstacles:
+    for fault in walk_recipe(recipe, project.roles, project.entry_facts).obstacles:
         at = fault.step
         if at is None or _trains(recipe.steps[at]) or _is_technique(recipe.steps[at]):
             continue
@@ -228,11 +228,11 @@ def _without_idle(recipe: Recipe, project: Project) -> Recipe:
 
 def _fault(recipe: Recipe, project: Project) -> str:
     """Why a recipe cannot be run; empty where it can be."""
-    obstacles = walked(recipe, project.roles, project.entry_facts).obstacles
+    obstacles = walk_recipe(recipe, project.roles, project.entry_facts).obstacles
     return obstacles[0].message if obstacles else ""
 
 
-def _joined(found: Sequence[Arms]) -> Arms:
+def _join(found: Sequence[Arms]) -> Arms:
     """All that several questions ask for, each arm once."""
     return Arms(
         tuple({each.name: each for arms in found for each in arms.recipes}.values()),

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from edgekit.errors import EvidenceError, first_line
 from edgekit.figures.intervals import Interval
-from edgekit.planning.interactions import RULES, Evidence, Remedy, Severity, Verdict
-from edgekit.planning.lint import Finding, Judgement, place_of
+from edgekit.planning.interactions import RULES, Evidence, PairVerdict, Remedy, Severity
+from edgekit.planning.lint import Finding, LintResult, sort_key
 from edgekit.planning.plan import PlannedStep
 from edgekit.planning.recipe import RecipeStep
 from edgekit.project.project import PROJECT_FILE, Project
-from edgekit.records import validated
-from edgekit.studies.results import SCHEMA, Ablated, Ordered, StepTold, Study, subject_of
-from edgekit.wording import counted
+from edgekit.records import validate
+from edgekit.studies.results import SCHEMA, OrderComparison, StepAblation, StepRecord, Study, subject_of
+from edgekit.wording import count_of
 
 
 def measurements_of(project: Project | None, path: Path) -> "Measurements":
@@ -33,15 +33,15 @@ def load_study(path: Path, project: Project) -> Study:
     about another model or other data."""
     again = "name the file that edgekit study wrote"
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as fault:
         raise EvidenceError(f"{path} cannot be read: {fault.strerror}", again) from fault
     except ValueError as fault:
         raise EvidenceError(f"{path} is no JSON: {first_line(fault)}", again) from fault
-    if isinstance(told, dict) and told.get("schema", SCHEMA) != SCHEMA:
-        raise EvidenceError(f"{path} has schema {told['schema']}, not {SCHEMA}", "run edgekit study again")
+    if isinstance(data, dict) and data.get("schema", SCHEMA) != SCHEMA:
+        raise EvidenceError(f"{path} has schema {data['schema']}, not {SCHEMA}", "run edgekit study again")
     try:
-        study: Study = validated(Study, told, str(path), EvidenceError)
+        study: Study = validate(Study, data, str(path), EvidenceError)
     except EvidenceError as fault:
         raise EvidenceError(fault.message, again) from fault
     subject = subject_of(project)
@@ -66,13 +66,13 @@ class Measurements:
     def summary(self) -> str:
         """What was measured, over how many seeds, as a sentence."""
         study = self.study
-        parts = [f"{counted(len(study.orders) // 2, 'order')} of two steps"] if study.orders else []
-        parts += [f"{counted(len(study.ablations), 'step')} left out"] if study.ablations else []
+        parts = [f"{count_of(len(study.orders) // 2, 'order')} of two steps"] if study.orders else []
+        parts += [f"{count_of(len(study.ablations), 'step')} left out"] if study.ablations else []
         what = " and ".join(parts) or "nothing that a plan could be judged by"
-        over = counted(len(study.seeds), "seed")
+        over = count_of(len(study.seeds), "seed")
         return f"{self.source} measured {what} on this model, over {over}: that counts, not the table"
 
-    def judged(self, judgement: Judgement) -> Judgement:
+    def judged(self, judgement: LintResult) -> LintResult:
         """The judgement with the measured pairs judged by the measurement instead of by the table."""
         findings, sound = list(judgement.findings), list(judgement.sound)
         steps = judgement.walked.steps
@@ -84,20 +84,20 @@ class Measurements:
                 spoken = (each for each in (*findings, *sound) if {each.step, each.other} == {first, then.index})
                 about = [each for each in spoken if each.can_be_allowed]
                 findings, sound = ([each for each in some if each not in about] for some in (findings, sound))
-                told = _ordered_finding(self, measured, steps[first], then, about)
-                (sound if measured.verdict is Verdict.GOOD else findings).append(told)
+                result = _order_finding(self, measured, steps[first], then, about)
+                (sound if measured.verdict is PairVerdict.GOOD else findings).append(result)
         for ablated in self.study.ablations if self._is_about(steps) else ():
             if not ablated.is_worth_it:
                 each = next(each for each in steps if _is_alike(ablated.step, each))
-                findings.append(_ablated_finding(self, ablated, each))
-        return judgement.changed(findings=tuple(sorted(findings, key=place_of)), sound=tuple(sound))
+                findings.append(_ablation_finding(self, ablated, each))
+        return judgement.copy_with(findings=tuple(sorted(findings, key=sort_key)), sound=tuple(sound))
 
-    def verdict(self, first: RecipeStep, then: RecipeStep) -> Verdict | None:
+    def verdict(self, first: RecipeStep, then: RecipeStep) -> PairVerdict | None:
         """Of two steps in this order; None where they were not measured."""
         measured = self._of(first, then)
         return None if measured is None else measured.verdict
 
-    def _of(self, first: RecipeStep, then: RecipeStep) -> Ordered | None:
+    def _of(self, first: RecipeStep, then: RecipeStep) -> OrderComparison | None:
         return next(
             (each for each in self.study.orders if _is_alike(each.first, first) and _is_alike(each.then, then)), None
         )
@@ -115,36 +115,36 @@ class Measurements:
         return Evidence(kind="measured", source=self.source, says=f"{what}: {points} {self.study.unit} over {over}")
 
 
-def _is_alike(told: StepTold, planned: RecipeStep) -> bool:
+def _is_alike(step_record: StepRecord, planned: RecipeStep) -> bool:
     """Whether a measured step is the planned one, but for how long and how fast it trains."""
-    if told.use != planned.step.name() or told.role is not planned.role:
+    if step_record.use != planned.step.name() or step_record.role is not planned.role:
         return False
     training = {"epochs", "learning_rate", "weight_decay"}
     own = planned.step.options()
-    same = all(told.options.get(name) == value for name, value in own.items() if name not in training)
-    return same and bool(told.options.get("epochs")) == bool(own.get("epochs"))
+    same = all(step_record.options.get(name) == value for name, value in own.items() if name not in training)
+    return same and bool(step_record.options.get("epochs")) == bool(own.get("epochs"))
 
 
-def _ordered_finding(
-    by: Measurements, measured: Ordered, first: PlannedStep, then: PlannedStep, about: Sequence[Finding]
+def _order_finding(
+    by: Measurements, measured: OrderComparison, first: PlannedStep, then: PlannedStep, about: Sequence[Finding]
 ) -> Finding:
     title = {
-        Verdict.POOR: "this order loses on your model",
-        Verdict.MODERATE: "no large difference between the orders on your model",
-        Verdict.GOOD: "the better order on your model",
+        PairVerdict.POOR: "this order loses on your model",
+        PairVerdict.MODERATE: "no large difference between the orders on your model",
+        PairVerdict.GOOD: "the better order on your model",
     }[measured.verdict]
-    shipped = min(about, key=place_of, default=None)
+    shipped = min(about, key=sort_key, default=None)
     names = f"step {first.index + 1} {first.label} and step {then.index + 1} {then.label}"
     return Finding(
         code=shipped.code if shipped else "EK190",
-        severity=Severity.ERROR if measured.verdict is Verdict.POOR else Severity.INFO,
+        severity=Severity.ERROR if measured.verdict is PairVerdict.POOR else Severity.INFO,
         verdict=measured.verdict,
         title=title,
         step=first.index,
         other=then.index,
         message=f"{names}: {title}",
         why=shipped.why if shipped else RULES["EK190"].why,
-        fix=RULES["EK190"].fix if measured.verdict is Verdict.POOR else "",
+        fix=RULES["EK190"].fix if measured.verdict is PairVerdict.POOR else "",
         evidence=(
             by.evidence(measured.points, "this order against the other"),
             *(shipped.evidence if shipped else ()),
@@ -153,13 +153,13 @@ def _ordered_finding(
     )
 
 
-def _ablated_finding(by: Measurements, ablated: Ablated, each: PlannedStep) -> Finding:
+def _ablation_finding(by: Measurements, ablated: StepAblation, each: PlannedStep) -> Finding:
     rule = RULES["EK191"]
     size = f"{ablated.bytes_without:,} bytes without it, {ablated.bytes_with:,} with it"
     return Finding(
         code="EK191",
         severity=Severity.WARNING,
-        verdict=Verdict.POOR,
+        verdict=PairVerdict.POOR,
         title=rule.title,
         step=each.index,
         other=None,

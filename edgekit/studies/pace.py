@@ -58,7 +58,7 @@ class Pace:
             self.seconds += seconds
             self.size += size
 
-    def told(self) -> str:
+    def remaining(self) -> str:
         """Such as "about 4 min left"; empty where nothing is known yet."""
         if not self.size or not self.left:
             return ""

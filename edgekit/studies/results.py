@@ -6,7 +6,7 @@ import msgspec
 
 from edgekit.figures.intervals import Interval
 from edgekit.figures.ratios import Ratio
-from edgekit.planning.interactions import Verdict
+from edgekit.planning.interactions import PairVerdict
 from edgekit.planning.recipe import RecipeStep
 from edgekit.project.project import Project
 from edgekit.records import Record, schema_of
@@ -17,7 +17,7 @@ LOSS = 1.0
 """Points that make a measured loss poor, an error; for a metric that is no accuracy, as many per cent of its mean."""
 
 
-class StepTold(Record, frozen=True):
+class StepRecord(Record, frozen=True):
     use: str
     role: Role
     options: dict[str, Any]
@@ -27,15 +27,15 @@ class StepTold(Record, frozen=True):
         return self.use if self.role is Role.STUDENT else f"{self.use} {self.role}"
 
 
-def told_of(each: RecipeStep) -> StepTold:
+def step_record(each: RecipeStep) -> StepRecord:
     """A step of a recipe with every option."""
-    return StepTold(each.step.name(), each.role, each.step.options())
+    return StepRecord(each.step.name(), each.role, each.step.options())
 
 
 class Stage(Record, frozen=True):
     """The model after a step."""
 
-    step: StepTold
+    step: StepRecord
     values: tuple[float, ...]
     """The metric for each seed; empty where the step leaves nothing trained."""
     metric: Interval | None
@@ -50,24 +50,24 @@ class Arm(Record, frozen=True):
     """Of the file that the last step left, the median over the seeds."""
 
 
-class Ordered(Record, frozen=True):
+class OrderComparison(Record, frozen=True):
     """Two steps in one order against the other, at the same compression; a pair that was measured stands twice, once
     for each order."""
 
-    first: StepTold
-    then: StepTold
+    first: StepRecord
+    then: StepRecord
     arm: str
     """The one that has them in this order."""
     other: str
     points: Interval
     """By which this order is better, in the metric's unit."""
-    verdict: Verdict
+    verdict: PairVerdict
 
 
-class Ablated(Record, frozen=True):
+class StepAblation(Record, frozen=True):
     """A recipe with and without one step."""
 
-    step: StepTold
+    step: StepRecord
     arm: str
     """The one without it."""
     points: Interval
@@ -103,10 +103,10 @@ class Study(Record, frozen=True):
     interval: str
     """What the intervals are."""
     arms: tuple[Arm, ...]
-    orders: tuple[Ordered, ...]
+    orders: tuple[OrderComparison, ...]
     whole: str
     """The arm that steps were left out of."""
-    ablations: tuple[Ablated, ...]
+    ablations: tuple[StepAblation, ...]
     impossible: tuple[str, ...]
     """What was asked for and cannot be run, and why."""
 
@@ -125,17 +125,17 @@ def subject_of(project: Project) -> dict[str, str]:
     """What a study is about: the digests of the models and of the data that teaches and judges them."""
     entries = {role.value: project.model_entry(role) for role in sorted(project.roles)}
     entries |= {split.value: project.data_entry(split) for split in (Data.TRAIN, Data.EVALUATION)}
-    told = {name: project.entry_digest(entry) for name, entry in entries.items() if entry}
+    values = {name: project.entry_digest(entry) for name, entry in entries.items() if entry}
     files = project.declared_data_digest()
-    return {**told, **({"data_files": files} if files else {}), "metric": project.metric}
+    return {**values, **({"data_files": files} if files else {}), "metric": project.metric}
 
 
-def verdict_of(points: Interval, unit: str, scale: float) -> Verdict:
+def verdict_of(points: Interval, unit: str, scale: float) -> PairVerdict:
     """Poor where the whole interval is below zero and the loss is large; good where it is above; else moderate.
 
     `scale` is the metric's mean, for units in which a point means nothing.
     """
     loss = LOSS if unit.startswith("%") else LOSS / 100 * abs(scale)
     if points.is_below_zero and points.mean <= -loss:
-        return Verdict.POOR
-    return Verdict.GOOD if points.is_above_zero else Verdict.MODERATE
+        return PairVerdict.POOR
+    return PairVerdict.GOOD if points.is_above_zero else PairVerdict.MODERATE

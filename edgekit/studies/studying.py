@@ -12,16 +12,16 @@ from edgekit.project.project import Project
 from edgekit.studies.arms import Arms, Swap
 from edgekit.studies.results import (
     SCHEMA,
-    Ablated,
     Arm,
-    Ordered,
+    OrderComparison,
     Stage,
+    StepAblation,
     Study,
+    step_record,
     subject_of,
-    told_of,
     verdict_of,
 )
-from edgekit.studies.trials import Trial, difference, tried
+from edgekit.studies.trials import Trial, difference, run_trials
 from edgekit.target import Target
 from edgekit.traits import Data, Fidelity, Format
 
@@ -32,7 +32,7 @@ _TIMING_S = 2.0
 _FEEDS = 8
 
 
-def studied(
+def run_study(
     project: Project,
     arms: Arms,
     seeds: Sequence[int],
@@ -42,7 +42,7 @@ def studied(
 ) -> Study:
     """Run the arms and compare them. Raises as `tried` does."""
     subject = subject_of(project)
-    found = tried(project, arms.recipes, seeds, target, progress, budget_s)
+    found = run_trials(project, arms.recipes, seeds, target, progress, budget_s)
     trials = {trial.recipe.name: trial for trial in found}
     unit = unit_of(project)
     return Study(
@@ -58,11 +58,11 @@ def studied(
         unit=unit,
         interval=f"{LEVEL:.0%}, paired over seeds and evaluation samples",
         arms=tuple(arm_of(trial, unit) for trial in found),
-        orders=tuple(each for swap in arms.swaps for each in _ordered(swap, trials, unit)),
+        orders=tuple(each for swap in arms.swaps for each in _order_comparisons(swap, trials, unit)),
         whole=arms.whole,
         ablations=tuple(
-            Ablated(
-                step=told_of(omission.step),
+            StepAblation(
+                step=step_record(omission.step),
                 arm=omission.arm,
                 points=difference(trials[arms.whole], trials[omission.arm]),
                 bytes_with=trials[arms.whole].bytes,
@@ -80,7 +80,7 @@ def arm_of(trial: Trial, unit: str) -> Arm:
     stages = []
     for index, each in enumerate(trial.recipe.steps):
         values = tuple(trial.values_at(index))
-        stages.append(Stage(told_of(each), values, _mean(values, unit) if values else None))
+        stages.append(Stage(step_record(each), values, _mean(values, unit) if values else None))
     return Arm(trial.recipe.name, tuple(stages), trial.bytes)
 
 
@@ -89,15 +89,15 @@ def _mean(values: Sequence[float], unit: str) -> Interval:
     return found.within(0, 100) if unit.startswith("%") else found
 
 
-def _ordered(swap: Swap, trials: Mapping[str, Trial], unit: str) -> list[Ordered]:
+def _order_comparisons(swap: Swap, trials: Mapping[str, Trial], unit: str) -> list[OrderComparison]:
     """Both orders, each against the other."""
     one, other = trials[swap.arm], trials[swap.other]
     points, scale = difference(one, other), one.mean().mean
     turned = Interval(-points.mean, _minus(points.high), _minus(points.low))
-    first, then = told_of(swap.first), told_of(swap.then)
+    first, then = step_record(swap.first), step_record(swap.then)
     return [
-        Ordered(first, then, swap.arm, swap.other, points, verdict_of(points, unit, scale)),
-        Ordered(then, first, swap.other, swap.arm, turned, verdict_of(turned, unit, scale)),
+        OrderComparison(first, then, swap.arm, swap.other, points, verdict_of(points, unit, scale)),
+        OrderComparison(then, first, swap.other, swap.arm, turned, verdict_of(turned, unit, scale)),
     ]
 
 
@@ -111,9 +111,9 @@ def _latency(project: Project, one: Trial, other: Trial, target: Target) -> Rati
     files = [trial.runs[0][-1].artifact for trial in (one, other)]
     if not target.is_this(this_host()) or any(each.format is not Format.ONNX for each in files):
         return None
-    from edgekit.model.inspection import inspected
+    from edgekit.model.inspection import inspect_model
 
-    if any((inspected(each.path).macs or LEAST_MACS) < LEAST_MACS for each in files):
+    if any((inspect_model(each.path).macs or LEAST_MACS) < LEAST_MACS for each in files):
         return None
     from edgekit.runners.native import NativeRunner
     from edgekit.runners.runner import Job

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from edgekit.errors import PlanError, StudyError
 from edgekit.execution.driver import Driver, StepRun
 from edgekit.figures.intervals import Interval, mean_of, paired_difference
-from edgekit.planning.plan import Walked, walked
+from edgekit.planning.plan import RecipeWalk, walk_recipe
 from edgekit.planning.recipe import Recipe
 from edgekit.progress import Progress
 from edgekit.project.project import Project
@@ -23,7 +23,7 @@ class Trial:
     """A recipe as it went with each seed."""
 
     recipe: Recipe
-    walked: Walked
+    walked: RecipeWalk
     seeds: tuple[int, ...]
     runs: tuple[tuple[StepRun, ...], ...]
     """For each seed, the steps."""
@@ -52,7 +52,7 @@ class Trial:
         return mean_of(self.values)
 
 
-def tried(
+def run_trials(
     project: Project,
     recipes: Sequence[Recipe],
     seeds: Sequence[int],
@@ -72,11 +72,11 @@ def tried(
     runs: list[list[_Run]] = []
     try:
         for seed in seeds:
-            driver = Driver(project.changed(seed=seed), budget)
+            driver = Driver(project.copy_with(seed=seed), budget)
             runs.append([])
             for recipe, plan in zip(recipes, plans, strict=True):
-                told = f"{recipe.name}, seed {seed}: trial {len(runs[-1]) + 1} of {len(recipes)}"
-                budget.note(", ".join(each for each in (told, pace.told()) if each))
+                text = f"{recipe.name}, seed {seed}: trial {len(runs[-1]) + 1} of {len(recipes)}"
+                budget.note(", ".join(each for each in (text, pace.remaining()) if each))
                 runs[-1].append(_run(driver, plan, target))
                 for (piece, _), step in zip(_work(plan), runs[-1][-1].steps, strict=True):
                     pace.done((seed, *piece), step.seconds, cached=step.cached)
@@ -101,7 +101,7 @@ def tried(
     )
 
 
-def joined(trials: Sequence[Trial]) -> Trial:
+def join_trials(trials: Sequence[Trial]) -> Trial:
     """One trial of the same recipe tried with some seeds after others."""
     return replace(
         trials[0],
@@ -119,7 +119,7 @@ class _Run:
     data: str
 
 
-def _run(driver: Driver, plan: Walked, target: Target) -> _Run:
+def _run(driver: Driver, plan: RecipeWalk, target: Target) -> _Run:
     done: list[StepRun] = []
     for planned in plan.steps:
         done.append(driver.step_run(target, planned, done, len(plan.steps)))
@@ -127,7 +127,7 @@ def _run(driver: Driver, plan: Walked, target: Target) -> _Run:
     return _Run(tuple(done), driver.scores(last, target), driver.about(last, target))
 
 
-def _work(plan: Walked) -> list[tuple[tuple[str, ...], int]]:
+def _work(plan: RecipeWalk) -> list[tuple[tuple[str, ...], int]]:
     """For each step all that its result rests on, and its size: its epochs."""
     lines = ([*sorted({*plan.line(at), *plan.joined_line(at)}), at] for at in range(len(plan.steps)))
     return [
@@ -146,8 +146,8 @@ def difference(first: Trial, second: Trial) -> Interval:
     return paired_difference(first.values, second.values, first.scores, second.scores)
 
 
-def _possible(recipe: Recipe, project: Project) -> Walked:
-    plan = walked(recipe, project.roles, project.entry_facts)
+def _possible(recipe: Recipe, project: Project) -> RecipeWalk:
+    plan = walk_recipe(recipe, project.roles, project.entry_facts)
     if plan.obstacles:
         raise PlanError(f"'{recipe.name}': {plan.obstacles[0].message}", plan.obstacles[0].hint)
     return plan

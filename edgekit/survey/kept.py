@@ -19,7 +19,7 @@ def known_surveys(project: Project) -> Mapping[Role, Survey | None]:
     return {role: _known(project, role) for role in project.roles}
 
 
-def surveyed(project: Project, splits: "Splits", role: Role) -> Survey:
+def survey_model(project: Project, splits: "Splits", role: Role) -> Survey:
     """The survey of a role's model: from the cache, else taken now and kept."""
     found = _known(project, role)
     if found is None:
@@ -29,17 +29,17 @@ def surveyed(project: Project, splits: "Splits", role: Role) -> Survey:
             from edgekit.survey.module_survey import survey_of
 
             found = survey_of(project, splits, role)
-        told = found.to_json()
-        Cache(project.cache_folder).entry(survey_key(project, role), lambda *_: {"kind": "survey", **told})
+        values = found.to_json()
+        Cache(project.cache_folder).entry(survey_key(project, role), lambda *_: {"kind": "survey", **values})
     return found
 
 
 def _survey_of_file(path: Path) -> Survey:
     from edgekit.model.architecture import architecture_of
-    from edgekit.model.inspection import inspected
+    from edgekit.model.inspection import inspect_model
     from edgekit.model.reading import load_model
 
-    found = inspected(path)
+    found = inspect_model(path)
     norms = found.operators.get("BatchNormalization", 0) > 0
     return Survey(architecture_of(load_model(path)), found.parameters, (), norms, None, None)
 
@@ -48,5 +48,5 @@ def _known(project: Project, role: Role) -> Survey | None:
     entry = Cache(project.cache_folder).get(survey_key(project, role))
     if entry is None:
         return None
-    told = {name: entry.record[name] for name in Survey.__dataclass_fields__}
-    return Survey(**{**told, "channels": tuple(told["channels"])})
+    values = {name: entry.record[name] for name in Survey.__dataclass_fields__}
+    return Survey(**{**values, "channels": tuple(values["channels"])})

@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgekit.tflite.lowering import End, Lowering, Order, Placed, Unsupported, readers
-from edgekit.tflite.subgraph import Grid
+from edgekit.tflite.subgraph import QuantParams
 
 CHANNELS_LAST = {3: (0, 2, 1), 4: (0, 2, 3, 1)}
 
@@ -29,12 +29,12 @@ _THROUGH = {
 """What leaves axes where they are."""
 
 
-def wanted_order(value: ir.Value, rank: int) -> Order:
+def preferred_order(value: ir.Value, rank: int) -> Order:
     """The order of axes that the operators want which first make something of an input."""
-    return _wanted(value, rank, set()) or tuple(range(rank))
+    return _preferred(value, rank, set()) or tuple(range(rank))
 
 
-def _wanted(value: ir.Value, rank: int, seen: set[ir.Value]) -> Order | None:
+def _preferred(value: ir.Value, rank: int, seen: set[ir.Value]) -> Order | None:
     if value in seen:
         return None
     seen.add(value)
@@ -42,10 +42,10 @@ def _wanted(value: ir.Value, rank: int, seen: set[ir.Value]) -> Order | None:
         if node.op_type in _SLIDING and rank in CHANNELS_LAST:
             return CHANNELS_LAST[rank]
         if node.op_type in _THROUGH:
-            found = _wanted(node.outputs[0], rank, seen)
+            found = _preferred(node.outputs[0], rank, seen)
         elif node.op_type == "Transpose":
             moved = node.attributes.get_ints("perm", range(rank - 1, -1, -1))
-            behind = _wanted(node.outputs[0], rank, seen)
+            behind = _preferred(node.outputs[0], rank, seen)
             found = None if behind is None else tuple(moved[axis] for axis in behind)
         else:
             found = None
@@ -128,7 +128,7 @@ def image(work: Lowering, given: Placed) -> int:
     return tensor if rank == 4 else work.reshaped(tensor, (shape[0], 1, *shape[1:]))
 
 
-def new_image(work: Lowering, end: End, grid: Grid | None) -> int:
+def new_image(work: Lowering, end: End, grid: QuantParams | None) -> int:
     """A tensor of the same form for what an operator gives."""
     batch, channels, *sizes = end.shape
     shape = (batch, *_pair(sizes, 1), channels)
@@ -143,7 +143,7 @@ def settle_image(work: Lowering, end: End, tensor: int) -> None:
     work.settle(end, Placed(placed, CHANNELS_LAST[rank], work.graph.tensors[tensor].grid))
 
 
-def padded(work: Lowering, tensor: int, before: Pair, after: Pair, fill: Any = None) -> int:
+def pad_image(work: Lowering, tensor: int, before: Pair, after: Pair, fill: Any = None) -> int:
     """An image with rows and columns around it, of what stands for nought, or of `fill` as it is stored."""
     if not any((*before, *after)):
         return tensor
@@ -158,10 +158,10 @@ def padded(work: Lowering, tensor: int, before: Pair, after: Pair, fill: Any = N
     return work.graph.operator("PADV2", [*inputs, value], made)
 
 
-def slid(work: Lowering, tensor: int, window: Window, fill: Any = None) -> tuple[int, str]:
+def slide_window(work: Lowering, tensor: int, window: Window, fill: Any = None) -> tuple[int, str]:
     """An image as a window slides over it, padded where the format has no name for that, and the name of the rest."""
     shape = work.graph.tensors[tensor].shape
     padding = window.padding((shape[1], shape[2]))
     if padding:
         return tensor, padding
-    return padded(work, tensor, window.before, window.after, fill), "VALID"
+    return pad_image(work, tensor, window.before, window.after, fill), "VALID"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edgekit.errors import ModelError, first_line
 from edgekit.model.inspection import Inspection
-from edgekit.tflite.reading import INTEGERS, Held, TfliteFile, read_tflite
+from edgekit.tflite.reading import INTEGERS, TfliteFile, TfliteTensor, read_tflite
 
 _CONVERSIONS = {"QUANTIZE", "DEQUANTIZE"}
 _MOVES = {
@@ -32,7 +32,7 @@ def _inspection(found: TfliteFile) -> Inspection:
     for each in weights:
         types[each.kind] += prod(each.shape)
     macs, unknown = _macs(found)
-    integers, floating = _computed_on(found)
+    integers, floating = _operator_counts(found)
     return Inspection(
         inputs=found.ports(found.inputs),
         outputs=found.ports(found.outputs),
@@ -51,7 +51,7 @@ def _inspection(found: TfliteFile) -> Inspection:
     )
 
 
-def _weights(found: TfliteFile) -> list[Held]:
+def _weights(found: TfliteFile) -> list[TfliteTensor]:
     """The constants that a model was trained to, each buffer once: no axes, lengths or limits, no single numbers, and
     no biases of nought, which stand where there is none."""
     used = {number for each in found.operators if each.kind not in _MOVES for number in each.inputs}
@@ -77,23 +77,23 @@ def _macs(found: TfliteFile) -> tuple[int | None, str]:
     return total, ""
 
 
-def _of_convolution(given: Sequence[Held], made: Held) -> int:
+def _of_convolution(given: Sequence[TfliteTensor], made: TfliteTensor) -> int:
     return prod(made.shape) * prod(given[1].shape[1:])
 
 
-def _of_depthwise(given: Sequence[Held], made: Held) -> int:
+def _of_depthwise(given: Sequence[TfliteTensor], made: TfliteTensor) -> int:
     return prod(made.shape) * prod(given[1].shape[1:3])
 
 
-def _of_transposed(given: Sequence[Held], _: Held) -> int:
+def _of_transposed(given: Sequence[TfliteTensor], _: TfliteTensor) -> int:
     return prod(given[2].shape) * prod(given[1].shape[:3])
 
 
-def _of_product(given: Sequence[Held], made: Held) -> int:
+def _of_product(given: Sequence[TfliteTensor], made: TfliteTensor) -> int:
     return prod(made.shape) * given[0].shape[-1]
 
 
-_MACS: dict[str, Callable[[Sequence[Held], Held], int]] = {
+_MACS: dict[str, Callable[[Sequence[TfliteTensor], TfliteTensor], int]] = {
     "CONV_2D": _of_convolution,
     "DEPTHWISE_CONV_2D": _of_depthwise,
     "TRANSPOSE_CONV": _of_transposed,
@@ -102,7 +102,7 @@ _MACS: dict[str, Callable[[Sequence[Held], Held], int]] = {
 }
 
 
-def _computed_on(found: TfliteFile) -> tuple[int, Counter[str]]:
+def _operator_counts(found: TfliteFile) -> tuple[int, Counter[str]]:
     """How many operators compute on integers, and which on floats."""
     integers, floating = 0, Counter[str]()
     for each in found.operators:

@@ -10,7 +10,7 @@ import onnx_ir as ir
 from edgekit.arrays import Array
 from edgekit.errors import StepError
 from edgekit.model.passes.rewriting import array_of
-from edgekit.tflite.subgraph import Grid, Shape, Subgraph
+from edgekit.tflite.subgraph import QuantParams, Shape, Subgraph
 
 Order = tuple[int, ...]
 """Of a tensor in the file: the ONNX axis that each of its axes is."""
@@ -24,10 +24,10 @@ class Unsupported(StepError):
     """An operator, or a form of it, that is not written."""
 
     def __init__(self, node: ir.Node, why: str = "") -> None:
-        told = f": {why}" if why else ", an operator that edgekit does not write"
+        text = f": {why}" if why else ", an operator that edgekit does not write"
         domain = f"{node.domain}." if node.domain else ""
         super().__init__(
-            f"'{node.name or node.outputs[0].name}' is {domain}{node.op_type}{told}",
+            f"'{node.name or node.outputs[0].name}' is {domain}{node.op_type}{text}",
             "change the model there, or choose a target that runs ONNX",
         )
 
@@ -38,17 +38,17 @@ class Placed:
 
     tensor: int
     order: Order
-    grid: Grid | None
+    grid: QuantParams | None
     """Where it is stored as int8."""
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredConstant:
     """A constant as integers."""
 
     values: Array
     """int8, or int32 of a bias."""
-    grid: Grid
+    grid: QuantParams
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class End:
 
     value: ir.Value
     activation: str
-    grid: Grid | None
+    grid: QuantParams | None
     """Where all who read it read the same integers."""
     shape: Shape
 
@@ -111,7 +111,7 @@ class Lowering:
 
     def end(self, value: ir.Value, activation: str = "NONE") -> End:
         """An output of a node as its readers have it."""
-        return End(value, activation, grid_after(value), self.shape(value))
+        return End(value, activation, quant_params_after(value), self.shape(value))
 
     def ends(self, node: ir.Node) -> End:
         """The first output of a node, behind an activation that can run within it."""
@@ -128,10 +128,10 @@ class Lowering:
         self.placed[value] = Placed(tensor, order, grid)
         if grid is not None:
             for reader in readers(value):
-                if reader.op_type == "QuantizeLinear" and same_grid(grid_of(reader), grid):
+                if reader.op_type == "QuantizeLinear" and has_same_quant_params(quant_params_of(reader), grid):
                     self.placed[reader.outputs[0]] = self.placed[value]
 
-    def output(self, value: ir.Value, order: Order, grid: Grid | None) -> int:
+    def output(self, value: ir.Value, order: Order, grid: QuantParams | None) -> int:
         """A new tensor for a value, with its axes in this order."""
         shape = [self.shape(value)[axis] for axis in order]
         return self.graph.tensor(self.name(value), "int8" if grid else "float32", shape, grid)
@@ -152,9 +152,9 @@ class Lowering:
             self._moved[key] = self.graph.operator("DEQUANTIZE", [given.tensor], made)
         return Placed(self._moved[key], given.order, None)
 
-    def on_grid(self, given: Placed, grid: Grid) -> Placed:
+    def on_grid(self, given: Placed, grid: QuantParams) -> Placed:
         """The same as integers of this grid."""
-        if same_grid(given.grid, grid):
+        if has_same_quant_params(given.grid, grid):
             return given
         key = "grid", given.tensor, grid
         if key not in self._moved:
@@ -163,7 +163,7 @@ class Lowering:
             self._moved[key] = self.graph.operator("QUANTIZE", [given.tensor], made)
         return Placed(self._moved[key], given.order, grid)
 
-    def as_wanted(self, given: Placed, grid: Grid | None) -> Placed:
+    def as_wanted(self, given: Placed, grid: QuantParams | None) -> Placed:
         """On integers as they are where an operator computes on such, else as floats."""
         return given if grid is not None else self.floats(given)
 
@@ -173,7 +173,7 @@ class Lowering:
             return given
         shape = self.graph.tensors[given.tensor].shape
         permutation = tuple(given.order.index(axis) for axis in order)
-        if lies_alike(shape, permutation):
+        if has_same_order(shape, permutation):
             return Placed(self.reshaped(given.tensor, [shape[axis] for axis in permutation]), order, given.grid)
         key = "order", given.tensor, permutation
         if key not in self._moved:
@@ -208,7 +208,7 @@ class Lowering:
 Lower = Callable[[Lowering, ir.Node], None]
 
 
-def walked(work: Lowering, nodes: Sequence[ir.Node], lowerings: dict[str, Lower]) -> None:
+def lower_nodes(work: Lowering, nodes: Sequence[ir.Node], lowerings: dict[str, Lower]) -> None:
     """Lower nodes in the order in which they run. Raises StepError, which names the first that cannot be."""
     for node in nodes:
         if node in work.within or all(is_constant(value) for value in node.outputs):
@@ -259,7 +259,7 @@ def limits_of(node: ir.Node) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def grid_of(node: ir.Node) -> Grid | None:
+def quant_params_of(node: ir.Node) -> QuantParams | None:
     """What a QuantizeLinear or DequantizeLinear of one scale makes of integers, as int8 has them; None for others."""
     scale = array_of(input_of(node, 1))
     if scale is None or scale.size != 1:
@@ -269,27 +269,27 @@ def grid_of(node: ir.Node) -> Grid | None:
     if zero.dtype not in (np.int8, np.uint8):
         return None
     shift = _SIGNED if zero.dtype == np.uint8 else 0
-    return Grid((float(scale.reshape(-1)[0]),), (int(zero.reshape(-1)[0]) - shift,))
+    return QuantParams((float(scale.reshape(-1)[0]),), (int(zero.reshape(-1)[0]) - shift,))
 
 
-def grid_after(value: ir.Value) -> Grid | None:
+def quant_params_after(value: ir.Value) -> QuantParams | None:
     """The integers that all who read a value read; None where one reads something else."""
     found = readers(value)
     if not found or value.is_graph_output() or any(each.op_type != "QuantizeLinear" for each in found):
         return None
-    grids = {grid_of(each) for each in found}
+    grids = {quant_params_of(each) for each in found}
     return grids.pop() if len(grids) == 1 else None
 
 
-def same_grid(one: Grid | None, other: Grid | None) -> bool:
+def has_same_quant_params(one: QuantParams | None, other: QuantParams | None) -> bool:
     return one is not None and other is not None and (one.scales, one.zeros) == (other.scales, other.zeros)
 
 
 def is_constant(value: ir.Value) -> bool:
-    return stored_of(value) is not None or array_of(value) is not None
+    return stored_constant(value) is not None or array_of(value) is not None
 
 
-def stored_of(value: ir.Value | None) -> Stored | None:
+def stored_constant(value: ir.Value | None) -> StoredConstant | None:
     """The integers of a constant behind a DequantizeLinear; None for others."""
     node = None if value is None else value.producer()
     if node is None or node.op_type != "DequantizeLinear" or node.domain not in ("", "ai.onnx"):
@@ -301,17 +301,17 @@ def stored_of(value: ir.Value | None) -> Stored | None:
     axis = node.attributes.get_int("axis", 1) % max(values.ndim, 1) if scale.size > 1 else 0
     shift = _SIGNED if values.dtype == np.uint8 else 0
     integers = values if values.dtype == np.int32 else (values.astype(np.int16) - shift).astype(np.int8)
-    grid = Grid(
+    grid = QuantParams(
         tuple(float(each) for each in scale.reshape(-1)),
         tuple(int(each) - shift for each in zeros.reshape(-1)),
         axis,
     )
-    return Stored(integers, grid)
+    return StoredConstant(integers, grid)
 
 
 def constant_of(value: ir.Value | None) -> Array | None:
     """What a constant is worth, of integers, too; None of what is none."""
-    stored = stored_of(value)
+    stored = stored_constant(value)
     if stored is None:
         return array_of(value)
     along = [1] * stored.values.ndim
@@ -322,7 +322,7 @@ def constant_of(value: ir.Value | None) -> Array | None:
     return np.asarray((stored.values.astype(np.float32) - zeros) * scales, np.float32)
 
 
-def lies_alike(shape: Sequence[int], permutation: Sequence[int]) -> bool:
+def has_same_order(shape: Sequence[int], permutation: Sequence[int]) -> bool:
     """Whether values lie the same way after axes are moved: those of more than one value stay in order."""
     moved = [axis for axis in permutation if shape[axis] != 1]
     return moved == sorted(moved) or prod(shape) == 1

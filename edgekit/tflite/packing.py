@@ -9,7 +9,7 @@ from flatbuffers import Builder
 
 from edgekit.arrays import Array
 from edgekit.tflite.schema import schema
-from edgekit.tflite.subgraph import NONE, Grid, Operator, Subgraph, Tensor
+from edgekit.tflite.subgraph import NONE, Operator, QuantParams, Subgraph, Tensor
 
 ALIGNMENT = 16
 """Bytes, as the format asks of buffers: kernels read them where they lie in the file."""
@@ -43,7 +43,7 @@ _FLOAT_VERSIONS = {"TRANSPOSE_CONV": 3}
 """Those of floats: with a bias."""
 
 
-def packed(graph: Subgraph, names: Mapping[str, Mapping[str, int]], orders: Mapping[str, Sequence[int]]) -> bytes:
+def pack(graph: Subgraph, names: Mapping[str, Mapping[str, int]], orders: Mapping[str, Sequence[int]]) -> bytes:
     """The bytes of a file with one graph. `names` are those of the `inputs` and `outputs` by tensor; `orders` those of
     the ONNX model's axes, by input or output, where the file has others."""
     s = schema()
@@ -77,8 +77,8 @@ def packed(graph: Subgraph, names: Mapping[str, Mapping[str, int]], orders: Mapp
         ],
     )
     if orders:
-        told = json.dumps({name: list(order) for name, order in orders.items()}, separators=(",", ":"))
-        model.metadata = [s.MetadataT(ORDERS, buffers.number(told.encode()))]
+        result = json.dumps({name: list(order) for name, order in orders.items()}, separators=(",", ":"))
+        model.metadata = [s.MetadataT(ORDERS, buffers.number(result.encode()))]
     model.buffers = buffers.found
     builder = _Sharing(1024)
     builder.Finish(model.Pack(builder), IDENTIFIER)
@@ -132,7 +132,7 @@ def _tensor(s: Any, tensor: Tensor, buffers: _Buffers) -> Any:
     return made
 
 
-def _quantization(s: Any, grid: Grid) -> Any:
+def _quantization(s: Any, grid: QuantParams) -> Any:
     made = s.QuantizationParametersT()
     made.scale = np.array(grid.scales, np.float32)
     made.zeroPoint = np.array(grid.zeros, np.int64)
@@ -151,8 +151,8 @@ def _operator(s: Any, operator: Operator, graph: Subgraph, codes: dict[tuple[str
         made.builtinOptionsType = getattr(s.BuiltinOptions, record)
         made.builtinOptions = getattr(s, f"{record}T")()
         for name, value in operator.options.items():
-            told = getattr(getattr(s, _ENUMS[name]), value) if name in _ENUMS else value
-            setattr(made.builtinOptions, name, np.array(told, np.int32) if isinstance(told, tuple) else told)
+            result = getattr(getattr(s, _ENUMS[name]), value) if name in _ENUMS else value
+            setattr(made.builtinOptions, name, np.array(result, np.int32) if isinstance(result, tuple) else result)
     return made
 
 

@@ -27,7 +27,7 @@ INTEGERS = {"int8", "uint8", "int16", "int4"}
 
 
 @dataclass(frozen=True)
-class Held:
+class TfliteTensor:
     """A tensor of a file."""
 
     name: str
@@ -62,7 +62,7 @@ class Ran:
 
 @dataclass(frozen=True)
 class TfliteFile:
-    tensors: tuple[Held, ...]
+    tensors: tuple[TfliteTensor, ...]
     operators: tuple[Ran, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
@@ -159,7 +159,7 @@ def _read(path: Path, data: bytes) -> TfliteFile:
     operator_names, type_names = _names_in(s.BuiltinOperator), _names_in(s.TensorType)
     codes = [_kind(model.OperatorCodes(number), operator_names) for number in range(model.OperatorCodesLength())]
     stored = [_content(model.Buffers(number)) for number in range(model.BuffersLength())]
-    tensors = tuple(_held(graph.Tensors(number), type_names, stored) for number in range(counts[0]))
+    tensors = tuple(_read_tensor(graph.Tensors(number), type_names, stored) for number in range(counts[0]))
     operators = []
     for number in range(counts[1]):
         each = graph.Operators(number)
@@ -204,7 +204,7 @@ def _kind(code: Any, names: Mapping[int, str]) -> str:
     return f"custom {str(name, errors='replace') if name else 'operator'}"
 
 
-def _held(tensor: Any, kinds: Mapping[int, str], stored: Sequence[tuple[int, bool]]) -> Held:
+def _read_tensor(tensor: Any, kinds: Mapping[int, str], stored: Sequence[tuple[int, bool]]) -> TfliteTensor:
     shape = tuple(int(tensor.Shape(axis)) for axis in range(min(tensor.ShapeLength(), 16)))
     signature = [int(tensor.ShapeSignature(axis)) for axis in range(min(tensor.ShapeSignatureLength(), 16))]
     free = tuple(size < 0 for size in signature) if len(signature) == len(shape) else (False,) * len(shape)
@@ -212,7 +212,7 @@ def _held(tensor: Any, kinds: Mapping[int, str], stored: Sequence[tuple[int, boo
     count = 0 if grid is None else grid.ScaleLength()
     single = count == 1
     size, uniform = stored[int(tensor.Buffer())]
-    return Held(
+    return TfliteTensor(
         (tensor.Name() or b"").decode(errors="replace"),
         kinds.get(tensor.Type(), "unknown").lower(),
         tuple(max(size, 0) for size in shape),
@@ -239,49 +239,49 @@ def _orders(model: Any) -> dict[str, tuple[int, ...]]:
     for number in range(model.MetadataLength()):
         each = model.Metadata(number)
         if each.Name() == ORDERS.encode():
-            told = json.loads(bytes(model.Buffers(each.Buffer()).DataAsNumpy()))
-            found = {str(name): tuple(int(axis) for axis in order) for name, order in told.items()}
+            data = json.loads(bytes(model.Buffers(each.Buffer()).DataAsNumpy()))
+            found = {str(name): tuple(int(axis) for axis in order) for name, order in data.items()}
             if any(sorted(order) != list(range(len(order))) for order in found.values()):
                 raise ValueError("what it says of its axes is no order")
             return found
     return {}
 
 
-def moved_in(found: TfliteFile, arrays: Sequence[Array], *, feeds: bool = False) -> list[Array]:
+def to_file_inputs(found: TfliteFile, arrays: Sequence[Array], *, feeds: bool = False) -> list[Array]:
     """Inputs as the file takes them, of those in the ONNX model's order of axes, floats as integers where it wants
     those; with `feeds`, behind one more axis."""
     return [
-        as_integers(_moved(each, found.order(number), feeds), found.tensors[number])
+        as_integers(_reorder(each, found.order(number), feeds), found.tensors[number])
         for each, number in zip(arrays, found.inputs, strict=True)
     ]
 
 
-def moved_out(found: TfliteFile, arrays: Sequence[Array], *, feeds: bool = False) -> list[Array]:
+def to_onnx_outputs(found: TfliteFile, arrays: Sequence[Array], *, feeds: bool = False) -> list[Array]:
     """Outputs as the ONNX model gives them, of those that the file does: integers that have a scale are floats."""
     orders = [found.order(number) for number in found.outputs]
     back = [None if order is None else tuple(int(axis) for axis in np.argsort(order)) for order in orders]
     return [
-        _as_floats(_moved(each, order, feeds), found.tensors[number])
+        _as_floats(_reorder(each, order, feeds), found.tensors[number])
         for each, order, number in zip(arrays, back, found.outputs, strict=True)
     ]
 
 
-def as_given(found: TfliteFile, arrays: Sequence[Array]) -> list[Array]:
-    """Outputs as the file gives them, of those that the ONNX model does: the inverse of `moved_out`."""
+def to_file_outputs(found: TfliteFile, arrays: Sequence[Array]) -> list[Array]:
+    """Outputs as the file gives them, of those that the ONNX model does: the inverse of `to_onnx_outputs`."""
     return [
-        as_integers(_moved(each, found.order(number), feeds=False), found.tensors[number])
+        as_integers(_reorder(each, found.order(number), feeds=False), found.tensors[number])
         for each, number in zip(arrays, found.outputs, strict=True)
     ]
 
 
-def _moved(array: Array, order: tuple[int, ...] | None, feeds: bool) -> Array:
+def _reorder(array: Array, order: tuple[int, ...] | None, feeds: bool) -> Array:
     if order is None or array.ndim != len(order) + feeds:
         return array
     axes = (0, *(axis + 1 for axis in order)) if feeds else order
     return np.ascontiguousarray(array.transpose(axes))
 
 
-def as_integers(array: Array, held: Held) -> Array:
+def as_integers(array: Array, held: TfliteTensor) -> Array:
     """Floats as the integers that stand for them in a tensor of one scale; others as they are."""
     if held.scale is None or array.dtype.kind != "f" or held.kind not in INTEGERS:
         return array
@@ -290,7 +290,7 @@ def as_integers(array: Array, held: Held) -> Array:
     return np.asarray(steps.clip(limits.min, limits.max), held.kind)
 
 
-def _as_floats(array: Array, held: Held) -> Array:
+def _as_floats(array: Array, held: TfliteTensor) -> Array:
     if held.scale is None or str(array.dtype) not in INTEGERS:
         return array
     return np.asarray((array.astype(np.float32) - (held.zero or 0)) * np.float32(held.scale), np.float32)

@@ -15,7 +15,7 @@ NONE = -1
 
 
 @dataclass(frozen=True)
-class Grid:
+class QuantParams:
     """What integers stand for: scale * (integer - zero)."""
 
     scales: tuple[float, ...]
@@ -44,7 +44,7 @@ class Tensor:
     name: str
     kind: Kind
     shape: Shape
-    grid: Grid | None = None
+    grid: QuantParams | None = None
     data: Array | None = None
     """Of a constant."""
 
@@ -66,12 +66,12 @@ class Subgraph:
     outputs: list[int] = field(default_factory=list)
     _constants: dict[Any, int] = field(default_factory=dict)
 
-    def tensor(self, name: str, kind: Kind, shape: Sequence[int], grid: Grid | None = None) -> int:
+    def tensor(self, name: str, kind: Kind, shape: Sequence[int], grid: QuantParams | None = None) -> int:
         """The number of a new tensor."""
         self.tensors.append(Tensor(name, kind, tuple(shape), grid))
         return len(self.tensors) - 1
 
-    def constant(self, name: str, data: Array, grid: Grid | None = None) -> int:
+    def constant(self, name: str, data: Array, grid: QuantParams | None = None) -> int:
         """The number of a constant, of float32, int8 or int32; of the one that is there, where there is one like it."""
         data = np.ascontiguousarray(data)
         key = (data.dtype.str, data.shape, data.tobytes(), grid)

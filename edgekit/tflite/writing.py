@@ -10,18 +10,18 @@ from edgekit.errors import StepError
 from edgekit.model.constants import fold
 from edgekit.model.operators import opset_of
 from edgekit.model.shapes import known_shapes
-from edgekit.model.versions import CHANNEL_SCALES, raised
-from edgekit.tflite.images import wanted_order
-from edgekit.tflite.lowering import Lowering, Order, Placed, grid_after, walked
+from edgekit.model.versions import CHANNEL_SCALES, upgrade_opset
+from edgekit.tflite.images import preferred_order
+from edgekit.tflite.lowering import Lowering, Order, Placed, lower_nodes, quant_params_after
 from edgekit.tflite.lowerings import LOWERINGS
-from edgekit.tflite.packing import packed
+from edgekit.tflite.packing import pack
 from edgekit.tflite.subgraph import Subgraph
 
 _BYTES = (ir.DataType.INT8, ir.DataType.UINT8)
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenModel:
     """A model as TFLite has it."""
 
     data: bytes
@@ -39,10 +39,10 @@ class Written:
         orders = {name: order for name, order in self.orders.items() if name in self.names["inputs"]}
         orders |= {name: placed.order for name, placed in self.integers.items()}
         graph = replace(self.graph, outputs=list(names.values()))
-        return packed(graph, {"inputs": self.names["inputs"], "outputs": names}, orders)
+        return pack(graph, {"inputs": self.names["inputs"], "outputs": names}, orders)
 
 
-def written(model: ModelProto, *, integer_ports: bool = False, dynamic: bool = False) -> Written:
+def write_model(model: ModelProto, *, integer_ports: bool = False, dynamic: bool = False) -> WrittenModel:
     """The model for one sample, images with their channels last.
 
     With `integer_ports`, inputs and outputs that are quantized are int8; with `dynamic`, the weights of float products
@@ -50,7 +50,7 @@ def written(model: ModelProto, *, integer_ports: bool = False, dynamic: bool = F
     shape hangs on the data.
     """
     copy = ModelProto()
-    copy.CopyFrom(raised(model, CHANNEL_SCALES))  # before, Softmax takes several axes for one
+    copy.CopyFrom(upgrade_opset(model, CHANNEL_SCALES))  # before, Softmax takes several axes for one
     shapes = known_shapes(copy)
     while fold(copy.graph, shapes, opset_of(copy)):
         pass
@@ -59,7 +59,7 @@ def written(model: ModelProto, *, integer_ports: bool = False, dynamic: bool = F
     inputs = [each for each in inside.graph.inputs if each.name not in inside.graph.initializers]
     for value in inputs:
         _place_input(work, value, integer=integer_ports)
-    walked(work, list(inside.graph), LOWERINGS)
+    lower_nodes(work, list(inside.graph), LOWERINGS)
     for value in inside.graph.outputs:
         _place_output(work, value, integer=integer_ports)
     orders = {
@@ -72,7 +72,7 @@ def written(model: ModelProto, *, integer_ports: bool = False, dynamic: bool = F
         "inputs": dict(zip(map(work.name, inputs), graph.inputs, strict=True)),
         "outputs": dict(zip(map(work.name, inside.graph.outputs), graph.outputs, strict=True)),
     }
-    return Written(packed(graph, names, orders), graph, orders, names, _integers(work, graph, places))
+    return WrittenModel(pack(graph, names, orders), graph, orders, names, _integers(work, graph, places))
 
 
 def _integers(work: Lowering, graph: Subgraph, places: dict[int, int]) -> dict[str, Placed]:
@@ -92,8 +92,8 @@ def _place_input(work: Lowering, value: ir.Value, *, integer: bool) -> None:
             f"the input '{value.name}' is of {value.dtype}, and edgekit writes TFLite models of float inputs",
             "export the model with float32 inputs",
         )
-    order = wanted_order(value, len(work.shape(value)))
-    tensor = work.output(value, order, grid_after(value) if integer else None)
+    order = preferred_order(value, len(work.shape(value)))
+    tensor = work.output(value, order, quant_params_after(value) if integer else None)
     work.graph.inputs.append(tensor)
     work.bind(value, tensor, order)
 

@@ -35,17 +35,17 @@ class FewerHeads(nn.MultiheadAttention):
         q, k, v = (self._heads_of(each, part) for part, each in enumerate(given))
         scores = q @ k.transpose(2, 3) * self.head_dim**-0.5
         if attn_mask is not None:
-            added = _added(attn_mask, scores)
+            added = _additive_mask(attn_mask, scores)
             scores = scores + (added.unflatten(0, (len(scores), -1)) if added.dim() == 3 else added)
         if key_padding_mask is not None:
-            added = _added(key_padding_mask, scores)
+            added = _additive_mask(key_padding_mask, scores)
             scores = scores + (added[:, None, None] if batched else added)
         weights = dropout(scores.softmax(3), self.dropout, self.training)
         mixed = self.out_proj((weights @ v).transpose(1, 2).flatten(2))
-        told = (weights.mean(1) if average_attn_weights else weights) if need_weights else None
+        result = (weights.mean(1) if average_attn_weights else weights) if need_weights else None
         if not batched:
-            return mixed.squeeze(0), None if told is None else told.squeeze(0)
-        return mixed if self.batch_first else mixed.transpose(0, 1), told
+            return mixed.squeeze(0), None if result is None else result.squeeze(0)
+        return mixed if self.batch_first else mixed.transpose(0, 1), result
 
     def _heads_of(self, given: Tensor, part: int) -> Tensor:
         """(batch, length, embed_dim) as queries, keys or values: (batch, heads, length, head_dim)."""
@@ -68,7 +68,7 @@ def as_fewer_heads(module: nn.MultiheadAttention) -> None:
     module._qkv_same_embed_dim = False
 
 
-def _added(mask: Tensor, scores: Tensor) -> Any:
+def _additive_mask(mask: Tensor, scores: Tensor) -> Any:
     """A mask as what is added to scores: minus infinity where a boolean mask is true."""
     if mask.dtype != torch.bool:
         return mask

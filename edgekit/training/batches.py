@@ -8,13 +8,12 @@ import torch
 from torch import Tensor
 
 from edgekit.arrays import Array, Arrays
-from edgekit.data.split import Batch as ArrayBatch
-from edgekit.data.split import Split
-from edgekit.data.trees import mapped
+from edgekit.data.split import SampleBatch, Split
+from edgekit.data.trees import map_tree
 
 
 @dataclass(frozen=True)
-class Batch:
+class TensorBatch:
     inputs: tuple[Tensor, ...]
     """One tensor for each of the model's inputs, batch axis first."""
     target: Any
@@ -23,29 +22,29 @@ class Batch:
     def __len__(self) -> int:
         return len(self.inputs[0])
 
-    def on(self, device: torch.device) -> "Batch":
+    def on(self, device: torch.device) -> "TensorBatch":
         """The same batch on another device."""
-        target = None if self.target is None else mapped(lambda each: each.to(device), self.target)
-        return Batch(tuple(each.to(device) for each in self.inputs), target)
+        target = None if self.target is None else map_tree(lambda each: each.to(device), self.target)
+        return TensorBatch(tuple(each.to(device) for each in self.inputs), target)
 
 
-def tensor_batches(split: Split, epoch: int = 0, limit: int | None = None) -> Iterator[Batch]:
+def tensor_batches(split: Split, epoch: int = 0, limit: int | None = None) -> Iterator[TensorBatch]:
     """The batches of one epoch, as `Split.batches` gives them."""
     return (_as_tensors(batch) for batch in split.batches(epoch, limit))
 
 
-def tensor_example(split: Split) -> Batch:
+def tensor_example(split: Split) -> TensorBatch:
     """The first sample, as a batch of one."""
     return _as_tensors(split.example())
 
 
-def unlabelled(inputs: Arrays) -> Batch:
+def unlabelled_batch(inputs: Arrays) -> TensorBatch:
     """Inputs alone, as tensors: a batch without target."""
-    return Batch(tuple(_tensor(each) for each in inputs), None)
+    return TensorBatch(tuple(_tensor(each) for each in inputs), None)
 
 
-def _as_tensors(batch: ArrayBatch) -> Batch:
-    return Batch(tuple(_tensor(each) for each in batch.inputs), mapped(_tensor, batch.target))
+def _as_tensors(batch: SampleBatch) -> TensorBatch:
+    return TensorBatch(tuple(_tensor(each) for each in batch.inputs), map_tree(_tensor, batch.target))
 
 
 def _tensor(array: Array) -> Tensor:

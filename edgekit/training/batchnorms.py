@@ -9,7 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from edgekit.data.split import Split
 from edgekit.errors import StepError
-from edgekit.training.batches import Batch, tensor_batches
+from edgekit.training.batches import TensorBatch, tensor_batches
 from edgekit.training.modules import device_of_training, outputs_of
 from edgekit.training.tally import Loss, tally_at_rest
 
@@ -63,7 +63,7 @@ def lag(at_rest: float, trained: float) -> bool:
     return not at_rest <= trained + _LAG * abs(trained)
 
 
-def mended(module: nn.Module, split: Split, loss: Loss, told: dict[str, float]) -> dict[str, float]:
+def re_estimate_if_better(module: nn.Module, split: Split, loss: Loss, values: dict[str, float]) -> dict[str, float]:
     """Take the statistics of the batch norms anew, and keep them where that lowers the loss in evaluation mode by more
     than a tenth; `told` is what `tally_at_rest` says now. Returns what it says then: `told` where they stay.
 
@@ -72,12 +72,12 @@ def mended(module: nn.Module, split: Split, loss: Loss, told: dict[str, float]) 
     before = {name: _statistics(each) for name, each in _norms(module)}
     reestimate(module, split)
     anew = tally_at_rest(module, split, loss, SAMPLES)
-    was, now = told["loss"], anew["loss"]
+    was, now = values["loss"], anew["loss"]
     if math.isfinite(now) and (not math.isfinite(was) or was - now > _LAG * abs(was)):
         return anew
     for name, each in _norms(module):
         each.load_state_dict(before[name], strict=False)
-    return told
+    return values
 
 
 def _norms(module: nn.Module) -> list[tuple[str, _BatchNorm]]:
@@ -89,7 +89,7 @@ def _statistics(norm: _BatchNorm) -> dict[str, Tensor]:
     return {name: each.detach().clone() for name, each in norm.named_buffers()}
 
 
-def fold(module: nn.Module, example: Batch) -> None:
+def fold(module: nn.Module, example: TensorBatch) -> None:
     """Move every batch norm that follows a convolution or linear layer into that layer's weights, in place.
 
     The batch norm stays as a bias: its mean becomes 0, its variance 1, and its factor undoes epsilon, so that the
@@ -109,7 +109,7 @@ def fold(module: nn.Module, example: Batch) -> None:
             )
 
 
-def _pairs(module: nn.Module, example: Batch) -> list[tuple[nn.Module, _BatchNorm]]:
+def _pairs(module: nn.Module, example: TensorBatch) -> list[tuple[nn.Module, _BatchNorm]]:
     """Each layer with the batch norm that takes its output, seen by running the module once."""
     makers: dict[int, nn.Module] = {}
     kept: list[Tensor] = []

@@ -6,18 +6,18 @@ import torch
 from torch import nn
 
 from edgekit.arrays import Array, Arrays, Outputs
-from edgekit.data.batching import batch_axes, joined
+from edgekit.data.batching import batch_axes, join_outputs
 from edgekit.data.split import Split
-from edgekit.data.trees import joined_trees
-from edgekit.metrics.evaluation import Evaluation, judged
+from edgekit.data.trees import join_trees
+from edgekit.metrics.evaluation import Evaluation, evaluate_outputs
 from edgekit.project.project import Project
-from edgekit.training.batches import unlabelled
+from edgekit.training.batches import unlabelled_batch
 from edgekit.training.modules import device_of_training, outputs_of
 
 
 def module_evaluation(module: nn.Module, project: Project, split: Split) -> Evaluation:
     """A module judged. Leaves it on the CPU."""
-    return judged(project, *_module_outputs(module, split))
+    return evaluate_outputs(project, *_module_outputs(module, split))
 
 
 def module_metric(module: nn.Module, project: Project, split: Split) -> float:
@@ -31,7 +31,7 @@ def _module_outputs(module: nn.Module, split: Split) -> tuple[Outputs[Array], An
     module.to(device).eval()
 
     def run(inputs: Arrays) -> Outputs[Array]:
-        given = outputs_of(module, unlabelled(inputs).on(device))
+        given = outputs_of(module, unlabelled_batch(inputs).on(device))
         return Outputs((each.cpu().numpy() for each in given), given.names)
 
     outputs, targets = [], []
@@ -41,4 +41,4 @@ def _module_outputs(module: nn.Module, split: Split) -> tuple[Outputs[Array], An
             outputs.append(run(batch.inputs))
             targets.append(batch.target)
     module.cpu()
-    return joined(outputs, axes), joined_trees(targets)
+    return join_outputs(outputs, axes), join_trees(targets)

@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 from edgekit.data.split import Split
 from edgekit.training.batches import tensor_batches
 from edgekit.training.modules import device_of_training, outputs_of
-from edgekit.training.weight_constraints import Constraint, Held
+from edgekit.training.weight_constraints import Constraint, WeightConstraints
 
 _LEVELS = 255
 _WEIGHTED = {
@@ -38,7 +38,9 @@ class Rounding(Constraint):
     over `samples` of calibration, zero included; then they are frozen. Batch norms are frozen from the start.
     """
 
-    def __init__(self, module: nn.Module, held: Held, calibration: Split, samples: int, *, symmetric: bool) -> None:
+    def __init__(
+        self, module: nn.Module, held: WeightConstraints, calibration: Split, samples: int, *, symmetric: bool
+    ) -> None:
         super().__init__(module, held)
         self.calibration = calibration
         self.samples = samples

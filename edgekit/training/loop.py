@@ -14,11 +14,11 @@ from edgekit.data.split import Split
 from edgekit.errors import DataError
 from edgekit.files import write_bytes
 from edgekit.progress import Progress
-from edgekit.training.batches import Batch, tensor_batches
+from edgekit.training.batches import TensorBatch, tensor_batches
 from edgekit.training.batchnorms import has_batch_norms
 from edgekit.training.modules import device_of_training, outputs_of, repeatable, seed_everything
 from edgekit.training.tally import Loss, Tally
-from edgekit.training.weight_constraints import Constraint, Held
+from edgekit.training.weight_constraints import Constraint, WeightConstraints
 
 _WARM_UP = 0.15
 
@@ -50,8 +50,8 @@ def fit(
     device = device_of_training()
     module.to(device).train()
     optimizer = torch.optim.AdamW(module.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay)
-    constraint = constraint or Constraint(module, Held())
-    start, told = _resumed(module, optimizer, constraint, checkpoint, device)
+    constraint = constraint or Constraint(module, WeightConstraints())
+    start, result = _resume(module, optimizer, constraint, checkpoint, device)
     length = split.batches_an_epoch()
     with repeatable(device):
         for epoch in range(start, schedule.epochs):
@@ -64,18 +64,18 @@ def fit(
                 done = (epoch + (position / length if length else 0.0)) / schedule.epochs
                 for group in optimizer.param_groups:
                     group["lr"] = schedule.learning_rate * _one_cycle(done)
-                tally.add(*_stepped(module, batch.on(device), loss, optimizer, epoch, constraint), batch)
-            told = tally.told()
-            _save(module, optimizer, constraint, checkpoint, epoch + 1, told)
+                tally.add(*_step(module, batch.on(device), loss, optimizer, epoch, constraint), batch)
+            result = tally.summary()
+            _save(module, optimizer, constraint, checkpoint, epoch + 1, result)
             progress.advanced(
-                what, epoch + 1, schedule.epochs, ", ".join(f"{key} {value:.4g}" for key, value in told.items())
+                what, epoch + 1, schedule.epochs, ", ".join(f"{key} {value:.4g}" for key, value in result.items())
             )
     constraint.settle(module)
     module.cpu().eval()
-    return {"epochs": schedule.epochs, "device": device.type, **told}
+    return {"epochs": schedule.epochs, "device": device.type, **result}
 
 
-def _but_a_last_one(batches: Iterator[Batch]) -> Iterator[Batch]:
+def _but_a_last_one(batches: Iterator[TensorBatch]) -> Iterator[TensorBatch]:
     """Batches, but for a last one of a single sample, in which batch norms find no statistics."""
     largest = 0
     for batch in batches:
@@ -84,9 +84,9 @@ def _but_a_last_one(batches: Iterator[Batch]) -> Iterator[Batch]:
         largest = max(largest, len(batch))
 
 
-def _stepped(
+def _step(
     module: nn.Module,
-    batch: Batch,
+    batch: TensorBatch,
     loss: Loss,
     optimizer: torch.optim.Optimizer,
     epoch: int,
@@ -118,21 +118,21 @@ def _save(
     constraint: Constraint,
     path: Path,
     epochs: int,
-    told: dict[str, float],
+    values: dict[str, float],
 ) -> None:
     state = {
         "epochs": epochs,
         "module": module.state_dict(),
         "optimizer": optimizer.state_dict(),
         "constraint": constraint.state(),
-        "told": told,
+        "metrics": values,
     }
     buffer = BytesIO()
     torch.save(state, buffer)
     write_bytes(path, buffer.getvalue())
 
 
-def _resumed(
+def _resume(
     module: nn.Module, optimizer: torch.optim.Optimizer, constraint: Constraint, path: Path, device: torch.device
 ) -> tuple[int, dict[str, float]]:
     if not path.is_file():
@@ -141,4 +141,4 @@ def _resumed(
     module.load_state_dict(state["module"])
     optimizer.load_state_dict(state["optimizer"])
     constraint.resume(state["constraint"])
-    return int(state["epochs"]), dict(state["told"])
+    return int(state["epochs"]), dict(state["metrics"])

@@ -8,7 +8,7 @@ from edgekit.arrays import Outputs
 from edgekit.errors import DataError
 from edgekit.project.entrypoints import entry_function
 from edgekit.project.project import Project
-from edgekit.training.batches import Batch
+from edgekit.training.batches import TensorBatch
 from edgekit.training.modules import outputs_of
 from edgekit.training.tally import Loss
 
@@ -19,7 +19,7 @@ def task_loss(project: Project) -> Loss:
         return lambda outputs, batch: cross_entropy(outputs[0], batch.target)
     own = entry_function(project.root, project.loss)
 
-    def loss(outputs: Outputs[Tensor], batch: Batch) -> Tensor:
+    def loss(outputs: Outputs[Tensor], batch: TensorBatch) -> Tensor:
         given = outputs[0] if len(outputs) == 1 else outputs.renamed(project.model.outputs)
         value: Tensor = own(given, batch.target)
         return value
@@ -52,7 +52,7 @@ def distillation_loss(task: Loss, teacher: nn.Module, temperature: float, alpha:
     What the student gives besides in training, as auxiliary heads do, has no teacher and is left to the task's loss.
     """
 
-    def loss(outputs: Outputs[Tensor], batch: Batch) -> Tensor:
+    def loss(outputs: Outputs[Tensor], batch: TensorBatch) -> Tensor:
         with torch.no_grad():
             taught = outputs_of(teacher, batch, "the teacher")
         if len(taught) > len(outputs):

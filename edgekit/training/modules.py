@@ -22,11 +22,11 @@ from edgekit.arrays import Outputs
 from edgekit.contract.artifact import Artifact
 from edgekit.errors import EdgekitError, EntryPointError, ModelError, first_line
 from edgekit.files import write_bytes
-from edgekit.project.entrypoints import blamed, entry_function
+from edgekit.project.entrypoints import entry_function, user_code_errors
 from edgekit.project.project import Project
 from edgekit.training.attention import as_fewer_heads, has_fewer_heads
-from edgekit.training.batches import Batch
-from edgekit.training.weight_constraints import Held, held_from_json
+from edgekit.training.batches import TensorBatch
+from edgekit.training.weight_constraints import WeightConstraints, constraints_from_json
 from edgekit.traits import Role
 
 _SHAPES = "edgekit.shapes"
@@ -88,15 +88,17 @@ def saved_module(project: Project, artifact: Artifact) -> nn.Module:
     return module.eval()
 
 
-def held_by(artifact: Artifact) -> Held:
+def constraint_of(artifact: Artifact) -> WeightConstraints:
     """What a torch artifact's weights hold to: nothing where a step never imposed it."""
     if artifact.path.suffix != ".safetensors":
-        return Held()
+        return WeightConstraints()
     with safe_open(str(artifact.path), "pt") as file:
-        return held_from_json(json.loads((file.metadata() or {}).get(_HELD, "{}")))
+        return constraints_from_json(json.loads((file.metadata() or {}).get(_HELD, "{}")))
 
 
-def save_module(module: nn.Module, project: Project, role: Role, path: Path, held: Held | None = None) -> None:
+def save_module(
+    module: nn.Module, project: Project, role: Role, path: Path, held: WeightConstraints | None = None
+) -> None:
     """Write a module's state, and the integer attributes in which its submodules differ from the entry point's
     (channels, features, groups), so that `saved_module` can build it again without unpickling anything; with it, what
     its weights hold to."""
@@ -107,8 +109,10 @@ def save_module(module: nn.Module, project: Project, role: Role, path: Path, hel
         if (changed := {k: v for k, v in _sizes(each).items() if _sizes(fresh[name]).get(k) != v})
     }
     state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in module.state_dict().items()}
-    told = {_SHAPES: json.dumps(shapes)} | ({_HELD: json.dumps(held.to_json())} if held and held != Held() else {})
-    write_bytes(path, save(state, told))
+    values = {_SHAPES: json.dumps(shapes)} | (
+        {_HELD: json.dumps(held.to_json())} if held and held != WeightConstraints() else {}
+    )
+    write_bytes(path, save(state, values))
 
 
 def tied_parameters(module: nn.Module) -> list[list[str]]:
@@ -134,17 +138,17 @@ def parameter_count(module: nn.Module) -> int:
     return sum(each.numel() for each in module.parameters())
 
 
-def module_macs(module: nn.Module, batch: Batch) -> int:
+def module_macs(module: nn.Module, batch: TensorBatch) -> int:
     """Multiply-accumulates for one sample of matrix products and convolutions, as PyTorch counts what really runs."""
     counter = FlopCounterMode(display=False)
-    one = Batch(tuple(each[:1] for each in batch.inputs), None)
-    with torch.no_grad(), _spelled_out(), counter:
+    one = TensorBatch(tuple(each[:1] for each in batch.inputs), None)
+    with torch.no_grad(), _without_fused_layers(), counter:
         outputs_of(module, one)
     return int(counter.get_total_flops()) // 2
 
 
 @contextmanager
-def _spelled_out() -> Iterator[None]:
+def _without_fused_layers() -> Iterator[None]:
     """Attention and recurrent layers run as the matrix products that they are: nothing counts their fused kernels."""
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
@@ -157,8 +161,9 @@ def _spelled_out() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(fast)
 
 
-def outputs_of(module: nn.Module, batch: Batch, what: str = "the model") -> Outputs[Tensor]:
-    """The module's outputs for a batch: those of tuples and dicts in a row, None left out, by the names of `_named`.
+def outputs_of(module: nn.Module, batch: TensorBatch, what: str = "the model") -> Outputs[Tensor]:
+    """The module's outputs for a batch: those of tuples and dicts in a row, None left out, by the names that
+    `_name_outputs` gives.
 
     Raises ModelError where the module does not take the batch, or gives other things than tensors.
     """
@@ -167,11 +172,11 @@ def outputs_of(module: nn.Module, batch: Batch, what: str = "the model") -> Outp
     except EdgekitError:
         raise
     except Exception as error:  # whatever a forward may run into
-        told = ", ".join(f"{str(each.dtype).removeprefix('torch.')} {tuple(each.shape)}" for each in batch.inputs)
+        text = ", ".join(f"{str(each.dtype).removeprefix('torch.')} {tuple(each.shape)}" for each in batch.inputs)
         raise ModelError(
-            f"{what} does not take inputs of {told}: {first_line(error)}", _remedy(module, batch, error)
+            f"{what} does not take inputs of {text}: {first_line(error)}", _remedy(module, batch, error)
         ) from error
-    found = dict(_named(given, ""))
+    found = dict(_name_outputs(given, ""))
     wrong = next((each for each in found.values() if not isinstance(each, Tensor)), None)
     if not found or wrong is not None:
         raise ModelError(
@@ -181,19 +186,19 @@ def outputs_of(module: nn.Module, batch: Batch, what: str = "the model") -> Outp
     return Outputs(found.values(), list(found))
 
 
-def _named(given: Any, name: str) -> Iterator[tuple[str, Any]]:
+def _name_outputs(given: Any, name: str) -> Iterator[tuple[str, Any]]:
     """What a forward gives, by name: keys of dicts, else `output`, or `output_0` and so on where there are several."""
     if isinstance(given, dict):
         for key, each in given.items():
-            yield from _named(each, f"{name}_{key}" if name else str(key))
+            yield from _name_outputs(each, f"{name}_{key}" if name else str(key))
     elif isinstance(given, tuple | list):
         for number, each in enumerate(given):
-            yield from _named(each, f"{name or 'output'}_{number}")
+            yield from _name_outputs(each, f"{name or 'output'}_{number}")
     elif given is not None:
         yield name or "output", given
 
 
-def _remedy(module: nn.Module, batch: Batch, error: Exception) -> str:
+def _remedy(module: nn.Module, batch: TensorBatch, error: Exception) -> str:
     """What to do about inputs that a module does not take."""
     weights = {each.dtype for each in module.parameters() if each.is_floating_point()}
     given = {each.dtype for each in batch.inputs if each.is_floating_point()}
@@ -207,7 +212,7 @@ def _remedy(module: nn.Module, batch: Batch, error: Exception) -> str:
 
 def deep_copy(module: nn.Module) -> nn.Module:
     """An independent copy of a module."""
-    with blamed("copying the module"):
+    with user_code_errors("copying the module"):
         return copy.deepcopy(module)
 
 

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from edgekit.arrays import Outputs
 from edgekit.data.split import Split
 from edgekit.errors import EdgekitError
-from edgekit.training.batches import Batch, tensor_batches
+from edgekit.training.batches import TensorBatch, tensor_batches
 from edgekit.training.modules import device_of_training, outputs_of
 
-Loss = Callable[[Outputs[Tensor], Batch], Tensor]
+Loss = Callable[[Outputs[Tensor], TensorBatch], Tensor]
 """(the module's outputs, the batch) -> a scalar."""
 
 
@@ -25,7 +25,7 @@ class Tally:
         self._labelled = 0
         self._samples = 0
 
-    def add(self, loss: float, first: Tensor, batch: Batch) -> None:
+    def add(self, loss: float, first: Tensor, batch: TensorBatch) -> None:
         """Add a batch: its mean loss, the module's first output, the targets."""
         self._loss += loss * len(batch)
         self._samples += len(batch)
@@ -38,12 +38,12 @@ class Tally:
             self._right += int((first.argmax(1).cpu() == batch.target.cpu()).sum())
             self._labelled += len(batch)
 
-    def told(self) -> dict[str, float]:
+    def summary(self) -> dict[str, float]:
         """`loss`, the mean over samples; `accuracy` in per cent, where the targets are labels."""
-        told = {"loss": self._loss / max(self._samples, 1)}
+        values = {"loss": self._loss / max(self._samples, 1)}
         if self._labelled:
-            told["accuracy"] = 100 * self._right / self._labelled
-        return told
+            values["accuracy"] = 100 * self._right / self._labelled
+        return values
 
 
 def tally_at_rest(module: nn.Module, split: Split, loss: Loss, samples: int) -> dict[str, float]:
@@ -63,4 +63,4 @@ def tally_at_rest(module: nn.Module, split: Split, loss: Loss, samples: int) -> 
                 value = math.nan
             tally.add(value, outputs[0], batch)
     module.cpu()
-    return tally.told()
+    return tally.summary()

@@ -9,12 +9,12 @@ from torch import nn
 from edgekit.contract.step import Context, Outcome
 from edgekit.data.split import Split
 from edgekit.progress import Progress
-from edgekit.training.batchnorms import SAMPLES, Statistics, has_batch_norms, lag, mended, reestimate
+from edgekit.training.batchnorms import SAMPLES, Statistics, has_batch_norms, lag, re_estimate_if_better, reestimate
 from edgekit.training.loop import Schedule, fit
 from edgekit.training.losses import task_loss
 from edgekit.training.modules import parameter_count, save_module
 from edgekit.training.tally import Loss, tally_at_rest
-from edgekit.training.weight_constraints import Constraint, Held
+from edgekit.training.weight_constraints import Constraint, WeightConstraints
 from edgekit.traits import Data
 
 
@@ -25,9 +25,9 @@ class Training:
     batch_norm: Statistics
 
 
-def trained(
+def train_module(
     module: nn.Module,
-    held: Held,
+    held: WeightConstraints,
     training: Training,
     context: Context,
     what: str,
@@ -45,30 +45,32 @@ def trained(
     split = context.splits[Data.TRAIN]
     loss = loss or task_loss(project)
     constraint = constraint or Constraint(module, held)
-    told: dict[str, Any] = {"epochs": 0}
+    values: dict[str, Any] = {"epochs": 0}
     if training.schedule.epochs:
         checkpoint = context.checkpoints / "epoch.pt"
-        told = fit(module, split, loss, training.schedule, checkpoint, context.progress, what, constraint)
+        values = fit(module, split, loss, training.schedule, checkpoint, context.progress, what, constraint)
     else:
         constraint.settle(module)
         if training.batch_norm == "re-estimated":
             reestimate(module, split)
     at_rest = tally_at_rest(module, split, loss, SAMPLES)
     if has_batch_norms(module):
-        told["batch_norm"] = training.batch_norm
+        values["batch_norm"] = training.batch_norm
         if training.schedule.epochs and training.batch_norm == "re-estimated":
-            told["batch_norm"], at_rest = _checked(module, split, loss, told["loss"], at_rest, context.progress)
+            values["batch_norm"], at_rest = _check_batch_norms(
+                module, split, loss, values["loss"], at_rest, context.progress
+            )
     path = context.folder / "model.safetensors"
     save_module(module, project, context.role, path, held)
-    told["at_rest"] = {name: value for name, value in at_rest.items() if math.isfinite(value)}
-    return Outcome(path, {**told, "parameters": parameter_count(module)})
+    values["at_rest"] = {name: value for name, value in at_rest.items() if math.isfinite(value)}
+    return Outcome(path, {**values, "parameters": parameter_count(module)})
 
 
-def _checked(
+def _check_batch_norms(
     module: nn.Module, split: Split, loss: Loss, trained_loss: float, at_rest: dict[str, float], progress: Progress
 ) -> tuple[str, dict[str, float]]:
     """What becomes of the batch norms' statistics after training, in place: the word for it, and the module at rest."""
-    anew = mended(module, split, loss, at_rest) if lag(at_rest["loss"], trained_loss) else at_rest
+    anew = re_estimate_if_better(module, split, loss, at_rest) if lag(at_rest["loss"], trained_loss) else at_rest
     if anew is at_rest:
         return "up to date", at_rest
     progress.note(

@@ -14,7 +14,7 @@ _LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear, nn.ConvTranspose1d, nn.Co
 
 
 @dataclass(frozen=True)
-class Grid:
+class WeightGrid:
     """Levels for each scale: 2^bits - 1 of them up to the largest magnitude on both sides of zero, or, not symmetric,
     2^bits between the smallest and the largest weight. Zero is always one of them: a pruned weight stays zero."""
 
@@ -59,21 +59,21 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class Held:
+class WeightConstraints:
     """What holds of a module's weights: written beside them, read by the next step."""
 
     sparse: bool = False
     """Weights that are zero stay zero."""
-    grid: Grid | None = None
+    grid: WeightGrid | None = None
 
     def to_json(self) -> dict[str, object]:
         return asdict(self)
 
 
-def held_from_json(told: Mapping[str, object]) -> Held:
+def constraints_from_json(values: Mapping[str, object]) -> WeightConstraints:
     """The inverse of `Held.to_json`."""
-    grid = told.get("grid")
-    return Held(bool(told.get("sparse")), Grid(**grid) if isinstance(grid, dict) else None)
+    grid = values.get("grid")
+    return WeightConstraints(bool(values.get("sparse")), WeightGrid(**grid) if isinstance(grid, dict) else None)
 
 
 def weights_of(module: nn.Module) -> dict[str, Tensor]:
@@ -92,7 +92,7 @@ class Constraint:
     gradient passing straight through (Bengio et al., arXiv 1308.3432, section 4). Masked weights stay exactly zero.
     """
 
-    def __init__(self, module: nn.Module, held: Held) -> None:
+    def __init__(self, module: nn.Module, held: WeightConstraints) -> None:
         self.grid = held.grid
         self.masks = {name: each.detach() != 0 for name, each in weights_of(module).items()} if held.sparse else {}
 

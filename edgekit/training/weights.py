@@ -31,7 +31,7 @@ class Part:
     made: list[str]
     """Of the module, that stay as the entry point made them."""
 
-    def told(self, file: str) -> str:
+    def sentence(self, file: str) -> str:
         """In a sentence."""
         where = f" into '{self.below}'" if self.below else ""
         left = f", {_few(self.left)} of the file left" if self.left else ""

@@ -32,7 +32,7 @@ def main(seeds: int) -> None:
     for width in WIDTHS:
         values = []
         for seed in range(seeds):
-            seeded = project.changed(seed=seed)
+            seeded = project.copy_with(seed=seed)
             seed_everything(seed)
             teacher = model.Teacher(width)
             with TemporaryDirectory() as folder:

@@ -5,7 +5,7 @@ import pytest
 
 from edgekit.benchmarking.agreement import agreement
 from edgekit.model.reading import save_model
-from edgekit.tflite.writing import written
+from edgekit.tflite.writing import write_model
 from edgekit.traits import Fidelity
 from tests.tflite.models import integers, needs_runtime, node
 
@@ -27,7 +27,7 @@ def test_outputs_on_integers_are_so_many_steps_apart(tmp_path: Path) -> None:
 @needs_runtime
 def test_so_are_those_of_a_tflite_file(tmp_path: Path) -> None:
     path = tmp_path / "m.tflite"
-    path.write_bytes(written(integers([1, 4], [node("Relu", ["xd"], ["yd"])])).data)
+    path.write_bytes(write_model(integers([1, 4], [node("Relu", ["xd"], ["yd"])])).data)
     wanted = np.zeros((2, 1, 4), np.float32)
     assert told(path, wanted + np.float32(0.04), wanted)["steps_apart"] == 1
 

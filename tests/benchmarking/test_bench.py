@@ -5,12 +5,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.benchmarking.bench import Settings, benched
+from edgekit.benchmarking.bench import Settings, bench_files
 from edgekit.builds.result import Build
 from edgekit.errors import ModelError, RunError
 from edgekit.model.sizes import Sizes
 from edgekit.target import Budgets, find_target
-from edgekit.tflite.writing import written
+from edgekit.tflite.writing import write_model
 from edgekit.traits import Fidelity
 from tests.instruction_counts.compiler import needs_compiler
 from tests.tflite.models import floats, needs_runtime, node
@@ -19,7 +19,7 @@ QUICK = Settings(seconds=0.1)
 
 
 def test_on_this_machine_everything_is_measured(conv_model: Path) -> None:
-    found = benched([conv_model], None, QUICK)
+    found = bench_files([conv_model], None, QUICK)
     names = {one.name: one for one in found.measurements}
     assert {"latency_p50", "latency_p90", "latency_p99", "memory_peak", "file_size", "parameters", "macs"} <= set(names)
     assert names["latency_p50"].value <= names["latency_p90"].value <= names["latency_p99"].value
@@ -34,7 +34,7 @@ def test_on_this_machine_everything_is_measured(conv_model: Path) -> None:
 
 @needs_compiler
 def test_under_the_emulator_there_is_parity_and_memory_and_no_latency_but_a_prediction(built: Build) -> None:
-    found = benched([built.targets[0].bundle / "model.onnx"], find_target("rpi4"), QUICK)
+    found = bench_files([built.targets[0].bundle / "model.onnx"], find_target("rpi4"), QUICK)
     (latency,) = [one for one in found.measurements if "latency" in one.name]
     assert latency.fidelity is Fidelity.PREDICTED and latency.confidence == 0
     assert {one.fidelity for one in found.measurements} == {Fidelity.STATIC, Fidelity.EMULATED, Fidelity.PREDICTED}
@@ -43,14 +43,14 @@ def test_under_the_emulator_there_is_parity_and_memory_and_no_latency_but_a_pred
 
 
 def test_a_model_that_does_not_fit_the_memory_fails(built: Build) -> None:
-    board = find_target("rpi4").changed(ram_bytes=48 * 2**20)
-    found = benched([built.targets[0].bundle / "model.onnx"], board, QUICK)
+    board = find_target("rpi4").copy_with(ram_bytes=48 * 2**20)
+    found = bench_files([built.targets[0].bundle / "model.onnx"], board, QUICK)
     assert not found.passed
 
 
 def test_models_are_compared_in_turns(conv_model: Path, built: Build) -> None:
     deployed = built.targets[0].bundle / "model.onnx"
-    found = benched([conv_model, deployed], None, QUICK)
+    found = bench_files([conv_model, deployed], None, QUICK)
     assert [each.model for each in found.models] == [conv_model, deployed]
     first, second = ({one.name: one for one in each.measurements} for each in found.models)
     assert "latency_ratio" not in first and second["latency_ratio"].detail == f"to {conv_model.name}, in turns"
@@ -59,7 +59,7 @@ def test_models_are_compared_in_turns(conv_model: Path, built: Build) -> None:
 
 
 def test_every_number_of_threads_and_samples_is_measured(conv_model: Path) -> None:
-    found = benched([conv_model], None, Settings((1, 2), (1, 3), 0.05))
+    found = bench_files([conv_model], None, Settings((1, 2), (1, 3), 0.05))
     medians = [one for one in found.measurements if one.name == "latency_p50"]
     assert [(one.threads, one.batch) for one in medians] == [(1, 1), (1, 3), (2, 1), (2, 3)]
     assert len([one for one in found.measurements if one.name == "file_size"]) == 1
@@ -67,26 +67,26 @@ def test_every_number_of_threads_and_samples_is_measured(conv_model: Path) -> No
 
 def test_inputs_come_from_a_file(conv_model: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", np.ones((6, 3, 6, 6), np.float32))
-    found = benched([conv_model], find_target("rpi4"), Settings(inputs=tmp_path / "x.npz"))
+    found = bench_files([conv_model], find_target("rpi4"), Settings(inputs=tmp_path / "x.npz"))
     assert "4 samples emulated" in found.gates[0].detail
     assert found.gates[0].status.value == "passed"
 
 
 @needs_compiler
 def test_a_target_s_budgets_are_judged(conv_model: Path) -> None:
-    board = find_target("rpi4").changed(budgets=Budgets(max_bytes=10, max_latency_ms=5.0))
-    gates = {gate.name: gate for gate in benched([conv_model], board, QUICK).gates}
+    board = find_target("rpi4").copy_with(budgets=Budgets(max_bytes=10, max_latency_ms=5.0))
+    gates = {gate.name: gate for gate in bench_files([conv_model], board, QUICK).gates}
     assert gates["size"].status.value == "failed" and gates["latency"].status.value == "undecided"
     assert len(gates) == 4
-    unknown = find_target("arm64-generic").changed(budgets=Budgets(max_latency_ms=5.0))
-    gates = {gate.name: gate for gate in benched([conv_model], unknown, QUICK).gates}
+    unknown = find_target("arm64-generic").copy_with(budgets=Budgets(max_latency_ms=5.0))
+    gates = {gate.name: gate for gate in bench_files([conv_model], unknown, QUICK).gates}
     assert gates["latency"].status.value == "not_run" and "caches" in gates["latency"].detail
 
 
 def test_another_format_is_told(tmp_path: Path) -> None:
     (tmp_path / "m.tflite").touch()
     with pytest.raises(ModelError, match="TFLite"):
-        benched([tmp_path / "m.tflite"], None, QUICK)
+        bench_files([tmp_path / "m.tflite"], None, QUICK)
 
 
 Port = tuple[str, int, list[int | str | None]]
@@ -178,7 +178,9 @@ ANYTHING = {
 @pytest.mark.parametrize("name", ANYTHING)
 def test_whatever_a_model_takes_and_gives_is_measured(name: str, tmp_path: Path) -> None:
     nodes, inputs, output, sizes = ANYTHING[name]
-    found = benched([saved(tmp_path, nodes, inputs, output)], find_target("rpi4"), Settings(seconds=0.05, sizes=sizes))
+    found = bench_files(
+        [saved(tmp_path, nodes, inputs, output)], find_target("rpi4"), Settings(seconds=0.05, sizes=sizes)
+    )
     assert found.gates[0].status.value == "passed", found.gates[0].detail
     assert "4 samples emulated" in found.gates[0].detail
 
@@ -197,48 +199,50 @@ TABLE = numpy_helper.from_array(np.zeros(1, np.float32), "table")
 def test_what_cannot_be_measured_is_told(tmp_path: Path, given: Port, sizes: Sizes, told: str) -> None:
     nodes = [helper.make_node("Cast", ["x"], ["i"], to=7), helper.make_node("Gather", ["table", "i"], ["y"])]
     with pytest.raises((ModelError, RunError), match=told) as raised:
-        benched([saved(tmp_path, nodes, [given], tensor(None, None), TABLE)], None, Settings(seconds=0.05, sizes=sizes))
+        bench_files(
+            [saved(tmp_path, nodes, [given], tensor(None, None), TABLE)], None, Settings(seconds=0.05, sizes=sizes)
+        )
     assert raised.value.hint
 
 
 def test_one_model_runs_under_each_runtime(conv_model: Path) -> None:
-    found = benched([conv_model], None, Settings(seconds=0.1, runtimes=["onnxruntime", "ai-edge-litert"]))
+    found = bench_files([conv_model], None, Settings(seconds=0.1, runtimes=["onnxruntime", "ai-edge-litert"]))
     first, *others = found.models
     assert first.runtime.startswith("onnxruntime ") and len(others) + len(found.absent) == 1
     assert "share_apart" not in {one.name for one in first.measurements}
     for each in others:
-        told = {one.name: one for one in each.measurements}
-        assert told["share_apart"].value < 1e-5 and told["same_largest"].value == 100
-        assert told["latency_ratio"].detail == f"to {first.name}, in turns" and "XNNPACK" in each.runtime
+        values = {one.name: one for one in each.measurements}
+        assert values["share_apart"].value < 1e-5 and values["same_largest"].value == 100
+        assert values["latency_ratio"].detail == f"to {first.name}, in turns" and "XNNPACK" in each.runtime
 
 
 @needs_runtime
 def test_a_runtime_whose_form_takes_one_sample_at_a_time_is_told(conv_model: Path) -> None:
     settings = Settings(seconds=0.1, batches=[2], runtimes=["onnxruntime", "ai-edge-litert"])
-    found = benched([conv_model], None, settings)
+    found = bench_files([conv_model], None, settings)
     assert len(found.models) == 1 and "takes 1 sample at a time, not 2" in found.absent[0].why
 
 
 @needs_runtime
 def test_a_model_that_runs_under_none_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.tflite"
-    path.write_bytes(written(floats([1, 4], [node("Relu", ["x"], ["y"])])).data)
+    path.write_bytes(write_model(floats([1, 4], [node("Relu", ["x"], ["y"])])).data)
     with pytest.raises(ModelError, match=r"m\.tflite runs under none of the runtimes: onnxruntime runs no TFLite"):
-        benched([path], None, Settings(seconds=0.1, runtimes=["onnxruntime"]))
+        bench_files([path], None, Settings(seconds=0.1, runtimes=["onnxruntime"]))
 
 
 @needs_compiler
 def test_what_several_threads_take_is_predicted_from_one(conv_model: Path) -> None:
-    found = benched([conv_model], find_target("rpi4"), Settings(threads=(1, 2, 4), seconds=0.1))
-    told = {one.threads: one for one in found.measurements if one.name == "latency_predicted"}
-    assert set(told) == {1, 4} and {one.fidelity for one in told.values()} == {Fidelity.PREDICTED}
+    found = bench_files([conv_model], find_target("rpi4"), Settings(threads=(1, 2, 4), seconds=0.1))
+    values = {one.threads: one for one in found.measurements if one.name == "latency_predicted"}
+    assert set(values) == {1, 4} and {one.fidelity for one in values.values()} == {Fidelity.PREDICTED}
     assert found.unpredicted == ("no latency of 2 threads is predicted; it is for 1 and 4: --threads 4",)
 
 
 def test_under_several_runtimes_parity_is_judged_for_each(built: Build) -> None:
     """rpi4 names one; a float file has a form for all."""
     model = built.targets[0].bundle / "model.onnx"
-    found = benched([model], find_target("rpi4"), Settings(seconds=0.1, runtimes=["onnxruntime"]))
+    found = bench_files([model], find_target("rpi4"), Settings(seconds=0.1, runtimes=["onnxruntime"]))
     (only,) = found.models
     assert only.runtime == f"onnxruntime {find_target('rpi4').runtime.version}" and found.passed
     assert [one.name for one in only.measurements if "latency" in one.name] == ["latency_predicted"]

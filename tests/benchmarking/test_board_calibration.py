@@ -5,9 +5,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from edgekit.benchmarking.board_calibration import calibrated_on
+from edgekit.benchmarking.board_calibration import calibrate_board
 from edgekit.errors import BoardError, PredictionError, RunnerError
-from edgekit.latency.board_fit import calibration_of
+from edgekit.latency.board_fit import read_calibration
 from edgekit.progress import Silent
 from edgekit.runners.choice import runner_for
 from edgekit.runners.runner import Job, Result
@@ -26,14 +26,14 @@ def test_a_board_that_was_measured_predicts_itself(
     path = calibration_file(target, tmp_path / "targets")
     board = runner_for(target, pretend_pi.url)
     broken = _that_fails(tmp_path / "broken.onnx")
-    done = calibrated_on(board, target, {broken: "broken", conv_model: "conv"}, [1, 4], 0.1, path, Silent())
+    done = calibrate_board(board, target, {broken: "broken", conv_model: "conv"}, [1, 4], 0.1, path, Silent())
     assert [each.model for each in done.absent] == ["broken.onnx"] and "Reshape" in done.absent[0].why
     assert [(each.network, each.threads, each.board) for each in done.new] == [("conv", 1, NAME), ("conv", 4, NAME)]
     one, four = done.new
     assert one.figures == four.figures and one.digest == four.digest and one.milliseconds > 0
     assert [earlier is not None and earlier.confidence for earlier in done.before] == [0, 0]
     again = load_target(tmp_path / "targets" / "pretend-pi.toml")
-    assert calibration_of(again) == done.calibration and again.calibration == str(path)
+    assert read_calibration(again) == done.calibration and again.calibration == str(path)
     assert [each.threads for each in done.calibration.fits] == [1, 4] and len(json.loads(path.read_text())["fits"]) == 2
 
 
@@ -53,7 +53,7 @@ def test_what_was_measured_before_a_board_is_gone_is_kept(
 
     monkeypatch.setattr(board, "run", run)
     with pytest.raises(BoardError, match="was lost"):
-        calibrated_on(board, target, {conv_model: "conv"}, [1, 4], 0.1, path, Silent())
+        calibrate_board(board, target, {conv_model: "conv"}, [1, 4], 0.1, path, Silent())
     assert [each["threads"] for each in json.loads(path.read_text())["measured"]] == [1]
 
 
@@ -69,7 +69,7 @@ def _that_fails(path: Path) -> Path:
 def test_an_emulator_has_no_times(conv_model: Path, tmp_path: Path) -> None:
     rpi4 = find_target("rpi4")
     with pytest.raises(RunnerError, match="has no times") as raised:
-        calibrated_on(runner_for(rpi4, "qemu"), rpi4, {conv_model: "conv"}, [1], 0.1, tmp_path / "c.json", Silent())
+        calibrate_board(runner_for(rpi4, "qemu"), rpi4, {conv_model: "conv"}, [1], 0.1, tmp_path / "c.json", Silent())
     assert raised.value.hint == "name the board: --runner ssh://USER@HOST" and not (tmp_path / "c.json").exists()
 
 
@@ -77,8 +77,8 @@ def test_a_board_whose_runs_cannot_be_counted_is_not_measured(
     pretend_pi: Sshd, conv_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EDGEKIT_SSH", pretend_pi.client)
-    own = load_target(write_target(tmp_path)).changed(caches=())
+    own = load_target(write_target(tmp_path)).copy_with(caches=())
     board = runner_for(own, pretend_pi.url)
     with pytest.raises(PredictionError, match="nothing is calibrated: pretend-pi is no 64-bit ARM core whose caches"):
-        calibrated_on(board, own, {conv_model: "conv"}, [1], 0.1, tmp_path / "c.json", Silent())
+        calibrate_board(board, own, {conv_model: "conv"}, [1], 0.1, tmp_path / "c.json", Silent())
     assert not (tmp_path / "c.json").exists()

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from edgekit.benchmarking.environment import disturbances, machine_line
-from edgekit.device.worker import surroundings
+from edgekit.device.worker import machine_state
 from edgekit.runners.runner import Result, Round
 from edgekit.traits import Fidelity
 
@@ -14,8 +14,8 @@ NOTHING: dict[str, Any] = dict.fromkeys(QUIET)
 
 def timed(after: dict[str, Any], before: dict[str, Any] = QUIET, busy: float = 1.0) -> Result:
     rounds = [Round([[10.0] * 100], 0), Round([[10.0] * 100], 0, busy)]
-    told = {"before": before, "after": after}
-    return Result([], None, {}, Fidelity.NATIVE, "", rounds=rounds, surroundings=told)
+    values = {"before": before, "after": after}
+    return Result([], None, {}, Fidelity.NATIVE, "", rounds=rounds, surroundings=values)
 
 
 def test_a_quiet_machine_disturbs_nothing() -> None:
@@ -49,13 +49,13 @@ def test_what_a_board_was_before_it_was_timed_is_not_held_against_it() -> None:
 
 
 def test_the_machine_is_told_in_a_line() -> None:
-    told = machine_line(timed(QUIET))
-    assert told.startswith("2 of 4 CPUs, load 0.10 before, clock governor performance, 1,800 MHz after, 40 degrees C")
+    result = machine_line(timed(QUIET))
+    assert result.startswith("2 of 4 CPUs, load 0.10 before, clock governor performance, 1,800 MHz after, 40 degrees C")
     assert machine_line(timed(NOTHING, NOTHING)) == "clock governor not told"
 
 
 def test_this_machine_tells_what_it_can() -> None:
-    found = surroundings()
+    found = machine_state()
     assert found.keys() == QUIET.keys()
     assert all(isinstance(found[name], int | None) for name in ("clock_khz", "throttled", "energy_uj"))
     assert found["all_cpus"] >= found["cpus"] >= 1 and found["load"] >= 0 and found["stolen_s"] >= 0

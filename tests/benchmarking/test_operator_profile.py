@@ -5,10 +5,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.benchmarking.operator_profile import Computes, operator_times
+from edgekit.benchmarking.operator_profile import OperatorPrecision, operator_times
 from edgekit.builds.result import Build
 from edgekit.instruction_counts.counts import Counts
-from edgekit.instruction_counts.instructions import Kind
+from edgekit.instruction_counts.instructions import InstructionKind
 from edgekit.runners.native import NativeRunner
 from edgekit.runners.runner import Job, Profile
 from edgekit.traits import Fidelity
@@ -24,8 +24,8 @@ def test_what_the_runtime_ran_is_told_by_kind(built: Build) -> None:
     profile = profiled(built.targets[0].bundle / "model.onnx", (1, 1, 8, 8))
     found = operator_times(profile, Fidelity.NATIVE)
     kinds = {(one.operator, one.on): one for one in found}
-    assert kinds["QLinearConv", Computes.INTEGERS].count >= 1
-    assert kinds["QuantizeLinear", Computes.CONVERTS].count >= 1
+    assert kinds["QLinearConv", OperatorPrecision.INTEGERS].count >= 1
+    assert kinds["QuantizeLinear", OperatorPrecision.CONVERTS].count >= 1
     assert sum(one.share or 0.0 for one in found) == pytest.approx(1.0)
     times = [one.milliseconds or 0.0 for one in found]
     assert times == sorted(times, reverse=True) and min(times) >= 0
@@ -40,10 +40,13 @@ def test_under_emulation_operators_have_counts_alone(built: Build) -> None:
 
 def test_counted_operators_have_the_share_of_what_is_put_on_them(conv_model: Path) -> None:
     events = [event(0, "model_run"), event(1, "Relu"), event(2, "Sin"), event(3, "Relu")]
-    counts = [Counts({Kind.OTHER: count}, {}, 0, 0, ()) for count in (100, 500, 200)]
+    counts = [Counts({InstructionKind.OTHER: count}, {}, 0, 0, ()) for count in (100, 500, 200)]
     profile = Profile(events, conv_model.read_bytes(), counts)
-    told = operator_times(profile, Fidelity.EMULATED)
-    assert [(one.operator, one.instructions, one.share) for one in told] == [("Sin", 500, 0.625), ("Relu", 300, 0.375)]
+    result = operator_times(profile, Fidelity.EMULATED)
+    assert [(one.operator, one.instructions, one.share) for one in result] == [
+        ("Sin", 500, 0.625),
+        ("Relu", 300, 0.375),
+    ]
     priced = operator_times(profile, Fidelity.EMULATED, lambda counts: 900 / counts.total)
     assert [(one.operator, one.predicted_ms) for one in priced] == [("Relu", 3.0), ("Sin", 1.8)]
     assert priced[0].share == pytest.approx(3 / 4.8) and priced[0].milliseconds is None
@@ -65,14 +68,14 @@ def test_an_island_between_integers_is_marked(tmp_path: Path) -> None:
     graph = helper.make_graph(nodes, "g", ports[:1], ports[1:], [step, zero])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "m.onnx")
     found = {one.operator: one.on for one in operator_times(profiled(tmp_path / "m.onnx", (2, 3)), Fidelity.NATIVE)}
-    assert (found["Sin"], found["Cos"]) == (Computes.FLOATS, Computes.ISLAND)
+    assert (found["Sin"], found["Cos"]) == (OperatorPrecision.FLOATS, OperatorPrecision.ISLAND)
 
 
 def event(at: int, name: str, took: int = 0) -> dict[str, object]:
-    told = {"op_name": name, "output_type_shape": [{"float": [1]}]}
+    values = {"op_name": name, "output_type_shape": [{"float": [1]}]}
     if name == "model_run":
         return {"ts": at, "dur": took, "name": name, "cat": "Session", "args": {}}
-    return {"ts": at, "dur": took, "name": f"{name}_kernel_time", "cat": "Node", "args": told}
+    return {"ts": at, "dur": took, "name": f"{name}_kernel_time", "cat": "Node", "args": values}
 
 
 def test_the_first_run_and_those_of_another_course_do_not_count(conv_model: Path) -> None:

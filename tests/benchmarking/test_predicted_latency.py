@@ -1,4 +1,4 @@
-from edgekit.benchmarking.predicted_latency import predicted_figure
+from edgekit.benchmarking.predicted_latency import predicted_measurement
 from edgekit.figures.measurement import Measurement
 from edgekit.target import find_target
 from edgekit.traits import Fidelity
@@ -6,7 +6,7 @@ from tests.latency.test_predict import counts
 
 
 def test_a_prediction_is_a_figure_of_its_own_fidelity() -> None:
-    found = predicted_figure("m", counts(), find_target("rpi4"), 4, 2)
+    found = predicted_measurement("m", counts(), find_target("rpi4"), 4, 2)
     assert isinstance(found, Measurement)
     assert (found.name, found.unit, found.threads, found.batch) == ("latency_predicted", "ms", 4, 2)
     assert found.fidelity is Fidelity.PREDICTED and found.confidence == 0
@@ -14,6 +14,6 @@ def test_a_prediction_is_a_figure_of_its_own_fidelity() -> None:
 
 
 def test_why_there_is_none_comes_with_what_to_do() -> None:
-    assert predicted_figure("m", counts(), find_target("rpi4"), 3, 1) == (
+    assert predicted_measurement("m", counts(), find_target("rpi4"), 3, 1) == (
         "no latency of 3 threads is predicted; it is for 1 and 4: --threads 4"
     )

@@ -5,16 +5,16 @@ import onnx
 import pytest
 from onnx import helper
 
-from edgekit.benchmarking.candidates import Contender
-from edgekit.benchmarking.run import Setting, run_of
+from edgekit.benchmarking.candidates import Candidate
+from edgekit.benchmarking.run import RunSettings, run_candidates
 from edgekit.errors import RunError
 from edgekit.runners.native import NativeRunner
 
-SETTING = Setting(1, 2, 0.05, {}, None, profiled=True)
+SETTING = RunSettings(1, 2, 0.05, {}, None, profiled=True)
 
 
-def plain(*models: Path) -> list[Contender]:
-    return [Contender(each.name, each, each) for each in models]
+def plain(*models: Path) -> list[Candidate]:
+    return [Candidate(each.name, each, each) for each in models]
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def failing(conv_model: Path, tmp_path: Path) -> Path:
 
 
 def test_models_are_run_alone_and_timed_together(conv_model: Path) -> None:
-    run = run_of(NativeRunner(), plain(conv_model, conv_model), SETTING, judged=False)
+    run = run_candidates(NativeRunner(), plain(conv_model, conv_model), SETTING, judged=False)
     first, second = run.results
     assert not isinstance(first, RunError) and not isinstance(second, RunError)
     assert [len(each.latencies_ms[0]) for each in first.rounds] == [len(each.latencies_ms[0]) for each in second.rounds]
@@ -42,9 +42,9 @@ def test_models_are_run_alone_and_timed_together(conv_model: Path) -> None:
 
 
 def test_where_a_target_is_judged_a_failure_is_a_result(conv_model: Path, failing: Path) -> None:
-    run = run_of(NativeRunner(), plain(failing, conv_model), SETTING, judged=True)
+    run = run_candidates(NativeRunner(), plain(failing, conv_model), SETTING, judged=True)
     assert isinstance(run.results[0], RunError) and run.timed is run.results[1]
     assert run.measurements(0) == [] and run.operators(0, None) == ()
     assert "latency_ratio" not in {one.name for one in run.measurements(1)}, "there is nothing to compare with"
     with pytest.raises(RunError, match="the model failed"):
-        run_of(NativeRunner(), plain(failing), SETTING, judged=False)
+        run_candidates(NativeRunner(), plain(failing), SETTING, judged=False)

@@ -164,12 +164,12 @@ def test_two_builds_at_once_share_the_work(make_project: MakeProject) -> None:
     folder = shortened(make_project({'teacher = "model:teacher"\n': ""}), SHORT.replace("epochs = 1", "epochs = 60"))
     command = [sys.executable, "-m", "edgekit", "build", "--json", "-t", "x86-vnni"]
     both = [subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    told = [json.loads(process.communicate()[0]) for process in both]
+    items = [json.loads(process.communicate()[0]) for process in both]
     assert [process.returncode for process in both] == [0, 0]
-    steps = [[step["cached"] for step in each["targets"][0]["steps"]] for each in told]
+    steps = [[step["cached"] for step in each["targets"][0]["steps"]] for each in items]
     ran = [sum(not one[i] for one in steps) for i in range(len(steps[0]))]
     assert ran == [1, 1, 1, 0, 0], "each step ran once; the reference is the student's own export here"
-    assert told[0]["targets"][0]["bytes"] == told[1]["targets"][0]["bytes"]
+    assert items[0]["targets"][0]["bytes"] == items[1]["targets"][0]["bytes"]
     assert all(cached(build(load_project(folder), [QUICK], Silent())))
 
 
@@ -274,8 +274,8 @@ def test_an_unwise_order_is_refused_before_any_work_or_allowed_and_written_down(
     assert raised.value.hint.endswith("--allow EK101")
     done = build(project, [QUICK], Silent(), ["EK101"]).targets[0]
     assert not done.steps[0].cached, "nothing had run"
-    told = json.loads((done.bundle / "manifest.json").read_text())["findings"]
-    assert {each["code"]: each["severity"] for each in told}["EK101"] == "error"
+    value = json.loads((done.bundle / "manifest.json").read_text())["findings"]
+    assert {each["code"]: each["severity"] for each in value}["EK101"] == "error"
 
 
 @pytest.mark.parametrize(("code", "told"), [("EK001", "cannot be allowed"), ("EK999", "no finding has the code")])
@@ -295,7 +295,7 @@ def test_targets_come_from_the_command_or_the_project(tiny: Project) -> None:
     assert [each.id for each in chosen_targets(tiny, ())] == ["rpi4"]
     assert [each.id for each in chosen_targets(tiny, ("rpi5", "rpi3", "rpi5"))] == ["rpi5", "rpi3"]
     with pytest.raises(TargetError, match="no target is named"):
-        chosen_targets(tiny.changed(targets=()), ())
+        chosen_targets(tiny.copy_with(targets=()), ())
 
 
 REGRESSION = {
@@ -466,9 +466,9 @@ def test_samples_need_not_lie_on_the_first_axis(make_project: MakeProject) -> No
     assert {gate.name: gate.status.value for gate in done.verdict.gates}["parity"] == "passed"
     metrics = {(one.model, one.fidelity): one.value for one in done.verdict.measurements if one.name == "metric"}
     assert metrics["deployed", Fidelity.EMULATED] == metrics["deployed", Fidelity.NATIVE] == done.value
-    told = json.loads((done.bundle / "manifest.json").read_text())
-    assert [each["shape"] for each in told["model"]["outputs"]] == [[8, "batch", 4], [1, "batch", 12]]
-    assert [each["shape"] for each in told["golden"]["outputs"]] == [[8, 1, 4], [1, 1, 12]]
+    data = json.loads((done.bundle / "manifest.json").read_text())
+    assert [each["shape"] for each in data["model"]["outputs"]] == [[8, "batch", 4], [1, "batch", 12]]
+    assert [each["shape"] for each in data["golden"]["outputs"]] == [[8, 1, 4], [1, 1, 12]]
 
 
 NAMED = """
@@ -537,9 +537,9 @@ def test_outputs_and_targets_by_name(make_project: MakeProject) -> None:
     (folder / "data.py").write_text(NESTED)
     (folder / "scores.py").write_text(SCORES_BY_NAME)
     (done,) = build(load_project(folder), [QUICK], Silent()).targets
-    told = json.loads((done.bundle / "manifest.json").read_text())["model"]
-    assert [(each["name"], each["dtype"]) for each in told["inputs"]] == [("image", "uint8")]
-    assert [each["name"] for each in told["outputs"]] == ["linear", "place", "image_output"]
+    value = json.loads((done.bundle / "manifest.json").read_text())["model"]
+    assert [(each["name"], each["dtype"]) for each in value["inputs"]] == [("image", "uint8")]
+    assert [each["name"] for each in value["outputs"]] == ["linear", "place", "image_output"]
 
 
 def test_a_board_verifies_the_build(make_project: MakeProject, sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:

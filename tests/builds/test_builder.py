@@ -37,8 +37,8 @@ def test_a_device_may_carry_another_of_its_targets_runtimes(folder: Path) -> Non
     assert (done.bundle / "model.tflite").is_file() and not (done.bundle / "model.onnx").exists()
     gates = {gate.name: gate.status for gate in done.verdict.gates}
     assert gates["parity"] is Status.PASSED and done.runtimes == ()
-    told = json.loads((done.bundle / "manifest.json").read_text())
-    assert told["target"]["runtime"]["name"] == "ai-edge-litert"
+    data = json.loads((done.bundle / "manifest.json").read_text())
+    assert data["target"]["runtime"]["name"] == "ai-edge-litert"
 
 
 @needs_runtime
@@ -51,12 +51,12 @@ def test_where_nothing_is_timed_the_fastest_is_found_by_prediction(folder: Path)
     assert first.runtime == done.target.runtime and first.taken and not any(each.taken for each in others)
     assert "not measured on this device" in first.why
     if shutil.which("cc"):
-        told = [one.measurements[0] for one in done.runtimes]
-        assert [one.name for one in told] == ["latency_predicted"] * len(RPI4.runtimes)
-        assert [one.value for one in told] == sorted(one.value for one in told)
+        items = [one.measurements[0] for one in done.runtimes]
+        assert [one.name for one in items] == ["latency_predicted"] * len(RPI4.runtimes)
+        assert [one.value for one in items] == sorted(one.value for one in items)
     assert {each.runtime for each in done.runtimes} == set(RPI4.runtimes)
-    told = json.loads((done.bundle / "manifest.json").read_text())
-    assert [each["runtime"] for each in told["runtimes"]] == [str(each.runtime) for each in done.runtimes]
+    items = json.loads((done.bundle / "manifest.json").read_text())
+    assert [each["runtime"] for each in items["runtimes"]] == [str(each.runtime) for each in done.runtimes]
     (target,) = json.loads(build_json(whole))["targets"]
     assert target["runtime"] == str(first.runtime)
     assert target["model"].endswith(f"model.{first.runtime.format}")

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.builds.check import Consultation, consulted
+from edgekit.builds.check import RecipeCheck, check_recipe
 from edgekit.errors import ProjectError, RecipeError, TargetError
 from edgekit.planning.recipe import RECOMMENDED
 from edgekit.progress import Silent
@@ -13,15 +13,15 @@ MakeProject = Callable[..., Path]
 FAILED = "failed-int4-first"
 
 
-def about(folder: Path | None, recipe: str | None = None, *targets: str, inspect: bool = False) -> Consultation:
-    return consulted(project_at(folder), Silent(), recipe, targets, inspect=inspect)
+def about(folder: Path | None, recipe: str | None = None, *targets: str, inspect: bool = False) -> RecipeCheck:
+    return check_recipe(project_at(folder), Silent(), recipe, targets, inspect=inspect)
 
 
 def test_without_a_project_the_recommended_recipe_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    told = about(None)
-    assert told.recipe.name == RECOMMENDED and told.project is None and not told.targets
-    assert not told.has_errors and {"EK307", "EK403"} <= {each.code for each in told.undecided}
+    result = about(None)
+    assert result.recipe.name == RECOMMENDED and result.project is None and not result.targets
+    assert not result.has_errors and {"EK307", "EK403"} <= {each.code for each in result.undecided}
     with pytest.raises(ProjectError, match="no model to inspect"):
         about(None, inspect=True)
 
@@ -31,9 +31,9 @@ def test_a_project_brings_its_recipe_its_targets_and_once_looked_at_its_models(
 ) -> None:
     folder = make_project()
     monkeypatch.chdir(folder)
-    told = about(None)
-    assert told.recipe.source == folder / "edgekit.toml" and [each.id for each in told.targets] == ["rpi4"]
-    assert "EK307" in {each.code for each in told.undecided}
+    result = about(None)
+    assert result.recipe.source == folder / "edgekit.toml" and [each.id for each in result.targets] == ["rpi4"]
+    assert "EK307" in {each.code for each in result.undecided}
     assert not about(None, inspect=True).undecided
     assert not about(folder).undecided, "what was seen is kept"
 
@@ -53,22 +53,22 @@ def test_one_recipe_is_proposed_for_all_targets(targets: tuple[str, ...], tmp_pa
         "".join(f'[[steps]]\nuse = "{use}"\n' for use in ("train", "sparsify", "export", "simplify", "quantize"))
         + 'activation = "int8"\n'
     )
-    told = about(None, str(tmp_path / "signed.toml"), *targets, "x86-vnni")
-    assert [each.target for each in told.findings if each.code == "EK405"] == ["x86-vnni"]
-    assert [each.target for each in told.findings if each.code == "EK404"] == ["rpi4"]
-    assert len([each for each in told.findings if each.code == "EK401"]) == 1
-    assert told.judgement.walked.steps[0].label == "train"
-    steps = [each.step for each in told.advice.proposal.recipe.steps]
+    result = about(None, str(tmp_path / "signed.toml"), *targets, "x86-vnni")
+    assert [each.target for each in result.findings if each.code == "EK405"] == ["x86-vnni"]
+    assert [each.target for each in result.findings if each.code == "EK404"] == ["rpi4"]
+    assert len([each for each in result.findings if each.code == "EK401"]) == 1
+    assert result.judgement.walked.steps[0].label == "train"
+    steps = [each.step for each in result.advice.proposal.recipe.steps]
     assert [each.name() for each in steps] == ["train", "prune", "export", "simplify", "quantize"]
     assert steps[-1].options()["activation"] == "target"
-    assert not told.advice.remaining
+    assert not result.advice.remaining
 
 
 def test_what_no_change_mends_is_told(tmp_path: Path) -> None:
     (tmp_path / "bare.toml").write_text(BARE)
-    told = about(None, "distil-int8", str(tmp_path / "bare.toml"))
-    assert [each.code for each in told.advice.remaining] == ["EK403"]
-    assert not told.advice.has_errors
+    result = about(None, "distil-int8", str(tmp_path / "bare.toml"))
+    assert [each.code for each in result.advice.remaining] == ["EK403"]
+    assert not result.advice.has_errors
 
 
 BARE = """

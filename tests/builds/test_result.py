@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from edgekit.builds.result import Build, PassedOver
+from edgekit.builds.result import Build, RejectedRecipe
 from edgekit.gates.gates import Gate, Status
 
 
-def with_gates(built: Build, *gates: Gate, passed_over: tuple[PassedOver, ...] = ()) -> Build:
+def with_gates(built: Build, *gates: Gate, passed_over: tuple[RejectedRecipe, ...] = ()) -> Build:
     target = built.targets[0]
     verdict = replace(target.verdict, gates=gates)
     return replace(built, targets=(replace(target, verdict=verdict, passed_over=passed_over),))
@@ -25,11 +25,11 @@ def with_gates(built: Build, *gates: Gate, passed_over: tuple[PassedOver, ...] =
 def test_a_build_passes_where_no_gate_failed(
     built: Build, name: str, status: Status, passes: bool, strictly: bool
 ) -> None:
-    told = with_gates(built, Gate(name, status, "why"))
-    assert (told.passes(strict=False), told.passes(strict=True)) == (passes, strictly)
+    result = with_gates(built, Gate(name, status, "why"))
+    assert (result.passes(strict=False), result.passes(strict=True)) == (passes, strictly)
 
 
 def test_floats_in_the_place_of_slower_integers_are_not_strict(built: Build) -> None:
-    told = with_gates(built, passed_over=(PassedOver("int8", "slower", "never-slower"),))
-    assert told.targets[0].shuns_slow_integers
-    assert told.passes(strict=False) and not told.passes(strict=True)
+    result = with_gates(built, passed_over=(RejectedRecipe("int8", "slower", "never-slower"),))
+    assert result.targets[0].shuns_slow_integers
+    assert result.passes(strict=False) and not result.passes(strict=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.builds.runtime_choice import RuntimeTried, by_prediction, by_rule, fastest_first
+from edgekit.builds.runtime_choice import RuntimeTrial, rank_by_prediction, rank_by_rule, rank_by_time
 from edgekit.errors import RunError
 from edgekit.figures.measurement import Measurement
 from edgekit.runners.runner import Job, Result, Round
@@ -42,9 +42,9 @@ class Clock:
         return Result(outputs, None, {}, self.fidelity, " and ".join(names), [1.0], [1.0], rounds)
 
 
-def ranked(model: Path, **milliseconds: Sequence[float]) -> list[RuntimeTried]:
-    told = {name.replace("_", "-"): times for name, times in milliseconds.items()}
-    return fastest_first(dict.fromkeys((ORT, LITERT, OPENVINO), model), Clock(told))
+def ranked(model: Path, **milliseconds: Sequence[float]) -> list[RuntimeTrial]:
+    values = {name.replace("_", "-"): times for name, times in milliseconds.items()}
+    return rank_by_time(dict.fromkeys((ORT, LITERT, OPENVINO), model), Clock(values))
 
 
 def test_the_fastest_is_taken_and_the_others_say_how_much_slower_they_are(conv_model: Path) -> None:
@@ -76,19 +76,19 @@ def test_where_the_targets_own_fails_the_fastest_of_the_others_is_taken(conv_mod
 
 
 def test_without_times_it_goes_by_prediction_and_says_so() -> None:
-    told = {
+    values = {
         runtime: Measurement("m", "latency_predicted", ms, "ms", Fidelity.PREDICTED, "", ms / 2, ms * 2, confidence=0)
         for runtime, ms in ((ORT, 3.0), (LITERT, 4.0), (of("tflite-runtime"), 2.0))
     }
-    found = by_prediction(told)
+    found = rank_by_prediction(values)
     assert [each.runtime.name for each in found] == ["tflite-runtime", "onnxruntime", "ai-edge-litert"]
     assert [each.taken for each in found] == [True, False, False]
     assert found[1].why == "predicted, not measured on this device: range 1.5 to 6 ms"
-    assert found[1].measurements == (told[ORT],)
+    assert found[1].measurements == (values[ORT],)
 
 
 def test_without_either_it_goes_by_rule_and_says_so() -> None:
-    found = by_rule([of("tflite-runtime"), ORT, LITERT])
+    found = rank_by_rule([of("tflite-runtime"), ORT, LITERT])
     assert [each.runtime.name for each in found] == ["ai-edge-litert", "onnxruntime", "tflite-runtime"]
     assert all(each.why.startswith("by rule, not measured on this device: ") for each in found)
     assert [each.taken for each in found] == [True, False, False]

@@ -17,8 +17,8 @@ RPI4 = find_target("rpi4")
 @needs_runtime
 def test_a_runtime_whose_emulator_is_not_set_up_is_left(folder: Path) -> None:
     """It could not be held against this machine."""
-    litert = next(each for each in RPI4.runtimes if each.name == "ai-edge-litert").changed(version="0.0.1")
-    target = RPI4.changed(other_runtimes=(litert,))
+    litert = next(each for each in RPI4.runtimes if each.name == "ai-edge-litert").copy_with(version="0.0.1")
+    target = RPI4.copy_with(other_runtimes=(litert,))
     (done,) = build(load_project(folder), [target], Silent(), runtime="best").targets
     assert done.target.runtime == RPI4.runtime
     left = next(each for each in done.runtimes if each.runtime == litert)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.builds.result import Build
-from edgekit.builds.verify import Candidate, Candidates, merged, verified
+from edgekit.builds.verify import EvaluatedModel, EvaluatedModels, merge_budgets, verify
 from edgekit.data.split import Split
 from edgekit.errors import EmulatorError
 from edgekit.gates.verdict import Verdict
@@ -14,11 +14,11 @@ from edgekit.target import Budgets, find_target
 from edgekit.traits import Data, Fidelity
 
 
-def candidates(path: Path, metric: float, chance: float | None) -> Candidates:
-    return Candidates(
-        Candidate("deployed", path, metric, chance),
-        Candidate("float student", path, 90.5, chance),
-        Candidate("reference", path, 91.0, chance),
+def candidates(path: Path, metric: float, chance: float | None) -> EvaluatedModels:
+    return EvaluatedModels(
+        EvaluatedModel("deployed", path, metric, chance),
+        EvaluatedModel("float student", path, 90.5, chance),
+        EvaluatedModel("reference", path, 91.0, chance),
     )
 
 
@@ -27,10 +27,10 @@ def judged(
 ) -> Verdict:
     """The verdict on the tiny project's fused model, without a runner."""
     model = built.targets[0].bundle / "model.onnx"
-    wanted = project.changed(budgets=Budgets(**budgets))
+    wanted = project.copy_with(budgets=Budgets(**budgets))
     reason = EmulatorError("the emulator for rpi4 is not set up", "edgekit setup rpi4")
     split = Split(wanted, Data.EVALUATION)
-    return verified(
+    return verify(
         wanted, split, find_target("rpi4"), candidates(model, metric, chance), reason, tmp_path / "golden.npz"
     )
 
@@ -77,8 +77,8 @@ def test_a_metric_no_better_than_chance_never_passes(
 ) -> None:
     verdict = judged(tiny, built, tmp_path, chance=91.0, **budgets)
     assert status(verdict)[name] == expected
-    told = next(gate.detail for gate in verdict.gates if gate.name == name)
-    assert ("no better than chance, 91.00" in told) == (expected == "not_run")
+    value = next(gate.detail for gate in verdict.gates if gate.name == name)
+    assert ("no better than chance, 91.00" in value) == (expected == "not_run")
     assert status(judged(tiny, built, tmp_path, chance=89.0, **budgets))[name] != "not_run"
 
 
@@ -98,8 +98,8 @@ def test_on_the_target_the_outputs_are_those_of_this_machine(built: Build) -> No
 
 def test_latency_is_native_or_predicted(built: Build) -> None:
     rpi4, vnni = built.targets
-    told = [one for one in rpi4.verdict.measurements if one.name.startswith("latency")]
-    assert [(one.name, one.model, one.fidelity) for one in told] == (
+    items = [one for one in rpi4.verdict.measurements if one.name.startswith("latency")]
+    assert [(one.name, one.model, one.fidelity) for one in items] == (
         [("latency_predicted", "deployed", Fidelity.PREDICTED)] if shutil.which("cc") else []
     )
     assert not [one for one in rpi4.verdict.measurements if one.fidelity is Fidelity.EMULATED and one.unit == "ms"]
@@ -109,5 +109,5 @@ def test_latency_is_native_or_predicted(built: Build) -> None:
 
 
 def test_budgets_of_the_project_win() -> None:
-    both = merged(Budgets(max_bytes=5, max_drop=2.0), Budgets(max_drop=1.0))
+    both = merge_budgets(Budgets(max_bytes=5, max_drop=2.0), Budgets(max_drop=1.0))
     assert (both.max_bytes, both.max_drop) == (5, 1.0)

@@ -15,10 +15,10 @@ from edgekit.runtimes.ort import host_outputs
 
 def test_the_golden_pair_is_what_the_model_gives(built: Build) -> None:
     for each in built.targets:
-        told = json.loads((each.bundle / "manifest.json").read_text())["golden"]
+        value = json.loads((each.bundle / "manifest.json").read_text())["golden"]
         arrays = {}
         for kind in ("inputs", "outputs"):
-            (one,) = told[kind]
+            (one,) = value[kind]
             raw = (each.bundle / one["file"]).read_bytes()
             assert len(raw) == 4 * prod(one["shape"])
             arrays[kind] = np.frombuffer(raw, "<f4").reshape(one["shape"])

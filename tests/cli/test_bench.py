@@ -20,9 +20,9 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 def test_this_machine_is_measured(run_edgekit: Run, conv_model: Path) -> None:
     done = run_edgekit("bench", conv_model, "--seconds", "0.1", "--json")
-    told = json.loads(done.stdout)
-    assert {"latency_p50", "memory_peak", "macs"} <= {one["name"] for one in told["models"][0]["measurements"]}
-    assert {one["fidelity"] for one in told["models"][0]["measurements"]} == {"native", "static"}
+    data = json.loads(done.stdout)
+    assert {"latency_p50", "memory_peak", "macs"} <= {one["name"] for one in data["models"][0]["measurements"]}
+    assert {one["fidelity"] for one in data["models"][0]["measurements"]} == {"native", "static"}
 
 
 def test_a_target_without_its_emulator_is_exit_code_three(run_edgekit: Run, conv_model: Path, tmp_path: Path) -> None:
@@ -39,8 +39,8 @@ def test_the_emulated_table_has_a_predicted_latency_and_no_other(run_edgekit: Ru
     assert "latency_predicted" in done.stdout and "range" in done.stdout
     done = run_edgekit("bench", conv_model, "-t", "arm64-generic")
     assert done.returncode == 0 and "latency_predicted" not in done.stdout
-    told = " ".join(done.stdout.split())
-    assert "no prediction: arm64-generic is no 64-bit ARM core whose caches its file tells" in told
+    text = " ".join(done.stdout.split())
+    assert "no prediction: arm64-generic is no 64-bit ARM core whose caches its file tells" in text
 
 
 def test_one_table_holds_every_runtime(run_edgekit: Run, conv_model: Path) -> None:
@@ -48,8 +48,8 @@ def test_one_table_holds_every_runtime(run_edgekit: Run, conv_model: Path) -> No
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("p50, ms") == 1 and max(map(len, done.stdout.splitlines())) <= 80
     for name in get_args(RuntimeName):
-        told = name in done.stdout.split("not run")[0]
-        assert told or f"not run: {name}: {name} is not installed; " in done.stdout
+        value = name in done.stdout.split("not run")[0]
+        assert value or f"not run: {name}: {name} is not installed; " in done.stdout
 
 
 def test_a_runtime_that_there_is_none_of(run_edgekit: Run, conv_model: Path) -> None:
@@ -63,9 +63,9 @@ def test_several_boards_are_measured_and_one_that_fails_loses_nothing(
 ) -> None:
     places = ("--runner", "native", "--runner", sshd.url, "--runner", "ssh://127.0.0.1:1")
     done = run_edgekit("bench", conv_model, *places, "--seconds", "0.1", "--json", EDGEKIT_SSH=sshd.client)
-    told = json.loads(done.stdout)
-    assert [each["place"].split()[0] for each in told["benches"]] == ["native,", "ssh"]
-    fidelities = {one["fidelity"] for each in told["benches"] for one in each["models"][0]["measurements"]}
+    data = json.loads(done.stdout)
+    assert [each["place"].split()[0] for each in data["benches"]] == ["native,", "ssh"]
+    fidelities = {one["fidelity"] for each in data["benches"] for one in each["models"][0]["measurements"]}
     assert fidelities == {"native", "static"}, "a loopback host is this machine"
     assert done.returncode == 3 and "127.0.0.1:1 cannot be used: nothing listens there" in done.stderr
 
@@ -119,8 +119,8 @@ def test_models_are_compared_and_gates_written_for_machines(
 def test_operators_are_told_where_they_are_asked_for(run_edgekit: Run, conv_model: Path) -> None:
     done = run_edgekit("bench", conv_model, "--seconds", "0.05", "--profile")
     assert "computes on" in done.stdout and "Conv" in done.stdout
-    told = json.loads(run_edgekit("bench", conv_model, "-t", "rpi4", "--profile", "--json").stdout)
-    operators = told["models"][0]["operators"]
+    data = json.loads(run_edgekit("bench", conv_model, "-t", "rpi4", "--profile", "--json").stdout)
+    operators = data["models"][0]["operators"]
     assert operators and all(one["milliseconds"] is None and one["count"] for one in operators)
 
 

@@ -19,10 +19,10 @@ def test_a_second_build_says_that_every_step_came_from_the_cache(
 
 def test_json_is_one_object_and_nothing_else(run_edgekit: Run, built: Build, built_folder: Path) -> None:
     done = run_edgekit("build", "-t", "rpi4", "--json", "-C", built_folder)
-    told = json.loads(done.stdout)
-    assert all(step["cached"] for step in told["targets"][0]["steps"])
+    data = json.loads(done.stdout)
+    assert all(step["cached"] for step in data["targets"][0]["steps"])
     assert done.stderr == ""
-    assert told["targets"][0]["bytes"] == built.targets[0].model_bytes
+    assert data["targets"][0]["bytes"] == built.targets[0].model_bytes
 
 
 def test_a_missed_budget_is_exit_code_one(

@@ -22,8 +22,8 @@ def test_a_board_is_calibrated_and_bench_knows(
     assert done.returncode == 0, done.stderr
     assert "too few for an interval: 9 of 4 kinds give one" in " ".join(done.stdout.split())
     assert "written: targets/pretend-pi.latency.json" in done.stdout
-    told = json.loads(run_edgekit("bench", conv_model, "-t", "pretend-pi", "--json", cwd=tmp_path).stdout)
-    (found,) = [one for one in told["models"][0]["measurements"] if one["name"] == "latency_predicted"]
+    data = json.loads(run_edgekit("bench", conv_model, "-t", "pretend-pi", "--json", cwd=tmp_path).stdout)
+    (found,) = [one for one in data["models"][0]["measurements"] if one["name"] == "latency_predicted"]
     assert "on a no board: an emulator behind a loopback sshd" in found["detail"]
 
 

@@ -17,5 +17,5 @@ def test_figures_are_not_broken_where_lines_are_short(
     rows = table("", "name", "bytes", "more", numeric=frozenset({1, 2}))
     rows.add_row("a name of many words", "5,331,632,000 B", "1,234,567.89 ms")
     print_tables(rows)
-    told = capsys.readouterr().out
-    assert "5,331,632,000 B" in told and "1,234,567.89 ms" in told
+    value = capsys.readouterr().out
+    assert "5,331,632,000 B" in value and "1,234,567.89 ms" in value

@@ -4,5 +4,5 @@ from collections.abc import Callable
 
 
 def test_the_pieces_are_told(run_edgekit: Callable[..., subprocess.CompletedProcess[str]]) -> None:
-    told = json.loads(run_edgekit("doctor", "--json").stdout)["checkups"]
-    assert {"torch", "onnxruntime", "cuda", "target rpi4"} <= {each["name"] for each in told}
+    value = json.loads(run_edgekit("doctor", "--json").stdout)["checkups"]
+    assert {"torch", "onnxruntime", "cuda", "target rpi4"} <= {each["name"] for each in value}

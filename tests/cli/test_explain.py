@@ -11,8 +11,8 @@ def test_codes_techniques_and_the_list_are_answered(run_edgekit: Run, tmp_path: 
     assert run_edgekit("explain", "pruning", "quantization", cwd=tmp_path).stdout.count("EK10") == 4
     listed = run_edgekit("explain", cwd=tmp_path).stdout
     assert "EK001" in listed and "EK411" in listed
-    told = json.loads(run_edgekit("explain", "EK190", "--json", cwd=tmp_path).stdout)
-    assert told["findings"][0]["code"] == "EK190"
+    data = json.loads(run_edgekit("explain", "EK190", "--json", cwd=tmp_path).stdout)
+    assert data["findings"][0]["code"] == "EK190"
     nothing = run_edgekit("explain", "training", "graph", cwd=tmp_path)
     assert nothing.returncode == 0 and "says nothing of training and graph" in nothing.stdout
 

@@ -10,7 +10,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def test_help_lists_every_command(run_edgekit: Run) -> None:
-    told = run_edgekit("--help").stdout
+    output = run_edgekit("--help").stdout
     for name in (
         "init",
         "plan",
@@ -26,7 +26,7 @@ def test_help_lists_every_command(run_edgekit: Run) -> None:
         "doctor",
         "cache",
     ):
-        assert f"\n  {name} " in told
+        assert f"\n  {name} " in output
         done = run_edgekit(name, "--help")
         assert done.returncode == 0 and "Usage:" in done.stdout
     assert run_edgekit("--version").stdout.startswith("edgekit, version 0.")

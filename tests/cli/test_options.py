@@ -17,5 +17,5 @@ def test_options_are_named_alike_in_every_command(default: Path | None, folder: 
         click.echo(f"{targets} {folder} {as_json}")
 
     assert CliRunner().invoke(command, []).output == f"() {folder} False\n"
-    told = CliRunner().invoke(command, ["-t", "rpi4", "--target", "rpi5", "-C", "there", "--json"]).output
-    assert told == "('rpi4', 'rpi5') there True\n"
+    value = CliRunner().invoke(command, ["-t", "rpi4", "--target", "rpi5", "-C", "there", "--json"]).output
+    assert value == "('rpi4', 'rpi5') there True\n"

@@ -30,8 +30,8 @@ def test_the_better_recipe_and_the_machine_forms_stand_alone(run_edgekit: Run, t
     assert fixed.returncode == 0 and fixed.stderr == ""
     (tmp_path / "better.toml").write_text(fixed.stdout)
     assert run_edgekit("plan", "--recipe", "better.toml", "-t", "rpi4", cwd=tmp_path).returncode == 0
-    told = run_edgekit("plan", "--recipe", FAILED, "--json", cwd=tmp_path)
-    assert told.returncode == 1 and json.loads(told.stdout)["primary"]["code"] == "EK101"
+    result = run_edgekit("plan", "--recipe", FAILED, "--json", cwd=tmp_path)
+    assert result.returncode == 1 and json.loads(result.stdout)["primary"]["code"] == "EK101"
     sarif = run_edgekit("plan", "--recipe", FAILED, "--sarif", cwd=tmp_path)
     assert sarif.returncode == 1 and json.loads(sarif.stdout)["version"] == "2.1.0"
 

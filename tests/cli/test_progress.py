@@ -5,13 +5,13 @@ from edgekit.progress import Silent
 
 
 def test_off_a_terminal_progress_is_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    told = watcher(quiet=False)
-    told.step_started("rpi4", 1, 2, "train")
-    told.advanced("training", 1, 2, "loss 1")
-    told.advanced("training", 2, 2, "loss 0.5")
-    told.step_finished("rpi4", 1, 2, "train", cached=False, seconds=1.25)
-    told.step_finished("rpi4", 2, 2, "fuse", cached=True, seconds=0.0)
-    told.note("something")
+    result = watcher(quiet=False)
+    result.step_started("rpi4", 1, 2, "train")
+    result.advanced("training", 1, 2, "loss 1")
+    result.advanced("training", 2, 2, "loss 0.5")
+    result.step_finished("rpi4", 1, 2, "train", cached=False, seconds=1.25)
+    result.step_finished("rpi4", 2, 2, "fuse", cached=True, seconds=0.0)
+    result.note("something")
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines() == [
@@ -28,10 +28,10 @@ def test_quiet_is_silent() -> None:
 
 def test_on_a_terminal_there_is_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    told = watcher(quiet=False)
+    result = watcher(quiet=False)
     for epoch in range(1, 4):
-        told.advanced("training", epoch, 3, "loss 1")
-    told.step_finished("rpi4", 1, 1, "train", cached=False, seconds=2.0)
-    told.advanced("calibrating", 1, 3)
-    told.note("done")
+        result.advanced("training", epoch, 3, "loss 1")
+    result.step_finished("rpi4", 1, 1, "train", cached=False, seconds=2.0)
+    result.advanced("calibrating", 1, 3)
+    result.note("done")
     assert "train: 2.0 s" in capsys.readouterr().err

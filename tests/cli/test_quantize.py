@@ -18,12 +18,12 @@ def test_the_command_and_the_function_leave_the_same_bytes(run_edgekit: Run, con
     done = run_edgekit(
         "quantize", simple, "-t", "rpi4", "--calibration", samples, "--set", "calibration=percentile", "--json"
     )
-    told = json.loads(done.stdout)
-    assert told["notes"]["calibration"] == "percentile" and Path(told["path"]).name == "conv-simplified-quantized.onnx"
+    data = json.loads(done.stdout)
+    assert data["notes"]["calibration"] == "percentile" and Path(data["path"]).name == "conv-simplified-quantized.onnx"
     same = edgekit.quantize(
         simple, samples, target="rpi4", options={"calibration": "percentile"}, output=tmp_path / "same.onnx"
     )
-    assert Path(told["path"]).read_bytes() == same.path.read_bytes()
+    assert Path(data["path"]).read_bytes() == same.path.read_bytes()
     assert (
         "dB of signal to noise" in run_edgekit("quantize", simple, "-q", "-t", "rpi4", "--calibration", samples).stdout
     )

@@ -13,5 +13,5 @@ def test_recipes_are_listed_and_shown(run_edgekit: Run, tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('[[steps]]\nuse = "train"\n[[steps]]\nuse = "export"\n')
     shown = run_edgekit("recipes", "show", "mine.toml", cwd=tmp_path)
     assert shown.returncode == 0 and "2 export" in shown.stdout and "findings: sound" in shown.stdout
-    told = json.loads(run_edgekit("recipes", "show", "distil-int8", "--json", cwd=tmp_path).stdout)
-    assert told["steps"][0]["options"]["epochs"]["value"] == 60
+    data = json.loads(run_edgekit("recipes", "show", "distil-int8", "--json", cwd=tmp_path).stdout)
+    assert data["steps"][0]["options"]["epochs"]["value"] == 60

@@ -32,12 +32,12 @@ def test_a_pair_is_studied_and_the_plan_is_judged_by_it(run_edgekit: Run, make_p
     assert "quantize-weights then sparsify" in " ".join(done.stdout.split())
     assert "written: study.json" in done.stdout and "trial 1 of 4" in done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 80
-    told = json.loads((folder / "study.json").read_text())
-    assert len(told["arms"]) == 4 and told["seeds"] == [0, 1]
+    data = json.loads((folder / "study.json").read_text())
+    assert len(data["arms"]) == 4 and data["seeds"] == [0, 1]
     assert (folder / "study.png").read_bytes()[:4] == b"\x89PNG" and b"<svg" in (folder / "study.svg").read_bytes()
     # The same again comes from the cache, to the byte.
     again = run_edgekit("study", "--pair", PAIR, "--seeds", "2", "--json", cwd=folder)
-    assert json.loads(again.stdout) == told and again.stderr == ""
+    assert json.loads(again.stdout) == data and again.stderr == ""
     (folder / "r.toml").write_text(
         '[[steps]]\nuse = "train"\n[[steps]]\nuse = "quantize-weights"\nbits = 2\ngranularity = "tensor"\n'
         '[[steps]]\nuse = "sparsify"\nsparsity = 0.7\nepochs = 0\n[[steps]]\nuse = "export"\n'

@@ -16,8 +16,8 @@ def test_targets_are_listed_with_a_projects_own(run_edgekit: Run, tmp_path: Path
     assert "rpi-zero2w" in run_edgekit("targets").stdout
     (tmp_path / "targets").mkdir()
     (tmp_path / "targets" / "board.toml").write_text((shipped_folder() / "rpi4.toml").read_text())
-    told = json.loads(run_edgekit("targets", "-C", tmp_path, "list", "--json").stdout)
-    assert "board" in {each["id"] for each in told["targets"]}
+    data = json.loads(run_edgekit("targets", "-C", tmp_path, "list", "--json").stdout)
+    assert "board" in {each["id"] for each in data["targets"]}
     assert "cortex-a72" in run_edgekit("targets", "-C", tmp_path, "show", "board").stdout
 
 
@@ -28,8 +28,8 @@ def test_a_board_says_what_it_is_and_becomes_a_target(run_edgekit: Run, sshd: Ss
     assert "it is this machine" in done.stdout and f"written: {tmp_path / 'targets' / 'my-board.toml'}" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80 or str(tmp_path) in done.stdout
     assert load_target(tmp_path / "targets" / "my-board.toml").is_this(this_host())
-    told = json.loads(run_edgekit(*check, "--json", EDGEKIT_SSH=sshd.client).stdout)
-    assert told["here"] and "my-board" in told["targets"]
+    data = json.loads(run_edgekit(*check, "--json", EDGEKIT_SSH=sshd.client).stdout)
+    assert data["here"] and "my-board" in data["targets"]
 
 
 @pytest.mark.parametrize(

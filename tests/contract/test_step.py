@@ -26,8 +26,8 @@ def test_a_contract_is_consistent(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["simplify", "quantize", "weight-only", "keep", "quantize-dynamic", "place", "fuse"])
 def test_steps_on_files_need_no_extra(name: str) -> None:
-    told = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["dependencies"]
-    installed = {re.split("[<>=!~ ]", each)[0] for each in told}
+    value = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["dependencies"]
+    installed = {re.split("[<>=!~ ]", each)[0] for each in value}
     assert set(Step.registry[name].contract.packages) <= installed
 
 

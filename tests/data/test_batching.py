@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from edgekit.arrays import Array, Outputs
-from edgekit.data.batching import batch_axes, joined
+from edgekit.data.batching import batch_axes, join_outputs
 from edgekit.errors import DataError
 
 X = (np.arange(20, dtype=np.float32).reshape(5, 4),)
@@ -31,18 +31,18 @@ def test_where_the_number_is_fixed_it_is_the_first_axis_of_that_length() -> None
 
 def test_batches_are_joined_along_their_own_axes() -> None:
     parts = [turned((X[0][:3],)), turned((X[0][3:],))]
-    whole = joined(parts, batch_axes(turned, X))
+    whole = join_outputs(parts, batch_axes(turned, X))
     assert all(np.array_equal(*pair) for pair in zip(whole, turned(X), strict=True))
 
 
 def test_what_is_no_samples_own_is_kept_once_or_stacked() -> None:
-    assert joined([part(np.ones(2)), part(np.ones(2))], (None,))[0].shape == (2,)
-    assert joined([part(np.ones(2)), part(np.zeros(2))], (None,))[0].shape == (2, 2)
-    assert joined([part(np.array(["a"])), part(np.array(["a"]))], (None,))[0].tolist() == ["a"]
+    assert join_outputs([part(np.ones(2)), part(np.ones(2))], (None,))[0].shape == (2,)
+    assert join_outputs([part(np.ones(2)), part(np.zeros(2))], (None,))[0].shape == (2, 2)
+    assert join_outputs([part(np.array(["a"])), part(np.array(["a"]))], (None,))[0].tolist() == ["a"]
 
 
 def test_lengths_that_hang_on_the_data_are_refused() -> None:
     with pytest.raises(DataError, match="the output 'o' has other shapes from batch to batch"):
-        joined([part(np.ones((2, 3))), part(np.ones((2, 1)))], (0,))
+        join_outputs([part(np.ones((2, 3))), part(np.ones((2, 1)))], (0,))
     with pytest.raises(DataError, match="the output 'o'"):
-        joined([part(np.ones(3)), part(np.ones(1))], (None,))
+        join_outputs([part(np.ones(3)), part(np.ones(1))], (None,))

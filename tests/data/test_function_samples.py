@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.utils.data import TensorDataset
 
-from edgekit.data.function_samples import samples_given
+from edgekit.data.function_samples import samples_from_arrays
 from edgekit.data.samples import UNLABELLED, Samples
 from edgekit.errors import DataError, EntryPointError
 from tests.data.conftest import image_inputs
@@ -16,7 +16,7 @@ Y = np.array([1, 0, 1])
 
 
 def given(value: Any) -> Samples:
-    return samples_given(value, "data:samples", INPUTS)
+    return samples_from_arrays(value, "data:samples", INPUTS)
 
 
 @pytest.mark.parametrize(

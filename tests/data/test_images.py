@@ -44,14 +44,14 @@ def test_grey(tmp_path: Path) -> None:
     assert np.array_equal(read(tmp_path, grey), np.repeat(values[..., None], 3, axis=2))
     how = ImagePreprocessing(color="GREY", layout="NCHW", pixels="0-255")
     assert np.array_equal(read(tmp_path, colours(), how), values[None])
-    assert read(tmp_path, colours(), how.changed(layout="NHW")).shape == values.shape
+    assert read(tmp_path, colours(), how.copy_with(layout="NHW")).shape == values.shape
     assert np.array_equal(read(tmp_path, grey.point(lambda p: p > 50, mode="1"), how)[0], (values > 50) * 255)
 
 
 @pytest.mark.parametrize("color", ["GREY", "RGB"])
 def test_sixteen_bits_are_scaled_not_cut_off(tmp_path: Path, color: Any) -> None:
     values = np.array([[0, 256], [32_768, 65_535]], np.uint16)
-    found = read(tmp_path, Image.fromarray(values), RAW.changed(color=color))
+    found = read(tmp_path, Image.fromarray(values), RAW.copy_with(color=color))
     assert found.shape == (2, 2, 1 if color == "GREY" else 3)
     assert np.allclose(found[..., 0], values * (255 / 65_535), atol=1e-4)
 
@@ -65,13 +65,13 @@ def test_turned_as_the_camera_was_held(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("resize", "shape"), [((3,), (3, 4)), ((5, 2), (5, 2)), ((12,), (12, 16))])
 def test_resized(tmp_path: Path, resize: Any, shape: tuple[int, int]) -> None:
-    assert read(tmp_path, colours(), RAW.changed(resize=resize)).shape == (*shape, 3)
+    assert read(tmp_path, colours(), RAW.copy_with(resize=resize)).shape == (*shape, 3)
 
 
 def test_cropped_in_the_middle(tmp_path: Path) -> None:
-    assert np.array_equal(read(tmp_path, colours(), RAW.changed(crop=(2, 4))), COLOURS[2:4, 2:6])
+    assert np.array_equal(read(tmp_path, colours(), RAW.copy_with(crop=(2, 4))), COLOURS[2:4, 2:6])
     with pytest.raises(DataError, match=r"a.png is 8x6 where 7x7 is cropped"):
-        read(tmp_path, colours(), RAW.changed(crop=(7,)))
+        read(tmp_path, colours(), RAW.copy_with(crop=(7,)))
 
 
 def test_scaled_and_in_order(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_files_that_are_no_images(tmp_path: Path) -> None:
 
 
 def resolved(shape: tuple[int | str, ...], dtype: str = "float32", **how: Any) -> dict[str, Any]:
-    return preprocessing_for(Port("image", dtype, ("n", *shape)), shape, ImagePreprocessing(**how)).told()
+    return preprocessing_for(Port("image", dtype, ("n", *shape)), shape, ImagePreprocessing(**how)).settings()
 
 
 @pytest.mark.parametrize(

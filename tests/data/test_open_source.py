@@ -5,7 +5,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from edgekit.data.open_source import opened
+from edgekit.data.open_source import open_source
 from edgekit.data.split import Split
 from edgekit.errors import DataError
 from edgekit.traits import Data
@@ -29,7 +29,7 @@ def test_a_fifth_is_held_out_by_the_seed(tmp_path: Path, file_project: FileProje
     calibration, evaluation = (Split(project, each) for each in (Data.CALIBRATION, Data.EVALUATION))
     assert (calibration.length, evaluation.length) == (8, 2)
     assert sorted([*values(calibration), *values(evaluation)]) == list(range(10))
-    other = project.changed(seed=1)
+    other = project.copy_with(seed=1)
     assert values(Split(other, Data.EVALUATION)) != values(evaluation)
     assert evaluation.labelled and evaluation.preprocessing["resize"] == [2, 2]
     batch = next(evaluation.batches())
@@ -85,7 +85,7 @@ def test_a_function_that_gives_arrays(tmp_path: Path, file_project: FileProject)
 def test_several_inputs_want_arrays(tmp_path: Path, file_project: FileProject) -> None:
     greys(tmp_path / "samples", "0.png", "1.png")
     with pytest.raises(DataError, match="images feed one input, and the model takes 2: a, b"):
-        opened(file_project({"a": ("n", 1, 2, 2), "b": ("n", 2)}), Data.CALIBRATION)
+        open_source(file_project({"a": ("n", 1, 2, 2), "b": ("n", 2)}), Data.CALIBRATION)
     arrays = {"a": np.ones((3, 2), np.float32), "b": np.zeros((3, 4), np.float32)}
     np.savez(tmp_path / "samples.npz", **arrays)
     project = file_project({"a": ("n", 2), "b": ("n", 4)}, calibration="samples.npz")

@@ -3,7 +3,7 @@ import random
 import numpy as np
 import torch
 
-from edgekit.data.randomness import Randomness, drawn_alone
+from edgekit.data.randomness import Randomness, iterate_with
 
 
 def drawn() -> tuple[float, float, float]:
@@ -41,4 +41,4 @@ def test_items_are_drawn_alone() -> None:
     def items() -> list[int]:
         return [random.randrange(10**9) for _ in range(3)]
 
-    assert list(drawn_alone(items, Randomness(1))) == list(drawn_alone(items, Randomness(1)))
+    assert list(iterate_with(items, Randomness(1))) == list(iterate_with(items, Randomness(1)))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from edgekit.data.split import Batch, Split
+from edgekit.data.split import SampleBatch, Split
 from edgekit.data.trees import leaves
 from edgekit.errors import DataError, EntryPointError
 from edgekit.project.project import Project, load_project
@@ -115,8 +115,8 @@ def entry(make_project: Callable[..., Path]) -> Callable[[str], Split]:
     project = load_project(folder)
 
     def split(name: str) -> Split:
-        data = project.data.changed(train=f"stream:{name}")
-        return Split(project.changed(data=data), Data.TRAIN)
+        data = project.data.copy_with(train=f"stream:{name}")
+        return Split(project.copy_with(data=data), Data.TRAIN)
 
     return split
 
@@ -200,7 +200,7 @@ def test_a_stream_that_ends_is_told_in_the_second_epoch_too(entry: Callable[[str
 
 
 def test_targets_may_be_nested() -> None:
-    head = Batch((np.ones((3, 2)),), {"kind": np.arange(3), "place": (np.zeros(3), np.ones((3, 4)))}).head(2)
+    head = SampleBatch((np.ones((3, 2)),), {"kind": np.arange(3), "place": (np.zeros(3), np.ones((3, 4)))}).head(2)
     assert len(head) == 2 and [len(each) for each in leaves(head.target)] == [2, 2, 2]
 
 

@@ -14,10 +14,10 @@ from edgekit.runners.connection import COURIER
 
 def asked(home: Path, packed: bytes = b"", **request: Any) -> list[dict[str, Any]]:
     """The lines that it answers."""
-    told = json.dumps({**request, "size": len(packed)}).encode() + b"\n"
+    result = json.dumps({**request, "size": len(packed)}).encode() + b"\n"
     done = subprocess.run(
         [sys.executable, str(COURIER)],
-        input=told + packed,
+        input=result + packed,
         capture_output=True,
         env={**os.environ, "XDG_CACHE_HOME": str(home)},
         timeout=60,
@@ -40,10 +40,10 @@ def test_a_runtime_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
     whole = packed(module=b"x" * 20_000)
     assert asked(tmp_path, whole, do="keep", name="runtime")[-1]["kept"]
     assert (tmp_path / "edgekit" / "runtime" / "module").stat().st_size == 20_000
-    told = json.dumps({"do": "keep", "name": "other", "size": len(whole)}).encode() + b"\n"
+    result = json.dumps({"do": "keep", "name": "other", "size": len(whole)}).encode() + b"\n"
     subprocess.run(
         [sys.executable, str(COURIER)],
-        input=told + whole[:5000],
+        input=result + whole[:5000],
         env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
         check=False,
     )
@@ -52,8 +52,8 @@ def test_a_runtime_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
 
 def test_a_file_where_its_folder_should_be(tmp_path: Path) -> None:
     (tmp_path / "edgekit").write_text("")
-    (told,) = asked(tmp_path, packed(a=b""), do="keep", name="runtime")
-    assert told["fault"] == "refused" and told["folder"] == str(tmp_path / "edgekit")
+    (value,) = asked(tmp_path, packed(a=b""), do="keep", name="runtime")
+    assert value["fault"] == "refused" and value["folder"] == str(tmp_path / "edgekit")
 
 
 def test_the_worker_is_killed_when_nobody_listens_any_more(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.device.worker import as_array, interval, is_precise, middle, rounds, stacked, warm_up
+from edgekit.device.worker import as_array, interval, is_precise, middle, rounds, stack_feeds, warm_up
 from edgekit.runners.runner import WORKER, opener_of
 from edgekit.runtimes.ort import host_outputs
 from edgekit.target import find_target
@@ -44,11 +44,11 @@ def test_it_runs_from_anywhere_and_leaves_what_it_saw(conv_model: Path, tmp_path
     command = [sys.executable, str(tmp_path / "pushed.py"), str(folder)]
     done = subprocess.run(command, input="\n\n\n", capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout == "imported\nloaded\nran\ndone\n"
-    told = json.loads((folder / "result.json").read_text())
-    for each in told["rounds"]:
+    data = json.loads((folder / "result.json").read_text())
+    for each in data["rounds"]:
         assert 20 <= len(each["latencies_ms"][0]) <= 30 and 0 <= each["warm_up"] <= 15
-    assert len(told["rounds"]) == 2 and len(told["load_ms"]) == len(told["first_ms"]) == 1
-    assert told["peak_memory"] >= told["resident"]["ran"] >= told["resident"]["imported"] > 0
+    assert len(data["rounds"]) == 2 and len(data["load_ms"]) == len(data["first_ms"]) == 1
+    assert data["peak_memory"] >= data["resident"]["ran"] >= data["resident"]["imported"] > 0
     with np.load(folder / "outputs_0.npz") as stored:
         assert np.allclose(stored["arr_0"][:, 0], host_outputs(conv_model, (x,))[0], atol=1e-5)
 
@@ -70,8 +70,8 @@ def test_whatever_the_runtime_gives_becomes_an_array(value: object, told: object
 
 
 def test_outputs_of_other_lengths_come_in_a_row() -> None:
-    assert stacked(np, [np.zeros((2, 1)), np.ones((2, 1))]).shape == (2, 2, 1)
-    assert stacked(np, [np.zeros((2, 1)), np.ones((1, 1))]).tolist() == [0.0, 0.0, 1.0]
+    assert stack_feeds(np, [np.zeros((2, 1)), np.ones((2, 1))]).shape == (2, 2, 1)
+    assert stack_feeds(np, [np.zeros((2, 1)), np.ones((1, 1))]).tolist() == [0.0, 0.0, 1.0]
 
 
 def test_the_runs_before_the_steady_state_are_found() -> None:

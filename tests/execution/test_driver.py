@@ -55,8 +55,8 @@ def test_a_model_that_fails_in_evaluation_mode_alone_is_warned_of(tiny: Project,
         heard.notes.clear()
         run = Driver(tiny, heard).step_run(RPI4, planned, [], 2)
         assert bool(run.warning) is (choice == "kept"), run
-    told = [each for each in heard.notes if "in evaluation mode" in each]
-    assert told == ([f"train: {run.warning}"] if choice == "kept" else [])
+    items = [each for each in heard.notes if "in evaluation mode" in each]
+    assert items == ([f"train: {run.warning}"] if choice == "kept" else [])
 
 
 def test_what_data_says_of_itself_is_told_and_kept(tiny: Project) -> None:

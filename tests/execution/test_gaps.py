@@ -29,8 +29,8 @@ def test_a_model_that_generalizes_is_not_warned_of() -> None:
     ],
 )
 def test_what_fails_in_evaluation_mode_is_said_to(batch_norm: str | None, cause: str) -> None:
-    told = gap_warning(notes(98.75, 11.0, **({"batch_norm": batch_norm} if batch_norm else {})), scores(10))
-    assert "98.8 %" in told and "11.0 % in evaluation mode" in told and "10.0 %" in told and cause in told
+    result = gap_warning(notes(98.75, 11.0, **({"batch_norm": batch_norm} if batch_norm else {})), scores(10))
+    assert "98.8 %" in result and "11.0 % in evaluation mode" in result and "10.0 %" in result and cause in result
 
 
 def test_what_fails_on_other_data_is_said_to() -> None:

@@ -53,7 +53,7 @@ def test_samples_in_files_are_known_by_their_content(tmp_path: Path, file_projec
         np.save(tmp_path / "samples" / f"{number}.npy", np.full(4, number, np.float32))
 
     def digest(split: Data, **changes: object) -> str:
-        project = file_project({"x": ("batch", 4)}).changed(**changes)
+        project = file_project({"x": ("batch", 4)}).copy_with(**changes)
         return DataDigests(project, Splits(project), Cache(project.cache_folder), Silent()).digest(split)
 
     before = digest(Data.CALIBRATION)

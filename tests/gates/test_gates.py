@@ -9,7 +9,7 @@ from edgekit.figures.measurement import Measurement
 from edgekit.gates.gates import Status, budget_gates, memory_gate, parity_gate
 from edgekit.model.facts import output_step
 from edgekit.model.passes.dynamic_products import dynamic_products
-from edgekit.model.passes.rewriting import rewritten
+from edgekit.model.passes.rewriting import rewrite
 from edgekit.model.reading import load_model, save_model
 from edgekit.runners.runner import Result
 from edgekit.runtimes.ort import feed_outputs
@@ -45,7 +45,7 @@ def test_floats_are_judged_part_by_part(conv_model: Path) -> None:
 
 def test_where_each_run_finds_its_ranges_a_nudge_says_what_is_allowed(attending: Path, tmp_path: Path) -> None:
     model = tmp_path / "m.onnx"
-    save_model(rewritten(load_model(attending), lambda inside: dynamic_products(inside, reduced=False)), model)
+    save_model(rewrite(load_model(attending), lambda inside: dynamic_products(inside, reduced=False)), model)
     feeds = (np.random.default_rng(0).standard_normal((8, 1, 1, 8, 8)).astype(np.float32),)
     (expected,) = feed_outputs(model, feeds)
     largest = np.abs(expected).max((0, 1))
@@ -100,8 +100,8 @@ def test_a_latency_budget_is_judged_on_a_prediction(
     low: float, high: float, confidence: float, limit: float, status: Status
 ) -> None:
     budgets, target = Budgets(max_latency_ms=limit), find_target("rpi4")
-    told = [predicted(low, high, confidence)]
-    gate = next(each for each in budget_gates(budgets, target, told, ran(X)) if each.name == "latency")
+    items = [predicted(low, high, confidence)]
+    gate = next(each for each in budget_gates(budgets, target, items, ran(X)) if each.name == "latency")
     assert gate.status is status
     claim = "90 %:" if confidence else "range"
     assert gate.detail == f"predicted 20 ms, {claim} {low:g} to {high:g} ms, at most {limit:g} ms; how it came"
@@ -116,6 +116,6 @@ def test_a_measured_latency_counts_before_a_predicted_one() -> None:
 
 def test_why_no_latency_is_judged_is_told() -> None:
     budgets, target = Budgets(max_latency_ms=10.0), find_target("rpi4")
-    for why, told in (("", "wall time under emulation is no latency"), ("no compiler", "no compiler")):
+    for why, entry in (("", "wall time under emulation is no latency"), ("no compiler", "no compiler")):
         gate = next(each for each in budget_gates(budgets, target, [], ran(X), why) if each.name == "latency")
-        assert (gate.status, gate.detail) == (Status.NOT_RUN, told)
+        assert (gate.status, gate.detail) == (Status.NOT_RUN, entry)

@@ -11,7 +11,7 @@ from edgekit.figures.ratios import Ratio
 from edgekit.gates import speed
 from edgekit.gates.gates import Gate, Status
 from edgekit.gates.speed import NEVER_SLOWER, speed_gate
-from edgekit.model.inspection import inspected
+from edgekit.model.inspection import inspect_model
 from edgekit.progress import Silent
 from edgekit.project.from_file import file_project
 from edgekit.runners.native import NativeRunner
@@ -65,7 +65,7 @@ def test_what_cannot_be_timed_is_not_run(built: Build) -> None:
     assert (crashed.status, crashed.detail) == (Status.NOT_RUN, "the runtime died; look")
     tiny = speed_gate(model, None, timed([20.0] * 20, STEADY))
     assert tiny.status is Status.NOT_RUN
-    assert tiny.detail.startswith("2.000 ") and f"{inspected(model).macs:,} multiply-accumulates" in tiny.detail
+    assert tiny.detail.startswith("2.000 ") and f"{inspect_model(model).macs:,} multiply-accumulates" in tiny.detail
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ class Timed(NativeRunner):
         self.times = times
 
     def run(self, job: Job) -> Result:
-        counts = [inspected(path).integer_operators for path in job.models]
+        counts = [inspect_model(path).integer_operators for path in job.models]
         taken = [[self.times[count]] * 20 for count in counts] if job.seconds else []
         return replace(super().run(replace(job, seconds=0.0)), rounds=[Round(taken, 0)] if taken else [])
 

@@ -1,12 +1,12 @@
-from edgekit.instruction_counts.counts import Counts, Interval
-from edgekit.instruction_counts.instructions import Kind
+from edgekit.instruction_counts.counts import CountInterval, Counts
+from edgekit.instruction_counts.instructions import InstructionKind
 from edgekit.instruction_counts.operator_counts import counts_of_operators, counts_of_run, marked_runs
 
 MARK, CLOCK = 173, 113
 
 
-def interval(total: int, ended_by: int = CLOCK) -> Interval:
-    return Interval(ended_by, Counts({Kind.OTHER: total}, {}, 0, 0, ()))
+def interval(total: int, ended_by: int = CLOCK) -> CountInterval:
+    return CountInterval(ended_by, Counts({InstructionKind.OTHER: total}, {}, 0, 0, ()))
 
 
 def test_of_every_model_only_the_marked_run_counts() -> None:
@@ -20,8 +20,8 @@ def test_of_every_model_only_the_marked_run_counts() -> None:
 
 def test_operators_are_every_second_interval_behind_the_run_s_own() -> None:
     for after in (5, 6):
-        told = [1, 2, 3, 4, 900, 7, 300, 8, 20, 9, *range(after)]
-        looks = [interval(each) for each in told[:-1]] + [interval(told[-1], MARK)]
+        items = [1, 2, 3, 4, 900, 7, 300, 8, 20, 9, *range(after)]
+        looks = [interval(each) for each in items[:-1]] + [interval(items[-1], MARK)]
         assert [each.total for each in counts_of_operators(looks, 3)] == [900, 300, 20]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from edgekit.errors import EmulatorError
 from edgekit.instruction_counts.counts import CacheCounts
-from edgekit.instruction_counts.plugin import SOURCE, can_be_counted, compiled_plugin, plugin_options, plugin_path
+from edgekit.instruction_counts.plugin import SOURCE, can_be_counted, compile_plugin, plugin_options, plugin_path
 from edgekit.target import find_target
 from tests.instruction_counts.compiler import needs_compiler
 
@@ -60,18 +60,18 @@ class Reference:
             return
         self.last = line, store or bool(self.last and self.last[0] == line)
         for level, sets in enumerate(self.levels):
-            held, told = sets[line % len(sets)], self.told[level]
-            told[0] += 1
+            held, value = sets[line % len(sets)], self.told[level]
+            value[0] += 1
             if line in held:
                 held[line] = held[line] or store
                 held.move_to_end(line)
                 return
-            told[1] += 1
-            told[2] += not store
+            value[1] += 1
+            value[2] += not store
             if len(held) == self.ways[level]:
                 gone, dirty = held.popitem(last=False)
                 if dirty:
-                    told[3] += 1
+                    value[3] += 1
                     self.write_back(level + 1, gone)
             held[line] = store
 
@@ -98,21 +98,21 @@ def test_the_caches_are_those_of_a_plain_model(seed: int, harness: Path, tmp_pat
     draw = random.Random(seed)
     levels = [(2 ** draw.randint(0, 3), draw.randint(1, 4)), (2 ** draw.randint(2, 5), draw.randint(1, 8))]
     levels += [(64, 8)] * (seed % 2)
-    lines, told = Reference(levels), []
+    lines, parts = Reference(levels), []
     for _ in range(4000):
         address, shift, store = draw.randrange(64 * 900), draw.randint(0, 4), draw.random() < 0.3
-        if told and draw.random() < 0.5:
-            address = told[-1][0] + draw.randint(0, 80)
-        told.append((address, shift, int(store)))
+        if parts and draw.random() < 0.5:
+            address = parts[-1][0] + draw.randint(0, 80)
+        parts.append((address, shift, int(store)))
         for line in range(address >> 6, ((address + 2**shift - 1) >> 6) + 1):
             lines.access(line, store)
     options = [f"out={tmp_path}/counts", "mark=173", "line=64", *(f"cache={sets}:{ways}" for sets, ways in levels)]
-    given = "".join("{} {} {}\n".format(*each) for each in told)
+    given = "".join("{} {} {}\n".format(*each) for each in parts)
     subprocess.run([str(harness), *options], input=given, text=True, check=True)
     word, mark, loads, stores, loaded, stored, *counted = (tmp_path / "counts").read_text().split()
     assert (word, mark) == ("interval", "173")
     assert int(loads) + int(stores) == 4000
-    assert int(loaded) + int(stored) == sum(2**shift for _, shift, _ in told)
+    assert int(loaded) + int(stored) == sum(2**shift for _, shift, _ in parts)
     found = [CacheCounts(*map(int, counted[at : at + 4])) for at in range(0, len(counted), 4)]
     assert found == [CacheCounts(*each) for each in lines.told]
 
@@ -131,31 +131,31 @@ def test_what_the_plugin_cannot_take_is_told(wrong: str, harness: Path, tmp_path
 
 @needs_compiler
 def test_it_is_compiled_once(tmp_path: Path) -> None:
-    made = compiled_plugin(tmp_path)
+    made = compile_plugin(tmp_path)
     assert made == plugin_path(tmp_path) and list(tmp_path.iterdir()) == [made]
     before = made.stat().st_mtime_ns
-    assert compiled_plugin(tmp_path).stat().st_mtime_ns == before
+    assert compile_plugin(tmp_path).stat().st_mtime_ns == before
 
 
 def test_without_a_compiler_it_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(EmulatorError, match="no C compiler") as raised:
-        compiled_plugin(tmp_path)
+        compile_plugin(tmp_path)
     assert "apt install gcc" in raised.value.hint and not list(tmp_path.iterdir())
 
 
 def test_a_compiler_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "sh -c 'echo stdio.h: No such file >&2; exit 1'")
     with pytest.raises(EmulatorError, match=r"sh cannot compile the plugin: stdio\.h: No such file"):
-        compiled_plugin(tmp_path)
+        compile_plugin(tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_the_options_are_the_targets_caches(tmp_path: Path) -> None:
-    told = plugin_options(Path("/a,b/p.so"), Path("/tmp/out"), RPI4, by_operator=True)
-    assert told[:3] == ["-seed", "1", "-plugin"]
-    assert told[3] == "/a,,b/p.so,out=/tmp/out,mark=173,clock=113,line=64,cache=256:2,cache=1024:16"
+    values = plugin_options(Path("/a,b/p.so"), Path("/tmp/out"), RPI4, by_operator=True)
+    assert values[:3] == ["-seed", "1", "-plugin"]
+    assert values[3] == "/a,,b/p.so,out=/tmp/out,mark=173,clock=113,line=64,cache=256:2,cache=1024:16"
     assert "clock" not in plugin_options(Path("p.so"), tmp_path, RPI4, by_operator=False)[3]
 
 

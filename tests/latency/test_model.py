@@ -21,7 +21,7 @@ def test_what_is_shipped_is_what_the_script_makes_of_the_shipped_data() -> None:
     shipped = shipped_model()
     assert made.transfer == pytest.approx(shipped.transfer, rel=1e-6)
     for one, other in zip(made.fits, shipped.fits, strict=True):
-        assert one.changed(weights={}, errors={}, margin=0.0) == other.changed(weights={}, errors={}, margin=0.0)
+        assert one.copy_with(weights={}, errors={}, margin=0.0) == other.copy_with(weights={}, errors={}, margin=0.0)
         assert one.errors == pytest.approx(other.errors, rel=1e-6, abs=1e-9)
         for formula, prices in one.weights.items():
             assert prices == pytest.approx(other.weights[formula], rel=1e-6, abs=1e-9)
@@ -46,21 +46,24 @@ def test_other_boards_have_none() -> None:
     assert model.fit_for(find_target("x86-avx2"), 1) is None
     assert model.fit_for(find_target("rpi4"), 2) is None
     rpi4 = find_target("rpi4")
-    assert model.fit_for(rpi4.changed(caches=rpi4.caches[:1]), 1) is None
+    assert model.fit_for(rpi4.copy_with(caches=rpi4.caches[:1]), 1) is None
 
 
 def test_prices_of_the_targets_own_runtime_come_first() -> None:
     model, rpi4 = shipped_model(), find_target("rpi4")
     fit = model.fit_for(rpi4, 1)
     assert fit
-    older, own = fit.changed(runtime="onnxruntime 1.30.0"), fit.changed(runtime="onnxruntime 1.32.0", clock_hz=10**9)
-    assert model.changed(fits=(*model.fits, older)).fit_for(rpi4, 1) == older
-    assert model.changed(fits=(*model.fits, older, own)).fit_for(rpi4, 1) == own
+    older, own = (
+        fit.copy_with(runtime="onnxruntime 1.30.0"),
+        fit.copy_with(runtime="onnxruntime 1.32.0", clock_hz=10**9),
+    )
+    assert model.copy_with(fits=(*model.fits, older)).fit_for(rpi4, 1) == older
+    assert model.copy_with(fits=(*model.fits, older, own)).fit_for(rpi4, 1) == own
 
 
 def test_another_clock_changes_all_but_the_memory() -> None:
     rpi4 = find_target("rpi4")
-    fit = shipped_model().fit_for(rpi4.changed(clock_hz=1_500_000_000), 1)
+    fit = shipped_model().fit_for(rpi4.copy_with(clock_hz=1_500_000_000), 1)
     assert fit and fit.clock_hz == rpi4.clock_hz
     slower = at_clock(fit, 1_500_000_000)
     for formula, prices in fit.weights.items():
@@ -71,5 +74,5 @@ def test_another_clock_changes_all_but_the_memory() -> None:
 
 def test_of_two_boards_with_one_core_the_nearer_clock_counts() -> None:
     model, zero = shipped_model(), find_target("rpi-zero2w")
-    found = [model.fit_for(zero.changed(clock_hz=clock), 1) for clock in (900_000_000, 1_100_000_000, 1_300_000_000)]
+    found = [model.fit_for(zero.copy_with(clock_hz=clock), 1) for clock in (900_000_000, 1_100_000_000, 1_300_000_000)]
     assert [each.board for each in found if each] == [zero.name, zero.name, find_target("rpi3").name]

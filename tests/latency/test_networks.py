@@ -5,11 +5,11 @@ import onnx
 import onnxruntime
 import pytest
 
-from edgekit.latency.networks import PROBES, Probe
+from edgekit.latency.networks import CALIBRATION_NETWORKS, CalibrationNetwork
 
 
-@pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)
-def test_a_probe_runs_and_its_values_stay_within_bounds(probe: Probe, tmp_path: Path) -> None:
+@pytest.mark.parametrize("probe", CALIBRATION_NETWORKS, ids=lambda probe: probe.name)
+def test_a_probe_runs_and_its_values_stay_within_bounds(probe: CalibrationNetwork, tmp_path: Path) -> None:
     path = tmp_path / "probe.onnx"
     probe.save(path)
     onnx.checker.check_model(onnx.load(path), full_check=True)
@@ -23,7 +23,9 @@ def test_a_probe_runs_and_its_values_stay_within_bounds(probe: Probe, tmp_path: 
 
 
 def test_probes_are_of_many_kinds_and_the_same_each_time(tmp_path: Path) -> None:
-    assert len({probe.kind for probe in PROBES}) >= 9, "an interval takes nine that are left out one by one"
+    assert len({probe.kind for probe in CALIBRATION_NETWORKS}) >= 9, (
+        "an interval takes nine that are left out one by one"
+    )
     for name in ("one", "two"):
-        PROBES[0].save(tmp_path / name)
+        CALIBRATION_NETWORKS[0].save(tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()

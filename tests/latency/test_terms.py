@@ -1,12 +1,12 @@
 from edgekit.architectures import ISSUE_WIDTH
 from edgekit.instruction_counts.counts import CacheCounts, Counts
-from edgekit.instruction_counts.instructions import Kind
+from edgekit.instruction_counts.instructions import InstructionKind
 from edgekit.latency.terms import FORMULAS, MEMORY, SCALAR, figures_of, products_in, slot_ns, terms_of
 from edgekit.target import find_target
 
 COUNTS = Counts(
-    {kind: number for number, kind in enumerate(Kind, 1)},
-    {kind: 0.5 * number for number, kind in enumerate(Kind, 1) if "vector" in kind.value},
+    {kind: number for number, kind in enumerate(InstructionKind, 1)},
+    {kind: 0.5 * number for number, kind in enumerate(InstructionKind, 1) if "vector" in kind.value},
     0,
     0,
     (CacheCounts(900, 100, 80, 40), CacheCounts(100, 30, 20, 10)),
@@ -15,7 +15,7 @@ COUNTS = Counts(
 
 def test_every_instruction_but_a_prefetch_has_a_price() -> None:
     plain = figures_of(COUNTS)
-    for kind in Kind:
+    for kind in InstructionKind:
         more = Counts(
             {**COUNTS.instructions, kind: COUNTS.instructions[kind] + 100},
             {**COUNTS.quads, **({kind: COUNTS.quads[kind] + 100} if kind in COUNTS.quads else {})},
@@ -24,7 +24,7 @@ def test_every_instruction_but_a_prefetch_has_a_price() -> None:
             COUNTS.caches,
         )
         changed = {name for name, value in figures_of(more).items() if value != plain[name]}
-        assert len(changed) == (kind is not Kind.PREFETCH), kind
+        assert len(changed) == (kind is not InstructionKind.PREFETCH), kind
 
 
 def test_memory_is_what_the_last_cache_misses_and_writes_back() -> None:

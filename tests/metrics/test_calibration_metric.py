@@ -6,7 +6,7 @@ import pytest
 from onnx import numpy_helper
 
 from edgekit.data.splits import Splits
-from edgekit.metrics.calibration_metric import Calibrated
+from edgekit.metrics.calibration_metric import CalibrationMetric
 from edgekit.model.reading import load_model, save_model
 from edgekit.project.from_file import file_project
 from edgekit.project.project import Project
@@ -23,8 +23,8 @@ def project(model: Path, *, labels: bool, **told: object) -> Project:
     return file_project(model, str(model.with_name("samples.npz")), **told)  # type: ignore[arg-type]
 
 
-def calibrated(found: Project, model: Path) -> Calibrated:
-    return Calibrated.of(found, Splits(found)[Data.CALIBRATION], model)
+def calibrated(found: Project, model: Path) -> CalibrationMetric:
+    return CalibrationMetric.of(found, Splits(found)[Data.CALIBRATION], model)
 
 
 def other(model: Path) -> Path:
@@ -43,10 +43,10 @@ def test_without_labels_it_is_cosine(conv_model: Path) -> None:
 
 
 def test_with_labels_it_is_the_projects_metric_over_the_calibration_samples(conv_model: Path) -> None:
-    told = project(conv_model, labels=True, metric="accuracy")
-    found = calibrated(told, conv_model)
+    result = project(conv_model, labels=True, metric="accuracy")
+    found = calibrated(result, conv_model)
     assert (found.name, found.allowed) == ("accuracy", 1.0)
-    split = Splits(told)[Data.CALIBRATION]
+    split = Splits(result)[Data.CALIBRATION]
     count = sum(len(batch) for batch in split.batches())
     assert found.floating * count / 100 == pytest.approx(round(found.floating * count / 100))
 
@@ -56,9 +56,9 @@ def test_a_metric_of_labels_without_labels_gives_way(conv_model: Path) -> None:
 
 
 def test_a_budget_says_what_is_allowed(conv_model: Path) -> None:
-    told = project(conv_model, labels=True, metric="accuracy")
-    told = told.changed(budgets=told.budgets.changed(max_drop=3.5))
-    assert calibrated(told, conv_model).allowed == 3.5
+    result = project(conv_model, labels=True, metric="accuracy")
+    result = result.copy_with(budgets=result.budgets.copy_with(max_drop=3.5))
+    assert calibrated(result, conv_model).allowed == 3.5
 
 
 def test_a_model_that_gives_no_numbers_is_worth_nothing(conv_model: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from edgekit.data.splits import Splits
 from edgekit.errors import DataError, ProjectError
-from edgekit.metrics.choice import judged_project
+from edgekit.metrics.choice import with_metric
 from edgekit.project.project import Project
 from edgekit.target import Budgets
 from tests.conftest import FileProject
@@ -20,8 +20,8 @@ def samples(folder: Path, labels: Any = None, *shape: int) -> None:
 @pytest.fixture
 def judged(file_project: FileProject) -> Any:
     def made(*shape: int | str, **changes: Any) -> Project:
-        project = file_project({"x": ("batch", *(shape or (4,)))}, calibration="samples.npz").changed(**changes)
-        return judged_project(project, Splits(project))
+        project = file_project({"x": ("batch", *(shape or (4,)))}, calibration="samples.npz").copy_with(**changes)
+        return with_metric(project, Splits(project))
 
     return made
 
@@ -69,5 +69,5 @@ def test_classes_of_another_model(tmp_path: Path, file_project: FileProject) -> 
             np.save(tmp_path / "samples" / name / f"{number}.npy", np.ones(4, np.float32))
     project = file_project({"x": ("batch", 4)})
     with pytest.raises(DataError, match="'samples' names 3 classes, and the model's output has 4"):
-        judged_project(project, Splits(project))
-    assert judged_project(project.changed(metric="cosine"), Splits(project)).metric == "cosine"
+        with_metric(project, Splits(project))
+    assert with_metric(project.copy_with(metric="cosine"), Splits(project)).metric == "cosine"

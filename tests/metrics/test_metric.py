@@ -56,9 +56,9 @@ def test_wrong_shapes_labels_and_names_are_told(tiny: Project) -> None:
     with pytest.raises(DataError, match="accuracy takes logits"):
         metric_value(tiny, (LOGITS[:, 0],), np.array([0, 1, 1, 0]))
     with pytest.raises(ProjectError, match="no metric 'f1'"):
-        metric_value(tiny.changed(metric="f1"), (LOGITS,), np.array([0]))
+        metric_value(tiny.copy_with(metric="f1"), (LOGITS,), np.array([0]))
     with pytest.raises(DataError, match="cosine compares with a model file"):
-        metric_value(tiny.changed(metric="cosine"), (LOGITS,), np.array([0, 1, 1, 0]))
+        metric_value(tiny.copy_with(metric="cosine"), (LOGITS,), np.array([0, 1, 1, 0]))
 
 
 def test_chance_is_the_commonest_label_and_the_luck_of_few_samples(tiny: Project) -> None:

@@ -6,7 +6,7 @@ from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from edgekit.builds.result import Build
 from edgekit.model.activations import activation_bytes
-from edgekit.model.inspection import inspected
+from edgekit.model.inspection import inspect_model
 from edgekit.model.reading import load_model
 from edgekit.model.shapes import for_one_sample
 
@@ -42,9 +42,9 @@ def test_what_hangs_on_no_input_is_no_activation() -> None:
 
 
 def test_what_is_not_known_is_none(in_steps: Path) -> None:
-    assert inspected(in_steps).activation_bytes is None
-    found = inspected(in_steps, {"steps": [7]}).activation_bytes
-    assert found is not None and inspected(in_steps, {"steps": [14]}).activation_bytes == 2 * found
+    assert inspect_model(in_steps).activation_bytes is None
+    found = inspect_model(in_steps, {"steps": [7]}).activation_bytes
+    assert found is not None and inspect_model(in_steps, {"steps": [14]}).activation_bytes == 2 * found
 
 
 def test_a_branch_of_control_flow_is_not_known() -> None:

@@ -2,7 +2,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from edgekit.model.contrib_operators import gives_floats, standardized
+from edgekit.model.contrib_operators import gives_floats, replace_contrib_operators
 from edgekit.model.shapes import known_shapes
 
 
@@ -43,21 +43,21 @@ def made(node: onnx.NodeProto, opset: int = 17) -> onnx.ModelProto:
 )
 def test_a_standard_operator_stands_in(node: onnx.NodeProto, kind: str, inputs: list[str]) -> None:
     model = made(node)
-    (found,) = standardized(model).graph.node
+    (found,) = replace_contrib_operators(model).graph.node
     assert (found.op_type, found.domain, list(found.input), list(found.output)) == (kind, "", inputs, ["y"])
     assert model.graph.node[0].domain == "com.microsoft", "the model itself stays as it is"
 
 
 def test_axes_become_an_input_where_the_standard_wants_one() -> None:
     node = own("QLinearReduceMean", "x s z s z", axes=[1], keepdims=0)
-    old, new = (standardized(made(node, opset)).graph for opset in (17, 18))
+    old, new = (replace_contrib_operators(made(node, opset)).graph for opset in (17, 18))
     assert [each.name for each in old.node[0].attribute] == ["axes", "keepdims"] and len(old.node[0].input) == 1
     assert [each.name for each in new.node[0].attribute] == ["keepdims"] and new.initializer[0].int64_data == [1]
 
 
 def test_what_is_not_known_stays() -> None:
     for node in (own("Twist", "x"), own("QLinearAveragePool", "x s z s z", channels_last=1)):
-        assert standardized(made(node)).graph.node[0] == node
+        assert replace_contrib_operators(made(node)).graph.node[0] == node
 
 
 def test_some_give_floats_whatever_they_take() -> None:

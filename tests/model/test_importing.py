@@ -6,7 +6,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from edgekit.errors import ModelError
-from edgekit.model.importing import file_digest, file_facts, imported
+from edgekit.model.importing import file_digest, file_facts, import_model
 from edgekit.model.reading import save_model
 from edgekit.runtimes.ort import host_outputs
 from edgekit.traits import FILE_ENTRY, Trait
@@ -28,7 +28,7 @@ def beside(model: Path, folder: Path) -> Path:
 
 def test_weights_beside_a_file_are_taken_in(conv_model: Path, tmp_path: Path) -> None:
     split, whole = beside(conv_model, tmp_path), tmp_path / "elsewhere" / "whole.onnx"
-    save_model(imported(split), whole)
+    save_model(import_model(split), whole)
     x = np.ones((2, 3, 6, 6), np.float32)
     assert np.array_equal(host_outputs(whole, [x])[0], host_outputs(conv_model, [x])[0])
 
@@ -45,7 +45,7 @@ def test_the_digest_is_of_all_files(conv_model: Path, tmp_path: Path) -> None:
 def test_weights_that_are_missing_are_named(conv_model: Path, tmp_path: Path) -> None:
     split = beside(conv_model, tmp_path)
     (tmp_path / "split.data").unlink()
-    for read in (file_digest, imported):
+    for read in (file_digest, import_model):
         with pytest.raises(ModelError, match=r"split.onnx keeps weights in split.data, which is not there"):
             read(split)
 
@@ -55,7 +55,7 @@ def test_more_than_one_file_can_hold(conv_model: Path, tmp_path: Path) -> None:
     with (tmp_path / "split.data").open("r+b") as file:
         file.truncate(2**31)
     with pytest.raises(ModelError, match=r"split.onnx has 2.1 GB with its weights"):
-        imported(split)
+        import_model(split)
 
 
 def test_what_came_in_integers_is_known_by_it(saturating: Path, conv_model: Path, tmp_path: Path) -> None:
@@ -74,4 +74,4 @@ def test_models_that_no_build_starts_from(conv_model: Path, tmp_path: Path) -> N
     model.graph.output.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, None))
     onnx.save(model, tmp_path / "fused.onnx")
     with pytest.raises(ModelError, match=r"fused.onnx has operators that are not standard ONNX: com"):
-        imported(tmp_path / "fused.onnx")
+        import_model(tmp_path / "fused.onnx")

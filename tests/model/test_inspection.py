@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from edgekit.builds.result import Build
 from edgekit.errors import ModelError
-from edgekit.model.inspection import inspected
+from edgekit.model.inspection import inspect_model
 from edgekit.model.ports import Port
 from tests.conftest import examples
 
 
 def test_a_float_model_is_counted(conv_model: Path) -> None:
-    found = inspected(conv_model)
+    found = inspect_model(conv_model)
     assert found.inputs == (Port("x", "float32", ("batch", 3, 6, 6)),)
     assert found.outputs == (Port("y", "float32", ("batch", 5)),)
     assert found.opset == {"ai.onnx": 17}
@@ -28,7 +28,7 @@ def test_a_float_model_is_counted(conv_model: Path) -> None:
 def test_a_fused_integer_model_is_counted_like_the_float_one(built: Build) -> None:
     for each in built.targets:
         runs = {run.name: run for run in each.steps if run.role == "student"}
-        plain, fused = inspected(runs["simplify"].artifact.path), inspected(runs["fuse"].artifact.path)
+        plain, fused = inspect_model(runs["simplify"].artifact.path), inspect_model(runs["fuse"].artifact.path)
         assert fused.macs == plain.macs
         assert fused.parameters == plain.parameters
         assert set(fused.weight_types) == {"int8", "int32"}
@@ -37,11 +37,11 @@ def test_a_fused_integer_model_is_counted_like_the_float_one(built: Build) -> No
 
 
 def test_dynamic_axes_take_the_lengths_that_are_named(in_steps: Path) -> None:
-    assert inspected(in_steps).macs is None and "the shape of" in inspected(in_steps).macs_unknown
-    assert inspected(in_steps, {"steps": [7]}).macs == 7 * 16
-    assert inspected(in_steps, {"steps": [7]}).macs_unknown == ""
+    assert inspect_model(in_steps).macs is None and "the shape of" in inspect_model(in_steps).macs_unknown
+    assert inspect_model(in_steps, {"steps": [7]}).macs == 7 * 16
+    assert inspect_model(in_steps, {"steps": [7]}).macs_unknown == ""
     with pytest.raises(ModelError, match="no input and no dynamic axis is called 'step'") as raised:
-        inspected(in_steps, {"step": [7]})
+        inspect_model(in_steps, {"step": [7]})
     assert "steps" in raised.value.hint
 
 
@@ -49,14 +49,14 @@ def test_dynamic_axes_take_the_lengths_that_are_named(in_steps: Path) -> None:
 def test_a_file_that_is_no_model_is_told(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "m.onnx").write_bytes(content)
     with pytest.raises(ModelError) as raised:
-        inspected(tmp_path / "m.onnx")
+        inspect_model(tmp_path / "m.onnx")
     assert raised.value.hint
 
 
 def test_an_absent_file_and_a_folder_are_told(tmp_path: Path) -> None:
     for path in (tmp_path / "absent.onnx", tmp_path):
         with pytest.raises(ModelError):
-            inspected(path)
+            inspect_model(path)
 
 
 @settings(max_examples=examples(150))
@@ -71,7 +71,7 @@ def test_a_mutated_model_is_read_or_refused(conv_model: Path, left_behind: Path,
     path = left_behind / f"mutated_{os.getpid()}.onnx"
     path.write_bytes(content)
     try:
-        inspected(path)
+        inspect_model(path)
     except ModelError as error:
         assert error.hint
     path.unlink()
@@ -83,5 +83,5 @@ def test_a_name_that_is_no_text_is_refused(conv_model: Path) -> None:
     assert content.count(b"\x0a\x01f\x0a\x06weight") == 1
     conv_model.write_bytes(content.replace(b"\x0a\x01f\x0a\x06weight", b"\x0a\x01\xff\x0a\x06weight"))
     with pytest.raises(ModelError) as raised:
-        inspected(conv_model)
+        inspect_model(conv_model)
     assert raised.value.hint

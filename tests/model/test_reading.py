@@ -5,7 +5,7 @@ import pytest
 from onnx import helper
 
 from edgekit.errors import ModelError
-from edgekit.model.inspection import inspected
+from edgekit.model.inspection import inspect_model
 from edgekit.model.reading import load_model, strip_annotations
 
 
@@ -41,7 +41,7 @@ def test_a_division_by_zero_in_a_damaged_file_is_refused(conv_model: Path, name:
     model.graph.node[0].attribute.append(helper.make_attribute(name, value))
     onnx.save(model, conv_model)
     with pytest.raises(ModelError, match=f"{name} is 0"):
-        inspected(conv_model)
+        inspect_model(conv_model)
 
 
 def test_outputs_without_shapes_are_inferred(conv_model: Path) -> None:

@@ -2,7 +2,7 @@ import pytest
 
 from edgekit.errors import ModelError
 from edgekit.model.ports import Port
-from edgekit.model.sizes import Sizes, filled, lengths, option
+from edgekit.model.sizes import Sizes, fill_sizes, lengths, option
 
 TOKENS = Port("tokens", "int64", ("batch", "sequence"))
 STATE = Port("state", "float32", (2, "batch", 16))
@@ -11,7 +11,7 @@ SCALAR = Port("scale", "float32", ())
 
 
 def shapes(sizes: Sizes, *ports: Port, batch: int = 1) -> list[tuple[int | str, ...]]:
-    return [port.shape for port in filled(ports, sizes, batch)]
+    return [port.shape for port in fill_sizes(ports, sizes, batch)]
 
 
 def test_batch_axes_are_told_by_their_name_or_come_first() -> None:
@@ -45,14 +45,14 @@ def test_whole_shapes_hold_for_the_axes_of_other_inputs_too() -> None:
 )
 def test_sizes_that_cannot_be_are_told(sizes: Sizes, told: str, hint: str) -> None:
     with pytest.raises(ModelError) as raised:
-        filled((TOKENS, STATE, SCALAR), sizes)
+        fill_sizes((TOKENS, STATE, SCALAR), sizes)
     assert told in raised.value.message and hint in raised.value.hint
 
 
 def test_what_is_left_dynamic_is_asked_for() -> None:
-    assert lengths(filled((STATE,), {})[0]) == (2, 1, 16)
+    assert lengths(fill_sizes((STATE,), {})[0]) == (2, 1, 16)
     for port, wanted in ((TOKENS, "--shape sequence=128"), (IMAGE, "--shape image=1,3,128,128")):
-        (left,) = filled((port,), {})
+        (left,) = fill_sizes((port,), {})
         assert option(left) == wanted
         with pytest.raises(ModelError) as raised:
             lengths(left)

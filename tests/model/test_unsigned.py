@@ -6,7 +6,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.model.unsigned import signed, unsigned
+from edgekit.model.unsigned import to_signed, to_unsigned
 
 
 def test_every_number_stands_for_what_it_stood_for() -> None:
@@ -36,14 +36,14 @@ def test_every_number_stands_for_what_it_stood_for() -> None:
     model = onnx.shape_inference.infer_shapes(model)
     given = {"x": random.standard_normal((5, 8)).astype(np.float32)}
     outputs = []
-    for each in (model, unsigned(model)):
+    for each in (model, to_unsigned(model)):
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         running = onnxruntime.InferenceSession(each.SerializeToString(), options, providers=["CPUExecutionProvider"])
         outputs.append(running.run(None, given))
     for left, right in zip(*outputs, strict=True):
         assert np.array_equal(left, right) and left.std() > 0
-    kinds = {each.data_type for each in unsigned(model).graph.initializer}
+    kinds = {each.data_type for each in to_unsigned(model).graph.initializer}
     assert TensorProto.INT8 not in kinds and TensorProto.INT8 in {each.data_type for each in model.graph.initializer}
 
 
@@ -63,7 +63,7 @@ def test_products_of_numbers_that_each_run_quantizes(zero: bool) -> None:
     )
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=9)
-    shifted = unsigned(model)
+    shifted = to_unsigned(model)
     kinds = {each.data_type for each in shifted.graph.initializer}
     assert (TensorProto.INT8 in kinds) is not zero
     given = (random.standard_normal((5, 8)) / 4).astype(np.float32)
@@ -97,7 +97,7 @@ def test_products_with_zero_points_are_shifted(kind: str) -> None:
     x = (random.standard_normal((5, 8)) / 4).astype(np.float32)
     q = np.clip(np.round(x / np.float32(0.05)) - 7, -128, 127).astype(int)
     exact = (q + 7) @ (numbers[0][1].astype(int) - 3)
-    shifted = unsigned(model)
+    shifted = to_unsigned(model)
     assert TensorProto.INT8 not in {each.data_type for each in shifted.graph.initializer}
     running = onnxruntime.InferenceSession(shifted.SerializeToString(), providers=["CPUExecutionProvider"])
     (y,) = running.run(None, {"x": x})
@@ -125,12 +125,12 @@ def small(nodes: list[onnx.NodeProto], port: int = TensorProto.FLOAT) -> onnx.Mo
     ],
 )
 def test_what_cannot_be_shifted_stays_signed(model: onnx.ModelProto) -> None:
-    assert unsigned(model) == model
+    assert to_unsigned(model) == model
 
 
 def test_signed_numbers_stand_for_what_they_stood_for(in_conversions: Path) -> None:
     model = onnx.load(in_conversions)
-    after = signed(model)
+    after = to_signed(model)
     onnx.checker.check_model(after, full_check=True)
     assert not any(each.data_type == TensorProto.UINT8 for each in after.graph.initializer)
     x = {"x": np.random.default_rng(0).uniform(-2.56, 2.54, (4, 3, 8, 8)).astype(np.float32)}

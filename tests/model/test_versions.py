@@ -4,7 +4,7 @@ from onnx import TensorProto, helper
 
 from edgekit.errors import ModelError
 from edgekit.model.operators import opset_of
-from edgekit.model.versions import raised
+from edgekit.model.versions import upgrade_opset
 
 
 def model(kind: str, opset: int, **attributes: object) -> onnx.ModelProto:
@@ -14,11 +14,11 @@ def model(kind: str, opset: int, **attributes: object) -> onnx.ModelProto:
 
 
 def test_an_old_opset_is_raised_and_a_newer_one_left() -> None:
-    assert opset_of(raised(model("Softmax", 9, axis=1), 13)) == 13
+    assert opset_of(upgrade_opset(model("Softmax", 9, axis=1), 13)) == 13
     newer = model("Softmax", 17)
-    assert raised(newer, 13) is newer
+    assert upgrade_opset(newer, 13) is newer
 
 
 def test_what_cannot_follow_is_told() -> None:
     with pytest.raises(ModelError, match="opset 9 cannot be raised to 13"):
-        raised(model("Upsample", 9, mode="nearest"), 13)
+        upgrade_opset(model("Upsample", 9, mode="nearest"), 13)

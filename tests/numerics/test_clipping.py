@@ -51,7 +51,7 @@ def test_integers_that_reach_further_than_the_activation(
 ) -> None:
     found = lost_clipping(source(op, **bounds), quantized(scale, zero, dtype))
     assert list(found) == (["act"] if lost else [])
-    assert all(told.startswith(f"{op}: r, integers reach from ") for told in found.values())
+    assert all(entry.startswith(f"{op}: r, integers reach from ") for entry in found.values())
 
 
 def test_an_activation_that_is_still_there_clips() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.numerics.layerwise import local_noise, local_steps
+from edgekit.numerics.layerwise import layer_lsb_errors, layer_sqnr
 
 
 def saved(path: Path, nodes: list[onnx.NodeProto], **constants: np.ndarray) -> Path:
@@ -28,7 +28,7 @@ ONE = np.ones((), np.float32)
 def test_a_fault_shows_where_it_is_and_not_behind(tmp_path: Path) -> None:
     wrong = [CHAIN[0], helper.make_node("Sigmoid", ["a"], ["b"]), *CHAIN[2:]]
     paths = saved(tmp_path / "a.onnx", CHAIN, one=ONE), saved(tmp_path / "b.onnx", wrong, one=ONE)
-    noise = local_noise(*paths, (X,))
+    noise = layer_sqnr(*paths, (X,))
     assert list(noise) == ["x", "a", "b", "c", "y"]
     assert noise["b"] < 1
     assert {name for name, found in noise.items() if found == np.inf} == {"x", "a", "c", "y"}
@@ -45,7 +45,7 @@ def test_what_readers_get_counts_not_what_was_rounded(tmp_path: Path) -> None:
     ]
     grid = {"one": ONE, "s": np.array(4, np.float32), "z": np.array(0, np.int8)}
     paths = saved(tmp_path / "a.onnx", CHAIN, one=ONE), saved(tmp_path / "b.onnx", rounded, **grid)
-    noise = local_noise(*paths, (X,))
+    noise = layer_sqnr(*paths, (X,))
     assert noise["a"] < 5 and noise["b"] < 5
     assert {name for name, found in noise.items() if found == np.inf} == {"x", "c", "y"}
 
@@ -66,14 +66,14 @@ def test_what_is_made_of_nothing_finite_is_the_fault_of_what_came_before(tmp_pat
     ]
     grid = {"one": ONE, "s": np.array(0.1, np.float32), "z": np.array(0, np.int8)}
     paths = saved(tmp_path / "a.onnx", chain, one=ONE), saved(tmp_path / "b.onnx", rounded, **grid)
-    noise = local_noise(*paths, (X,))
+    noise = layer_sqnr(*paths, (X,))
     assert noise["v"] > 20 and noise["r"] == -np.inf and noise["y"] == np.inf
 
 
 def test_an_operator_that_is_gone_shows_at_the_next_tensor_that_both_have(tmp_path: Path) -> None:
     without = [CHAIN[0], helper.make_node("Mul", ["a", "a"], ["c"]), CHAIN[3]]
     paths = saved(tmp_path / "a.onnx", CHAIN, one=ONE), saved(tmp_path / "b.onnx", without, one=ONE)
-    noise = local_noise(*paths, (X,))
+    noise = layer_sqnr(*paths, (X,))
     assert list(noise) == ["x", "a", "c", "y"]
     assert noise["c"] < 20 and noise["y"] == np.inf
 
@@ -92,5 +92,5 @@ def test_integer_steps_are_counted_where_they_are_lost(tmp_path: Path) -> None:
     paths = [
         saved(tmp_path / f"{shift}.onnx", nodes, shift=np.array(shift / 10, np.float32), **grid) for shift in (0, 3)
     ]
-    assert local_steps(paths[0], paths[0], (X,)) == {"q": 0, "r": 0, "t": 0}
-    assert local_steps(*paths, (X,)) == {"q": 0, "r": 3, "t": 0}
+    assert layer_lsb_errors(paths[0], paths[0], (X,)) == {"q": 0, "r": 0, "t": 0}
+    assert layer_lsb_errors(*paths, (X,)) == {"q": 0, "r": 3, "t": 0}

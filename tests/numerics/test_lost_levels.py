@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.numerics.lost_levels import mixed_tensors, nodes_behind, nodes_beside, wiped_tensors
+from edgekit.numerics.lost_levels import collapsed_tensors, mixed_range_tensors, nodes_behind, nodes_beside
 from edgekit.runtimes.ort import inner_tensors
 
 SCORES = np.random.default_rng(0).standard_normal((8, 6, 6)).astype(np.float32)
@@ -17,11 +17,11 @@ CAUSAL = np.triu(np.ones((6, 6), bool), 1)
 )
 def test_one_scale_cannot_hold_a_mask_and_scores(low: float, told: str) -> None:
     masked = np.where(CAUSAL, np.float32(low), SCORES)
-    assert told in wiped_tensors({"t": masked})["t"]
+    assert told in collapsed_tensors({"t": masked})["t"]
 
 
 def test_one_scale_that_holds_zero_cannot_tell_apart_what_is_far_from_it() -> None:
-    assert wiped_tensors({"t": SCORES + 1000}) == {"t": "3 of 288 values left"}
+    assert collapsed_tensors({"t": SCORES + 1000}) == {"t": "3 of 288 values left"}
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_one_scale_that_holds_zero_cannot_tell_apart_what_is_far_from_it() -> No
     ids=["scores", "a mild mask", "the mask alone", "relu", "zeros", "empty", "scalar"],
 )
 def test_what_a_scale_can_hold_is_left_alone(array: np.ndarray) -> None:
-    assert wiped_tensors({"t": np.asarray(array)}) == {}
+    assert collapsed_tensors({"t": np.asarray(array)}) == {}
 
 
 def test_nodes_on_both_sides_of_a_tensor_are_found(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_nodes_on_both_sides_of_a_tensor_are_found(tmp_path: Path) -> None:
     )
     model = onnx.shape_inference.infer_shapes(model)
     onnx.save(model, tmp_path / "m.onnx")
-    wiped = wiped_tensors(inner_tensors(tmp_path / "m.onnx", (SCORES,)))
+    wiped = collapsed_tensors(inner_tensors(tmp_path / "m.onnx", (SCORES,)))
     assert nodes_beside(model, wiped) == {"add": "Add: s, not finite", "softmax": "Softmax: s, not finite"}
 
 
@@ -93,9 +93,9 @@ def test_what_an_operator_forces_on_one_scale_is_found_and_followed(op: str, ali
         model.graph.initializer[-1].CopyFrom(numpy_helper.from_array(BOXES.reshape(-1, 4), "table"))
     tensors = dict.fromkeys(("u", "v", "m", "c", "y"), np.zeros(1, np.float32)) | {"boxes": BOXES, "scores": scores}
     tensors |= {"u": BOXES, "v": scores}
-    found = mixed_tensors(model, tensors)
+    found = mixed_range_tensors(model, tensors)
     assert list(found) == ([] if alike else ["m", "c"])
-    assert all(" values left" in told for told in found.values())
+    assert all(" values left" in entry for entry in found.values())
 
 
 def test_nodes_behind_reach_back_to_what_is_rounded() -> None:

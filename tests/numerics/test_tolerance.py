@@ -7,10 +7,10 @@ from onnx import TensorProto, helper, numpy_helper
 import edgekit
 from edgekit.model.facts import output_step
 from edgekit.model.passes.dynamic_products import dynamic_products
-from edgekit.model.passes.rewriting import rewritten
+from edgekit.model.passes.rewriting import rewrite
 from edgekit.model.reading import load_model, save_model
 from edgekit.numerics.compare import relative_difference
-from edgekit.numerics.tolerance import float_tolerance, step_tolerance, tie_tolerance
+from edgekit.numerics.tolerance import float_tolerance, lsb_tolerance, tie_tolerance
 from edgekit.runtimes.ort import feed_outputs, host_outputs
 
 SEED = np.random.default_rng(0)
@@ -52,23 +52,23 @@ def _deep(path: Path, layers: int) -> Path:
     graph = helper.make_graph(nodes, "g", ports[:1], ports[1:], tensors)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.checker.check_model(model, full_check=True)
-    save_model(rewritten(model, lambda inside: dynamic_products(inside, reduced=False)), path)
+    save_model(rewrite(model, lambda inside: dynamic_products(inside, reduced=False)), path)
     return path
 
 
 def test_steps_that_rounding_moves_are_given_what_a_nudge_takes(tmp_path: Path) -> None:
     feeds = (np.random.default_rng(1).standard_normal((4, 8, 64)).astype(np.float32),)
-    assert step_tolerance(_deep(tmp_path / "one.onnx", 1), feeds) == 0.01, "nothing lies behind the first rounding"
-    deep = step_tolerance(_deep(tmp_path / "deep.onnx", 24), feeds)
+    assert lsb_tolerance(_deep(tmp_path / "one.onnx", 1), feeds) == 0.01, "nothing lies behind the first rounding"
+    deep = lsb_tolerance(_deep(tmp_path / "deep.onnx", 24), feeds)
     assert 0.01 < deep < 0.2
-    assert deep == step_tolerance(tmp_path / "deep.onnx", feeds), "the same each time"
+    assert deep == lsb_tolerance(tmp_path / "deep.onnx", feeds), "the same each time"
 
 
 def test_it_takes_in_what_another_order_of_operations_changes(tmp_path: Path) -> None:
     path = _deep(tmp_path / "deep.onnx", 24)
     feeds = (np.random.default_rng(1).standard_normal((4, 8, 64)).astype(np.float32),)
     apart = relative_difference(feed_outputs(path, feeds, optimize=False), feed_outputs(path, feeds))
-    assert apart <= step_tolerance(path, feeds)
+    assert apart <= lsb_tolerance(path, feeds)
 
 
 def _convolutions(folder: Path, layers: int) -> Path:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from edgekit.planning.lint import Surroundings
+from edgekit.planning.lint import PlanningContext
 from edgekit.survey.survey import Survey
 from edgekit.target import find_target
 from edgekit.traits import Role
@@ -12,7 +12,7 @@ from edgekit.traits import Role
 _PARAMETERS = 1000
 
 
-def surroundings_given(given: Mapping[str, Any]) -> Surroundings:
+def surroundings_given(given: Mapping[str, Any]) -> PlanningContext:
     """Surroundings of which everything is known: a convolutional network for rpi4 but for what is `given`."""
     model = Survey(
         architecture=given.get("architecture", "cnn"),
@@ -26,7 +26,7 @@ def surroundings_given(given: Mapping[str, Any]) -> Surroundings:
     target = find_target(given.get("target", "rpi4"))
     roles = frozenset({Role.TEACHER, Role.STUDENT} if given.get("teacher", True) else {Role.STUDENT})
     scheme = {name: given[name] for name in ("reduce_range", "symmetric_activation") if name in given}
-    target = target.changed(
-        isa=frozenset(given.get("isa", target.isa)), quantization=target.quantization.changed(**scheme)
+    target = target.copy_with(
+        isa=frozenset(given.get("isa", target.isa)), quantization=target.quantization.copy_with(**scheme)
     )
-    return Surroundings(target, {Role.TEACHER: teacher, Role.STUDENT: model}, roles)
+    return PlanningContext(target, {Role.TEACHER: teacher, Role.STUDENT: model}, roles)

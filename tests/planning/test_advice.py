@@ -4,18 +4,18 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from edgekit.planning.advice import Advice, advised
+from edgekit.planning.advice import Advice, advise
 from edgekit.planning.interactions import Severity, shipped_interactions
-from edgekit.planning.lint import Surroundings, linted
+from edgekit.planning.lint import PlanningContext, lint
 from edgekit.planning.recipe import Recipe, find_recipe
 from edgekit.planning.words import recipe_in_words
 from tests.planning.test_lint import KNOWN
 from tests.strategies import recipes
 
 
-def advice(recipe: Recipe | str, surroundings: Surroundings = KNOWN) -> Advice:
+def advice(recipe: Recipe | str, surroundings: PlanningContext = KNOWN) -> Advice:
     whole = recipe_in_words(recipe) if isinstance(recipe, str) else recipe
-    return advised(linted(whole, surroundings, shipped_interactions()), surroundings, shipped_interactions())
+    return advise(lint(whole, surroundings, shipped_interactions()), surroundings, shipped_interactions())
 
 
 def labels(recipe: Recipe) -> list[str]:
@@ -25,8 +25,8 @@ def labels(recipe: Recipe) -> list[str]:
 FAILED = find_recipe("failed-int4-first", Path())
 
 
-@pytest.mark.parametrize("surroundings", [KNOWN, Surroundings()], ids=["known", "unknown"])
-def test_of_the_failed_pipeline_int4_first_is_the_primary_flaw(surroundings: Surroundings) -> None:
+@pytest.mark.parametrize("surroundings", [KNOWN, PlanningContext()], ids=["known", "unknown"])
+def test_of_the_failed_pipeline_int4_first_is_the_primary_flaw(surroundings: PlanningContext) -> None:
     found = advice(FAILED, surroundings)
     assert found.primary is not None
     assert FAILED.steps[found.primary.step].label == "quantize-weights teacher"
@@ -89,8 +89,8 @@ def test_what_cannot_run_damages_nothing() -> None:
 
 @given(recipes())
 def test_advice_on_any_recipe_holds_together(recipe: Recipe) -> None:
-    judged = linted(recipe, KNOWN, shipped_interactions())
-    found = advised(judged, KNOWN, shipped_interactions())
+    judged = lint(recipe, KNOWN, shipped_interactions())
+    found = advise(judged, KNOWN, shipped_interactions())
     grave = [each for each in judged.findings if each.severity is not Severity.INFO]
     if found.primary is None:
         assert not found.cascade
@@ -104,4 +104,4 @@ def test_advice_on_any_recipe_holds_together(recipe: Recipe) -> None:
     for omission in found.omissions:
         steps = list(found.proposal.recipe.steps)
         del steps[omission.step]
-        assert linted(replace(recipe, steps=tuple(steps)), KNOWN, shipped_interactions()).is_clean
+        assert lint(replace(recipe, steps=tuple(steps)), KNOWN, shipped_interactions()).is_clean

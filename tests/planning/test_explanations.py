@@ -4,9 +4,16 @@ import pytest
 
 from edgekit.contract.technique import Family
 from edgekit.errors import InteractionsError
-from edgekit.planning.explanations import explained, family_of
-from edgekit.planning.interactions import RULES, Interaction, Severity, Verdict, load_interactions, shipped_interactions
-from edgekit.planning.lint import FAULT_CODES, linted
+from edgekit.planning.explanations import explain, family_of
+from edgekit.planning.interactions import (
+    RULES,
+    Interaction,
+    PairVerdict,
+    Severity,
+    load_interactions,
+    shipped_interactions,
+)
+from edgekit.planning.lint import FAULT_CODES, lint
 from edgekit.planning.words import recipe_in_words
 from tests.planning.examples import surroundings_given
 
@@ -14,10 +21,10 @@ ROWS = shipped_interactions()
 
 
 def test_every_code_is_explained() -> None:
-    told = explained((), ROWS)
-    assert [each.code for each in told] == sorted({*RULES, *(row.code for row in ROWS)})
-    for each in told:
-        assert explained((each.code.lower(),), ROWS) == (each,)
+    result = explain((), ROWS)
+    assert [each.code for each in result] == sorted({*RULES, *(row.code for row in ROWS)})
+    for each in result:
+        assert explain((each.code.lower(),), ROWS) == (each,)
         assert each.title and each.why and each.evidence
         assert each.fix or each.severity not in (Severity.ERROR, Severity.WARNING)
         assert each.example is not None
@@ -27,28 +34,30 @@ def test_every_code_is_explained() -> None:
 def test_what_is_impossible_is_found_in_its_example_and_not_beside_it(code: str) -> None:
     example = RULES[code].example
     for words, expected in ((example.triggers, True), (example.silent, False)):
-        found = linted(recipe_in_words(words), surroundings_given(example.given), ROWS).findings
+        found = lint(recipe_in_words(words), surroundings_given(example.given), ROWS).findings
         assert (code in {each.code for each in found}) == expected
 
 
 @pytest.mark.parametrize(
     ("first", "then", "verdicts"),
     [
-        ("quantization", "pruning", {"EK101": Verdict.POOR, "EK104": Verdict.GOOD}),
-        ("distillation", "pruning", {"EK105": Verdict.MODERATE, "EK107": Verdict.POOR}),
-        ("qat", "graph-optimization", {"EK106": Verdict.GOOD}),
+        ("quantization", "pruning", {"EK101": PairVerdict.POOR, "EK104": PairVerdict.GOOD}),
+        ("distillation", "pruning", {"EK105": PairVerdict.MODERATE, "EK107": PairVerdict.POOR}),
+        ("qat", "graph-optimization", {"EK106": PairVerdict.GOOD}),
     ],
 )
-def test_the_starting_pairs_are_answered_in_either_order(first: str, then: str, verdicts: dict[str, Verdict]) -> None:
-    told = explained((first, then), ROWS)
-    assert verdicts.items() <= {each.code: each.verdict for each in told}.items()
-    assert explained((then, first), ROWS) == told
+def test_the_starting_pairs_are_answered_in_either_order(
+    first: str, then: str, verdicts: dict[str, PairVerdict]
+) -> None:
+    result = explain((first, then), ROWS)
+    assert verdicts.items() <= {each.code: each.verdict for each in result}.items()
+    assert explain((then, first), ROWS) == result
 
 
 def test_a_technique_alone_brings_every_row_that_speaks_of_it() -> None:
-    found = {each.code for each in explained(("pruning",), ROWS)}
+    found = {each.code for each in explain(("pruning",), ROWS)}
     assert {"EK101", "EK105", "EK301", "EK401"} <= found and "EK111" not in found
-    assert explained(("training", "graph"), ROWS) == ()
+    assert explain(("training", "graph"), ROWS) == ()
 
 
 @pytest.mark.parametrize("word", ["quantization", "INT8", "ptq", "quantize", "quantisation", "qat", "weight-only"])
@@ -67,7 +76,7 @@ def test_people_call_techniques_by_many_names(word: str) -> None:
 )
 def test_what_cannot_be_explained_is_told(words: tuple[str, ...], told: str) -> None:
     with pytest.raises(InteractionsError, match=told):
-        explained(words, ROWS)
+        explain(words, ROWS)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +90,7 @@ def test_what_cannot_be_explained_is_told(words: tuple[str, ...], told: str) -> 
     ],
 )
 def test_conditions_are_put_in_words(code: str, rule: str) -> None:
-    assert explained((code,), ROWS)[0].rule == rule
+    assert explain((code,), ROWS)[0].rule == rule
 
 
 def test_a_range_has_two_ends(tmp_path: Path) -> None:
@@ -91,6 +100,6 @@ def test_a_range_has_two_ends(tmp_path: Path) -> None:
         'evidence = [{ kind = "claim", source = "s", says = "x" }]\n'
     )
     rows: tuple[Interaction, ...] = load_interactions(tmp_path / "own.toml")
-    assert explained(("EK900",), rows)[0].rule == (
+    assert explain(("EK900",), rows)[0].rule == (
         "a step: any technique (bits at least 3, at most 4); none before it: pruning"
     )

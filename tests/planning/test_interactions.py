@@ -8,8 +8,8 @@ from edgekit.errors import InteractionsError
 from edgekit.planning.interactions import (
     RULES,
     Evidence,
+    PairVerdict,
     Severity,
-    Verdict,
     fits,
     interactions_with,
     load_interactions,
@@ -50,21 +50,21 @@ def test_every_shipped_row_is_sound_and_says_what_to_do() -> None:
     assert {each.code for each in rows}.isdisjoint(RULES)
     for each in rows:
         assert each.evidence and each.why.endswith("."), each.code
-        if each.verdict is Verdict.POOR:
+        if each.verdict is PairVerdict.POOR:
             assert each.severity in (Severity.ERROR, Severity.WARNING) and each.fix
 
 
 @pytest.mark.parametrize(
     ("first", "then", "verdict"),
     [
-        ("quantization", "pruning", Verdict.POOR),
-        ("pruning", "quantization", Verdict.GOOD),
-        ("distillation", "pruning", Verdict.MODERATE),
-        ("quantization", "graph", Verdict.GOOD),
-        ("pruning", "distillation", Verdict.POOR),
+        ("quantization", "pruning", PairVerdict.POOR),
+        ("pruning", "quantization", PairVerdict.GOOD),
+        ("distillation", "pruning", PairVerdict.MODERATE),
+        ("quantization", "graph", PairVerdict.GOOD),
+        ("pruning", "distillation", PairVerdict.POOR),
     ],
 )
-def test_the_five_starting_pairs_are_there(first: str, then: str, verdict: Verdict) -> None:
+def test_the_five_starting_pairs_are_there(first: str, then: str, verdict: PairVerdict) -> None:
     pairs = [each for each in shipped_interactions() if each.families[:1] == (frozenset({first}),)]
     assert any(each.verdict is verdict and frozenset({then}) in each.families[1:] for each in pairs)
 
@@ -120,7 +120,7 @@ def test_orders_that_cannot_meet_in_one_recipe_are_no_circle(tmp_path: Path) -> 
 def test_a_projects_row_takes_the_place_of_the_shipped_one(tmp_path: Path) -> None:
     path = written(tmp_path, row("EK303", 'step = { family = "pruning", fine_tuned = false }'))
     whole = {each.code: each for each in interactions_with(path)}
-    assert whole["EK303"].verdict is Verdict.MODERATE
+    assert whole["EK303"].verdict is PairVerdict.MODERATE
     assert len(whole) == len(shipped_interactions())
 
 
@@ -160,6 +160,6 @@ def test_conditions_are_three_valued(one: bool | None, other: bool | None) -> No
 
 
 def test_measured_evidence_tells_its_points() -> None:
-    told = Evidence(kind="measured", source="b.py", says="a: 90.00 %; b: 95.00 %", points=(-5.0, -6.5, -3.5))
-    assert told.told == "a: 90.00 %; b: 95.00 %; -5.00 points (-6.50 to -3.50)"
-    assert told.changed(points=None).told == told.says
+    result = Evidence(kind="measured", source="b.py", says="a: 90.00 %; b: 95.00 %", points=(-5.0, -6.5, -3.5))
+    assert result.statement == "a: 90.00 %; b: 95.00 %; -5.00 points (-6.50 to -3.50)"
+    assert result.copy_with(points=None).statement == result.says

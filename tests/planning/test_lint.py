@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from edgekit.contract.step import Step
 from edgekit.data.splits import Splits
-from edgekit.planning.interactions import Interaction, Severity, Verdict, shipped_interactions
-from edgekit.planning.lint import Judgement, Surroundings, interactions_of, linted, merged_findings, surroundings_of
-from edgekit.planning.plan import walked
+from edgekit.planning.interactions import Interaction, PairVerdict, Severity, shipped_interactions
+from edgekit.planning.lint import LintResult, PlanningContext, interactions_of, lint, merge_findings, planning_context
+from edgekit.planning.plan import walk_recipe
 from edgekit.planning.recipe import Recipe, RecipeStep, find_recipe, recipe_from, shipped_recipes
 from edgekit.planning.words import recipe_in_words
 from edgekit.project.project import Project, load_project
@@ -23,23 +23,23 @@ from tests.strategies import recipes
 CNN = Survey("cnn", 1000, (16, 32), batch_norms=True, batch_s=0.1, batches=6)
 TEACHER = replace(CNN, parameters=2000)
 TRANSFORMER = replace(CNN, architecture="transformer", batch_norms=False)
-KNOWN = Surroundings(find_target("rpi4"), {Role.TEACHER: TEACHER, Role.STUDENT: CNN})
+KNOWN = PlanningContext(find_target("rpi4"), {Role.TEACHER: TEACHER, Role.STUDENT: CNN})
 PREFIX = [{"use": "train", "role": "teacher"}, {"use": "distill"}]
 SUFFIX = [{"use": "export"}, {"use": "simplify"}, {"use": "quantize"}, {"use": "fuse"}]
 
 
-def codes(tables: list[dict[str, object]], surroundings: Surroundings = KNOWN) -> dict[str, Severity]:
-    judged = linted(recipe_from("r", tables, "r"), surroundings, shipped_interactions())
+def codes(tables: list[dict[str, object]], surroundings: PlanningContext = KNOWN) -> dict[str, Severity]:
+    judged = lint(recipe_from("r", tables, "r"), surroundings, shipped_interactions())
     return {each.code: each.severity for each in judged.findings}
 
 
-def about(name: str, surroundings: Surroundings = KNOWN) -> dict[str, Severity]:
-    judged = linted(find_recipe(name, Path()), surroundings, shipped_interactions())
+def about(name: str, surroundings: PlanningContext = KNOWN) -> dict[str, Severity]:
+    judged = lint(find_recipe(name, Path()), surroundings, shipped_interactions())
     return {each.code: each.severity for each in judged.findings}
 
 
 def test_the_failed_pipeline_is_an_error_with_its_culprits_named() -> None:
-    judged = linted(find_recipe("failed-int4-first", Path()), KNOWN, shipped_interactions())
+    judged = lint(find_recipe("failed-int4-first", Path()), KNOWN, shipped_interactions())
     assert {each.code for each in judged.errors} == {"EK101"}
     first = judged.errors[0]
     assert "step 2 quantize-weights teacher and step 3 sparsify teacher" in first.message
@@ -49,27 +49,27 @@ def test_the_failed_pipeline_is_an_error_with_its_culprits_named() -> None:
 @pytest.mark.parametrize("name", ["distil-prune-int8", "distil-int8", "distil-qat-int8"])
 @pytest.mark.parametrize("target", ["rpi3", "rpi4", "rpi5", "rpi-zero2w", "arm64-generic", "x86-avx2", "x86-vnni"])
 def test_what_edgekit_recommends_lints_clean_for_every_target(name: str, target: str) -> None:
-    found = about(name, KNOWN.changed(target=find_target(target)))
+    found = about(name, KNOWN.copy_with(target=find_target(target)))
     assert not [code for code, severity in found.items() if severity is not Severity.INFO], found
 
 
 def test_every_shipped_recipe_but_the_failed_one_is_clean_for_its_kind_of_model() -> None:
     for name in shipped_recipes():
         survey = TRANSFORMER if name == "weight-only-int4" else CNN
-        surroundings = KNOWN.changed(surveys={Role.TEACHER: replace(survey, parameters=2000), Role.STUDENT: survey})
-        judged = linted(find_recipe(name, Path()), surroundings, shipped_interactions())
+        surroundings = KNOWN.copy_with(surveys={Role.TEACHER: replace(survey, parameters=2000), Role.STUDENT: survey})
+        judged = lint(find_recipe(name, Path()), surroundings, shipped_interactions())
         assert judged.is_clean == (name != "failed-int4-first"), (name, judged.findings)
 
 
 def test_the_failed_pipeline_is_judged_alike_under_any_name() -> None:
     failed = find_recipe("failed-int4-first", Path())
-    one, other = (linted(replace(failed, name=name), KNOWN, shipped_interactions()) for name in ("a", "distil-int8"))
+    one, other = (lint(replace(failed, name=name), KNOWN, shipped_interactions()) for name in ("a", "distil-int8"))
     assert one.findings == other.findings
 
 
 @given(recipes())
 def test_a_random_recipe_is_judged_whole(recipe: Recipe) -> None:
-    judged = linted(recipe, KNOWN, shipped_interactions())
+    judged = lint(recipe, KNOWN, shipped_interactions())
     order = list(Severity)
     assert [order.index(each.severity) for each in judged.findings] == sorted(
         order.index(each.severity) for each in judged.findings
@@ -77,8 +77,8 @@ def test_a_random_recipe_is_judged_whole(recipe: Recipe) -> None:
     for each in judged.findings:
         assert each.step is None or 0 <= each.step < len(recipe.steps)
         assert each.other is None or (each.step is not None and each.step < each.other)
-        assert each.verdict is not Verdict.GOOD and each.message and each.evidence
-    assert all(each.verdict is Verdict.GOOD for each in judged.sound)
+        assert each.verdict is not PairVerdict.GOOD and each.message and each.evidence
+    assert all(each.verdict is PairVerdict.GOOD for each in judged.sound)
     assert not judged.undecided, "everything is known here"
 
 
@@ -90,7 +90,7 @@ def test_each_row_speaks_of_its_example_and_not_of_the_mended_twin(row: Interact
         (row.example.triggers, row.example.given, True),
         (row.example.silent, given, False),
     ):
-        judged = linted(recipe_in_words(words), surroundings_given(around), shipped_interactions())
+        judged = lint(recipe_in_words(words), surroundings_given(around), shipped_interactions())
         found = {each.code: each for each in (*judged.findings, *judged.sound)}
         assert (row.code in found) == expected, (words, sorted(found))
         assert not judged.walked.faults, "examples can be run"
@@ -102,19 +102,19 @@ def test_the_model_and_the_target_decide() -> None:
     pruned = [*PREFIX, {"use": "prune"}, *SUFFIX]
     models = {Role.TEACHER: TRANSFORMER, Role.STUDENT: TRANSFORMER}
     channels = [*PREFIX, {"use": "prune", "units": "channels"}, *SUFFIX]
-    assert codes(channels, KNOWN.changed(surveys=models)).items() >= {"EK301": "error", "EK307": "warning"}.items()
-    assert "EK301" not in codes(pruned, KNOWN.changed(surveys=models))
+    assert codes(channels, KNOWN.copy_with(surveys=models)).items() >= {"EK301": "error", "EK307": "warning"}.items()
+    assert "EK301" not in codes(pruned, KNOWN.copy_with(surveys=models))
     large = {Role.TEACHER: replace(CNN, parameters=9000), Role.STUDENT: CNN}
-    assert "EK112" in codes(pruned, KNOWN.changed(surveys=large))
+    assert "EK112" in codes(pruned, KNOWN.copy_with(surveys=large))
     assert codes([*PREFIX, {"use": "export"}, {"use": "simplify"}, {"use": "weight-only"}])["EK308"] == "error"
-    assert "EK404" in codes(pruned) and "EK404" not in codes(pruned, KNOWN.changed(target=find_target("rpi5")))
+    assert "EK404" in codes(pruned) and "EK404" not in codes(pruned, KNOWN.copy_with(target=find_target("rpi5")))
     signed = [*PREFIX, *SUFFIX[:2], {"use": "quantize", "activation": "int8"}, SUFFIX[3]]
-    assert codes(signed, KNOWN.changed(target=find_target("x86-vnni")))["EK405"] == "warning"
+    assert codes(signed, KNOWN.copy_with(target=find_target("x86-vnni")))["EK405"] == "warning"
     assert "EK405" not in codes(signed)
 
 
 def test_what_is_unknown_is_undecided_not_fine() -> None:
-    judged = linted(find_recipe("distil-prune-int8", Path()), Surroundings(), shipped_interactions())
+    judged = lint(find_recipe("distil-prune-int8", Path()), PlanningContext(), shipped_interactions())
     open_rows = {each.code: each.needs for each in judged.undecided}
     assert open_rows["EK307"] == ("architecture",)
     assert "isa" in open_rows["EK403"]
@@ -122,10 +122,10 @@ def test_what_is_unknown_is_undecided_not_fine() -> None:
 
 
 def test_what_is_impossible_names_the_culprit_and_cannot_be_allowed() -> None:
-    judged = linted(recipe_from("r", [*PREFIX, *SUFFIX, {"use": "prune"}], "r"), KNOWN, shipped_interactions())
+    judged = lint(recipe_from("r", [*PREFIX, *SUFFIX, {"use": "prune"}], "r"), KNOWN, shipped_interactions())
     fault = next(each for each in judged.errors if each.code == "EK001")
     assert fault.step == 2 and fault.other == 6 and not fault.can_be_allowed, "export took the module"
-    no_teacher = KNOWN.changed(roles=frozenset({Role.STUDENT}))
+    no_teacher = KNOWN.copy_with(roles=frozenset({Role.STUDENT}))
     assert "EK002" in codes([*PREFIX, *SUFFIX], no_teacher)
     assert "EK003" in codes(PREFIX)
 
@@ -136,14 +136,14 @@ def test_three_techniques_are_no_finding_and_graph_steps_do_not_count() -> None:
 
 def test_a_finding_that_holds_for_all_targets_stands_once_and_names_none() -> None:
     recipe = recipe_from("r", [*PREFIX, {"use": "sparsify"}, *SUFFIX], "r")
-    targets = {name: KNOWN.changed(target=find_target(name)) for name in ("rpi3", "rpi4", "rpi5")}
-    judged = {name: linted(recipe, each, shipped_interactions()) for name, each in targets.items()}
-    found = merged_findings(list(judged.values()))
+    targets = {name: KNOWN.copy_with(target=find_target(name)) for name in ("rpi3", "rpi4", "rpi5")}
+    judged = {name: lint(recipe, each, shipped_interactions()) for name, each in targets.items()}
+    found = merge_findings(list(judged.values()))
     assert [each.target for each in found if each.code in ("EK401", "EK105")] == [None, None]
     assert [each.target for each in found if each.code == "EK404"] == ["rpi3", "rpi4"]
     severities = [list(Severity).index(each.severity) for each in found]
     assert severities == sorted(severities)
-    assert merged_findings([judged["rpi4"]]) == judged["rpi4"].findings
+    assert merge_findings([judged["rpi4"]]) == judged["rpi4"].findings
 
 
 def test_a_projects_own_rows_are_read(make_project: MakeProject) -> None:
@@ -154,7 +154,7 @@ def test_a_projects_own_rows_are_read(make_project: MakeProject) -> None:
         'evidence = [{ kind = "measured", source = "us", says = "it failed" }]\n'
     )
     project = load_project(folder)
-    judged = linted(
+    judged = lint(
         recipe_from("r", [*PREFIX, {"use": "prune", "ratio": 0.4}, *SUFFIX], "r"), KNOWN, interactions_of(project)
     )
     assert [each.code for each in judged.errors] == ["EK501"]
@@ -164,14 +164,14 @@ def test_a_projects_surroundings_are_known_once_its_models_were_looked_at(tiny: 
     from edgekit.survey.module_survey import survey_of
 
     surveys = {role: survey_of(tiny, Splits(tiny), role) for role in tiny.roles}
-    values, unknown = surroundings_of(tiny, find_target("rpi4"), surveys).known(Role.STUDENT)
+    values, unknown = planning_context(tiny, find_target("rpi4"), surveys).known(Role.STUDENT)
     assert values["architecture"] == "cnn" and not unknown
     assert 0 < values["student_share"] < 1 and values["odd_channels"] is False
 
 
 def with_simplify(recipe: Recipe, place: int) -> Recipe | None:
     """The recipe with another simplify, which loses nothing, after a step that leaves the student as a plain graph."""
-    steps = walked(recipe, KNOWN.roles).steps
+    steps = walk_recipe(recipe, KNOWN.roles).steps
     after = [
         each.index
         for each in steps
@@ -189,29 +189,29 @@ def with_simplify(recipe: Recipe, place: int) -> Recipe | None:
 def test_verdicts_hang_on_steps_and_options_alone(recipe: Recipe, place: int, name: str) -> None:
     """Not on a recipe's name, on defaults written out, or on steps that lose nothing."""
     explicit = [{"use": each.step.name(), "role": each.role.value, **each.step.options()} for each in recipe.steps]
-    one = linted(recipe, KNOWN, shipped_interactions())
-    other = linted(recipe_from(name, explicit, "other"), KNOWN, shipped_interactions())
+    one = lint(recipe, KNOWN, shipped_interactions())
+    other = lint(recipe_from(name, explicit, "other"), KNOWN, shipped_interactions())
     assert [each.to_json() for each in one.findings if each.step is not None] == [
         each.to_json() for each in other.findings if each.step is not None
     ]
     assert one.walked.steps == other.walked.steps and one.undecided == other.undecided
     longer = with_simplify(recipe, place)
     if longer is not None and not one.walked.faults:
-        assert verdicts(linted(longer, KNOWN, shipped_interactions())) == verdicts(one)
+        assert verdicts(lint(longer, KNOWN, shipped_interactions())) == verdicts(one)
 
 
-def verdicts(judgement: Judgement) -> list[tuple[str, str]]:
+def verdicts(judgement: LintResult) -> list[tuple[str, str]]:
     return sorted((each.code, each.verdict.value) for each in (*judgement.findings, *judgement.sound))
 
 
 @settings(max_examples=examples(500))
 @given(recipes())
 def test_a_poor_pair_that_is_swapped_is_judged_otherwise(recipe: Recipe) -> None:
-    judged = linted(recipe, KNOWN, shipped_interactions())
-    poor = [each for each in judged.findings if each.verdict is Verdict.POOR and each.remedy is not None]
+    judged = lint(recipe, KNOWN, shipped_interactions())
+    poor = [each for each in judged.findings if each.verdict is PairVerdict.POOR and each.remedy is not None]
     for each in [each for each in poor if each.remedy is not None and (each.remedy.swap or each.remedy.to_student)][:2]:
         assert each.step is not None and each.other is not None
         steps = list(recipe.steps)
         steps[each.step], steps[each.other] = steps[each.other], steps[each.step]
-        swapped = linted(replace(recipe, steps=tuple(steps)), KNOWN, shipped_interactions())
+        swapped = lint(replace(recipe, steps=tuple(steps)), KNOWN, shipped_interactions())
         assert (each.code, each.step, each.other) not in {(new.code, new.step, new.other) for new in swapped.findings}

@@ -13,20 +13,20 @@ load_all()
 @pytest.mark.parametrize("name", sorted(Step.registry))
 def test_every_option_of_every_step_says_what_it_may_be(name: str) -> None:
     step = Step.registry[name]()
-    told = options_of(step)
-    assert {each.name: each.value for each in told} == step.options()
-    assert all(each.allowed for each in told)
+    result = options_of(step)
+    assert {each.name: each.value for each in result} == step.options()
+    assert all(each.allowed for each in result)
 
 
 def test_limits_choices_and_meanings_are_those_of_the_declaration() -> None:
-    told = {each.name: each for each in options_of(QuantizeWeights(bits=3))}
-    assert (told["bits"].value, told["bits"].allowed) == (3, "integer, >= 2, <= 8")
-    assert told["granularity"].allowed == "channel, group, tensor"
-    assert told["granularity"].meaning.startswith("How many weights share a scale")
-    assert told["epochs"].meaning.startswith("Of fine-tuning on the levels"), "its own, not the inherited one"
-    assert told["batch_norm"].meaning.startswith("The statistics of the batch norms"), "inherited"
+    values = {each.name: each for each in options_of(QuantizeWeights(bits=3))}
+    assert (values["bits"].value, values["bits"].allowed) == (3, "integer, >= 2, <= 8")
+    assert values["granularity"].allowed == "channel, group, tensor"
+    assert values["granularity"].meaning.startswith("How many weights share a scale")
+    assert values["epochs"].meaning.startswith("Of fine-tuning on the levels"), "its own, not the inherited one"
+    assert values["batch_norm"].meaning.startswith("The statistics of the batch norms"), "inherited"
     assert {each.name: each.allowed for each in options_of(Prune())}["ratio"] == "number, > 0, < 1"
-    assert told["symmetric"].allowed == "true, false"
+    assert values["symmetric"].allowed == "true, false"
     assert options_of(Export()) == ()
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from edgekit.contract.registry import load_all
 from edgekit.contract.step import Step
 from edgekit.errors import PlanError
-from edgekit.planning.plan import Plan, plan_of, walked
+from edgekit.planning.plan import Plan, plan_of, walk_recipe
 from edgekit.planning.recipe import Recipe, RecipeStep, find_recipe
 from edgekit.project.project import Datasets, Models, Project
 from edgekit.traits import FILES, MODULE_ENTRY, Facts, Role, Trait
@@ -51,7 +51,7 @@ def test_a_teacher_becomes_the_reference_as_soon_as_it_is_there(tiny: Project) -
 
 
 def test_without_a_teacher_the_reference_is_the_student_before_compression(tiny: Project) -> None:
-    alone = tiny.changed(model=Models(student="model:student"))
+    alone = tiny.copy_with(model=Models(student="model:student"))
     plan = planned(alone, "train", "prune", "export", "simplify")
     assert plan.steps[4].parent == 0
     assert plan.float_student == plan.deployed == 3
@@ -70,7 +70,7 @@ def test_without_a_teacher_the_reference_is_the_student_before_compression(tiny:
 def test_the_reference_is_the_last_trained_module_before_anything_is_given_up(
     tiny: Project, names: tuple[str, ...], parent: int
 ) -> None:
-    alone = tiny.changed(model=Models(student="model:student"))
+    alone = tiny.copy_with(model=Models(student="model:student"))
     plan = planned(alone, *names)
     assert plan.steps[len(names)].role is Role.REFERENCE and plan.steps[len(names)].parent == parent
 
@@ -120,7 +120,7 @@ def test_a_broken_order_names_the_culprit(tiny: Project, names: tuple[str, ...],
 
 
 def test_a_missing_teacher_is_told(tiny: Project) -> None:
-    alone = tiny.changed(model=Models(student="model:student"))
+    alone = tiny.copy_with(model=Models(student="model:student"))
     with pytest.raises(PlanError, match="needs a teacher"):
         planned(alone, "distill", "export")
 
@@ -153,7 +153,7 @@ def possible(recipe: Recipe, roles: Collection[Role]) -> bool:
 
 @given(recipes(), st.sampled_from([{Role.STUDENT}, {Role.STUDENT, Role.TEACHER}]))
 def test_the_walk_accepts_exactly_what_the_declarations_allow(recipe: Recipe, roles: set[Role]) -> None:
-    walk = walked(recipe, roles)
+    walk = walk_recipe(recipe, roles)
     assert (not walk.faults) == possible(recipe, roles)
     assert len(walk.steps) == len(recipe.steps)
 
@@ -161,10 +161,10 @@ def test_the_walk_accepts_exactly_what_the_declarations_allow(recipe: Recipe, ro
 @given(st.integers(0, 10_000))
 def test_what_is_drawn_by_the_declarations_is_accepted_and_a_step_less_may_not_be(seed: int) -> None:
     recipe, both = accepted_order(seed), {Role.TEACHER, Role.STUDENT}
-    assert not walked(recipe, both).faults
+    assert not walk_recipe(recipe, both).faults
     for index in range(len(recipe.steps)):
         less = Recipe("less", recipe.steps[:index] + recipe.steps[index + 1 :])
-        assert (not walked(less, both).faults) == possible(less, both)
+        assert (not walk_recipe(less, both).faults) == possible(less, both)
 
 
 def test_every_order_of_the_road_is_judged_by_the_contracts(tiny: Project) -> None:

@@ -175,9 +175,9 @@ def test_options_beside_steps_and_options_that_are_no_tables_are_told(make_proje
 def test_what_may_stand_in_for_the_recommended_recipe(file_project: FileProject) -> None:
     project = file_project({"x": ("batch", 3)})
     assert [each.name for each in recipes_of(project)] == ["int8", "int8-products", "float"]
-    assert [each.name for each in recipes_of(project.changed(recipe="int8"))] == ["int8"]
-    told = project.changed(options={"quantize": {"calibration": "entropy"}})
-    calibrations = [[getattr(step.step, "calibration", None) for step in each.steps] for each in recipes_of(told)]
+    assert [each.name for each in recipes_of(project.copy_with(recipe="int8"))] == ["int8"]
+    result = project.copy_with(options={"quantize": {"calibration": "entropy"}})
+    calibrations = [[getattr(step.step, "calibration", None) for step in each.steps] for each in recipes_of(result)]
     assert calibrations == [[None, "entropy", None, None], [None, "entropy", None, None], [None, None]]
 
 
@@ -186,7 +186,7 @@ def test_a_placement_goes_where_the_recipe_places(make_project: Callable[..., Pa
     tiny = load_project(folder)
     with pytest.raises(RecipeError, match="no step place"):
         with_placement(tiny, ["a"])
-    own = tiny.changed(steps=(*tiny.steps[:-1], {"use": "place"}, tiny.steps[-1]))
+    own = tiny.copy_with(steps=(*tiny.steps[:-1], {"use": "place"}, tiny.steps[-1]))
     assert Place(floats=("a",)) in [each.step for each in recipe_of(with_placement(own, ["a"])).steps]
     text = (folder / "edgekit.toml").read_text()
     (folder / "edgekit.toml").write_text(text[: text.index("[[steps]]")])

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 
 from edgekit.planning.interactions import shipped_interactions
-from edgekit.planning.lint import Surroundings
+from edgekit.planning.lint import PlanningContext
 from edgekit.planning.recipe import Recipe, find_recipe, recipe_from, shipped_recipes
-from edgekit.planning.remedies import proposed
+from edgekit.planning.remedies import propose
 from edgekit.target import find_target
 from edgekit.traits import Role
 from tests.planning.test_lint import CNN, KNOWN, PREFIX, SUFFIX, TRANSFORMER
@@ -19,7 +19,7 @@ def names(recipe: Recipe) -> list[str]:
 
 
 def test_the_failed_pipeline_becomes_the_recommended_order() -> None:
-    proposal = proposed(find_recipe("failed-int4-first", Path()), KNOWN, shipped_interactions())
+    proposal = propose(find_recipe("failed-int4-first", Path()), KNOWN, shipped_interactions())
     assert proposal.judgement.is_clean
     found = names(proposal.recipe)
     assert found[:2] == ["train", "distill"]
@@ -33,7 +33,7 @@ def test_the_failed_pipeline_becomes_the_recommended_order() -> None:
 @pytest.mark.parametrize("name", sorted(set(shipped_recipes()) - {"failed-int4-first", "weight-only-int4"}))
 def test_a_clean_recipe_is_left_as_it_is(name: str) -> None:
     recipe = find_recipe(name, Path())
-    proposal = proposed(recipe, KNOWN, shipped_interactions())
+    proposal = propose(recipe, KNOWN, shipped_interactions())
     assert proposal.recipe.steps == recipe.steps and not proposal.changes
 
 
@@ -41,11 +41,11 @@ def test_a_clean_recipe_is_left_as_it_is(name: str) -> None:
 def test_what_works_on_integers_waits_for_them_or_goes(needing: str) -> None:
     """A quantization that nobody asked for was added for it, and could not stand beside the one that came later."""
     late = recipe_from("r", [{"use": "distill"}, {"use": needing}, {"use": "export"}, {"use": "quantize"}], "r")
-    proposal = proposed(late, KNOWN, shipped_interactions())
+    proposal = propose(late, KNOWN, shipped_interactions())
     assert proposal.judgement.is_clean
     found = names(proposal.recipe)
     assert "quantize-dynamic" not in found and found.index("quantize") < found.index(needing)
-    without = proposed(
+    without = propose(
         recipe_from("r", [{"use": "distill"}, {"use": "export"}, {"use": needing}], "r"), KNOWN, shipped_interactions()
     )
     assert without.judgement.is_clean and needing not in names(without.recipe)
@@ -54,16 +54,16 @@ def test_what_works_on_integers_waits_for_them_or_goes(needing: str) -> None:
 
 @given(recipes())
 def test_every_proposal_lints_clean_and_is_proposed_again(recipe: Recipe) -> None:
-    proposal = proposed(recipe, KNOWN, shipped_interactions())
+    proposal = propose(recipe, KNOWN, shipped_interactions())
     assert proposal.judgement.is_clean, ([each.code for each in proposal.judgement.findings], proposal.changes)
-    assert proposed(proposal.recipe, KNOWN, shipped_interactions()).recipe.steps == proposal.recipe.steps
+    assert propose(proposal.recipe, KNOWN, shipped_interactions()).recipe.steps == proposal.recipe.steps
     assert bool(proposal.changes) == (proposal.recipe.steps != recipe.steps)
 
 
 def test_a_transformer_is_offered_the_ranges_of_each_run() -> None:
     models = {Role.TEACHER: replace(TRANSFORMER, parameters=2000), Role.STUDENT: TRANSFORMER}
     recipe = recipe_from("r", [*PREFIX, {"use": "prune"}, *SUFFIX], "r")
-    proposal = proposed(recipe, KNOWN.changed(surveys=models), shipped_interactions())
+    proposal = propose(recipe, KNOWN.copy_with(surveys=models), shipped_interactions())
     assert proposal.judgement.is_clean
     assert "quantize-dynamic" in names(proposal.recipe) and "prune" in names(proposal.recipe)
 
@@ -71,14 +71,14 @@ def test_a_transformer_is_offered_the_ranges_of_each_run() -> None:
 def test_a_transformer_that_is_to_lose_channels_alone_is_offered_heads_as_well() -> None:
     models = {Role.TEACHER: replace(TRANSFORMER, parameters=2000), Role.STUDENT: TRANSFORMER}
     recipe = recipe_from("r", [*PREFIX, {"use": "prune", "units": "channels"}, *SUFFIX], "r")
-    proposal = proposed(recipe, KNOWN.changed(surveys=models), shipped_interactions())
+    proposal = propose(recipe, KNOWN.copy_with(surveys=models), shipped_interactions())
     (pruned,) = [each.step for each in proposal.recipe.steps if each.step.name() == "prune"]
     assert pruned.options()["units"] == "all"
 
 
 def test_without_a_teacher_distillation_becomes_training() -> None:
-    alone = Surroundings(find_target("rpi4"), {Role.STUDENT: CNN}, frozenset({Role.STUDENT}))
-    proposal = proposed(recipe_from("r", [*PREFIX, *SUFFIX], "r"), alone, shipped_interactions())
+    alone = PlanningContext(find_target("rpi4"), {Role.STUDENT: CNN}, frozenset({Role.STUDENT}))
+    proposal = propose(recipe_from("r", [*PREFIX, *SUFFIX], "r"), alone, shipped_interactions())
     assert names(proposal.recipe)[0] == "train" and "distill" not in names(proposal.recipe)
     assert proposal.judgement.is_clean
 
@@ -86,8 +86,6 @@ def test_without_a_teacher_distillation_becomes_training() -> None:
 def test_options_that_still_fit_are_carried_over() -> None:
     recipe = recipe_from("r", [*PREFIX, {"use": "sparsify", "sparsity": 0.3, "epochs": 7}, *SUFFIX], "r")
     pruned = next(
-        each.step
-        for each in proposed(recipe, KNOWN, shipped_interactions()).recipe.steps
-        if each.step.name() == "prune"
+        each.step for each in propose(recipe, KNOWN, shipped_interactions()).recipe.steps if each.step.name() == "prune"
     )
     assert pruned.options()["ratio"] == 0.3 and pruned.options()["epochs"] == 7

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.errors import ModelError, ProjectError
-from edgekit.project.from_file import file_project, named, written_project
+from edgekit.project.from_file import file_project, to_project_name, write_project
 from edgekit.project.project import UNSAID, load_project
 
 
@@ -27,7 +27,7 @@ def test_written_it_is_the_same_project(conv_model: Path, tmp_path: Path, monkey
         calibration_samples=9,
         preprocessing={"resize": [6, 8], "mean": [0.5]},
     )
-    written = written_project(project, Path("new"), ["rpi4"])
+    written = write_project(project, Path("new"), ["rpi4"])
     read = load_project(Path("new"))
     assert read == written and read.targets == ("rpi4",)
     assert read.model_file is not None and read.model_file.resolve() == conv_model
@@ -36,14 +36,14 @@ def test_written_it_is_the_same_project(conv_model: Path, tmp_path: Path, monkey
     assert (read.metric, read.recipe, read.data.calibration_samples) == ("top5", "int8", 9)
     assert read.preprocessing == {"resize": [6, 8], "mean": [0.5]}
     with pytest.raises(ProjectError, match=r"edgekit.toml is there already"):
-        written_project(project, Path("new"))
+        write_project(project, Path("new"))
 
 
 def test_functions_stay_where_they_are(conv_model: Path, tmp_path: Path) -> None:
     project = file_project(conv_model, "data:samples")
     with pytest.raises(ProjectError, match="'data:samples' lies in"):
-        written_project(project, tmp_path / "new")
-    assert written_project(project, tmp_path).data.calibration == "data:samples"
+        write_project(project, tmp_path / "new")
+    assert write_project(project, tmp_path).data.calibration == "data:samples"
 
 
 def test_models_that_are_not_there(tmp_path: Path) -> None:
@@ -55,4 +55,4 @@ def test_models_that_are_not_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("text", "name"), [("mobilenet v2.0", "mobilenet_v2_0"), ("3d", "_3d"), ("ä", "_")])
 def test_names_of_projects(text: str, name: str) -> None:
-    assert named(text) == name
+    assert to_project_name(text) == name

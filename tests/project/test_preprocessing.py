@@ -7,8 +7,8 @@ from edgekit.project.preprocessing import ImagePreprocessing, SoundPreprocessing
 def test_one_number_may_stand_without_brackets() -> None:
     how = preprocessing_as(ImagePreprocessing, {"mean": 127.5, "std": [127.5], "resize": [6, 8]}, "edgekit.toml")
     assert (how.mean, how.std, how.resize, how.crop) == ((127.5,), (127.5,), (6, 8), ())
-    assert how.told() == {"resize": [6, 8], "mean": [127.5], "std": [127.5]}
-    assert preprocessing_as(SoundPreprocessing, {}, "edgekit.toml").told() == {}
+    assert how.settings() == {"resize": [6, 8], "mean": [127.5], "std": [127.5]}
+    assert preprocessing_as(SoundPreprocessing, {}, "edgekit.toml").settings() == {}
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,18 @@ from torch.nn import functional
 
 from edgekit.contract.technique import Units
 from edgekit.progress import Silent
-from edgekit.pruning.channels import Cut, Share, cut_units, kept_channels
-from edgekit.training.batches import Batch
+from edgekit.pruning.channels import PruningResult, Share, kept_channels, prune_units
+from edgekit.training.batches import TensorBatch
 from edgekit.training.modules import module_macs, parameter_count
 
 IMAGE = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
 
-def cut(module: nn.Module, x: Tensor = IMAGE, ratio: float = 0.5, multiple: int = 8, units: Units = "all") -> Cut:
+def cut(
+    module: nn.Module, x: Tensor = IMAGE, ratio: float = 0.5, multiple: int = 8, units: Units = "all"
+) -> PruningResult:
     torch.manual_seed(0)
-    return cut_units(module.eval(), Batch((x,), None), Share(ratio, multiple), units, Silent())
+    return prune_units(module.eval(), TensorBatch((x,), None), Share(ratio, multiple), units, Silent())
 
 
 def block(inputs: int, outputs: int, groups: int = 1, stride: int = 1) -> nn.Sequential:
@@ -177,7 +179,7 @@ def test_the_module_itself_is_left_alone() -> None:
 
 
 def test_products_are_counted_by_hand() -> None:
-    assert module_macs(Grouped(), Batch((IMAGE,), None)) == (
+    assert module_macs(Grouped(), TensorBatch((IMAGE,), None)) == (
         16 * 16 * (64 * 3 * 9 + 64 * 16 * 9 + 64 * 64) + 8 * 8 * (128 * 8 * 9 + 128 * 128 * 9) + 128 * 10
     )
 
@@ -197,7 +199,7 @@ class Hybrid(nn.Module):
         return self.head(self.layers(self.into(self.stem(x)).flatten(2).transpose(1, 2)).mean(1))
 
 
-def shapes(done: Cut) -> dict[str, tuple[int, ...]]:
+def shapes(done: PruningResult) -> dict[str, tuple[int, ...]]:
     return {name: tuple(each.shape) for name, each in done.module.named_parameters() if each.ndim > 1}
 
 

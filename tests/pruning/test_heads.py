@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from edgekit.pruning.heads import attentions, without_heads
-from edgekit.training.batches import Batch
+from edgekit.training.batches import TensorBatch
 from edgekit.training.modules import parameter_count
 
 X = torch.randn(2, 6, 32, generator=torch.Generator().manual_seed(0))
@@ -104,9 +104,9 @@ MADE: dict[str, Callable[[], nn.Module]] = {
 def test_half_of_the_heads_go_and_the_rest_give_what_they_gave(name: str) -> None:
     torch.manual_seed(0)
     module = MADE[name]().eval()
-    done = without_heads(module, Batch((X,), None), half)
+    done = without_heads(module, TensorBatch((X,), None), half)
     assert list(done.heads.values()) == [(4, 2)] and not done.faults
-    (attention,) = attentions(module, Batch((X,), None))
+    (attention,) = attentions(module, TensorBatch((X,), None))
     taken = sum(module.get_submodule(layer).weight.numel() // 2 for layer in attention.layers if "att" not in layer)
     if attention.projections:
         biases = sum(module.get_submodule(layer).out_features // 2 for layer in attention.projections)
@@ -123,14 +123,14 @@ def test_the_heads_that_matter_least_go() -> None:
         for layer, axis in ((module.q, 0), (module.k, 0), (module.v, 0), (module.o, 1)):
             for head in (1, 2):
                 layer.weight.narrow(axis, 8 * head, 8).mul_(0.01)
-    done = without_heads(module, Batch((X,), None), half).module
+    done = without_heads(module, TensorBatch((X,), None), half).module
     kept = torch.cat((module.v.weight[:8], module.v.weight[24:]))
     assert torch.equal(done.get_submodule("v").weight, kept)
 
 
 def test_attention_that_cannot_be_followed_is_kept_and_said() -> None:
     module = Fixed("parts first").eval()
-    done = without_heads(module, Batch((X,), None), half)
+    done = without_heads(module, TensorBatch((X,), None), half)
     assert done.faults == {"proj": "shapes its heads in a way that cannot be followed"} and not done.heads
     assert parameter_count(done.module) == parameter_count(module) and done.layers == {"proj", "qkv"}
 
@@ -154,7 +154,7 @@ def test_pytorchs_own_is_kept_where_it_has_more_than_heads(options: dict[str, ob
     module = Other(**options).eval()
     for each in module.parameters():
         nn.init.normal_(each)
-    done = without_heads(module, Batch((X,), None), half)
+    done = without_heads(module, TensorBatch((X,), None), half)
     assert "attention" in done.faults and not done.heads and done.layers == {"attention"}
 
 
@@ -164,19 +164,19 @@ def test_attention_that_runs_twice_is_cut_once() -> None:
             return super().forward(x) + super().forward(2 * x)
 
     torch.manual_seed(0)
-    done = without_heads(Twice().eval(), Batch((X,), None), half)
+    done = without_heads(Twice().eval(), TensorBatch((X,), None), half)
     assert done.heads == {"o": (4, 2)}
 
 
 def test_where_nothing_attends_nothing_is_found() -> None:
     module = nn.Sequential(nn.Linear(32, 32), nn.Softmax(-1), nn.Linear(32, 4))
-    assert attentions(module, Batch((X,), None)) == []
+    assert attentions(module, TensorBatch((X,), None)) == []
 
 
 def test_what_was_frozen_stays_frozen() -> None:
     module = Separate().eval()
     module.k.requires_grad_(False)
-    done = without_heads(module, Batch((X,), None), half).module
+    done = without_heads(module, TensorBatch((X,), None), half).module
     assert {name: each.requires_grad for name, each in done.named_parameters()} == {
         name: each.requires_grad for name, each in module.named_parameters()
     }
@@ -198,7 +198,7 @@ def test_heads_taken_from_pytorchs_own_layers_are_found_again_after_saving(
     )
     project = load_project(folder)
     module = untrained_module(project, Role.STUDENT)
-    done = without_heads(module, Batch((X,), None), half).module
+    done = without_heads(module, TensorBatch((X,), None), half).module
     save_module(done, project, Role.STUDENT, tmp_path / "m.safetensors")
     again = saved_module(project, Artifact(tmp_path / "m.safetensors", Format.TORCH, MODULE_ENTRY, "d", Role.STUDENT))
     with torch.no_grad():

@@ -3,14 +3,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from edgekit.pruning.sparsity import Ramp, kept, zero_smallest
-from edgekit.training.weight_constraints import Held, weights_of
+from edgekit.pruning.sparsity import Ramp, kept_mask, zero_smallest
+from edgekit.training.weight_constraints import WeightConstraints, weights_of
 
 
 @given(st.integers(1, 200), st.floats(0, 1), st.integers(0, 99))
 def test_exactly_the_share_is_taken_and_it_is_the_smallest(size: int, share: float, seed: int) -> None:
     weight = torch.randn(size, generator=torch.Generator().manual_seed(seed)).round(decimals=1)
-    mask = kept(weight, share)
+    mask = kept_mask(weight, share)
     assert int((~mask).sum()) == round(share * size)
     if mask.any() and (~mask).any():
         assert weight[~mask].abs().max() <= weight[mask].abs().min()
@@ -35,7 +35,7 @@ def test_a_layer_loses_its_share_or_the_model_as_a_whole() -> None:
 
 def test_a_ramp_grows_as_published_and_stays_at_its_end() -> None:
     module, first = modules()
-    ramp = Ramp(module, Held(sparse=True), 0.8, "layer")
+    ramp = Ramp(module, WeightConstraints(sparse=True), 0.8, "layer")
     shares = []
     for epoch in range(9):
         ramp.epoch_started(module, epoch, 9)

@@ -10,8 +10,8 @@ from onnx import ModelProto, numpy_helper
 from edgekit.arrays import Arrays
 from edgekit.errors import EntryPointError, StepError
 from edgekit.model.facts import activation_types, observed_facts
-from edgekit.model.passes.name_nodes import named_nodes
-from edgekit.model.passes.rewriting import rewritten
+from edgekit.model.passes.name_nodes import name_nodes
+from edgekit.model.passes.rewriting import rewrite
 from edgekit.model.reading import load_model, save_model
 from edgekit.quantizers.neural_compressor import Goal, search
 from edgekit.traits import Trait
@@ -37,7 +37,7 @@ def feeds() -> Iterator[Arrays]:
 
 @pytest.fixture
 def named(conv_model: Path) -> Path:
-    save_model(rewritten(load_model(conv_model), named_nodes), conv_model)
+    save_model(rewrite(load_model(conv_model), name_nodes), conv_model)
     return conv_model
 
 
@@ -123,9 +123,9 @@ def test_without_the_package_it_says_how_to_get_it(
     named: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "neural_compressor", None)
-    with pytest.raises(StepError, match="cannot be imported") as told:
+    with pytest.raises(StepError, match="cannot be imported") as entry:
         search(named, feeds, SAMPLES, SCHEME, (), Goal(lambda _: 1.0, 1.0, 0.0, 1), tmp_path)
-    assert "edgekit[inc]" in told.value.hint
+    assert "edgekit[inc]" in entry.value.hint
 
 
 def test_a_scheme_that_it_does_not_know_is_told(named: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from edgekit.data.calibration_batches import CalibrationBatches
 from edgekit.errors import StepError
 from edgekit.model.reading import load_model, save_model
 from edgekit.progress import Silent
-from edgekit.quantizers.onnxruntime_static import quantized_statically
+from edgekit.quantizers.onnxruntime_static import quantize_static
 from edgekit.runtimes.ort import inner_tensors
 
 SCHEME = {
@@ -27,7 +27,7 @@ def quantize(
 ) -> None:
     """To q.onnx beside the source, the ranges in ranges.json."""
     output, ranges = source.with_name("q.onnx"), source.with_name("ranges.json")
-    quantized_statically(source, output, batches, SCHEME, method, operators, kept, ranges)
+    quantize_static(source, output, batches, SCHEME, method, operators, kept, ranges)
 
 
 @pytest.mark.parametrize("kept", [[], ["conv"]])

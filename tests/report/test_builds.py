@@ -18,26 +18,28 @@ def text_of(built: Build, width: int = 80) -> str:
 
 
 def test_the_report_fits_eighty_columns_and_names_what_matters(built: Build) -> None:
-    told = text_of(built)
-    assert max(len(line) for line in told.splitlines()) <= 80
+    result = text_of(built)
+    assert max(len(line) for line in result.splitlines()) <= 80
     for word in ("teacher, fp32", "float student", "deployed", "parity", "passed", "emulated", "native", "bundle:"):
-        assert word in told
+        assert word in result
 
 
 def test_no_column_mixes_fidelities(built: Build) -> None:
     """Each heading of a figure names exactly one way in which it was obtained."""
-    told = text_of(built, width=200)
-    headings = re.findall(r"\b(static|native|emulated)\b", told)
+    result = text_of(built, width=200)
+    headings = re.findall(r"\b(static|native|emulated)\b", result)
     assert {"static", "native", "emulated"} <= set(headings)
-    rpi4 = told[: told.index("x86-vnni")]
-    told = [line for line in rpi4.splitlines() if " ms" in line]
-    assert len(told) <= 1 and all("(predicted)" in line and "range" in line for line in told), "and no other latency"
+    rpi4 = result[: result.index("x86-vnni")]
+    result = [line for line in rpi4.splitlines() if " ms" in line]
+    assert len(result) <= 1 and all("(predicted)" in line and "range" in line for line in result), (
+        "and no other latency"
+    )
 
 
 def test_the_json_has_the_documented_keys(built: Build) -> None:
-    told = json.loads(build_json(built))
-    assert told["schema"] == 1
-    rpi4 = told["targets"][0]
+    data = json.loads(build_json(built))
+    assert data["schema"] == 1
+    rpi4 = data["targets"][0]
     assert {
         "target",
         "model",
@@ -58,10 +60,10 @@ def test_the_json_has_the_documented_keys(built: Build) -> None:
 def test_warnings_of_steps_are_told_once(built: Build) -> None:
     runs = built.targets[0].steps
     warned = (replace(runs[0], warning="90 % in training, 10 % in [evaluation]"), *runs[1:])
-    told = replace(built, targets=tuple(replace(each, steps=warned) for each in built.targets))
-    text = " ".join(text_of(told).split())
+    result = replace(built, targets=tuple(replace(each, steps=warned) for each in built.targets))
+    text = " ".join(text_of(result).split())
     assert text.count("warning: train of the teacher: 90 % in training, 10 % in [evaluation]") == 1
-    assert json.loads(build_json(told))["targets"][0]["steps"][0]["warning"].startswith("90 %")
+    assert json.loads(build_json(result))["targets"][0]["steps"][0]["warning"].startswith("90 %")
     silent = tuple(replace(each, steps=tuple(replace(run, warning="") for run in each.steps)) for each in built.targets)
     assert "warning:" not in text_of(replace(built, targets=silent))
 
@@ -71,9 +73,9 @@ def test_what_the_data_says_of_itself_stands_beside_the_figures(built: Build) ->
 
     def said(each: TargetBuild) -> TargetBuild:
         native = [one for one in each.verdict.measurements if one.name == "metric" and one.fidelity is Fidelity.NATIVE]
-        told = [replace(one, detail="made-up images") if one in native else one for one in each.verdict.measurements]
-        return replace(each, verdict=replace(each.verdict, measurements=tuple(told)))
+        items = [replace(one, detail="made-up images") if one in native else one for one in each.verdict.measurements]
+        return replace(each, verdict=replace(each.verdict, measurements=tuple(items)))
 
-    told = replace(built, targets=tuple(map(said, built.targets)))
-    assert text_of(told).count("data: the metric is taken on made-up images") == 1
-    assert json.loads(build_json(told))["targets"][0]["measurements"][0]["detail"] == "made-up images"
+    result = replace(built, targets=tuple(map(said, built.targets)))
+    assert text_of(result).count("data: the metric is taken on made-up images") == 1
+    assert json.loads(build_json(result))["targets"][0]["measurements"][0]["detail"] == "made-up images"

@@ -4,24 +4,24 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.benchmarking.board_calibration import Calibrated
-from edgekit.benchmarking.candidates import Absent
-from edgekit.latency.board_fit import calibrated
+from edgekit.benchmarking.board_calibration import BoardCalibration
+from edgekit.benchmarking.candidates import MissingCandidate
+from edgekit.latency.board_fit import calibrate
 from edgekit.latency.predict import Prediction
 from edgekit.report.calibrations import calibration_json, calibration_report
 from tests.latency.test_board_fit import RPI4, slower
 from tests.report.rendered import rendered
 
 
-def done(count: int) -> Calibrated:
+def done(count: int) -> BoardCalibration:
     new = slower(count)
     before = (Prediction(new[0].milliseconds / 1.25, 1.0, 99.0, 0.0, "by others"), *[None] * (count - 1))
-    absent = (Absent("b.onnx", "onnxruntime", "no kernel"),)
-    return Calibrated(
+    absent = (MissingCandidate("b.onnx", "onnxruntime", "no kernel"),)
+    return BoardCalibration(
         RPI4,
         "ssh pi@host",
         Path("t/rpi4.latency.json"),
-        calibrated(RPI4, [], new),
+        calibrate(RPI4, [], new),
         tuple(new),
         before,
         absent,
@@ -30,19 +30,19 @@ def done(count: int) -> Calibrated:
 
 
 def test_what_was_measured_stands_beside_what_was_and_is_predicted() -> None:
-    told = rendered(*calibration_report(done(9)))
-    assert "measured: ssh pi@host" in told and "-20%" in told
-    assert "onnxruntime 1.32.0, 1 thread: 9 networks, " in told and "90 % intervals of x 1." in told
-    assert "b.onnx: not measured, no kernel" in told and "disturbed: hot" in told
+    result = rendered(*calibration_report(done(9)))
+    assert "measured: ssh pi@host" in result and "-20%" in result
+    assert "onnxruntime 1.32.0, 1 thread: 9 networks, " in result and "90 % intervals of x 1." in result
+    assert "b.onnx: not measured, no kernel" in result and "disturbed: hot" in result
     many = replace(done(9), disturbed=tuple(f"n{number}: hot" for number in range(7)))
     several = rendered(*calibration_report(many))
     assert "disturbed: n2: hot" in several and "n3: hot" not in several and "disturbed: and 4 more" in several
-    assert "written: t/rpi4.latency.json" in told and max(map(len, told.splitlines())) <= 80
+    assert "written: t/rpi4.latency.json" in result and max(map(len, result.splitlines())) <= 80
 
 
 def test_too_few_claim_nothing() -> None:
-    told = " ".join(rendered(*calibration_report(done(3))).split())
-    assert "3 networks, too few for an interval: 9 of 4 kinds give one" in told
+    text = " ".join(rendered(*calibration_report(done(3))).split())
+    assert "3 networks, too few for an interval: 9 of 4 kinds give one" in text
 
 
 def test_what_finds_prices_may_not_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,18 +52,18 @@ def test_what_finds_prices_may_not_be_there(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_networks_that_tell_no_prices_yet_are_kept() -> None:
-    own, new = RPI4.changed(id="own", cpu="cortex-a55"), slower(2)
+    own, new = RPI4.copy_with(id="own", cpu="cortex-a55"), slower(2)
     path = Path("t/own.latency.json")
-    told = Calibrated(own, "ssh pi@host", path, calibrated(own, [], new), tuple(new), (None, None), (), ())
-    words = " ".join(rendered(*calibration_report(told)).split())
+    result = BoardCalibration(own, "ssh pi@host", path, calibrate(own, [], new), tuple(new), (None, None), (), ())
+    words = " ".join(rendered(*calibration_report(result)).split())
     assert "1 thread: kept, but too few to tell prices, which nobody has for cortex-a55: it takes 12 networks" in words
-    assert [each["left_out"] for each in json.loads(calibration_json(told))["measured"]] == [None, None]
+    assert [each["left_out"] for each in json.loads(calibration_json(result))["measured"]] == [None, None]
 
 
 def test_the_json_says_the_same() -> None:
-    told = json.loads(calibration_json(done(9)))
-    assert told["schema"] == 1 and told["target"] == "rpi4" and told["written"] == "t/rpi4.latency.json"
-    assert len(told["measured"]) == 9 and told["measured"][0]["before"]["how"] == "by others"
-    assert told["measured"][1]["before"] is None and abs(told["measured"][1]["left_out"]) < 0.3
-    (fit,) = told["fits"]
+    data = json.loads(calibration_json(done(9)))
+    assert data["schema"] == 1 and data["target"] == "rpi4" and data["written"] == "t/rpi4.latency.json"
+    assert len(data["measured"]) == 9 and data["measured"][0]["before"]["how"] == "by others"
+    assert data["measured"][1]["before"] is None and abs(data["measured"][1]["left_out"]) < 0.3
+    (fit,) = data["fits"]
     assert fit["networks"] == 9 and 0 < fit["margin"] < 0.2

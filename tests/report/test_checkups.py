@@ -8,6 +8,6 @@ FOUND = [Checkup("torch", "2.13.0", "training", ""), Checkup("cuda", "", "faster
 
 
 def test_what_is_missing_stands_with_its_remedy() -> None:
-    told = rendered(checkups_report(FOUND))
-    assert "missing" in told and "pip install 'x[y]'" in told
+    result = rendered(checkups_report(FOUND))
+    assert "missing" in result and "pip install 'x[y]'" in result
     assert json.loads(checkups_json(FOUND))["checkups"][0]["found"] == "2.13.0"

@@ -26,10 +26,17 @@ def test_what_was_done_and_lost_is_told_in_eighty_columns() -> None:
         console.print(each)
     text = console.export_text()
     assert max(map(len, text.splitlines())) <= 80
-    for told in ("4.0 x", "one scale a channel", "31.25 dB", "nothing differs", "1 operator kept in float", "80 of 84"):
-        assert told in text
+    for entry in (
+        "4.0 x",
+        "one scale a channel",
+        "31.25 dB",
+        "nothing differs",
+        "1 operator kept in float",
+        "80 of 84",
+    ):
+        assert entry in text
 
 
 def test_as_json() -> None:
-    told = json.loads(conversion_json(FOUND))
-    assert (told["source"], told["path"], told["bytes"], told["notes"]) == ("m.onnx", "q.onnx", 10_000, NOTES)
+    data = json.loads(conversion_json(FOUND))
+    assert (data["source"], data["path"], data["bytes"], data["notes"]) == ("m.onnx", "q.onnx", 10_000, NOTES)

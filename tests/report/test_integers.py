@@ -44,8 +44,8 @@ def test_the_operators_of_the_fused_graph() -> None:
 
 
 def test_what_was_trained_for_and_what_the_float_student_is() -> None:
-    (told,) = training_lines({"weight_bits": 8, "range_drift": 0.0268})
-    assert "the float student has their very weights" in told and "at most 2.7% of their width" in told
+    (value,) = training_lines({"weight_bits": 8, "range_drift": 0.0268})
+    assert "the float student has their very weights" in value and "at most 2.7% of their width" in value
     _, four = training_lines({"weight_bits": 4, "range_drift": 0.0268})
     assert four == "weights on 15 levels, stored in 8 bits: no byte is saved"
     assert training_lines(SCHEME) == []
@@ -62,20 +62,20 @@ def test_each_shipped_target_says_why(name: str) -> None:
 
 def test_what_is_on_floats_for_speed_is_told_with_how_that_was_found() -> None:
     ratio = {"median": 0.9721, "low": 0.968, "high": 0.9755}
-    told = {"floats": ["a", "b"], "placed": "measured here", "ratio": ratio}
-    assert placement_lines(told) == [
+    values = {"floats": ["a", "b"], "placed": "measured here", "ratio": ratio}
+    assert placement_lines(values) == [
         "2 operators placed on floats, such as a, 0.972 (0.968 to 0.976) of the time: measured here"
     ]
-    assert placement_lines({**told, "floats": [], "ratio": None}) == ["placed measured here"]
+    assert placement_lines({**values, "floats": [], "ratio": None}) == ["placed measured here"]
     assert placement_lines(COUNTS) == []
 
 
 def test_a_search_tells_its_figures() -> None:
-    told = {**SCHEME, "backend": "inc", "metric": "cosine", "trials": [0.98, 0.999], "float": 1.0}
-    assert scheme_lines(told)[1] == (
+    values = {**SCHEME, "backend": "inc", "metric": "cosine", "trials": [0.98, 0.999], "float": 1.0}
+    assert scheme_lines(values)[1] == (
         "by Intel Neural Compressor: cosine 0.99900 of 1.00000 on calibration samples, best of 2 trials"
     )
-    both = {**told, "values": {"ort": 0.9991, "inc": 0.999}, "failed": {}, "backend": "ort"}
+    both = {**values, "values": {"ort": 0.9991, "inc": 0.999}, "failed": {}, "backend": "ort"}
     assert scheme_lines(both)[1] == (
         "by ONNX Runtime, the better by cosine on calibration samples: ONNX Runtime 0.99910, Intel Neural Compressor "
         "0.99900"

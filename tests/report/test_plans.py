@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.builds.check import Consultation, consulted
+from edgekit.builds.check import RecipeCheck, check_recipe
 from edgekit.planning.recipe import find_recipe
 from edgekit.progress import Silent
-from edgekit.report.plans import fixed_toml, plan_json, plan_report
+from edgekit.report.plans import plan_json, plan_report, proposal_toml
 from tests.report.rendered import rendered
 
 FAILED = "failed-int4-first"
@@ -18,11 +18,11 @@ def _no_project_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def about(recipe: str, *targets: str) -> Consultation:
-    return consulted(None, Silent(), recipe, targets)
+def about(recipe: str, *targets: str) -> RecipeCheck:
+    return check_recipe(None, Silent(), recipe, targets)
 
 
-def text(told: Consultation) -> str:
+def text(told: RecipeCheck) -> str:
     return rendered(*plan_report(told))
 
 
@@ -57,18 +57,18 @@ def test_several_targets_are_told_apart() -> None:
 
 
 def test_json_counts_steps_from_one_and_holds_all_of_it() -> None:
-    told = json.loads(plan_json(about(FAILED)))
-    assert (told["schema"], told["recipe"], told["project"], told["targets"]) == (1, FAILED, None, [])
-    assert told["steps"][3]["needs"] == {"student": ["float", "torch"], "teacher": ["converged", "float", "torch"]}
-    first = told["findings"][0]
+    data = json.loads(plan_json(about(FAILED)))
+    assert (data["schema"], data["recipe"], data["project"], data["targets"]) == (1, FAILED, None, [])
+    assert data["steps"][3]["needs"] == {"student": ["float", "torch"], "teacher": ["converged", "float", "torch"]}
+    first = data["findings"][0]
     assert {"code", "severity", "step", "message", "fix", "evidence"} <= first.keys()
     assert (first["code"], first["step"], first["other_step"]) == ("EK101", 2, 3)
-    assert (told["primary"]["step"], told["primary"]["code"]) == (2, "EK101")
-    assert [(each["step"], each["through"]) for each in told["cascade"]] == [(3, [2]), (4, [2, 3])]
-    assert [each["use"] for each in told["proposed"]] == [
+    assert (data["primary"]["step"], data["primary"]["code"]) == (2, "EK101")
+    assert [(each["step"], each["through"]) for each in data["cascade"]] == [(3, [2]), (4, [2, 3])]
+    assert [each["use"] for each in data["proposed"]] == [
         "train", "distill", "prune", "export", "simplify", "quantize", "fuse",
     ]  # fmt: skip
-    assert [each["label"] for each in told["omit"]] == ["prune"] and not told["remaining"]
+    assert [each["label"] for each in data["omit"]] == ["prune"] and not data["remaining"]
     clean = json.loads(plan_json(about("distil-int8", "rpi4")))
     assert clean["primary"] is None and clean["cascade"] == [] and clean["changes"] == []
     assert clean["good"][0]["code"] == "EK111"
@@ -76,17 +76,17 @@ def test_json_counts_steps_from_one_and_holds_all_of_it() -> None:
 
 @pytest.mark.parametrize("targets", [(), ("rpi4",), ("rpi4", "x86-vnni")])
 def test_the_better_recipe_is_a_file_that_lints_clean(tmp_path: Path, targets: tuple[str, ...]) -> None:
-    written = fixed_toml(about(FAILED, *targets))
+    written = proposal_toml(about(FAILED, *targets))
     assert "# EK410: quantize-weights became quantize" in written
     (tmp_path / "better.toml").write_text(written)
     again = about("better.toml", *targets)
     assert {each.severity for each in again.findings} == {"info"} and again.advice.primary is None
     assert again.recipe.steps == about(FAILED, *targets).advice.proposal.recipe.steps
-    assert fixed_toml(again).startswith("# Nothing to change in 'better'.")
+    assert proposal_toml(again).startswith("# Nothing to change in 'better'.")
 
 
 def test_what_is_written_of_a_recipe_is_that_recipe(tmp_path: Path) -> None:
-    (tmp_path / "fixed.toml").write_text(fixed_toml(about("train-prune-int8", "rpi4")))
+    (tmp_path / "fixed.toml").write_text(proposal_toml(about("train-prune-int8", "rpi4")))
     whole = find_recipe("train-prune-int8", tmp_path)
     assert find_recipe("fixed.toml", tmp_path).steps == whole.steps
     assert tomllib.loads((tmp_path / "fixed.toml").read_text())["about"] == whole.about

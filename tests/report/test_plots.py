@@ -23,7 +23,7 @@ def test_the_plot_names_every_arm_and_stage_and_is_the_same_every_time() -> None
 def test_more_arms_than_colours_and_one_seed_can_be_drawn() -> None:
     (arm, *_) = made_study().arms
     stages = [
-        each.changed(metric=each.metric and type(each.metric)(each.metric.mean, None, None)) for each in arm.stages
+        each.copy_with(metric=each.metric and type(each.metric)(each.metric.mean, None, None)) for each in arm.stages
     ]
     arms = [Arm(f"arm {number}", tuple(stages[: 1 + number % 4]), 1) for number in range(20)]
     assert b"arm 19" in stages_plot(arms, "%", "many", "svg")

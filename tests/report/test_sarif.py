@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 from sarif_pydantic import Sarif
 
-from edgekit.builds.check import consulted
+from edgekit.builds.check import check_recipe
 from edgekit.planning.recipe import shipped_recipes
 from edgekit.progress import Silent
 from edgekit.project.project import project_at
@@ -17,9 +17,9 @@ MakeProject = Callable[..., Path]
 
 
 def log(folder: Path | None, recipe: str | None = None, *targets: str) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(sarif_log(consulted(project_at(folder), Silent(), recipe, targets)))
-    assert not list(unknown_keys(Sarif.model_validate(told)))
-    return told
+    values: dict[str, Any] = json.loads(sarif_log(check_recipe(project_at(folder), Silent(), recipe, targets)))
+    assert not list(unknown_keys(Sarif.model_validate(values)))
+    return values
 
 
 def unknown_keys(model: object) -> Iterator[str]:
@@ -59,10 +59,10 @@ def test_the_schema_tells_wrong_from_right() -> None:
 def test_a_finding_stands_at_its_steps_line(make_project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make_project()
     monkeypatch.chdir(folder.parent)
-    told = log(folder)
+    outcome = log(folder)
     headers = [n for n, line in enumerate((folder / "edgekit.toml").read_text().splitlines(), 1) if "[[steps]]" in line]
-    assert lines(told)["EK105"] == ("tiny/edgekit.toml", headers[1])
-    result = next(each for each in told["runs"][0]["results"] if each["ruleId"] == "EK105")
+    assert lines(outcome)["EK105"] == ("tiny/edgekit.toml", headers[1])
+    result = next(each for each in outcome["runs"][0]["results"] if each["ruleId"] == "EK105")
     assert result["relatedLocations"][0]["physicalLocation"]["region"]["startLine"] == headers[2]
     assert result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"] == "step 2 distill"
     assert result["level"] == "note"

@@ -7,18 +7,18 @@ import pytest
 from edgekit.errors import EvidenceError
 from edgekit.figures.intervals import Interval
 from edgekit.figures.ratios import Ratio
-from edgekit.planning.interactions import Verdict
+from edgekit.planning.interactions import PairVerdict
 from edgekit.project.project import Project
-from edgekit.records import validated
+from edgekit.records import validate
 from edgekit.report.studies import study_report
 from edgekit.studies.evidence import load_study
 from edgekit.studies.results import (
     SCHEMA,
-    Ablated,
     Arm,
-    Ordered,
+    OrderComparison,
     Stage,
-    StepTold,
+    StepAblation,
+    StepRecord,
     Study,
     study_json,
     study_schema,
@@ -28,13 +28,13 @@ from edgekit.traits import Role
 from tests.report.rendered import rendered
 
 TRAIN, PRUNE, ROUND, EXPORT = (
-    StepTold(use, Role.STUDENT, {}) for use in ("train", "prune", "quantize-weights", "export")
+    StepRecord(use, Role.STUDENT, {}) for use in ("train", "prune", "quantize-weights", "export")
 )
 WORSE, BETTER, ALIKE = Interval(-5.0, -7.0, -3.0), Interval(5.0, 3.0, 7.0), Interval(0.5, -1.0, 2.0)
 
 
 def made_study(subject: dict[str, str] | None = None, **changed: object) -> Study:
-    def arm(name: str, *steps: StepTold) -> Arm:
+    def arm(name: str, *steps: StepRecord) -> Arm:
         metrics = [Interval(90.0 - at, 88.0 - at, 92.0 - at) for at in range(len(steps))]
         stages = (Stage(step, (metric.mean,) * 3, metric) for step, metric in zip(steps, metrics, strict=True))
         return Arm(name, tuple(stages), 12_345)
@@ -53,19 +53,19 @@ def made_study(subject: dict[str, str] | None = None, **changed: object) -> Stud
         interval="95%, paired over seeds and evaluation samples",
         arms=(arm("one", TRAIN, PRUNE, ROUND, EXPORT), arm("other", TRAIN, ROUND, PRUNE)),
         orders=(
-            Ordered(PRUNE, ROUND, "one", "other", BETTER, Verdict.GOOD),
-            Ordered(ROUND, PRUNE, "other", "one", WORSE, Verdict.POOR),
-            Ordered(PRUNE, ROUND, "three", "four", ALIKE, Verdict.MODERATE),
-            Ordered(ROUND, PRUNE, "four", "three", ALIKE, Verdict.MODERATE),
+            OrderComparison(PRUNE, ROUND, "one", "other", BETTER, PairVerdict.GOOD),
+            OrderComparison(ROUND, PRUNE, "other", "one", WORSE, PairVerdict.POOR),
+            OrderComparison(PRUNE, ROUND, "three", "four", ALIKE, PairVerdict.MODERATE),
+            OrderComparison(ROUND, PRUNE, "four", "three", ALIKE, PairVerdict.MODERATE),
         ),
         whole="one",
         ablations=(
-            Ablated(PRUNE, "without prune", ALIKE, 100, 200, Ratio(0.5, 0.4, 0.6)),
-            Ablated(ROUND, "without quantize-weights", ALIKE, 100, 100, None),
+            StepAblation(PRUNE, "without prune", ALIKE, 100, 200, Ratio(0.5, 0.4, 0.6)),
+            StepAblation(ROUND, "without quantize-weights", ALIKE, 100, 100, None),
         ),
         impossible=("without export: there is no file",),
     )
-    return study.changed(**changed)
+    return study.copy_with(**changed)
 
 
 def text(study: Study) -> str:
@@ -99,7 +99,7 @@ def test_many_impossible_orders_are_counted() -> None:
 
 def test_one_seed_and_a_spent_budget_are_said() -> None:
     alone = Interval(3.0, None, None)
-    orders = tuple(each.changed(points=alone, verdict=Verdict.MODERATE) for each in made_study().orders)
+    orders = tuple(each.copy_with(points=alone, verdict=PairVerdict.MODERATE) for each in made_study().orders)
     flat = " ".join(text(made_study(seeds=(0,), left_out=(1, 2), orders=orders, ablations=())).split())
     assert "1 seed, a CPU" in flat and "one +3.00 other one seed tells nothing" in flat
     assert "the budget had room for 1 of 3 seeds" in flat
@@ -112,8 +112,8 @@ def test_what_is_written_is_read_again(tiny: Project, tmp_path: Path) -> None:
 
 
 def test_the_schema_knows_every_key() -> None:
-    told, schema = json.loads(study_json(made_study())), study_schema()
-    assert set(schema["properties"]) == set(told)
-    assert set(schema["$defs"]["Ordered"]["properties"]) == set(told["orders"][0])
+    data, schema = json.loads(study_json(made_study())), study_schema()
+    assert set(schema["properties"]) == set(data)
+    assert set(schema["$defs"]["Ordered"]["properties"]) == set(data["orders"][0])
     with pytest.raises(EvidenceError, match=re.escape("'seeds.0' is 'first'")):
-        validated(Study, {**told, "seeds": ["first"]}, "study.json", EvidenceError)
+        validate(Study, {**data, "seeds": ["first"]}, "study.json", EvidenceError)

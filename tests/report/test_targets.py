@@ -8,15 +8,15 @@ from tests.report.rendered import rendered
 
 
 def test_what_calibrates_a_target_is_told(tmp_path: Path) -> None:
-    told = rendered(target_report(with_file(RPI4, tmp_path, slower(9))))
-    assert "onnxruntime 1.32.0, 1 thread: 9 networks on a Raspberry Pi 4 Model B" in " ".join(told.split())
-    assert "90 % intervals of x 1." in " ".join(told.split())
+    result = rendered(target_report(with_file(RPI4, tmp_path, slower(9))))
+    assert "onnxruntime 1.32.0, 1 thread: 9 networks on a Raspberry Pi 4 Model B" in " ".join(result.split())
+    assert "90 % intervals of x 1." in " ".join(result.split())
     assert "calibrat" not in rendered(target_report(RPI4))
 
 
 def test_targets_are_listed_and_shown() -> None:
     targets = [find_target(name) for name in ("rpi4", "x86-vnni")]
-    told = rendered(targets_report(targets), target_report(targets[0]))
-    assert "cortex-a72" in told and "S8S8" in told and "quantization.per_channel" in told
+    result = rendered(targets_report(targets), target_report(targets[0]))
+    assert "cortex-a72" in result and "S8S8" in result and "quantization.per_channel" in result
     assert [each["id"] for each in json.loads(targets_json(targets))["targets"]] == ["rpi4", "x86-vnni"]
     assert json.loads(target_json(targets[0]))["runtime"]["version"] == "1.32.0"

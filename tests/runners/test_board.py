@@ -4,7 +4,7 @@ from edgekit.errors import BoardError
 from edgekit.progress import Silent
 from edgekit.runners import board as module
 from edgekit.runners.address import Address
-from edgekit.runners.board import Board, board_at, check_is, provided_runtime
+from edgekit.runners.board import Board, board_at, check_is, provide_runtime
 from edgekit.target import Runtime, find_target
 from tests.runners.pi import RPI4, TOLD
 
@@ -44,12 +44,12 @@ def test_a_board_uses_its_own_runtime_only_where_it_is_the_pinned_one(monkeypatc
     assert board.has(RPI4.runtime)
     other = Runtime(name="onnxruntime", version="1.30.0")
     kept = "onnxruntime-1.30.0-cp311-aarch64"
-    assert provided_runtime(at(monkeypatch, kept=[kept]), other, Silent()) == kept
+    assert provide_runtime(at(monkeypatch, kept=[kept]), other, Silent()) == kept
     assert not at(monkeypatch, versions={"onnxruntime": "1.32.0", "numpy": None}).has(RPI4.runtime)
 
 
 def test_a_python_without_a_wheel_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     board = at(monkeypatch, python="3.7.3")
     with pytest.raises(BoardError, match="pip failed") as failed:
-        provided_runtime(board, Runtime(name="onnxruntime", version="1.31.9"), Silent())
+        provide_runtime(board, Runtime(name="onnxruntime", version="1.31.9"), Silent())
     assert "it has 3.7.3" in failed.value.hint

@@ -13,8 +13,8 @@ LOOK = Request({"do": "look", "worker": "def surroundings(): return {}", "packag
 
 def test_a_board_answers(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGEKIT_SSH", sshd.client)
-    told = answer(address_of(sshd.url), LOOK)
-    assert told["system"] == "Linux" and told["memory"] > told["free_memory"] > 0 and told["free_disk"] > 0
+    result = answer(address_of(sshd.url), LOOK)
+    assert result["system"] == "Linux" and result["memory"] > result["free_memory"] > 0 and result["free_disk"] > 0
 
 
 @pytest.mark.parametrize(
@@ -29,9 +29,9 @@ def test_why_a_board_cannot_be_used(
     options: tuple[str, ...], expected: str, remedy: str, sshd: Sshd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (sshd.folder / "other").write_text(f"[127.0.0.1]:{sshd.port} {(sshd.folder / 'user.pub').read_text()}")
-    told = [each.replace("FOLDER", str(sshd.folder)) for each in options]
+    lines = [each.replace("FOLDER", str(sshd.folder)) for each in options]
     known = f"UserKnownHostsFile={sshd.folder / 'known'}"
-    monkeypatch.setenv("EDGEKIT_SSH", sshd.client_with(*told, known, "IdentityFile=/dev/null"))
+    monkeypatch.setenv("EDGEKIT_SSH", sshd.client_with(*lines, known, "IdentityFile=/dev/null"))
     with pytest.raises(BoardError, match=expected) as failed:
         answer(address_of(sshd.url), LOOK)
     assert remedy in failed.value.hint and str(sshd.port) in failed.value.hint

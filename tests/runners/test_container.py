@@ -13,12 +13,12 @@ import pytest
 
 from edgekit.builds.result import Build
 from edgekit.errors import ContainerError, EmulatorError, RunError
-from edgekit.latency.predict import predicted
+from edgekit.latency.predict import predict_latency
 from edgekit.numerics.compare import relative_difference
 from edgekit.progress import Silent
 from edgekit.runners.container import Container, ContainerRunner
 from edgekit.runners.emulator import prepare
-from edgekit.runners.engine import Engine, Limits, enforces_memory
+from edgekit.runners.engine import ContainerLimits, Engine, enforces_memory
 from edgekit.runners.image import build_image
 from edgekit.runners.qemu import QemuRunner
 from edgekit.runners.runner import Job
@@ -47,8 +47,10 @@ def test_a_target_that_nothing_emulates_has_no_container() -> None:
     ],
 )
 def test_why_a_container_said_nothing(code: int, error: type[Exception], message: str) -> None:
-    told = Container(NOWHERE, "image", Limits(2**26, 1), Path()).no_answer(code, "first\nlast words\n", "while it ran")
-    assert isinstance(told, error) and str(told) == message
+    result = Container(NOWHERE, "image", ContainerLimits(2**26, 1), Path()).no_answer(
+        code, "first\nlast words\n", "while it ran"
+    )
+    assert isinstance(result, error) and str(result) == message
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +86,7 @@ def test_a_run_takes_there_what_it_takes_under_qemu(conv_model: Path) -> None:
     here = QemuRunner(RPI4, prepare(RPI4, Silent())).run(job)
     there = ContainerRunner(RPI4).run(job)
     assert not there.uncounted and len(there.counts) == 1
-    one, other = (predicted(each.counts[0], RPI4, 1).milliseconds for each in (here, there))
+    one, other = (predict_latency(each.counts[0], RPI4, 1).milliseconds for each in (here, there))
     assert other == pytest.approx(one, rel=0.02)
     assert [len(each.profiles[0].counts) for each in (here, there)] == [len(here.profiles[0].counts)] * 2 != [0, 0]
 
@@ -92,7 +94,7 @@ def test_a_run_takes_there_what_it_takes_under_qemu(conv_model: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("engine")
 def test_a_core_whose_caches_are_not_known_is_not_counted(conv_model: Path) -> None:
-    result = ContainerRunner(RPI4.changed(caches=())).run(Job([conv_model], X, counted=True))
+    result = ContainerRunner(RPI4.copy_with(caches=())).run(Job([conv_model], X, counted=True))
     assert not result.counts and "whose caches its file tells" in result.uncounted
 
 
@@ -132,20 +134,20 @@ def test_a_limit_is_proved_before_it_is_claimed(
 def test_a_model_larger_than_the_targets_memory_is_caught(engine: Engine, tmp_path: Path) -> None:
     """256 MB of zeros on a board with 192 MB."""
     with pytest.raises(RunError, match="the model ran out of memory"):
-        ContainerRunner(RPI4.changed(ram_bytes=192 * 2**20)).run(large_job(tmp_path))
+        ContainerRunner(RPI4.copy_with(ram_bytes=192 * 2**20)).run(large_job(tmp_path))
     assert not running(engine)
 
 
 @pytest.mark.slow
 def test_a_runtime_that_dies_on_the_board_dies_in_the_container(engine: Engine, conv_model: Path) -> None:
     """onnxruntime 1.21.0 used an instruction that no Pi 4 has; the emulator's default CPU has it."""
-    old = RPI4.changed(runtime=Runtime(name="onnxruntime", version="1.21.0"))
+    old = RPI4.copy_with(runtime=Runtime(name="onnxruntime", version="1.21.0"))
     build_image(engine, old, engines.BASE, Silent())
     with pytest.raises(
         RunError, match=r"onnxruntime 1\.21\.0 died of SIGILL on cortex-a72 while the runtime was imported"
     ):
         ContainerRunner(old).run(Job([conv_model], X))
-    assert ContainerRunner(old.changed(cpu="max")).run(Job([conv_model], X)).outputs
+    assert ContainerRunner(old.copy_with(cpu="max")).run(Job([conv_model], X)).outputs
 
 
 @pytest.mark.slow
@@ -175,5 +177,5 @@ def test_an_interrupted_bench_leaves_no_container(engine: Engine, conv_model: Pa
 @pytest.mark.usefixtures("engine")
 def test_an_image_that_is_not_built_says_how() -> None:
     with pytest.raises(EmulatorError, match="the image for rpi4 is not built") as failed:
-        ContainerRunner(RPI4.changed(runtime=Runtime(name="onnxruntime", version="1.30.0")))
+        ContainerRunner(RPI4.copy_with(runtime=Runtime(name="onnxruntime", version="1.30.0")))
     assert failed.value.hint == "edgekit setup --runner container rpi4"

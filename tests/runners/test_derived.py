@@ -4,7 +4,7 @@ import pytest
 
 from edgekit.errors import BoardError
 from edgekit.runners.board import Board
-from edgekit.runners.derived import derived_target, matching_targets, target_toml
+from edgekit.runners.derived import derive_target, matching_targets, target_toml
 from edgekit.runners.emulator import cpuinfo_text
 from edgekit.target import CpuInfo, find_target, load_target, target_files
 from tests.runners.pi import PI, RPI4, TOLD
@@ -15,7 +15,7 @@ A78 = CpuInfo(implementer="0x41", variant="0x1", part="0xd41", revision=0, featu
 
 def test_a_pi_becomes_its_own_target(tmp_path: Path) -> None:
     assert [each.id for each in matching_targets(PI, KNOWN)] == ["rpi4"]
-    made = derived_target(PI, "kitchen", KNOWN)
+    made = derive_target(PI, "kitchen", KNOWN)
     path = tmp_path / "kitchen.toml"
     path.write_text(target_toml(made, "from where"))
     assert load_target(path) == made, "the file says all that the record holds"
@@ -25,16 +25,16 @@ def test_a_pi_becomes_its_own_target(tmp_path: Path) -> None:
 
 
 def test_another_core_takes_the_scheme_of_its_kernels_and_has_no_emulator() -> None:
-    made = derived_target(Board(PI.address, {**TOLD, "cpuinfo": cpuinfo_text(A78, 8)}), "a78", KNOWN)
+    made = derive_target(Board(PI.address, {**TOLD, "cpuinfo": cpuinfo_text(A78, 8)}), "a78", KNOWN)
     assert made.cpu == "" and made.quantization == find_target("rpi5").quantization
     assert made.isa == {"neon", "dotprod"} and made.cpuinfo == A78
 
 
 def test_the_smallest_boards_are_sold_by_the_quarter_gigabyte() -> None:
-    made = derived_target(Board(PI.address, {**TOLD, "memory": 447_000_000}), "zero", KNOWN)
+    made = derive_target(Board(PI.address, {**TOLD, "memory": 447_000_000}), "zero", KNOWN)
     assert made.ram_bytes == 512 * 2**20
 
 
 def test_kernels_that_no_target_has_are_refused() -> None:
     with pytest.raises(BoardError, match=r"no known target has the kernels of pi@pi\.local: aarch64 with neon"):
-        derived_target(PI, "x", [each for each in KNOWN if each.arch == "x86_64"])
+        derive_target(PI, "x", [each for each in KNOWN if each.arch == "x86_64"])

@@ -8,7 +8,7 @@ from edgekit.errors import EmulatorError
 from edgekit.instruction_counts.plugin import plugin_path
 from edgekit.progress import Silent
 from edgekit.runners import emulator
-from edgekit.runners.emulator import cpuinfo_text, prepare, prepared_emulator, write_cpu_view
+from edgekit.runners.emulator import cpuinfo_text, find_emulator, prepare, write_cpu_view
 from edgekit.target import Runtime, find_target
 
 RPI4 = find_target("rpi4")
@@ -44,12 +44,12 @@ def test_the_guest_sees_the_targets_cpu_and_caches(tmp_path: Path) -> None:
 
 def test_preparing_twice_downloads_nothing_again() -> None:
     first, notes = prepare(RPI4, Silent()), Notes()
-    assert prepare(RPI4, notes) == first == prepared_emulator(RPI4)
+    assert prepare(RPI4, notes) == first == find_emulator(RPI4)
     assert not notes.told
 
 
 def test_a_target_that_nothing_emulates_is_told() -> None:
-    for function in (prepared_emulator, lambda target: prepare(target, Silent())):
+    for function in (find_emulator, lambda target: prepare(target, Silent())):
         with pytest.raises(EmulatorError, match="no emulator runs the instruction sets of x86-vnni"):
             function(find_target("x86-vnni"))
 
@@ -78,7 +78,7 @@ def test_a_download_that_fails_leaves_nothing_that_looks_ready(tmp_path: Path, m
     with pytest.raises(EmulatorError, match="apt-get update failed: E: Could not resolve the mirror"):
         prepare(RPI4, Silent())
     with pytest.raises(EmulatorError, match="not set up") as raised:
-        prepared_emulator(RPI4)
+        find_emulator(RPI4)
     assert raised.value.hint == "edgekit setup rpi4"
 
 
@@ -93,7 +93,7 @@ def test_a_runtime_that_is_not_set_up_is_told_with_what_sets_it_up() -> None:
     prepare(RPI4, Silent())
     old = RPI4.on(Runtime(name="onnxruntime", version="1.0.0"))
     with pytest.raises(EmulatorError, match="onnxruntime for the emulator of rpi4 is not set up") as raised:
-        prepared_emulator(old, "edgekit setup rpi4 --runtimes onnxruntime")
+        find_emulator(old, "edgekit setup rpi4 --runtimes onnxruntime")
     assert raised.value.hint == "edgekit setup rpi4 --runtimes onnxruntime"
 
 
@@ -128,7 +128,7 @@ def test_a_qemu_of_the_system_gives_way_to_one_that_takes_plugins(
     (programs / "qemu-aarch64-static").chmod(0o755)
     monkeypatch.setenv("EDGEKIT_EMULATORS", str(folder))
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-    assert prepared_emulator(RPI4).qemu == (str(programs / "qemu-aarch64-static"),)
+    assert find_emulator(RPI4).qemu == (str(programs / "qemu-aarch64-static"),)
     monkeypatch.setattr(emulator, "_fetch_qemu", lambda to: (to / "qemu-user").symlink_to(kept / "qemu-user"))
     prepared = prepare(RPI4, Silent())
     assert prepared.qemu[0].startswith(str(folder)) and (prepared.plugin is not None) == bool(shutil.which("cc"))

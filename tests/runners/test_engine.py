@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.errors import ContainerError
-from edgekit.runners.engine import Engine, Limits, enforces_memory, found_engine, run_options
+from edgekit.runners.engine import ContainerLimits, Engine, enforces_memory, find_engine, run_options
 
 DOCKER = {"ServerVersion": "28.2.2", "MemTotal": 8_000_000_000, "NCPU": 8, "Architecture": "aarch64"}
 DOWN = {"ServerErrors": ["Cannot connect to the Docker daemon at unix:///var/run/docker.sock."]}
@@ -35,7 +35,7 @@ def test_docker_and_podman_tell_what_they_are(
     told: dict[str, object], version: str, memory: int, cpus: int, program: Path
 ) -> None:
     written(program, f"echo '{json.dumps(told)}'")
-    found = found_engine()
+    found = find_engine()
     assert (found.version, found.memory_bytes, found.cpus) == (version, memory, cpus)
 
 
@@ -52,7 +52,7 @@ def test_an_engine_that_does_not_serve_says_why(
 ) -> None:
     written(program, f"echo '{json.dumps(told)}'; exit 1")
     with pytest.raises(ContainerError, match=message) as failed:
-        found_engine()
+        find_engine()
     assert hint in failed.value.hint
 
 
@@ -60,7 +60,7 @@ def test_a_machine_without_an_engine(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.delenv("EDGEKIT_CONTAINER", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ContainerError, match="there is no docker and no podman on this machine"):
-        found_engine()
+        find_engine()
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_limit_holds_where_the_larger_is_ended_and_the_smaller_is_not(
 
 
 def test_a_container_has_no_root_no_network_and_leaves_nothing() -> None:
-    told = " ".join(run_options(Limits(2**30, 2)))
+    text = " ".join(run_options(ContainerLimits(2**30, 2)))
     for option in ("--rm", "--init", "--read-only", "--network none", "--user 65534:65534", "--cap-drop ALL"):
-        assert option in told
-    assert "--memory 1073741824 --memory-swap 1073741824 --cpus 2" in told
+        assert option in text
+    assert "--memory 1073741824 --memory-swap 1073741824 --cpus 2" in text

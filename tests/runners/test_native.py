@@ -7,10 +7,10 @@ from edgekit.errors import ModelError
 from edgekit.numerics.compare import relative_difference
 from edgekit.runners.native import NativeRunner, native_outputs
 from edgekit.runners.runner import Job
-from edgekit.runtimes.opening import named_runtime
+from edgekit.runtimes.opening import installed_runtime
 from edgekit.runtimes.ort import feed_outputs, session, session_outputs
 from edgekit.target import Runtime, find_target
-from edgekit.tflite.writing import written
+from edgekit.tflite.writing import write_model
 from edgekit.traits import Fidelity
 from tests.tflite.models import expected, floats, needs_runtime, node, samples
 
@@ -53,7 +53,7 @@ def test_integers_are_added_as_the_target_adds_them(saturating: Path) -> None:
 def test_a_tflite_model_runs_as_its_onnx_model_does(tmp_path: Path) -> None:
     model = floats([1, 4, 6, 8], [node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2])])
     path = tmp_path / "pool.tflite"
-    path.write_bytes(written(model).data)
+    path.write_bytes(write_model(model).data)
     given = np.stack(samples(model))
     result = NativeRunner().run(Job([path], (given,), seconds=0.05))
     assert np.array_equal(result.outputs[0][0], np.stack(expected(model, samples(model))))
@@ -63,7 +63,7 @@ def test_a_tflite_model_runs_as_its_onnx_model_does(tmp_path: Path) -> None:
 @needs_runtime
 def test_formats_take_turns_and_tflite_times_no_operators(conv_model: Path, tmp_path: Path) -> None:
     path = tmp_path / "relu.tflite"
-    path.write_bytes(written(floats([1, 4], [node("Relu", ["x"], ["y"])])).data)
+    path.write_bytes(write_model(floats([1, 4], [node("Relu", ["x"], ["y"])])).data)
     given = np.random.default_rng(0).standard_normal((2, 1, 4)).astype(np.float32)
     image = np.zeros((2, 1, 3, 6, 6), np.float32)
     job = Job([conv_model, path], (), inputs_of=[(image,), (given,)], seconds=0.02, least_runs=10)
@@ -79,9 +79,9 @@ def test_formats_take_turns_and_tflite_times_no_operators(conv_model: Path, tmp_
 def test_each_model_runs_under_the_runtime_that_is_told(conv_model: Path) -> None:
     pytest.importorskip("openvino")
     runtimes = [
-        named_runtime("onnxruntime"),
-        named_runtime("openvino"),
-        named_runtime("openvino").changed(floats="bf16"),
+        installed_runtime("onnxruntime"),
+        installed_runtime("openvino"),
+        installed_runtime("openvino").copy_with(floats="bf16"),
     ]
     x = np.random.default_rng(0).standard_normal((2, 1, 3, 6, 6)).astype(np.float32)
     result = NativeRunner().run(Job([conv_model] * 3, (x,), runtimes=runtimes))

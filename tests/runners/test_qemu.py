@@ -10,7 +10,7 @@ import pytest
 
 from edgekit.builds.result import Build
 from edgekit.errors import RunError
-from edgekit.instruction_counts.instructions import Kind
+from edgekit.instruction_counts.instructions import InstructionKind
 from edgekit.numerics.compare import relative_difference
 from edgekit.progress import Silent
 from edgekit.runners.emulator import prepare
@@ -83,7 +83,7 @@ def test_the_runtime_sees_the_targets_cpu() -> None:
 
 def test_a_model_larger_than_the_targets_memory_is_caught(tmp_path: Path) -> None:
     """256 MB of zeros on a board with 192 MB."""
-    small = find_target("rpi-zero2w").changed(ram_bytes=192 * 2**20)
+    small = find_target("rpi-zero2w").copy_with(ram_bytes=192 * 2**20)
     with pytest.raises(RunError) as raised:
         QemuRunner(small, prepare(small, Silent())).run(large_job(tmp_path))
     assert "cortex-a53" in raised.value.message
@@ -92,13 +92,13 @@ def test_a_model_larger_than_the_targets_memory_is_caught(tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_the_crash_that_only_the_board_has_is_caught(conv_model: Path) -> None:
     """The wheel of onnxruntime 1.21.0 that died on every Raspberry Pi 4 (onnxruntime issues 23957, 24112, 24512)."""
-    board = find_target("rpi4").changed(runtime=Runtime(name="onnxruntime", version="1.21.0"))
+    board = find_target("rpi4").copy_with(runtime=Runtime(name="onnxruntime", version="1.21.0"))
     emulator = prepare(board, Silent())
     with pytest.raises(RunError) as raised:
         QemuRunner(board, emulator).run(Job([conv_model], X))
     assert raised.value.message.startswith("onnxruntime 1.21.0 died of SIGILL on cortex-a72 while ")
     assert "pin another version" in raised.value.hint
-    hidden = board.changed(cpu="max")
+    hidden = board.copy_with(cpu="max")
     assert QemuRunner(hidden, prepare(hidden, Silent())).run(Job([conv_model], X)).runtime == "onnxruntime 1.21.0"
 
 
@@ -113,7 +113,7 @@ def test_what_is_counted_is_the_same_in_every_process(conv_model: Path) -> None:
         assert [each.misses for each in first.caches] == [each.misses for each in second.caches]
     assert not one.uncounted and len(one.counts) == 1
     (counts,) = one.counts
-    assert counts.instructions[Kind.FLOAT_PRODUCT] > 0 and counts.loaded_bytes > 0
+    assert counts.instructions[InstructionKind.FLOAT_PRODUCT] > 0 and counts.loaded_bytes > 0
     assert [0 < each.misses <= each.accesses for each in counts.caches] == [True] * 3
 
 

@@ -19,9 +19,9 @@ from edgekit.runners.native import NativeRunner
 from edgekit.runners.runner import Job
 from edgekit.runners.ssh import SshRunner
 from edgekit.runtimes.forms import form_for
-from edgekit.runtimes.opening import named_runtime
+from edgekit.runtimes.opening import installed_runtime
 from edgekit.target import find_target
-from edgekit.tflite.writing import written
+from edgekit.tflite.writing import write_model
 from edgekit.traits import Fidelity
 from tests.sshd import Sshd, started
 from tests.tflite.models import expected, floats, needs_runtime, node, samples
@@ -48,8 +48,8 @@ def until(true: Callable[[], bool], seconds: float = 20.0) -> bool:
 
 def workers(sshd: Sshd) -> list[str]:
     """The command lines of the workers that run behind an sshd."""
-    told = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    return [line for line in told.splitlines() if f"{sshd.cache}/edgekit/run-" in line]
+    output = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    return [line for line in output.splitlines() if f"{sshd.cache}/edgekit/run-" in line]
 
 
 def is_running(sshd: Sshd) -> bool:
@@ -73,7 +73,7 @@ def test_a_run_gives_what_this_machine_gives_and_leaves_nothing(sshd: Sshd, conv
 def test_a_tflite_model_runs_there_under_its_own_runtime(sshd: Sshd, tmp_path: Path) -> None:
     model = floats([1, 4, 6, 8], [node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2])])
     path = tmp_path / "pool.tflite"
-    path.write_bytes(written(model).data)
+    path.write_bytes(write_model(model).data)
     result = runner(sshd).run(Job([path], (np.stack(samples(model)),)))
     assert np.array_equal(result.outputs[0][0], np.stack(expected(model, samples(model))))
     assert result.runtime.startswith("ai-edge-litert ")
@@ -81,7 +81,7 @@ def test_a_tflite_model_runs_there_under_its_own_runtime(sshd: Sshd, tmp_path: P
 
 @needs_runtime
 def test_two_runtimes_take_turns_in_one_process(sshd: Sshd, conv_model: Path, tmp_path: Path) -> None:
-    runtimes = [named_runtime("onnxruntime"), named_runtime("ai-edge-litert")]
+    runtimes = [installed_runtime("onnxruntime"), installed_runtime("ai-edge-litert")]
     forms = [form_for(conv_model, each, tmp_path, "x86_64") for each in runtimes]
     image = np.random.default_rng(0).standard_normal((1, 1, 3, 6, 6)).astype(np.float32)
     result = runner(sshd).run(Job(forms, (image,), runtimes=runtimes, seconds=0.05, least_runs=10))
@@ -95,7 +95,7 @@ def test_the_runtime_stays_for_the_next_run(sshd: Sshd, conv_model: Path) -> Non
     first = runner(sshd)
     first.run(Job([conv_model], X))
     kept, again = list(first.kept.values()), runner(sshd)
-    assert kept and all(kept) and set(kept) <= set(again.board.told["kept"])
+    assert kept and all(kept) and set(kept) <= set(again.board.report["kept"])
 
 
 def test_a_board_that_is_not_the_target_is_refused(sshd: Sshd) -> None:
@@ -146,8 +146,8 @@ def test_a_connection_that_is_lost_leaves_nothing(end: str, sshd: Sshd, conv_mod
 
 def ends_of(sshd: Sshd, end: str) -> list[int]:
     """The processes of a connection: sessions of the sshd, or clients of it."""
-    told = subprocess.run(["ps", "-ww", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
-    rows = [line.split(None, 2) for line in told.splitlines()[1:]]
+    output = subprocess.run(["ps", "-ww", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 2) for line in output.splitlines()[1:]]
     of_client = [int(pid) for pid, _, args in rows if args.startswith(end) and str(sshd.port) in args]
     return of_client or [int(pid) for pid, parent, _ in rows if int(parent) == sshd.process.pid]
 

@@ -8,7 +8,7 @@ from edgekit.errors import ModelError, StepError
 from edgekit.model.operators import INTEGER_OPERATORS
 from edgekit.model.reading import load_model, save_model
 from edgekit.runtimes.forms import form_for
-from edgekit.runtimes.opening import opened_file
+from edgekit.runtimes.opening import open_session
 from edgekit.runtimes.ort import session_outputs
 from edgekit.target import Runtime, RuntimeName
 from tests.tflite.models import floats, needs_runtime, node
@@ -47,7 +47,7 @@ def test_tflite_is_written_and_gives_the_same(deployed: Path, tmp_path: Path) ->
     made = form_for(deployed, of("ai-edge-litert"), tmp_path, "x86_64")
     assert made.suffix == ".tflite"
     x = np.random.default_rng(0).standard_normal((1, 1, 8, 8)).astype(np.float32)
-    (left,), (right,) = (session_outputs(opened_file(each), [x]) for each in (deployed, made))
+    (left,), (right,) = (session_outputs(open_session(each), [x]) for each in (deployed, made))
     assert np.abs(left - right).max() <= 0.02 * np.abs(left).max()
     assert form_for(made, of("tflite-runtime"), tmp_path, "x86_64") == made
     with pytest.raises(ModelError, match="openvino runs no TFLite models"):

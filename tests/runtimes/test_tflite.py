@@ -5,12 +5,12 @@ import pytest
 
 from edgekit.errors import ModelError, ToolError
 from edgekit.runtimes import tflite
-from edgekit.runtimes.opening import opened_file
+from edgekit.runtimes.opening import open_session
 from edgekit.runtimes.ort import session_outputs
 from edgekit.target import Runtime
-from edgekit.tflite.packing import packed
+from edgekit.tflite.packing import pack
 from edgekit.tflite.subgraph import Subgraph
-from edgekit.tflite.writing import written
+from edgekit.tflite.writing import write_model
 from tests.tflite.models import expected, floats, needs_runtime, node, samples
 
 pytestmark = needs_runtime
@@ -19,7 +19,7 @@ pytestmark = needs_runtime
 @pytest.fixture
 def pool(tmp_path: Path) -> Path:
     path = tmp_path / "pool.tflite"
-    path.write_bytes(written(floats([1, 4, 6, 8], [node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2])])).data)
+    path.write_bytes(write_model(floats([1, 4, 6, 8], [node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2])])).data)
     return path
 
 
@@ -50,7 +50,7 @@ def test_a_graph_that_the_runtime_refuses_is_told(tmp_path: Path) -> None:
     graph.inputs, graph.outputs = [given], [made]
     graph.operator("RESHAPE", [given], made, newShape=(9,))
     path = tmp_path / "bad.tflite"
-    path.write_bytes(packed(graph, {"inputs": {"x": given}, "outputs": {"y": made}}, {}))
+    path.write_bytes(pack(graph, {"inputs": {"x": given}, "outputs": {"y": made}}, {}))
     with pytest.raises(ModelError, match=r"cannot load bad\.tflite") as raised:
-        opened_file(path)
+        open_session(path)
     assert "edgekit inspect" in raised.value.hint

@@ -12,7 +12,7 @@ from edgekit.errors import ModelError, StepError
 from edgekit.project.project import Project, load_project
 from edgekit.runtimes.ort import host_outputs
 from edgekit.steps.export import Export, _tolerance
-from edgekit.training.batches import Batch
+from edgekit.training.batches import TensorBatch
 
 
 def test_the_file_takes_any_batch_and_has_the_declared_names(run_step: Callable[..., Outcome], tiny: Project) -> None:
@@ -67,7 +67,7 @@ def test_what_rounding_does_to_a_small_rest_of_large_numbers_is_measured() -> No
         def forward(self, x: Tensor) -> Tensor:
             return (x + 1e5) - 1e5
 
-    batch = Batch((torch.linspace(-1, 1, 12).reshape(3, 4),), None)
+    batch = TensorBatch((torch.linspace(-1, 1, 12).reshape(3, 4),), None)
     assert _tolerance(Rest(), batch) > 1e-3
     assert _tolerance(nn.Identity(), batch) == 1e-4
 

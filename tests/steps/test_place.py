@@ -15,7 +15,7 @@ from edgekit.model.reading import load_model
 from edgekit.progress import Silent
 from edgekit.project.project import Project
 from edgekit.steps import place
-from edgekit.steps.place import Place, Placement, found_by
+from edgekit.steps.place import Place, Placement, find_placement
 from edgekit.target import find_target
 from edgekit.traits import Trait
 from tests.instruction_counts.compiler import needs_compiler
@@ -45,7 +45,7 @@ def found(
         first, *others = ([priced(path, *tables, conversion)] * 30 for path in paths)
         return [ratio_of(other, first) for other in others]
 
-    placement = found_by(clock, "measured", load_model(model), folder, Silent())
+    placement = find_placement(clock, "measured", load_model(model), folder, Silent())
     assert not list(folder.glob("candidate*"))
     return placement, len(timed)
 
@@ -77,7 +77,7 @@ def test_a_gain_that_does_not_last_is_none(in_conversions: Path, tmp_path: Path)
         factor = next(rounds)
         return [Ratio(factor, factor, factor) for _ in paths[1:]]
 
-    placement = found_by(clock, "measured", load_model(in_conversions), tmp_path, Silent())
+    placement = find_placement(clock, "measured", load_model(in_conversions), tmp_path, Silent())
     assert placement.floats == frozenset()
     assert placement.ratio is not None and placement.ratio.median == pytest.approx(1.01)
     assert "beyond doubt" in placement.how
@@ -151,9 +151,9 @@ def test_a_network_is_predicted_where_a_calibration_vouches_for_it(
 def test_a_prediction_hangs_on_the_prices_and_the_emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rpi4 = find_target("rpi4")
     calibrated = with_file(rpi4, tmp_path, slower(9))
-    told = Place().decided_by(calibrated)
-    assert told["clock_hz"] == rpi4.clock_hz and len(told["prices"]) == 2 and "cortex-a72" in told["emulator"]
-    assert Place().decided_by(with_file(rpi4, tmp_path, slower(10)))["prices"] != told["prices"]
+    result = Place().decided_by(calibrated)
+    assert result["clock_hz"] == rpi4.clock_hz and len(result["prices"]) == 2 and "cortex-a72" in result["emulator"]
+    assert Place().decided_by(with_file(rpi4, tmp_path, slower(10)))["prices"] != result["prices"]
     assert Place(floats="none").decided_by(calibrated) is None and Place().decided_by(rpi4) is None
     monkeypatch.setenv("EDGEKIT_EMULATORS", str(tmp_path))
     assert Place().decided_by(calibrated) is None
@@ -174,9 +174,9 @@ def _on_integers(model: ModelProto) -> list[str]:
 def test_an_operator_that_is_not_there_is_told(
     run_step: Callable[..., Outcome], tiny: Project, in_conversions: Path
 ) -> None:
-    with pytest.raises(StepError, match="no operator 'stemm' lies between conversions") as told:
+    with pytest.raises(StepError, match="no operator 'stemm' lies between conversions") as entry:
         run_step(Place(floats=("stemm",)), tiny, in_conversions)
-    assert "'stem'" in told.value.hint
+    assert "'stem'" in entry.value.hint
     with pytest.raises(StepError, match="'mean' has no weights"):
         run_step(Place(floats=("stem", "mean")), tiny, in_conversions)
 
@@ -196,7 +196,7 @@ def test_a_run_that_fails_is_told(in_conversions: Path, tmp_path: Path) -> None:
         raise RunError("the model failed", "look at it")
 
     with pytest.raises(RunError, match="the model failed"):
-        found_by(clock, "measured", load_model(in_conversions), tmp_path, Silent())
+        find_placement(clock, "measured", load_model(in_conversions), tmp_path, Silent())
 
 
 def test_a_step_that_does_not_say_so_cannot_tell_the_machine() -> None:

@@ -11,7 +11,7 @@ from edgekit.contract.step import Outcome
 from edgekit.data.splits import Splits
 from edgekit.errors import StepError
 from edgekit.model.facts import activation_types, observed_facts
-from edgekit.model.inspection import inspected
+from edgekit.model.inspection import inspect_model
 from edgekit.model.reading import load_model
 from edgekit.model.shapes import with_shapes
 from edgekit.numerics.compare import relative_difference, signal_to_noise
@@ -32,7 +32,7 @@ def test_the_scheme_is_the_targets(
     assert activation_types(model) == {activation}
     assert {Trait.INTEGER, Trait.FOLDED, Trait.PORTABLE} <= observed_facts(model)
     assert done.notes["calibration_samples"] == 32
-    assert inspected(done.path).weight_types.keys() == {"int8", "int32"}
+    assert inspect_model(done.path).weight_types.keys() == {"int8", "int32"}
 
 
 def test_options_win_over_the_target(run_step: Callable[..., Outcome], tiny: Project, plain: Path) -> None:
@@ -99,9 +99,9 @@ def test_masks_and_what_they_mask_stay_float(
     constants = {"rows": np.array([0, 8, 8]), "query": weights(8, 8), "mask": mask, "head": weights(8, 4)}
     model = saved(tmp_path / "masked.onnx", nodes, constants)
     done = run_step(Quantize(), tiny, model, target)
-    assert sorted(told.split(":")[0] for told in done.notes["kept_float"].values()) == ["Add", "Softmax"]
+    assert sorted(entry.split(":")[0] for entry in done.notes["kept_float"].values()) == ["Add", "Softmax"]
     assert apart(tiny, model, done.path) < 0.05
-    assert "int8" in inspected(done.path).weight_types
+    assert "int8" in inspect_model(done.path).weight_types
 
 
 @pytest.mark.parametrize("target", ["rpi4", "x86-vnni"])
@@ -278,7 +278,7 @@ def test_why_nothing_is_in_integers() -> None:
     node = helper.make_node("If", ["low"], ["y"], then_branch=branches[0], else_branch=branches[1])
     inside, plain = (helper.make_model(helper.make_graph(each, "g", [], [y])) for each in ([node], []))
     kept, noisy = {"add": "Add: a mask"}, {"gemm": "parts lost: scores"}
-    for model, reasons, told in (
+    for model, reasons, entry in (
         (inside, (kept, {}), "the network lies inside If"),
         (inside, (kept | noisy, noisy), "parts lost: scores"),
         (plain, (kept, {}), "Add: a mask"),
@@ -286,14 +286,14 @@ def test_why_nothing_is_in_integers() -> None:
     ):
         with pytest.raises(StepError) as raised:
             _check_quantized(model, *reasons)
-        assert told in raised.value.message + "; " + raised.value.hint
+        assert entry in raised.value.message + "; " + raised.value.hint
 
 
 def test_what_integers_do_not_explain_is_refused(
     run_step: Callable[..., Outcome], tiny: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A quantizer that changes a weight whatever it is told to leave alone."""
-    real = onnxruntime_static.quantized_statically
+    real = onnxruntime_static.quantize_static
 
     def faulty(source: Path, path: Path, *arguments: object) -> None:
         model = onnx.load(source)
@@ -302,7 +302,7 @@ def test_what_integers_do_not_explain_is_refused(
         onnx.save(model, source.with_name("faulty.onnx"))
         real(source.with_name("faulty.onnx"), path, *arguments)
 
-    monkeypatch.setattr(onnxruntime_static, "quantized_statically", faulty)
+    monkeypatch.setattr(onnxruntime_static, "quantize_static", faulty)
     model = saved(tmp_path / "deep.onnx", *deep())
     with pytest.raises(StepError, match=r"changes what the model computes: '.*', Gemm: .* dB") as raised:
         run_step(Quantize(), tiny, model)
@@ -388,7 +388,7 @@ def test_old_opsets_and_half_precision_become_integers_too(
     onnx.save(old(opset, kind), tmp_path / "old.onnx")
     done = run_step(Quantize(), tiny, tmp_path / "old.onnx")
     assert done.notes["signal_to_noise_db"]["y"] > 25
-    assert inspected(done.path).weight_types.keys() == {"int8"}
+    assert inspect_model(done.path).weight_types.keys() == {"int8"}
     assert [each.name for each in onnx.load(done.path).graph.output] == ["y"]
 
 

@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 from edgekit.contract.step import Outcome
 from edgekit.errors import StepError
 from edgekit.model.facts import integer_forms_of, observed_facts
-from edgekit.model.inspection import inspected
+from edgekit.model.inspection import inspect_model
 from edgekit.model.reading import load_model
 from edgekit.project.project import Project
 from edgekit.steps.fuse import Fuse
@@ -92,7 +92,7 @@ def test_products_over_weights_alone_become_integers(
     run_step: Callable[..., Outcome], tiny: Project, attending: Path, target: str
 ) -> None:
     done = run_step(QuantizeDynamic(), tiny, attending, target)
-    assert inspected(done.path).weight_types["int8"] == 4 * 64 + 64 * 4
+    assert inspect_model(done.path).weight_types["int8"] == 4 * 64 + 64 * 4
     assert done.notes["reduce_range"] is (target == "x86-avx2")
     fused = run_step(Fuse(), tiny, done.path, target)
     assert fused.notes["integer_operators"] == 5

@@ -3,12 +3,12 @@ from pathlib import Path
 import pytest
 
 from edgekit.errors import StepError
-from edgekit.metrics.calibration_metric import Calibrated
+from edgekit.metrics.calibration_metric import CalibrationMetric
 from edgekit.steps.quantize import Quantize
-from edgekit.steps.searched import Made, better, read_by, worst
+from edgekit.steps.searched import QuantizedFile, contract_with_search, keep_better, worst
 
 
-class Figures(Calibrated):
+class Figures(CalibrationMetric):
     """A metric that is what the file says."""
 
     def value(self, path: Path) -> float:
@@ -23,29 +23,29 @@ class Place:
     progress = Quiet()
 
 
-def chosen(folder: Path, **told: tuple[str, float | None] | StepError) -> tuple[str, Made]:
+def chosen(folder: Path, **told: tuple[str, float | None] | StepError) -> tuple[str, QuantizedFile]:
     """What is left at a path, of files that say a figure and leave so much noise."""
 
     def way(name: str):  # type: ignore[no-untyped-def]
-        def leave(path: Path) -> Made:
+        def leave(path: Path) -> QuantizedFile:
             given = told[name]
             if isinstance(given, StepError):
                 raise given
             path.write_text(given[0])
-            return Made({"made": name}, {"y": given[1]})
+            return QuantizedFile({"made": name}, {"y": given[1]})
 
         return leave
 
     project = None
     judged = Figures(project, None, (), 1.0, 0.01)  # type: ignore[arg-type]
-    made = better(Place(), judged, folder / "model.onnx", {name: way(name) for name in told})  # type: ignore[arg-type]
+    made = keep_better(Place(), judged, folder / "model.onnx", {name: way(name) for name in told})  # type: ignore[arg-type]
     assert [each.name for each in folder.iterdir()] == ["model.onnx"]
     return (folder / "model.onnx").read_text(), made
 
 
 @pytest.fixture(autouse=True)
 def _named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Calibrated, "name", "cosine")
+    monkeypatch.setattr(CalibrationMetric, "name", "cosine")
 
 
 def test_the_higher_figure_wins_and_then_the_clearer_signal(tmp_path: Path) -> None:
@@ -70,6 +70,6 @@ def test_the_worst_output_counts() -> None:
 
 
 def test_a_search_reads_the_metric() -> None:
-    assert read_by(Quantize.contract, "ort") is Quantize.contract
-    read = read_by(Quantize.contract, "inc")
+    assert contract_with_search(Quantize.contract, "ort") is Quantize.contract
+    read = contract_with_search(Quantize.contract, "inc")
     assert "metric" in read.settings and "neural-compressor" in read.packages

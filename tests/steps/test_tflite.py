@@ -7,7 +7,7 @@ from onnx import ModelProto, save
 
 from edgekit.contract.step import Outcome
 from edgekit.errors import StepError
-from edgekit.formats import inspected
+from edgekit.formats import inspect_file
 from edgekit.project.project import Project
 from edgekit.steps.quantize import Quantize
 from edgekit.steps.tflite import Tflite
@@ -44,7 +44,7 @@ def test_ports_may_be_integers_and_are_compared_as_what_they_stand_for(
     run_step: RunStep, tiny: Project, tmp_path: Path
 ) -> None:
     outcome = run_step(Tflite(ports="int8"), tiny, stored(tmp_path, conv()))
-    assert [port.dtype for port in inspected(outcome.path).inputs] == ["int8"]
+    assert [port.dtype for port in inspect_file(outcome.path).inputs] == ["int8"]
     assert outcome.notes["output_steps_off"]["y"] <= 1
     assert outcome.notes["orders"] == {"x": [0, 2, 3, 1], "y": [0, 2, 3, 1]}
 

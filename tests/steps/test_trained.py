@@ -19,7 +19,7 @@ def test_what_is_shared_is_no_step_of_its_own() -> None:
 def test_its_options_say_how_the_module_is_trained() -> None:
     for kind in (Train, Distill):
         assert kind().training.batch_norm == "re-estimated"
-        told = kind(epochs=7, learning_rate=0.25, weight_decay=0.125, batch_norm="kept").training
-        assert told == Training(Schedule(7, 0.25, 0.125), "kept")
+        value = kind(epochs=7, learning_rate=0.25, weight_decay=0.125, batch_norm="kept").training
+        assert value == Training(Schedule(7, 0.25, 0.125), "kept")
     with pytest.raises(RecipeError, match="epochs"):
         step_from("train", {"epochs": 0}, "recipe")

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from edgekit.errors import EvidenceError
-from edgekit.planning.advice import advised
-from edgekit.planning.interactions import Severity, Verdict, shipped_interactions
-from edgekit.planning.lint import Judgement, linted, surroundings_of
+from edgekit.planning.advice import advise
+from edgekit.planning.interactions import PairVerdict, Severity, shipped_interactions
+from edgekit.planning.lint import LintResult, lint, planning_context
 from edgekit.planning.recipe import recipe_from
 from edgekit.project.project import Project
 from edgekit.studies.evidence import Measurements, load_study
-from edgekit.studies.results import SCHEMA, subject_of, told_of
+from edgekit.studies.results import SCHEMA, step_record, subject_of
 
 STEPS = [
     {"use": "train", "epochs": 5},
@@ -21,8 +21,8 @@ STEPS = [
 ]
 
 
-def judgement(project: Project) -> Judgement:
-    return linted(recipe_from("r", STEPS, "r"), surroundings_of(project, None), shipped_interactions())
+def judgement(project: Project) -> LintResult:
+    return lint(recipe_from("r", STEPS, "r"), planning_context(project, None), shipped_interactions())
 
 
 def both_orders(first: dict[str, Any], then: dict[str, Any]) -> list[dict[str, Any]]:
@@ -33,11 +33,11 @@ def both_orders(first: dict[str, Any], then: dict[str, Any]) -> list[dict[str, A
     ]
 
 
-def study(project: Project, judged: Judgement, **changed: Any) -> Path:
+def study(project: Project, judged: LintResult, **changed: Any) -> Path:
     """A study's file about steps 2 and 3 of the recipe: this order is worse by 5 points, and step 3 adds nothing."""
-    steps = [told_of(each).to_json() for each in judged.recipe.steps]
+    steps = [step_record(each).to_json() for each in judged.recipe.steps]
     first, then = steps[1:3]
-    told = {
+    values = {
         "schema": SCHEMA,
         "project": project.name,
         "subject": subject_of(project),
@@ -66,7 +66,7 @@ def study(project: Project, judged: Judgement, **changed: Any) -> Path:
         **changed,
     }
     path = project.root / "study.json"
-    path.write_text(json.dumps(told))
+    path.write_text(json.dumps(values))
     return path
 
 
@@ -76,7 +76,7 @@ def test_a_measured_pair_is_judged_by_the_measurement(tiny: Project) -> None:
     assert table.severity is Severity.INFO
     after = Measurements(load_study(study(tiny, before), tiny), "study.json").judged(before)
     own = next(each for each in after.findings if each.code == "EK103")
-    assert own.severity is Severity.ERROR and own.verdict is Verdict.POOR
+    assert own.severity is Severity.ERROR and own.verdict is PairVerdict.POOR
     assert "-5.00 (-7.00 to -3.00) % over 3 seeds" in own.evidence[0].says
     assert own.evidence[1:] == table.evidence, "the table's own evidence stands beside it"
 
@@ -85,7 +85,7 @@ def test_a_step_that_adds_nothing_is_told(tiny: Project) -> None:
     before = judgement(tiny)
     after = Measurements(load_study(study(tiny, before), tiny), "study.json").judged(before)
     assert [each.step for each in after.findings if each.code == "EK191"] == [2]
-    other = linted(recipe_from("r", STEPS[:3], "r"), surroundings_of(tiny, None), shipped_interactions())
+    other = lint(recipe_from("r", STEPS[:3], "r"), planning_context(tiny, None), shipped_interactions())
     again = Measurements(load_study(tiny.root / "study.json", tiny), "study.json").judged(other)
     assert not [each for each in again.findings if each.code == "EK191"], "of another recipe it says nothing"
 
@@ -94,15 +94,15 @@ def test_what_was_measured_decides_which_order_is_proposed(tiny: Project) -> Non
     """The table calls pruning before rounding good; the study says the contrary."""
     steps = ["train", "prune", "qat", "export", "simplify", "quantize"]
     recipe = recipe_from("r", [{"use": each} for each in steps], "r")
-    table, known = shipped_interactions(), surroundings_of(tiny, None)
-    by_table = advised(linted(recipe, known, table), known, table)
+    table, known = shipped_interactions(), planning_context(tiny, None)
+    by_table = advise(lint(recipe, known, table), known, table)
     assert by_table.primary is None
-    first, then = (told_of(each).to_json() for each in recipe.steps[1:3])
+    first, then = (step_record(each).to_json() for each in recipe.steps[1:3])
     path = study(tiny, judgement(tiny), orders=both_orders(first, then), ablations=[])
-    measured = known.changed(measured=Measurements(load_study(path, tiny), "study.json"))
-    judged = linted(recipe, measured, table)
+    measured = known.copy_with(measured=Measurements(load_study(path, tiny), "study.json"))
+    judged = lint(recipe, measured, table)
     assert [(each.code, each.step, each.other) for each in judged.errors] == [("EK104", 1, 2)]
-    proposal = advised(judged, measured, table).proposal.judgement
+    proposal = advise(judged, measured, table).proposal.judgement
     assert [each.label for each in proposal.recipe.steps[1:3]] == ["qat", "prune"] and not proposal.errors
     assert [one.source for each in proposal.sound for one in each.evidence if one.source == "study.json"] == [
         "study.json"
@@ -111,7 +111,7 @@ def test_what_was_measured_decides_which_order_is_proposed(tiny: Project) -> Non
 
 def test_a_pair_that_the_table_does_not_know_has_a_finding_of_its_own(tiny: Project) -> None:
     before = judgement(tiny)
-    train, _, sparsify, _ = (told_of(each).to_json() for each in before.recipe.steps)
+    train, _, sparsify, _ = (step_record(each).to_json() for each in before.recipe.steps)
     points = {"mean": -5.0, "low": -7.0, "high": -3.0}
     order = {"first": train, "then": sparsify, "arm": "a", "other": "b", "points": points, "verdict": "poor"}
     after = Measurements(load_study(study(tiny, before, orders=[order], ablations=[]), tiny), "study.json").judged(

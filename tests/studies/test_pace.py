@@ -33,26 +33,26 @@ def test_a_budget_ends_the_work_between_epochs_and_steps(monkeypatch: pytest.Mon
 
 
 def test_only_what_is_news_is_told() -> None:
-    told = Told()
-    budget = Budget(told, None)
+    result = Told()
+    budget = Budget(result, None)
     for cached in (True, False):
         budget.step_finished("t", 1, 2, "train", cached=cached, seconds=1.0)
         budget.note("the norms lag")
-    assert told.told == ["the norms lag", "train"]
+    assert result.told == ["the norms lag", "train"]
 
 
 def test_what_is_left_is_told_by_what_was_done() -> None:
     pace = Pace({"a": 10, "b": 30, "c": 60})
-    assert pace.told() == ""
+    assert pace.remaining() == ""
     pace.done("a", 20.0, cached=True)
-    assert pace.told() == "", "the cache tells nothing of how long work takes"
+    assert pace.remaining() == "", "the cache tells nothing of how long work takes"
     pace.done("b", 15.0, cached=False)
-    assert pace.told() == "about 30 s left"
+    assert pace.remaining() == "about 30 s left"
     pace.done("b", 0.0, cached=True)
-    assert pace.told() == "about 30 s left"
-    assert Pace({"a": 1, "b": 100}).told() == ""
+    assert pace.remaining() == "about 30 s left"
+    assert Pace({"a": 1, "b": 100}).remaining() == ""
     slow = Pace({"a": 1, "b": 100})
     slow.done("a", 6.0, cached=False)
-    assert slow.told() == "about 10 min left"
+    assert slow.remaining() == "about 10 min left"
     slow.done("b", 600.0, cached=False)
-    assert slow.told() == ""
+    assert slow.remaining() == ""

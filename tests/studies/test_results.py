@@ -5,7 +5,7 @@ import pytest
 from edgekit.figures.intervals import Interval
 from edgekit.figures.ratios import Ratio
 from edgekit.project.project import Project, load_project
-from edgekit.studies.results import Ablated, StepTold, subject_of, verdict_of
+from edgekit.studies.results import StepAblation, StepRecord, subject_of, verdict_of
 from edgekit.traits import Role
 from tests.conftest import MakeProject
 
@@ -26,8 +26,8 @@ NOTHING = Interval(0.0, -1.0, 1.0)
 def test_a_step_is_worth_its_stage_by_metric_bytes_or_time(
     points: Interval, sizes: tuple[int, int], latency: Ratio | None, worth: bool
 ) -> None:
-    told = Ablated(StepTold("prune", Role.STUDENT, {}), "without", points, *sizes, latency)
-    assert told.is_worth_it is worth
+    result = StepAblation(StepRecord("prune", Role.STUDENT, {}), "without", points, *sizes, latency)
+    assert result.is_worth_it is worth
 
 
 @pytest.mark.parametrize("name", ["model.py", "data.py"])

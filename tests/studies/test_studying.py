@@ -1,14 +1,14 @@
 import pytest
 
 from edgekit.host import this_host
-from edgekit.planning.interactions import Verdict
+from edgekit.planning.interactions import PairVerdict
 from edgekit.planning.words import recipe_in_words
 from edgekit.progress import Silent
 from edgekit.project.project import Project
 from edgekit.studies import studying
 from edgekit.studies.arms import ablation_arms, pair_arms
 from edgekit.studies.results import subject_of
-from edgekit.studies.studying import studied
+from edgekit.studies.studying import run_study
 from edgekit.target import find_target
 
 RECIPE = recipe_in_words("train epochs=3; prune epochs=1 ratio=0.5; export; simplify; quantize; fuse")
@@ -17,7 +17,7 @@ HOST = [each for each in map(find_target, ("x86-vnni", "x86-avx2")) if each.is_t
 
 def test_both_orders_of_a_pair_are_measured_stage_by_stage(tiny: Project) -> None:
     arms = pair_arms(tiny, RECIPE, "quantize-weights bits=2 granularity=tensor, sparsify sparsity=0.7 epochs=1")
-    found = studied(tiny, arms, [0, 1], find_target("rpi4"), Silent())
+    found = run_study(tiny, arms, [0, 1], find_target("rpi4"), Silent())
     assert (found.seeds, found.left_out, found.unit, found.fidelity) == ((0, 1), (), "%", "native")
     assert found.subject == subject_of(tiny) and found.target == "rpi4"
     assert len(found.arms) == 4 and [len(each.stages) for each in found.arms] == [3] * 4
@@ -39,13 +39,13 @@ def test_one_seed_decides_nothing(tiny: Project) -> None:
     arms = pair_arms(
         tiny, RECIPE, "quantize-weights bits=2 granularity=tensor epochs=1, sparsify sparsity=0.9 epochs=1"
     )
-    found = studied(tiny, arms, [0], find_target("rpi4"), Silent())
-    assert {each.verdict for each in found.orders} == {Verdict.MODERATE}
+    found = run_study(tiny, arms, [0], find_target("rpi4"), Silent())
+    assert {each.verdict for each in found.orders} == {PairVerdict.MODERATE}
     assert all(each.points.low is None for each in found.orders)
 
 
 def test_what_each_technique_adds(tiny: Project) -> None:
-    found = studied(tiny, ablation_arms(tiny, RECIPE), [0, 1], find_target("rpi4"), Silent())
+    found = run_study(tiny, ablation_arms(tiny, RECIPE), [0, 1], find_target("rpi4"), Silent())
     assert [each.step.label for each in found.ablations] == ["prune", "quantize"]
     prune, quantize = found.ablations
     assert prune.bytes_with < prune.bytes_without and quantize.bytes_with < quantize.bytes_without
@@ -57,7 +57,9 @@ def test_what_each_technique_adds(tiny: Project) -> None:
 @pytest.mark.skipif(not HOST, reason="no target is like this machine")
 def test_files_are_timed_where_this_machine_is_the_target(tiny: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     arms = ablation_arms(tiny, RECIPE)
-    assert {each.latency for each in studied(tiny, arms, [0], HOST[0], Silent()).ablations} == {None}, "it is too small"
+    assert {each.latency for each in run_study(tiny, arms, [0], HOST[0], Silent()).ablations} == {None}, (
+        "it is too small"
+    )
     monkeypatch.setattr(studying, "LEAST_MACS", 1)
-    for each in studied(tiny, arms, [0], HOST[0], Silent()).ablations:
+    for each in run_study(tiny, arms, [0], HOST[0], Silent()).ablations:
         assert each.latency is not None and 0 < each.latency.low <= each.latency.median <= each.latency.high

@@ -6,7 +6,7 @@ from edgekit.errors import PlanError, StudyError
 from edgekit.planning.recipe import recipe_from
 from edgekit.progress import Silent
 from edgekit.project.project import Project
-from edgekit.studies.trials import difference, joined, tried
+from edgekit.studies.trials import difference, join_trials, run_trials
 from edgekit.target import find_target
 
 RPI4 = find_target("rpi4")
@@ -18,7 +18,7 @@ def test_recipes_are_compared_over_seeds_and_share_what_they_have_in_common(tiny
         recipe_from("trained", [TRAIN], "trained"),
         recipe_from("rounded", [TRAIN, {"use": "quantize-weights", "bits": 2, "granularity": "tensor"}], "rounded"),
     ]
-    trained, rounded = tried(tiny, recipes, [0, 1], RPI4, Silent())
+    trained, rounded = run_trials(tiny, recipes, [0, 1], RPI4, Silent())
     assert [run[0].cached for run in trained.runs] == [False, False]
     assert [run[0].cached for run in rounded.runs] == [True, True], "the same first step"
     assert rounded.values_at(0) == trained.values and len(rounded.values) == 2
@@ -27,14 +27,14 @@ def test_recipes_are_compared_over_seeds_and_share_what_they_have_in_common(tiny
     assert apart.low is not None and apart.high is not None and apart.low <= apart.mean <= apart.high
     assert difference(trained, trained).mean == 0
     assert trained.seeds == rounded.seeds == (0, 1)
-    apart = [tried(tiny, recipes[:1], [seed], RPI4, Silent())[0] for seed in (0, 1)]
-    assert joined(apart).values == trained.values and joined(apart).seeds == trained.seeds
+    apart = [run_trials(tiny, recipes[:1], [seed], RPI4, Silent())[0] for seed in (0, 1)]
+    assert join_trials(apart).values == trained.values and join_trials(apart).seeds == trained.seeds
 
 
 def test_an_order_that_is_impossible_is_told_before_anything_runs(tiny: Project) -> None:
     recipe = recipe_from("backwards", [{"use": "export"}, {"use": "prune"}], "backwards")
     with pytest.raises(PlanError, match="'backwards': step 2 prune works on"):
-        tried(tiny, [recipe], [0], RPI4, Silent())
+        run_trials(tiny, [recipe], [0], RPI4, Silent())
     assert not list(tiny.cache_folder.glob("*/*/record.json"))
 
 
@@ -59,11 +59,11 @@ def test_a_budget_leaves_the_seeds_that_are_through_and_the_next_run_goes_on(
     monkeypatch.setattr(time, "monotonic", lambda: clock.now)
     recipes = [recipe_from(name, [{**TRAIN, "epochs": epochs}], name) for name, epochs in (("two", 2), ("three", 3))]
     with pytest.raises(StudyError, match="before the first seed was through") as caught:
-        tried(tiny, recipes, [0, 1], RPI4, clock, budget_s=1.5)
+        run_trials(tiny, recipes, [0, 1], RPI4, clock, budget_s=1.5)
     assert "goes on where it was" in caught.value.hint
-    two, three = tried(tiny, recipes, [0, 1], RPI4, clock, budget_s=5.5)
+    two, three = run_trials(tiny, recipes, [0, 1], RPI4, clock, budget_s=5.5)
     assert two.seeds == three.seeds == (0,) and len(two.runs) == len(three.scores) == 1
-    two, _ = tried(tiny, recipes, [0, 1], RPI4, clock)
+    two, _ = run_trials(tiny, recipes, [0, 1], RPI4, clock)
     assert two.seeds == (0, 1) and two.runs[0][0].cached
     assert clock.now == 10, "every epoch ran once"
     assert "two, seed 0: trial 1 of 2" in clock.notes

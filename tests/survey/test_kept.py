@@ -3,7 +3,7 @@ import sys
 
 from edgekit.data.splits import Splits
 from edgekit.project.project import Project, load_project
-from edgekit.survey.kept import known_surveys, surveyed
+from edgekit.survey.kept import known_surveys, survey_model
 from edgekit.traits import Role
 
 
@@ -22,8 +22,8 @@ def test_looking_up_needs_no_torch(tiny: Project) -> None:
 
 
 def test_a_survey_is_kept_until_the_sources_change(tiny: Project) -> None:
-    found = surveyed(tiny, Splits(tiny), Role.STUDENT)
+    found = survey_model(tiny, Splits(tiny), Role.STUDENT)
     assert known_surveys(tiny) == {Role.TEACHER: None, Role.STUDENT: found}
-    assert surveyed(tiny, Splits(tiny), Role.STUDENT) == found, "its seconds were not taken again"
+    assert survey_model(tiny, Splits(tiny), Role.STUDENT) == found, "its seconds were not taken again"
     (tiny.root / "model.py").write_text((tiny.root / "model.py").read_text() + "\n# changed\n")
     assert known_surveys(load_project(tiny.root))[Role.STUDENT] is None

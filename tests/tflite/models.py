@@ -10,7 +10,7 @@ import pytest
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from edgekit.arrays import Array
-from edgekit.tflite.writing import Written, written
+from edgekit.tflite.writing import WrittenModel, write_model
 
 node = helper.make_node
 RUNTIMES = [name for name in ("tflite_runtime", "ai_edge_litert") if find_spec(name)]
@@ -107,7 +107,7 @@ def interpreters(data: bytes) -> dict[str, Any]:
     return found
 
 
-def run(running: Any, made: Written, given: Array, *, ports: tuple[str, str] = ("x", "y")) -> Array:
+def run(running: Any, made: WrittenModel, given: Array, *, ports: tuple[str, str] = ("x", "y")) -> Array:
     """One run of an interpreter, input and output with their axes as in the ONNX model."""
     order, back = (made.orders.get(name) for name in ports)
     running.set_tensor(running.get_input_details()[0]["index"], given.transpose(order) if order else given)
@@ -118,7 +118,7 @@ def run(running: Any, made: Written, given: Array, *, ports: tuple[str, str] = (
 
 def apart(model: ModelProto, **options: bool) -> dict[str, float]:
     """How far the runtimes' outputs lie from ONNX Runtime's at most: in integer steps where there are such."""
-    inputs, made = samples(model), written(model, **options)
+    inputs, made = samples(model), write_model(model, **options)
     step = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}.get("s1", np.array(1.0))
     wanted = expected(model, inputs)
     return {
@@ -127,17 +127,17 @@ def apart(model: ModelProto, **options: bool) -> dict[str, float]:
     }
 
 
-def kinds(made: Written) -> list[str]:
+def kinds(made: WrittenModel) -> list[str]:
     return [each.kind for each in made.graph.operators]
 
 
 def check_floats(model: ModelProto, *wanted: str) -> None:
     """Every runtime gives what ONNX Runtime does, by these operators."""
-    assert kinds(written(model)) == list(wanted)
+    assert kinds(write_model(model)) == list(wanted)
     assert all(each < 2e-5 for each in apart(model).values()), apart(model)
 
 
 def check_integers(model: ModelProto, *wanted: str, steps: float = 1.0) -> None:
     """The same of integers, by these operators between QUANTIZE and DEQUANTIZE: one step apart at most."""
-    assert kinds(written(model)) == ["QUANTIZE", *wanted, "DEQUANTIZE"]
+    assert kinds(write_model(model)) == ["QUANTIZE", *wanted, "DEQUANTIZE"]
     assert all(each < steps + 0.01 for each in apart(model).values()), apart(model)

@@ -1,7 +1,7 @@
 import pytest
 
 from edgekit.tflite.images import Window
-from edgekit.tflite.writing import written
+from edgekit.tflite.writing import write_model
 from tests.tflite.models import floats, needs_runtime, node
 
 
@@ -28,6 +28,6 @@ def test_padding_has_a_name_where_tflite_pads_as_much(given: Window, size: int, 
 @needs_runtime
 def test_inputs_lie_as_the_first_operators_want_them() -> None:
     image = floats([1, 4, 5, 6], [node("Relu", ["x"], ["r"]), node("MaxPool", ["r"], ["y"], kernel_shape=[2, 2])])
-    assert written(image).orders["x"] == (0, 2, 3, 1)
+    assert write_model(image).orders["x"] == (0, 2, 3, 1)
     table = floats([1, 4, 5, 6], [node("Softmax", ["x"], ["y"], axis=-1)])
-    assert "x" not in written(table).orders
+    assert "x" not in write_model(table).orders

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from onnx import ModelProto, save
 
-from edgekit.formats import inspected
-from edgekit.tflite.writing import written
+from edgekit.formats import inspect_file
+from edgekit.tflite.writing import write_model
 from tests.tflite.models import floats, integers, needs_runtime, node, weights
 
 pytestmark = needs_runtime
@@ -15,8 +15,8 @@ RNG = np.random.default_rng(0)
 def both(folder: Path, model: ModelProto):  # type: ignore[no-untyped-def]
     """What is counted of a model as ONNX and as TFLite."""
     save(model, folder / "m.onnx")
-    (folder / "m.tflite").write_bytes(written(model).data)
-    return inspected(folder / "m.onnx"), inspected(folder / "m.tflite")
+    (folder / "m.tflite").write_bytes(write_model(model).data)
+    return inspect_file(folder / "m.onnx"), inspect_file(folder / "m.tflite")
 
 
 def drawn(*shape: int) -> np.ndarray:

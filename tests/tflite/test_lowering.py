@@ -4,8 +4,8 @@ import pytest
 from onnx import helper
 
 from edgekit.errors import StepError
-from edgekit.tflite.lowering import constant_of, grid_of, lies_alike, stored_of
-from edgekit.tflite.writing import written
+from edgekit.tflite.lowering import constant_of, has_same_order, quant_params_of, stored_constant
+from edgekit.tflite.writing import write_model
 from tests.tflite.models import check_integers, floats, integers, kinds, needs_runtime, node, weights
 
 
@@ -14,22 +14,22 @@ from tests.tflite.models import check_integers, floats, integers, kinds, needs_r
     [((1, 4, 5, 6), (0, 2, 3, 1), False), ((1, 4, 1, 1), (0, 2, 3, 1), True), ((1, 1, 5, 6), (0, 2, 3, 1), True)],
 )
 def test_axes_of_one_may_change_places_for_nothing(shape: tuple[int], permutation: tuple[int], wanted: bool) -> None:
-    assert lies_alike(shape, permutation) is wanted
+    assert has_same_order(shape, permutation) is wanted
 
 
 def test_constants_behind_a_dequantize_linear() -> None:
     dequantized, stored = weights([6, 4, 3, 3])
     model = ir.from_proto(floats([1, 4, 5, 6], [*dequantized, node("Conv", ["x", "wd", "b"], ["y"])], stored))
     weight = model.graph.node(1).inputs[1]
-    found = stored_of(weight)
+    found = stored_constant(weight)
     assert found is not None and found.grid.axis == 0 and len(found.grid.scales) == 6
     assert constant_of(weight) == pytest.approx(stored["w"] * stored["sw"].reshape(-1, 1, 1, 1), rel=1e-6)
-    assert stored_of(model.graph.node(1).inputs[0]) is None
+    assert stored_constant(model.graph.node(1).inputs[0]) is None
 
 
 def test_a_grid_is_that_of_int8() -> None:
     made = ir.from_proto(integers([1, 8], [node("Relu", ["xd"], ["yd"])], kind=np.uint8))
-    grid = grid_of(made.graph.node(0))
+    grid = quant_params_of(made.graph.node(0))
     assert grid is not None and (grid.scale, grid.zero) == (pytest.approx(0.03), -5)
 
 
@@ -57,7 +57,7 @@ def test_an_operator_that_is_not_written_is_named(made: object, told: str) -> No
     model.graph.node.append(made)
     model.opset_import.append(helper.make_opsetid("acme", 1))
     with pytest.raises(StepError, match=told):
-        written(model)
+        write_model(model)
 
 
 @needs_runtime
@@ -68,4 +68,4 @@ def test_a_tensor_that_two_need_otherwise_is_moved_once() -> None:
         node("Softmax", ["p"], ["b"], axis=2),
         node("Add", ["a", "b"], ["y"]),
     ]
-    assert kinds(written(floats([1, 4, 5, 6], nodes))).count("TRANSPOSE") == 1
+    assert kinds(write_model(floats([1, 4, 5, 6], nodes))).count("TRANSPOSE") == 1

@@ -4,14 +4,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.benchmarking.bench import Settings, benched
+from edgekit.benchmarking.bench import Settings, bench_files
 from edgekit.errors import EdgekitError, ModelError, RunError
 from edgekit.model.ports import Port
 from edgekit.tflite.inspection import tflite_inspection
-from edgekit.tflite.packing import packed
-from edgekit.tflite.reading import moved_in, moved_out, read_tflite
+from edgekit.tflite.packing import pack
+from edgekit.tflite.reading import read_tflite, to_file_inputs, to_onnx_outputs
 from edgekit.tflite.subgraph import Subgraph
-from edgekit.tflite.writing import written
+from edgekit.tflite.writing import write_model
 from tests.conftest import examples
 from tests.tflite.models import floats, integers, needs_runtime, node, weights
 
@@ -23,7 +23,7 @@ def conv(tmp_path: Path) -> Path:
     dequantized, stored = weights([6, 4, 3, 3])
     model = integers([1, 4, 8, 9], [*dequantized, node("Conv", ["xd", "wd", "b"], ["yd"])], stored)
     path = tmp_path / "conv.tflite"
-    path.write_bytes(written(model).data)
+    path.write_bytes(write_model(model).data)
     return path
 
 
@@ -36,10 +36,10 @@ def test_ports_are_told_in_the_order_of_the_onnx_model(conv: Path) -> None:
 
 def test_arrays_are_moved_into_the_files_order_and_back(conv: Path) -> None:
     found, x = read_tflite(conv), np.arange(2 * 4 * 8 * 9).reshape(2, 4, 8, 9)
-    (single,), (several,) = moved_in(found, [x[:1]]), moved_in(found, [x[:, None]], feeds=True)
+    (single,), (several,) = to_file_inputs(found, [x[:1]]), to_file_inputs(found, [x[:, None]], feeds=True)
     assert single.shape == (1, 8, 9, 4) and several.shape == (2, 1, 8, 9, 4)
     assert np.array_equal(several[0], single)
-    (back,) = moved_out(found, [np.zeros((1, 6, 7, 6))])
+    (back,) = to_onnx_outputs(found, [np.zeros((1, 6, 7, 6))])
     assert back.shape == (1, 6, 6, 7)
 
 
@@ -54,19 +54,19 @@ def test_unsigned_integers_are_what_they_stand_for_as_well(conv: Path) -> None:
     found = read_tflite(conv)
     scaled = replace(found.tensors[found.outputs[0]], kind="uint8", scale=0.5, zero=100)
     tensors = tuple(scaled if number == found.outputs[0] else each for number, each in enumerate(found.tensors))
-    (made,) = moved_out(replace(found, tensors=tensors), [np.full((1, 6, 7, 6), 102, np.uint8)])
+    (made,) = to_onnx_outputs(replace(found, tensors=tensors), [np.full((1, 6, 7, 6), 102, np.uint8)])
     assert made.dtype == np.float32 and (made == 1).all()
 
 
 def test_a_file_that_is_none_is_told(tmp_path: Path, conv: Path) -> None:
     other = tmp_path / "other.tflite"
-    for content, told in (
+    for content, entry in (
         (b"", "no readable TFLite model"),
         (b"\x08\x07pytorch" * 9, "no readable TFLite model"),
         (conv.read_bytes()[:40], "no sound TFLite model"),
     ):
         other.write_bytes(content)
-        with pytest.raises(ModelError, match=told):
+        with pytest.raises(ModelError, match=entry):
             read_tflite(other)
     with pytest.raises(ModelError, match="there is no file"):
         read_tflite(tmp_path / "missing.tflite")
@@ -80,7 +80,7 @@ def test_tensors_that_are_not_there_are_told(tmp_path: Path) -> None:
     graph.inputs, graph.outputs = [given], [made]
     graph.operator("RELU", [given], 77)
     path = tmp_path / "wild.tflite"
-    path.write_bytes(packed(graph, {"inputs": {"x": given}, "outputs": {"y": made}}, {}))
+    path.write_bytes(pack(graph, {"inputs": {"x": given}, "outputs": {"y": made}}, {}))
     with pytest.raises(ModelError, match="names tensors that it has not"):
         read_tflite(path)
 
@@ -114,7 +114,7 @@ def test_a_hostile_file_is_measured_or_refused(conv: Path, tmp_path: Path) -> No
     for seed in range(examples(50)):
         path.write_bytes(mutated(conv.read_bytes(), seed))
         try:
-            benched([path], None, Settings(seconds=0.05))
+            bench_files([path], None, Settings(seconds=0.05))
         except RunError as error:
             met += 1
             assert error.message and error.hint
@@ -125,6 +125,6 @@ def test_a_hostile_file_is_measured_or_refused(conv: Path, tmp_path: Path) -> No
 
 def test_a_float_model_has_no_steps(tmp_path: Path) -> None:
     path = tmp_path / "float.tflite"
-    path.write_bytes(written(floats([1, 4], [node("Relu", ["x"], ["y"])])).data)
+    path.write_bytes(write_model(floats([1, 4], [node("Relu", ["x"], ["y"])])).data)
     found = read_tflite(path)
     assert (found.output_steps(), found.scales(), found.is_integer) == ({}, {}, False)

@@ -1,17 +1,17 @@
 import numpy as np
 
-from edgekit.tflite.subgraph import NONE, Grid, Subgraph
+from edgekit.tflite.subgraph import NONE, QuantParams, Subgraph
 
 
 def test_a_grid_reaches_from_the_least_integer_to_the_largest() -> None:
-    assert Grid((0.5,), (-28,)).reaches() == (-50.0, 77.5)
+    assert QuantParams((0.5,), (-28,)).reaches() == (-50.0, 77.5)
 
 
 def test_constants_of_the_same_values_and_meaning_are_one() -> None:
     graph, ones = Subgraph(), np.ones(3, np.int8)
     first = graph.constant("a", ones)
     assert graph.constant("b", ones.copy()) == first
-    assert graph.constant("c", ones, Grid((1.0,), (0,))) != first
+    assert graph.constant("c", ones, QuantParams((1.0,), (0,))) != first
     assert graph.constant("d", np.ones(3, np.int32)) != first
 
 

@@ -3,7 +3,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from edgekit.errors import StepError
-from edgekit.tflite.writing import written
+from edgekit.tflite.writing import write_model
 from tests.tflite.models import apart, floats, integers, interpreters, kinds, needs_runtime, node, weights
 
 pytestmark = needs_runtime
@@ -12,7 +12,7 @@ pytestmark = needs_runtime
 def test_ports_may_be_integers() -> None:
     dequantized, stored = weights([6, 4, 1, 1])
     model = integers([1, 4, 5, 6], [*dequantized, node("Conv", ["xd", "wd", "b"], ["yd"])], stored)
-    made = written(model, integer_ports=True)
+    made = write_model(model, integer_ports=True)
     assert kinds(made) == ["CONV_2D"]
     for running in interpreters(made.data).values():
         (given,), (out,) = running.get_input_details(), running.get_output_details()
@@ -29,13 +29,13 @@ def test_a_batch_axis_is_one_and_what_hangs_on_it_is_worked_out() -> None:
         node("Reshape", ["x", "to"], ["y"]),
     ]
     model = floats(["batch", 4, 6], nodes, {"first": np.array(0), "rest": np.array([-1])})  # type: ignore[list-item]
-    made = written(model)
+    made = write_model(model)
     assert kinds(made) == ["RESHAPE"] and made.graph.tensors[made.graph.outputs[0]].shape == (1, 24)
 
 
 def test_shapes_that_hang_on_the_data_are_refused() -> None:
     with pytest.raises(StepError, match="is not known before the model runs"):
-        written(floats(["batch", 4, "width", 6], [node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2])]))  # type: ignore[list-item]
+        write_model(floats(["batch", 4, "width", 6], [node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2])]))  # type: ignore[list-item]
 
 
 def test_inputs_of_other_types_are_refused() -> None:
@@ -46,7 +46,7 @@ def test_inputs_of_other_types_are_refused() -> None:
         [helper.make_tensor_value_info("y", TensorProto.INT64, [1, 4])],
     )
     with pytest.raises(StepError, match="the input 'ids' is of INT64"):
-        written(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)]))
+        write_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)]))
 
 
 def test_an_older_softmax_over_several_axes_is_one_over_all_of_them() -> None:
@@ -58,8 +58,8 @@ def test_an_older_softmax_over_several_axes_is_one_over_all_of_them() -> None:
 def test_an_output_that_hangs_on_no_input_is_named() -> None:
     model = floats([1, 4], [node("Identity", ["c"], ["y"])], {"c": np.ones(4, np.float32)})
     with pytest.raises(StepError, match="the output 'y' hangs on no input"):
-        written(model)
+        write_model(model)
     constant = floats([1, 4], [node("Relu", ["x"], ["y"])], {"c": np.ones(4, np.float32)})
     constant.graph.output.append(helper.make_tensor_value_info("c", TensorProto.FLOAT, [4]))
     with pytest.raises(StepError, match="the output 'c' hangs on no input"):
-        written(constant)
+        write_model(constant)

@@ -25,8 +25,8 @@ def test_with_all_its_heads_it_is_the_original(batch_first: bool, masked: bool, 
     expected, weights = module(x, other, other, **given)
     assert not has_fewer_heads(module)
     as_fewer_heads(module)
-    found, told = module(x, other, other, attn_mask=mask, key_padding_mask=padding)
-    assert torch.allclose(found, expected, atol=1e-6) and torch.allclose(told, weights, atol=1e-6)
+    found, value = module(x, other, other, attn_mask=mask, key_padding_mask=padding)
+    assert torch.allclose(found, expected, atol=1e-6) and torch.allclose(value, weights, atol=1e-6)
     apart, all_told = module(x, other, other, average_attn_weights=False)
     assert all_told.shape == (3, 4, 5, 7) and apart.shape == expected.shape
     assert module(x, other, other, need_weights=False)[1] is None
@@ -38,8 +38,8 @@ def test_it_takes_samples_without_a_batch_and_masks_for_each_head() -> None:
     whole, weights = module(x, x, x, attn_mask=torch.randn(4, 5, 5, generator=torch.Generator().manual_seed(1)))
     as_fewer_heads(module)
     mask = torch.randn(4, 5, 5, generator=torch.Generator().manual_seed(1))
-    found, told = module(x, x, x, attn_mask=mask)
-    assert torch.allclose(found, whole, atol=1e-6) and torch.allclose(told, weights, atol=1e-6)
+    found, value = module(x, x, x, attn_mask=mask)
+    assert torch.allclose(found, whole, atol=1e-6) and torch.allclose(value, weights, atol=1e-6)
 
 
 def test_fewer_heads_are_seen_by_the_weights() -> None:

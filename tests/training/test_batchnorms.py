@@ -6,7 +6,7 @@ from edgekit.data.split import Split
 from edgekit.errors import StepError
 from edgekit.project.project import Project
 from edgekit.training.batches import tensor_batches, tensor_example
-from edgekit.training.batchnorms import SAMPLES, fold, has_batch_norms, lag, mended, reestimate
+from edgekit.training.batchnorms import SAMPLES, fold, has_batch_norms, lag, re_estimate_if_better, reestimate
 from edgekit.training.losses import task_loss
 from edgekit.training.modules import untrained_module
 from edgekit.training.tally import tally_at_rest
@@ -123,16 +123,16 @@ def test_statistics_are_mended_only_where_the_loss_falls(tiny: Project) -> None:
     module = used(tiny)
     reestimate(module, split)
     right = {name: each.clone() for name, each in module.state_dict().items()}
-    told = tally_at_rest(module, split, loss, SAMPLES)
-    assert mended(module, split, loss, told) is told
+    result = tally_at_rest(module, split, loss, SAMPLES)
+    assert re_estimate_if_better(module, split, loss, result) is result
     assert all(torch.equal(right[name], each) for name, each in module.state_dict().items())
     module.get_submodule("first.1").running_var.fill_(1e-3)
     wrong = tally_at_rest(module, split, loss, SAMPLES)
-    assert wrong["loss"] > 2 * told["loss"]
-    assert mended(module, split, loss, wrong)["loss"] == pytest.approx(told["loss"], rel=1e-4)
+    assert wrong["loss"] > 2 * result["loss"]
+    assert re_estimate_if_better(module, split, loss, wrong)["loss"] == pytest.approx(result["loss"], rel=1e-4)
     module.get_submodule("first.1").running_var.fill_(float("nan"))
     broken = tally_at_rest(module, split, loss, SAMPLES)
-    assert mended(module, split, loss, broken)["loss"] == pytest.approx(told["loss"], rel=1e-4)
+    assert re_estimate_if_better(module, split, loss, broken)["loss"] == pytest.approx(result["loss"], rel=1e-4)
 
 
 def test_statistics_lag_where_a_model_is_worse_at_rest_than_in_training() -> None:

@@ -11,13 +11,15 @@ from edgekit.training.fakequant import Rounding
 from edgekit.training.loop import Schedule, fit
 from edgekit.training.losses import task_loss
 from edgekit.training.modules import device_of_training, untrained_module
-from edgekit.training.weight_constraints import Grid, Held
+from edgekit.training.weight_constraints import WeightConstraints, WeightGrid
 from edgekit.traits import Data, Role
 from tests.training.test_loop import Stop, StopAfter
 
 
-def rounding_of(module: nn.Module, project: Project, *, symmetric: bool = False, grid: Grid | None = None) -> Rounding:
-    return Rounding(module, Held(grid=grid), Split(project, Data.CALIBRATION), 32, symmetric=symmetric)
+def rounding_of(
+    module: nn.Module, project: Project, *, symmetric: bool = False, grid: WeightGrid | None = None
+) -> Rounding:
+    return Rounding(module, WeightConstraints(grid=grid), Split(project, Data.CALIBRATION), 32, symmetric=symmetric)
 
 
 def example(project: Project) -> tuple[Tensor, ...]:
@@ -124,7 +126,7 @@ def test_what_is_not_finite_stays_as_it_is(tiny: Project) -> None:
 def test_an_interrupted_run_ends_in_the_same_weights(tiny: Project, tmp_path: Path, epoch: int) -> None:
     def trained(name: str, progress: StopAfter) -> dict[str, Tensor]:
         module = untrained_module(tiny, Role.STUDENT)
-        rounding = rounding_of(module, tiny, grid=Grid(8, "channel", stored=127))
+        rounding = rounding_of(module, tiny, grid=WeightGrid(8, "channel", stored=127))
         schedule = Schedule(epochs=4, learning_rate=0.01, weight_decay=0.0)
         split = Split(tiny, Data.TRAIN)
         fit(module, split, task_loss(tiny), schedule, tmp_path / name, progress, "training", rounding)

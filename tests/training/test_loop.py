@@ -56,9 +56,9 @@ def test_training_learns_and_tells(tiny: Project, tmp_path: Path) -> None:
     module = untrained_module(tiny, Role.STUDENT)
     before = module_metric(module, tiny, Split(tiny, Data.EVALUATION))
     schedule = Schedule(epochs=12, learning_rate=0.01, weight_decay=0.01)
-    told = fit(module, Split(tiny, Data.TRAIN), task_loss(tiny), schedule, tmp_path / "c.pt", Silent(), "training")
+    result = fit(module, Split(tiny, Data.TRAIN), task_loss(tiny), schedule, tmp_path / "c.pt", Silent(), "training")
     assert module_metric(module, tiny, Split(tiny, Data.EVALUATION)) > max(before, 80)
-    assert told["epochs"] == 12 and told["accuracy"] > 80 and told["loss"] < 1
+    assert result["epochs"] == 12 and result["accuracy"] > 80 and result["loss"] < 1
     assert not module.training
 
 
@@ -96,6 +96,6 @@ def test_batch_norms_are_spared_a_last_batch_of_one(
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA here")
 def test_training_on_cuda_leaves_the_module_on_the_cpu(tiny: Project, tmp_path: Path) -> None:
     module = untrained_module(tiny, Role.STUDENT)
-    told = fit(module, Split(tiny, Data.TRAIN), task_loss(tiny), SCHEDULE, tmp_path / "c.pt", Silent(), "training")
-    assert told["device"] == "cuda"
+    result = fit(module, Split(tiny, Data.TRAIN), task_loss(tiny), SCHEDULE, tmp_path / "c.pt", Silent(), "training")
+    assert result["device"] == "cuda"
     assert {parameter.device.type for parameter in module.parameters()} == {"cpu"}

@@ -6,7 +6,7 @@ from torch import nn
 
 from edgekit.arrays import Outputs
 from edgekit.errors import DataError
-from edgekit.training.batches import Batch
+from edgekit.training.batches import TensorBatch
 from edgekit.training.losses import cross_entropy, distillation_loss
 
 LABELS = torch.tensor([0, 2])
@@ -26,7 +26,7 @@ def loss(student: torch.Tensor, teacher: torch.Tensor, temperature: float, alpha
     function = distillation_loss(
         lambda outputs, batch: cross_entropy(outputs[0], batch.target), Fixed(teacher), temperature, alpha
     )
-    return float(function(Outputs([student], ["output"]), Batch((torch.zeros(len(student), 1),), LABELS)))
+    return float(function(Outputs([student], ["output"]), TensorBatch((torch.zeros(len(student), 1),), LABELS)))
 
 
 def test_hintons_loss_is_the_divergence_of_softened_outputs_times_the_square_of_the_temperature() -> None:
@@ -47,7 +47,7 @@ def test_alpha_weighs_the_teacher_against_the_targets() -> None:
 def test_other_outputs_than_logits_are_compared_by_their_squares() -> None:
     images = torch.ones(2, 1, 4, 4)
     function = distillation_loss(lambda o, _: o[0].sum() * 0, Fixed(images * 3), 4.0, 1.0)
-    assert float(function(Outputs([images], ["output"]), Batch((images,), LABELS))) == pytest.approx(4.0)
+    assert float(function(Outputs([images], ["output"]), TensorBatch((images,), LABELS))) == pytest.approx(4.0)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_labels_may_be_integers_of_any_size(kind: torch.dtype) -> None:
 def test_what_a_student_gives_besides_in_training_is_not_taught() -> None:
     function = distillation_loss(lambda outputs, _: outputs["extra"].sum(), Fixed(LOGITS), 4.0, 0.5)
     outputs = Outputs([LOGITS, torch.ones(2)], ["main", "extra"])
-    assert float(function(outputs, Batch((LOGITS,), LABELS))) == pytest.approx(1.0)
+    assert float(function(outputs, TensorBatch((LOGITS,), LABELS))) == pytest.approx(1.0)
 
 
 def test_a_teacher_of_more_outputs_is_told() -> None:
@@ -87,4 +87,4 @@ def test_a_teacher_of_more_outputs_is_told() -> None:
 
     function = distillation_loss(lambda outputs, _: outputs[0].sum(), Two(), 4.0, 0.5)
     with pytest.raises(DataError, match="the teacher has 2 outputs and the student 1"):
-        function(Outputs([LOGITS], ["output"]), Batch((LOGITS,), LABELS))
+        function(Outputs([LOGITS], ["output"]), TensorBatch((LOGITS,), LABELS))

@@ -8,7 +8,7 @@ from torch import nn
 from edgekit.contract.artifact import Artifact
 from edgekit.errors import EntryPointError, ModelError
 from edgekit.project.project import Project, load_project
-from edgekit.training.batches import Batch
+from edgekit.training.batches import TensorBatch
 from edgekit.training.modules import (
     module_macs,
     outputs_of,
@@ -56,9 +56,9 @@ def test_a_module_of_another_shape_comes_back_as_it_was(tiny: Project, tmp_path:
 def test_inputs_and_outputs_that_do_not_fit_are_told(tiny: Project) -> None:
     module = untrained_module(tiny, Role.STUDENT)
     with pytest.raises(ModelError, match=r"the model does not take inputs of float32 \(2, 3, 8, 8\)"):
-        outputs_of(module, Batch((torch.zeros(2, 3, 8, 8),), None))
+        outputs_of(module, TensorBatch((torch.zeros(2, 3, 8, 8),), None))
     with pytest.raises(ModelError, match="the model gives a str among its outputs"):
-        outputs_of(Text(), Batch((X,), None))
+        outputs_of(Text(), TensorBatch((X,), None))
 
 
 class Text(nn.Module):
@@ -95,7 +95,7 @@ def test_weights_in_the_recipe_go_without_training(make_project: Callable[..., P
     torch.save(untrained_module(project, Role.TEACHER).state_dict(), folder / "t.pt")
     done = build(project, [find_target("rpi4")], Silent()).targets[0]
     assert done.steps[0].artifact.notes["weights"] == "t.pt"
-    nameless = project.changed(model=project.model.changed(teacher=None))
+    nameless = project.copy_with(model=project.model.copy_with(teacher=None))
     with pytest.raises(EntryPointError, match="names no teacher"):
         untrained_module(nameless, Role.TEACHER)
 
@@ -149,7 +149,7 @@ def test_macs_of_layers_with_kernels_of_their_own_are_counted(
             given = self.inner(x)
             return given[0] if isinstance(given, tuple) else given
 
-    assert module_macs(First(), Batch((torch.randn(3, *sizes),), None)) == right
+    assert module_macs(First(), TensorBatch((torch.randn(3, *sizes),), None)) == right
     assert torch.backends.mha.get_fastpath_enabled()
 
 
@@ -159,15 +159,15 @@ class Nested(nn.Module):
 
 
 def test_outputs_of_any_make_come_in_a_row_by_their_names() -> None:
-    outputs = outputs_of(Nested(), Batch((torch.zeros(1),), None))
+    outputs = outputs_of(Nested(), TensorBatch((torch.zeros(1),), None))
     assert outputs.names == ("logits", "hidden_0", "hidden_1_0", "3")
     assert [float(each) for each in outputs] == [0.0, 1.0, 2.0, 3.0]
-    assert outputs_of(nn.LSTM(2, 3), Batch((torch.zeros(4, 1, 2),), None)).names == (
+    assert outputs_of(nn.LSTM(2, 3), TensorBatch((torch.zeros(4, 1, 2),), None)).names == (
         "output_0",
         "output_1_0",
         "output_1_1",
     )
-    assert outputs_of(nn.Identity(), Batch((torch.zeros(1),), None)).names == ("output",)
+    assert outputs_of(nn.Identity(), TensorBatch((torch.zeros(1),), None)).names == ("output",)
 
 
 @pytest.mark.parametrize(
@@ -186,5 +186,5 @@ def test_outputs_of_any_make_come_in_a_row_by_their_names() -> None:
 )
 def test_the_remedy_blames_the_right_thing(module: nn.Module, given: torch.Tensor, told: str, remedy: str) -> None:
     with pytest.raises(ModelError) as raised:
-        outputs_of(module, Batch((given,), None))
+        outputs_of(module, TensorBatch((given,), None))
     assert told in raised.value.message and remedy in raised.value.hint

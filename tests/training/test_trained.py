@@ -13,13 +13,13 @@ from edgekit.project.project import Project
 from edgekit.target import find_target
 from edgekit.training.evaluation import module_metric
 from edgekit.training.loop import Schedule
-from edgekit.training.modules import held_by, saved_module, untrained_module
-from edgekit.training.trained import Training, trained
-from edgekit.training.weight_constraints import Grid, Held, weights_of
+from edgekit.training.modules import constraint_of, saved_module, untrained_module
+from edgekit.training.trained import Training, train_module
+from edgekit.training.weight_constraints import WeightConstraints, WeightGrid, weights_of
 from edgekit.traits import Data, Role
 from tests.steps.conftest import artifact
 
-HELD = Held(sparse=True, grid=Grid(4, "channel"))
+HELD = WeightConstraints(sparse=True, grid=WeightGrid(4, "channel"))
 
 
 def context(project: Project, folder: Path) -> Context:
@@ -34,9 +34,9 @@ def test_trained_or_not_the_module_is_saved_with_what_it_holds(tiny: Project, tm
         folder.mkdir()
         module = untrained_module(tiny, Role.STUDENT)
         training = Training(Schedule(epochs, 0.01, 0.0), "re-estimated")
-        done = trained(module, HELD, training, context(tiny, folder), "tuning")
+        done = train_module(module, HELD, training, context(tiny, folder), "tuning")
         left = artifact(done.path)
-        assert held_by(left) == HELD
+        assert constraint_of(left) == HELD
         assert done.notes["epochs"] == epochs
         for each in weights_of(saved_module(tiny, left)).values():
             assert all(len(row.unique()) <= 15 for row in each)
@@ -48,7 +48,9 @@ def test_statistics_are_kept_only_where_asked(tiny: Project, tmp_path: Path) -> 
         folder = tmp_path / choice
         folder.mkdir()
         module = untrained_module(tiny, Role.STUDENT)
-        trained(module, Held(), Training(Schedule(0, 0.01, 0.0), choice), context(tiny, folder), "tuning")
+        train_module(
+            module, WeightConstraints(), Training(Schedule(0, 0.01, 0.0), choice), context(tiny, folder), "tuning"
+        )
         means[choice] = module.get_submodule("first.1").running_mean
     assert torch.equal(means["kept"], torch.zeros(16))
     assert not torch.equal(means["re-estimated"], torch.zeros(16))
@@ -81,7 +83,9 @@ def test_statistics_that_lag_are_taken_anew_after_training(
 ) -> None:
     of_student(lagging)
     module = lagging()
-    done = trained(module, Held(), Training(Schedule(8, 0.02, 0.0), choice), context(tiny, tmp_path), "training")
+    done = train_module(
+        module, WeightConstraints(), Training(Schedule(8, 0.02, 0.0), choice), context(tiny, tmp_path), "training"
+    )
     metric = module_metric(module, tiny, Split(tiny, Data.EVALUATION))
     assert done.notes["accuracy"] > 90 and done.notes["batch_norm"] == choice
     assert (metric > 80) is (choice == "re-estimated"), metric
@@ -90,8 +94,12 @@ def test_statistics_that_lag_are_taken_anew_after_training(
 
 def test_statistics_that_keep_up_stay(tiny: Project, tmp_path: Path) -> None:
     module = untrained_module(tiny, Role.STUDENT)
-    done = trained(
-        module, Held(), Training(Schedule(30, 0.002, 0.0), "re-estimated"), context(tiny, tmp_path), "training"
+    done = train_module(
+        module,
+        WeightConstraints(),
+        Training(Schedule(30, 0.002, 0.0), "re-estimated"),
+        context(tiny, tmp_path),
+        "training",
     )
     assert done.notes["batch_norm"] == "up to date"
     assert done.notes["at_rest"]["loss"] < 1.5
@@ -118,6 +126,8 @@ def test_a_loss_that_only_training_has_leaves_the_statistics(tiny: Project, tmp_
     of_student(OtherOutputs)
     module = OtherOutputs()
     schedule = Schedule(2, 0.01, 0.0)
-    done = trained(module, Held(), Training(schedule, "re-estimated"), context(tiny, tmp_path), "training", loss=loss)
+    done = train_module(
+        module, WeightConstraints(), Training(schedule, "re-estimated"), context(tiny, tmp_path), "training", loss=loss
+    )
     assert done.notes["batch_norm"] == "up to date" and "loss" not in done.notes["at_rest"]
     assert "accuracy" in done.notes["at_rest"]

@@ -3,10 +3,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from edgekit.training.weight_constraints import Constraint, Grid, Held, held_from_json, weights_of
+from edgekit.training.weight_constraints import (
+    Constraint,
+    WeightConstraints,
+    WeightGrid,
+    constraints_from_json,
+    weights_of,
+)
 
 grids = st.builds(
-    Grid, st.integers(2, 8), st.sampled_from(["tensor", "channel", "group"]), st.sampled_from([2, 3, 32]), st.booleans()
+    WeightGrid,
+    st.integers(2, 8),
+    st.sampled_from(["tensor", "channel", "group"]),
+    st.sampled_from([2, 3, 32]),
+    st.booleans(),
 )
 weights = st.tuples(st.integers(1, 5), st.integers(1, 7), st.integers(0, 99)).map(
     lambda each: torch.randn(each[0], each[1], 3, generator=torch.Generator().manual_seed(each[2]))
@@ -14,7 +24,7 @@ weights = st.tuples(st.integers(1, 5), st.integers(1, 7), st.integers(0, 99)).ma
 
 
 @given(grids, weights)
-def test_rounding_stays_within_half_a_step_and_rounds_once(grid: Grid, weight: torch.Tensor) -> None:
+def test_rounding_stays_within_half_a_step_and_rounds_once(grid: WeightGrid, weight: torch.Tensor) -> None:
     rounded = grid.rounded(weight)
     step, _, _ = grid.levels(weight)
     assert rounded.shape == step.shape == weight.shape
@@ -26,7 +36,7 @@ def test_rounding_stays_within_half_a_step_and_rounds_once(grid: Grid, weight: t
 
 
 @given(grids, weights)
-def test_zero_is_a_level_of_every_grid(grid: Grid, weight: torch.Tensor) -> None:
+def test_zero_is_a_level_of_every_grid(grid: WeightGrid, weight: torch.Tensor) -> None:
     weight[:, ::2] = 0
     assert (grid.rounded(weight)[:, ::2] == 0).all()
 
@@ -34,31 +44,35 @@ def test_zero_is_a_level_of_every_grid(grid: Grid, weight: torch.Tensor) -> None
 @given(st.integers(2, 6), weights, st.booleans())
 def test_a_tensor_has_no_more_levels_than_its_bits_allow(bits: int, weight: torch.Tensor, symmetric: bool) -> None:
     levels = 2**bits - symmetric
-    assert len(Grid(bits, "tensor", symmetric=symmetric).rounded(weight).unique()) <= levels
-    for row in Grid(bits, "channel", symmetric=symmetric).rounded(weight):
+    assert len(WeightGrid(bits, "tensor", symmetric=symmetric).rounded(weight).unique()) <= levels
+    for row in WeightGrid(bits, "channel", symmetric=symmetric).rounded(weight):
         assert len(row.unique()) <= levels
 
 
 def test_weights_of_one_sign_are_rounded_finer_without_symmetry() -> None:
     weight = torch.rand(4, 32, generator=torch.Generator().manual_seed(0)) + 0.5
-    lost = {each: float((Grid(4, "tensor", symmetric=each).rounded(weight) - weight).norm()) for each in (True, False)}
+    lost = {
+        each: float((WeightGrid(4, "tensor", symmetric=each).rounded(weight) - weight).norm()) for each in (True, False)
+    }
     assert lost[False] < 0.6 * lost[True]
 
 
 def test_finer_scales_lose_less() -> None:
     weight = torch.randn(8, 64, generator=torch.Generator().manual_seed(0)) * torch.logspace(-2, 0, 8)[:, None]
-    lost = {name: float((Grid(4, name, 8).rounded(weight) - weight).norm()) for name in ("tensor", "channel", "group")}
+    lost = {
+        name: float((WeightGrid(4, name, 8).rounded(weight) - weight).norm()) for name in ("tensor", "channel", "group")
+    }
     assert lost["tensor"] > lost["channel"] > lost["group"]
 
 
 def test_zero_weights_stay_as_they_are() -> None:
-    assert torch.equal(Grid(4, "channel").rounded(torch.zeros(2, 3)), torch.zeros(2, 3))
+    assert torch.equal(WeightGrid(4, "channel").rounded(torch.zeros(2, 3)), torch.zeros(2, 3))
 
 
 @given(st.booleans(), st.none() | grids)
-def test_what_is_held_survives_json(sparse: bool, grid: Grid | None) -> None:
-    held = Held(sparse, grid)
-    assert held_from_json(held.to_json()) == held
+def test_what_is_held_survives_json(sparse: bool, grid: WeightGrid | None) -> None:
+    held = WeightConstraints(sparse, grid)
+    assert constraints_from_json(held.to_json()) == held
 
 
 def test_zeros_and_grid_outlast_training() -> None:
@@ -66,7 +80,7 @@ def test_zeros_and_grid_outlast_training() -> None:
     module = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 2))
     with torch.no_grad():
         module[0].weight[:, ::2] = 0
-    constraint = Constraint(module, Held(sparse=True, grid=Grid(4, "tensor")))
+    constraint = Constraint(module, WeightConstraints(sparse=True, grid=WeightGrid(4, "tensor")))
     optimizer = torch.optim.SGD(module.parameters(), 0.1)
     hidden = module[0].weight.detach().clone()
     for _ in range(5):

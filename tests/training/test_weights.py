@@ -112,7 +112,7 @@ def test_what_fits_is_loaded_and_the_rest_is_told(tmp_path: Path) -> None:
     assert torch.equal(module.head.weight, before)
     assert part.below == "" and part.loaded == 9
     assert sorted(part.left) == part.made == ["head.bias", "head.weight"]
-    assert part.told("w.pt") == (
+    assert part.sentence("w.pt") == (
         "9 tensors of w.pt loaded, head.weight, head.bias of the file left, head.bias, head.weight to be trained from "
         "the start"
     )

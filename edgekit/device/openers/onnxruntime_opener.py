@@ -9,7 +9,7 @@ def module(package: str) -> Any:
     return importlib.import_module(package)
 
 
-def opened(runtime: Any, path: str, threads: int, floats: str, **options: Any) -> Any:  # noqa: ARG001 - one interface
+def open_model(runtime: Any, path: str, threads: int, floats: str, **options: Any) -> Any:  # noqa: ARG001 - one interface
     """A session on the CPU. `threads` 0 takes all cores; `options` are fields of SessionOptions."""
     settings = runtime.SessionOptions()
     settings.intra_op_num_threads = threads

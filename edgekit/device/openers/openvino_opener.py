@@ -30,7 +30,7 @@ class Compiled:
         return [self.request.get_tensor(each).data.copy() for each in self.compiled.outputs]
 
 
-def opened(runtime: Any, path: str, threads: int, floats: str) -> Compiled:
+def open_model(runtime: Any, path: str, threads: int, floats: str) -> Compiled:
     """A session on the CPU. `threads` 0 leaves their number to the runtime; floats are computed in `floats`: f32 or
     bf16."""
     return Compiled(runtime, path, threads, floats)

@@ -37,6 +37,6 @@ class Interpreted:
         return [self.running.get_tensor(index) for index in self.outputs]
 
 
-def opened(runtime: Any, path: str, threads: int, floats: str) -> Interpreted:  # noqa: ARG001 - one interface
+def open_model(runtime: Any, path: str, threads: int, floats: str) -> Interpreted:  # noqa: ARG001 - one interface
     """A session on the CPU. `threads` 0 leaves their number to the runtime; floats are computed in f32."""
     return Interpreted(runtime, path, threads)

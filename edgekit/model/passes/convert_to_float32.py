@@ -10,7 +10,7 @@ _TYPES = {"to", "dtype", "output_dtype"}
 """Attributes that are element types."""
 
 
-def single_precision(model: ir.Model) -> None:
+def convert_to_float32(model: ir.Model) -> None:
     """Floats of other sizes become float32 everywhere but in the graph's inputs and outputs, which are cast."""
     graph = model.graph
     ports = {value: value.dtype for value in (*graph.inputs, *graph.outputs) if value.dtype in _OTHERS}

@@ -3,7 +3,7 @@
 import onnx_ir as ir
 
 
-def folded_norms(model: ir.Model) -> None:
+def fold_batch_norm(model: ir.Model) -> None:
     """The scale and shift of a BatchNormalization go into the constants of the Conv, ConvTranspose or Gemm that it
     follows."""
     from onnxscript.rewriter import RewriteRuleSet

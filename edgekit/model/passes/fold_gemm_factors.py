@@ -6,7 +6,7 @@ import onnx_ir as ir
 from edgekit.model.passes.rewriting import constant, replace
 
 
-def plain_gemms(model: ir.Model) -> None:
+def fold_gemm_factors(model: ir.Model) -> None:
     """The factors of Gemm go into its constants, and a bias of one row becomes a vector: ONNX Runtime's quantizer takes
     beta for 1 (its issue 28130 is of the kind), and biases for vectors (issue 24815).
 

@@ -9,7 +9,7 @@ OPSET = 20
 """The first with Gelu."""
 
 
-def whole_gelus(model: ir.Model) -> None:
+def fuse_gelu(model: ir.Model) -> None:
     """Each x (1 + erf(x / sqrt 2)) / 2 (Hendrycks, Gimpel, arXiv 1606.08415, section 2), in whatever order its factors
     stand, as one Gelu: the operators of it, quantized one by one, can no longer be fused into the runtime's kernel."""
     if model.opset_imports.get("", 0) < OPSET:

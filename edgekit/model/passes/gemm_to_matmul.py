@@ -5,7 +5,7 @@ import onnx_ir as ir
 from edgekit.model.passes.rewriting import replace
 
 
-def products_of_gemms(model: ir.Model) -> None:
+def gemm_to_matmul(model: ir.Model) -> None:
     """Gemm over a constant weight becomes MatMul, and Add where it has a bias: the runtime's 4-bit kernels stand in for
     MatMul alone. Gemm that transposes its input or scales is left."""
     for node in list(model.graph.all_nodes()):
@@ -16,7 +16,7 @@ def products_of_gemms(model: ir.Model) -> None:
         if weight is None or tensor is None:
             continue
         if node.attributes.get_int("transB", 0):
-            weight = _turned(model.graph, f"{weight.name}_transposed", tensor)
+            weight = _transpose(model.graph, f"{weight.name}_transposed", tensor)
         replace(model, node, _product(node, weight))
 
 
@@ -26,7 +26,7 @@ def _is_plain(node: ir.Node) -> bool:
     return scales == {1.0} and not options.get_int("transA", 0)
 
 
-def _turned(graph: ir.Graph, name: str, tensor: ir.TensorProtocol) -> ir.Value:
+def _transpose(graph: ir.Graph, name: str, tensor: ir.TensorProtocol) -> ir.Value:
     """The constant's transpose, made once for all who share it."""
     if name not in graph.initializers:
         array = tensor.numpy().T.copy()

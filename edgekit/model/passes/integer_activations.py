@@ -35,7 +35,7 @@ def _by_sum(model: ir.Model, node: ir.Node, source: ir.Node) -> None:
     if not (alpha > 0 and beta > 0):
         return
     kind = _kind(source)
-    shift = _dequantized(
+    shift = _dequantize(
         node, "shift", constant(node, f"{node.name}_one", np.array(1, kind)), beta / alpha, np.array(0, kind)
     )
     total = ir.node("Add", [source.outputs[0], shift.outputs[0]], name=node.name)
@@ -47,7 +47,7 @@ def _by_sigmoid(model: ir.Model, node: ir.Node, source: ir.Node) -> None:
     scale, zero = (array_of(each) for each in source.inputs[1:])
     if scale is None or zero is None or source.inputs[0] is None:
         return
-    doubled = _dequantized(node, "doubled", source.inputs[0], 2 * float(scale), zero)
+    doubled = _dequantize(node, "doubled", source.inputs[0], 2 * float(scale), zero)
     gate = ir.node("Sigmoid", [doubled.outputs[0]], name=node.name)
     _put(model, node, [doubled, gate], 1 / (_STEPS + 1), 2 / (_STEPS + 1), (_STEPS + 1) // 2)
 
@@ -63,12 +63,12 @@ def _put(model: ir.Model, node: ir.Node, new: list[ir.Node], given: float, taken
     rounded = ir.node("QuantizeLinear", [inner, *_conversion(node, f"{name}_given", given, least)])
     rounded.outputs[0].name, rounded.outputs[0].shape = name, node.outputs[0].shape
     rounded.outputs[0].type = ir.TensorType(ir.DataType.from_numpy(np.dtype(kind)))
-    after = _dequantized(node, "taken", rounded.outputs[0], taken, np.array(int(least) + middle, kind))
+    after = _dequantize(node, "taken", rounded.outputs[0], taken, np.array(int(least) + middle, kind))
     replace(model, node, [*new, rounded, after])
     keep_scale(after)
 
 
-def _dequantized(node: ir.Node, part: str, given: ir.Value, scale: float, zero: Array) -> ir.Node:
+def _dequantize(node: ir.Node, part: str, given: ir.Value, scale: float, zero: Array) -> ir.Node:
     name = f"{node.outputs[0].name}_{part}"
     made = ir.node("DequantizeLinear", [given, *_conversion(node, name, scale, zero)])
     made.outputs[0].name, made.outputs[0].shape = name, given.shape

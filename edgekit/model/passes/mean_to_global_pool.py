@@ -7,7 +7,7 @@ from edgekit.model.passes.rewriting import replace
 _SPATIAL = ([2, 3], [-2, -1], [3, 2], [-1, -2])
 
 
-def pooled_means(model: ir.Model) -> None:
+def mean_to_global_pool(model: ir.Model) -> None:
     """ReduceMean over height and width of (batch, channels, height, width) becomes GlobalAveragePool, with a Flatten
     where the axes are dropped: the exporter writes the former, and runtimes have integer kernels for the latter alone.
 

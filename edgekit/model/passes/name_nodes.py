@@ -3,7 +3,7 @@
 import onnx_ir as ir
 
 
-def named_nodes(model: ir.Model) -> None:
+def name_nodes(model: ir.Model) -> None:
     """Nodes without a name, or with one that another has, get one of their own: tools tell nodes apart by name."""
     taken: set[str] = set()
     for number, node in enumerate(model.graph.all_nodes()):

@@ -30,7 +30,7 @@ _OWN = {"channels_last", "opset"}
 
 
 @dataclass(frozen=True)
-class _Grid:
+class _ScaleAndZero:
     scale: ir.Value
     zero: ir.Value | None
 
@@ -45,15 +45,15 @@ class _Form:
     output: int
 
 
-def qdq_forms(model: ir.Model) -> None:
+def qoperator_to_qdq(model: ir.Model) -> None:
     """Each operator on integers becomes the one on floats that it stands for, its inputs dequantized and its output
     quantized; moves of integers, too. What has no such form stays as it is."""
-    grids: dict[ir.Value, _Grid] = {}
+    grids: dict[ir.Value, _ScaleAndZero] = {}
     for node in list(model.graph):
         if node.op_type in ("QuantizeLinear", "DequantizeLinear") and node.domain == "com.microsoft":
             node.domain = ""
         if node.op_type == "QuantizeLinear" and node.inputs[1] is not None:
-            grids[node.outputs[0]] = _Grid(node.inputs[1], node.inputs[2] if len(node.inputs) > 2 else None)
+            grids[node.outputs[0]] = _ScaleAndZero(node.inputs[1], node.inputs[2] if len(node.inputs) > 2 else None)
         elif (form := _form(node)) is not None:
             _restate(model, node, form, grids)
         elif node.op_type in _MOVES and not node.domain:
@@ -79,9 +79,9 @@ def _form(node: ir.Node) -> _Form | None:
     return None
 
 
-def _restate(model: ir.Model, node: ir.Node, form: _Form, grids: dict[ir.Value, _Grid]) -> None:
+def _restate(model: ir.Model, node: ir.Node, form: _Form, grids: dict[ir.Value, _ScaleAndZero]) -> None:
     made_once = {tuple(node.inputs[place : place + 3]): place for place in form.given}
-    floats = {key: _dequantized(node, place, form.kind) for key, place in made_once.items()}
+    floats = {key: _dequantize(node, place, form.kind) for key, place in made_once.items()}
     before = list(floats.values())
     given = [floats[tuple(node.inputs[place : place + 3])] for place in form.given]
     inputs: list[ir.Value | None] = [each.outputs[0] for each in given]
@@ -103,10 +103,10 @@ def _restate(model: ir.Model, node: ir.Node, form: _Form, grids: dict[ir.Value, 
     zero = _input(node, form.output + 1)
     after = ir.node("QuantizeLinear", [made.outputs[0], scale, zero])
     replace(model, node, [*before, made, after])
-    grids[after.outputs[0]] = _Grid(scale, zero)
+    grids[after.outputs[0]] = _ScaleAndZero(scale, zero)
 
 
-def _restate_move(model: ir.Model, node: ir.Node, grids: dict[ir.Value, _Grid]) -> None:
+def _restate_move(model: ir.Model, node: ir.Node, grids: dict[ir.Value, _ScaleAndZero]) -> None:
     """A move whose first input has a scale: constants among the others are on the same."""
     grid = grids.get(node.inputs[0]) if node.inputs and node.inputs[0] is not None else None
     if grid is None:
@@ -135,7 +135,7 @@ def _replace_all(model: ir.Model, node: ir.Node, before: list[ir.Node], after: l
     replace(model, node, [*before, *after[1:], after[0]])
 
 
-def _dequantized(node: ir.Node, place: int, kind: str) -> ir.Node:
+def _dequantize(node: ir.Node, place: int, kind: str) -> ir.Node:
     """An input as floats: of weights each channel by its own scale."""
     value, scale, zero = node.inputs[place], node.inputs[place + 1], node.inputs[place + 2]
     assert value is not None and scale is not None

@@ -12,7 +12,7 @@ Pass = Callable[[ir.Model], None]
 """Rewrites a model in place and leaves its outputs as they are."""
 
 
-def rewritten(model: ModelProto, *passes: Pass) -> ModelProto:
+def rewrite(model: ModelProto, *passes: Pass) -> ModelProto:
     """The model after the passes, without what nothing uses any more."""
     inside = ir.from_proto(model)
     for each in passes:

@@ -28,14 +28,14 @@ def smooth(model: ir.Model, largest: Mapping[str, Array], alpha: float, *, every
         norm = _absorbing_norm(given, nodes)
         if norm is None and not everywhere and not any(map(narrows, nodes)):
             continue
-        inverse = _smoothed(nodes, largest[given.name], alpha)
+        inverse = _smooth_factors(nodes, largest[given.name], alpha)
         if norm is not None:
             _divide_in(norm, given, inverse)
         else:
             _divide_before(model, given, nodes, inverse)
 
 
-def _smoothed(nodes: list[ir.Node], largest: Array, alpha: float) -> Array:
+def _smooth_factors(nodes: list[ir.Node], largest: Array, alpha: float) -> Array:
     """What divides the channels, once the weights are multiplied."""
     stored = [array_of(node.inputs[1]) for node in nodes]
     weights = [each for each in stored if each is not None]

@@ -6,11 +6,11 @@ import numpy as np
 import onnx_ir as ir
 
 from edgekit.tflite.lowering import Lowering, Placed, Unsupported, activation_of, limits_of
-from edgekit.tflite.subgraph import Grid, Kind
+from edgekit.tflite.subgraph import Kind, QuantParams
 
-UNIT = Grid((1 / 256,), (-128,))
+UNIT = QuantParams((1 / 256,), (-128,))
 """The only integers that TFLite gives between 0 and 1, and between -1 and 1."""
-BOTH = Grid((1 / 128,), (0,))
+BOTH = QuantParams((1 / 128,), (0,))
 _FINE = 0.9
 """Of those steps: finer ones are only had by way of floats."""
 
@@ -54,7 +54,7 @@ def clip(work: Lowering, node: ir.Node) -> None:
     return work.settle(end, placed)
 
 
-def bounded(kind: str, natural: Grid) -> Callable[[Lowering, ir.Node], None]:
+def bounded_activation(kind: str, natural: QuantParams) -> Callable[[Lowering, ir.Node], None]:
     """A function that gives integers of one grid alone."""
 
     def lower(work: Lowering, node: ir.Node) -> None:
@@ -63,7 +63,7 @@ def bounded(kind: str, natural: Grid) -> Callable[[Lowering, ir.Node], None]:
     return lower
 
 
-sigmoid, tanh = bounded("LOGISTIC", UNIT), bounded("TANH", BOTH)
+sigmoid, tanh = bounded_activation("LOGISTIC", UNIT), bounded_activation("TANH", BOTH)
 
 
 def softmax(work: Lowering, node: ir.Node) -> None:
@@ -75,7 +75,7 @@ def softmax(work: Lowering, node: ir.Node) -> None:
     _bounded(work, node, given, "SOFTMAX", UNIT, beta=1.0)
 
 
-def _bounded(work: Lowering, node: ir.Node, given: Placed, kind: str, natural: Grid, **options: float) -> None:
+def _bounded(work: Lowering, node: ir.Node, given: Placed, kind: str, natural: QuantParams, **options: float) -> None:
     end = work.end(node.outputs[0])
     ints = given.grid is not None and end.grid is not None and end.grid.scale >= _FINE * natural.scale
     given = given if ints else work.floats(given)
@@ -109,7 +109,7 @@ def gate(work: Lowering, given: Placed, name: str) -> Placed:
     shape, ints = work.graph.tensors[given.tensor].shape, given.grid is not None
     kind: Kind = "int8" if ints else "float32"
     cut, made = (
-        work.graph.tensor(f"{name}{part}", kind, shape, Grid((top / 255,), (-128,)) if ints else None)
+        work.graph.tensor(f"{name}{part}", kind, shape, QuantParams((top / 255,), (-128,)) if ints else None)
         for part, top in (("_cut", 6.0), ("", 1.0))
     )
     three, sixth = (_one(work, value, ints=ints) for value in (3.0, 1 / 6))
@@ -120,7 +120,7 @@ def gate(work: Lowering, given: Placed, name: str) -> Placed:
     return placed
 
 
-def scaled(work: Lowering, given: Placed, grid: Grid, factor: float) -> Placed:
+def rescale(work: Lowering, given: Placed, grid: QuantParams, factor: float) -> Placed:
     """Integers that count `factor` times what they counted: each stays what it is."""
     tensor = work.graph.tensors[given.tensor]
     made = work.graph.tensor(f"{tensor.name}_scaled", "int8", tensor.shape, grid)
@@ -133,4 +133,4 @@ def _one(work: Lowering, value: float, *, ints: bool) -> int:
     """A constant: as integers 1 in steps of the value."""
     if not ints:
         return work.graph.constant("constant", np.array([value], np.float32))
-    return work.graph.constant("constant", np.ones(1, np.int8), Grid((float(np.float32(value)),), (0,)))
+    return work.graph.constant("constant", np.ones(1, np.int8), QuantParams((float(np.float32(value)),), (0,)))

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import onnx_ir as ir
 
-from edgekit.tflite.lowering import Lowering, Order, Placed, Unsupported, constant_of, input_of, stored_of
-from edgekit.tflite.subgraph import Grid
+from edgekit.tflite.lowering import Lowering, Order, Placed, Unsupported, constant_of, input_of, stored_constant
+from edgekit.tflite.subgraph import QuantParams
 
 
 def binary(kind: str, *, on_integers: bool) -> Callable[[Lowering, ir.Node], None]:
@@ -21,7 +21,7 @@ def binary(kind: str, *, on_integers: bool) -> Callable[[Lowering, ir.Node], Non
         order = tuple(range(len(end.shape))) if order is None else order
         ints = on_integers and end.grid is not None and all(each.is_integer for each in operands)
         made = work.output(end.value, order, end.grid if ints else None)
-        given = _gated(work, operands) if kind == "MUL" and end.activation == "NONE" else None
+        given = _gated_product(work, operands) if kind == "MUL" and end.activation == "NONE" else None
         if given is not None:
             given = work.ordered(work.as_wanted(given, end.grid if ints else None), order)
             work.graph.operator("HARD_SWISH", [given.tensor], made)
@@ -33,7 +33,7 @@ def binary(kind: str, *, on_integers: bool) -> Callable[[Lowering, ir.Node], Non
     return lower
 
 
-def _gated(work: Lowering, operands: "list[_Operand]") -> Placed | None:
+def _gated_product(work: Lowering, operands: "list[_Operand]") -> Placed | None:
     """What is multiplied with its own HardSigmoid; None where nothing is."""
     placed = [each.placed for each in operands]
     for one, other in (placed, placed[::-1]):
@@ -47,7 +47,7 @@ class _Operand:
         self.work = work
         self.value = input_of(node, place)
         self.placed = work.placed.get(self.value) if self.value is not None else None
-        self.stored = stored_of(self.value)
+        self.stored = stored_constant(self.value)
         self.constant = constant_of(self.value)
         if self.placed is None and self.constant is None:
             raise Unsupported(node, f"its input {place} is no tensor that the graph computes")
@@ -74,7 +74,7 @@ class _Operand:
                 placed = Placed(wide, tuple(range(rank)), placed.grid)
             return self.work.ordered(placed, order).tensor
         assert self.constant is not None
-        grid: Grid | None = None
+        grid: QuantParams | None = None
         array = np.asarray(self.constant, np.float32)
         if ints and self.stored is not None:
             array, grid = self.stored.values, self.stored.grid

@@ -3,16 +3,16 @@
 import numpy as np
 import onnx_ir as ir
 
-from edgekit.tflite.lowering import Lowering, Placed, Unsupported, constant_of, grid_of, same_grid
-from edgekit.tflite.lowerings.activations import BOTH, gate, is_gate, scaled
-from edgekit.tflite.subgraph import Grid
+from edgekit.tflite.lowering import Lowering, Placed, Unsupported, constant_of, has_same_quant_params, quant_params_of
+from edgekit.tflite.lowerings.activations import BOTH, gate, is_gate, rescale
+from edgekit.tflite.subgraph import QuantParams
 
 
 def quantize(work: Lowering, node: ir.Node) -> None:
     value = node.outputs[0]
     if value in work.placed:
         return
-    grid = grid_of(node)
+    grid = quant_params_of(node)
     if grid is None:
         raise Unsupported(node, "by more than one scale, or to other integers than 8 bits")
     made = work.on_grid(work.at(node), grid)
@@ -21,13 +21,15 @@ def quantize(work: Lowering, node: ir.Node) -> None:
 
 def dequantize(work: Lowering, node: ir.Node) -> None:
     """No operator: who reads it takes the integers, or has them turned into floats."""
-    given, grid = work.at(node), grid_of(node)
+    given, grid = work.at(node), quant_params_of(node)
     if given.grid is None or grid is None:
         raise Unsupported(node, "of integers that have no scale")
-    work.placed[node.outputs[0]] = given if same_grid(given.grid, grid) else _relabelled(work, node, given, grid)
+    work.placed[node.outputs[0]] = (
+        given if has_same_quant_params(given.grid, grid) else _relabel(work, node, given, grid)
+    )
 
 
-def _relabelled(work: Lowering, node: ir.Node, given: Placed, grid: Grid) -> Placed:
+def _relabel(work: Lowering, node: ir.Node, given: Placed, grid: QuantParams) -> Placed:
     """Integers that count otherwise from here on: a part of an activation that `integer_activations` took apart for
     ONNX Runtime, and that TFLite has whole."""
     assert given.grid is not None
@@ -42,12 +44,12 @@ def _relabelled(work: Lowering, node: ir.Node, given: Placed, grid: Grid) -> Pla
             beta = factor * float(constant.reshape(-1)[0]) + shift
             if is_gate(factor, beta) and np.allclose(grid.reaches(), (0, 1), atol=1e-6):
                 return gate(work, work.placed[moving[0]], work.name(node.outputs[0]))
-    if inner is not None and inner.op_type == "Sigmoid" and same_grid(grid, BOTH):
+    if inner is not None and inner.op_type == "Sigmoid" and has_same_quant_params(grid, BOTH):
         source = work.doubled.get(work.at(inner).tensor)
         if source is not None:
             shape = work.graph.tensors[source.tensor].shape
             tanh = work.graph.tensor(work.name(node.outputs[0]), "int8", shape, BOTH)
             return Placed(work.graph.operator("TANH", [source.tensor], tanh), source.order, BOTH)
     if shift == 0:
-        return scaled(work, given, grid, factor)
+        return rescale(work, given, grid, factor)
     raise Unsupported(node, "by another scale than its integers were made with")

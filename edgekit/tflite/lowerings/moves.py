@@ -8,15 +8,15 @@ import onnx_ir as ir
 
 from edgekit.tflite.images import CHANNELS_LAST
 from edgekit.tflite.lowering import End, Lowering, Order, Placed, Unsupported, constant_of, input_of
-from edgekit.tflite.subgraph import Grid
+from edgekit.tflite.subgraph import QuantParams
 
 
 def _ints(node: ir.Node, place: int, name: str, default: Sequence[int] | None = None) -> list[int] | None:
     """Numbers that newer opsets take as an input and older ones as an attribute. Raises StepError for computed ones."""
     value = input_of(node, place)
     if value is None:
-        told = node.attributes.get_ints(name, None)
-        return list(told) if told is not None else (None if default is None else list(default))
+        result = node.attributes.get_ints(name, None)
+        return list(result) if result is not None else (None if default is None else list(default))
     array = constant_of(value)
     if array is None:
         raise Unsupported(node, f"by '{name}' that are computed")
@@ -47,7 +47,7 @@ def concat(work: Lowering, node: ir.Node) -> None:
     work.settle(end, Placed(made, order, grid))
 
 
-def _common_grid(end: End, parts: Sequence[Placed]) -> Grid | None:
+def _common_grid(end: End, parts: Sequence[Placed]) -> QuantParams | None:
     """The integers that all parts are brought to: those that are read behind, else what the parts share."""
     grids = {part.grid for part in parts}
     if None in grids:
@@ -107,8 +107,8 @@ def pad(work: Lowering, node: ir.Node) -> None:
     pads = _ints(node, 1, "pads")
     if pads is None or min(pads, default=0) < 0:
         raise Unsupported(node, "by nothing, or by less than nothing")
-    told = _ints(node, 3, "axes")
-    axes = list(range(rank)) if told is None else [axis % rank for axis in told]
+    result = _ints(node, 3, "axes")
+    axes = list(range(rank)) if result is None else [axis % rank for axis in result]
     around = [(0, 0)] * rank
     for place, axis in enumerate(axes):
         around[axis] = pads[place], pads[place + len(axes)]
@@ -135,22 +135,22 @@ def _fill(node: ir.Node, given: Placed) -> float | None:
     """What is filled in, as it is stored; None where integers do not reach it. Raises StepError for a computed one."""
     value = input_of(node, 2)
     if value is None:
-        told = node.attributes.get_float("value", 0.0)
+        result = node.attributes.get_float("value", 0.0)
         is_stored = False
     else:
         array = constant_of(value)
         if array is None:
             raise Unsupported(node, "with a value that is computed")
-        told = float(array.reshape(-1)[0])
+        result = float(array.reshape(-1)[0])
         is_stored = array.dtype in (np.int8, np.uint8)
         if is_stored:
-            return told - (128 if array.dtype == np.uint8 else 0)
+            return result - (128 if array.dtype == np.uint8 else 0)
     if given.grid is None:
-        return told
+        return result
     least, most = given.grid.reaches()
-    if not least - given.grid.scale / 2 <= told <= most + given.grid.scale / 2:
+    if not least - given.grid.scale / 2 <= result <= most + given.grid.scale / 2:
         return None
-    return float(np.clip(np.rint(told / given.grid.scale) + given.grid.zero, -128, 127))
+    return float(np.clip(np.rint(result / given.grid.scale) + given.grid.zero, -128, 127))
 
 
 def reshape(work: Lowering, node: ir.Node) -> None:
@@ -166,8 +166,8 @@ def reshape(work: Lowering, node: ir.Node) -> None:
 
 def squeeze(work: Lowering, node: ir.Node) -> None:
     shape = work.given_shape(node)
-    told = _ints(node, 1, "axes")
-    gone = {axis % len(shape) for axis in told} if told else {axis for axis, size in enumerate(shape) if size == 1}
+    result = _ints(node, 1, "axes")
+    gone = {axis % len(shape) for axis in result} if result else {axis for axis, size in enumerate(shape) if size == 1}
     given, end = work.at(node), work.end(node.outputs[0])
     left = [axis for axis in given.order if axis not in gone]
     order = tuple(sorted(left).index(axis) for axis in left)

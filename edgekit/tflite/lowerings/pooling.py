@@ -11,14 +11,23 @@ from edgekit.tflite.images import (
     Window,
     image,
     new_image,
-    padded,
+    pad_image,
     rank_of,
     settle_image,
-    slid,
+    slide_window,
     window_of,
 )
-from edgekit.tflite.lowering import End, Lowering, Order, Placed, Unsupported, constant_of, input_of, same_grid
-from edgekit.tflite.subgraph import Grid
+from edgekit.tflite.lowering import (
+    End,
+    Lowering,
+    Order,
+    Placed,
+    Unsupported,
+    constant_of,
+    has_same_quant_params,
+    input_of,
+)
+from edgekit.tflite.subgraph import QuantParams
 
 _LEAST = {"int8": -128, "float32": float(np.finfo(np.float32).min)}
 
@@ -40,7 +49,7 @@ def _max_pool(work: Lowering, node: ir.Node, window: Window) -> None:
         raise Unsupported(node, "with dilations")
     given, end = work.at(node), work.end(node.outputs[0])
     tensor = image(work, given)
-    tensor, padding = slid(work, tensor, window, _LEAST[work.graph.tensors[tensor].kind])
+    tensor, padding = slide_window(work, tensor, window, _LEAST[work.graph.tensors[tensor].kind])
     made = new_image(work, end, given.grid)
     _pool(work, "MAX_POOL_2D", tensor, made, window, padding, "NONE")
     settle_image(work, end, made)
@@ -65,8 +74,8 @@ def average_pool(work: Lowering, node: ir.Node) -> None:
     if not counts and not padding:
         raise Unsupported(node, "with padding that does not count, and is not what TFLite pads")
     if counts:
-        tensor, padding = padded(work, tensor, window.before, window.after), "VALID"
-    if counts and ints and not same_grid(given.grid, end.grid):
+        tensor, padding = pad_image(work, tensor, window.before, window.after), "VALID"
+    if counts and ints and not has_same_quant_params(given.grid, end.grid):
         made = new_image(work, end, end.grid)
         _average_by_ones(work, tensor, made, window, end.activation)
     else:
@@ -80,8 +89,10 @@ def _average_by_ones(work: Lowering, tensor: int, made: int, window: Window, act
     channels, size = given.shape[3], prod(window.kernel)
     assert given.grid is not None
     scale = float(np.float32(1 / size))
-    ones = work.graph.constant("ones", np.ones((1, *window.kernel, channels), np.int8), Grid((scale,), (0,)))
-    nothing = work.graph.constant("nothing", np.zeros(channels, np.int32), Grid((given.grid.scale * scale,), (0,)))
+    ones = work.graph.constant("ones", np.ones((1, *window.kernel, channels), np.int8), QuantParams((scale,), (0,)))
+    nothing = work.graph.constant(
+        "nothing", np.zeros(channels, np.int32), QuantParams((given.grid.scale * scale,), (0,))
+    )
     options = {**window.options(), **window.dilation_options(), "padding": "VALID", "depthMultiplier": 1}
     work.graph.operator(
         "DEPTHWISE_CONV_2D", [tensor, ones, nothing], made, fusedActivationFunction=activation, **options
@@ -103,10 +114,10 @@ def reduce_mean(work: Lowering, node: ir.Node) -> None:
     given = constant_of(input_of(node, 1))
     if given is None and input_of(node, 1) is not None:
         raise Unsupported(node, "over axes that are computed")
-    told = node.attributes.get_ints("axes", []) if given is None else given.reshape(-1).tolist()
-    if not told and node.attributes.get_int("noop_with_empty_axes", 0) == 1:
+    result = node.attributes.get_ints("axes", []) if given is None else given.reshape(-1).tolist()
+    if not result and node.attributes.get_int("noop_with_empty_axes", 0) == 1:
         raise Unsupported(node, "over no axis")
-    axes = tuple(int(axis) % rank for axis in told) or tuple(range(rank))
+    axes = tuple(int(axis) % rank for axis in result) or tuple(range(rank))
     _mean(work, node, axes, keeps=bool(node.attributes.get_int("keepdims", 1)))
 
 
@@ -129,7 +140,7 @@ def _mean(work: Lowering, node: ir.Node, axes: tuple[int, ...], *, keeps: bool) 
     return work.settle(end, Placed(made, order, grid))
 
 
-def _mean_of_image(work: Lowering, end: End, given: Placed, grid: Grid, order: Order) -> None:
+def _mean_of_image(work: Lowering, end: End, given: Placed, grid: QuantParams, order: Order) -> None:
     """The mean of each channel as a convolution with ones, of an image that has a column for each channel: MEAN of int8
     rounds what it makes of the zero points first, and is off by up to half a step all over (seen of tflite-runtime
     2.14 and LiteRT 2.3)."""
@@ -138,8 +149,8 @@ def _mean_of_image(work: Lowering, end: End, given: Placed, grid: Grid, order: O
     assert given.grid is not None
     scale = float(np.float32(1 / count))
     columns = work.reshaped(given.tensor, (batch, count, channels, 1))
-    ones = work.graph.constant("ones", np.ones((1, count, 1, 1), np.int8), Grid((scale,), (0,)))
-    nothing = work.graph.constant("nothing", np.zeros(1, np.int32), Grid((given.grid.scale * scale,), (0,)))
+    ones = work.graph.constant("ones", np.ones((1, count, 1, 1), np.int8), QuantParams((scale,), (0,)))
+    nothing = work.graph.constant("nothing", np.zeros(1, np.int32), QuantParams((given.grid.scale * scale,), (0,)))
     made = work.graph.tensor(work.name(end.value), "int8", (batch, 1, channels, 1), grid)
     work.graph.operator("CONV_2D", [columns, ones, nothing], made, fusedActivationFunction="NONE", **WHOLE_STEPS)
     shape = [end.shape[axis] for axis in order]

@@ -8,9 +8,18 @@ import numpy as np
 import onnx_ir as ir
 
 from edgekit.arrays import Array
-from edgekit.tflite.images import WHOLE_STEPS, Window, image, new_image, rank_of, settle_image, slid, window_of
-from edgekit.tflite.lowering import End, Lowering, Placed, Stored, Unsupported, constant_of, input_of, stored_of
-from edgekit.tflite.subgraph import Grid
+from edgekit.tflite.images import WHOLE_STEPS, Window, image, new_image, rank_of, settle_image, slide_window, window_of
+from edgekit.tflite.lowering import (
+    End,
+    Lowering,
+    Placed,
+    StoredConstant,
+    Unsupported,
+    constant_of,
+    input_of,
+    stored_constant,
+)
+from edgekit.tflite.subgraph import QuantParams
 
 _WORTH_ROUNDING = 1024
 """Weights: TensorFlow's own converter leaves smaller tensors in floats, too."""
@@ -23,15 +32,15 @@ class _Product:
     given: Placed
     weights: Array
     """In ONNX's order: int8, or float32."""
-    grid: Grid | None
+    grid: QuantParams | None
     """The weights'."""
     bias: Array
     """int32 where the sum is of integers, else float32."""
-    bias_grid: Grid | None
+    bias_grid: QuantParams | None
     end: End
 
     @property
-    def output_grid(self) -> Grid | None:
+    def output_grid(self) -> QuantParams | None:
         return self.end.grid if self.bias.dtype == np.int32 else None
 
 
@@ -41,7 +50,7 @@ def _operands(
     """On integers where input, weights and output all are; else on floats, or on floats with weights that are integers
     by `per_channel` scales, where such are wanted."""
     given, end = work.at(node), work.ends(node)
-    stored, weights = stored_of(node.inputs[1]), constant_of(node.inputs[1])
+    stored, weights = stored_constant(node.inputs[1]), constant_of(node.inputs[1])
     if weights is None:
         raise Unsupported(node, "its weights are computed, and TFLite wants them constant")
     channels = weights.shape[channel_axis]
@@ -50,7 +59,7 @@ def _operands(
         raise Unsupported(node, "its bias is another one for each row")
     if given.grid is not None and end.grid is not None and stored is not None and _is_computable(stored, channel_axis):
         scales = [given.grid.scale * scale for scale in stored.grid.scales]
-        bias_grid = Grid(tuple(np.array(scales, np.float32).tolist()), (0,) * len(scales))
+        bias_grid = QuantParams(tuple(np.array(scales, np.float32).tolist()), (0,) * len(scales))
         added = _integer_bias(node, bias, bias_grid, channels)
         return _Product(given, stored.values, stored.grid, added, bias_grid, end)
     if bias is not None and constant is None:
@@ -59,11 +68,11 @@ def _operands(
     weights = np.asarray(weights, np.float32)
     grid = None
     if work.dynamic and weights.size >= _WORTH_ROUNDING:
-        weights, grid = _rounded(weights, channel_axis if per_channel else None)
+        weights, grid = _round_weights(weights, channel_axis if per_channel else None)
     return _Product(work.floats(given), weights, grid, added, None, end)
 
 
-def _is_computable(stored: Stored, channel_axis: int) -> bool:
+def _is_computable(stored: StoredConstant, channel_axis: int) -> bool:
     """Whether kernels take such weights: signed, around nought, a scale for each output channel at most."""
     grid = stored.grid
     return (
@@ -71,11 +80,11 @@ def _is_computable(stored: Stored, channel_axis: int) -> bool:
     )
 
 
-def _integer_bias(node: ir.Node, bias: ir.Value | None, grid: Grid, channels: int) -> Array:
+def _integer_bias(node: ir.Node, bias: ir.Value | None, grid: QuantParams, channels: int) -> Array:
     """A bias in the steps of the sum that it is added to."""
     if bias is None:
         return np.zeros(channels, np.int32)
-    stored = stored_of(bias)
+    stored = stored_constant(bias)
     if stored is not None and stored.values.dtype == np.int32 and np.allclose(stored.grid.scales, grid.scales, 1e-6, 0):
         return _spread(stored.values, channels)
     floats = constant_of(bias)
@@ -90,18 +99,18 @@ def _spread(bias: Array, channels: int) -> Array:
     return np.ascontiguousarray(np.broadcast_to(bias.reshape(-1), (channels,)))
 
 
-def _rounded(weights: Array, axis: int | None) -> tuple[Array, Grid]:
+def _round_weights(weights: Array, axis: int | None) -> tuple[Array, QuantParams]:
     """Weights as int8 around nought, by one scale or one along an axis."""
     others = None if axis is None else tuple(each for each in range(weights.ndim) if each != axis)
     largest = np.abs(weights).max(axis=others, keepdims=True)
     scales = np.where(largest > 0, largest / 127, 1).astype(np.float32)
     values = np.rint(weights / scales).astype(np.int8)
-    return values, Grid(tuple(scales.reshape(-1).tolist()), (0,) * scales.size, axis or 0)
+    return values, QuantParams(tuple(scales.reshape(-1).tolist()), (0,) * scales.size, axis or 0)
 
 
-def _weights(work: Lowering, node: ir.Node, values: Array, grid: Grid | None, axis: int) -> int:
+def _weights(work: Lowering, node: ir.Node, values: Array, grid: QuantParams | None, axis: int) -> int:
     """The constant of weights in the file's order, whose channels lie along `axis`."""
-    moved = None if grid is None else Grid(grid.scales, grid.zeros, axis if len(grid.scales) > 1 else 0)
+    moved = None if grid is None else QuantParams(grid.scales, grid.zeros, axis if len(grid.scales) > 1 else 0)
     return work.graph.constant(_name(node, 1), values, moved)
 
 
@@ -120,7 +129,7 @@ def conv(work: Lowering, node: ir.Node) -> None:
     values, group = product.weights, node.attributes.get_int("group", 1)
     window = window_of(work, node, values.shape[2:])
     values = values if values.ndim == 4 else values[:, :, None]
-    tensor, padding = slid(work, image(work, product.given), window)
+    tensor, padding = slide_window(work, image(work, product.given), window)
     channels = work.graph.tensors[tensor].shape[3]
     options = {"padding": padding, **window.options(), **window.dilation_options()}
     options["fusedActivationFunction"] = product.end.activation

@@ -10,7 +10,7 @@ from edgekit.device import openers
 from edgekit.model.reading import save_model
 from edgekit.runtimes.ort import host_outputs
 from edgekit.runtimes.tflite import installed_runtimes
-from edgekit.tflite.writing import written
+from edgekit.tflite.writing import write_model
 from tests.tflite.models import floats, node
 
 pytest.importorskip("ai_edge_litert")
@@ -21,11 +21,11 @@ SOURCE = Path(openers.__file__).with_name("tflite_opener.py")
 def test_a_model_runs_under_each_installed_runtime(tmp_path: Path) -> None:
     model = floats([1, 4], [node("Relu", ["x"], ["y"])])
     save_model(model, tmp_path / "m.onnx")
-    (tmp_path / "m.tflite").write_bytes(written(model).data)
+    (tmp_path / "m.tflite").write_bytes(write_model(model).data)
     x = np.array([[-1.0, 2.0, -3.0, 4.0]], np.float32)
     opener = runpy.run_path(str(SOURCE))
     for runtime in installed_runtimes():
-        running = opener["opened"](opener["module"](runtime.name), str(tmp_path / "m.tflite"), 1, "f32")
+        running = opener["open_model"](opener["module"](runtime.name), str(tmp_path / "m.tflite"), 1, "f32")
         (given,) = running.run(None, {running.get_inputs()[0].name: x})
         assert np.array_equal(given, host_outputs(tmp_path / "m.onnx", (x,))[0])
         assert running.manner in ("XNNPACK", "its own kernels")

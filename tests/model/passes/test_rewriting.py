@@ -5,7 +5,7 @@ import onnx
 import onnx_ir as ir
 from onnx import TensorProto, helper
 
-from edgekit.model.passes.rewriting import replace, rewritten
+from edgekit.model.passes.rewriting import replace, rewrite
 from edgekit.runtimes.ort import host_outputs
 from tests.model.test_operators import branching
 
@@ -20,7 +20,7 @@ def doubled(model: ir.Model) -> None:
 
 
 def test_a_replacement_inside_a_branch_keeps_its_output() -> None:
-    model = rewritten(branching(), doubled)
+    model = rewrite(branching(), doubled)
     onnx.checker.check_model(model)
     other = next(each.g for each in model.graph.node[0].attribute if each.name == "else_branch")
     assert [node.op_type for node in other.node] == ["Neg", "Neg"]
@@ -32,7 +32,7 @@ def test_a_graph_output_that_is_replaced_keeps_its_name_and_its_readers(tmp_path
     nodes = [helper.make_node("Identity", ["a"], ["y"]), helper.make_node("Abs", ["y"], ["z"])]
     graph = helper.make_graph(nodes, "g", ports[:1], ports[1:])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    onnx.save(rewritten(model, doubled), tmp_path / "after.onnx")
+    onnx.save(rewrite(model, doubled), tmp_path / "after.onnx")
     given = host_outputs(tmp_path / "after.onnx", (np.array([-1.0, 2.0], np.float32),))
     assert [each.tolist() for each in given] == [[-1.0, 2.0], [1.0, 2.0]]
 
@@ -41,7 +41,7 @@ def test_what_nothing_uses_goes_and_the_original_stays(conv_model: Path) -> None
     model = onnx.load(conv_model)
     model.graph.initializer.append(helper.make_tensor("idle", TensorProto.FLOAT, [1], [0.0]))
     model.graph.node.append(helper.make_node("Relu", ["c"], ["unread"]))
-    after = rewritten(model)
+    after = rewrite(model)
     assert "idle" not in {each.name for each in after.graph.initializer}
     assert "unread" not in {name for node in after.graph.node for name in node.output}
     assert len(model.graph.node) == 7

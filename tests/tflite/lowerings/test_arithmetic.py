@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from edgekit.errors import StepError
-from edgekit.tflite.writing import written
+from edgekit.tflite.writing import write_model
 from tests.tflite.models import check_floats, check_integers, floats, integers, needs_runtime, node
 
 pytestmark = needs_runtime
@@ -52,4 +52,4 @@ def test_a_batch_norm_that_no_convolution_takes_in() -> None:
 
 def test_three_tensors_are_named() -> None:
     with pytest.raises(StepError, match=r"'it' is Sum"):
-        written(floats([1, 4], [node("Sum", ["x", "x", "x"], ["y"], name="it")]))
+        write_model(floats([1, 4], [node("Sum", ["x", "x", "x"], ["y"], name="it")]))

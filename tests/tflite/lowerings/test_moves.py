@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from edgekit.errors import StepError
-from edgekit.tflite.writing import written
+from edgekit.tflite.writing import write_model
 from tests.tflite.models import check_floats, check_integers, floats, integers, kinds, needs_runtime, node
 
 pytestmark = needs_runtime
@@ -51,7 +51,7 @@ def test_a_part(starts: list[int], ends: list[int], axes: list[int], steps: list
 def test_a_part_backwards_is_named() -> None:
     constants = numbers(s=[-1], e=[-5], a=[1], t=[-1])
     with pytest.raises(StepError, match="'it' is Slice: backwards"):
-        written(floats([1, 4], [node("Slice", ["x", "s", "e", "a", "t"], ["y"], name="it")], constants))
+        write_model(floats([1, 4], [node("Slice", ["x", "s", "e", "a", "t"], ["y"], name="it")], constants))
 
 
 def test_parts_apart_and_together_again() -> None:
@@ -96,23 +96,23 @@ def test_axes_that_change_places_take_no_operator() -> None:
     ]
     made = floats([1, 7, 8, 4], nodes, constants)
     check_floats(made, "CONV_2D")
-    assert written(made).orders == {}
+    assert write_model(made).orders == {}
 
 
 def test_channels_become_pixels() -> None:
     options = {"blocksize": 2}
     check_floats(floats([1, 8, 3, 4], [node("DepthToSpace", ["x"], ["y"], **options)]), "DEPTH_TO_SPACE")
     with pytest.raises(StepError, match="in mode CRD"):
-        written(floats([1, 8, 3, 4], [node("DepthToSpace", ["x"], ["y"], mode="CRD", **options)]))
+        write_model(floats([1, 8, 3, 4], [node("DepthToSpace", ["x"], ["y"], mode="CRD", **options)]))
 
 
 def test_an_output_that_is_an_input_is_a_tensor_of_its_own() -> None:
     made = floats([1, 4], [node("Identity", ["x"], ["y"])])
     check_floats(made, "RESHAPE")
-    assert kinds(written(made)) == ["RESHAPE"]
+    assert kinds(write_model(made)) == ["RESHAPE"]
 
 
 def test_computed_lengths_are_named() -> None:
     nodes = [node("Cast", ["x"], ["i"], to=7), node("Slice", ["x", "i", "i"], ["y"], name="it")]
     with pytest.raises(StepError, match=r"Cast, an operator|computed"):
-        written(floats([1], nodes))
+        write_model(floats([1], nodes))

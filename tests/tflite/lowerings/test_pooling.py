@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from edgekit.errors import StepError
-from edgekit.tflite.writing import written
+from edgekit.tflite.writing import write_model
 from tests.tflite.models import apart, check_floats, check_integers, floats, integers, kinds, needs_runtime, node
 
 pytestmark = needs_runtime
@@ -50,7 +50,7 @@ def test_the_average_of_each_window(options: dict[str, object], floating: list[s
 def test_padding_that_does_not_count_and_is_not_tflites_is_named() -> None:
     pool = node("AveragePool", ["x"], ["y"], kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1], name="it")
     with pytest.raises(StepError, match="'it' is AveragePool: with padding that does not count"):
-        written(floats([1, 4, 8, 8], [pool]))
+        write_model(floats([1, 4, 8, 8], [pool]))
 
 
 @pytest.mark.parametrize("size", [4, 8])
@@ -78,15 +78,15 @@ def test_the_largest_of_a_whole_image() -> None:
 def test_pooling_over_a_sequence() -> None:
     made = floats([1, 4, 9], [node("MaxPool", ["x"], ["y"], kernel_shape=[2], strides=[2])])
     check_floats(made, "RESHAPE", "MAX_POOL_2D", "RESHAPE")
-    assert kinds(written(made)).count("TRANSPOSE") == 0
+    assert kinds(write_model(made)).count("TRANSPOSE") == 0
 
 
 def test_a_size_that_is_rounded_up_with_padding_that_counts_is_named() -> None:
     options = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1], "ceil_mode": 1, "count_include_pad": 1}
     with pytest.raises(StepError, match="a size that is rounded up"):
-        written(floats([1, 4, 8, 8], [node("AveragePool", ["x"], ["y"], **options)]))
+        write_model(floats([1, 4, 8, 8], [node("AveragePool", ["x"], ["y"], **options)]))
 
 
 def test_places_and_dilations_are_named() -> None:
     with pytest.raises(StepError, match="with dilations"):
-        written(floats([1, 4, 8, 8], [node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2], dilations=[2, 2])]))
+        write_model(floats([1, 4, 8, 8], [node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2], dilations=[2, 2])]))

@@ -3,7 +3,7 @@ import pytest
 
 from edgekit.errors import StepError
 from edgekit.tflite.lowerings import products
-from edgekit.tflite.writing import written
+from edgekit.tflite.writing import write_model
 from tests.tflite.models import (
     apart,
     check_floats,
@@ -68,7 +68,7 @@ def test_a_convolution_without_bias_and_over_a_sequence() -> None:
     conv = node("Conv", ["xd", "wd"], ["yd"], pads=[1, 1], strides=[1])
     made = integers([1, 5, 9], [*dequantized, conv], stored, made=(0.1, 0))
     check_integers(made, "RESHAPE", "CONV_2D", "RESHAPE")
-    assert written(made).orders == {"x": (0, 2, 1), "y": (0, 2, 1)}
+    assert write_model(made).orders == {"x": (0, 2, 1), "y": (0, 2, 1)}
 
 
 def test_a_relu_behind_runs_within() -> None:
@@ -77,13 +77,13 @@ def test_a_relu_behind_runs_within() -> None:
     check_floats(floats([1, 4, 5, 5], [conv, node("Relu", ["c"], ["y"])], constants), "CONV_2D")
     made = floats([1, 4, 5, 5], [conv, node("Clip", ["c", "low", "high"], ["y"])], constants)
     check_floats(made, "CONV_2D")
-    assert written(made).graph.operators[0].options["fusedActivationFunction"] == "RELU6"
+    assert write_model(made).graph.operators[0].options["fusedActivationFunction"] == "RELU6"
 
 
 def test_the_bias_is_in_steps_of_input_times_weights_and_channels_lie_along_the_right_axis() -> None:
     dequantized, stored = weights([6, 1, 3, 3])
     conv = node("Conv", ["xd", "wd", "b"], ["yd"], group=6)
-    operator = (made := written(integers([1, 6, 5, 5], [*dequantized, conv], stored))).graph.operators[1]
+    operator = (made := write_model(integers([1, 6, 5, 5], [*dequantized, conv], stored))).graph.operators[1]
     _, weight, bias = (made.graph.tensors[number] for number in operator.inputs)
     assert weight.grid and weight.grid.axis == 3 and weight.shape == (1, 3, 3, 6)
     assert bias.grid and bias.kind == "int32" and bias.data is not None
@@ -118,7 +118,7 @@ def test_transposed_convolutions_that_tflite_has_not_are_named(options: dict[str
         [1, 4, 5, 6], [node("ConvTranspose", ["x", "w"], ["y"], name="up", **options)], {"w": drawn(4, 6, 3, 3)}
     )
     with pytest.raises(StepError, match="'up' is ConvTranspose: "):
-        written(made)
+        write_model(made)
 
 
 def test_a_matrix_product_is_a_fully_connected_layer_and_by_scales_of_channels_a_convolution() -> None:
@@ -169,13 +169,13 @@ def test_what_is_not_written_is_named(nodes: list[object], told: str) -> None:
         "zero": np.array([0]), "four": np.array([4]), "k": drawn(16, 3), "rows": drawn(4, 3), "to": np.array([1, -1]),
     }  # fmt: skip
     with pytest.raises(StepError, match=told):
-        written(floats([4, 4, 2, 2], [*before, *nodes], constants))
+        write_model(floats([4, 4, 2, 2], [*before, *nodes], constants))
 
 
 def test_with_dynamic_ranges_weights_alone_are_integers() -> None:
     constants = {"w": drawn(32, 16, 3, 3), "small": drawn(4, 32, 1, 1)}
     nodes = [node("Conv", ["x", "w"], ["c"]), node("Conv", ["c", "small"], ["y"])]
-    made = written(floats([1, 16, 6, 6], nodes, constants), dynamic=True)
+    made = write_model(floats([1, 16, 6, 6], nodes, constants), dynamic=True)
     assert kinds(made) == ["CONV_2D", "CONV_2D"]
     first, second = (made.graph.tensors[each.inputs[1]] for each in made.graph.operators)
     assert (first.kind, second.kind) == ("int8", "float32")
@@ -187,7 +187,7 @@ def test_with_dynamic_ranges_weights_alone_are_integers() -> None:
 
 
 def test_a_dense_layers_dynamic_weights_have_one_scale_which_older_runtimes_know() -> None:
-    made = written(floats([1, 64], [node("MatMul", ["x", "w"], ["y"])], {"w": drawn(64, 32)}), dynamic=True)
+    made = write_model(floats([1, 64], [node("MatMul", ["x", "w"], ["y"])], {"w": drawn(64, 32)}), dynamic=True)
     grid = made.graph.tensors[made.graph.operators[0].inputs[1]].grid
     assert grid and len(grid.scales) == 1
     assert products._WORTH_ROUNDING <= 64 * 32

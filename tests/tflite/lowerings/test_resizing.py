@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from edgekit.errors import StepError
-from edgekit.tflite.writing import written
+from edgekit.tflite.writing import write_model
 from tests.tflite.models import check_floats, check_integers, floats, integers, needs_runtime, node
 
 pytestmark = needs_runtime
@@ -45,10 +45,10 @@ def test_a_resize_takes_each_pixel_from_where_onnx_does(
 def test_ways_that_tflite_has_not_are_named(options: dict[str, str | int], told: str) -> None:
     constants = {"scales": np.array([1, 1, 2, 2], np.float32)}
     with pytest.raises(StepError, match=f"'it' is Resize: .*{told}"):
-        written(floats([1, 3, 6, 8], [node("Resize", ["x", "", "scales"], ["y"], name="it", **options)], constants))
+        write_model(floats([1, 3, 6, 8], [node("Resize", ["x", "", "scales"], ["y"], name="it", **options)], constants))
 
 
 def test_more_than_rows_and_columns_is_named() -> None:
     with pytest.raises(StepError, match="of more than the rows and columns"):
         scales = {"scales": np.array([1, 2, 2, 2], np.float32)}
-        written(floats([1, 3, 6, 8], [node("Resize", ["x", "", "scales"], ["y"], mode="nearest")], scales))
+        write_model(floats([1, 3, 6, 8], [node("Resize", ["x", "", "scales"], ["y"], mode="nearest")], scales))

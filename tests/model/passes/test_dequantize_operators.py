@@ -7,8 +7,8 @@ import pytest
 from onnx import ModelProto
 
 from edgekit.model.operators import operator_counts
-from edgekit.model.passes.rewriting import rewritten
-from edgekit.model.passes.unquantize_operators import float_operators, integer_units
+from edgekit.model.passes.dequantize_operators import dequantize_operators, integer_units
+from edgekit.model.passes.rewriting import rewrite
 from edgekit.model.reading import load_model, save_model
 from edgekit.runtimes.ort import host_outputs
 
@@ -17,7 +17,7 @@ X = np.random.default_rng(1).uniform(-2.56, 2.54, (4, 3, 8, 8)).astype(np.float3
 
 
 def placed(path: Path, *names: str) -> ModelProto:
-    model = rewritten(load_model(path), lambda inside: float_operators(inside, names))
+    model = rewrite(load_model(path), lambda inside: dequantize_operators(inside, names))
     onnx.checker.check_model(model, full_check=True)
     return model
 
@@ -75,7 +75,7 @@ def test_weights_become_the_floats_that_they_stand_for(in_conversions: Path) -> 
 
 
 def test_nothing_named_changes_nothing(in_conversions: Path) -> None:
-    assert placed(in_conversions) == rewritten(load_model(in_conversions))
+    assert placed(in_conversions) == rewrite(load_model(in_conversions))
 
 
 def test_a_float_model_has_no_units(conv_model: Path) -> None:

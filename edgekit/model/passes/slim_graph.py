@@ -8,7 +8,7 @@ from edgekit.model.passes.rewriting import values_of
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-def slimmed(model: ir.Model) -> None:
+def slim_graph(model: ir.Model) -> None:
     """Inner tensors named by number and without shapes, nodes unnamed, no unused domains; inputs, outputs and dynamic
     axes keep their names.
 
@@ -40,9 +40,9 @@ def _short_names(count: int, taken: set[str | None]) -> list[str]:
 
 
 def _base36(number: int) -> str:
-    told = ""
+    text = ""
     while True:
         number, rest = divmod(number, 36)
-        told = _DIGITS[rest] + told
+        text = _DIGITS[rest] + text
         if not number:
-            return told
+            return text

@@ -49,7 +49,7 @@ def integer_units(model: ir.Model) -> dict[str, Unit]:
 def _reads_integers(node: ir.Node) -> bool:
     """Whether what a node computes on, weights too, comes out of DequantizeLinear."""
     given = [each for each in node.inputs if each is not None]
-    converted = [each for each in given if _converted(each)]
+    converted = [each for each in given if _is_converted(each)]
     if node.op_type in PRODUCTS and given[1] not in converted:
         return False
     others = [each for each in given if each not in converted]
@@ -57,7 +57,7 @@ def _reads_integers(node: ir.Node) -> bool:
     return bool(activations) and all(array_of(each) is not None for each in others)
 
 
-def _converted(value: ir.Value) -> bool:
+def _is_converted(value: ir.Value) -> bool:
     source = value.producer()
     return source is not None and source.op_type == "DequantizeLinear"
 
@@ -68,7 +68,7 @@ def _producer(value: ir.Value) -> ir.Node:
     return source
 
 
-def float_operators(model: ir.Model, names: Collection[str]) -> None:
+def dequantize_operators(model: ir.Model, names: Collection[str]) -> None:
     """The integer units of these names on floats: their weights as the floats that the integers stand for, and no
     conversion between two of them. What the conversion cut off still is: it may stand for a ReLU. One without weights
     stays as it is where neither what it reads is the model's input nor made by another of them: the runtime would have
@@ -82,7 +82,7 @@ def float_operators(model: ir.Model, names: Collection[str]) -> None:
             source = value.producer() if value is not None else None
             if source is None or source.op_type != "DequantizeLinear":
                 continue
-            stored = _dequantized(source)
+            stored = _dequantize(source)
             if stored is not None:
                 folded = constant(unit.node, f"{source.outputs[0].name}_float", stored)
                 unit.node.replace_input_with(index, folded)
@@ -96,7 +96,7 @@ def float_operators(model: ir.Model, names: Collection[str]) -> None:
                 unit.node.replace_input_with(index, given)
             elif given in makers:
                 if given not in clipped:
-                    clipped[given] = _clipped(model, rounded, given)
+                    clipped[given] = _clip(model, rounded, given)
                 unit.node.replace_input_with(index, clipped[given])
 
 
@@ -105,7 +105,7 @@ def _last(node: ir.Node) -> ir.Node:
     return followers[0] if len(followers) == 1 and followers[0].op_type in _TAILS else node
 
 
-def _clipped(model: ir.Model, rounded: ir.Node, given: ir.Value) -> ir.Value:
+def _clip(model: ir.Model, rounded: ir.Node, given: ir.Value) -> ir.Value:
     """What a tensor is within the limits of its conversion."""
     scale, zero = (array_of(each) for each in rounded.inputs[1:3])
     assert scale is not None and zero is not None
@@ -120,7 +120,7 @@ def _clipped(model: ir.Model, rounded: ir.Node, given: ir.Value) -> ir.Value:
     return clip.outputs[0]
 
 
-def _dequantized(source: ir.Node) -> Array | None:
+def _dequantize(source: ir.Node) -> Array | None:
     """The floats that a DequantizeLinear gives of a constant; None of what is none."""
     integers, scale = array_of(source.inputs[0]), array_of(source.inputs[1])
     if integers is None or scale is None:
