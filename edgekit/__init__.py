@@ -12,7 +12,7 @@ __all__ = ["__version__", "bench", "build", "calibrate", "quantize", "simplify",
 
 
 def __getattr__(name: str) -> Any:
-    """The public functions, imported when they are first asked for: `import edgekit` costs nothing."""
+    """Import a public function when it is first used, so that `import edgekit` loads nothing."""
     if name in __all__:
         return getattr(import_module("edgekit.api"), name)
     raise AttributeError(f"module 'edgekit' has no attribute '{name}'")

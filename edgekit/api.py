@@ -1,4 +1,4 @@
-"""edgekit as a library: the functions that `import edgekit` gives."""
+"""edgekit as a library: the functions that `import edgekit` exposes."""
 
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from edgekit.arrays import Array
 
 _PROBE_SAMPLES = 16
-"""That calibrate the integers of a network whose values are drawn, too."""
+"""Calibration samples for each network of `calibrate`, whose weights are random."""
 
 
 def build(
@@ -53,14 +53,14 @@ def build(
     runtime: str = "",
     progress: Progress | None = None,
 ) -> Build:
-    """What `edgekit build` does: the ONNX file `model` with its samples, or, without one, the project in `folder`.
+    """Do what `edgekit build` does: build the ONNX file `model` with its samples, or the project in `folder`.
 
-    `calibration` and `evaluation` are the path of a folder or file of samples, or `module:function` in `folder` (the
-    model's own where none is named), which also takes the cache and dist/. `preprocessing` is edgekit.toml's table.
-    `placement` is the manifest of an earlier build for the same target, whose operators on floats are taken over.
-    `runner` is where each is verified: native, qemu or a board's ssh://user@host:port. `runtime` is the one that the
-    device is to carry, of those that the target names, or `best`.
-    Raises EdgekitError: `message` says what is wrong, `hint` what to do.
+    `calibration` and `evaluation` are paths of a folder or file of samples, or `module:function` in `folder`; without
+    them the model's own samples are used. `folder` also holds the cache and dist/. `preprocessing` is the table of that
+    name in edgekit.toml. `placement` is the manifest of an earlier build for the same target, from which float
+    operators are taken over. `runner` is where the result is verified: native, qemu, or a board's ssh://user@host:port.
+    `runtime` is one that the target lists, or `best`. Raises EdgekitError: `message` says what is wrong, `hint` what to
+    do.
     """
     names = [targets] if isinstance(targets, str) else targets
     if model is None:
@@ -94,13 +94,13 @@ def quantize(
     options: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Conversion:
-    """An INT8 file with the target's scheme at `output` (model-quantized.onnx beside the model where none is named):
-    what the step `quantize` of a build makes of the same file, in QDQ form, where the `ranges` of activations are
-    fixed; where each run finds its own, `quantize-dynamic`; `auto` takes that for transformers.
+    """Quantize a model file to INT8 with the target's scheme.
 
-    `calibration` is the path of a folder or file of samples, a `module:function` beside the model, an array (samples,
-    ...), or one for each input by name. `options` are those of the step: `edgekit recipes show int8` lists them.
-    Raises EdgekitError.
+    The result is written to `output`, by default model-quantized.onnx beside the model. It is what the step `quantize`
+    of a build makes of the same file, in QDQ form, where the `ranges` of activations are fixed; what `quantize-dynamic`
+    makes where each run computes them; `auto` chooses the latter for transformers. `calibration` is the path of a
+    folder or file of samples, a `module:function` beside the model, an array with axes (samples, ...), or one array per
+    input name. `options` are those of the step; `edgekit recipes show int8` lists them. Raises EdgekitError.
     """
     step, path = _step(_quantizer(Path(model), ranges), options or {}), _output_path(model, output, "quantized")
     with _project_of(model, calibration, preprocessing, calibration_samples) as project:
@@ -115,10 +115,10 @@ def simplify(
     preprocessing: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Conversion:
-    """The smallest equal graph that was found, at `output` (model-simplified.onnx beside the model where none is
-    named): what the step `simplify` of a build makes of the same file.
+    """Simplify a model file: write the smallest equivalent graph that was found.
 
-    `calibration`, as for `quantize`, is what both are compared on; made-up inputs where there is none.
+    The result is written to `output`, by default model-simplified.onnx beside the model. It is what the step `simplify`
+    of a build makes of the same file. Both files are compared on `calibration`, as for `quantize`, or on random inputs.
     Raises EdgekitError.
     """
     path = _output_path(model, output, "simplified")
@@ -140,12 +140,14 @@ def bench(
     folder: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Bench:
-    """What `edgekit bench` measures: on this machine, or for a target where its instruction set is; targets and
-    what calibrates them may lie in targets/ of `folder`, this one without it. Several models are timed in turns and
-    compared with the first; several numbers of `threads` and of samples in a `batch` one after the other. `shapes`
-    tells the lengths of dynamic axes by name, or whole inputs; `inputs` is a file of samples. `profile` tells what
-    each kind of operator takes. `runner` is where: native, qemu or a board's ssh://user@host:port.
-    Raises EdgekitError."""
+    """Do what `edgekit bench` does: measure on this machine, or for a target where its instruction set runs.
+
+    Targets and their latency calibrations are also searched in targets/ of `folder`, by default the working directory.
+    Several models are timed in turns and compared with the first; several numbers of `threads` or samples per `batch`
+    are measured one after the other. `shapes` gives the lengths of dynamic axes by name, or whole input shapes;
+    `inputs` is a file of samples. `profile` adds the time of each operator type. `runner` is where the models run:
+    native, qemu, or a board's ssh://user@host:port. Raises EdgekitError.
+    """
     models = [model] if isinstance(model, str | Path) else model
     settings = Settings(
         [threads] if isinstance(threads, int) else threads,
@@ -170,10 +172,13 @@ def calibrate(
     folder: str | Path | None = None,
     progress: Progress | None = None,
 ) -> BoardCalibration:
-    """What `edgekit calibrate` finds: `models`, or without any edgekit's own, float and INT8, timed on a board
-    (`runner` is its ssh://user@host:port), counted under the target's emulator, and the prices that follow. They are
-    left in targets/ of `folder`, this one without it, or beside a target's file that is named. `runtime` is one of
-    those that the target names. Raises EdgekitError."""
+    """Do what `edgekit calibrate` does: fit the latency prediction of a target to a board.
+
+    `models`, or edgekit's own networks in float and INT8, are timed on a board (`runner` is its ssh://user@host:port)
+    and counted under the target's emulator; prices are fitted to both. The calibration is written to targets/ of
+    `folder`, by default the working directory, or beside the target file that is named. `runtime` is one that the
+    target lists. Raises EdgekitError.
+    """
     place = Path(folder or ".") / "targets"
     chosen = find_target(target, (place,))
     if runtime:
@@ -202,13 +207,13 @@ def study(
     output: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Study:
-    """What `edgekit study` measures on the project in `folder`, with the seeds from 0 on: `pairs` such as
-    "quantize-weights bits=4, sparsify" in both orders, all `orders` of the recipe's techniques, what each adds to it
-    (`ablate`); without any of these the recipe alone, stage by stage.
+    """Do what `edgekit study` does on the project in `folder`, with seeds from 0.
 
-    `recipe` is a shipped one's name or a TOML file, else the project's own. After `budget_min` minutes it ends with the
-    seeds that are through. The results go to `output`, the plot beside it as .png and .svg where matplotlib is
-    installed. Raises EdgekitError.
+    `pairs` such as "quantize-weights bits=4, sparsify" are measured in both orders; `orders` measures all orders of the
+    recipe's techniques; `ablate` measures what each of them adds. Without any of these, the recipe alone is measured
+    step by step. `recipe` is the name of a shipped one or a TOML file, by default the project's own. After `budget_min`
+    minutes the study ends with the seeds that are complete. The results are written to `output`, with a plot as .png
+    and .svg beside it where matplotlib is installed. Raises EdgekitError.
     """
     if output is not None and Path(output).suffix != ".json":
         raise StudyError(
@@ -245,7 +250,7 @@ def _project_of(
     preprocessing: Mapping[str, Any] | None,
     samples: int | None = None,
 ) -> Iterator[Project]:
-    """The project of a file for as long as one step takes; arrays become a file of samples meanwhile."""
+    """The project of a model file while one step runs; arrays are written to a temporary file of samples."""
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
         place: str | None
         if calibration is None or isinstance(calibration, str | Path):
@@ -256,7 +261,7 @@ def _project_of(
             place = str(Path(folder) / "calibration.npz")
             arrays = calibration if isinstance(calibration, Mapping) else {"samples": calibration}
             np.savez(place, **{name: np.asarray(each) for name, each in arrays.items()})
-        # All samples calibrate: nothing is judged, so that nothing is held out.
+        # All samples calibrate: no metric is computed, so none need to be held out.
         yield file_project(
             Path(model), place, evaluation=place, calibration_samples=samples, preprocessing=preprocessing
         )
@@ -269,12 +274,12 @@ def _is_transformer(path: Path) -> bool:
 
 
 def _quantizer(model: Path, ranges: Literal["auto", "fixed", "run"] = "auto") -> str:
-    """The step that makes a file's integers, by where the ranges of activations come from."""
+    """The step that quantizes a file, by where activation ranges come from."""
     return "quantize-dynamic" if ranges == "run" or (ranges == "auto" and _is_transformer(model)) else "quantize"
 
 
 def _quantize_networks(target: Target, folder: Path, progress: Progress) -> dict[Path, str]:
-    """The networks that stand for others, float and in the target's integers, each with its kind."""
+    """The networks of `calibrate`, float and quantized with the target's scheme, each with its kind."""
     from edgekit.latency.networks import CALIBRATION_NETWORKS
 
     found: dict[Path, str] = {}

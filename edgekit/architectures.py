@@ -1,4 +1,4 @@
-"""Architectures and cores, one row each: what Debian and qemu call them, and how wide a core is.
+"""Architectures and cores, one row each: the names that Debian and qemu use, and how many instructions a core issues.
 
 Adding a core takes a row of `ISSUE_WIDTH` and a file in targets/.
 """
@@ -17,7 +17,7 @@ class Architecture:
     aliases: tuple[str, ...] = ()
     """Its other names, as `platform.machine()` may give them."""
     narrow: str
-    """What a Python of 32 bits on such a machine is built for."""
+    """The architecture that a 32-bit Python on such a machine is built for."""
     bits: int = 64
     needs_cpuinfo: bool = False
     """Whether a target must describe /proc/cpuinfo, by which runtimes choose their kernels: an emulator shows it."""

@@ -1,4 +1,4 @@
-"""numpy arrays of any type, as annotations name them, and a model's outputs by name."""
+"""Array types for annotations, and a model's outputs by name."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Self, TypeVar
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Outputs(tuple[T, ...]):
-    """A model's outputs, arrays or tensors, to be had by position or by name."""
+    """A model's outputs, arrays or tensors, accessed by position or by name."""
 
     names: tuple[str, ...]
 
@@ -22,11 +22,11 @@ class Outputs(tuple[T, ...]):
         return made
 
     def renamed(self, names: Sequence[str]) -> Self:
-        """The same outputs by other names, where there are as many."""
+        """The same outputs under other names; unchanged where the number of names differs."""
         return type(self)(self, names) if len(names) == len(self) else self
 
     def __getitem__(self, key: Any) -> Any:
-        """One output by its number or name, several by a slice. Raises KeyError where there is none of that name."""
+        """An output by its number or name, or several by a slice. Raises KeyError for an unknown name."""
         if not isinstance(key, str):
             return super().__getitem__(key)
         if key not in self.names:

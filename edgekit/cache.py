@@ -1,4 +1,4 @@
-"""A content-addressed store of what steps left: whole entries or none, safe for several builds at once."""
+"""A content-addressed cache of step outputs: entries are complete or absent, and concurrent builds are safe."""
 
 import json
 import shutil
@@ -31,14 +31,14 @@ class Usage:
 
 
 class Cache:
-    """Entries by key. A key's work happens in `partial/KEY`, which an interrupted build finds again, and becomes an
-    entry by one rename."""
+    """Entries by key. Work on a key happens in `partial/KEY`, which an interrupted build resumes, and becomes an entry
+    by one rename."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def get(self, key: str) -> Entry | None:
-        """The entry of a key, its files checked against their digests; None where it is absent or damaged."""
+        """The entry of a key, its files checked against their digests; None if it is missing or damaged."""
         folder = self._entry(key)
         try:
             record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
@@ -50,10 +50,10 @@ class Cache:
     def entry(
         self, key: str, make: Callable[[Path, Path], dict[str, Any]], waiting: Callable[[], None] = lambda: None
     ) -> tuple[Entry, bool]:
-        """The entry of a key, and whether it was there already.
+        """The entry of a key, and whether it existed.
 
-        Where it is not, `make(output, checkpoints)` fills the output folder and returns the record, the key being held:
-        of several builds one works and the others take what it left.
+        If it did not, the key is locked while `make(output, checkpoints)` fills the output folder and returns the
+        record. Of concurrent builds one does the work, and the others use its entry.
         """
         found = self.get(key)
         if found is not None:
@@ -66,7 +66,8 @@ class Cache:
 
     @contextmanager
     def locked(self, key: str, waiting: Callable[[], None]) -> Iterator[None]:
-        """Hold a key, so that two builds do not do the same work; `waiting` is called once if another one has it."""
+        """Lock a key, so that concurrent builds do not repeat work; `waiting` is called once if another build holds
+        it."""
         from filelock import FileLock, Timeout
 
         path = self.folder / "locks" / f"{key}.lock"
@@ -84,7 +85,7 @@ class Cache:
             lock.release()
 
     def workspace(self, key: str) -> tuple[Path, Path]:
-        """Two folders for the holder of a key: an empty one for output, and one for checkpoints that is kept."""
+        """Two folders for the holder of a key: an empty one for output, and one for checkpoints that persists."""
         partial = self.folder / "partial" / key
         output, checkpoints = partial / "output", partial / "checkpoints"
         with storage_errors(partial):
@@ -114,8 +115,8 @@ class Cache:
         return Usage(count, folder_bytes(entries), folder_bytes(self.folder / "partial"))
 
     def prune(self, older_than_days: float = 0.0) -> int:
-        """Remove the entries made more than so many days ago, and unfinished work; a key that a build holds is left
-        alone. Returns the bytes freed."""
+        """Remove entries older than so many days, and unfinished work, except for locked keys. Returns the bytes
+        freed."""
         from filelock import FileLock, Timeout
 
         before = folder_bytes(self.folder)

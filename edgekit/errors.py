@@ -126,23 +126,23 @@ _LONGEST = 300
 
 
 def first_line(message: BaseException | str) -> str:
-    """The first line with something on it of a message that is not edgekit's own: printable, at most 300 characters;
-    "no message", or an exception's type, where there is none."""
+    """The first non-empty line of a message that is not edgekit's own: printable, at most 300 characters. Where there
+    is none, "no message" or the exception's type."""
     return next(iter(_lines(message)), _without_words(message))
 
 
 def last_line(message: BaseException | str) -> str:
-    """The last line instead: where a tool says what ended it."""
+    """The last non-empty line: where a tool reports why it stopped."""
     return next(reversed(_lines(message)), _without_words(message))
 
 
 def all_lines(message: BaseException | str) -> str:
-    """All of its lines in one: where each says a part of what is wrong."""
+    """All lines joined into one, for messages that spread over several."""
     return " ".join(_lines(message)) or _without_words(message)
 
 
 def type_and_line(error: BaseException) -> str:
-    """An exception's type, and its first line where it has one."""
+    """An exception's type, and the first line of its message if it has one."""
     name = type(error).__name__
     return f"{name}: {first_line(error)}" if _lines(error) else f"{name} without a message"
 
@@ -161,7 +161,7 @@ def _without_words(message: BaseException | str) -> str:
 
 
 def did_you_mean(word: str, known: list[str]) -> str:
-    """The hint for an unknown word: its nearest known neighbour, else the known words."""
+    """The hint for an unknown word: the most similar known word, or the list of known words."""
     from difflib import get_close_matches
 
     near = get_close_matches(word, known, n=1, cutoff=0.6)
@@ -172,7 +172,7 @@ def did_you_mean(word: str, known: list[str]) -> str:
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turn a full disk or a path that refuses writes, met while writing below `path`, into a StorageError."""
+    """Convert a full disk or a refused write below `path` into a StorageError."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Digests, and writes that are either whole or absent."""
+"""Digests, and atomic writes."""
 
 import hashlib
 import json
@@ -17,14 +17,14 @@ def sha256_of_file(path: Path) -> str:
 
 
 def sha256_of_json(value: Any) -> str:
-    """The hex SHA-256 of a JSON value, whatever the order of its keys."""
+    """The hex SHA-256 of a JSON value, independent of the order of its keys."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write through a temporary name in the same folder, then rename: a reader never sees half a file.
+    """Write to a temporary file in the same folder, then rename it, so that readers never see a partial file.
 
-    Raises StorageError when the disk is full.
+    Raises StorageError if the disk is full.
     """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,5 +47,5 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def folder_bytes(folder: Path) -> int:
-    """The bytes of all files below a folder; 0 where it does not exist."""
+    """The size of all files below a folder; 0 if it does not exist."""
     return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())

@@ -19,8 +19,8 @@ def format_of(path: Path) -> Format:
 
 
 def inspect_file(path: Path, sizes: "Sizes | None" = None) -> "Inspection":
-    """What can be read in a model file, dynamic axes as long as `sizes` tells. Raises ModelError for a file that is no
-    sound model, and for sizes that its inputs cannot have."""
+    """What can be read from a model file, with dynamic axes of the lengths in `sizes`. Raises ModelError for an invalid
+    model, and for sizes that its inputs do not allow."""
     if format_of(path) is Format.TFLITE:
         from edgekit.tflite.inspection import tflite_inspection
 
@@ -32,8 +32,7 @@ def inspect_file(path: Path, sizes: "Sizes | None" = None) -> "Inspection":
 
 
 def ports_of(path: Path) -> "tuple[tuple[Port, ...], tuple[Port, ...]]":
-    """The inputs and outputs of a model file, their axes in ONNX's order. Raises ModelError where it is no sound
-    model."""
+    """The inputs and outputs of a model file, with axes in ONNX's order. Raises ModelError for an invalid model."""
     if format_of(path) is Format.TFLITE:
         from edgekit.tflite.reading import read_tflite
 
@@ -47,7 +46,8 @@ def ports_of(path: Path) -> "tuple[tuple[Port, ...], tuple[Port, ...]]":
 
 
 def check_sizes(path: Path, sizes: "Sizes | None", ports: "Sequence[Port]" = ()) -> None:
-    """Raises ModelError for sizes that are told of a .tflite file, and for ports of one whose sizes are not."""
+    """Raises ModelError if sizes are given for a .tflite file, whose shapes are fixed, or if one of its ports has
+    none."""
     if format_of(path) is Format.TFLITE and any(isinstance(size, str) for port in ports for size in port.shape):
         raise ModelError(f"{path.name} has an input of no fixed shape", "convert the model with fixed shapes")
     if sizes and format_of(path) is Format.TFLITE:

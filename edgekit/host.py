@@ -1,4 +1,4 @@
-"""What this machine is: its architecture, the instruction sets that decide which kernels run, its CPU part."""
+"""What this machine is: its architecture, the instruction sets that select kernels, its CPU part."""
 
 import platform
 import re
@@ -19,7 +19,7 @@ _ISA_OF_FLAG = {
     "i8mm": "i8mm",
 }
 
-# A model's integer kernels are chosen by these: where they differ, a figure taken here is not the target's.
+# These select a model's integer kernels: where they differ, figures taken here are not the target's.
 DECISIVE_ISA = frozenset({"avx2", "vnni", "dotprod", "i8mm"})
 
 
@@ -43,8 +43,8 @@ def this_host() -> Host:
 
 
 def boot_id() -> str:
-    """What this machine's system drew when it started: the same for all that runs on it, and on no other. Empty where
-    it does not tell."""
+    """A random id that the system draws at boot: shared by everything that runs on it, and by no other machine. Empty
+    where it is not available."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -64,7 +64,7 @@ def host_of(arch: str, cpuinfo: str) -> Host:
 
 
 def installed_version(package: str) -> str:
-    """The version of an installed package; empty where it is not there."""
+    """The version of an installed package; empty if it is not installed."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

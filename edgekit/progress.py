@@ -1,10 +1,10 @@
-"""What a running build tells whoever watches."""
+"""Progress: what a running build reports to its caller."""
 
 from typing import Protocol
 
 
 class Progress(Protocol):
-    """The watcher of a build. Every method may be called at any time and must not raise."""
+    """Receives the progress of a build. Every method may be called at any time and must not raise."""
 
     def step_started(self, target: str, number: int, total: int, name: str) -> None: ...
 
@@ -13,14 +13,14 @@ class Progress(Protocol):
     ) -> None: ...
 
     def advanced(self, what: str, done: int, total: int, detail: str = "") -> None:
-        """`done` of `total` units (epochs, batches) of `what`; `detail` is such as loss and accuracy."""
+        """`done` of `total` units (epochs, batches) of `what`; `detail` holds values such as loss and accuracy."""
 
     def note(self, text: str) -> None:
-        """Something that the user should know."""
+        """A message for the user."""
 
 
 class Silent:
-    """A Progress that tells nothing."""
+    """A Progress that ignores everything."""
 
     def step_started(self, target: str, number: int, total: int, name: str) -> None:
         pass

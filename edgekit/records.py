@@ -1,4 +1,4 @@
-"""TOML files read into records, with errors a person can act on."""
+"""Read TOML files into records, with error messages that say what to change."""
 
 import re
 import tomllib
@@ -22,41 +22,41 @@ def read_toml(path: Path, error: type[InputError]) -> dict[str, Any]:
 
 
 def header_lines(path: Path, name: str) -> list[int]:
-    """The lines, from 1, of a file's [[name]] headers, in order."""
+    """The line numbers, from 1, of a file's [[name]] headers."""
     header = re.compile(rf"\s*\[\[\s*[\"']?{re.escape(name)}[\"']?\s*\]\]")
     return [number for number, line in enumerate(_lines(path), start=1) if header.match(line)]
 
 
 def key_line(path: Path, name: str) -> int:
-    """The line of a key at the top of a file, from 1; 1 where it has no line of its own."""
+    """The line number, from 1, of a top-level key; 1 if it has no line of its own."""
     key = re.compile(rf"\s*[\"']?{re.escape(name)}[\"']?\s*=")
     top = takewhile(lambda line: not line.lstrip().startswith("["), _lines(path))
     return next((number for number, line in enumerate(top, start=1) if key.match(line)), 1)
 
 
 def _lines(path: Path) -> list[str]:
-    """With nothing of what stands within texts of several lines, where a header is none."""
+    """A file's lines, with the content of multi-line strings blanked, in which a header is not one."""
     text = path.read_text(encoding="utf-8")
     within = re.compile(r"\"{3}.*?\"{3}|" + r"'{3}.*?'{3}", re.DOTALL)
     return within.sub(lambda found: "\n" * found[0].count("\n"), text).splitlines()
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A frozen record; made in a thirtieth of the time that a dataclass takes, which adds up in a command that only
-    reads and tells. Of a table that is read as one, every key must be known."""
+    """A frozen record. It is created about thirty times faster than a dataclass, which matters in commands that only
+    read and print. Tables that are read as a record must not have unknown keys."""
 
     def copy_with(self, **values: Any) -> Self:
-        """The same with other values; they are not checked."""
+        """A copy with other values, which are not validated."""
         return msgspec.structs.replace(self, **values)
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON values, for keys and manifests: sets, which have no order of their own, are sorted."""
+        """As JSON values, for keys and manifests. Sets are sorted, so that the result is deterministic."""
         values: dict[str, Any] = msgspec.to_builtins(self, order="deterministic")
         return values
 
 
 def validate(kind: type[Any], values: Any, where: str, error: type[InputError]) -> Any:
-    """`values` as a `kind` (Record or dataclass). Raises `error` naming the first wrong key and `where`."""
+    """`values` as a `kind` (Record or dataclass). Raises `error` with the first wrong key and `where` it is."""
     try:
         return msgspec.convert(values, kind)
     except msgspec.ValidationError as fault:
@@ -64,14 +64,14 @@ def validate(kind: type[Any], values: Any, where: str, error: type[InputError]) 
 
 
 def schema_of(kind: type[Any]) -> dict[str, Any]:
-    """The JSON schema that values of a kind are held against."""
+    """The JSON schema that values of a kind are validated against."""
     schema = msgspec.json.schema(kind, schema_hook=lambda _: {"type": "string"})
     return {**_resolve(schema, schema), "$defs": schema["$defs"]}
 
 
 def _describe_fault(kind: type[Any], values: Any, fault: str, where: str) -> tuple[str, str]:
-    """What is wrong and what to do, from a message such as "Expected `int`, got `str` - at `$.data[0].size`". A key of
-    the user's own choice is not told there, but as "[...]"."""
+    """What is wrong and what to do, from a message such as "Expected `int`, got `str` - at `$.data[0].size`". A key
+    that the user chose appears there as "[...]"."""
     text, _, place = fault.partition(" - at `$")
     path = [int(index) if index else key or "*" for key, index in re.findall(r"\.(\w+)|\[(?:(\d+)|\.{3})\]", place)]
     schema, value = schema_of(kind), values
@@ -94,7 +94,7 @@ def _describe_fault(kind: type[Any], values: Any, fault: str, where: str) -> tup
 
 
 def _within(node: dict[str, Any], part: str | int, schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a key, of any key ("*"), or of an array's items, below that of what holds them."""
+    """The schema of a key, of any key ("*"), or of an array's items, inside the schema of their parent."""
     keys = node.get("properties", {}) | {"*": node.get("additionalProperties", {})}
     inner = node.get("items", {}) if isinstance(part, int) else keys.get(part, {})
     choices = [_resolve(each, schema) for each in inner.get("anyOf", [inner])]

@@ -1,4 +1,4 @@
-"""targets/*.toml -> Target: everything that the build, the planner and the emulator know of a device."""
+"""targets/*.toml -> Target: what the build, the planner and the emulator know of a device."""
 
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -18,29 +18,30 @@ Isa = Literal["neon", "dotprod", "i8mm", "avx2", "avx512", "vnni"]
 
 
 class Runtime(Record, frozen=True, kw_only=True):
-    """A runtime that a device carries; its version is what the emulator installs."""
+    """A runtime that a device carries. The emulator installs this version."""
 
     name: RuntimeName
     version: Annotated[str, Meta(pattern=r"^\d+\.\d+\.\d+$")]
     floats: Literal["f32", "bf16"] = "f32"
-    """What OpenVINO computes floats in; bf16, its own default where the CPU has it, loses digits unasked."""
+    """The type in which OpenVINO computes floats. bf16, OpenVINO's default where the CPU supports it, reduces
+    precision."""
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}{'' if self.floats == 'f32' else f', floats as {self.floats}'}"
 
     @property
     def spec(self) -> RuntimeSpec:
-        """What edgekit knows of every version of it."""
+        """What edgekit knows of the runtime, for all versions."""
         return RUNTIMES[self.name]
 
     @property
     def format(self) -> Format:
-        """Of the models that it runs."""
+        """The format of the models that it runs."""
         return self.spec.format
 
 
 class Quantization(Record, frozen=True, kw_only=True):
-    """The integer scheme that the target's kernels are fast and exact with."""
+    """The integer scheme for which the target's kernels are fast and exact."""
 
     activation: Literal["int8", "uint8"]
     weight: Literal["int8", "uint8"]
@@ -49,11 +50,11 @@ class Quantization(Record, frozen=True, kw_only=True):
     reduce_range: bool = False
     """7-bit weights: without VNNI, x86 saturates when it adds pairs of 8-bit products."""
     why: str = ""
-    """The reason, as reports tell it."""
+    """The reason, shown in reports."""
 
 
 class CpuInfo(Record, frozen=True, kw_only=True):
-    """What /proc/cpuinfo of an ARM board says; the emulator shows the same to the runtime."""
+    """What /proc/cpuinfo reports on an ARM board. The emulator shows it to the runtime."""
 
     implementer: str
     variant: str
@@ -63,13 +64,13 @@ class CpuInfo(Record, frozen=True, kw_only=True):
 
 
 class CacheLevel(Record, frozen=True, kw_only=True):
-    """A level of a core's caches for data. Sizes in bytes."""
+    """One level of a core's data caches. Sizes are in bytes."""
 
     size: Annotated[int, Meta(gt=0)]
     ways: Annotated[int, Meta(gt=0)]
     line: Annotated[int, Meta(gt=0)] = 64
     shared: bool = False
-    """By all cores."""
+    """Whether all cores share it."""
 
     @property
     def sets(self) -> int:
@@ -77,16 +78,16 @@ class CacheLevel(Record, frozen=True, kw_only=True):
 
 
 class Budgets(Record, frozen=True, kw_only=True):
-    """Limits that a build is judged by; an absent one is not judged."""
+    """Limits that a build must keep. A limit of None is not checked."""
 
     max_bytes: Annotated[int, Meta(gt=0)] | None = None
     max_drop: Annotated[float, Meta(ge=0)] | None = None
-    """How far the metric may fall below the reference's: points (1.0 is 1 %) for accuracy, else in its own unit."""
+    """How far the metric may fall below the reference: points (1.0 is 1 %) for accuracy, else the metric's own unit."""
     min_metric: float | None = None
     max_latency_ms: Annotated[float, Meta(gt=0)] | None = None
     max_memory_bytes: Annotated[int, Meta(gt=0)] | None = None
     max_latency_ratio: Annotated[float, Meta(gt=0)] | None = None
-    """How long integers may take for each of the float model's milliseconds; 1 where it is absent."""
+    """The highest ratio of the integer model's time to the float model's; 1 if it is absent."""
 
 
 class Target(Record, frozen=True, kw_only=True):
@@ -94,25 +95,25 @@ class Target(Record, frozen=True, kw_only=True):
     name: str
     arch: Arch
     cpu: str
-    """The CPU model's name as qemu-user takes it; empty where qemu cannot emulate it."""
+    """qemu-user's name of the CPU model; empty if qemu cannot emulate it."""
     isa: frozenset[Isa]
     clock_hz: Annotated[int, Meta(gt=0)] | None = None
     cores: Annotated[int, Meta(gt=0)] | None = None
     ram_bytes: Annotated[int, Meta(gt=0)] | None = None
     system_bytes: Annotated[int, Meta(ge=0)] = 0
-    """What firmware and operating system take of the RAM."""
+    """RAM that firmware and operating system use."""
     channel_multiple: Annotated[int, Meta(ge=1, le=64)]
     runtime: Runtime
-    """What the device carries unless a build chooses another."""
+    """The runtime that the device carries unless a build chooses another."""
     other_runtimes: tuple[Runtime, ...] = ()
-    """That it can carry as well."""
+    """Further runtimes that it can carry."""
     quantization: Quantization
     cpuinfo: CpuInfo | None = None
     caches: tuple[CacheLevel, ...] = ()
-    """From the one next to the core on, as far as they are known."""
+    """From the first level on, as far as they are known."""
     budgets: Budgets = Budgets()
     calibration: str = ""
-    """The file with what networks took on such boards, where there is one; no part of the device."""
+    """The file of latency calibrations measured on such boards, if there is one. It is not part of the device."""
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values, without the calibration's path."""
@@ -120,26 +121,26 @@ class Target(Record, frozen=True, kw_only=True):
 
     @property
     def runtimes(self) -> tuple[Runtime, ...]:
-        """All that it can carry, its own first."""
+        """All runtimes that it can carry, its own first."""
         return self.runtime, *self.other_runtimes
 
     def on(self, runtime: Runtime) -> "Target":
-        """The same device with another runtime for its own."""
+        """The same device with another runtime as its own."""
         return self.copy_with(runtime=runtime, other_runtimes=tuple(each for each in self.runtimes if each != runtime))
 
     @property
     def left_bytes(self) -> int | None:
-        """The RAM that the system leaves; None where the RAM is not told."""
+        """The RAM that the system leaves free; None if the RAM is unknown."""
         return None if self.ram_bytes is None else max(self.ram_bytes - self.system_bytes, 0)
 
     @property
     def saturates(self) -> bool:
-        """Whether its kernels add pairs of 8-bit products in 16 bits, and lose what does not fit."""
+        """Whether its kernels add pairs of 8-bit products in 16 bits with saturation."""
         return self.arch == "x86_64" and "vnni" not in self.isa
 
     def is_this(self, host: Host) -> bool:
-        """Whether a figure taken on `host` is this target's own: same architecture, same deciding instruction sets,
-        and on ARM the same core."""
+        """Whether figures taken on `host` are the target's own: same architecture, same kernel-selecting instruction
+        sets, and on ARM the same core."""
         if host.arch != self.arch or host.isa & DECISIVE_ISA != self.isa & DECISIVE_ISA:
             return False
         return self.cpuinfo is None or host.cpu_part == self.cpuinfo.part
@@ -147,7 +148,7 @@ class Target(Record, frozen=True, kw_only=True):
 
 @cache
 def shipped_folder() -> Path:
-    """Where the targets that come with edgekit lie: inside the wheel, or at the top of a checkout."""
+    """The folder of the targets that come with edgekit: inside the wheel, or at the top of a checkout."""
     installed = Path(__file__).with_name("_targets")
     return installed if installed.is_dir() else Path(__file__).parent.parent / "targets"
 
@@ -170,7 +171,7 @@ def load_target(path: Path) -> Target:
 
 
 def calibration_file(target: Target, folder: Path) -> Path:
-    """Where a target's calibration lies in a folder of targets."""
+    """The file of a target's latency calibration in a folder of targets."""
     return folder / f"{target.id}.latency.json"
 
 
@@ -202,14 +203,15 @@ def _check_caches(path: Path, caches: Sequence[CacheLevel]) -> None:
 
 
 def target_files(folders: Iterable[Path] = ()) -> dict[str, Path]:
-    """Every known target's file by id; those in `folders` (a project's own) win over the shipped ones."""
+    """The file of every known target by id. Targets in `folders` (a project's own) take precedence over shipped
+    ones."""
     places = (shipped_folder(), *folders)
     return {path.stem: path for place in places for path in sorted(place.glob("*.toml"))}
 
 
 def find_target(name: str, folders: Iterable[Path] = ()) -> Target:
-    """The target with this id, or in this file, with the calibration that lies in one of `folders` or beside it. Raises
-    TargetError, with the nearest id as a hint."""
+    """The target with this id or in this file, with the latency calibration in one of `folders` or beside it. Raises
+    TargetError, with the most similar id as a hint."""
     if name.endswith(".toml"):
         return load_target(Path(name))
     known = target_files(folders)

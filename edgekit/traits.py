@@ -1,6 +1,6 @@
-"""What can be true of a model on its way through a plan.
+"""What can be true of a model while a plan runs.
 
-Absence is a positive trait (FLOAT, not "no integers"), so a contract never needs a list of what is forbidden.
+Absence is expressed by a positive trait (FLOAT, not "no integers"), so contracts need no list of exclusions.
 """
 
 from enum import StrEnum
@@ -11,18 +11,18 @@ class Format(StrEnum):
     TORCH = "torch"
     """A PyTorch module: the project's entry point plus weights in a .safetensors file."""
     ONNX = "onnx"
-    """One .onnx file with its weights inside."""
+    """One .onnx file that contains its weights."""
     TFLITE = "tflite"
     """One .tflite file."""
 
     @property
     def label(self) -> str:
-        """As people write it."""
+        """The name for display."""
         return {"torch": "PyTorch", "onnx": "ONNX", "tflite": "TFLite"}[self.value]
 
 
 FILES = frozenset({Format.ONNX, Format.TFLITE})
-"""What a device can load."""
+"""The formats that a device can load."""
 
 
 class Trait(StrEnum):
@@ -31,15 +31,15 @@ class Trait(StrEnum):
     INTEGER = "integer"
     """At least one weight is stored as an integer, between QuantizeLinear and DequantizeLinear or fused with them."""
     CONVERGED = "converged"
-    """Training of these weights, in this shape, ran to its end."""
+    """Training of these weights, in this shape, is complete."""
     UNCUT = "uncut"
-    """A module in the shapes that its entry point gives it: saved weights fit."""
+    """A module in the shapes that its entry point defines, so that saved weights fit."""
     FOLDED = "folded"
-    """No batch normalization is left that a convolution could take up: one whose output goes nowhere else."""
+    """No batch normalization is left that could be folded into a convolution."""
     PORTABLE = "portable"
-    """Standard ONNX operators only: any CPU and runtime can take the file."""
+    """Standard ONNX operators only, so that any CPU and runtime can run the file."""
     STATIC = "static"
-    """No operator looks for the range of its inputs in each run."""
+    """No operator computes the range of its inputs in each run."""
 
 
 Fact = Format | Trait
@@ -52,32 +52,32 @@ def facts(*members: Fact) -> Facts:
 
 
 MODULE_ENTRY = facts(Format.TORCH, Trait.FLOAT, Trait.UNCUT)
-"""What an entry point gives: a module with float weights, untrained, in its own shapes."""
+"""What an entry point provides: an untrained float module in its own shapes."""
 
 FILE_ENTRY = facts(Format.ONNX, Trait.FLOAT, Trait.CONVERGED, Trait.PORTABLE, Trait.STATIC)
-"""What a model file gives that a project starts from: trained, float, of standard operators."""
+"""What a model file provides as a project's start: a trained float model of standard operators."""
 
 
 INTEGER_ENTRY = facts(Format.ONNX, Trait.INTEGER, Trait.CONVERGED)
-"""What is true of each model file that is quantized already."""
+"""What every model file that is already quantized provides."""
 
 
 class Role(StrEnum):
-    """Which of a plan's models a step works on."""
+    """The model of a plan that a step works on."""
 
     TEACHER = "teacher"
     STUDENT = "student"
     REFERENCE = "reference"
-    """The uncompressed model as fp32 ONNX: what sizes and accuracies are compared with."""
+    """The uncompressed model as fp32 ONNX, with which sizes and metrics are compared."""
 
 
 Architecture = Literal["cnn", "transformer", "other"]
-"""What a model is made of, in the interaction table's terms."""
+"""The type of a model, in the terms of the interaction table."""
 
 
 Feature = Literal["onnxruntime-kernels", "onnx-integers"]
-"""What a runtime may support of a recipe: graphs fused, or put back to float, for ONNX Runtime's own kernels; the
-integer forms of ONNX files whose ranges each run finds, or whose weights alone are integers."""
+"""What a runtime may support of a recipe: graphs that are fused, or put back to float, for ONNX Runtime's own kernels;
+ONNX files with dynamic activation ranges or integer weights only."""
 
 
 class Data(StrEnum):
@@ -98,11 +98,11 @@ class Fidelity(StrEnum):
     EMULATED = "emulated"
     """Under emulation of the target's CPU; never wall time."""
     PREDICTED = "predicted"
-    """By a model, with its error bar."""
+    """By a latency model, with its interval."""
     STATIC = "static"
-    """Counted in the file: the same on every machine."""
+    """Counted in the file, so it is the same on every machine."""
 
     @property
     def has_times(self) -> bool:
-        """Whether wall time is a latency there."""
+        """Whether wall time is a latency with this fidelity."""
         return self in (Fidelity.DEVICE, Fidelity.NATIVE)

@@ -1,4 +1,4 @@
-"""The release: its number, and how it is installed. Reading them imports nothing else."""
+"""The release number and how edgekit is installed. Importing this module imports nothing else."""
 
 __version__ = "0.1.0"
 

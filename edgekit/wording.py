@@ -2,13 +2,13 @@
 
 
 def count_of(count: int, what: str) -> str:
-    """A number of things: 1 seed, 2 seeds."""
+    """A count with its noun: 1 seed, 2 seeds."""
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def format_metric(value: float, unit: str, *, signed: bool = False) -> str:
-    """A metric's value as a person reads it: per cent to the hundredth, cosines to five digits, anything else to
-    four digits that count."""
+    """A metric's value for display: percentages with two decimals, cosines with five, anything else with four
+    significant digits."""
     sign = "+" if signed else ""
     if unit.startswith("%"):
         return f"{value:{sign}.2f}"

@@ -1,4 +1,4 @@
-"""How far two runtimes' outputs of one model lie apart."""
+"""The agreement of two runtimes' outputs for one model."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,9 +22,9 @@ def agreement(
     fidelity: Fidelity,
     samples: str,
 ) -> list[Measurement]:
-    """The largest difference from what another runtime gave for the same feeds, (feeds, ...): in integer steps of the
-    output that is furthest, where all have such, else as a share of a part's largest value; and in how many runs the
-    first output's largest value stands in the same place."""
+    """The largest difference from another runtime's outputs for the same feeds, arrays with axes (feeds, ...): in LSB
+    where all outputs are quantized, else as a share of a part's largest value; and the share of runs in which the
+    argmax of the first output is the same."""
     import numpy as np
 
     from edgekit.numerics.compare import relative_difference
@@ -48,7 +48,7 @@ def agreement(
 
 
 def _steps(model: Path) -> list[float]:
-    """What an integer stands for in each output that is quantized."""
+    """The scale of each quantized output."""
     if format_of(model) is Format.TFLITE:
         from edgekit.tflite.reading import read_tflite
 

@@ -1,4 +1,4 @@
-"""Measure model files on this machine, or where a target's instruction set is."""
+"""Measure model files on this machine, or where a target's instruction set runs."""
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -36,17 +36,17 @@ class Settings:
     threads: Sequence[int] = (1,)
     batches: Sequence[int] = (1,)
     seconds: float = 2.0
-    """Of timing at most, for each model and setting."""
+    """The most seconds of timing for each model and setting."""
     sizes: Sizes = field(default_factory=dict)
     inputs: Path | None = None
-    """Samples in a .npz or .npy file instead of made-up ones."""
+    """Samples in a .npz or .npy file instead of random ones."""
     profiled: bool = False
-    """Whether to tell what each kind of operator takes, with the first setting."""
+    """Whether to report the time of each operator type, with the first setting."""
     runtimes: Sequence[str] = ()
-    """Under each of which every model is measured, as `find_candidates` takes them."""
+    """The runtimes under which every model is measured, as `find_candidates` takes them."""
 
     def each(self) -> list[RunSettings]:
-        """Every number of threads with every batch."""
+        """Every combination of thread count and batch size."""
         pairs = enumerate(product(self.threads, self.batches))
         return [
             RunSettings(threads, batch, self.seconds, self.sizes, self.inputs, self.profiled and not number)
@@ -63,9 +63,9 @@ class CandidateBench:
     measurements: tuple[Measurement, ...]
     gates: tuple[Gate, ...]
     operators: tuple[OperatorTime, ...] = ()
-    """Where runs were profiled."""
+    """Empty unless runs were profiled."""
     runtime: str = ""
-    """What it ran under and how, in words, where several were asked for."""
+    """The runtime and how it computes, where several were requested."""
     counts: Counts | None = None
     """Of a run with the first setting, under emulation."""
 
@@ -74,14 +74,14 @@ class CandidateBench:
 class Bench:
     target: Target | None
     place: str
-    """Where it ran, in words."""
+    """A description of where it ran."""
     models: tuple[CandidateBench, ...]
     machine: str = ""
-    """What the first setting was timed under, in words."""
+    """A description of the machine's state during the timing of the first setting."""
     disturbed: tuple[str, ...] = ()
-    """Why the times are not to be trusted."""
+    """Why the times are unreliable."""
     absent: tuple[MissingCandidate, ...] = ()
-    """Runtimes that were asked for and have no figures."""
+    """Requested runtimes without figures."""
     unpredicted: tuple[str, ...] = ()
     """Why no latency is predicted under emulation, and what to do."""
 
@@ -105,14 +105,14 @@ def bench_files(
     runner: "str | Runner" = "",
     progress: Progress | None = None,
 ) -> Bench:
-    """Measure files, with every number of threads and every batch; several take turns, and each one's time is compared
-    with the first one's. Gates are of the first setting.
+    """Measure files with every thread count and batch size. Several files are timed in turns and compared with the
+    first. Gates apply to the first setting.
 
-    Each is loaded ten times, and timing ends sooner where the medians of at least eight loads tell the median within
-    half a per cent. `runner` is one, or what `runner_for` takes: where that emulates the target, outputs are compared
-    with this machine's, memory is the guest's, and there is no latency. Raises ModelError for a file that is no model
-    or does not take such a batch, DataError for inputs that do not fit, EmulatorError where the target has no emulator
-    here, BoardError where a board cannot be used.
+    Each file is loaded ten times; timing ends earlier when the medians of at least eight loads determine the median
+    within 0.5 %. `runner` is a runner, or what `runner_for` takes. Where it emulates the target, outputs are compared
+    with this machine's, memory is the guest's, and there is no measured latency. Raises ModelError for an invalid model
+    or batch size, DataError for inputs that do not fit, EmulatorError if the target has no emulator here, BoardError if
+    a board cannot be used.
     """
     chosen = runner_for(target, runner, progress) if isinstance(runner, str) else runner
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
@@ -140,7 +140,7 @@ def bench_files(
 
 
 def _bench_of(runs: Sequence[Run], place: int, target: Target | None, sizes: Sizes) -> CandidateBench:
-    """What all runs tell of one who took turns."""
+    """What all runs measured of one candidate."""
     own, result = runs[0].contenders[place], runs[0].results[place]
     static = static_measurements(own.name, own.file, sizes if own.file == own.model else {})
     forecasts = [run.forecast(place, target) for run in runs]
@@ -161,8 +161,8 @@ def _bench_of(runs: Sequence[Run], place: int, target: Target | None, sizes: Siz
 def bench_at_runners(
     runners: Sequence[str], models: Sequence[Path], target: Target | None, settings: Settings, progress: Progress
 ) -> list[Bench | ToolError]:
-    """The same at several places: at once on boards, one after the other on this machine. One that fails is told as
-    its error. Raises what `bench_files` raises of models and inputs, and RunnerError."""
+    """Measure at several places: on boards concurrently, on this machine one after the other. A place that fails is
+    represented by its error. Raises what `bench_files` raises for models and inputs, and RunnerError."""
 
     def attempt(of: Callable[[], Outcome]) -> Outcome | ToolError:
         try:
@@ -200,7 +200,7 @@ def _gates(run: Run, place: int, target: Target, measured: Sequence[Measurement]
 
 
 def _disturbances(runs: Sequence[Run]) -> list[str]:
-    """Why the times are not to be trusted, with the number of threads where there are several."""
+    """Why the times are unreliable, with the thread count where there are several."""
     threads = [run.setting.threads for run in runs]
     found = [
         f"{count_of(count, 'thread')}: {why}" if len(set(threads)) > 1 else why

@@ -1,4 +1,4 @@
-"""Networks measured on a user's board and counted under its emulator, so that prices follow."""
+"""Calibrate latency prediction: time networks on a board, count them under its emulator, and fit prices."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -34,21 +34,21 @@ from edgekit.target import Target
 
 @dataclass(frozen=True)
 class BoardCalibration:
-    """What a calibration found."""
+    """The result of a latency calibration."""
 
     target: Target
     place: str
-    """The board, in words."""
+    """A description of the board."""
     path: Path
-    """Where it was left."""
+    """Where it was written."""
     calibration: LatencyCalibration
     new: tuple[MeasuredNetwork, ...]
     before: tuple[Prediction | None, ...]
-    """What was predicted of each before; None where nothing was."""
+    """The prediction for each network before this calibration; None where there was none."""
     absent: tuple[MissingCandidate, ...]
-    """What the target's runtime does not run."""
+    """Networks that the target's runtime does not run."""
     disturbed: tuple[str, ...]
-    """Of which network the times are not to be trusted, and why."""
+    """Networks whose times are unreliable, and why."""
 
 
 def calibrate_board(
@@ -60,13 +60,12 @@ def calibrate_board(
     path: Path,
     progress: Progress,
 ) -> BoardCalibration:
-    """Measure networks on a board with each number of threads, `seconds` at most, and count what they take under the
-    target's emulator; what is known of it at `path`, and the prices there, are renewed. `families` names one for each
-    model: those of one are left out together where errors are told.
+    """Time networks on a board with each thread count, at most `seconds` each, and count them under the target's
+    emulator. The calibration at `path` is updated. `families` gives each model's family; a family is left out as a
+    whole when errors are estimated.
 
-    What was measured is written also where the rest cannot be. Raises RunnerError where the runner has no times,
-    PredictionError where nothing can be counted, ModelError for what is no model and where none runs, and what else
-    `Runner.run` raises.
+    Measurements are written even if a later step fails. Raises RunnerError if the runner has no times, PredictionError
+    if nothing can be counted, ModelError for an invalid model and if none runs, and what `Runner.run` raises.
     """
     if not runner.fidelity.has_times:
         raise RunnerError(f"{runner.identity()} has no times", "name the board: --runner ssh://USER@HOST")
@@ -114,7 +113,7 @@ def _counts(emulator: QemuRunner, contender: Candidate, feeds: Arrays, target: T
 def _median_latency(
     runner: Runner, contender: Candidate, feeds: Arrays, target: Target, threads: int, seconds: float
 ) -> tuple[float, Sequence[str]]:
-    """The median latency in milliseconds, and why that is not to be trusted."""
+    """The median latency in milliseconds, and why it is unreliable."""
     job = timing_job([contender.file], feeds, threads, seconds)
     result = runner.run(replace(job, runtimes=[target.runtime]))
     if not result.runtime.startswith(f"{target.runtime.name} {target.runtime.version}"):
@@ -146,7 +145,7 @@ def _network_latencies(
 
 
 def _earlier(counts: Counts, target: Target, threads: int) -> Prediction | None:
-    """What was predicted before this calibration."""
+    """The prediction before this calibration."""
     try:
         return predict_latency(counts, target, threads)
     except PredictionError:

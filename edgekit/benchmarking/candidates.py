@@ -1,4 +1,4 @@
-"""Who takes turns in a bench: model files, each under what the runner has for it or under several runtimes."""
+"""The candidates of a bench: model files, each under the runner's own runtime or under several runtimes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ from edgekit.target import Runtime, Target
 class Candidate:
     name: str
     model: Path
-    """As it was named."""
+    """The file as the user named it."""
     file: Path
-    """As the runtime takes it."""
+    """The file in the form that the runtime takes."""
     runtime: Runtime | None = None
-    """None: what the runner has for it."""
+    """None for the runner's own runtime."""
 
 
 @dataclass(frozen=True)
 class MissingCandidate:
-    """A runtime that was asked for and does not run a model."""
+    """A requested runtime that does not run a model."""
 
     model: str
     runtime: str
@@ -33,7 +33,7 @@ class MissingCandidate:
 
 
 def names_of(models: Sequence[Path]) -> list[str]:
-    """What files are called: by their names, or, where two have the same, by their paths."""
+    """Display names of files: the file name, or the path where two files have the same name."""
     names = [model.name for model in models]
     return names if len(set(names)) == len(names) else [str(model) for model in models]
 
@@ -41,18 +41,18 @@ def names_of(models: Sequence[Path]) -> list[str]:
 def find_candidates(
     models: Sequence[Path], words: Sequence[str], target: Target | None, folder: Path, *, here: bool
 ) -> tuple[list[Candidate], list[MissingCandidate]]:
-    """The models as they are; or, where `words` name runtimes, each under each of them in the form that it takes, which
-    is left in `folder`, and those that cannot be, with the reason.
+    """The candidates, and the runtimes that cannot be measured with the reason.
 
-    Words are those of `runtime_words`. A target's runtimes are those that its file names; `here` they are as this
-    machine has them. Raises TargetError for a word that is no runtime, or none of the target's; ModelError for a file
-    that is no model.
+    Without `words`, the models as they are. With words as `runtime_words` takes them, each model under each runtime, in
+    the form that it takes, which is written to `folder`. With a target, the runtimes are those in its file; with
+    `here`, in the versions that are installed on this machine. Raises TargetError for a word that is not a runtime, or
+    not one of the target's; ModelError for an invalid model.
     """
     names = names_of(models)
     if not words:
         return [Candidate(name, model, model) for name, model in zip(names, models, strict=True)], []
     for model in models:
-        ports_of(model)  # what cannot be read is not for each runtime to tell
+        ports_of(model)  # an unreadable file is reported once, not by each runtime
     found: list[Candidate] = []
     absent: list[MissingCandidate] = []
     for number, (name, model) in enumerate(zip(names, models, strict=True)):
@@ -68,7 +68,7 @@ def find_candidates(
 
 
 def _runtime(word: str, target: Target | None, *, here: bool) -> Runtime:
-    """What a word names. Raises ToolError where it is to be on this machine and is not."""
+    """The runtime that a word names. Raises ToolError if it must be installed here and is not."""
     name = runtime_name(word)
     pinned = next((each for each in target.runtimes if each.name == name), None) if target else None
     if pinned is None:

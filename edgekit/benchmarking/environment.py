@@ -1,4 +1,4 @@
-"""Whether a machine was left alone while it was timed."""
+"""Whether other load or throttling disturbed a machine during timing."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,20 +9,20 @@ from edgekit.wording import count_of
 _BUSY = 0.97
 _STOLEN = 0.01
 _HELD_DOWN = ("the voltage is too low", "the clock is capped", "it throttles", "it is near its limit of heat")
-"""Of get_throttled's bits from 0 on; those from 16 on say that it has been so since the start."""
+"""The meaning of bits 0 to 3 of a Raspberry Pi's get_throttled. Bits 16 to 19 report the same since boot."""
 _IDLE = 0.5
-"""The load of a machine that does nothing, at most."""
+"""The highest load average of an idle machine."""
 _HOTTER = 10.0
-"""Degrees from before to after the timing."""
+"""Rise in degrees C during timing that counts as a disturbance."""
 
 
 def machine_line(result: Result) -> str:
-    """What a timed result ran under, in a line."""
+    """A line that describes the machine's state during timing."""
     before, after = result.surroundings["before"], result.surroundings["after"]
     lines = [f"{before['cpus']} of {count_of(before['all_cpus'], 'CPU')}"] if before["cpus"] else []
     if before["load"] is not None:
         lines.append(f"load {before['load']:.2f} before")
-    lines.append(f"clock governor {before['governor'] or 'not told'}")
+    lines.append(f"clock governor {before['governor'] or 'unknown'}")
     if after["clock_khz"]:
         lines.append(f"{after['clock_khz'] / 1e3:,.0f} MHz after")
     if after["celsius"] is not None:
@@ -31,7 +31,7 @@ def machine_line(result: Result) -> str:
 
 
 def disturbances(result: Result, threads: int) -> Sequence[str]:
-    """Why the times of a result are not to be trusted: what took the machine away from it meanwhile."""
+    """Why the times of a result are unreliable: what disturbed the machine during timing."""
     before, after = result.surroundings["before"], result.surroundings["after"]
     found = []
     share = min((each.busy for each in result.rounds), default=1.0)
@@ -57,7 +57,7 @@ def disturbances(result: Result, threads: int) -> Sequence[str]:
 
 
 def hindrances(now: Mapping[str, Any]) -> Sequence[str]:
-    """What would disturb the times of a machine that has not begun to be timed."""
+    """What would disturb timing on a machine in this state."""
     found = [f"{what}, the board says" for bit, what in enumerate(_HELD_DOWN) if _is_throttled(now, now, bit)]
     if now["load"] is not None and now["load"] > _IDLE:
         found.append(f"something runs there: a load of {now['load']:.2f}")
@@ -67,7 +67,7 @@ def hindrances(now: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _is_throttled(before: Mapping[str, Any], after: Mapping[str, Any], bit: int) -> bool:
-    """Whether a Raspberry Pi says so of now, before or after, or of a moment between the two."""
+    """Whether a Raspberry Pi reports a throttling bit before or after timing, or that it was set in between."""
     if before["throttled"] is None or after["throttled"] is None:
         return False
     since = after["throttled"] & ~before["throttled"]

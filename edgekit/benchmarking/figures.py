@@ -1,4 +1,4 @@
-"""From a run to the figures that `edgekit bench` prints."""
+"""The figures of a run that `edgekit bench` prints."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ _PARTS = {
 
 
 def run_measurements(name: str, result: Result, threads: int, batch: int) -> list[Measurement]:
-    """What a run of one model tells: times where it was timed, memory where that is known."""
+    """The figures of one model's run: times where it was timed, memory where it is known."""
     items = [median_latency(name, result), *_times(name, result, batch)] if result.rounds else []
     items += [*_energy(name, result), *peak_memory(name, result)]
     if result.resident:
@@ -27,9 +27,9 @@ def run_measurements(name: str, result: Result, threads: int, batch: int) -> lis
 
 
 def _energy(name: str, result: Result) -> list[Measurement]:
-    """What a run took, where the packages count it, and only this model was timed meanwhile."""
+    """The energy of a run, if the packages count it and only this model was timed."""
     before, after = (result.surroundings.get(when, {}).get("energy_uj") for when in ("before", "after"))
-    if before is None or after is None or after < before or result.shared:  # the counter begins anew now and then
+    if before is None or after is None or after < before or result.shared:  # the counter wraps around
         return []
     runs = sum(len(each.latencies_ms[0]) for each in result.rounds)
     how = "all that the CPU's packages took meanwhile, loads too, by the run"
@@ -37,7 +37,7 @@ def _energy(name: str, result: Result) -> list[Measurement]:
 
 
 def peak_memory(name: str, result: Result) -> list[Measurement]:
-    """The most memory that a run took, and an emulator beside it in the same limit; nothing where it cannot be told."""
+    """Peak memory of a run, and of an emulator that shares its memory limit; empty if it is unknown."""
     if result.memory_bytes is None:
         return []
     how = f"{result.runtime} with its Python process"
@@ -49,7 +49,7 @@ def peak_memory(name: str, result: Result) -> list[Measurement]:
 
 
 def latency_ratio(name: str, result: Result, other: str, against: Result, threads: int, batch: int) -> Measurement:
-    """How long a model takes for each millisecond of another one, load by load, both timed in turns."""
+    """The ratio of a model's time to another's, load by load, both timed in turns."""
     ratios = [
         ratio_of(*(each.latencies_ms[0][each.warm_up :] for each in pair)).median
         for pair in zip(result.rounds, against.rounds, strict=True)
@@ -60,7 +60,7 @@ def latency_ratio(name: str, result: Result, other: str, against: Result, thread
 
 
 def median_latency(name: str, result: Result) -> Measurement:
-    """The latency's median, with the interval that its loads give."""
+    """The median latency, with the interval over its loads."""
     medians = [middle(each.latencies_ms[0][each.warm_up :]) for each in result.rounds]
     limits = interval(medians)
     loads = f"{count_of(len(medians), 'load')}" + ("" if limits else ", too few for an interval")
@@ -70,7 +70,7 @@ def median_latency(name: str, result: Result) -> Measurement:
 
 
 def _times(name: str, result: Result, batch: int) -> list[Measurement]:
-    """What the runs of the steady state tell beside their median, and what comes before it."""
+    """Times of the steady state besides the median, and those of loading and warm-up."""
     import numpy as np
 
     runs = result.latencies_ms[0]
@@ -88,7 +88,7 @@ def _times(name: str, result: Result, batch: int) -> list[Measurement]:
 
 
 def _memory_parts(name: str, result: Result) -> list[Measurement]:
-    """What of the memory came with the runtime, with the model, and with its first runs."""
+    """Memory by origin: the runtime, the model, and its first runs."""
     before, found = 0, []
     for stage, (key, how) in _PARTS.items():
         size = result.resident[stage]

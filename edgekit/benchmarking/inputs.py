@@ -1,4 +1,4 @@
-"""What a model is fed while it is measured."""
+"""The inputs of a model while it is measured."""
 
 from itertools import islice
 from pathlib import Path
@@ -17,11 +17,11 @@ from edgekit.wording import count_of
 
 
 def feeds_of(model: Path, batch: int, count: int, sizes: Sizes, file: Path | None) -> Arrays:
-    """At most `count` feeds of `batch` samples for each input, (feeds, ...): from a file of samples, or made up, the
-    dynamic axes as long as `sizes` tells.
+    """At most `count` feeds of `batch` samples, one array with axes (feeds, ...) per input: from a file of samples, or
+    random. Dynamic axes have the lengths in `sizes`.
 
-    Raises ModelError where the model takes another number of samples at a time, DataError for a file that cannot be
-    read, does not fit, or has fewer samples.
+    Raises ModelError if the model takes another batch size, DataError for a file that cannot be read, does not fit, or
+    has too few samples.
     """
     ports = ports_of(model)[0]
     check_sizes(model, sizes, ports)

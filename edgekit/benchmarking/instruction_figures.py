@@ -1,15 +1,16 @@
-"""Figures of what the emulator counted of a run."""
+"""Figures from the counters of an emulated run."""
 
 from edgekit.figures.measurement import Measurement
 from edgekit.instruction_counts.counts import Counts
 from edgekit.traits import Fidelity
 
 _SHOWN = 4
-"""Kinds of instructions that are named, the most frequent first."""
+"""The number of instruction kinds that are named, the most frequent first."""
 
 
 def instruction_figures(name: str, counts: Counts, fidelity: Fidelity) -> list[Measurement]:
-    """Instructions, what each cache missed, and what the last one wrote to memory: of one run in one thread."""
+    """Instructions, misses of each cache level, and bytes that the last level wrote to memory, for one run with one
+    thread."""
     kinds = sorted(counts.instructions.items(), key=lambda each: (-each[1], each[0]))[:_SHOWN]
     shares = ", ".join(f"{count / counts.total:.0%} {kind}" for kind, count in kinds)
     found = [Measurement(name, "instructions", counts.total, "count", fidelity, f"of a run in one thread: {shares}")]

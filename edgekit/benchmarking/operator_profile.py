@@ -1,4 +1,4 @@
-"""What each kind of operator takes of a model's time."""
+"""The time of each operator type of a model."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ _FLOATS = {"float", "float16", "double", "bfloat16"}
 
 
 class OperatorPrecision(StrEnum):
-    """What an operator computes on."""
+    """The type of values that an operator computes with."""
 
     INTEGERS = "integers"
     FLOATS = "floats"
@@ -31,7 +31,7 @@ class OperatorPrecision(StrEnum):
 
 @dataclass(frozen=True)
 class OperatorTime:
-    """All operators of one kind, of one run."""
+    """All operators of one type in one run."""
 
     operator: str
     on: OperatorPrecision
@@ -39,11 +39,11 @@ class OperatorTime:
     milliseconds: float | None
     """None under emulation."""
     share: float | None
-    """Of the time of all operators: under emulation of the predicted one, or else of the instructions."""
+    """Of the time of all operators. Under emulation, of the predicted time, or of the instructions if there is none."""
     instructions: int | None = None
-    """Under emulation, where they were counted."""
+    """Under emulation, if they were counted."""
     predicted_ms: float | None = None
-    """From these, where that can be."""
+    """Predicted from the counts, if possible."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -53,8 +53,8 @@ Price = Callable[[Counts], float | None]
 
 
 def operator_times(profile: Profile, fidelity: Fidelity, price: Price | None = None) -> tuple[OperatorTime, ...]:
-    """The operators that the runtime really ran, by kind, the largest share first; times are medians of runs without
-    the first one, instructions those of the last, which `price` puts milliseconds on."""
+    """The operators that the runtime ran, by type, the largest share first. Times are medians of all runs but the
+    first; instructions are those of the last run, to which `price` assigns milliseconds."""
     runs = profile.runs
     islands = _in_islands(onnx.load_from_string(profile.graph))
     counts: dict[tuple[str, OperatorPrecision], int] = defaultdict(int)
@@ -100,6 +100,6 @@ def _computes(values: Mapping[str, Any], islands: frozenset[str]) -> OperatorPre
 
 
 def _in_islands(model: onnx.ModelProto) -> frozenset[str]:
-    """The types of operators that stand on floats between conversions from integers and back."""
+    """The operator types in float islands: float operators between a dequantization and a quantization."""
     named = operator_kinds(model, for_one_sample(model)).islands
     return frozenset(kind for island in named for kind in island.split(", "))

@@ -10,14 +10,14 @@ from edgekit.traits import Fidelity
 
 
 def predict_run(name: str, result: Result, target: Target, threads: int, batch: int) -> Measurement | str:
-    """The predicted latency of what ran under a target's emulator; or why there is none and what to do."""
+    """The predicted latency of a run under a target's emulator, or why there is none and what to do."""
     if not result.counts:
         return result.uncounted
     return predicted_measurement(name, result.counts[0], target, threads, batch)
 
 
 def predicted_measurement(name: str, counts: Counts, target: Target, threads: int, batch: int) -> Measurement | str:
-    """From what a run took under the target's emulator; or why there is none and what to do."""
+    """The latency predicted from a run's counters, or why there is none and what to do."""
     try:
         result = predict_latency(counts, target, threads)
     except PredictionError as error:

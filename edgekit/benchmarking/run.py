@@ -1,4 +1,4 @@
-"""Model files run with one number of threads and one batch, each under a runtime."""
+"""Run model files with one thread count and batch size, each under a runtime."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ from edgekit.traits import Fidelity
 from edgekit.wording import count_of
 
 _FEEDS = 4
-"""Compared with this machine's under emulation."""
+"""Feeds whose outputs are compared with this machine's under emulation."""
 _COMPARED = 32
 """Feeds whose outputs are compared between runtimes."""
 _ROUNDS = 10
@@ -44,27 +44,27 @@ class RunSettings:
 
 @dataclass(frozen=True)
 class Run:
-    """What came of all who take turns."""
+    """The results of all candidates."""
 
     contenders: Sequence[Candidate]
     setting: RunSettings
     feeds: Sequence[Arrays]
     results: Sequence[Result | EdgekitError]
-    """RunError of what could not be run; of several runtimes, whatever kept one from running."""
+    """RunError for a candidate that could not be run; with several runtimes, any error that kept one from running."""
 
     @property
     def timed(self) -> Result | None:
-        """A result with times, where there are any."""
+        """A result with times, if there is one."""
         return next((each for each in self.results if isinstance(each, Result) and each.rounds), None)
 
     @property
     def first(self) -> int:
-        """The place of the first that ran, which the others are compared with."""
+        """The index of the first candidate that ran, with which the others are compared."""
         return next((place for place, each in enumerate(self.results) if isinstance(each, Result)), 0)
 
     def measurements(self, place: int) -> list[Measurement]:
-        """What it tells of one; of all but the first that ran, the ratio to that, too, and of one model under several
-        runtimes how far their outputs lie apart."""
+        """The measurements of one candidate; except for the first that ran, with the ratio to that one and, for one
+        model under several runtimes, the agreement of their outputs."""
         result, other = self.results[place], self.results[self.first]
         if not isinstance(result, Result):
             return []
@@ -81,8 +81,8 @@ class Run:
         return found
 
     def forecast(self, place: int, target: Target | None) -> Measurement | str | None:
-        """The predicted latency of one under emulation, or why there is none and what to do; None where it is not
-        emulated."""
+        """The predicted latency of one candidate under emulation, or why there is none and what to do; None if it is
+        not emulated."""
         own, result = self.contenders[place], self.results[place]
         if target is None or not isinstance(result, Result) or result.fidelity is not Fidelity.EMULATED:
             return None
@@ -90,7 +90,7 @@ class Run:
         return predict_run(own.name, result, on, self.setting.threads, self.setting.batch)
 
     def operators(self, place: int, target: Target | None) -> tuple[OperatorTime, ...]:
-        """What each kind of operator takes of a model; nothing where that was not profiled."""
+        """The time of each operator type of a model; empty unless it was profiled."""
         result = self.results[place]
         if not isinstance(result, Result) or not result.profiles:
             return ()
@@ -100,17 +100,19 @@ class Run:
 
 
 def timing_job(files: Sequence[Path], feeds: Arrays, threads: int, seconds: float) -> Job:
-    """For times that an interval can be told of: ten loads, and fewer where the medians agree."""
+    """A job whose times have an interval: ten loads, fewer where the medians agree."""
     return Job(files, feeds, threads, seconds, _ROUNDS, _LEAST_RUNS, precision=_PRECISION)
 
 
 def run_candidates(
     runner: Runner, contenders: Sequence[Candidate], setting: RunSettings, *, judged: bool, earlier: Sequence[Run] = ()
 ) -> Run:
-    """Outputs and memory of each from a process of its own, times from one in which all take turns. Where a target is
-    `judged`, a model that cannot be run is a result; else RunError is raised. Under several runtimes anything that
-    keeps one from running is a result, unless it keeps all. What an `earlier` run of the same batch counted is not
-    counted again."""
+    """Run each candidate in a process of its own for outputs and memory, and all in one process, in turns, for times.
+
+    Where a target is `judged`, the error of a model that cannot be run is its result; otherwise RunError is raised.
+    With several runtimes any error is a result unless all fail. Counts of an `earlier` run with the same batch are
+    reused.
+    """
     timed = runner.fidelity.has_times
     by_runtime = any(each.runtime for each in contenders)
     count = _COMPARED if by_runtime else 1 if runner.fidelity is Fidelity.NATIVE else _FEEDS
@@ -141,8 +143,8 @@ def run_candidates(
 
 
 def _with_counts(runner: Runner, job: Job, known: Result | EdgekitError | None) -> Result:
-    """A job's result, with what a run of one thread takes: of several the emulator cannot tell who did what. That may
-    be `known`."""
+    """A job's result with the counts of a run with one thread, since the emulator cannot attribute counts to threads.
+    `known` is reused if it has counts."""
     one = replace(job, threads=1, counted=True)
     if job.threads == 1 and known is None:
         return runner.run(one)
@@ -153,7 +155,7 @@ def _with_counts(runner: Runner, job: Job, known: Result | EdgekitError | None) 
 
 
 def _check_batch(contender: Candidate, batch: int) -> None:
-    """Raises ModelError where the form that a runtime takes has another batch than the model."""
+    """Raises ModelError if the form that a runtime takes has another batch size than the model."""
     size = feeding_of(ports_of(contender.file)[0]).size
     if contender.file != contender.model and size not in (0, batch):
         raise ModelError(
@@ -168,7 +170,7 @@ def _time_in_turns(
     feeds: Sequence[Arrays],
     results: list[Result | EdgekitError],
 ) -> None:
-    """Give each result the times that its model takes while all that can be run take turns."""
+    """Time all models that can be run in turns, and set the times of each result."""
     ran = {place: result for place, result in enumerate(results) if isinstance(result, Result)}
     models, inputs = [timing.models[place] for place in ran], [feeds[place] for place in ran]
     runtimes = [each for place in ran if (each := contenders[place].runtime) is not None]

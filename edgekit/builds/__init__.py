@@ -1,1 +1,1 @@
-"""A build: the plan's steps run, the result verified on the target, and packed."""
+"""A build: run the plan's steps, verify the result on the target, and bundle it."""

@@ -1,4 +1,4 @@
-"""A project built for its targets."""
+"""Build a project for its targets."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ from edgekit.target import Target, find_target
 
 
 def chosen_targets(project: Project, names: Sequence[str]) -> list[Target]:
-    """The targets named, else the project's own choice, each once. Raises TargetError."""
+    """The named targets, or else the project's own, without duplicates. Raises TargetError."""
     wanted = dict.fromkeys(names or project.targets)
     if not wanted:
         raise TargetError("no target is named", 'edgekit build --target ID, or targets = ["ID"] in edgekit.toml')
@@ -35,17 +35,17 @@ def build(
     runner: str = "",
     runtime: str = "",
 ) -> Build:
-    """Build a project for each target. What was done before, here or for another target, is taken from the cache. The
-    operators that an earlier build for the one target put on floats, as its manifest at `placement` tells, are put
-    there without being timed again. `runner` is where each is verified, as `runner_for` takes it. `runtime` is what the
-    device is to carry, of those that its target names; its own where none is told. `best` builds for each and keeps
-    the fastest that keeps the budgets.
+    """Build a project for each target. Results of earlier builds are taken from the cache.
 
-    Raises PlanError before any work when the recipe's order is impossible, or when it is unwise (a finding of severity
-    error) and the finding's code is not `allowed`; TargetError for a runtime that a target does not name; StepError or
-    ToolError where what writes TFLite, or the runtime, is needed here and missing; StorageError where the bundle of
-    another model file would be replaced; where a runner is named, EmulatorError or BoardError where it cannot be used;
-    and the error of the step that fails.
+    With `placement`, the manifest of an earlier build for the one target, the same operators stay float without being
+    timed again. `runner` is where each target is verified, as `runner_for` takes it. `runtime` is one that the target
+    lists, by default its own; `best` builds for each and keeps the fastest that keeps the budgets.
+
+    Raises PlanError before any work if the recipe's order is impossible, or if it is unwise (a finding of severity
+    error) and the finding's code is not `allowed`; TargetError for a runtime that a target does not list; StepError or
+    ToolError if a package that writes TFLite, or the runtime, is needed and missing; StorageError if the bundle of
+    another model file would be replaced; EmulatorError or BoardError if the named runner cannot be used; and the error
+    of a step that fails.
     """
     from edgekit.bundle.pack import check_place
 
@@ -98,7 +98,7 @@ def _check_codes(allowed: Collection[str], interactions: Interactions) -> None:
 
 
 def _accept_findings(judgement: LintResult, allowed: Collection[str]) -> tuple[Finding, ...]:
-    """The findings that a build goes on with: warnings, and errors that are allowed. Raises PlanError for others."""
+    """The findings that a build proceeds with: warnings, and errors that are allowed. Raises PlanError for others."""
     refused = [each for each in judgement.errors if each.code not in allowed]
     if refused:
         more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""

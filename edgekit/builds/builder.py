@@ -1,4 +1,4 @@
-"""Builder: for each target the plan's steps, the verdict, and the bundle."""
+"""Builder: run the plan's steps for each target, verify the result, and bundle it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -36,7 +36,7 @@ from edgekit.traits import Data, Role
 
 @dataclass(frozen=True)
 class RecipeTrial:
-    """A recipe's plan for a target, and what its lint found."""
+    """A recipe's plan for a target, with its findings."""
 
     plan: Plan
     findings: tuple[Finding, ...]
@@ -44,7 +44,7 @@ class RecipeTrial:
 
 @dataclass(frozen=True)
 class _RecipeRun:
-    """What a plan's steps left."""
+    """The results of a plan's steps."""
 
     runs: tuple[StepRun, ...]
     candidates: EvaluatedModels
@@ -69,7 +69,8 @@ class Builder:
     def target_build(
         self, variants: Sequence[tuple[RuntimeVariant, Sequence[RecipeTrial]]], left: Sequence[RuntimeTrial]
     ) -> TargetBuild:
-        """For one runtime; of several, for the fastest that keeps the budgets, or the target's own where none does."""
+        """Build for one runtime. Of several, deploy the fastest that keeps the budgets, or the target's own if none
+        does."""
         own, *others = variants
         first = self._choice(*own)
         if not others and not left:
@@ -95,7 +96,8 @@ class Builder:
         return self._packed(kept[ranked[0].runtime], (*ranked, *left))
 
     def _ranked(self, kept: Mapping[Runtime, _DeployedChoice]) -> list[RuntimeTrial]:
-        """The runtimes that are left, the one to take first. Without times a recipe's stand-in never wins."""
+        """The remaining runtimes, the one to choose first. Without times, a runtime that needed a fallback recipe is
+        never chosen."""
         runner = self._runner(next(iter(kept.values())).variant)
         if not isinstance(runner, EdgekitError) and runner.fidelity.has_times:
             return rank_by_time({each: choice.made.candidates.deployed.path for each, choice in kept.items()}, runner)
@@ -107,18 +109,18 @@ class Builder:
         return [*ranked, *(RuntimeTrial(each, False, "only by a recipe's stand-in") for each in others)]
 
     def _predicted(self, choice: _DeployedChoice) -> Measurement | None:
-        """The latency of what would be deployed, where it is predicted."""
+        """The predicted latency of the model that would be deployed, if there is one."""
         _, verdict = self._verdict(choice.variant, choice.made.candidates)
         return next((each for each in verdict.measurements if each.name == PREDICTED), None)
 
     def _failures(self, choice: _DeployedChoice) -> str:
-        """The failed gates in words; empty where all hold, or could not be run."""
+        """A description of the failed gates; empty if none failed."""
         _, verdict = self._verdict(choice.variant, choice.made.candidates)
         return "; ".join(f"{gate.name}: {gate.detail}" for gate in verdict.gates if gate.status is Status.FAILED)
 
     def _choice(self, variant: RuntimeVariant, tries: Sequence[RecipeTrial]) -> _DeployedChoice:
-        """By the first of the recipes that neither fails, nor loses more than is allowed, nor is slower than floats,
-        else by the last. What fails in a step that the next one takes, too, is raised."""
+        """Use the first recipe that neither fails, nor loses more than allowed, nor is slower than float; else the last
+        one. Raises the error of a step that the next recipe would run as well."""
         passed_over: list[RejectedRecipe] = []
         for tried, following in zip(tries, [*tries[1:], None], strict=True):
             done: dict[int, StepRun] = {}
@@ -149,7 +151,7 @@ class Builder:
         return [gate for gate in verdict.gates if gate.name == NEVER_SLOWER and gate.status is Status.FAILED]
 
     def _made(self, plan: Plan, target: Target, done: dict[int, StepRun]) -> _RecipeRun:
-        """Run the steps; `done` holds those that are, by their index, whatever comes after."""
+        """Run the steps. `done` collects finished steps by index, even if a later one fails."""
         for planned in plan.order():
             done[planned.index] = self.driver.step_run(target, planned, done, len(plan.steps))
         runs = tuple(done[each.index] for each in plan.steps)
@@ -201,7 +203,7 @@ class Builder:
         )
 
     def _preprocessing(self) -> dict[str, Any]:
-        """What becomes of a raw sample: as the samples were read, else as the project tells."""
+        """The preprocessing of a raw sample: as the samples were read, else as the project declares it."""
         if self.project.model_file is None:
             return self.project.preprocessing
         return self.driver.splits[Data.EVALUATION].preprocessing
@@ -219,7 +221,7 @@ class Builder:
             return error
 
     def _verdict(self, variant: RuntimeVariant, candidates: EvaluatedModels) -> tuple[Entry, Verdict]:
-        """The gates' verdict on a target; kept until the models, the data, the budgets or the emulator change."""
+        """The verdict on a target, cached until the models, the data, the budgets or the emulator change."""
         target, runner = variant.target, self._runner(variant)
         identity = f"none: {runner.message}" if isinstance(runner, EmulatorError) else runner.identity()
         models = (candidates.deployed, candidates.float_student, candidates.reference)
@@ -254,7 +256,7 @@ class Builder:
 
 
 def _share_steps(plan: Plan, other: Plan, count: int) -> bool:
-    """Whether both begin with the same steps, so many."""
+    """Whether both plans begin with the same `count` steps."""
     return [each.step for each in plan.order()[:count]] == [each.step for each in other.order()[:count]]
 
 

@@ -1,4 +1,4 @@
-"""What there is to say of a recipe before anything is trained: what `edgekit plan` tells."""
+"""Check a recipe before anything is trained: what `edgekit plan` shows."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,22 +28,22 @@ from edgekit.traits import Role
 
 
 class RecipeCheck(Record, frozen=True):
-    """A recipe, judged for each target and advised on for all of them."""
+    """A recipe with its findings for each target and the advice for all of them."""
 
     recipe: Recipe
     project: Project | None
     targets: tuple[Target, ...]
-    """Empty: not known."""
+    """Empty if no target is known."""
     surveys: Mapping[Role, Survey | None]
-    """What is known of the models; None of one that nobody has looked at."""
+    """What is known of each model; None if it was never inspected."""
     judgement: LintResult
-    """For the target with the gravest findings."""
+    """For the target with the most severe findings."""
     findings: tuple[Finding, ...]
-    """For all targets; one that does not hang on the target stands once."""
+    """For all targets. A finding that does not depend on the target appears once."""
     undecided: tuple[Undecided, ...]
     advice: Advice
     measured: MeasuredOrders | None
-    """The study that the recipe was judged by, where it speaks."""
+    """The study whose results replace rows of the interaction table, if one was given."""
 
     @property
     def has_errors(self) -> bool:
@@ -100,7 +100,7 @@ def check_recipe(
 
 
 def _recipe(project: Project | None, name: str | None) -> Recipe:
-    """The one named, a file's path seen from here; else the project's; else the recommended one."""
+    """The named recipe, its path relative to the working directory; else the project's; else the recommended one."""
     if name is None and project is not None:
         return recipe_of(project)
     named = find_recipe(name or RECOMMENDED, Path())
@@ -131,6 +131,6 @@ def _targets(project: Project | None, names: Sequence[str]) -> list[Target]:
 
 
 def _gravity(judgement: LintResult) -> tuple[int, int]:
-    """Lower is graver."""
+    """A sort key: the most severe first."""
     warnings = [each for each in judgement.findings if each.severity is Severity.WARNING]
     return -len(judgement.errors), -len(warnings)

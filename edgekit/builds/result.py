@@ -1,4 +1,4 @@
-"""What a build left, for each of its targets."""
+"""The result of a build for each of its targets."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +18,12 @@ from edgekit.traits import Data
 
 @dataclass(frozen=True)
 class RejectedRecipe:
-    """A recipe that a build tried and left, for the one that stands in for it."""
+    """A recipe that a build tried and rejected in favour of its fallback."""
 
     recipe: str
     why: str
     gate: str = ""
-    """The first gate that failed; empty where a step did."""
+    """The first gate that failed; empty if a step failed."""
 
 
 @dataclass(frozen=True)
@@ -44,26 +44,26 @@ class TargetBuild:
     findings: tuple[Finding, ...]
     """Warnings, and errors that were allowed."""
     runtimes: tuple[RuntimeTrial, ...] = ()
-    """Where the fastest was asked for: the one that is deployed first."""
+    """The runtimes that were tried if the fastest was requested, the deployed one first."""
 
     @property
     def shuns_slow_integers(self) -> bool:
-        """Whether floats are deployed since integers took longer."""
+        """Whether a float model is deployed because the integer model was slower."""
         slow = any(each.gate == NEVER_SLOWER for each in self.passed_over)
         return slow and all(gate.name != NEVER_SLOWER for gate in self.verdict.gates)
 
 
 @dataclass(frozen=True)
 class DataUse:
-    """How the samples for a model file were used."""
+    """How samples were used for a model file."""
 
     calibration: str
-    """Where they came from."""
+    """Where the calibration samples came from."""
     calibration_samples: int | None
     evaluation: str
     evaluation_samples: int | None
     held_out: bool
-    """Whether those for evaluation were taken out of those for calibration."""
+    """Whether evaluation samples were held out of the calibration samples."""
     labelled: bool
     preprocessing: dict[str, Any]
 
@@ -87,13 +87,13 @@ class Build:
     project: Project
     targets: tuple[TargetBuild, ...]
     assumed: tuple[str, ...]
-    """Data that the project does not declare: hashed once, and not looked at since."""
+    """Data that the project does not declare: hashed once and assumed unchanged since."""
     data: DataUse | None = None
-    """None where modules were trained."""
+    """None for projects whose modules are trained."""
 
     def passes(self, *, strict: bool) -> bool:
-        """Whether no gate failed. `strict` asks, too, that each was decided, never-slower excepted, and that no float
-        model stands in for slower integers."""
+        """Whether no gate failed. With `strict`, every gate except never-slower must also be decided, and no float
+        model may replace slower integers."""
         gates = [gate for each in self.targets for gate in each.verdict.gates]
         if any(gate.status is Status.FAILED for gate in gates):
             return False

@@ -1,4 +1,4 @@
-"""The fastest of the runtimes under which a build keeps its budgets: by measurement where there are times, else by
+"""Choose the fastest runtime among those that keep the budgets: by measurement where runs are timed, else by
 prediction, else by rule."""
 
 from collections.abc import Mapping, Sequence
@@ -22,13 +22,13 @@ _NOT_MEASURED = "by rule, not measured on this device: "
 
 @dataclass(frozen=True)
 class RuntimeTrial:
-    """A runtime that a build for the fastest one tried."""
+    """A runtime that was tried in a build for the fastest one."""
 
     runtime: Runtime
     taken: bool
     why: str
     measurements: tuple[Measurement, ...] = ()
-    """Its latency, and the ratio to the target's own runtime; empty where it was not timed."""
+    """Its latency and the ratio to the target's own runtime; empty if it was not timed."""
 
     def to_json(self) -> dict[str, Any]:
         items = [each.to_json() for each in self.measurements]
@@ -36,14 +36,14 @@ class RuntimeTrial:
 
 
 def rank_by_rule(runtimes: Sequence[Runtime]) -> list[RuntimeTrial]:
-    """Runtimes where nothing can be timed, the one to take first."""
+    """Rank runtimes where nothing can be timed; the first is chosen."""
     order = sorted(runtimes, key=lambda each: each.spec.rank)
     return [RuntimeTrial(each, not place, _NOT_MEASURED + each.spec.rank_reason) for place, each in enumerate(order)]
 
 
 def rank_by_prediction(predicted: Mapping[Runtime, Measurement]) -> list[RuntimeTrial]:
-    """Runtimes by the latency that is predicted under each: the least one's is to be taken, however far the others'
-    reach, for nothing else is known of this device."""
+    """Rank runtimes by predicted latency. The lowest is chosen even where intervals overlap, because nothing else is
+    known of the device."""
     order = sorted(predicted.items(), key=lambda each: each[1].value)
     return [
         RuntimeTrial(runtime, not place, f"predicted, not measured on this device: {entry.limits} ms", (entry,))
@@ -52,9 +52,8 @@ def rank_by_prediction(predicted: Mapping[Runtime, Measurement]) -> list[Runtime
 
 
 def rank_by_time(files: Mapping[Runtime, Path], runner: "Runner") -> list[RuntimeTrial]:
-    """Runtimes with the file that each would run, the target's own before the others, timed in turns: the one to take
-    first. That is the fastest of those that are faster than the target's own beyond doubt, by more than two sessions of
-    one file differ; else the target's own."""
+    """Rank runtimes by time, measured in turns; `files` has the target's own runtime first. A runtime is chosen over
+    the target's own only if its whole interval is faster by more than two sessions of one file differ."""
     contenders = [Candidate(str(runtime), file, file, runtime) for runtime, file in files.items()]
     run = run_candidates(runner, contenders, RunSettings(1, 1, _SECONDS, {}, None, profiled=False), judged=True)
     measured = {runtime: _latency_figures(run, place) for place, runtime in enumerate(files)}
@@ -76,7 +75,7 @@ def _median(values: Mapping[str, Measurement]) -> float:
 
 
 def _is_faster(values: Mapping[str, Measurement]) -> bool:
-    """Whether it is faster than the first that ran, whatever the intervals hold."""
+    """Whether it is faster than the first that ran, over the whole interval."""
     ratio = values.get("latency_ratio")
     if ratio is None:  # the first that ran
         return True

@@ -1,4 +1,4 @@
-"""A target with the runtime that is asked for; for the fastest, with each that it can carry."""
+"""A target with the requested runtime or, for the fastest, with each runtime that it can carry."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from edgekit.tflite.schema import schema
 from edgekit.traits import Format
 
 BEST = "best"
-"""The runtime to build for that is the fastest."""
+"""The word that requests the fastest runtime."""
 
 
 @dataclass(frozen=True)
@@ -29,33 +29,33 @@ class RuntimeVariant:
 
     target: Target
     recipes: tuple[Recipe, ...]
-    """As they run for it, each the next one's stand-in."""
+    """The recipes fitted to it, each the fallback of the one before."""
     plans: tuple[Plan, ...]
     runner: Runner | None
-    """Where it is verified, if that is told."""
+    """Where it is verified, if that was requested."""
 
 
 @dataclass(frozen=True)
 class RuntimeVariants:
-    """What is to be built for a target: for one runtime, or for several of which one is kept."""
+    """What is built for a target: one runtime, or several of which the fastest is kept."""
 
     all: tuple[RuntimeVariant, ...]
     left: tuple[RuntimeTrial, ...] = ()
-    """Runtimes that cannot be tried here."""
+    """Runtimes that cannot be tried on this machine."""
 
 
 def variants_for(
     project: Project, target: Target, recipes: Sequence[Recipe], runtime: str, runner: str, progress: Progress
 ) -> RuntimeVariants:
-    """The variants of a target, its own runtime's first. Raises TargetError for a runtime that it does not name, and
-    what keeps the one runtime, or the target's own, from being built for."""
+    """The variants of a target, its own runtime first. Raises TargetError for a runtime that the target does not list,
+    and the error that prevents a build for the requested or the target's own runtime."""
 
     def variant(chosen: Runtime) -> RuntimeVariant:
         on = target.on(chosen)
         adapted = tuple(fit_to_runtime(each, on) for each in recipes)
         plans = tuple(plan_of(each, project.roles, project.entry_facts) for each in adapted)
         if any(Format.TFLITE in each.facts for plan in plans for each in plan.steps):
-            schema()  # without it the last step would fail, after all the training
+            schema()  # otherwise the last step would fail after all the training
         if chosen.spec.own_arithmetic or on.is_this(this_host()):
             installed_runtime(chosen.name)
         return RuntimeVariant(on, adapted, plans, runner_for(on, runner, progress) if runner else None)

@@ -1,4 +1,4 @@
-"""The verdict: the deployed model run where the target's instruction set is, measured, and judged gate by gate."""
+"""Verify the deployed model: run it where the target's instruction set runs, measure it, and evaluate the gates."""
 
 import filecmp
 import shutil
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _SAMPLES = 1024
 _EMULATED_MACS = 3_000_000_000
-"""As many as an emulated core does in about half a minute."""
+"""What an emulated core computes in about half a minute."""
 _TIMING_SECONDS = 1.5
 
 
@@ -39,14 +39,14 @@ class EvaluatedModel:
     path: Path
     metric: float
     chance: float | None = None
-    """What a model that knows nothing may reach; None where that cannot be told."""
+    """The metric that chance can reach; None where it is unknown."""
     similarity: Mapping[str, float] = field(default_factory=dict)
     """To the file that a project starts from, by metric."""
     data: str = ""
-    """What the data that it is judged on says of itself."""
+    """A remark on the evaluation data, from the data itself."""
 
     def luck(self, unit: str) -> str:
-        """Why the metric tells nothing, where it is no better than chance."""
+        """Why the metric is not informative, if it does not exceed chance."""
         if self.chance is None or self.metric > self.chance:
             return ""
         value, chance = format_metric(self.metric, unit), format_metric(self.chance, unit)
@@ -70,11 +70,11 @@ def verify(
     runner: "Runner | EmulatorError",
     golden: Path,
 ) -> Verdict:
-    """Run the deployed model where the target's instruction set is over the evaluation split, and judge it.
+    """Run the deployed model over the evaluation split where the target's instruction set runs, and evaluate the gates.
 
-    `runner` may be the reason why there is none: the gates that need it are then not run. Writes what the model takes
-    at a time of the evaluation split and its outputs to `golden`, as .npz with arrays input_N and output_N; beside
-    it, as golden_raw.*, the image or sound that it comes from.
+    `runner` may be the error that explains why there is none: gates that need it are then not run. The first feed of
+    the evaluation split and its outputs are written to `golden` as .npz with arrays input_N and output_N, and the image
+    or sound that the feed comes from beside it as golden_raw.*.
     """
     from edgekit.benchmarking.predicted_latency import predict_run
     from edgekit.metrics.metric import unit_of
@@ -120,7 +120,7 @@ def verify(
 
 
 def _similarities(project: Project, one: EvaluatedModel) -> list[Measurement]:
-    """Those that are not the metric itself."""
+    """The similarity metrics other than the project's metric."""
     from edgekit.metrics.named import NAMED
 
     text = "to the float model"
@@ -132,23 +132,23 @@ def _similarities(project: Project, one: EvaluatedModel) -> list[Measurement]:
 
 
 def merge_budgets(target: Budgets, project: Budgets) -> Budgets:
-    """The project's budgets over the target's defaults."""
+    """The target's default budgets, overridden by the project's."""
     values = {key: value for key, value in project.to_json().items() if value is not None}
     return target.copy_with(**values)
 
 
 @dataclass(frozen=True)
 class _Samples:
-    """Evaluation samples as a model takes them."""
+    """Evaluation samples in the form that a model takes."""
 
     feeds: "Arrays"
     counts: tuple[int, ...]
-    """How many of a feed's are samples: the last may be filled up."""
+    """How many samples each feed holds; the last feed may be padded."""
     first: "Arrays"
-    """The first sample, as the split gives it."""
+    """The first sample in the split's form."""
     targets: Any
     complete: bool
-    """Whether these are all that the split has."""
+    """Whether these are all samples of the split."""
 
 
 def _metric_on_target(
@@ -159,7 +159,7 @@ def _metric_on_target(
     samples: _Samples,
     given: "Arrays",
 ) -> float:
-    """The metric of what the deployed model gave for all feeds."""
+    """The metric of the deployed model's outputs on the target."""
     from edgekit.metrics.evaluation import ModelRuns, file_outputs
     from edgekit.metrics.metric import comparing_score, metric_value
 
@@ -172,7 +172,7 @@ def _metric_on_target(
 
 
 def _samples(split: Split, path: Path) -> _Samples:
-    """As many evaluation samples as an emulated CPU gets through, all of one shape."""
+    """As many evaluation samples of one shape as an emulated CPU can process in time."""
     import numpy as np
 
     from edgekit.formats import inspect_file
@@ -214,8 +214,8 @@ def _predicted_ratio(
     inputs: "Arrays",
     result: "Result | EdgekitError",
 ) -> "Ratio | None":
-    """Of the deployed model's time to the float student's, from what both take under the target's emulator; None where
-    nothing is counted, or no prices vouch for it."""
+    """The ratio of the deployed model's time to the float student's, predicted from counts under the target's emulator;
+    None if nothing is counted or no calibration covers the target."""
     from edgekit.latency.compare import is_calibrated, predict_ratios
     from edgekit.runners.runner import Job
 
@@ -240,7 +240,7 @@ def _run_measurements(result: "Result", deployed: EvaluatedModel, float_student:
 
 
 def metric_gates(project: Project, target: Target, candidates: EvaluatedModels) -> list[Gate]:
-    """Whether the deployed model's metric lies within the budgets. One that is left as it came has lost nothing."""
+    """Whether the deployed model's metric keeps the budgets. A model that is left as given cannot lose anything."""
     from edgekit.metrics.metric import unit_of
 
     deployed, reference, unit = candidates.deployed, candidates.reference, unit_of(project)
@@ -251,7 +251,7 @@ def metric_gates(project: Project, target: Target, candidates: EvaluatedModels) 
         value, other = format_metric(deployed.metric, unit), format_metric(reference.metric, unit)
         text = f"{value} {unit} against {other}: {format_metric(drop, unit, signed=True)} lost"
         holds = drop <= budgets.max_drop + 1e-9
-        # Of what is compared with the reference, that itself is always beyond chance.
+        # The reference itself always exceeds chance in a metric that compares with it.
         luck = reference.luck(unit) or (deployed.luck(unit) if deployed.similarity else "")
         gates.append(_figure_gate("drop", holds, f"{text}, allowed {budgets.max_drop:g}", luck))
     if budgets.min_metric is not None:
@@ -262,14 +262,14 @@ def metric_gates(project: Project, target: Target, candidates: EvaluatedModels) 
 
 
 def _figure_gate(name: str, holds: bool, text: str, luck: str) -> Gate:
-    """Failed where the figure does not hold; where it does and luck would do as well, it was not checked."""
+    """Failed if the figure does not hold. If it holds but chance would reach it as well, the gate is not run."""
     if holds and luck:
         return Gate(name, Status.NOT_RUN, f"{text}; {luck}")
     return Gate(name, Status.PASSED if holds else Status.FAILED, text)
 
 
 def _write_golden(path: Path, split: Split, feeds: Sequence["Array"], outputs: Sequence["Array"]) -> None:
-    """The first feed and its outputs, and beside them the image or sound that its first sample comes from."""
+    """Write the first feed and its outputs, and beside them the image or sound that its first sample comes from."""
     import numpy as np
 
     raw = raw_file(split.origin(0))

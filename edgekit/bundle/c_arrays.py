@@ -1,4 +1,4 @@
-"""model.c and model.h: the model as an aligned constant array that any C11 compiler takes."""
+"""model.c and model.h: the model as an aligned constant array for any C11 compiler."""
 
 import re
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class PortSource:
 def c_sources(
     model: Path, name: str, target: str, inputs: Sequence[PortSource], outputs: Sequence[PortSource]
 ) -> tuple[str, str]:
-    """The texts of model.c and model.h for a model file; the symbols start with `name`."""
+    """The text of model.c and model.h for a model file. Symbols start with `name`."""
     prefix = c_identifier(name)
     content = model.read_bytes()
     ports = [
@@ -55,7 +55,7 @@ def c_sources(
 
 
 def c_identifier(name: str) -> str:
-    """A name that C takes: other characters become underscores, a leading digit gets one before it."""
+    """A valid C identifier: other characters become underscores, and a leading digit is prefixed with one."""
     safe = re.sub(r"\W", "_", name, flags=re.ASCII).lower() or "edge"
     return f"_{safe}"[1 if not safe[0].isdigit() else 0 :]
 
@@ -83,14 +83,14 @@ def _definition(symbol: str, each: PortSource) -> str:
 
 
 def _comment(port: Port) -> str:
-    """A port in words, without any character that could end the comment or splice its lines."""
+    """A description of a port without characters that could end the comment or splice its lines."""
     text = f"{port.name}: {port.dtype}, {' x '.join(str(size) for size in port.shape) or 'scalar'}"
     return re.sub(r"[^\w :.,-]", "_", text, flags=re.ASCII)
 
 
 def _c_string(text: str) -> str:
-    """A C string literal of UTF-8 bytes; whatever is not plain is escaped in octal, three digits, so that no digit
-    after it is taken in, and no trigraph can appear."""
+    """A C string literal of UTF-8 bytes. Special characters become three-digit octal escapes, so that neither a
+    following digit nor a trigraph changes them."""
     plain = {*range(0x20, 0x7F)} - {ord('"'), ord("\\"), ord("?")}
     return '"' + "".join(chr(byte) if byte in plain else f"\\{byte:03o}" for byte in text.encode()) + '"'
 

@@ -29,7 +29,7 @@ _TOOLS = ("torch", "torch-pruning", "onnx", "onnxscript", "onnxsim", "onnxslim",
 
 @dataclass(frozen=True)
 class Lineage:
-    """One step of the way to a model, as the manifest tells it."""
+    """One step in a model's lineage, as the manifest records it."""
 
     name: str
     role: str
@@ -43,13 +43,13 @@ class Lineage:
 
 @dataclass(frozen=True)
 class Origin:
-    """How a model was made and judged: what the manifest tells that its files do not show."""
+    """What the manifest records that the bundle's files do not show."""
 
     recipe: str
     passed_over: Sequence[dict[str, Any]]
-    """The recipes that were tried before, and why each was left."""
+    """Recipes that were tried before and rejected, with the reason."""
     runtimes: Sequence[dict[str, Any]]
-    """Those that were tried for the fastest, the deployed one's first; empty where none was asked for."""
+    """The runtimes that were tried for the fastest, the deployed one first; empty if the fastest was not requested."""
     lineage: Sequence[Lineage]
     findings: Sequence[dict[str, Any]]
     preprocessing: dict[str, Any]
@@ -70,7 +70,7 @@ def manifest(
     outputs: Sequence[tuple[Port, dict[str, Any]]],
     golden: dict[str, Any],
 ) -> dict[str, Any]:
-    """The manifest of a bundle whose files lie beside the `model`, all but the manifest itself."""
+    """The manifest of a bundle: all files beside `model` except the manifest itself."""
     return {
         "schema": SCHEMA,
         "edgekit": __version__,
@@ -118,8 +118,8 @@ def manifest(
 
 
 def placement_of(path: Path) -> tuple[str, tuple[str, ...]]:
-    """The target of a manifest's build, and the operators that its step place put on floats. Raises PlanError for a
-    file that records none."""
+    """The target of a manifest's build, and the operators that were put back to float. Raises PlanError for a file
+    without such a record."""
     step, option = fallback_step()
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -134,7 +134,7 @@ def placement_of(path: Path) -> tuple[str, tuple[str, ...]]:
 
 
 def tool_versions() -> dict[str, str]:
-    """The versions of Python and of the packages that make models."""
+    """The versions of Python and of the packages that produce models."""
     found = {"python": platform.python_version(), **{name: installed_version(name) for name in _TOOLS}}
     return {name: version for name, version in found.items() if version}
 

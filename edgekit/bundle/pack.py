@@ -1,4 +1,4 @@
-"""dist/<target>/: written beside, then put in place at once."""
+"""dist/<target>/: written to a temporary folder, then renamed into place."""
 
 import json
 import shutil
@@ -27,7 +27,7 @@ from edgekit.traits import Format
 
 
 def check_place(project: Project, target: Target) -> None:
-    """Raises StorageError where the bundle of another model lies: those of one folder would replace each other."""
+    """Raises StorageError if the folder holds the bundle of another model, which would be replaced."""
     folder = project.dist_folder / target.id
     if project.model_file is None or not (folder / MANIFEST).is_file():
         return
@@ -40,7 +40,7 @@ def check_place(project: Project, target: Target) -> None:
 
 
 def write_bundle(project: Project, target: Target, model: Path, golden: Path, origin: Origin) -> Path:
-    """Write the bundle of a target and return its folder; an older one is replaced whole."""
+    """Write the bundle of a target and return its folder. An older bundle is replaced as a whole."""
     dist = project.dist_folder
     with storage_errors(dist):
         dist.mkdir(parents=True, exist_ok=True)
@@ -71,12 +71,12 @@ def write_bundle(project: Project, target: Target, model: Path, golden: Path, or
 
 @dataclass(frozen=True)
 class _DevicePorts:
-    """The inputs and outputs of a model as the device meets them, with what the manifest tells of each beside."""
+    """A model's inputs and outputs as they appear on the device, with the manifest's details of each."""
 
     inputs: list[tuple[Port, dict[str, Any]]]
     outputs: list[tuple[Port, dict[str, Any]]]
     taken: Callable[[Sequence[Array]], Sequence[Array]]
-    """Arrays as the ONNX model has them, as the file does."""
+    """Converts arrays from the ONNX model's form to the file's."""
     given: Callable[[Sequence[Array]], Sequence[Array]]
 
 
@@ -102,14 +102,14 @@ def _device_ports(model: Path) -> _DevicePorts:
 
 
 def _port_details(file: TfliteFile, number: int, scales: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Scales, and the ONNX model's axes where they lie otherwise."""
+    """Scales, and the ONNX model's axis order if it differs."""
     order = file.order(number)
     return {**scales.get(file.name(number), {}), **({} if order is None else {"onnx_axes": list(order)})}
 
 
 def port_scales(model: ModelProto) -> dict[str, dict[str, Any]]:
-    """For inputs that enter a QuantizeLinear, and outputs that leave a DequantizeLinear: scale, zero point, integer
-    type. real = scale * (integer - zero_point)."""
+    """Scale, zero point and integer type of inputs that enter a QuantizeLinear and of outputs that leave a
+    DequantizeLinear: real = scale * (integer - zero_point)."""
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     found: dict[str, dict[str, Any]] = {}
     for node in model.graph.node:
@@ -134,7 +134,8 @@ def _sources(ports: Sequence[tuple[Port, dict[str, Any]]]) -> list[PortSource]:
 
 
 def _golden_files(golden: Path, folder: Path, faces: _DevicePorts) -> dict[str, Any]:
-    """The golden pair as raw little-endian files, and how to read them; and the file that the input was made of."""
+    """Write the golden pair as raw little-endian files, with the file that the input was made from; returns how to read
+    them."""
     values: dict[str, Any] = {"inputs": [], "outputs": []}
     for raw in sorted(golden.parent.glob("golden_raw.*")):
         shutil.copyfile(raw, folder / raw.name)

@@ -61,11 +61,11 @@ def command(
     as_csv: bool,
     junit: Path | None,
 ) -> int:
-    """Measure MODEL.onnx with made-up inputs.
+    """Measure MODEL.onnx with random inputs.
 
-    Without a target, on this machine. With one: on this machine where it is that target, else under the target's
-    emulator, which gives exact outputs and memory but no latency. On a board with
-    --runner ssh://; on several at once where that is given several times.
+    Without a target, on this machine. With a target, on this machine if it is that target; otherwise under the target's
+    emulator, which gives exact outputs and memory but no measured latency. On a board with --runner ssh://; on several
+    at once if the option is repeated.
     """
     from edgekit.benchmarking.bench import Bench, Settings, bench_at_runners
     from edgekit.cli.console import print_tables

@@ -80,9 +80,10 @@ def command(
     written: Path | None,
     **options: Any,
 ) -> int:
-    """Build the project in this folder, or MODEL.onnx, for its targets and leave dist/TARGET/ for each.
+    """Build the project in this folder, or MODEL.onnx, for its targets, and write dist/TARGET/ for each.
 
-    With MODEL.onnx, samples are named by --calibration; the options below are for it, or stand in edgekit.toml.
+    With MODEL.onnx, name samples with --calibration. The options below apply to it; a project sets them in
+    edgekit.toml.
     """
     from edgekit.builds.build import build, chosen_targets
     from edgekit.cli.console import print_tables

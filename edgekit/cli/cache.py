@@ -11,7 +11,7 @@ from edgekit.cli.options import project_option
 @project_option()
 @click.pass_context
 def command(ctx: click.Context, folder: Path) -> int | None:
-    """What the steps left in this project's .edgekit/cache, and what the emulators take."""
+    """Manage this project's .edgekit/cache, and show the size of the emulators."""
     ctx.obj = folder
     return ctx.invoke(size) if ctx.invoked_subcommand is None else None
 
@@ -19,7 +19,7 @@ def command(ctx: click.Context, folder: Path) -> int | None:
 @command.command("size")
 @click.pass_obj
 def size(folder: Path) -> int:
-    """How much is stored."""
+    """Show how much is stored."""
     from edgekit.cache import Cache
     from edgekit.project.project import load_project
     from edgekit.runners.emulator import emulators_bytes, emulators_folder
@@ -36,7 +36,7 @@ def size(folder: Path) -> int:
 @click.option("--days", type=click.FloatRange(0), default=0.0, show_default=True, help="Keep what is younger.")
 @click.pass_obj
 def prune(folder: Path, days: float) -> int:
-    """Remove entries and unfinished work; what a running build holds is left alone."""
+    """Remove entries and unfinished work, except for those of a running build."""
     from edgekit.cache import Cache
     from edgekit.project.project import load_project
 

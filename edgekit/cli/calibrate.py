@@ -31,11 +31,9 @@ def command(
     folder: Path,
     as_json: bool,
 ) -> int:
-    """Time models on a board (--runner ssh://USER@HOST), count what they take under the target's
-    emulator, and renew the prices by which edgekit predicts its latency. Without models it takes
-    its own, float and INT8. What was measured before counts on; nine models give an interval,
-    twelve may give prices of their own.
-    """
+    """Time models on a board (--runner ssh://USER@HOST), count them under the target's emulator, and fit the prices by
+    which edgekit predicts the target's latency. Without models it uses networks of its own, float and INT8. Earlier
+    measurements are kept; nine models give an interval, twelve may give the board prices of its own."""
     from edgekit.api import calibrate
     from edgekit.cli.console import print_tables
     from edgekit.cli.progress import watcher

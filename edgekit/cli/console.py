@@ -1,4 +1,4 @@
-"""Where reports go."""
+"""Printing of reports."""
 
 from typing import TYPE_CHECKING
 
@@ -8,8 +8,8 @@ if TYPE_CHECKING:
 
 
 def print_tables(*tables: object) -> None:
-    """Print rich renderables to standard output: 80 columns wide where it is no terminal, wider where figures would not
-    fit without being broken."""
+    """Print rich renderables to standard output: 80 columns wide if it is not a terminal, wider if figures would
+    otherwise be broken."""
     from rich.console import Console
     from rich.table import Table
 
@@ -21,7 +21,7 @@ def print_tables(*tables: object) -> None:
 
 
 def _least_width(console: "Console", table: "Table") -> int:
-    """Columns in which no word and no cell that may not be wrapped is broken."""
+    """The fewest columns in which no word and no unwrappable cell is broken."""
     wide = console.options.update(width=10_000)
     for column in table.columns:
         if column.no_wrap:

@@ -8,7 +8,7 @@ from edgekit.cli.options import json_option
 @click.command("doctor", short_help="What is installed, what is missing, and how to get it.")
 @json_option
 def command(as_json: bool) -> int:
-    """Check the packages and the emulators; a missing piece is told with what it would give."""
+    """Check packages and emulators. For each missing one, show what it is for and how to install it."""
     from edgekit.cli.console import print_tables
     from edgekit.report.checkups import checkups_json, checkups_report
     from edgekit.runners.doctor import checkups

@@ -12,8 +12,8 @@ from edgekit.cli.options import json_option, project_option
 @project_option("Default: this one; its own interactions.toml counts, too.", default=None)
 @json_option
 def command(words: tuple[str, ...], folder: Path | None, as_json: bool) -> int:
-    """What a finding's code means (EK101), what is known of a technique (pruning), or of two in either order
-    (quantization pruning). Without words: every finding in a line."""
+    """Explain a finding's code (EK101), a technique (pruning), or two techniques in either order (quantization
+    pruning). Without words, list every finding."""
     from edgekit.cli.console import print_tables
     from edgekit.planning.explanations import explain
     from edgekit.planning.lint import interactions_of

@@ -8,7 +8,7 @@ import click
 @click.command("init", short_help="Make a new project, ready to build.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 def command(folder: Path) -> int:
-    """Make a project in DIR: a teacher, a student, the digits that come with scikit-learn, and an edgekit.toml whose
+    """Create a project in DIR: a teacher, a student, the digits dataset of scikit-learn, and an edgekit.toml whose
     comments explain each key."""
     from edgekit.project.template import new_project
 

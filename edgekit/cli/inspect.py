@@ -12,7 +12,8 @@ from edgekit.cli.options import json_option, shape_option
 @shape_option
 @json_option
 def command(model: Path, shapes: tuple[str, ...], as_json: bool) -> int:
-    """Inputs, outputs, operators, types, parameters, MACs of MODEL (.onnx, .tflite), and what of it is quantized."""
+    """Show inputs, outputs, operators, types, parameters and MACs of MODEL (.onnx, .tflite), and what of it is
+    quantized."""
     from edgekit.cli.console import print_tables
     from edgekit.cli.shapes import parse_shapes
     from edgekit.formats import inspect_file

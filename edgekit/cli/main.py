@@ -1,4 +1,5 @@
-"""The command line: commands are imported when they are called, and errors end in two lines and an exit code."""
+"""The command line: command modules are imported when they are called; an error prints two lines and sets the exit
+code."""
 
 import sys
 from importlib import import_module
@@ -50,8 +51,8 @@ def edgekit(debug: bool) -> None:
 
 
 def main() -> None:
-    """Run the command line and leave with 0 (fine), 1 (a gate, budget or plan failed), 2 (usage or input) or 3 (a tool
-    failed)."""
+    """Run the command line and exit with 0 (success), 1 (a gate, budget or plan failed), 2 (usage or input) or 3 (a
+    tool failed)."""
     arguments = [each for each in sys.argv[1:] if each != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     try:

@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options that several commands share."""
 
 import re
 from collections.abc import Callable
@@ -59,7 +59,7 @@ memory_option: Decorator = click.option(
 
 
 def project_option(more: str = "Default: this one.", *, default: Path | None = Path()) -> Decorator:
-    """-C; a command that does without a project has None as its default, and says in `more` what then holds."""
+    """-C. A command that also works without a project has None as its default, and describes that case in `more`."""
     found: Decorator = click.option(
         "--project",
         "-C",
@@ -72,7 +72,7 @@ def project_option(more: str = "Default: this one.", *, default: Path | None = P
 
 
 def several(*options: Decorator) -> Decorator:
-    """Options that stand together, in this order."""
+    """Several options as one decorator, in this order."""
 
     def decorated(command: Any) -> Any:
         for option in reversed(options):
@@ -98,7 +98,7 @@ def _numbers(parts: list[str], kind: type[Any], option: click.Parameter, such_as
 
 
 def numbers_option(name: str, text: str) -> Decorator:
-    """An option that takes one whole number above 0 or several: 1,2,4. 1 without it."""
+    """An option that takes one or several positive integers: 1,2,4. The default is 1."""
 
     def parsed(_: click.Context, option: click.Parameter, value: str) -> tuple[int, ...]:
         numbers = _numbers(value.split(","), int, option, "1 or 1,2,4")
@@ -113,7 +113,7 @@ def numbers_option(name: str, text: str) -> Decorator:
 
 
 def runtimes_option(text: str) -> Decorator:
-    """An option that takes names of runtimes; nothing without it."""
+    """An option that takes names of runtimes; empty by default."""
 
     def parsed(_: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...]:
         names = tuple(each.strip() for each in (value or "").split(",") if each.strip())
@@ -146,7 +146,7 @@ calibration_option: Decorator = click.option(
 
 
 def output_option(made: str) -> Decorator:
-    """-o, where a command leaves the file that it makes."""
+    """-o, the file that a command writes."""
     found: Decorator = click.option(
         "--output",
         "-o",

@@ -33,9 +33,9 @@ def command(
     evidence: Path | None,
     form: str | None,
 ) -> int:
-    """Show the steps of the project's recipe, and what is wrong with them. Nothing is trained.
+    """Show the steps of the project's recipe and its findings. Nothing is trained.
 
-    Exits with 1 where there is an error. With --fix it is the better recipe that counts.
+    The exit code is 1 if there is an error. With --fix it refers to the better recipe.
     """
     from edgekit.builds.check import check_recipe
     from edgekit.cli.console import print_tables
@@ -62,7 +62,7 @@ def command(
 
 
 def _watcher(*, quiet: bool) -> "Progress":
-    """Only a look at the models takes long enough to be told of."""
+    """A progress display only where models are inspected, which takes time."""
     if quiet:
         from edgekit.progress import Silent
 

@@ -1,4 +1,4 @@
-"""How a command tells its progress: bars on a terminal, plain lines elsewhere, nothing when asked to be quiet."""
+"""Progress of a command: bars on a terminal, plain lines elsewhere, nothing with --quiet."""
 
 import sys
 import time
@@ -13,7 +13,7 @@ _LINE_EVERY_S = 5.0
 
 
 def watcher(*, quiet: bool) -> Watcher:
-    """The Progress for this terminal; it writes to standard error, so that results can be piped."""
+    """The Progress for this terminal. It writes to standard error, so that results can be piped."""
     if quiet:
         return Silent()
     return _Bars() if sys.stderr.isatty() else _Lines()
@@ -24,7 +24,7 @@ def _finished(target: str, number: int, total: int, name: str, cached: bool, sec
 
 
 class _Lines(Silent):
-    """A line for each step, and one every few seconds within it."""
+    """One line for each step, and one every few seconds during a step."""
 
     def __init__(self) -> None:
         self.last = time.monotonic()
@@ -45,7 +45,7 @@ class _Lines(Silent):
 
 
 class _Bars(Silent):
-    """One bar for what is going on now, above it the finished steps."""
+    """A bar for the current work below the finished steps."""
 
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False, emoji=False)

@@ -44,10 +44,10 @@ def command(
     quiet: bool,
     **preprocessing: Any,
 ) -> int:
-    """Write MODEL.onnx with 8-bit weights and activations.
+    """Quantize MODEL.onnx to 8-bit weights and activations.
 
-    It is the step `quantize` of a build, in QDQ form: what integers lose stays float, and the report says what. For a
-    transformer it is `quantize-dynamic`.
+    It runs the step `quantize` of a build, in QDQ form. Operators that lose too much stay float, and the report lists
+    them. For a transformer it runs `quantize-dynamic`.
     """
     from edgekit.api import quantize
     from edgekit.cli.console import print_tables
@@ -75,7 +75,7 @@ def command(
 
 
 def _value(text: str) -> Any:
-    """As TOML reads it, where it is a number, or true or false; else the text."""
+    """The text as a TOML number or boolean, or unchanged."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

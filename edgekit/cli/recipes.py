@@ -8,14 +8,14 @@ from edgekit.cli.options import json_option
 @click.group("recipes", short_help="List the recipes, or show one with its options.", invoke_without_command=True)
 @click.pass_context
 def command(ctx: click.Context) -> int | None:
-    """Orders of steps under a name: recipe = "NAME" in edgekit.toml, with [options.STEP] for what is to differ."""
+    """Named sequences of steps: set recipe = "NAME" in edgekit.toml, and override options in [options.STEP]."""
     return ctx.invoke(list_recipes) if ctx.invoked_subcommand is None else None
 
 
 @command.command("list")
 @json_option
 def list_recipes(as_json: bool = False) -> int:
-    """One line a recipe, with what is found in it whatever the model and the target."""
+    """List the recipes, with the findings that hold for any model and target."""
     from edgekit.cli.console import print_tables
     from edgekit.planning.lint import lint_shipped_recipes
     from edgekit.report.recipes import recipes_json, recipes_report
@@ -32,7 +32,7 @@ def list_recipes(as_json: bool = False) -> int:
 @click.argument("name", metavar="NAME|FILE")
 @json_option
 def show(name: str, as_json: bool) -> int:
-    """Every step of one recipe with its options, what they may be set to, and what they mean."""
+    """Show every step of a recipe with its options, their allowed values and meanings."""
     from pathlib import Path
 
     from edgekit.cli.console import print_tables

@@ -16,9 +16,9 @@ from edgekit.cli.options import project_option, runtimes_option
 @click.option("--base", metavar="IMAGE", help="What the image is built on: a Debian 12. Default: its slim one.")
 @project_option("Its targets/ are known, too. Default: this one.")
 def command(targets: tuple[str, ...], runner: str, runtimes: tuple[str, ...], base: str | None, folder: Path) -> int:
-    """Download what emulates each target, below the user's cache directory. Nothing is done twice; no root.
+    """Download the emulator of each target to the user's cache directory. Existing parts are kept; root is not needed.
 
-    With --runner container, an image of Docker or Podman is built instead, on any system that has one.
+    With --runner container, build a Docker or Podman image instead, on any system that has one of them.
     """
     from edgekit.cli.progress import watcher
     from edgekit.runners.emulator import emulators_bytes, emulators_folder, prepare

@@ -6,7 +6,7 @@ import click
 
 
 def parse_shapes(texts: Iterable[str]) -> dict[str, tuple[int, ...]]:
-    """Lengths by the name of an axis or of an input. Raises click.BadParameter for anything but NAME=N or NAME=N,N."""
+    """Lengths by the name of an axis or input. Raises click.BadParameter for anything but NAME=N or NAME=N,N."""
     found = {}
     for text in texts:
         name, equals, value = text.rpartition("=")

@@ -18,9 +18,10 @@ from edgekit.cli.options import calibration_option, json_option, output_option, 
 def command(
     model: Path, output: Path | None, calibration: str | None, as_json: bool, quiet: bool, **preprocessing: Any
 ) -> int:
-    """Write the smallest graph that computes the same as MODEL.onnx, as far as one was found.
+    """Write the smallest equivalent graph that is found for MODEL.onnx.
 
-    It is the step `simplify` of a build. Both are compared on the samples, or on made-up inputs where none are named.
+    It runs the step `simplify` of a build. Both files are compared on the samples, or on random inputs if none are
+    named.
     """
     from edgekit.api import simplify
     from edgekit.cli.console import print_tables

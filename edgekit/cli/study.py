@@ -45,11 +45,11 @@ def command(
     schema: bool,
     quiet: bool,
 ) -> int:
-    """Run the arms on the project in this folder with several seeds, and compare them: means with their intervals,
-    never a bare difference. What was run before comes from the cache; kill it, and it goes on where it was.
+    """Run recipes on the project in this folder with several seeds, and compare them: means with their intervals, never
+    a bare difference. Finished runs come from the cache, and an interrupted study resumes.
 
-    A pair is two steps after the recipe's training, with options where they need any:
-    --pair "quantize-weights bits=4 granularity=tensor, sparsify sparsity=0.7".
+    A pair is two steps after the recipe's training, with options where they need any: --pair "quantize-weights bits=4
+    granularity=tensor, sparsify sparsity=0.7".
     """
     from edgekit.api import study
     from edgekit.cli.console import print_tables

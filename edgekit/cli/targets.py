@@ -12,7 +12,7 @@ from edgekit.cli.options import json_option, project_option
 @project_option()
 @click.pass_context
 def command(ctx: click.Context, folder: Path) -> int | None:
-    """The devices that edgekit knows; a project adds its own as targets/NAME.toml."""
+    """List the devices that edgekit knows. A project adds its own as targets/NAME.toml."""
     ctx.obj = (folder / "targets",)
     return ctx.invoke(list_targets) if ctx.invoked_subcommand is None else None
 
@@ -21,7 +21,7 @@ def command(ctx: click.Context, folder: Path) -> int | None:
 @json_option
 @click.pass_obj
 def list_targets(folders: tuple[Path, ...], as_json: bool = False) -> int:
-    """One line a target, and how its figures can be had here."""
+    """List the targets, and how each can be measured on this machine."""
     from edgekit.cli.console import print_tables
     from edgekit.report.targets import targets_json, targets_report
     from edgekit.target import load_target, target_files
@@ -40,7 +40,7 @@ def list_targets(folders: tuple[Path, ...], as_json: bool = False) -> int:
 @json_option
 @click.pass_obj
 def check(folders: tuple[Path, ...], board: str, written: str | None, as_json: bool) -> int:
-    """What a board is, which target it is, and whether figures taken there now would be disturbed."""
+    """Show what a board is, which target it matches, and whether measurements would be disturbed now."""
     from edgekit.cli.console import print_tables
     from edgekit.errors import TargetError
     from edgekit.files import write_bytes
@@ -73,7 +73,7 @@ def check(folders: tuple[Path, ...], board: str, written: str | None, as_json: b
 @json_option
 @click.pass_obj
 def show(folders: tuple[Path, ...], name: str, as_json: bool) -> int:
-    """Everything that is recorded of one target."""
+    """Show everything that is recorded of one target."""
     from edgekit.cli.console import print_tables
     from edgekit.report.targets import target_json, target_report
     from edgekit.target import find_target

@@ -9,7 +9,7 @@ from edgekit.traits import Facts, Format, Role
 
 @dataclass(frozen=True)
 class Artifact:
-    """A model file with what is known of it."""
+    """A model file and what is known about it."""
 
     path: Path
     format: Format
@@ -18,6 +18,6 @@ class Artifact:
     """SHA-256 of the file; for the entry point, of its sources."""
     role: Role
     parents: tuple[str, ...] = ()
-    """Digests of the artifacts that it was made from."""
+    """Digests of the artifacts that it was derived from."""
     notes: dict[str, Any] = field(default_factory=dict)
     """What the step observed: parameters, accuracy, nodes by type. Goes into the manifest's lineage."""

@@ -1,4 +1,4 @@
-"""The registry of steps: loading every step's file, and making a step from its name and options."""
+"""The registry of steps: import every step's file, and create a step from its name and options."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -12,7 +12,7 @@ from edgekit.records import validate
 from edgekit.traits import Format
 
 _STEPS = f"{__name__.partition('.')[0]}.steps"
-"""The package of steps, which are plug-ins: found by name, for nothing here may import from a higher floor."""
+"""The package of steps. It is found by name because nothing here may import from a higher floor."""
 
 
 def load_all() -> None:

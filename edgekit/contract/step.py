@@ -1,4 +1,4 @@
-"""Step: a unit of the plan, with the contract that the planner reasons about and the options that a recipe sets."""
+"""Step: one unit of a plan, with the contract that the planner checks and the options that a recipe sets."""
 
 import re
 from abc import ABC, abstractmethod
@@ -19,36 +19,36 @@ if TYPE_CHECKING:
     from edgekit.data.splits import Splits
 
 Setting = Literal["seed", "loss", "ports", "weights", "metric"]
-"""Of a project: its seed, its own loss, the names of inputs and outputs, the file of trained weights, its metric and
-how far that may fall."""
+"""Of a project: its seed; its own loss function; the names of inputs and outputs; the file of trained weights; its
+metric and the allowed drop."""
 
 
 Section = Literal["as-given", "scheme", "training", "float-fallback", "operators", "tflite", "simplification"]
 """A group of a step's notes for which reports have lines: that a quantized model is left as given; the integer scheme;
-the rounding that was trained for; operators that fell back to float for speed; operators on integers and in float;
-agreement of a TFLite file; the simplifier that was chosen."""
+the rounding that was trained for; operators that fell back to float for speed; the numbers of integer and float
+operators; the agreement of a TFLite file; the simplifier that was chosen."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contract:
-    """What a step needs of a model's representation and what it leaves.
+    """What a step requires of a model's representation, and what it provides.
 
-    A plan is walked with `requires <= have`, then `have = (have & preserves) | provides`.
+    The planner checks `requires <= have`, then sets `have = (have & preserves) | provides`.
     """
 
     requires: Facts
     provides: Facts
     preserves: Facts
-    """No default: whoever writes a step must think."""
+    """It has no default, so that the author of a step must decide."""
     joins: Mapping[Role, Facts] = field(default_factory=dict)
-    """Other roles' models that the step reads, and what they must be."""
+    """Models in other roles that the step reads, and the facts that they must have."""
     data: frozenset[Data] = frozenset()
     target: frozenset[str] = frozenset()
-    """The fields of Target that change the result; the step sees no others."""
+    """The fields of Target that affect the result. The step cannot read others."""
     settings: frozenset[Setting] = frozenset()
     """What it reads of the project besides entry points and data."""
     packages: tuple[str, ...] = ()
-    """Distributions whose version changes the result."""
+    """Packages whose version affects the result."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class TargetView:
     """A target with only the fields that a step's contract declares."""
 
     target: Target | None
-    """All of it, for what a step names in `decided_by`; None where a step that reads none of it runs alone."""
+    """The whole target, for `decided_by`; None where a step that reads no target runs alone."""
     visible: frozenset[str]
 
     def __getattr__(self, name: str) -> Any:
@@ -73,22 +73,22 @@ class TargetView:
 
 @dataclass(frozen=True)
 class Context:
-    """Where a step runs."""
+    """What a step is given when it runs."""
 
     project: Project
     splits: "Splits"
     target: TargetView
     role: Role
     folder: Path
-    """For the step's output; becomes the cache entry when the step is done."""
+    """For the step's output. It becomes the cache entry when the step is done."""
     checkpoints: Path
-    """For what an interrupted step wants to find again."""
+    """For checkpoints, from which an interrupted step resumes."""
     progress: Progress
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a step leaves: a file in the context's folder, and what it observed."""
+    """A step's result: a file in the context's folder, and what the step observed."""
 
     path: Path
     notes: dict[str, Any]
@@ -101,7 +101,8 @@ class Step(ABC):
     contract: ClassVar[Contract]
     registry: ClassVar[dict[str, type["Step"]]] = {}
 
-    # What the planner, the driver and the reports must know of a step, declared here so that none looks it up by name.
+    # What the planner, the driver and the reports must know of a step is declared here, so that none looks it up by
+    # name.
     sections: ClassVar[tuple[Section, ...]] = ()
     """The sections of its notes that reports show."""
     feature: ClassVar[Feature | None] = None
@@ -144,17 +145,18 @@ class Step(ABC):
         return {name: value for name, value in self.options().items() if value != defaults[name]}
 
     def reads(self) -> Contract:
-        """The contract with what these options add to what the step reads."""
+        """The contract, extended by what these options make the step read."""
         return self.contract
 
     @abstractmethod
     def technique(self, target: Target | None) -> Technique:
-        """What this step applies with these options; what the target decides is None where it is not known."""
+        """What this step applies with these options. Properties that the target decides are None where it is
+        unknown."""
 
     def decided_by(self, target: Target) -> Any:
-        """What decides the output besides what the contract reads, as JSON values; None where nothing does."""
+        """What affects the output besides what the contract reads, as JSON values; None if nothing does."""
         return None
 
     @abstractmethod
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        """Make the next artifact of `model`; `joined` holds the roles that the contract names."""
+        """Derive the next artifact from `model`; `joined` holds the artifacts of the roles that the contract names."""

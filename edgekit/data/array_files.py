@@ -14,17 +14,17 @@ from edgekit.data.trees import Tree
 from edgekit.errors import DataError, first_line
 
 RowsAndLabels = tuple[Arrays, Array | None]
-"""What a file holds for the inputs, samples first, and its labels."""
+"""The arrays of a file for the inputs, samples first, and its labels."""
 
 
 class ArrayFileSamples:
-    """Files, each with one sample or more. Raises DataError for what cannot be read, does not fit the model, or has
-    labels for some samples only."""
+    """Array files, each with one or several samples. Raises DataError for a file that cannot be read, does not fit the
+    model, or has labels for some samples only."""
 
     def __init__(self, paths: Sequence[Path], targets: Sequence[Tree] | None, inputs: Inputs) -> None:
-        """`targets` are one a file, or None: as the files say."""
+        """`targets` has one entry per file; None takes the labels in the files."""
         self._paths = paths
-        # Samples are had in any order: the file read last serves the next of its samples.
+        # Samples are accessed in any order: the file that was read last is kept for its other samples.
         self._held: Callable[[Path], RowsAndLabels] = lru_cache(maxsize=1)(lambda path: read_rows(path, inputs))
         self._places: list[tuple[int, int]] = []
         self._targets: list[Tree] = []
@@ -53,7 +53,8 @@ class ArrayFileSamples:
 
 
 def read_rows(path: Path, inputs: Inputs) -> RowsAndLabels:
-    """What a .npy or .npz file holds for a model. Raises DataError for what cannot be read or does not fit."""
+    """The arrays of a .npy or .npz file for a model. Raises DataError for a file that cannot be read or does not
+    fit."""
     arrays = _load(path)
     if path.suffix.lower() == ".npy":
         port, _ = inputs.only(".npy files")

@@ -1,4 +1,4 @@
-"""Samples in batches: the axis of an output along which they lie, and batches taken apart and joined."""
+"""Batches of outputs: which axis holds the samples, and how batches are joined."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,12 +8,12 @@ from edgekit.arrays import Array, Arrays, Outputs
 from edgekit.errors import DataError
 
 Axes = tuple[int | None, ...]
-"""For each output the axis along which the samples lie; None where it does not follow them."""
+"""For each output, the axis that holds the samples; None if none does."""
 
 
 def batch_axes(run: Callable[[Arrays], Arrays], inputs: Arrays, fixed: int = 0) -> Axes:
-    """The axes along which the outputs of `run` hold the samples of `inputs`, batch axis first: of each output the
-    first whose length grows as they do; where `run` takes just `fixed` of them, the first that is as long."""
+    """For each output of `run`, the axis that holds the samples of `inputs`, whose batch axis is first: the first axis
+    whose length grows with the batch; if `run` takes exactly `fixed` samples, the first axis of that length."""
     if fixed:
         return tuple(_of_length(each.shape, fixed) for each in run(_repeat(inputs, fixed)))
     two, three = run(_repeat(inputs, 2)), run(_repeat(inputs, 3))
@@ -21,8 +21,8 @@ def batch_axes(run: Callable[[Arrays], Arrays], inputs: Arrays, fixed: int = 0) 
 
 
 def join_outputs(parts: Sequence[Outputs[Array]], axes: Axes) -> Outputs[Array]:
-    """The outputs of several batches as those of one. What does not follow the samples is kept once where it is always
-    the same, else stacked. Raises DataError for outputs of a length that hangs on the data."""
+    """Join the outputs of several batches. An output without a batch axis is kept once if it is always the same, else
+    stacked. Raises DataError for outputs whose length depends on the data."""
     whole = []
     for number, axis in enumerate(axes):
         arrays = [part[number] for part in parts]
@@ -46,7 +46,7 @@ def _repeat(inputs: Arrays, count: int) -> Arrays:
 
 
 def _grow(two: tuple[int, ...], three: tuple[int, ...]) -> int | None:
-    """The first axis that is half as long again."""
+    """The first axis whose length grows by half."""
     if len(two) != len(three):
         return None
     return next((i for i, (a, b) in enumerate(zip(two, three, strict=True)) if a and 3 * a == 2 * b), None)

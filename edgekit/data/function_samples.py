@@ -1,4 +1,4 @@
-"""What a function gives for an ONNX model, as samples: arrays, or items had by number."""
+"""What a function returns for an ONNX model, as samples: arrays, or items accessed by number."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,10 +16,11 @@ _KINDS = "a dict of arrays by input, an array, (inputs, labels), or a list of sa
 
 
 def samples_from_arrays(given: Any, entry: str, inputs: Inputs) -> Samples:
-    """Arrays, samples first: a dict by input (labels under `labels`), one array, or (inputs, labels). Or a list, or
-    whatever else has a length and gives items by number: each a dict by input, an array, or an (input, target) pair.
+    """Samples from arrays with the sample axis first: a dict by input (labels under `labels`), one array, or (inputs,
+    labels). Or from a list or other sized sequence, whose items are each a dict by input, an array, or an (input,
+    target) pair.
 
-    Raises EntryPointError for anything else and DataError for what does not fit the model.
+    Raises EntryPointError for anything else, and DataError for what does not fit the model.
     """
     if isinstance(given, Mapping | np.ndarray):
         return _WholeArrays(given, UNLABELLED, entry, inputs)
@@ -33,7 +34,7 @@ def samples_from_arrays(given: Any, entry: str, inputs: Inputs) -> Samples:
 
 
 class _WholeArrays:
-    """All samples in one array for each input."""
+    """All samples in one array per input."""
 
     def __init__(self, given: Any, labels: Tree, entry: str, inputs: Inputs) -> None:
         self._entry = entry
@@ -56,7 +57,7 @@ class _WholeArrays:
 
 
 class _SampleItems:
-    """Whatever gives samples by number."""
+    """An object with items by number."""
 
     def __init__(self, given: Any, entry: str, inputs: Inputs) -> None:
         self._given = given
@@ -82,7 +83,7 @@ class _SampleItems:
 
 
 def _match_inputs(given: Any, origin: str, inputs: Inputs) -> tuple[Arrays, Array | None]:
-    """Of arrays, by name, in order or only one: the samples of each input, and the labels where a dict has them."""
+    """The arrays of each input, matched by name, by order, or as the only one, and the labels if a dict has them."""
     if isinstance(given, Mapping):
         named, labels = inputs.named({str(name): _array(each, origin) for name, each in given.items()}, origin)
         return inputs.samples(named, origin), labels

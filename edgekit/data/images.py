@@ -17,13 +17,13 @@ from edgekit.model.ports import Port
 from edgekit.project.preprocessing import ImagePreprocessing, Size
 
 _DEEP = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
-"""Modes of 16-bit grey: converted by Pillow, what is above 255 would be cut off."""
+"""Modes of 16-bit grey. Pillow's conversion would clip values above 255."""
 _DEEPEST = 65_535
 
 
 @dataclass(frozen=True)
 class Images:
-    """Files, with the target of each."""
+    """Image files, with a target for each."""
 
     paths: Sequence[Path]
     targets: Sequence[Tree]
@@ -34,7 +34,8 @@ class Images:
         return len(self.paths)
 
     def sample(self, number: int) -> Sample:
-        """Raises DataError for a file that is no image, damaged, or of another shape than the model takes."""
+        """Read one image. Raises DataError for a file that is not an image, is damaged, or does not fit the model's
+        input."""
         origin = self.origin(number)
         pixels = image_array(self.paths[number], self.how)
         if self.inputs.ports[0].dtype == "uint8":
@@ -47,9 +48,9 @@ class Images:
 
 
 def image_array(path: Path, how: ImagePreprocessing) -> Array:
-    """One image file, preprocessed: float32, (channels, height, width), or as `how.layout` says.
+    """One preprocessed image: float32 of shape (channels, height, width), or the layout in `how`.
 
-    Raises DataError for a file that is no image, is damaged, or cannot be made what `how` asks.
+    Raises DataError for a file that is not an image, is damaged, or cannot be preprocessed as `how` says.
     """
     image, deepest = _open_upright(path, how.color or "RGB")
     if how.resize:
@@ -74,8 +75,8 @@ def image_array(path: Path, how: ImagePreprocessing) -> Array:
 
 
 def preprocessing_for(port: Port, shape: Sequence[int | str], how: ImagePreprocessing) -> ImagePreprocessing:
-    """`how`, and what it leaves open as an input with samples of this shape says. Raises DataError where the input
-    takes no image, or another than `how` makes."""
+    """`how`, completed by an input with samples of this shape. Raises DataError if the input does not take an image, or
+    not one that `how` produces."""
     layout = how.layout or _layout(port, shape)
     places = {"NCHW": (0, 1, 2), "NHWC": (2, 0, 1), "NHW": (None, 0, 1)}[layout]
     channels, height, width = (None if place is None else shape[place] for place in places)
@@ -114,7 +115,8 @@ def _layout(port: Port, shape: Sequence[int | str]) -> Any:
 
 
 def _open_upright(path: Path, color: str) -> tuple[Image.Image, bool]:
-    """The image upright, of one channel or three, and whether it is 16-bit grey, then as floats from 0 to 255."""
+    """The image in upright orientation with one or three channels, and whether it is 16-bit grey, in which case its
+    values are floats from 0 to 255."""
     try:
         with Image.open(path) as file:
             image: Image.Image = ImageOps.exif_transpose(file)
@@ -137,7 +139,7 @@ def _from_deep(path: Path, image: Image.Image) -> Image.Image:
 
 
 def _resize(size: tuple[int, int], resize: Size) -> tuple[int, int]:
-    """(width, height); where `resize` is one number, that of the shorter side, and the longer in proportion."""
+    """(width, height). A single number in `resize` is the shorter side; the longer side keeps the aspect ratio."""
     if len(resize) == 2:
         return resize[1], resize[0]
     width, height = size

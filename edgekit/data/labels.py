@@ -1,4 +1,4 @@
-"""Labels of files: the folders that they lie in, or a table."""
+"""Labels of files, from their folders or from a table."""
 
 import csv
 from collections import Counter
@@ -13,7 +13,7 @@ from edgekit.data.trees import Tree
 from edgekit.errors import DataError, did_you_mean, first_line
 
 _NAMED = 1000
-"""Of the known files, among which the one that was meant is looked for."""
+"""The number of known files among which a misspelled name is searched."""
 
 
 @dataclass(frozen=True)
@@ -22,17 +22,17 @@ class Labels:
 
     targets: tuple[Tree, ...]
     classes: tuple[str, ...] = ()
-    """The names that were numbered, in the order of their numbers; empty where labels are numbers themselves."""
+    """Class names in the order of their labels; empty if labels are numbers themselves."""
 
 
 def no_labels(count: int) -> Labels:
-    """Of files that have none."""
+    """The labels of files that have none."""
     return Labels((UNLABELLED,) * count)
 
 
 def labels_of_folders(root: Path, paths: Sequence[Path]) -> Labels:
-    """Files in two folders or more below `root` are labelled by these; numbers stand for themselves, names are numbered
-    in alphabetical order. Raises DataError where some lie in folders and others do not."""
+    """Label files by their folder below `root`, if there are two or more folders. Numeric folder names are the labels;
+    other names are numbered in alphabetical order. Raises DataError if some files are in folders and others are not."""
     names = [path.relative_to(root).parts[0] if path.parent != root else "" for path in paths]
     folders = set(names) - {""}
     if len(folders) < 2:
@@ -46,10 +46,10 @@ def labels_of_folders(root: Path, paths: Sequence[Path]) -> Labels:
 
 
 def labels_of_table(table: Path, root: Path, paths: Sequence[Path], others: Sequence[Path] = ()) -> Labels:
-    """The labels that a CSV file gives: rows of a file's path below `root`, or its bare name, and its label. A first
-    row that names no file is a heading. `others` may be named, too.
+    """Labels from a CSV file with rows of a file's path below `root`, or its name, and its label. A first row that
+    names no file is a heading. The table may also name files in `others`.
 
-    Raises DataError for a file without a label, or with two, and for a row that names no file.
+    Raises DataError for a file without a label or with two, and for a row that names no file.
     """
     below = {_below(root, path) for path in (*paths, *others)}
     bare = Counter(path.name for path in (*paths, *others))
@@ -77,7 +77,7 @@ def _below(root: Path, path: Path) -> str:
 
 
 def _rows(table: Path) -> list[tuple[int, str, str]]:
-    """Each row's line, file and label."""
+    """The line number, file and label of each row."""
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
             rows = [(line, row) for line, row in enumerate(csv.reader(file), start=1) if row]
@@ -92,7 +92,7 @@ def _rows(table: Path) -> list[tuple[int, str, str]]:
 
 
 def _to_numbers(labels: Sequence[str], known: Sequence[str] = ()) -> Labels:
-    """Labels as numbers; names by their place among those `known`, or among themselves."""
+    """Labels as numbers; names by their position in `known`, or in their own sorted order."""
     names = tuple(known or sorted(set(labels)))
     if all(name.isdecimal() for name in names):
         return Labels(tuple(np.int64(label) for label in labels))

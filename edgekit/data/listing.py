@@ -1,4 +1,4 @@
-"""Which files a path holds, and of which kind."""
+"""The sample files at a path, and their kind."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -28,15 +28,15 @@ _KINDS = {
 @dataclass(frozen=True)
 class Listing:
     root: Path
-    """The folder; of a single file, its own."""
+    """The folder, or the folder of a single file."""
     paths: tuple[Path, ...]
     """Sorted."""
     kind: FileKind
 
 
 def listing_of(path: Path) -> Listing:
-    """The files of samples at `path`, a folder and all below it, or one file. Hidden ones and others are passed over.
-    Raises DataError where there are none, or of several kinds."""
+    """The sample files at `path`: a file, or a folder with everything below it. Hidden and other files are ignored.
+    Raises DataError if there are none, or several kinds."""
     if not path.exists():
         raise DataError(f"there is no {path}", "name a folder or file of samples, or module:function")
     found = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
@@ -53,7 +53,7 @@ def listing_of(path: Path) -> Listing:
 
 
 def raw_file(origin: str) -> Path | None:
-    """The image or sound that a sample comes from; None where it comes from anything else."""
+    """The image or sound that a sample comes from; None for other samples."""
     path = Path(origin)
     return path if _kind(path) in (FileKind.IMAGES, FileKind.SOUNDS) and path.is_file() else None
 

@@ -1,4 +1,4 @@
-"""Arrays from files and functions, held against the inputs that a model declares."""
+"""Match arrays from files and functions with the inputs that a model declares."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _LABELS = ("labels", "label", "targets", "target", "y")
 
 @dataclass(frozen=True)
 class Inputs:
-    """The inputs of the model that data is for."""
+    """The inputs of the model that the data is for."""
 
     ports: tuple[Port, ...]
 
@@ -25,8 +25,8 @@ class Inputs:
         return feeding_of(self.ports)
 
     def only(self, what: str) -> tuple[Port, tuple[int | str, ...]]:
-        """The one input that `what` can be given to, and the shape of its samples. Raises DataError where there are
-        more."""
+        """The single input that `what` can feed, and the shape of its samples. Raises DataError if there are several
+        inputs."""
         if len(self.ports) != 1:
             names = ", ".join(port.name for port in self.ports)
             raise DataError(
@@ -36,10 +36,10 @@ class Inputs:
         return self.ports[0], sample_shape(self.ports[0], self.feeding.axes[0])
 
     def samples(self, given: Sequence[Array] | Mapping[str, Array], origin: str) -> Arrays:
-        """What `origin` gives for the inputs, by name or in order, samples first: (samples, ...) each.
+        """The arrays from `origin` for the inputs, matched by name or order, each with axes (samples, ...).
 
-        An array with the axes of one sample is one; with an axis more it holds several. What a model takes without an
-        axis of samples, as a scalar, may be given once for all. Raises DataError for what does not fit.
+        An array with the axes of one sample is one sample; with one more axis it holds several. An input without a
+        sample axis, such as a scalar, may be given once for all. Raises DataError for what does not fit.
         """
         named = given if isinstance(given, Mapping) else self._in_order(given, origin)
         rows = [
@@ -54,9 +54,9 @@ class Inputs:
         return tuple(each if len(each) == count else np.repeat(each, count, axis=0) for each in rows)
 
     def named(self, arrays: Mapping[str, Array], origin: str) -> tuple[dict[str, Array], Array | None]:
-        """The arrays of a mapping by input, and its labels, where it has any: an array called labels, targets or y.
+        """The arrays of a mapping by input, and its labels if it has an array named labels, targets or y.
 
-        For a model of one input, its array may have any name. Raises DataError where an input has none.
+        For a model with one input, its array may have any name. Raises DataError if an input has no array.
         """
         labels = next((name for name in _LABELS if name in arrays and name not in self._names), None)
         rest = {name: array for name, array in arrays.items() if name != labels}
@@ -83,7 +83,7 @@ def _holds(name: str, names: list[str]) -> str:
 
 
 def _rows(port: Port, axis: int | None, array: Array, origin: str) -> Array:
-    """The samples of one input, first axis first."""
+    """The samples of one input, moved to the first axis."""
     one = sample_shape(port, axis)
     array = _cast(port, array, origin)
     if array.ndim == len(one) and _agree(one, array.shape):
@@ -110,7 +110,7 @@ def _agree(wanted: Sequence[int | str], shape: Sequence[int], but: int | None = 
 
 
 def _cast(port: Port, array: Array, origin: str) -> Array:
-    """In the input's type, where that is of the same kind and holds the values."""
+    """The array in the input's type, if that is of the same kind and can represent the values."""
     if port.dtype in ("unknown", "string") or array.dtype.name == port.dtype:
         return array
     wanted = np.dtype(port.dtype)

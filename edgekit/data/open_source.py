@@ -1,4 +1,4 @@
-"""Where a split's samples come from: a function of the project's, or, for an ONNX model, files."""
+"""The source of a split's samples: a function of the project or, for an ONNX model, files."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -21,41 +21,41 @@ from edgekit.project.project import Project, is_function
 from edgekit.traits import Data
 
 _HELD_OUT = 5
-"""One of so many calibration samples is held out for evaluation where no other data is named."""
+"""One in so many calibration samples is held out for evaluation if no other data is named."""
 
 
 class Source(Protocol):
-    """What batches come from."""
+    """A source of batches."""
 
     def batches(self, seed: int) -> Iterable[Any]:
         """(input, target) of each batch, as numpy arrays or tuples of them."""
 
     def samples(self) -> int | None:
-        """How many there are; None where the source cannot say."""
+        """The number of samples; None if the source does not report it."""
 
     def batches_an_epoch(self) -> int | None:
-        """How many batches an epoch has; None where the source cannot say."""
+        """The number of batches in an epoch; None if the source does not report it."""
 
     def origin(self, position: int) -> str:
-        """Where the sample at this place comes from; empty where the source cannot say."""
+        """Where the sample at this position comes from; empty if the source does not report it."""
 
 
 @dataclass(frozen=True)
 class OpenedSource:
-    """A split's source, and what is known of it."""
+    """A split's source and its properties."""
 
     source: Source
     labelled: bool = True
     classes: tuple[str, ...] = ()
-    """The names that labels number; empty where they are numbers themselves."""
+    """The class names in the order of their labels; empty if labels are numbers themselves."""
     preprocessing: dict[str, Any] = field(default_factory=dict)
-    """What becomes of a file on its way to the model; for other data what the project tells."""
+    """The preprocessing of a file; for other data, what the project declares."""
     about: str = ""
-    """What the dataset says of itself in an attribute of this name: that it is made up, for instance."""
+    """The dataset's attribute of this name, for example that the data is synthetic."""
 
 
 def open_source(project: Project, split: Data) -> OpenedSource:
-    """The source of a split. Raises EntryPointError, DataError or ModelError where it cannot be used."""
+    """The source of a split. Raises EntryPointError, DataError or ModelError if it cannot be used."""
     entry = project.data_entry(split)
     if not entry:
         raise DataError("no samples are named", "name a folder or file of samples, or module:function, as calibration")
@@ -80,7 +80,7 @@ class _FileSamples:
     samples: Samples
     classes: tuple[str, ...] = ()
     preprocessing: dict[str, Any] = field(default_factory=dict)
-    """Of preprocessing."""
+    """The settings of the preprocessing."""
 
 
 def _in_files(project: Project, split: Data, inputs: Inputs) -> _FileSamples:
@@ -108,7 +108,7 @@ def _in_files(project: Project, split: Data, inputs: Inputs) -> _FileSamples:
 
 
 def _labels(project: Project, split: Data, listing: Listing) -> Labels:
-    """Asked for only where a model is judged: calibration needs none."""
+    """Labels are read only where a metric is computed; calibration needs none."""
     if split is Data.CALIBRATION and not project.holds_out:
         return no_labels(len(listing.paths))
     if project.data.labels is None:
@@ -119,8 +119,8 @@ def _labels(project: Project, split: Data, listing: Listing) -> Labels:
 
 
 def _order(project: Project, split: Data, count: int, entry: str, *, shuffled: bool) -> Sequence[int]:
-    """The numbers of a split's samples. Files are dealt out: those of one folder are of one class. Without data of its
-    own, evaluation has a fifth of the calibration samples, held out by the project's seed."""
+    """The sample numbers of a split in order. Files are shuffled, because those of one folder have one class. Without
+    data of its own, evaluation takes a fifth of the calibration samples, held out by the project's seed."""
     dealt = shuffled or project.holds_out
     order: Sequence[int] = np.random.default_rng(project.seed).permutation(count).tolist() if dealt else range(count)
     if not project.holds_out or not count:

@@ -1,4 +1,4 @@
-"""Random numbers of one's own for each reading: whoever draws in between, or has drawn before, changes nothing."""
+"""Independent random numbers for each reading, unaffected by what else draws random numbers."""
 
 import random
 import sys
@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Randomness:
-    """A state of Python's, numpy's and, where it is imported, torch's global generators."""
+    """A state of the global generators of Python, numpy and, if it is imported, torch."""
 
     def __init__(self, seed: int) -> None:
         torch = sys.modules.get("torch")
@@ -22,7 +22,7 @@ class Randomness:
 
     @contextmanager
     def in_force(self) -> Iterator[None]:
-        """Within, the global generators go on from this state; afterwards they are as they were."""
+        """Within the context the global generators continue from this state; afterwards they are restored."""
         outside = _taken()
         _set(self._state)
         try:
@@ -33,7 +33,7 @@ class Randomness:
 
 
 def iterate_with(items: Callable[[], Iterable[Any]], randomness: Randomness) -> Iterator[Any]:
-    """The items, each made with `randomness` in force."""
+    """Iterate over items, each produced under `randomness`."""
     with randomness.in_force():
         iterator = iter(items())
     while True:

@@ -1,4 +1,4 @@
-"""Samples that are had by number, and batches of them."""
+"""Samples accessed by number, and batches of them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,31 +10,31 @@ from edgekit.arrays import Arrays
 from edgekit.data.trees import Tree, map_tree
 
 UNLABELLED: Tree = ()
-"""The target of a sample without one."""
+"""The target of a sample that has none."""
 
 
 @dataclass(frozen=True)
 class Sample:
     inputs: Arrays
-    """One array for each of the model's inputs, without an axis of samples."""
+    """One array per model input, without a batch axis."""
     target: Tree
-    """For classification the label, a scalar."""
+    """A scalar label for classification."""
 
 
 class Samples(Protocol):
-    """Read one by one, each time anew."""
+    """Samples that are read one at a time, again at each access."""
 
     def __len__(self) -> int: ...
 
     def sample(self, number: int) -> Sample:
-        """Raises DataError for one that cannot be used."""
+        """Read one sample. Raises DataError for one that cannot be used."""
 
     def origin(self, number: int) -> str:
-        """Where it comes from: a file's path, an item."""
+        """Where a sample comes from: a file's path, or an item."""
 
 
 class IndexedSource:
-    """The samples of those numbers in that order, the same each epoch."""
+    """The samples with the given numbers in that order, the same in every epoch."""
 
     def __init__(self, samples: Samples, order: Sequence[int], batch_size: int) -> None:
         self._samples = samples
@@ -42,7 +42,7 @@ class IndexedSource:
         self._batch_size = batch_size
 
     def batches(self, seed: int) -> Iterable[Any]:
-        """(input, target) of each batch. Samples of other shapes than those before begin a new one."""
+        """(input, target) of each batch. A sample of another shape starts a new batch."""
         part: list[Sample] = []
         for number in self._order:
             sample = self._samples.sample(number)
@@ -54,15 +54,15 @@ class IndexedSource:
             yield _batch(part)
 
     def samples(self) -> int | None:
-        """How many there are."""
+        """The number of samples."""
         return len(self._order)
 
     def batches_an_epoch(self) -> int | None:
-        """How many batches an epoch has, where all samples have one shape."""
+        """The number of batches in an epoch, if all samples have one shape."""
         return -(-len(self._order) // self._batch_size)
 
     def origin(self, position: int) -> str:
-        """Where the sample at this place comes from."""
+        """Where the sample at this position comes from."""
         return self._samples.origin(self._order[position])
 
 

@@ -18,7 +18,7 @@ from edgekit.project.preprocessing import SoundPreprocessing
 
 @dataclass(frozen=True)
 class Sounds:
-    """Files, with the target of each."""
+    """Sound files, with a target for each."""
 
     paths: Sequence[Path]
     targets: Sequence[Tree]
@@ -29,7 +29,7 @@ class Sounds:
         return len(self.paths)
 
     def sample(self, number: int) -> Sample:
-        """Raises DataError for a file that is no sound, damaged, or of another rate or shape than asked."""
+        """Read one sound. Raises DataError for a file that is not a sound, is damaged, or has another rate or shape."""
         sound = sound_array(self.paths[number], self.how)
         port, shape = self.inputs.only("sounds")
         if port.dtype == "int16":
@@ -43,8 +43,8 @@ class Sounds:
 
 
 def sound_array(path: Path, how: SoundPreprocessing) -> Array:
-    """One sound file, preprocessed: float32 from -1 to 1, (samples,). Raises DataError for a file that is no sound, is
-    damaged, empty, or of another rate."""
+    """One preprocessed sound: float32 from -1 to 1 of shape (samples,). Raises DataError for a file that is not a
+    sound, is damaged or empty, or has another rate."""
     try:
         channels, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, OSError) as error:
@@ -63,8 +63,8 @@ def sound_array(path: Path, how: SoundPreprocessing) -> Array:
 def preprocessing_for(
     port: Port, shape: Sequence[int | str], how: SoundPreprocessing, first: Path
 ) -> SoundPreprocessing:
-    """`how`, and what it leaves open as an input with samples of this shape, and the first file, say. Raises DataError
-    where the input takes no sound."""
+    """`how`, completed by an input with samples of this shape and by the first file. Raises DataError if the input does
+    not take a sound."""
     lengths = [size for size in shape if size != 1]
     if len(shape) > 2 or len(lengths) != 1:
         text = "x".join(map(str, shape)) or "a scalar"

@@ -1,4 +1,4 @@
-"""A split of a project's data: batches of numpy arrays, checked as they pass, the same at every reading."""
+"""A split of a project's data: batches of numpy arrays, validated, and identical at every reading."""
 
 import hashlib
 from collections.abc import Iterator
@@ -20,9 +20,9 @@ from edgekit.traits import Data
 @dataclass(frozen=True)
 class SampleBatch:
     inputs: Arrays
-    """One array for each of the model's inputs, batch axis first."""
+    """One array per model input, batch axis first."""
     target: Tree
-    """For classification the labels, shape (batch,), integers."""
+    """Integer labels of shape (batch,) for classification."""
 
     def __len__(self) -> int:
         return len(self.inputs[0])
@@ -35,10 +35,10 @@ class SampleBatch:
 
 
 class Split:
-    """One split, opened: the project's function is called here and never again.
+    """An opened split: the project's function is called once, here.
 
-    Each reading starts from the split's seed and the epoch, whatever else draws random numbers meanwhile. The first
-    epoch is held against its earlier readings. Raises EntryPointError or DataError for a source that cannot be used.
+    Each reading starts from the split's seed and the epoch, whatever else draws random numbers. The first epoch is
+    compared with its earlier readings. Raises EntryPointError or DataError for a source that cannot be used.
     """
 
     def __init__(self, project: Project, split: Data) -> None:
@@ -58,14 +58,15 @@ class Split:
 
     @property
     def length(self) -> int | None:
-        """Its samples: as counted by whoever read to the end, else as the source says; None where it cannot."""
+        """The number of samples: counted in a complete reading, else as the source reports it; None if neither is
+        available."""
         return self._source.samples() if self._counted is None else self._counted
 
     def batches(self, epoch: int = 0, limit: int | None = None) -> Iterator[SampleBatch]:
-        """The batches of one epoch, the same for the same seed and epoch; `limit` is a number of samples.
+        """The batches of one epoch, the same for the same seed and epoch, for at most `limit` samples.
 
-        Raises DataError for NaNs, for items that are no (input, target) pair, when there is no batch at all, and for a
-        source that gives something else than at an earlier reading.
+        Raises DataError for NaNs, for items that are not an (input, target) pair, if there are no batches, and for a
+        source that changes between readings.
         """
         seed, count = self._seed_of(epoch), 0
         with user_code_errors(f"'{self.entry}'"):
@@ -82,11 +83,11 @@ class Split:
         self._end(epoch, count)
 
     def batches_an_epoch(self) -> int | None:
-        """How many batches an epoch has; None where the source cannot say."""
+        """The number of batches in an epoch; None if the source does not report it."""
         return self._source.batches_an_epoch()
 
     def origin(self, position: int) -> str:
-        """Where the sample at this place comes from: a file's path; empty where the source cannot say."""
+        """Where the sample at this position comes from: a file's path; empty if the source does not report it."""
         return self._source.origin(position)
 
     def example(self) -> SampleBatch:
@@ -94,8 +95,8 @@ class Split:
         return next(iter(self.batches(limit=1)))
 
     def alike(self, limit: int | None = None) -> tuple[Arrays, Tree, int]:
-        """Of the first `limit` samples those of the first one's shapes: the inputs as one array each, and the targets;
-        and how many samples were looked at."""
+        """Of the first `limit` samples, those with the shapes of the first one: one array per input with the batch axis
+        first, the targets, and the number of samples that were read."""
         parts = list(self.batches(limit=limit))
         kept = [part for part in parts if _shapes(part) == _shapes(parts[0])]
         inputs = tuple(np.concatenate(each) for each in zip(*(part.inputs for part in kept), strict=True))
@@ -136,7 +137,7 @@ class Split:
         return SampleBatch(inputs, target)
 
     def _compare(self, number: int, batch: SampleBatch) -> None:
-        """Hold a batch of the first epoch against the same one of an earlier reading."""
+        """Compare a batch of the first epoch with the same one of an earlier reading."""
         digest = hashlib.blake2b(digest_size=16)
         for array in _arrays_of(batch):
             digest.update(np.ascontiguousarray(array).tobytes())

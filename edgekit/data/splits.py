@@ -1,4 +1,4 @@
-"""A project's splits, each opened when it is first wanted, once."""
+"""A project's splits, each opened once, when it is first used."""
 
 from edgekit.data.split import Split
 from edgekit.project.project import Project
@@ -6,15 +6,14 @@ from edgekit.traits import Data
 
 
 class Splits:
-    """Handed to whoever needs data: the project's functions are called once a build, and not at all where the cache has
-    everything."""
+    """The splits of a project. Its functions are called once per build, and not at all if everything is cached."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
         self._opened: dict[str, Split] = {}
 
     def __getitem__(self, split: Data) -> Split:
-        """The opened split. Raises EntryPointError or DataError where it cannot be opened."""
+        """The opened split. Raises EntryPointError or DataError if it cannot be opened."""
         apart = split is Data.TRAIN or self.project.holds_out
         kind = f"{split if apart else ''} {self.project.data_entry(split)}"
         if kind not in self._opened:

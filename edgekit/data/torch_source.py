@@ -1,4 +1,4 @@
-"""torch's Dataset and DataLoader as a source of batches."""
+"""torch's Dataset or DataLoader as a source of batches."""
 
 from collections.abc import Iterable
 from typing import Any, cast
@@ -10,7 +10,7 @@ from edgekit.errors import DataError
 
 
 class TorchSource:
-    """A Dataset or list of samples, put into batches here, or a DataLoader, which makes its own."""
+    """A Dataset or list of samples, batched here, or a DataLoader, which has its own batches."""
 
     def __init__(self, given: "Dataset[Any] | DataLoader[Any] | list[Any]", batch_size: int, shuffled: bool) -> None:
         self._given = given
@@ -18,20 +18,19 @@ class TorchSource:
         self._shuffled = shuffled and not isinstance(given, IterableDataset)
 
     def batches(self, seed: int) -> Iterable[Any]:
-        """(input, target) of each batch, as numpy arrays, or tuples and dicts of them; anything else as it is
-        served."""
+        """(input, target) of each batch as numpy arrays, or tuples and dicts of them; other values are unchanged."""
         return (_as_numpy(item) for item in self._loader(seed))
 
     def samples(self) -> int | None:
-        """How many there are; None where the data cannot say."""
+        """The number of samples; None if the data does not report it."""
         return _length(self._given.dataset if isinstance(self._given, DataLoader) else self._given)
 
     def batches_an_epoch(self) -> int | None:
-        """How many batches an epoch has; None where the data cannot say."""
+        """The number of batches in an epoch; None if the data does not report it."""
         return _length(self._loader(0))
 
     def origin(self, position: int) -> str:
-        """Not known."""
+        """Unknown for torch's sources."""
         return ""
 
     def _loader(self, seed: int) -> "DataLoader[Any]":
@@ -40,7 +39,7 @@ class TorchSource:
                 self._given.generator.manual_seed(seed)
             return self._given
         generator = Generator().manual_seed(seed)
-        # Whatever tells its length and gives items by number is a dataset to torch.
+        # torch takes any object with a length and items by number as a dataset.
         return DataLoader(
             cast("Dataset[Any]", self._given), self._batch_size, shuffle=self._shuffled, generator=generator
         )

@@ -1,4 +1,4 @@
-"""Targets of any make: an array, or tuples and dicts of them, nested as the data nests them."""
+"""Targets of any structure: an array, or nested tuples and dicts of arrays."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -9,11 +9,11 @@ from edgekit.arrays import Array
 from edgekit.errors import DataError
 
 Tree = Any
-"""An array; or a tuple, or a dict by names, of trees."""
+"""An array, a tuple of trees, or a dict of trees by name."""
 
 
 def leaves(tree: Tree) -> Iterator[Any]:
-    """What hangs on a tree, in order."""
+    """The leaves of a tree in order."""
     if isinstance(tree, dict):
         for key in tree:
             yield from leaves(tree[key])
@@ -25,7 +25,7 @@ def leaves(tree: Tree) -> Iterator[Any]:
 
 
 def map_tree(function: Callable[..., Any], *trees: Tree) -> Tree:
-    """A tree of what `function` makes of the leaves of trees that are alike."""
+    """A tree of the results of `function` on the leaves of trees with the same structure."""
     first = trees[0]
     if isinstance(first, dict):
         return {key: map_tree(function, *(each[key] for each in trees)) for key in first}
@@ -35,7 +35,7 @@ def map_tree(function: Callable[..., Any], *trees: Tree) -> Tree:
 
 
 def join_trees(parts: Sequence[Tree]) -> Tree:
-    """Batches joined along the first axis of each leaf. Raises DataError where they do not fit together."""
+    """Batches joined along the first axis of each leaf. Raises DataError if they do not fit together."""
     try:
         return map_tree(_join, *parts)
     except (ValueError, KeyError, TypeError) as error:

@@ -1,1 +1,1 @@
-"""The programs that are pushed to a device: each is one file, and imports nothing of edgekit."""
+"""The programs that are sent to a device. They import nothing of edgekit."""

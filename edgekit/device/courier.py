@@ -1,10 +1,10 @@
-"""The other end of a connection to a board: says what the board is, keeps runtimes there, and runs the worker.
+"""The board's end of a connection: reports what the board is, stores runtimes there, and runs the worker.
 
-Started by `python3 -c`, with nothing on the board but Python: this file comes along on the command line and imports
-nothing of edgekit. On standard input it reads a line of JSON, a request by `do`, then as many bytes of a tar file as
-that says, then a beat every few seconds for as long as the other side is there; on standard output it answers with
-lines of JSON, and after the last one of a run with a tar file. What a run writes lies in a folder of its own, which is
-gone when the run ends, however it ends; runtimes lie beside it, below ~/.cache/edgekit.
+The board needs nothing but Python: `python3 -c` starts this file, which is passed on the command line and imports
+nothing of edgekit. It reads from standard input a line of JSON (a request, named by `do`), then a tar file of the
+length that the request states, then a heartbeat every few seconds. It answers on standard output with lines of JSON; a
+run ends with a tar file. A run writes to a temporary folder, which is removed however the run ends. Runtimes are stored
+beside it in ~/.cache/edgekit.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ from pathlib import Path
 from typing import Any
 
 SILENCE_S = 60.0
-"""Without a beat for so long, the other side is gone."""
+"""After so long without a heartbeat, the connection counts as lost."""
 _LEFT = {"job.json", "stderr", "root"}
 _WORDS = 4000
 
 
 class LostError(Exception):
-    """The other side is gone."""
+    """The connection is lost."""
 
 
 class Line:
-    """What the other side sends."""
+    """The bytes that the other side sends."""
 
     def __init__(self, left: int = 0) -> None:
         self.left = left
 
     def read(self, size: int) -> bytes:
-        """So many bytes, or those that are left of the tar file."""
+        """Up to `size` bytes of the tar file; fewer at its end."""
         parts = []
         size = min(size, self.left)
         self.left -= size
@@ -57,7 +57,7 @@ class Line:
 
 
 def receive(size: int) -> bytes:
-    """Some bytes, so many at most. Raises LostError at the end and after a silence."""
+    """Up to `size` bytes. Raises LostError at the end of the stream and after a silence."""
     if not select.select([0], [], [], SILENCE_S)[0]:
         raise LostError
     found = os.read(0, size)
@@ -88,12 +88,12 @@ def send(values: dict[str, Any]) -> None:
 
 
 def home() -> Path:
-    """Where edgekit keeps what it brings."""
+    """Where edgekit stores files on the board."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgekit"
 
 
 def look(asked: dict[str, Any], _: Line) -> None:
-    """What the board is, has, and is doing."""
+    """Report what the board is, what it has installed, and its current state."""
     worker: dict[str, Any] = {"__name__": "worker"}
     exec(asked["worker"], worker)
     place = home()
@@ -132,13 +132,13 @@ def file_text(path: str) -> str:
 
 
 def number_in(text: str, before: str = "") -> int | None:
-    """The first number of a text, or that behind some words."""
+    """The first number in a text, or the first one after `before`."""
     found = re.search(rf"{before}\s*(\d+)", text)
     return int(found.group(1)) if found else None
 
 
 def memory(name: str) -> int | None:
-    """A figure of /proc/meminfo, in bytes."""
+    """A value of /proc/meminfo, in bytes."""
     found = number_in(file_text("/proc/meminfo"), f"{name}:")
     return None if found is None else 1024 * found
 
@@ -151,7 +151,7 @@ def version_of(package: str) -> str | None:
 
 
 def keep(asked: dict[str, Any], line: Line) -> None:
-    """Unpack a runtime, and give it its name when it is whole."""
+    """Unpack a runtime, and rename its folder when it is complete."""
     place = home() / asked["name"]
     clear_leftovers()
     with folder_of(f"run-{os.getpid()}") as staging:
@@ -162,7 +162,7 @@ def keep(asked: dict[str, Any], line: Line) -> None:
 
 
 def run(asked: dict[str, Any], line: Line) -> None:
-    """Run the worker, say what it says, and send what it leaves."""
+    """Run the worker, forward its output, and send the files that it writes."""
     clear_leftovers()
     with folder_of(f"run-{os.getpid()}") as folder:
         unpack(line, folder)
@@ -198,7 +198,7 @@ def run(asked: dict[str, Any], line: Line) -> None:
 
 
 def link_root(root: Path, folder: Path) -> None:
-    """A folder that holds all that a root file system does, but for what was sent to stand there instead."""
+    """Link everything of a root file system into `folder`, except for entries that were sent to replace it."""
     folder.mkdir(exist_ok=True)
     for each in root.iterdir():
         if not (folder / each.name).exists():
@@ -206,7 +206,7 @@ def link_root(root: Path, folder: Path) -> None:
 
 
 def follow(process: subprocess.Popen[bytes], watch: Watch) -> None:
-    """Pass on what the worker says, with its guest's memory, and answer it: it waits at each stage for that."""
+    """Forward the worker's output with the guest's memory, and answer it: the worker waits at each stage."""
     assert process.stdout is not None and process.stdin is not None
     with process.stdout, contextlib.suppress(BrokenPipeError), process.stdin:
         for entry in process.stdout:
@@ -217,7 +217,7 @@ def follow(process: subprocess.Popen[bytes], watch: Watch) -> None:
 
 
 class Watch(threading.Thread):
-    """Kills the worker when its time is over, or when the other side is gone."""
+    """Kills the worker when its time limit is reached or the connection is lost."""
 
     def __init__(self, process: subprocess.Popen[bytes], limit_s: float, guest: list[int] | None) -> None:
         super().__init__(daemon=True)
@@ -241,8 +241,8 @@ class Watch(threading.Thread):
                 return
 
     def sample(self) -> int:
-        """The guest's memory now, where the process is an emulator whose guest lies at a known place; its peak, and
-        that of the emulator's own, are kept."""
+        """The guest's current memory in bytes, where the process is an emulator whose guest has a known address range.
+        The peaks of the guest's and the emulator's memory are recorded."""
         if not self.guest:
             return 0
         inside, outside = guest_memory(self.process.pid, *self.guest)
@@ -251,8 +251,8 @@ class Watch(threading.Thread):
 
 
 def guest_memory(pid: int, base: int, size: int) -> tuple[int, int]:
-    """The resident bytes of an emulator's process that belong to its guest, whose address space begins at `base` in its
-    own, and those that do not."""
+    """The resident bytes of an emulator's process inside the guest's address range, which starts at `base`, and outside
+    it."""
     values = {True: 0, False: 0}
     inside = False
     for line in file_text(f"/proc/{pid}/smaps").splitlines():
@@ -266,7 +266,7 @@ def guest_memory(pid: int, base: int, size: int) -> tuple[int, int]:
 
 @contextlib.contextmanager
 def folder_of(name: str) -> Any:
-    """A new folder, gone when it is left, unless it was renamed."""
+    """A new folder, removed on exit unless it was renamed."""
     home().mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=home()))
     try:
@@ -285,7 +285,7 @@ def unpack(line: Line, folder: Path) -> None:
 
 
 def clear_leftovers() -> None:
-    """Folders of runs that were ended by force, or by the power."""
+    """Remove the folders of runs that were killed or lost to a power failure."""
     for each in home().glob("run-*"):
         if not Path("/proc", each.name.split("-")[1]).exists():
             shutil.rmtree(each, ignore_errors=True)

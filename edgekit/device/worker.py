@@ -28,16 +28,17 @@ from typing import Any
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 STAGES = ("imported", "loaded", "ran")
-"""Runtime, then models, then what they work in are in memory."""
+"""The stages at which the runtime, then the models, then their working memory are allocated."""
 FEWEST = 6
-"""Values that give an interval of their median: of fewer, even from the least to the largest is less than 95 %."""
+"""The fewest values for which the median has a 95 % interval: with fewer, even the full range covers less."""
 SETTLING = 5
-"""Runs in a row of each runtime: the first after another one finds the caches full of that one's, and its threads still
-waiting for work."""
+"""Consecutive runs of each runtime. The first run after another runtime finds caches filled and threads still
+spinning."""
 COUNTED = 2
-"""Runs that are marked; the last one counts."""
+"""Runs between marks; the last one is counted."""
 ENOUGH = 8
-"""Rounds that may do: who stops at what looks precise stops too soon now and then, and eight leave room for that."""
+"""The fewest rounds. Stopping as soon as the estimate looks precise stops too early at times; eight rounds allow for
+that."""
 
 
 def main(folder: Path) -> None:
@@ -88,7 +89,7 @@ def main(folder: Path) -> None:
 
 
 def first_run(np: Any, running: Any, arrays: list[Any], path: Path) -> float:
-    """The milliseconds of the first of all feeds; what they all give goes to `path`."""
+    """The time of the first feed in milliseconds. The outputs of all feeds are written to `path`."""
     taken, outputs = time_call(running.run, None, feed(running, arrays, 0))
     runs = [outputs, *(running.run(None, feed(running, arrays, k)) for k in range(1, len(arrays[0])))]
     np.savez(path, *[stack_feeds(np, parts) for parts in zip(*runs)])
@@ -96,21 +97,21 @@ def first_run(np: Any, running: Any, arrays: list[Any], path: Path) -> float:
 
 
 def resident_at(stage: str) -> "int | None":
-    """The resident memory at a stage, once whoever looks from outside has looked as well."""
+    """Report a stage and wait for an answer, then return the resident memory in bytes."""
     print(stage, flush=True)
     sys.stdin.readline()
     return memory("VmRSS")
 
 
 def time_call(function: Callable[..., Any], *given: Any) -> tuple[float, Any]:
-    """How many milliseconds a call takes, and what it gives."""
+    """The duration of a call in milliseconds, and its result."""
     started = time.perf_counter_ns()
     found = function(*given)
     return (time.perf_counter_ns() - started) / 1e6, found
 
 
 def count(running: Any, arrays: list[Any]) -> None:
-    """Run a model once to warm up and once to be counted by the emulator, which takes getppid for the mark between."""
+    """Run a model once as warm-up and once to be counted. The emulator takes a call of getppid as a mark."""
     given = feed(running, arrays, 0)
     for _ in range(COUNTED):
         os.getppid()
@@ -119,8 +120,8 @@ def count(running: Any, arrays: list[Any]) -> None:
 
 
 def profile(load: Callable[..., Any], arrays: list[Any], job: dict[str, Any], written: Path, graph: Path) -> None:
-    """Run a model while the runtime writes down what each operator takes: as often as the job says, or, where it is to
-    be counted, as often as that takes."""
+    """Run a model while the runtime records the time of each operator: as often as the job says, or as counting
+    needs."""
     running = load(enable_profiling=True, profile_file_prefix=str(written), optimized_model_filepath=str(graph))
     if job["count"]:
         count(running, arrays)
@@ -140,7 +141,7 @@ def version_of(runtime: str) -> str:
 
 
 def describe_runtime(runtime: dict[str, str], running: Any) -> str:
-    """A runtime in words: its version, and how it computes, where there is more than one way."""
+    """The runtime's version and, where it has several, its way of computing."""
     manner = getattr(running, "manner", "")
     return f"{runtime['name']} {version_of(runtime['name'])}{manner and f', {manner}'}"
 
@@ -152,12 +153,12 @@ def arrays_in(np: Any, path: Path) -> list[Any]:
 
 
 def feed(running: Any, arrays: list[Any], number: int) -> dict[str, Any]:
-    """One feed, by the names of the model's inputs."""
+    """One feed by input name."""
     return {each.name: array[number, ...] for each, array in zip(running.get_inputs(), arrays)}
 
 
 def stack_feeds(np: Any, parts: Sequence[Any]) -> Any:
-    """An output of all feeds as one array: (feeds, ...), or, where their shapes differ, all values in one row."""
+    """One output of all feeds as an array with axes (feeds, ...), or, where shapes differ, all values in one row."""
     arrays = [as_array(np, part) for part in parts]
     if all(each.shape == arrays[0].shape for each in arrays):
         return np.stack(arrays)
@@ -165,7 +166,8 @@ def stack_feeds(np: Any, parts: Sequence[Any]) -> Any:
 
 
 def as_array(np: Any, value: Any) -> Any:
-    """What the runtime gives for one output: a tensor, of strings too, or a list of tensors or of maps (by key)."""
+    """One output of a runtime as an array: a tensor (also of strings), a list of tensors, or a list of maps, sorted by
+    key."""
     if isinstance(value, dict):
         return np.asarray([value[key] for key in sorted(value)])
     if isinstance(value, list):
@@ -178,12 +180,11 @@ def as_array(np: Any, value: Any) -> Any:
 def rounds(
     sessions: list[Any], load: Callable[[], list[Any]], inputs: list[list[Any]], job: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """Every timed run: for each round its runs' milliseconds of each model, how many of the first are warm-up, and for
-    which share of its time this thread had a CPU.
+    """Time the models in rounds. Each round has the milliseconds of every run of each model, the number of warm-up runs
+    at its start, and the share of wall time in which this thread had a CPU.
 
-    Each round after the first loads the models anew: where they come to lie in memory moves the time of all runs of a
-    session by up to a hundredth. It ends when `seconds` of timing for each model are over, and sooner where the medians
-    of every model lie within `precision`.
+    Each round after the first loads the models again: their place in memory changes the time of all runs of a session
+    by up to 1 %. Timing ends after `seconds` for each model, or earlier when all medians agree within `precision`.
     """
     found: list[dict[str, Any]] = []
     share = job["seconds"] * len(sessions) / job["rounds"]
@@ -207,8 +208,8 @@ def rounds(
 def run_in_turns(
     sessions: list[Any], inputs: list[list[Any]], seconds: float, least: int, most: "int | None", in_a_row: int = 1
 ) -> list[list[float]]:
-    """The milliseconds of every run of each model, taking turns of so many runs so that a drifting clock meets all
-    alike, in another order each time, so that none runs always behind the same one."""
+    """The milliseconds of every run of each model. Models take turns of `in_a_row` runs, in random order, so that clock
+    drift affects all alike and none always follows the same one."""
     taken: list[list[float]] = [[] for _ in sessions]
     feeds = [feed(running, arrays, 0) for running, arrays in zip(sessions, inputs)]
     waiting = list(zip(sessions, feeds, taken))
@@ -225,9 +226,9 @@ def run_in_turns(
 
 
 def warm_up(times: Sequence[float]) -> int:
-    """How many of the first runs are not of the steady state: those without which the standard error of the rest is
-    least, half of them at most, if they lie outside the middle half of the rest. Of the medians of five runs in a row,
-    where there are many, so that one run that the system held up moves nothing.
+    """The number of warm-up runs at the start: those whose removal minimizes the standard error of the rest, at most
+    half of all, and only if their median is outside the interquartile range of the rest. Where there are many runs,
+    medians of five are used, so that a single delayed run has no effect.
 
     Method: White, An effective truncation heuristic for bias reduction in simulation output, Simulation 69(6), 1997
     (MSER-5).
@@ -255,7 +256,7 @@ def middle(values: Sequence[float]) -> float:
 
 
 def interval(values: Sequence[float]) -> "tuple[float, float] | None":
-    """Where the median lies with at least 95 % confidence, whatever the distribution; None for fewer than FEWEST.
+    """A distribution-free interval of the median with at least 95 % confidence; None for fewer than FEWEST values.
 
     Method: order statistics (David and Nagaraja, Order Statistics, 3rd edition, section 7.1).
     """
@@ -268,7 +269,7 @@ def interval(values: Sequence[float]) -> "tuple[float, float] | None":
 
 
 def is_precise(found: list[dict[str, Any]], precision: float) -> bool:
-    """Whether there are ENOUGH rounds, and every model's medians lie within this share of their middle."""
+    """Whether there are ENOUGH rounds, and every model's medians agree within this share of their median."""
     if len(found) < ENOUGH:
         return False
     for number in range(len(found[0]["latencies_ms"])):
@@ -279,11 +280,10 @@ def is_precise(found: list[dict[str, Any]], precision: float) -> bool:
 
 
 def machine_state() -> dict[str, Any]:
-    """What else decides how fast this machine is now: the governor of its clock, the CPUs that this process may use and
-    all there are, the load of the last minute, the seconds that other machines on the same hardware took, in all, and
-    the hottest part in degrees, the clock in kHz, what a Raspberry Pi tells of being held down (as the bits of its
-    get_throttled), how often an x86's package was, and the energy in microjoules that its packages took, in all. None
-    where the system does not tell."""
+    """What else affects speed: the clock governor; the CPUs available to this process and in total; the load of the
+    last minute; the seconds stolen by other virtual machines; the highest temperature in degrees C; the clock in kHz; a
+    Raspberry Pi's throttling bits (get_throttled); an x86 package's throttle count; and the energy that its packages
+    used, in microjoules. None where the system does not report a value."""
     stolen = file_text("/proc/stat").splitlines()[:1]
     fields = stolen[0].split() if stolen else []
     heat = [file_text(str(path)) for path in Path("/sys/class/thermal").glob("thermal_zone*/temp")]
@@ -305,7 +305,7 @@ def machine_state() -> dict[str, Any]:
 
 
 def number(text: str) -> "int | None":
-    """A whole number, also as 0x50000; None for anything else."""
+    """An integer, also in the form 0x50000; None for anything else."""
     try:
         return int(text, 0)
     except ValueError:
@@ -313,7 +313,7 @@ def number(text: str) -> "int | None":
 
 
 def program_output(command: list[str]) -> str:
-    """What a program says; nothing where it is not there, or fails."""
+    """The output of a program; empty if it is missing or fails."""
     if not shutil.which(command[0]):
         return ""
     import subprocess
@@ -326,7 +326,7 @@ def program_output(command: list[str]) -> str:
 
 
 def file_text(path: str) -> str:
-    """What a file says; nothing where it is not there."""
+    """The content of a file; empty if it cannot be read."""
     try:
         return Path(path).read_text().strip()
     except OSError:
@@ -334,8 +334,8 @@ def file_text(path: str) -> str:
 
 
 def memory(name: str) -> "int | None":
-    """A figure of this process's /proc/self/status in bytes: VmRSS what it has in memory, VmHWM the most that it had
-    so far; None where the system does not tell."""
+    """A value of /proc/self/status in bytes: VmRSS is the current resident memory, VmHWM its peak; None where the
+    system does not report it."""
     try:
         with open("/proc/self/status") as file:
             return next(int(line.split()[1]) * 1024 for line in file if line.startswith(name))

@@ -1,4 +1,4 @@
-"""Steps run through the cache: the one place that decides when work is done again."""
+"""Run steps through the cache: the only place that decides whether work is repeated."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -32,26 +32,26 @@ _SCORES = "scores.npy"
 
 @dataclass(frozen=True)
 class StepRun:
-    """A step as it went in this build."""
+    """The result of a step in this build."""
 
     name: str
     role: Role
     cached: bool
     seconds: float
-    """Spent in this build."""
+    """Time spent in this build."""
     artifact: Artifact
     options: dict[str, Any]
     metric: float | None
-    """On the evaluation split, on this machine; None where the step leaves nothing trained."""
+    """On the evaluation split, on this machine; None if the step's model is not trained."""
     warning: str = ""
-    """Where training and evaluation lie far apart: the gap, and its likely cause."""
+    """The gap between training and evaluation if it is large, and its likely cause."""
 
 
 Runs = Mapping[int, StepRun] | Sequence[StepRun]
 
 
 class Driver:
-    """Runs steps of a project; what was done before is taken from the cache."""
+    """Runs the steps of a project, or takes their outputs from the cache."""
 
     def __init__(self, project: Project, progress: Progress, splits: Splits | None = None) -> None:
         self.project = project
@@ -63,7 +63,7 @@ class Driver:
         self.data = DataDigests(project, self.splits, self.cache, progress)
 
     def step_run(self, target: Target, planned: PlannedStep, runs: Runs, total: int) -> StepRun:
-        """Run one of `total` steps, `runs` being those before it by their index, or take its output from the cache."""
+        """Run one of `total` steps, or take its output from the cache. `runs` holds earlier steps by index."""
         started = time.perf_counter()
         number, name = planned.index + 1, planned.label
         self.progress.step_started(target.id, number, total, name)
@@ -102,7 +102,7 @@ class Driver:
         model: Artifact,
         joined: Mapping[Role, Artifact],
     ) -> dict[str, Any]:
-        """Run a step into its workspace, check its declaration, and return its record."""
+        """Run a step in its workspace, check its contract, and return its record."""
         role = planned.role if planned.role is not Role.REFERENCE else model.role
         view = TargetView(target, planned.step.contract.target)
         context = Context(self.project, self.splits, view, role, output, checkpoints, self.progress)
@@ -121,11 +121,11 @@ class Driver:
         return {"kind": "step", "step": planned.step.name(), "file": outcome.path.name, "notes": outcome.notes}
 
     def _input(self, role: Role, parent: int | None, runs: Runs) -> Artifact:
-        """The artifact that a step takes: another step's, or the role's entry point."""
+        """The artifact that a step reads: another step's output, or the role's entry point."""
         return self.entry(role) if parent is None else runs[parent].artifact
 
     def entry(self, role: Role) -> Artifact:
-        """What a role's models start as: the project's model file, its weights taken in, or the entry point."""
+        """What a role's models start from: the project's model file with its weights inside, or the entry point."""
         if self._model_file is not None:
             return self._model_file
         entry = self.project.model_entry(role) or ""
@@ -133,7 +133,8 @@ class Driver:
 
     @cached_property
     def _model_file(self) -> Artifact | None:
-        """The file that the project starts from, its weights taken in; None where modules are trained."""
+        """The file that the project starts from, with its weights inside; None for projects whose modules are
+        trained."""
         path = self.project.model_file
         if path is None:
             return None
@@ -150,27 +151,28 @@ class Driver:
         return Artifact(entry.folder / "model.onnx", Format.ONNX, self.project.entry_facts, digest, Role.STUDENT)
 
     def metric(self, artifact: Artifact, target: Target) -> float:
-        """The project's metric of a module or a file, on this machine, integers added as the target adds them."""
+        """The project's metric of a module or file on this machine, with the target's integer saturation."""
         return float(self._evaluation(artifact, target).record["value"])
 
     def chance(self, artifact: Artifact, target: Target) -> float | None:
-        """What a model that knows nothing may reach with the project's metric; None where that cannot be told."""
+        """The project's metric that chance can reach; None where it is unknown."""
         chance: float | None = self._evaluation(artifact, target).record["chance"]
         return chance
 
     def about(self, artifact: Artifact, target: Target) -> str:
-        """What the data that a model is judged on says of itself; empty where it says nothing."""
+        """A remark on the evaluation data, from the data itself; empty if there is none."""
         text: str = self._evaluation(artifact, target).record["about"]
         return text
 
     def similarity(self, artifact: Artifact, target: Target) -> dict[str, float]:
-        """How alike a file's outputs are to those of the file that the project starts from, by metric; empty where it
-        starts from modules."""
+        """The similarity of a file's outputs to those of the project's model file, by metric; empty for projects of
+        modules."""
         found: dict[str, float] = self._evaluation(artifact, target).record["similarity"]
         return found
 
     def scores(self, artifact: Artifact, target: Target) -> "Array | None":
-        """Each evaluation sample's share in the metric, shape (samples,); None where the metric is no mean of them."""
+        """Each evaluation sample's contribution to the metric, shape (samples,); None if the metric is not a mean over
+        samples."""
         import numpy as np
 
         path = self._evaluation(artifact, target).folder / _SCORES
@@ -221,8 +223,8 @@ class Driver:
         return found
 
     def _reference_outputs(self, target: Target) -> "Sampled | None":
-        """What the file that the project starts from gives for the evaluation split, integers added as the target adds
-        them; None where modules are trained."""
+        """The outputs of the project's model file on the evaluation split, with the target's integer saturation; None
+        for projects of modules."""
         if self._model_file is None:
             return None
         from edgekit.metrics.evaluation import file_outputs
@@ -235,7 +237,7 @@ class Driver:
 
 
 def check_declaration(label: str, declared: Facts, path: Path) -> None:
-    """Hold what can be seen in a step's file against what its contract says. Raises StepError."""
+    """Check a step's file against its contract, as far as facts can be observed. Raises StepError."""
     if Format.ONNX not in declared:
         return
     from edgekit.model.facts import observed_facts

@@ -1,4 +1,4 @@
-"""The gap between a model's accuracy in training and in evaluation, and where it is likely to come from."""
+"""The gap between training accuracy and evaluation accuracy, and its likely cause."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -7,16 +7,16 @@ if TYPE_CHECKING:
     from edgekit.arrays import Array
 
 _POINTS = 10.0
-"""Few models that generalize lose more; what is broken loses far more."""
+"""Models that generalize rarely lose more; defects lose far more."""
 
 
 def gap_warning(notes: Mapping[str, Any], scores: "Array | None") -> str:
-    """What to say of a trained module whose accuracy fell by more than ten points after training; else nothing.
+    """A warning for a trained module whose accuracy fell by more than ten points after training; else empty.
 
-    `notes` are the training step's: `accuracy` of the last epoch, in training mode, and that `at_rest`, of training
-    samples in evaluation mode. `scores` are those of the evaluation split, 100 or 0 a sample, shape (samples,), None
-    where the metric is not accuracy: the gap must then lie between the first two. Chance is left out: two standard
-    errors of the scores count for nothing.
+    `notes` are the training step's: `accuracy` of the last epoch in training mode, and `at_rest`, of training samples
+    in evaluation mode. `scores` are those of the evaluation split, 100 or 0 per sample, shape (samples,); None if the
+    metric is not accuracy, in which case only the first two are compared. Gaps within two standard errors are ignored
+    as sampling noise.
     """
     trained, at_rest = notes.get("accuracy"), notes.get("at_rest", {}).get("accuracy")
     if trained is None or at_rest is None:
@@ -40,7 +40,7 @@ _DATA = (
 
 
 def _mode(notes: Mapping[str, Any]) -> str:
-    """What may make a module compute otherwise in evaluation mode."""
+    """What may make a module compute differently in evaluation mode."""
     match notes.get("batch_norm"):
         case "kept":
             return "the batch norms' running statistics lag behind the weights; leave batch_norm at re-estimated"

@@ -1,4 +1,4 @@
-"""The cache's keys: the digest of everything that decides an output."""
+"""The cache keys: digests of everything that affects an output."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +21,7 @@ from edgekit.traits import Data, Format, Role
 
 
 class DataDigests:
-    """The digests of a project's splits, each found once a build."""
+    """The digests of a project's splits, each computed once per build."""
 
     def __init__(self, project: Project, splits: Splits, cache: Cache, progress: Progress) -> None:
         self.project = project
@@ -45,7 +45,7 @@ class DataDigests:
             self.project.data.calibration_samples if split is Data.CALIBRATION else 0,
         ]
         if not is_function(entry):
-            # Files are dealt out by the seed.
+            # The seed splits files into calibration and evaluation.
             how = [self.splits[split].preprocessing, self.project.seed, split if self.project.holds_out else ""]
             return [self._files(entry), how, settings]
         sources = self.project.entry_digest(entry)
@@ -56,7 +56,7 @@ class DataDigests:
         return [sources, self._content(entry, sources, split), settings]
 
     def _files(self, entry: str) -> str:
-        """The digest of the files of samples at a path, and of their labels."""
+        """The digest of the sample files at a path, and of their labels."""
         if entry not in self._hashed:
             listing = listing_of(self.project.root / entry)
             self.progress.note(f"hashing {len(listing.paths)} files in {entry}")
@@ -68,7 +68,7 @@ class DataDigests:
         return self._hashed[entry]
 
     def _content(self, entry: str, sources: str, split: Data) -> str:
-        """The digest of undeclared data, taken once for these sources and kept."""
+        """The digest of undeclared data, computed once for these sources and kept."""
         alike = [each for each in Data if self.project.data_entry(each) == entry]
         read = split if self.project.holds_out else alike[0]
         key = sha256_of_json(["content", sources, read if self.project.holds_out else ""])
@@ -94,7 +94,7 @@ def step_key(
     model: Artifact,
     joined: Mapping[Role, Artifact],
 ) -> str:
-    """Of a step's output: its options, the models that it takes, and what its contract reads."""
+    """The key of a step's output: its options, its input models, and what its contract reads."""
     contract = planned.step.reads()
     from_torch = Format.TORCH in contract.requires
     decided_by = planned.step.decided_by(target)
@@ -122,12 +122,14 @@ def step_key(
 def metric_key(
     project: Project, data: DataDigests, artifact: Artifact, *, exact: bool, reference: str = "", runtime: str = ""
 ) -> str:
-    """Of a model's metric on this machine; `exact` where 8-bit products must not saturate, `reference` the digest of
-    the float model that it is compared with, `runtime` the one that is wanted where ONNX Runtime does not run the file.
+    """The key of a model's metric on this machine.
+
+    `exact` says that sums of 8-bit products must not saturate; `reference` is the digest of the float model for
+    comparison; `runtime` is the requested one if ONNX Runtime does not run the file.
     """
     is_module = artifact.format is Format.TORCH
     packages = {"torch"} if is_module else {"onnxruntime", *([runtime] if runtime else [])}
-    if artifact.format is Format.TFLITE:  # another runtime takes the wanted one's place where that is not installed
+    if artifact.format is Format.TFLITE:  # another runtime may replace the requested one if that is not installed
         packages |= set(runtimes_of(Format.TFLITE))
     return sha256_of_json(
         {
@@ -145,7 +147,7 @@ def metric_key(
 
 
 def _setting(project: Project, name: Setting, role: Role) -> Any:
-    """A setting of the project as far as it decides a step's output."""
+    """The part of a project's setting that affects a step's output."""
     if name == "seed":
         return project.seed
     if name == "ports":

@@ -1,4 +1,4 @@
-"""One step alone: a model file in, a model file out, for whoever has a script of their own around it."""
+"""Run one step alone on a model file, for use in scripts."""
 
 import tempfile
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from edgekit.traits import Format, Role, Trait
 
 @dataclass(frozen=True)
 class Conversion:
-    """What a step made of a model file."""
+    """The result of a step that ran alone on a model file."""
 
     step: str
     source: Path
@@ -37,9 +37,9 @@ class Conversion:
 def run_single_step(
     step: Step, project: Project, target: Target | None, output: Path, progress: Progress
 ) -> Conversion:
-    """Run a step on a project's model file and leave the result at `output`: the same bytes as in a build.
+    """Run a step on a project's model file and write the result to `output`, with the same bytes as in a build.
 
-    Raises PlanError where the file is not what the step works on, ModelError and DataError for files that cannot be
+    Raises PlanError if the file does not meet the step's contract, ModelError and DataError for files that cannot be
     used, and the errors of the step.
     """
     source = project.model_file

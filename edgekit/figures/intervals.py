@@ -1,4 +1,4 @@
-"""How sure a mean is, over seeds and over the samples that it was taken on."""
+"""Confidence intervals of a mean over seeds and over evaluation samples."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean and where it lies with 95 % confidence, in the metric's unit; low and high are None for one seed alone."""
+    """A mean with its 95 % confidence interval, in the metric's unit; low and high are None for a single seed."""
 
     mean: float
     low: float | None
@@ -28,7 +28,7 @@ class Interval:
         return self.low is not None and self.low > 0
 
     def within(self, lowest: float, highest: float) -> "Interval":
-        """The part of it that lies between what the figure can be at all."""
+        """The interval clipped to the possible values of the figure."""
         if self.low is None or self.high is None:
             return self
         return Interval(self.mean, max(self.low, lowest), min(self.high, highest))
@@ -40,7 +40,7 @@ class Interval:
 
 
 def mean_of(values: Sequence[float]) -> Interval:
-    """The mean over seeds, by Student's t. Raises ValueError for no value."""
+    """The mean over seeds with Student's t interval. Raises ValueError if there are no values."""
     if not values:
         raise ValueError("no values")
     mean = math.fsum(values) / len(values)
@@ -53,10 +53,10 @@ def mean_of(values: Sequence[float]) -> Interval:
 def paired_difference(
     first: Sequence[float], second: Sequence[float], first_scores: Any = None, second_scores: Any = None
 ) -> Interval:
-    """The mean of first - second, seed by seed; with the samples' own scores, shape (seeds, samples), sample by sample.
+    """The mean of first - second, paired by seed; with scores of shape (seeds, samples), also paired by sample.
 
     The variance of a mean over two crossed factors is the sum of the variances of both means (Owen, The pigeonhole
-    bootstrap, Annals of Applied Statistics 2007, section 2; it errs on the wide side); the degrees of freedom are
+    bootstrap, Annals of Applied Statistics 2007, section 2; it is conservative); the degrees of freedom are
     Satterthwaite's. Without scores, Student's t over the seeds.
     """
     seeds = mean_of([one - other for one, other in zip(first, second, strict=True)])

@@ -1,5 +1,5 @@
-"""Measurement: a figure that says what it is of and how it was obtained; and those that need no more than a file or a
-list of latencies."""
+"""Measurement: a figure with what it measures and how it was obtained; and measurements of a file or a list of
+latencies."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 PREDICTED = "latency_predicted"
-"""The name of a latency that comes from counts."""
+"""The name of a latency that is predicted from counts."""
 
 
 @dataclass(frozen=True)
@@ -25,19 +25,19 @@ class Measurement:
     """ms, bytes, count, or a metric's name."""
     fidelity: Fidelity
     detail: str = ""
-    """How: threads, samples, CPU."""
+    """How it was measured: threads, samples, CPU."""
     low: float | None = None
     high: float | None = None
-    """Where it lies; None where that is not known."""
+    """The interval's ends; None if there is no interval."""
     threads: int | None = None
     batch: int | None = None
-    """Of a run; None where it hangs on neither."""
+    """Of a run; None if the figure depends on neither."""
     confidence: float = 0.95
-    """With which it lies between low and high; 0 where they are a range without such a claim."""
+    """The confidence level of the interval; 0 for a range without a coverage guarantee."""
 
     @property
     def limits(self) -> str:
-        """Between what it lies, in words; empty where that is not known."""
+        """The interval as text; empty if there is none."""
         if self.low is None:
             return ""
         claim = f"{self.confidence:.0%}:".replace("%", " %") if self.confidence else "range"
@@ -49,8 +49,8 @@ class Measurement:
 
 
 def static_measurements(name: str, path: Path, sizes: "Sizes | None" = None) -> list[Measurement]:
-    """What can be counted in a file: bytes, parameters, and, where they are known, the bytes of a run's tensors and
-    multiply-accumulates for one sample, dynamic axes as long as `sizes` tells."""
+    """What can be counted in a file: bytes, parameters and, if they are known, the bytes of activations and the
+    multiply-accumulates of one sample, with dynamic axes of the lengths in `sizes`."""
     from edgekit.formats import inspect_file
 
     found = inspect_file(path, sizes)
@@ -70,7 +70,7 @@ def static_measurements(name: str, path: Path, sizes: "Sizes | None" = None) -> 
 def latency_measurements(
     name: str, latencies_ms: Sequence[float], fidelity: Fidelity, detail: str, ranks: Sequence[int] = (50, 90, 99)
 ) -> list[Measurement]:
-    """Percentiles of single runs, in milliseconds."""
+    """Percentiles of the latencies of single runs, in milliseconds."""
     import numpy as np
 
     return [

@@ -1,4 +1,4 @@
-"""By how much one thing takes longer than another, timed in turns."""
+"""Ratios of times that were measured in turns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from edgekit.device.worker import interval, middle
 
 LEAST_MACS = 100_000
-"""A network of fewer multiply-accumulates takes the time of the runtime's calls, not of its operators."""
+"""With fewer multiply-accumulates, the time of a network is that of the runtime's calls, not of its operators."""
 SESSION_DIFFERENCE = 1.01
-"""By so much two sessions of the same file were seen to differ, whatever the interval."""
+"""The largest ratio that was observed between two sessions of the same file, whatever the interval."""
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """The median of ratios of times, and where it lies with 95 % confidence."""
+    """The median of ratios of times, with its 95 % interval."""
 
     median: float
     low: float
@@ -24,9 +24,9 @@ class Ratio:
 
 
 def ratio_of(first: Sequence[float], second: Sequence[float]) -> Ratio:
-    """How long `first` took for each of `second`, run by run: those lie side by side in time, so that a drifting clock
-    met both alike. Of few, the interval is all that was seen. Raises ValueError for no runs, or for other numbers of
-    them."""
+    """The ratio of `first` to `second`, run by run. Paired runs are adjacent in time, so that clock drift affects both
+    alike. For few runs the interval is their full range. Raises ValueError if there are no runs or their numbers
+    differ."""
     ratios = sorted(one / other for one, other in zip(first, second, strict=True))
     if not ratios:
         raise ValueError("no runs")

@@ -1,4 +1,4 @@
-"""Gates: what must hold of a run on a target, and whether it could be checked."""
+"""Gates: what must hold for a run on a target, and whether it could be checked."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from edgekit.runners.runner import Result
 
 _ROUNDING = 1e-3
-"""Of a step: two floats that stand for neighbouring integers need not differ by just the step."""
+"""In LSB: two floats that represent adjacent integers may differ from one LSB by rounding."""
 
 NO_LATENCY = "wall time under emulation is no latency"
 
@@ -26,9 +26,9 @@ class Status(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     NOT_RUN = "not_run"
-    """It could not be checked here. Never counts as passed."""
+    """The gate could not be checked here. It never counts as passed."""
     UNDECIDED = "undecided"
-    """What is known reaches to both sides of the limit, or is too little to pass. Never counts as passed."""
+    """The known interval contains the limit, or too little is known. It never counts as passed."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class Gate:
 def parity_gate(
     path: Path, feeds: Sequence["Array"], expected: Sequence["Array"], result: "Result | EdgekitError"
 ) -> Gate:
-    """Whether a run on a target gave for each feed what this machine gives: failed where it crashed, not run where
-    there was none, or where the outputs would be the same whatever goes in."""
+    """Whether a run on a target gave the same outputs as this machine for each feed, arrays with axes (feeds, ...).
+    Failed if the run crashed; not run if there was none, or if the outputs do not depend on the inputs."""
     if isinstance(result, RunError):
         return Gate("parity", Status.FAILED, result.message)
     if isinstance(result, EdgekitError):
@@ -72,8 +72,8 @@ def budget_gates(
     result: "Result | EdgekitError",
     unpredicted: str = "",
 ) -> list[Gate]:
-    """Whether one model's measurements lie within the budgets, and its memory at least within the RAM that the target's
-    system leaves. Where no latency was measured a predicted one is judged, or `unpredicted` says why there is none."""
+    """Whether one model's measurements keep the budgets, and its memory fits into the RAM that the target's system
+    leaves. If no latency was measured, the predicted one is used, or `unpredicted` says why there is none."""
     figures = {each.name: each for each in measurements}
     gates = []
     if budgets.max_bytes is not None:
@@ -105,7 +105,7 @@ def _latency_gate(limit: float, figures: Mapping[str, Measurement], otherwise: s
 
 
 def memory_gate(limit: int, why: str, measurements: Sequence[Measurement], result: "Result | EdgekitError") -> Gate:
-    """Whether the peak memory among `measurements` lies within `limit` bytes."""
+    """Whether the peak memory among `measurements` is within `limit` bytes."""
     memory = next((each for each in measurements if each.name == "memory_peak"), None)
     if memory is None:
         return Gate("memory", Status.NOT_RUN, why_not(result, "the emulator cannot tell the guest's memory apart"))
@@ -114,13 +114,13 @@ def memory_gate(limit: int, why: str, measurements: Sequence[Measurement], resul
 
 
 def why_not(result: "Result | EdgekitError", otherwise: str) -> str:
-    """Why a gate could not run: the reason there was no result, with its remedy, else what is given."""
+    """Why a gate could not run: the error and its remedy if there is no result, else `otherwise`."""
     return f"{result.message}; {result.hint}" if isinstance(result, EdgekitError) else otherwise
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far an output lies from what it should be, and may."""
+    """The difference of an output from the expected one, and the tolerance."""
 
     apart: float
     allowed: float
@@ -130,8 +130,8 @@ class Difference:
 def differences(
     path: Path, feeds: Sequence["Array"], expected: Sequence["Array"], given: Sequence["Array"]
 ) -> list[Difference]:
-    """How far each output of a file for the same feeds lies apart on two CPUs: in its own unit where one integer step
-    is known, else relative to the largest value of the same part, as `relative_difference` counts."""
+    """The difference of each output of a file for the same feeds on two CPUs: absolute if one LSB is known, else
+    relative to the largest value of the same part, as in `relative_difference`. Arrays have axes (feeds, ...)."""
     if format_of(path) is Format.TFLITE:
         return _tflite_differences(path, feeds, expected, given)
     from edgekit.model.facts import observed_facts, output_step
@@ -168,7 +168,7 @@ def differences(
 def _tflite_differences(
     path: Path, feeds: Sequence["Array"], expected: Sequence["Array"], given: Sequence["Array"]
 ) -> list[Difference]:
-    """The same of a .tflite file."""
+    """The same for a .tflite file."""
     from edgekit.numerics.compare import relative_difference
     from edgekit.numerics.tolerance import LEAST, kernel_tolerance
     from edgekit.tflite.reading import read_tflite
@@ -193,13 +193,13 @@ def _tflite_differences(
 
 
 def _ignores(feeds: Sequence["Array"], outputs: Sequence["Array"]) -> bool:
-    """Whether every output is the same for each of several inputs that differ."""
+    """Whether every output is the same for several different inputs."""
     varies = any((each[1:] != each[:1]).any() for each in feeds)
     return varies and all(len(each) > 1 and (each[1:] == each[:1]).all() for each in outputs)
 
 
 def _largest_difference(expected: "Array", given: "Array") -> float:
-    """The largest absolute difference; infinity where numbers became NaN."""
+    """The largest absolute difference; infinity if numbers became NaN."""
     import numpy as np
 
     apart = np.abs(expected.astype(np.float64) - given.astype(np.float64))

@@ -1,4 +1,4 @@
-"""The gate never-slower: whether integers take no longer than the floats they come from."""
+"""The gate never-slower: whether the integer model is at most as slow as its float source."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,12 +18,12 @@ _NOTHING = "the target is not this machine, and no prices vouch for a comparison
 def speed_gate(
     path: Path, limit: float | None, result: "Result | EdgekitError", predicted: Ratio | None = None
 ) -> Gate:
-    """Whether the deployed file at `path` takes at most `limit` times as long as the float student, 1 unless told.
+    """Whether the deployed file at `path` takes at most `limit` times as long as the float student; 1 by default.
 
-    `result` holds the times of both, in this order, run by run in turns; where it has none, their ratio may be
-    `predict_latency`. Failed where the whole interval of their ratio lies above, by more than two sessions of one file
-    differ; of a prediction, undecided where that reaches to both sides; not run where there is neither, and for a
-    network so small that its time is that of the runtime's calls.
+    `result` holds the times of both, in this order, measured in turns. If it has no times, their ratio may be
+    `predicted`. The gate fails if the whole interval of the ratio is above the limit by more than two sessions of one
+    file differ. A predicted interval that contains the limit is undecided. The gate is not run without a ratio, and for
+    a network so small that its time is that of the runtime's calls.
     """
     from edgekit.formats import format_of, inspect_file
 

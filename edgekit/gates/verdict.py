@@ -1,4 +1,4 @@
-"""The verdict on a deployed model: every gate with its status, and the measurements that they judged."""
+"""The verdict on a deployed model: the status of every gate, and the measurements behind them."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -48,7 +48,7 @@ _Bool qemu_plugin_mem_is_store(Access);
 PUBLIC int qemu_plugin_version = 1;
 
 typedef struct {
-    uint64_t address, times, told;
+    uint64_t address, times, reported;
     size_t size;
     uint8_t code[];
 } Block;
@@ -185,16 +185,16 @@ static void close_interval(int64_t number)
     fputc('\n', out);
     for (size_t i = 0; i < block_count; i++) {
         Block *block = blocks[i];
-        if (block->times != block->told)
-            fprintf(out, "%zu %" PRIu64 "\n", i, block->times - block->told);
-        block->told = block->times;
+        if (block->times != block->reported)
+            fprintf(out, "%zu %" PRIu64 "\n", i, block->times - block->reported);
+        block->reported = block->times;
     }
 }
 
 static void ended(Id id, void *nothing)
 {
     for (size_t i = 0; i < block_count; i++) {
-        if (!blocks[i]->told)
+        if (!blocks[i]->reported)
             continue;
         fprintf(out, "block %zu %" PRIx64 " ", i, blocks[i]->address);
         for (size_t at = 0; at < blocks[i]->size; at++)
@@ -227,10 +227,10 @@ static void install(Id id)
     }
 }
 
-static bool add_cache(const char *told)
+static bool add_cache(const char *text)
 {
     unsigned sets, ways;
-    if (levels == LEVELS || sscanf(told, "%u:%u", &sets, &ways) != 2 || !sets || (sets & (sets - 1)) || !ways)
+    if (levels == LEVELS || sscanf(text, "%u:%u", &sets, &ways) != 2 || !sets || (sets & (sets - 1)) || !ways)
         return false;
     Cache *cache = caches + levels++;
     cache->mask = sets - 1;

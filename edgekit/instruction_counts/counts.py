@@ -1,5 +1,4 @@
-"""What the counting plugin wrote: for each interval between two system calls the instructions that ran, by kind, and
-what the caches saw."""
+"""The plugin's output: for each interval between two system calls, the instructions by kind and the cache events."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +15,7 @@ _WORD = 4
 
 @dataclass(frozen=True)
 class CacheCounts:
-    """Of one level of the caches."""
+    """Events of one cache level."""
 
     accesses: int
     misses: int
@@ -34,15 +33,15 @@ class CacheCounts:
 
 @dataclass(frozen=True)
 class Counts:
-    """Of a stretch of a program's run."""
+    """Counts of a part of a program's run."""
 
     instructions: Mapping[InstructionKind, int]
     quads: Mapping[InstructionKind, float]
-    """Of the vector ones: registers loaded or stored, and how many of 128 bits were worked on."""
+    """For vector instructions: the registers loaded or stored, or the number of 128-bit operations."""
     loaded_bytes: int
     stored_bytes: int
     caches: tuple[CacheCounts, ...]
-    """From the one next to the core on."""
+    """From the first level on."""
 
     @property
     def total(self) -> int:
@@ -75,12 +74,13 @@ class CountInterval:
 
 
 def total_of(counts: Sequence[Counts]) -> Counts:
-    """Of at least one stretch."""
+    """The sum of at least one part."""
     return reduce(Counts.__add__, counts)
 
 
 def read_intervals(path: Path) -> list[CountInterval]:
-    """What `counters.c` left, in order. Raises ValueError where that is none, or not whole."""
+    """The intervals that `counters.c` wrote, in order. Raises ValueError for a file that is not complete or not of this
+    form."""
     lines = path.read_text().splitlines()
     is_block = [line.startswith("block ") for line in lines]
     first = is_block.index(True) if True in is_block else len(lines)

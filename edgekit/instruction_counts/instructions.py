@@ -1,4 +1,4 @@
-"""What kind of instruction each word of a 64-bit ARM program is, and how wide it works."""
+"""Classify the instructions of a 64-bit ARM program by kind and vector width."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class InstructionKind(StrEnum):
-    """Of an instruction: by what limits how many of them a core begins in a cycle."""
+    """Kinds of instructions, by what limits how many of them a core issues per cycle."""
 
     VECTOR_LOAD = "vector loads"
     VECTOR_STORE = "vector stores"
@@ -31,8 +31,7 @@ class InstructionKind(StrEnum):
 class Instruction:
     kind: InstructionKind
     quads: float = 0.0
-    """Of one that works on vectors: the registers that it loads or stores; otherwise 1, or a half where it works on 64
-    bits of them."""
+    """For vector instructions: the registers loaded or stored; otherwise 1, or 0.5 for 64-bit operations."""
 
 
 _BRANCHES = {"b", "bl", "blr", "br", "ret", "cbz", "cbnz", "tbz", "tbnz"}
@@ -54,7 +53,7 @@ _FLOAT_REGISTER = re.compile(r"[bhsdq]\d")
 
 @cache
 def instruction(word: bytes) -> Instruction:
-    """What four bytes of code are; bytes that are no instruction count as other scalar work."""
+    """Classify four bytes of code. Bytes that are not an instruction count as other scalar work."""
     _, _, name, operands = next(_disassembler().disasm_lite(word, 0), (0, 0, "", ""))
     if name in _BRANCHES or name.startswith("b."):
         return Instruction(InstructionKind.BRANCH)
@@ -66,7 +65,7 @@ def instruction(word: bytes) -> Instruction:
         return Instruction(
             _kind(_VECTOR_KINDS, name, InstructionKind.VECTOR_OTHER), 1.0 if _FULL.match(operands) else 0.5
         )
-    if _FLOAT_REGISTER.match(operands) and ", v" in operands:  # a vector's elements become one: addv s0, v1.4s
+    if _FLOAT_REGISTER.match(operands) and ", v" in operands:  # a reduction from vector to scalar: addv s0, v1.4s
         return Instruction(_kind(_VECTOR_KINDS, name, InstructionKind.VECTOR_OTHER), 0.5)
     if _FLOAT_REGISTER.match(operands) or name.startswith(("fc", "fmov")):
         return Instruction(InstructionKind.SCALAR_FLOAT)
@@ -78,7 +77,7 @@ def _kind(kinds: dict[InstructionKind, re.Pattern[str]], name: str, otherwise: I
 
 
 def _load_or_store(name: str, operands: str) -> Instruction:
-    """Of a load or a store."""
+    """Classify a load or a store."""
     is_load = name.startswith("ld")
     if operands.startswith("{"):
         registers = operands.partition("}")[0].count(",") + 1

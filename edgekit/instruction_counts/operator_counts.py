@@ -1,4 +1,4 @@
-"""Which of the counted intervals are a model's run, and which an operator's."""
+"""Assign counted intervals to a model's run and to its operators."""
 
 from collections.abc import Sequence
 
@@ -6,14 +6,14 @@ from edgekit.device.worker import COUNTED
 from edgekit.instruction_counts.counts import CountInterval, Counts, total_of
 
 _LOOKS_BEFORE = 4
-"""At the clock, from the mark to the first operator: for the run, the executor and the operator itself."""
+"""Reads of the clock from the mark to the first operator: for the run, the executor and the operator itself."""
 _LOOKS_AFTER = (5, 6)
 """Intervals from the last operator to the next mark."""
 
 
 def marked_runs(intervals: Sequence[CountInterval], mark: int) -> list[list[CountInterval]]:
-    """The intervals of each counted run. Of every model the worker marks what lies between it and the one before it,
-    its warm-up, and the run that counts; nothing lies before the first."""
+    """The intervals of each counted run. For every model the worker sets marks after what precedes it, after its
+    warm-up, and after the counted run."""
     between: list[list[CountInterval]] = []
     since: list[CountInterval] = []
     for each in intervals:
@@ -25,15 +25,14 @@ def marked_runs(intervals: Sequence[CountInterval], mark: int) -> list[list[Coun
 
 
 def counts_of_run(intervals: Sequence[CountInterval]) -> Counts:
-    """Of a whole run."""
+    """The counts of a whole run."""
     return total_of([each.counts for each in intervals])
 
 
 def counts_of_operators(intervals: Sequence[CountInterval], operators: int) -> list[Counts]:
-    """Of each of so many operators that ran one after the other, ONNX Runtime having looked at the clock right before
-    and right after each. Nothing where it did not do so as version 1.32 does. To write down what it sees costs it some
-    25,000 instructions of each.
-    """
+    """The counts of each of `operators` consecutive operators, delimited by ONNX Runtime's reads of the clock. Empty if
+    the pattern is not that of version 1.32. Recording a profile costs about 25,000 instructions per operator, which are
+    included."""
     after = len(intervals) - _LOOKS_BEFORE - 2 * operators
     if after not in _LOOKS_AFTER:
         return []

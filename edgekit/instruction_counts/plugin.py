@@ -1,4 +1,4 @@
-"""The plugin that counts, compiled for the emulator of this machine, and what tells it what to count."""
+"""The counting plugin, compiled for this machine's emulator, and its options."""
 
 import os
 import shlex
@@ -13,25 +13,25 @@ from edgekit.target import Target
 
 SOURCE = Path(__file__).with_name("counters.c")
 MARK = 173
-"""getppid, which the worker calls before and after what is to be counted (Linux, asm-generic/unistd.h)."""
+"""getppid, which the worker calls before and after the run to be counted (Linux, asm-generic/unistd.h)."""
 CLOCK = 113
-"""clock_gettime, which a runtime calls before and after an operator that it profiles."""
+"""clock_gettime, which a runtime calls before and after each operator that it profiles."""
 _NO_COMPILER = "install a C compiler (Debian: apt install gcc libc6-dev) and run edgekit setup again"
 _COMPILERS = ("cc", "gcc", "clang")
 
 
 def can_be_counted(target: Target) -> bool:
-    """Whether the plugin's figures are of a known core: 64-bit ARM with its caches in the target's file."""
+    """Whether the plugin models the target's core: 64-bit ARM with known caches."""
     return ARCHITECTURES[target.arch].is_counted and bool(target.caches)
 
 
 def plugin_path(folder: Path) -> Path:
-    """Where the plugin is kept in `folder`, compiled or not."""
+    """The plugin's path in `folder`, whether it exists or not."""
     return folder / f"counters-{sha256_of_file(SOURCE)[:12]}.so"
 
 
 def compile_plugin(folder: Path) -> Path:
-    """The plugin, compiled in `folder` once. Raises EmulatorError where there is no compiler, or it fails."""
+    """The plugin, compiled in `folder` once. Raises EmulatorError if there is no compiler or it fails."""
     path = plugin_path(folder)
     if not path.is_file():
         named = shlex.split(os.environ.get("CC", "")) or [name for name in _COMPILERS if shutil.which(name)][:1]
@@ -47,8 +47,8 @@ def compile_plugin(folder: Path) -> Path:
 
 
 def plugin_options(plugin: Path, out: Path, target: Target, *, by_operator: bool) -> list[str]:
-    """What makes qemu count with a target's caches and write it to `out`: from mark to mark, and where it is to be told
-    by operator, at each look at the clock."""
+    """qemu's options for counting with a target's caches into `out`: between marks and, with `by_operator`, between
+    reads of the clock."""
     lines = [str(plugin), f"out={out}", f"mark={MARK}", *([f"clock={CLOCK}"] if by_operator else [])]
     lines += [f"line={cache.line}" for cache in target.caches[:1]]
     lines += [f"cache={cache.sets}:{cache.ways}" for cache in target.caches]

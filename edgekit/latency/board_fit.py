@@ -1,4 +1,5 @@
-"""What networks took on a user's own board, and the prices that follow: kept beside a target's file."""
+"""Latency calibration: network latencies measured on a user's board and the prices fitted to them, stored beside the
+target's file."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -26,11 +27,11 @@ from edgekit.records import Record
 from edgekit.target import Target
 
 FEWEST_FOR_PRICES = 12
-"""Networks: more than there are prices."""
+"""Networks for own prices: more than there are prices."""
 
 
 class MeasuredNetwork(Record, frozen=True, kw_only=True):
-    """A network on a board."""
+    """A network measured on a board."""
 
     network: str
     family: str
@@ -39,27 +40,27 @@ class MeasuredNetwork(Record, frozen=True, kw_only=True):
     runtime: str
     threads: int
     milliseconds: float
-    """Median of a run."""
+    """The median of its runs."""
     figures: dict[str, float]
-    """What a run takes, as `edgekit.latency.terms.figures_of` has it."""
+    """The counts of one run, in the form of `edgekit.latency.terms.figures_of`."""
     board: str
     when: str
-    """A date."""
+    """The date."""
 
     @property
     def name(self) -> str:
-        """By which errors are told: networks of one name may be others."""
+        """A unique name for reporting errors, since several networks may have the same file name."""
         return f"{self.network} {self.digest[:8]}"
 
 
 class LatencyCalibration(Record, frozen=True, kw_only=True):
     measured: tuple[MeasuredNetwork, ...]
     fits: tuple[BoardFit, ...]
-    """What follows of it: one for each runtime and number of threads, where the networks are enough."""
+    """The fits: one for each runtime and thread count with enough networks."""
 
 
 def read_calibration(target: Target) -> LatencyCalibration | None:
-    """What lies beside the target's file. Raises PredictionError where that cannot be read."""
+    """The calibration beside the target's file. Raises PredictionError if it cannot be read."""
     if not target.calibration:
         return None
     path = Path(target.calibration)
@@ -75,8 +76,8 @@ def write_calibration(calibration: LatencyCalibration, path: Path) -> None:
 
 
 def calibrate(target: Target, known: Sequence[MeasuredNetwork], new: Sequence[MeasuredNetwork]) -> LatencyCalibration:
-    """All that was measured on boards that a target describes, and the prices that follow; what is new replaces what is
-    known of the same file. None follow where networks are too few and no board with the target's core has any."""
+    """All measurements on boards of a target, and the prices fitted to them. A new measurement replaces the known one
+    of the same file. There are no prices if there are too few networks and no shipped prices for the target's core."""
     places = {(each.runtime, each.threads, each.digest): each for each in (*known, *new)}
     measured = sorted(places.values(), key=_setting)
     fits = [_fit(target, list(of)) for _, of in groupby(measured, key=_setting)]
@@ -84,14 +85,14 @@ def calibrate(target: Target, known: Sequence[MeasuredNetwork], new: Sequence[Me
 
 
 def known_prices(target: Target) -> LatencyModel:
-    """Those that come with edgekit, and those that the target's runtime was calibrated with."""
+    """The prices that come with edgekit and those of the target's calibration."""
     shipped, own = shipped_model(), read_calibration(target)
     alike = [each for each in own.fits if name_of(each.runtime) == target.runtime.name] if own else []
     return shipped.copy_with(fits=(*alike, *shipped.fits))
 
 
 def price_files(target: Target) -> list[Path]:
-    """What `known_prices` reads."""
+    """The files that `known_prices` reads."""
     return [SHIPPED, *([Path(target.calibration)] if target.calibration else [])]
 
 
@@ -100,8 +101,8 @@ def _setting(measured: MeasuredNetwork) -> tuple[str, int]:
 
 
 def _fit(target: Target, measured: Sequence[MeasuredNetwork]) -> BoardFit | None:
-    """The known prices times a number, or prices of its own where networks are many: what errs less for networks that
-    were left out. Both choices are made anew for each network that an error is told of."""
+    """Shipped prices times a factor or, with enough networks, own prices: whichever has the smaller error on held-out
+    networks. Both choices are repeated for each held-out network."""
     runtime, threads = _setting(measured[0])
     board = " and ".join(dict.fromkeys(each.board for each in measured))
     points = [Point(each.name, each.family, each.figures, each.milliseconds) for each in measured]
@@ -112,7 +113,7 @@ def _fit(target: Target, measured: Sequence[MeasuredNetwork]) -> BoardFit | None
 
 
 def lacks_fitting() -> bool:
-    """Whether what finds a board's own prices is not installed; a number is found all the same."""
+    """Whether the package that fits own prices is missing. A factor is fitted without it."""
     return not installed_version("scipy")
 
 

@@ -1,4 +1,4 @@
-"""How long one run takes for each millisecond of another, both on a board that is not here."""
+"""The predicted ratio of two runs' times on a board."""
 
 import math
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from edgekit.target import Target
 
 
 def predict_ratios(runs: Sequence[Counts], target: Target, threads: int) -> list[Ratio]:
-    """Of each other's time to the first one's. What two runs have in common cancels out, so that a doubt is left in
-    what one takes more and the other less.
+    """The ratio of each other run's time to the first one's. What two runs have in common cancels out; uncertainty
+    remains in what only one of them does.
 
-    Raises PredictionError where no prices vouch for the target's runtime (see `is_calibrated`), or for the products
-    that the runs are made of.
+    Raises PredictionError if no calibration covers the target's runtime (see `is_calibrated`) or the products of the
+    runs.
     """
     fit = _calibrated_fit(target, threads)
     if fit is None or fit.margin is None:
@@ -36,7 +36,7 @@ def predict_ratios(runs: Sequence[Counts], target: Target, threads: int) -> list
 
 
 def is_calibrated(target: Target, threads: int) -> bool:
-    """Whether the target's runtime was calibrated on such a board, with networks enough for an interval."""
+    """Whether the target's runtime was calibrated on such a board, with enough networks for an interval."""
     return _calibrated_fit(target, threads) is not None
 
 
@@ -46,8 +46,8 @@ def _calibrated_fit(target: Target, threads: int) -> BoardFit | None:
 
 
 def _ratio(weights: Weights, doubt: float, first: Figures, other: Figures) -> Ratio:
-    """By each formula, what is saved may be worth less by the factor `doubt` and what is added more, or the other way
-    round; the limits are the widest, and the ratio is the mean that a latency is, too."""
+    """By each formula, savings may be smaller by the factor `doubt` and additions larger, or the reverse. The interval
+    is the widest of these; the ratio is the geometric mean of the formulas, as for a latency."""
     middles, lows, highs = [], [], []
     for formula, prices in weights.items():
         before, after = terms_of(first, formula), terms_of(other, formula)

@@ -1,5 +1,4 @@
-"""Prices of what is counted, from networks whose latency is known, and how far they are off for networks that they were
-not fitted on."""
+"""Fit the prices of counted events to networks with known latency, and estimate the error on held-out networks."""
 
 import math
 import statistics
@@ -12,14 +11,14 @@ Weights = Mapping[str, Mapping[str, float]]
 """By formula and term, in nanoseconds."""
 
 COVERED = 0.9
-"""How many of the networks that nothing was fitted on an interval is to hold."""
+"""The coverage of an interval on networks outside the fit."""
 FEWEST = 9
-"""Errors that an interval takes: the largest of fewer does not reach as far."""
+"""The fewest errors for an interval: with fewer, even the largest error does not reach the coverage."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """A network whose latency on a board is known."""
+    """A network with a known latency on a board."""
 
     network: str
     family: str
@@ -29,12 +28,12 @@ class Point:
 
 
 Way = Callable[[Sequence[Point]], Weights]
-"""To make prices of networks."""
+"""Derives prices from networks."""
 
 
 def fit_prices(points: Sequence[Point], slot_ns: float) -> Weights:
-    """The prices with which the relative errors' squares are least (Lawson and Hanson, Solving Least Squares Problems,
-    1974, chapter 23): none of an instruction's below what taking it costs, none of a memory line's below zero."""
+    """The prices with the smallest squared relative errors (Lawson and Hanson, Solving Least Squares Problems, 1974,
+    chapter 23). No instruction is priced below its issue slot, and no memory line below zero."""
     import numpy as np
     from scipy.optimize import nnls
 
@@ -53,14 +52,13 @@ def fit_prices(points: Sequence[Point], slot_ns: float) -> Weights:
 
 
 def scale_prices(points: Sequence[Point], weights: Weights) -> Weights:
-    """Prices that are known, all of them times one number: the one that makes the errors' mean zero. As they are where
-    there is no network."""
+    """Known prices times the factor that makes the mean error zero; unchanged if there are no networks."""
     times = math.exp(statistics.fmean(error_of(weights, each) for each in points)) if points else 1.0
     return {formula: {term: price / times for term, price in prices.items()} for formula, prices in weights.items()}
 
 
 def choose_way(points: Sequence[Point], ways: Sequence[Way]) -> Weights:
-    """The prices of the way that errs least, on the average, for networks that were left out."""
+    """The prices of the way with the smallest mean error on held-out networks."""
 
     def error(way: Way) -> float:
         return statistics.fmean(map(abs, held_out_errors(points, way).values()))
@@ -69,7 +67,7 @@ def choose_way(points: Sequence[Point], ways: Sequence[Way]) -> Weights:
 
 
 def estimates(weights: Weights, figures: Figures) -> list[float]:
-    """What each formula makes of a run, in milliseconds."""
+    """Each formula's estimate of a run in milliseconds."""
     return [
         sum(prices[term] * count for term, count in terms_of(figures, formula).items()) / 1e6
         for formula, prices in weights.items()
@@ -77,23 +75,23 @@ def estimates(weights: Weights, figures: Figures) -> list[float]:
 
 
 def estimate(weights: Weights, figures: Figures) -> float:
-    """Their geometric mean, in milliseconds."""
+    """The geometric mean of the formulas' estimates, in milliseconds."""
     return math.prod(estimates(weights, figures)) ** (1 / len(weights))
 
 
 def error_of(weights: Weights, point: Point) -> float:
-    """The logarithm of estimate to truth."""
+    """The logarithm of estimated to true latency."""
     return math.log(estimate(weights, point.figures) / point.milliseconds)
 
 
 def folds(points: Sequence[Point]) -> Iterator[tuple[list[Point], list[Point]]]:
-    """For each family its networks, and all others."""
+    """For each family, its networks and all others."""
     for family in dict.fromkeys(each.family for each in points):
         yield [each for each in points if each.family == family], [each for each in points if each.family != family]
 
 
 def held_out_errors(points: Sequence[Point], way: Way) -> dict[str, float]:
-    """For each network the logarithm of estimate to truth, by prices that nothing of its family was in."""
+    """For each network, the logarithm of estimated to true latency, with prices fitted without its family."""
     found: dict[str, float] = {}
     for own, others in folds(points):
         weights = way(others)
@@ -102,7 +100,7 @@ def held_out_errors(points: Sequence[Point], way: Way) -> dict[str, float]:
 
 
 def margin(errors: Sequence[float]) -> float:
-    """Of the logarithm: how far to either side an interval reaches that holds COVERED of the networks to come.
+    """The half-width of a logarithmic interval that covers COVERED of future networks.
 
     Method: split conformal prediction on absolute residuals (Vovk, Gammerman and Shafer, Algorithmic Learning in a
     Random World, 2005; Lei et al., Distribution-Free Predictive Inference for Regression, JASA 113, 2018, section 2).

@@ -1,4 +1,4 @@
-"""The prices that come with edgekit: of each board and number of threads, with how far they were off."""
+"""The prices that come with edgekit, for each board and thread count, with their errors."""
 
 import math
 from collections.abc import Sequence
@@ -13,44 +13,44 @@ from edgekit.records import Record
 from edgekit.target import CacheLevel, Target
 
 FEWEST_FAMILIES = 4
-"""Of which errors tell of another: networks of one family err alike."""
+"""The fewest families for an error estimate, since networks of one family have similar errors."""
 SHIPPED = Path(__file__).with_name("latency.json")
 
 
 class BoardFit(Record, frozen=True, kw_only=True):
-    """What was fitted on a board's published latencies with one number of threads."""
+    """Prices fitted to a board's published latencies with one thread count."""
 
     board: str
     cpu: str
-    """As a target calls it."""
+    """The core's name in targets."""
     clock_hz: int
     caches: tuple[CacheLevel, ...]
     threads: int
     runtime: str
-    """Whose latencies they are."""
+    """The runtime that was measured."""
     weights: dict[str, dict[str, float]]
     """By formula and term, in nanoseconds at this clock."""
     errors: dict[str, float]
-    """Of each network, held out with its family: the logarithm of prediction to publication."""
+    """For each network, held out with its family: the logarithm of predicted to published latency."""
     margin: float | None
-    """Of the logarithm: how far an interval reaches that holds nine of ten; None where too few networks tell."""
+    """The half-width of the logarithmic interval with 90 % coverage; None if there are too few networks."""
     shortest_ms: float
     longest_ms: float
-    """Of the latencies that it was fitted on."""
+    """The longest latency in the fit."""
     products: tuple[str, ...]
-    """The kinds of products that its networks were made of."""
+    """The kinds of products that its networks contain."""
 
 
 class LatencyModel(Record, frozen=True, kw_only=True):
     source: str
-    """What it was made from, and by what."""
+    """What it was fitted on."""
     transfer: float
-    """Of the logarithm: the largest error where kernels of a kind were predicted of which none was fitted on."""
+    """The largest logarithmic error when predicting kernels of a kind that was not in the fit."""
     fits: tuple[BoardFit, ...]
 
     def fit_for(self, target: Target, threads: int) -> BoardFit | None:
-        """The one of a board with the target's core and caches, of several the one of its runtime, or else of another
-        version, or whose clock is nearest; None where there is none with so many threads."""
+        """The fit for the target's core and caches and this thread count; None if there is none. Of several, the one
+        for the target's runtime, else for another version of it, else with the most similar clock."""
         alike = [
             each
             for each in self.fits
@@ -65,20 +65,19 @@ class LatencyModel(Record, frozen=True, kw_only=True):
 
 
 def largest_error(fit: BoardFit) -> float:
-    """The margin, or, where networks are too few for one, the largest error; a single one tells none."""
+    """The margin or, with too few networks for one, the largest error. A single network gives no error."""
     if fit.margin is not None:
         return fit.margin
     return max(map(abs, fit.errors.values())) if len(fit.errors) > 1 else 0.0
 
 
 def name_of(runtime: str) -> str:
-    """Of a runtime with its version."""
+    """The name of a runtime without its version."""
     return runtime.split()[0]
 
 
 def board_fit(target: Target, board: str, threads: int, runtime: str, points: Sequence[Point], way: Way) -> BoardFit:
-    """Of networks that were measured on a board, which a target describes; their latencies are all with so many
-    threads, of one runtime."""
+    """Fit prices to networks measured on a board of a target, all with the same thread count and runtime."""
     errors, latencies = held_out_errors(points, way), [each.milliseconds for each in points]
     reach = margin(list(errors.values()))
     return BoardFit(
@@ -99,12 +98,12 @@ def board_fit(target: Target, board: str, threads: int, runtime: str, points: Se
 
 @cache
 def shipped_model() -> LatencyModel:
-    """The one that benchmarks/latency_model.py wrote."""
+    """The model written by benchmarks/latency_model.py."""
     return msgspec.json.decode(SHIPPED.read_bytes(), type=LatencyModel)
 
 
 def at_clock(fit: BoardFit, clock_hz: int | None) -> Weights:
-    """Its prices for a core of another clock, beside the same memory."""
+    """The prices for a core with another clock and the same memory."""
     slower = fit.clock_hz / (clock_hz or fit.clock_hz)
     return {
         formula: {term: price if term == MEMORY else price * slower for term, price in prices.items()}

@@ -1,5 +1,5 @@
-"""Networks that stand for others when a board is calibrated: small ones of the kinds that devices run, with drawn
-weights, for what they compute is of no matter."""
+"""Networks for calibrating a board: small ones of the kinds that devices run, with random weights, since only their
+time matters."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _ZERO = np.array(0.0, np.float32)
 
 
 class _Graph:
-    """Nodes and weights that are written down one after the other. Images are (batch, channels, height, width)."""
+    """A graph under construction. Images have axes (batch, channels, height, width)."""
 
     def __init__(self) -> None:
         self.random = np.random.default_rng(0)
@@ -38,7 +38,7 @@ class _Graph:
         return name
 
     def drawn(self, *shape: int, inputs: int) -> str:
-        """Weights with which values stay as large as they are (He et al., arXiv 1502.01852, section 2.2)."""
+        """Random weights that preserve the magnitude of activations (He et al., arXiv 1502.01852, section 2.2)."""
         return self.constant(self.random.normal(0, (2 / inputs) ** 0.5, shape).astype(np.float32))
 
     def relu6(self, x: str) -> str:
@@ -55,7 +55,7 @@ class _Graph:
         return self.node("Add", product, self.constant(np.zeros(outputs, np.float32)))
 
     def classes(self, x: str, channels: int) -> str:
-        """What ten classes score, of images."""
+        """A classifier head with ten classes on images."""
         pooled = self.node("Flatten", self.node("GlobalAveragePool", x), axis=1)
         return self.dense(pooled, channels, 10)
 
@@ -151,7 +151,7 @@ def _dense(graph: _Graph, x: str) -> str:
 
 
 def _attending(graph: _Graph, x: str) -> str:
-    """Two layers of Vaswani et al., arXiv 1706.03762, normed before, on patches of 8 x 8: 64 tokens of 128."""
+    """Two pre-norm layers of Vaswani et al., arXiv 1706.03762, on patches of 8 x 8: 64 tokens with 128 features."""
     width, heads, tokens = 128, 4, 64
     weights = graph.drawn(width, 3, 8, 8, inputs=3 * 8 * 8)
     patches = graph.node("Conv", x, weights, kernel_shape=[8, 8], strides=[8, 8])
@@ -182,7 +182,7 @@ def _attending(graph: _Graph, x: str) -> str:
 
 
 def _segmenting(graph: _Graph, x: str) -> str:
-    """Down and up again: Ronneberger et al., arXiv 1505.04597."""
+    """An encoder and decoder: Ronneberger et al., arXiv 1505.04597."""
     first = graph.node("Relu", graph.conv(x, 3, 16))
     second = graph.node("Relu", graph.conv(first, 16, 32, stride=2))
     third = graph.node("Relu", graph.conv(second, 32, 64, stride=2))
@@ -219,21 +219,21 @@ _SIDES = {
     "attending": (64,),
     "segmenting": (48,),
 }
-"""Of the images that each takes."""
+"""The image sizes of each kind."""
 
 
 @dataclass(frozen=True)
 class CalibrationNetwork:
     kind: str
     side: int
-    """Of its input, (batch, 3, side, side), in float32."""
+    """Its input has shape (batch, 3, side, side) and type float32."""
 
     @property
     def name(self) -> str:
         return f"{self.kind}-{self.side}"
 
     def save(self, path: Path) -> None:
-        """As an ONNX file."""
+        """Write it as an ONNX file."""
         graph = _Graph()
         output = _KINDS[self.kind](graph, "image")
         shape: list[str | int | None] = ["batch", 3, self.side, self.side]
@@ -248,7 +248,7 @@ class CalibrationNetwork:
         onnx.save(onnx.shape_inference.infer_shapes(model, strict_mode=True), path)
 
     def samples(self, count: int) -> Array:
-        """What it may see, drawn: (count, 3, side, side)."""
+        """Random inputs of shape (count, 3, side, side)."""
         drawn = np.random.default_rng(1).normal(0, 1, (count, 3, self.side, self.side))
         return drawn.astype(np.float32)
 

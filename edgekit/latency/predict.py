@@ -1,4 +1,4 @@
-"""How long a run takes on a board that is not here, and how far that can be off."""
+"""Predict a run's latency on a board, with an interval."""
 
 import math
 from dataclasses import dataclass
@@ -19,18 +19,18 @@ class Prediction:
     low: float
     high: float
     confidence: float
-    """With which it lies between low and high; 0 where that is not known."""
+    """The confidence level of the interval; 0 for a range without a coverage guarantee."""
     how: str
 
 
 def predict_latency(counts: Counts, target: Target, threads: int, model: LatencyModel | None = None) -> Prediction:
-    """A run's latency on a target, from what one thread of it took under the target's emulator.
+    """Predict a run's latency on a target from the counts of one thread under the target's emulator.
 
-    Nine of ten lie within the margin of networks and runtimes like those that were fitted on. For others the margin is
-    what predicting one kind of kernels from another was off at most, and what lies between the formulas besides; and it
-    may take longer by what no scalar instruction runs beside another.
+    For networks and runtimes like those in the fit, the margin has 90 % coverage. For others the range is uncalibrated:
+    it uses the largest error observed between kinds of kernels and the difference of the formulas, and its upper end
+    assumes that scalar instructions do not overlap.
 
-    Raises PredictionError where no board with the target's core and caches was calibrated with so many threads.
+    Raises PredictionError if no board with the target's core and caches was calibrated with this thread count.
     """
     model = model or known_prices(target)
     fit = model.fit_for(target, threads)
@@ -56,13 +56,13 @@ def predict_latency(counts: Counts, target: Target, threads: int, model: Latency
 
 
 def price(counts: Counts, target: Target, threads: int) -> float | None:
-    """What a part of a run takes in milliseconds, to compare it with other parts; None where nothing is predicted."""
+    """The predicted milliseconds of a part of a run, for comparing parts; None if nothing is predicted."""
     fit = known_prices(target).fit_for(target, threads)
     return estimate(at_clock(fit, target.clock_hz), figures_of(counts)) if fit else None
 
 
 def _scalar_alone(weights: Weights, cycle_ns: float) -> Weights:
-    """The prices where no scalar instruction runs beside another."""
+    """The prices if scalar instructions do not overlap."""
     return {
         formula: {term: max(price, cycle_ns) if term in SCALAR else price for term, price in prices.items()}
         for formula, prices in weights.items()
@@ -70,7 +70,7 @@ def _scalar_alone(weights: Weights, cycle_ns: float) -> Weights:
 
 
 def _doubts(fit: BoardFit, runtime: str, figures: Figures, milliseconds: float) -> list[str]:
-    """Why a run is not like those that prices were fitted on."""
+    """Why a run is unlike those in the fit."""
     found = []
     if name_of(runtime) != name_of(fit.runtime):
         found.append(f"not calibrated on {runtime}")

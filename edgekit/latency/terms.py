@@ -1,4 +1,4 @@
-"""What a run's latency is a sum of: counted figures, each with a price of its own or together with others."""
+"""The terms of a run's latency: counts, each with a price of its own or shared with others."""
 
 from collections.abc import Mapping
 
@@ -9,10 +9,10 @@ from edgekit.instruction_counts.instructions import InstructionKind
 Figures = Mapping[str, float]
 
 MEMORY = "memory_lines"
-"""What hangs on the memory's clock; everything else hangs on the core's."""
+"""The term that scales with the memory's clock; all others scale with the core's."""
 DIVISION = 8
-"""As many other instructions as one division keeps its unit busy for, roughly: 7 to 17 cycles for a vector's in the
-Cortex-A72's Software Optimization Guide, 3.15 and 3.16."""
+"""A division in units of other instructions: 7 to 17 cycles for a vector division in the Cortex-A72's Software
+Optimization Guide, 3.15 and 3.16."""
 
 FORMULAS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "by kind": {
@@ -35,28 +35,28 @@ FORMULAS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         MEMORY: (MEMORY,),
     },
 }
-"""Two ways to share a latency out among figures. Their geometric mean errs less than either, and what lies between the
-two tells of networks that are like none of those that prices were fitted on. Dot products share a price with other
-integer ones: no core's networks tell the two apart."""
+"""Two ways to attribute a latency to counts. Their geometric mean has a smaller error than either, and the difference
+of the two is large for networks unlike those in the fit. Dot products share a price with other integer products,
+because no core's networks separate the two."""
 SCALAR = frozenset({"scalar_loads", "scalar_other", "branches", "scalar"})
-"""Terms whose prices networks tell little of: they run beside vector work. Alone, they take about a cycle each."""
+"""Terms whose prices are poorly determined, because they overlap with vector work. Alone, each takes about a cycle."""
 PRODUCTS = ("float_products", "integer_products", "dot_products")
 _SHARE = 0.1
 
 
 def products_in(figures: Figures) -> tuple[str, ...]:
-    """The kinds of products that make a tenth of a run's, or more: those whose prices its latency hangs on."""
+    """The kinds of products that are at least a tenth of a run's, on whose prices its latency depends."""
     total = sum(figures[each] for each in PRODUCTS)
     return tuple(each for each in PRODUCTS if total and figures[each] >= _SHARE * total)
 
 
 def slot_ns(cpu: str, clock_hz: int, threads: int) -> float:
-    """What an instruction costs at least: its share of a cycle in which all cores that run take all that they can."""
+    """The lowest cost of an instruction in nanoseconds: its issue slot, when all running cores issue at full width."""
     return 1e9 / clock_hz / issue_width(cpu) / threads
 
 
 def figures_of(counts: Counts) -> Figures:
-    """What prices are put on: instructions by kind, vector ones by registers, and lines from and to memory."""
+    """The priced counts: instructions by kind, vector ones by registers, and lines from and to memory."""
     ran, quads = counts.instructions, counts.quads
     last = counts.caches[-1]
     scalar = (
@@ -81,5 +81,5 @@ def figures_of(counts: Counts) -> Figures:
 
 
 def terms_of(figures: Figures, formula: str) -> dict[str, float]:
-    """The same, as a formula puts them together."""
+    """The counts summed into the terms of a formula."""
     return {term: sum(figures[each] for each in parts) for term, parts in FORMULAS[formula].items()}

@@ -1,4 +1,5 @@
-"""The figure that a search goes by: on calibration samples, for the evaluation split is held back from every step."""
+"""The metric that guides a search. It uses calibration samples, because the evaluation split is withheld from every
+step."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,21 +13,21 @@ from edgekit.project.project import UNSAID, Project, is_function
 
 @dataclass(frozen=True)
 class CalibrationMetric:
-    """The project's metric over its calibration samples; where that takes labels and they have none, or
-    is not said, cosine."""
+    """The project's metric over its calibration samples. Cosine, if the metric needs labels and they have none, or if
+    no metric is set."""
 
     project: Project
     split: Split
     reference: Sampled | None
-    """What the float model gives, sample by sample, where the metric compares with that."""
+    """The float model's outputs, sample by sample, if the metric compares with them."""
     floating: float
-    """The float model's own figure."""
+    """The float model's own value."""
     allowed: float
-    """How far another may fall below that."""
+    """The allowed drop from that."""
 
     @staticmethod
     def of(project: Project, split: Split, path: Path) -> "CalibrationMetric":
-        """With the float model at `path`."""
+        """The metric with the float model at `path`."""
         unsaid = project.metric == UNSAID
         if unsaid or (not split.labelled and (is_function(project.metric) or comparing_score(project) is None)):
             project = project.copy_with(metric="cosine", budgets=project.budgets.copy_with(max_drop=None))
@@ -45,5 +46,6 @@ class CalibrationMetric:
         return self.project.metric
 
     def value(self, path: Path) -> float:
-        """Of a file, higher is better. Raises EntryPointError where the project's own function gives no number."""
+        """The metric of a file; higher is better. Raises EntryPointError if the project's own function returns no
+        number."""
         return file_evaluation(path, self.project, self.split, exact=True, reference=self.reference).value

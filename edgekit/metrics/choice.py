@@ -1,4 +1,4 @@
-"""What a project is judged by where it does not say."""
+"""Choose a project's metric where it sets none."""
 
 from collections.abc import Sequence
 
@@ -14,10 +14,10 @@ _OF_CLASSES = frozenset({"accuracy", "top5", "macro-f1"})
 
 
 def with_metric(project: Project, splits: Splits) -> Project:
-    """The project with its metric and the drop that it may have, where it leaves them open: of a model file
-    accuracy where there are labels for it, else similarity to that model, with an allowance of its own.
+    """The project with its metric and allowed drop set. For a model file without a metric: accuracy if there are labels
+    for it, else similarity to the model with its default drop.
 
-    Raises ProjectError for an unknown metric, and DataError for one that wants labels where there are none, or others.
+    Raises ProjectError for an unknown metric, and DataError if a metric needs labels and there are none that fit.
     """
     if project.model_file is None:
         return project

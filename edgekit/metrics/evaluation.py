@@ -1,4 +1,4 @@
-"""A model file over a project's evaluation split: its outputs, and the metric."""
+"""Evaluate a model file on a project's evaluation split: its outputs and the metric."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,20 +23,20 @@ from edgekit.runtimes.ort import session_outputs
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model judged on a project's evaluation split."""
+    """A model's evaluation on a project's evaluation split."""
 
     value: float
     """The project's metric."""
     scores: Array | None
-    """Each sample's share in it, shape (samples,); None where the metric is no mean of them."""
+    """Each sample's contribution to the metric, shape (samples,); None if the metric is not a mean over samples."""
     chance: float | None
-    """What a model that knows nothing may reach here; None where that cannot be told."""
+    """The value that chance can reach; None where it is unknown."""
     similarity: Mapping[str, float] = field(default_factory=dict)
-    """To the float model that a build started from, by the names of metrics that compare."""
+    """To the float model that a build started from, by metric."""
 
 
 def evaluate_outputs(project: Project, outputs: Sequence[Array], targets: Any) -> Evaluation:
-    """A model judged by its outputs over the whole split."""
+    """Evaluate a model's outputs over the whole split, one array per output with axes (samples, ...)."""
     value = metric_value(project, outputs, targets)
     chance = chance_value(project, outputs, targets, value)
     return Evaluation(value, item_scores(project, outputs, targets), chance)
@@ -51,8 +51,8 @@ def file_evaluation(
     reference: Sampled | None = None,
     runtime: str = "",
 ) -> Evaluation:
-    """A model file judged on this machine; `exact` where 8-bit products must not saturate, a .tflite file by `runtime`
-    where that is installed. `reference` is what the float model gives, sample by sample."""
+    """Evaluate a model file on this machine. With `exact`, sums of 8-bit products must not saturate. A .tflite file
+    runs under `runtime` if that is installed. `reference` holds the float model's outputs, sample by sample."""
     running, parts, targets = _run(path, split, exact=exact, runtime=runtime)
     if reference is None:
         return evaluate_outputs(project, running.joined(parts), join_trees(targets))
@@ -67,7 +67,7 @@ def file_evaluation(
 
 
 def file_outputs(path: Path, split: Split, *, exact: bool) -> Sampled:
-    """What a file gives for the whole split on this machine, sample by sample; with `exact`, without saturation."""
+    """A file's outputs for the whole split on this machine, sample by sample; with `exact`, without saturation."""
     running, parts, _ = _run(path, split, exact=exact)
     return running.sampled(parts)
 
@@ -82,22 +82,22 @@ def _run(path: Path, split: Split, *, exact: bool, runtime: str = "") -> "tuple[
 
 
 Part = tuple[Sequence[Array], int]
-"""The outputs of a run, and for how many samples."""
+"""The outputs of a run, and its number of samples."""
 
 
 @dataclass(frozen=True)
 class ModelRuns:
-    """A model file that is given samples on this machine."""
+    """Runs of a model file on samples on this machine."""
 
     session: Any
     feeding: Feeding
     axes: Axes
-    """Of each output that of the samples."""
+    """The sample axis of each output."""
     names: tuple[str, ...]
 
     @staticmethod
     def of(path: Path, *, exact: bool, sample: Arrays, runtime: str = "") -> "ModelRuns":
-        """`sample`, (1, ...), shows along which axes the outputs hold the samples."""
+        """Find the sample axis of each output with `sample`, arrays with axes (1, ...)."""
         opened = open_session(path, exact=exact, runtime=runtime)
         feeding = feeding_of(ports_of(path)[0])
         axes = batch_axes(lambda inputs: session_outputs(opened, feeding.feed(inputs)), sample, feeding.size)
@@ -108,12 +108,12 @@ class ModelRuns:
         return [(session_outputs(self.session, feed), count) for feed, count in self.feeding.feeds(inputs)]
 
     def joined(self, parts: Sequence[Part]) -> Outputs[Array]:
-        """The outputs of runs as those of one batch, without what only filled a run up."""
+        """The outputs of runs as one batch, without padding."""
         return join_outputs([self._cut(*part) for part in parts], self.axes)
 
     def sampled(self, parts: Sequence[Part]) -> Sampled:
-        """The outputs of runs sample by sample. Where a run holds several, outputs that do not follow them are left
-        out, unless all are so: then a run counts as one."""
+        """The outputs of runs, sample by sample. If a run holds several samples, outputs without a sample axis are left
+        out; if there are no others, a run counts as one sample."""
         return [sample for part in parts for sample in self._samples(self._cut(*part), part[1])]
 
     def _samples(self, outputs: Sequence[Array], count: int) -> Sampled:
@@ -137,5 +137,5 @@ class ModelRuns:
 
 
 def _split_batches(output: Array, count: int) -> Array:
-    """So many samples' parts of an output that may have several for each, one behind the other."""
+    """An output split into `count` samples, each of which may have several rows."""
     return output if len(output) == count else output.reshape(count, -1, *output.shape[1:])

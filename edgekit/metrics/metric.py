@@ -1,4 +1,4 @@
-"""The figure that a model is judged by: one that has a name, or the project's own function."""
+"""The metric that a model is evaluated with: a named one, or the project's own function."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,16 +13,16 @@ from edgekit.project.entrypoints import entry_function, user_code_errors
 from edgekit.project.project import Project, is_function
 
 DEALT = 3
-"""How often targets are dealt out in another order to see what luck reaches."""
+"""How often targets are permuted to estimate chance."""
 
 
 def metric_value(project: Project, outputs: Sequence[Array], targets: Any) -> float:
-    """The metric of a model's outputs over a whole split: per cent for accuracy and its like, else the metric's own
-    unit.
+    """The metric of a model's outputs over a whole split: percent for accuracy and similar metrics, else the metric's
+    own unit.
 
-    `outputs` holds one array for each of the model's outputs, `targets` is a tree of arrays, both samples first. Raises
-    DataError for labels out of range or a metric that compares with a float model instead, and EntryPointError when the
-    project's function gives no finite number.
+    `outputs` holds one array per model output, and `targets` is a tree of arrays, both with the sample axis first.
+    Raises DataError for labels out of range and for a metric that compares with a float model instead, EntryPointError
+    if the project's function does not return a finite number.
     """
     if not is_function(project.metric):
         value_of = named_metric(project).value
@@ -40,7 +40,7 @@ def metric_value(project: Project, outputs: Sequence[Array], targets: Any) -> fl
 
 
 def named_metric(project: Project) -> Named:
-    """The metric of that name. Raises ProjectError where there is none."""
+    """The named metric. Raises ProjectError for an unknown name."""
     if project.metric not in NAMED:
         hint = did_you_mean(project.metric, list(NAMED))
         raise ProjectError(f"no metric '{project.metric}'", f'{hint} (or your own: metric = "module:function")')
@@ -48,15 +48,15 @@ def named_metric(project: Project) -> Named:
 
 
 def comparing_score(project: Project) -> Score | None:
-    """How the metric compares with the float model; None where it takes labels."""
+    """The metric's comparison with the float model; None if the metric needs labels."""
     return None if is_function(project.metric) else named_metric(project).score
 
 
 def chance_value(project: Project, outputs: Sequence[Array], targets: Any, value: float) -> float | None:
-    """What a model that knows nothing of its input may reach, `value` being the metric; None where that cannot be told.
+    """What the metric can reach by chance, `value` being the model's metric; None where that is unknown.
 
-    For accuracy, always the commonest label, and two standard errors of this many samples. For others, the best of
-    three values with the targets dealt out in another order; None where the order makes no difference.
+    For accuracy, the share of the most common label plus two standard errors for this number of samples. For other
+    metrics, the best of three values with permuted targets; None if the order makes no difference.
     """
     count = len(next(leaves(targets)))
     if project.metric == "accuracy":
@@ -71,10 +71,10 @@ def chance_value(project: Project, outputs: Sequence[Array], targets: Any, value
 
 
 def item_scores(project: Project, outputs: Sequence[Array], targets: Any) -> Array | None:
-    """Each sample's share in the metric, shape (samples,): 100 or 0 for accuracy; None for another metric."""
+    """Each sample's contribution to the metric, shape (samples,): 100 or 0 for accuracy; None for other metrics."""
     return 100.0 * right_labels(outputs, targets) if project.metric == "accuracy" else None
 
 
 def unit_of(project: Project) -> str:
-    """`%` for accuracy, a named metric's own, else the name of the metric's function."""
+    """`%` for accuracy, a named metric's own unit, else the name of the metric's function."""
     return project.metric.split(":")[-1] if is_function(project.metric) else named_metric(project).unit

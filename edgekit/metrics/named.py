@@ -1,4 +1,4 @@
-"""The metrics that have a name. Higher is better; all but cosine are in per cent."""
+"""Named metrics. Higher is better; all but cosine are in percent."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,24 +13,24 @@ _TOP = 5
 
 
 Sampled = Sequence[Arrays]
-"""A model's outputs for one sample each, without an axis of samples: they may be of different shapes."""
+"""A model's outputs for single samples, without a sample axis, so that shapes may differ."""
 Score = Callable[[Sampled, Sampled], float]
-"""Of a model's outputs, against those of the float model."""
+"""Compares a model's outputs with those of the float model."""
 
 
 @dataclass(frozen=True)
 class Named:
     unit: str
     value: Callable[[Sequence[Array], Any], float] | None = None
-    """Of a model's outputs and labels."""
+    """Computes the metric from outputs and labels."""
     score: Score | None = None
-    """In place of `value`: what it compares with the float model."""
+    """Used instead of `value` for metrics that compare with the float model."""
     max_drop: float = 1.0
-    """How far a deployed model may fall below the float one where nobody says."""
+    """The default for how far a deployed model may fall below the float one."""
 
 
 def right_labels(outputs: Sequence[Array], labels: Any) -> Array:
-    """Whether the largest logit is the label's, (samples,). Raises DataError where they do not fit together."""
+    """Whether the argmax of the logits is the label, shape (samples,). Raises DataError if shapes do not fit."""
     logits = _logits(outputs, labels)
     right: Array = logits.argmax(1) == labels
     return right
@@ -47,13 +47,14 @@ def _top5(outputs: Sequence[Array], labels: Any) -> float:
 
 
 def _macro_f1(outputs: Sequence[Array], labels: Any) -> float:
-    """The mean over the classes that are labelled or predicted: 2 hits / (labelled + predicted)."""
+    """The mean F1 over the classes that occur in labels or predictions: 2 hits / (labelled + predicted)."""
     predicted = _logits(outputs, labels).argmax(1)
     return _mean_share(predicted, labels, lambda hits, both: 2 * hits / both)
 
 
 def _mean_iou(outputs: Sequence[Array], labels: Any) -> float:
-    """Of logits (samples, classes, ...) and labels (samples, ...), over the classes that are labelled or predicted."""
+    """The mean IoU of logits (samples, classes, ...) and labels (samples, ...), over the classes that occur in
+    either."""
     logits = outputs[0]
     if not isinstance(labels, np.ndarray) or labels.shape != (logits.shape[0], *logits.shape[2:]):
         raise DataError(
@@ -72,8 +73,8 @@ def _mean_share(predicted: Array, labels: Array, share: Callable[[float, float],
 
 
 def _cosine(given: Sampled, expected: Sampled) -> float:
-    """The mean over the samples; where an output is one value, which has no direction, of all samples' at once. Of
-    several outputs the lowest."""
+    """The mean cosine over the samples. An output of a single value, which has no direction, is compared over all
+    samples at once. Of several outputs, the lowest."""
     sides = (zip(*each, strict=True) for each in (given, expected))
     outputs = [[*zip(*both, strict=True)] for both in zip(*sides, strict=True)]
     floats = [pairs for pairs in outputs if pairs[0][0].dtype.kind == "f"]
@@ -103,7 +104,7 @@ def _cosine_of(given: Array, expected: Array) -> float:
 
 
 def _agreement(given: Sampled, expected: Sampled) -> float:
-    """The share of samples with the same largest logit, or the same integers."""
+    """The share of samples with the same argmax of logits, or the same integers."""
     return 100.0 * float(np.mean([_agree(one[0], other[0]) for one, other in zip(given, expected, strict=True)]))
 
 

@@ -1,4 +1,4 @@
-"""How alike two models' outputs are, sample by sample: samples may be of different shapes."""
+"""The similarity of two models' outputs, sample by sample; samples may have different shapes."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -12,7 +12,7 @@ from edgekit.metrics.named import NAMED, Sampled, Score
 
 
 def similarities(given: Sampled, expected: Sampled) -> dict[str, float]:
-    """By each metric that can compare these outputs."""
+    """By each metric that applies to these outputs."""
     found = {}
     for name, metric in NAMED.items():
         if metric.score:
@@ -22,8 +22,8 @@ def similarities(given: Sampled, expected: Sampled) -> dict[str, float]:
 
 
 def chance_similarity(score: Score, given: Sampled, expected: Sampled, seed: int) -> float | None:
-    """What a model that knows nothing of its input may reach: the best of three values with the samples dealt out in
-    another order, each to another whose outputs have its shapes; None where no two have."""
+    """The similarity that chance can reach: the best of three values with the samples permuted, each paired with
+    another whose outputs have the same shapes; None if no two have."""
     alike: dict[object, list[int]] = {}
     for number, outputs in enumerate(expected):
         alike.setdefault(tuple(each.shape for each in outputs), []).append(number)
@@ -43,5 +43,5 @@ def chance_similarity(score: Score, given: Sampled, expected: Sampled, seed: int
 
 
 def _others(numbers: Array) -> Iterable[tuple[int, int]]:
-    """Each with another."""
+    """Each number paired with another."""
     return zip(numbers, np.roll(numbers, 1), strict=True)

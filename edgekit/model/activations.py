@@ -1,4 +1,4 @@
-"""The memory that a run's tensors take beside the weights."""
+"""The memory of activations during a run."""
 
 from collections.abc import Mapping
 from math import prod
@@ -11,12 +11,12 @@ from edgekit.model.weights import kind_bits, kind_name
 
 
 def activation_bytes(shaped: ModelProto) -> int | None:
-    """The most that inputs, outputs and what lies between them take at once, each held from the operator that makes it
-    to the last that reads it, in the file's order; what hangs on no input is none of them. None where a shape or a type
-    is not known, and for control flow.
+    """The peak bytes of inputs, outputs and intermediate tensors, each kept from its producer to its last reader, in
+    the file's order. Tensors that depend on no input are excluded. None if a shape or type is unknown, and for control
+    flow.
 
-    `shaped` is what `for_one_sample` makes of a model. A runtime that computes in place needs less, one that rounds its
-    buffers up needs more.
+    `shaped` is the result of `for_one_sample`. A runtime that computes in place needs less; one that aligns buffers
+    needs more.
     """
     graph = shaped.graph
     if len(list(graphs(graph))) > 1:
@@ -46,6 +46,6 @@ def _sizes(graph: GraphProto) -> dict[str, int]:
 
 
 def _last_uses(graph: GraphProto) -> Mapping[str, int]:
-    """By tensor the number of the last operator that reads it; outputs are held to the end."""
+    """For each tensor, the index of the last operator that reads it; outputs are kept to the end."""
     found = {name: number for number, node in enumerate(graph.node) for name in node.input}
     return found | {value.name: len(graph.node) for value in graph.output}

@@ -1,4 +1,4 @@
-"""What a graph is made of, in the interaction table's terms."""
+"""Classify a graph in the terms of the interaction table."""
 
 from onnx import ModelProto
 
@@ -6,12 +6,12 @@ from edgekit.model.operators import nodes
 from edgekit.traits import Architecture
 
 _PASSING = frozenset({"Cast", "Dropout", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze", "Where", "Mul"})
-"""What may stand between a softmax and the product that makes it attention."""
+"""Operators that may appear between a softmax and the matrix product of attention."""
 _ATTENTION = frozenset({"Attention", "MultiHeadAttention", "GroupQueryAttention", "PackedAttention"})
 
 
 def architecture_of(model: ModelProto) -> Architecture:
-    """A transformer where scores go through a softmax into a product; a CNN where there are convolutions."""
+    """A transformer if scores go through a softmax into a matrix product; a CNN if there are convolutions."""
     kinds = {node.op_type for node in nodes(model.graph)}
     if kinds & _ATTENTION or _attends(model):
         return "transformer"

@@ -1,4 +1,4 @@
-"""What a graph computes from constants and known shapes, computed: axes and lengths that shape inference waits for."""
+"""Constant folding of small tensors: axes and lengths that shape inference needs."""
 
 from collections.abc import Mapping
 from math import prod
@@ -16,11 +16,11 @@ _ARITHMETIC = {
     "Squeeze", "Sub", "Tile", "Transpose", "Unsqueeze", "Where",
 }  # fmt: skip
 _SMALL = 64
-"""Elements: what says how long axes are is no longer."""
+"""Elements: tensors that describe shapes are not longer."""
 
 
 def small_constants(graph: GraphProto) -> dict[str, Array]:
-    """The constants of a graph of few elements, initializers and nodes, by tensor."""
+    """The small constants of a graph, initializers and Constant nodes, by tensor."""
     known: dict[str, Array] = {
         tensor.name: numpy_helper.to_array(tensor)
         for tensor in graph.initializer
@@ -35,8 +35,8 @@ def small_constants(graph: GraphProto) -> dict[str, Array]:
 
 
 def fold(graph: GraphProto, shapes: Mapping[str, tuple[int, ...]], opset: int) -> bool:
-    """Put constants in the place of the operators on few numbers whose inputs are constant or a known shape, in place;
-    the operators stay where they were, as Constant. Whether there were any."""
+    """Replace operators on small tensors whose inputs are constants or known shapes by Constant nodes, in place.
+    Returns whether there were any."""
     known = small_constants(graph)
     found = False
     for node in graph.node:
@@ -52,7 +52,7 @@ def fold(graph: GraphProto, shapes: Mapping[str, tuple[int, ...]], opset: int) -
 def _values(
     node: NodeProto, known: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]], opset: int
 ) -> dict[str, Array] | None:
-    """What a node gives out; None where that is not known or not small."""
+    """The outputs of a node; None if they are unknown or not small."""
     if not is_standard(node) or not node.input:
         return None
     if node.op_type in ("Shape", "Size") and node.input[0] in shapes:
@@ -65,7 +65,7 @@ def _values(
 
     try:
         results = ReferenceEvaluator(node, opsets={"": opset}).run(None, given)
-    except Exception:  # what cannot be computed stays unknown
+    except Exception:  # an operator that cannot be evaluated stays unknown
         return None
     if any(not isinstance(each, np.ndarray | np.generic) or np.size(each) > _SMALL for each in results):
         return None
@@ -95,6 +95,6 @@ def _replace(node: NodeProto, value: Array) -> None:
 
 
 def _has_values(tensor: TensorProto) -> bool:
-    """Whether a tensor holds its values, not only its sizes."""
+    """Whether a tensor contains its values and not only its shape."""
     stored = ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "uint64_data")
     return not prod(tensor.dims) or any(len(getattr(tensor, name)) for name in stored)

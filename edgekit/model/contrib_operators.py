@@ -1,4 +1,4 @@
-"""The runtime's own operators, and the standard ones that give the same shapes: shape inference knows only these."""
+"""Contrib operators and standard equivalents with the same output shapes, which shape inference supports."""
 
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper
 
@@ -34,8 +34,8 @@ _FLOAT_OUTPUTS = {"MatMulIntegerToFloat", "DynamicQuantizeMatMul", "QAttention"}
 
 
 def replace_contrib_operators(model: ModelProto) -> ModelProto:
-    """A copy in which a standard operator whose first output has the same shape stands for each of the runtime's own
-    that is known here. It is good for shape inference alone."""
+    """A copy in which each known contrib operator is replaced by a standard operator whose first output has the same
+    shape. It is for shape inference only."""
     copy = ModelProto()
     copy.CopyFrom(model)
     state_defaults(copy)
@@ -48,20 +48,19 @@ def replace_contrib_operators(model: ModelProto) -> ModelProto:
 
 
 def state_defaults(model: ModelProto) -> None:
-    """Say of STFT that it is one-sided where it says nothing, which is the standard: onnx 1.18 infers its shape as if
-    it were not."""
+    """State STFT's default, one-sided, explicitly: onnx 1.18 otherwise infers the shape of the two-sided form."""
     for node in nodes(model.graph):
         if node.op_type == "STFT" and is_standard(node) and attribute(node, "onesided", -1) == -1:
             node.attribute.append(helper.make_attribute("onesided", 1))
 
 
 def gives_floats(node: NodeProto) -> bool:
-    """Whether one of the runtime's own operators gives floats, of whatever type its stand-in would be."""
+    """Whether a contrib operator returns floats, whatever type its equivalent would have."""
     return not is_standard(node) and node.op_type in _FLOAT_OUTPUTS
 
 
 def _standardize(graph: GraphProto, node: NodeProto, opset: int) -> None:
-    """Put the standard operator whose first output has the same shape in the place of one of the runtime's own."""
+    """Replace a contrib operator by the standard operator whose first output has the same shape."""
     given = list(node.input)
     if attribute(node, "channels_last", 0):
         return

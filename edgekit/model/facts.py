@@ -1,4 +1,4 @@
-"""What can be seen in a graph: its traits, its activations' types, the size of an integer step."""
+"""Facts that can be observed in a graph: traits, activation types, output scales."""
 
 from collections import Counter
 
@@ -15,7 +15,7 @@ _INTEGERS = {TensorProto.DataType.Name(kind).lower() for kind in INTEGERS}
 
 
 def observed_facts(model: ModelProto) -> Facts:
-    """The facts that can be seen in a file: what a step declared is held against them."""
+    """The facts that a file shows, against which a step's contract is checked."""
     graph = model.graph
     found: set[Fact] = {Format.ONNX}
     is_integer = any(weight.kind in _INTEGERS for weight in weights(model)) or any(
@@ -50,7 +50,7 @@ def activation_types(model: ModelProto) -> set[str]:
 
 
 def integer_forms_of(model: ModelProto) -> list[str]:
-    """How a model's integers are written: QDQ, QOperator, dynamic, weights only; by the operators that it holds."""
+    """The forms in which a model's integers are written (QDQ, QOperator, dynamic, weights only), by its operators."""
     kinds = {node.op_type for node in nodes(model.graph)}
     held = {
         "QDQ": "QuantizeLinear" in kinds and "DequantizeLinear" in kinds and not kinds & _QOPERATORS,
@@ -62,7 +62,7 @@ def integer_forms_of(model: ModelProto) -> list[str]:
 
 
 def output_step(model: ModelProto) -> dict[str, float]:
-    """For each output that leaves a DequantizeLinear with one scale, that scale: the size of one integer step."""
+    """The scale, which is one LSB, of each output that comes from a DequantizeLinear with one scale."""
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     steps = {}
     for node in model.graph.node:

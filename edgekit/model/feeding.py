@@ -1,4 +1,4 @@
-"""How samples are put to a model: where their axis lies in each of its inputs, and how many it takes at a time."""
+"""How samples are fed to a model: the batch axis of each input, and the number of samples per run."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -16,22 +16,23 @@ _LENGTH = re.compile("seq|len|time|step|frame|token", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Feeding:
-    """Samples come as (samples, ...) for each input; a model may want them along another axis."""
+    """Maps samples with axes (samples, ...) to the inputs of a model, whose batch axis may be another one."""
 
     axes: tuple[int | None, ...]
-    """Of each input the axis of the samples; None where it has none, as a scalar, and holds one sample's own values."""
+    """The batch axis of each input; None for an input without one, such as a scalar, which holds one sample's
+    values."""
     size: int
-    """The samples of a run where the file fixes that; 0: any number."""
+    """The samples per run, if the file fixes them; 0 for any number."""
 
     def feed(self, inputs: Arrays) -> Arrays:
-        """The samples as one run takes them. Raises ModelError where there are more or fewer inputs."""
+        """The samples as inputs of one run. Raises ModelError if the number of inputs differs."""
         if len(inputs) != len(self.axes):
             raise ModelError(f"the model takes {len(self.axes)} inputs, the data has {len(inputs)}", "make both agree")
         return tuple(_along(*pair) for pair in zip(inputs, self.axes, strict=True))
 
     def feeds(self, inputs: Arrays, size: int = 0) -> Iterator[tuple[Arrays, int]]:
-        """The samples in runs of as many as the file fixes, else of `size`, else all at once; each with how many of
-        them are samples: the last is filled up with copies of the last sample."""
+        """The samples in runs of the file's fixed size, else of `size`, else in one run, each with its number of
+        samples. The last run is padded with copies of the last sample."""
         count = len(inputs[0])
         step = self.size or size or count
         for start in range(0, count, step):
@@ -40,13 +41,13 @@ class Feeding:
 
 
 def feeding_of(ports: Sequence[Port]) -> Feeding:
-    """How a model with these inputs is fed: by axes with `batch` in their name, else by the first ones, where they are
-    not called after a sample's own length."""
+    """The feeding of a model with these inputs: the batch axis is the one with `batch` in its name, else the first,
+    unless that is named as a sample's own length."""
     names = {name for name in batch_names(ports) if not _LENGTH.search(name)} - {ANONYMOUS}
     firsts = [port.shape[0] for port in ports if port.shape]
     grows = bool(names) or ANONYMOUS in firsts
     lengths = [size for size in firsts if isinstance(size, int)]
-    # States of recurrent networks have layers first, and the samples behind them.
+    # States of recurrent networks have the layer axis first and the batch axis second.
     fixed = 0 if grows else 1 if 1 in lengths else next(iter(lengths), 0)
     axes = tuple(_axis(port, names, grows, fixed) for port in ports)
     ones = any(axis is None or (grows and port.shape[axis] == 1) for port, axis in zip(ports, axes, strict=True))
@@ -54,7 +55,7 @@ def feeding_of(ports: Sequence[Port]) -> Feeding:
 
 
 def sample_shape(port: Port, axis: int | None) -> tuple[int | str, ...]:
-    """The shape of one sample of an input whose samples lie along `axis`."""
+    """The shape of one sample of an input with the batch axis `axis`."""
     return tuple(size for place, size in enumerate(port.shape) if place != axis)
 
 

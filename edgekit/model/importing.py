@@ -1,4 +1,4 @@
-"""A model file that a project starts from."""
+"""The model file that a project starts from."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -15,13 +15,13 @@ from edgekit.traits import FILE_ENTRY, INTEGER_ENTRY, Architecture, Facts, Trait
 
 
 def file_digest(path: Path) -> str:
-    """The digest of a model file and of those that hold its weights. Raises ModelError where one is missing."""
+    """The digest of a model file and of its external weight files. Raises ModelError if one is missing."""
     return sha256_of_json([sha256_of_file(each) for each in (path, *weight_files(path))])
 
 
 def import_model(path: Path) -> ModelProto:
-    """The model in a file, its weights taken in. Raises ModelError for one that no build can start from: of floats,
-    with operators that are not standard."""
+    """The model in a file, with external weights loaded. Raises ModelError for one that no build can start from: float,
+    with non-standard operators."""
     model = load_model(path)
     own = ("", "com.microsoft") if Trait.INTEGER in observed_facts(model) else ("",)
     foreign = sorted(
@@ -40,25 +40,25 @@ def import_model(path: Path) -> ModelProto:
 
 
 def file_facts(path: Path) -> Facts:
-    """What is true of a model file that a project starts from. Raises ModelError for one that cannot be read."""
+    """The facts of a model file that a project starts from. Raises ModelError if it cannot be read."""
     return _known(path)[0]
 
 
 def file_architecture(path: Path) -> Architecture:
-    """What a model file is made of. Raises ModelError for one that cannot be read."""
+    """The architecture of a model file. Raises ModelError if it cannot be read."""
     return _known(path)[1]
 
 
 def _known(path: Path) -> tuple[Facts, Architecture]:
     if not path.is_file():
-        load_model(path)  # says what is wrong
+        load_model(path)  # raises with the reason
     stat = path.stat()
     return _read(path, (stat.st_mtime_ns, stat.st_size))
 
 
 @lru_cache(maxsize=16)
 def _read(path: Path, _: tuple[int, int]) -> tuple[Facts, Architecture]:
-    """Kept as long as the file is not written anew: models are large, and this is asked several times a build."""
+    """Cached until the file changes, because models are large and a build reads this several times."""
     model = load_model(path)
     found = observed_facts(model)
     return FILE_ENTRY if Trait.INTEGER not in found else found | INTEGER_ENTRY, architecture_of(model)

@@ -1,4 +1,4 @@
-"""ONNX files counted: inputs, operators, parameters, multiply-accumulates, what is quantized."""
+"""Inspect ONNX files: inputs, operators, parameters, multiply-accumulates, quantization."""
 
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -27,26 +27,26 @@ class Inspection:
     opset: dict[str, int]
     operators: dict[str, int]
     weight_types: dict[str, int]
-    """Elements of weights by stored type."""
+    """The number of weight elements by stored type."""
     parameters: int
     weight_bytes: int
     activation_bytes: int | None
-    """The most that a run's tensors take at once, for one sample; None where that is not known."""
+    """The peak activation bytes of one sample; None if unknown."""
     macs: int | None
-    """Multiply-accumulates for one sample; None where they are not known."""
+    """Multiply-accumulates of one sample; None if unknown."""
     macs_unknown: str
-    """Why not."""
+    """The reason."""
     integer_operators: int
     float_kinds: dict[str, int]
-    """Operators that compute on floats although the model holds integers, all of them in a float model: by type, the
-    commonest first."""
+    """Float operators by type, the most frequent first: in a quantized model those that stayed float, in a float model
+    all."""
     islands: dict[str, int]
-    """Of those, and of moves, what lies between conversions from integers and back: how many, by their operators."""
+    """The number of float islands, by the operators of each."""
     traits: tuple[str, ...]
 
     @property
     def float_operators(self) -> int:
-        """How many compute on floats."""
+        """The number of float operators."""
         return sum(self.float_kinds.values())
 
     def to_json(self) -> dict[str, Any]:
@@ -54,14 +54,14 @@ class Inspection:
 
 
 def inspect_model(path: Path, sizes: Sizes | None = None) -> Inspection:
-    """What can be read in a model file, dynamic axes as long as `sizes` tells. Raises ModelError for a file that is no
-    sound model, and for sizes that its inputs cannot have."""
+    """What can be read from a model file, with dynamic axes of the lengths in `sizes`. Raises ModelError for an invalid
+    model, and for sizes that its inputs do not allow."""
     model = load_model(path)
     try:
         return _inspection(model, sizes or {})
     except EdgekitError:
         raise
-    except Exception as error:  # a damaged graph may break any assumption: names that are no text, nodes without inputs
+    except Exception as error:  # a damaged graph may violate any assumption: nodes without inputs
         raise ModelError(f"{path} is not a valid ONNX model: {first_line(error)}", "export it again") from error
 
 
@@ -94,7 +94,7 @@ def _inspection(model: ModelProto, sizes: Sizes) -> Inspection:
 
 
 def operator_notes(found: Inspection) -> dict[str, Any]:
-    """What a step notes about what the runtime's graph, inspected, computes on."""
+    """A step's notes on the integer and float operators of an inspected graph."""
     return {
         "integer_operators": found.integer_operators,
         "float_operators": found.float_kinds,
@@ -103,7 +103,7 @@ def operator_notes(found: Inspection) -> dict[str, Any]:
 
 
 def file_notes(path: Path, found: Inspection | None = None) -> dict[str, Any]:
-    """What a step notes about the ONNX file that it leaves, `found` being its inspection where there was one."""
+    """A step's notes on the ONNX file that it wrote; `found` is its inspection if there is one."""
     found = found or inspect_model(path)
     return {
         "bytes": path.stat().st_size,

@@ -1,4 +1,4 @@
-"""The multiply-accumulates of convolutions, matrix products and recurrent layers: right, or unknown."""
+"""Multiply-accumulates of convolutions, matrix products and recurrent layers. A count is exact, or unknown."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Macs:
-    """A count for one sample; or why there is none."""
+    """The count for one sample, or the reason why it is unknown."""
 
     count: int | None
     unknown: str = ""
@@ -28,10 +28,10 @@ class _Unknown(Exception):
 
 
 def macs_of(shaped: ModelProto) -> Macs:
-    """The multiply-accumulates of a model as `for_one_sample` gives it.
+    """The multiply-accumulates of a model in the form of `for_one_sample`.
 
-    Counted is what multiplies and sums: convolutions, matrix products, Einsum, attention, recurrent layers; neither
-    elementwise arithmetic nor transforms. An If counts where its branches agree, a Scan as often as it runs.
+    Convolutions, matrix products, Einsum, attention and recurrent layers are counted; elementwise arithmetic and
+    transforms are not. An If is counted if its branches agree, a Scan once per iteration.
     """
     try:
         return Macs(_of_graph(shaped.graph, {}, {}))
@@ -54,7 +54,7 @@ class _Node:
 
     @property
     def output(self) -> int:
-        """The elements of the first output."""
+        """The number of elements of the first output."""
         return prod(self._shape(self.node.output[0]))
 
     def flag(self, name: str, default: int = 0) -> int:
@@ -108,12 +108,12 @@ def _conditions(graph: GraphProto) -> dict[str, bool]:
 
 
 def _convolution(weight: int) -> Callable[[_Node], int]:
-    """For each element of the output a kernel over the input channels of its group: weight (out, in / groups, ...)."""
+    """For each output element, a kernel over the input channels of its group: weight (out, in / groups, ...)."""
     return lambda node: node.output * prod(node.input(weight)[1:])
 
 
 def _transposed_convolution(node: _Node) -> int:
-    """For each element of the input a kernel over the output channels of its group: weight (in, out / groups, ...)."""
+    """For each input element, a kernel over the output channels of its group: weight (in, out / groups, ...)."""
     return prod(node.input(0)) * prod(node.input(1)[1:])
 
 
@@ -124,19 +124,19 @@ def _product(node: _Node) -> int:
 
 
 def _packed_product(node: _Node) -> int:
-    """The weight is packed; its sizes are attributes."""
+    """A product whose weight is packed; attributes give its sizes."""
     return prod(node.input(0)[:-1]) * node.flag("K") * node.flag("N")
 
 
 def _recurrent(node: _Node) -> int:
-    """For each step and sample all gates' weights once: x (steps, samples, features), with layout 1 samples first;
-    those of the input W and of the state R hold every direction."""
+    """For each step and sample, the weights of all gates: x (steps, samples, features), or samples first with layout 1.
+    W and R hold every direction."""
     steps, samples, _ = node.input(0)
     return steps * samples * (prod(node.input(1)) + prod(node.input(2)))
 
 
 def _einsum(node: _Node) -> int:
-    """The product of all axes, those left out that only one operand has: they may be summed before."""
+    """The product of all axis lengths, except for axes of only one operand, which can be summed first."""
     equation = next(each.s.decode() for each in node.node.attribute if each.name == "equation").replace(" ", "")
     given, _, wanted = equation.partition("->")
     terms = given.split(",")
@@ -155,7 +155,8 @@ def _einsum(node: _Node) -> int:
 
 
 def _attention(node: _Node) -> int:
-    """Queries with keys, then scores with values: (batch, heads, steps, size) each, or (batch, steps, heads x size)."""
+    """Queries times keys, then scores times values: (batch, heads, steps, size) each, or (batch, steps, heads x
+    size)."""
     if node.has(4) or node.has(5):
         raise _Unknown("attention over a past of unknown length is not counted")
     query, key, value = (node.input(i) for i in range(3))
@@ -166,8 +167,8 @@ def _attention(node: _Node) -> int:
 
 
 def _fused_attention(node: _Node) -> int:
-    """The runtime's Attention and QAttention: the projections of x (batch, steps, features) by one weight, then as
-    above. Queries, keys and values are alike wide."""
+    """ONNX Runtime's Attention and QAttention: one projection of x (batch, steps, features), then attention. Queries,
+    keys and values have the same width."""
     if any(each.name == "qkv_hidden_sizes" for each in node.node.attribute) or node.flag("do_rotary"):
         raise _Unknown(f"{node.node.op_type} with sizes of its own is not counted")
     past = {"Attention": 4, "QAttention": 8}[node.node.op_type]
@@ -178,7 +179,7 @@ def _fused_attention(node: _Node) -> int:
 
 
 def _separate_attention(node: _Node) -> int:
-    """The runtime's MultiHeadAttention on queries, keys and values (batch, steps, heads x size)."""
+    """ONNX Runtime's MultiHeadAttention on queries, keys and values (batch, steps, heads x size)."""
     if not (node.has(1) and node.has(2)) or node.has(6) or len(node.input(1)) != 3 or len(node.input(0)) != 3:
         raise _Unknown("packed attention, or over a past, is not counted")
     query, key, value = (node.input(i) for i in range(3))
@@ -217,7 +218,7 @@ _RUNTIMES_OWN: dict[str, Callable[[_Node], int]] = {
     "MultiHeadAttention": _separate_attention,
 }
 
-# Operators outside the standard that multiply no matrices.
+# Contrib operators without matrix products.
 _FREE = {
     "ArrayFeatureExtractor", "BiasAdd", "BiasGelu", "BiasSoftmax", "BiasSplitGelu", "Binarizer", "CastMap",
     "CategoryMapper", "DequantizeLinear", "DictVectorizer", "EmbedLayerNormalization", "ExpandDims", "FastGelu",

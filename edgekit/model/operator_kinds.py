@@ -1,4 +1,4 @@
-"""Which operators compute on integers, which on floats, and which only move numbers."""
+"""Classify operators: integer computation, float computation, or data movement."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from edgekit.model.shapes import types_of
 
 CONVERSIONS = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Cast", "CastLike"}
 
-# What they give out are numbers that came in by the inputs in front (how many; None: all).
+# Their outputs consist of values from their first inputs (how many; None for all).
 _MOVES: dict[str, int | None] = {
     "Concat": None, "Scatter": None, "ScatterElements": None, "ScatterND": None, "Where": None,
     **dict.fromkeys(
@@ -24,7 +24,7 @@ _MOVES: dict[str, int | None] = {
     ),
 }  # fmt: skip
 
-# They compute nothing either: comparisons, positions, constants, sequences, and control flow, whose bodies count.
+# They compute no values: comparisons, positions, constants, sequences, and control flow, whose bodies are counted.
 _IDLE = {
     "And", "ArgMax", "ArgMin", "BitShift", "ConcatFromSequence", "Constant", "ConstantOfShape", "Equal", "EyeLike",
     "Greater", "GreaterOrEqual", "If", "IsInf", "IsNaN", "Less", "LessOrEqual", "Loop", "NonZero", "Not", "OneHot",
@@ -40,22 +40,21 @@ MOVES = "moves of floats between integers"
 
 @dataclass(frozen=True)
 class OperatorKinds:
-    """How many operators of a model compute on what."""
+    """The number of integer and float operators of a model."""
 
     integer: int
     floating: dict[str, int]
-    """Of each type, the commonest first."""
+    """By type, the most frequent first."""
     islands: dict[str, int]
-    """What lies on floats between conversions from integers and back: how many, by the operators of each in the graph's
-    order."""
+    """Float islands (float operators between a dequantization and a quantization): their number by the operator types
+    of each, in the graph's order."""
 
 
 def operator_kinds(model: ModelProto, shaped: ModelProto) -> OperatorKinds:
-    """The operators of a model counted; `shaped` is what `for_one_sample` makes of it.
+    """Count the operators of a model; `shaped` is the result of `for_one_sample`.
 
-    Conversions between both, arithmetic on shapes and indices and what only moves numbers count as neither; but where
-    such operators move floats between integer neighbours, what lies between the conversions counts as one on floats,
-    under MOVES.
+    Conversions, arithmetic on shapes and indices, and data-movement operators are not counted. But if data-movement
+    operators move floats between integer neighbours, each such float island counts as one float operator under MOVES.
     """
     types: dict[str, int] = {}
     for graph in graphs(shaped.graph):
@@ -77,14 +76,13 @@ def operator_kinds(model: ModelProto, shaped: ModelProto) -> OperatorKinds:
 
 
 def _moves(node: NodeProto) -> bool:
-    """Whether a node only moves numbers: a Resize may compute new ones between them."""
+    """Whether a node only moves data. A Resize with interpolation does not."""
     modes = [each.s for each in node.attribute if each.name == "mode"] if node.op_type == "Resize" else []
     return node.op_type in _MOVES and set(modes) <= {b"nearest"}
 
 
 def _computes_on_floats(node: NodeProto, types: Mapping[str, int]) -> bool:
-    """Whether a node is no mere move, conversion or comparison, and one of its tensors is of floats, or not known to be
-    anything else."""
+    """Whether a node computes, and one of its tensors is float or of unknown type."""
     if _moves(node) or node.op_type in _IDLE | CONVERSIONS | INTEGER_OPERATORS:
         return False
     kinds = {types.get(name, TensorProto.FLOAT) for name in (*_read(node), *node.output) if name}
@@ -92,8 +90,8 @@ def _computes_on_floats(node: NodeProto, types: Mapping[str, int]) -> bool:
 
 
 def _islands(graph: GraphProto, types: Mapping[str, int]) -> list[list[NodeProto]]:
-    """The operators on floats, and moves, that only conversions from integers feed and only conversions to integers
-    take: those that hang together, in the graph's order."""
+    """The connected groups of float and data-movement operators whose only neighbours are conversions, in the graph's
+    order."""
     makers = {name: node for node in graph.node for name in node.output if name}
     takers: dict[str, list[NodeProto]] = {}
     for node in graph.node:
@@ -123,8 +121,8 @@ def _around(
     types: Mapping[str, int],
     seen: set[int],
 ) -> tuple[list[NodeProto], set[str], set[str]]:
-    """The operators on floats, and moves, that hang together with one, not `seen` before, and the types of operators
-    that feed them and take from them: those that only look at a shape or compare are left out."""
+    """The float and data-movement operators connected with a node that were not `seen` before, and the types of the
+    operators before and after them, except for those that only read shapes or compare."""
     found: list[NodeProto] = []
     sources: list[NodeProto] = []
     drains: list[NodeProto] = []
@@ -144,13 +142,13 @@ def _around(
 
 
 def _outer(neighbours: list[NodeProto], island: list[NodeProto]) -> set[str]:
-    """The types of an island's neighbours that are not of it, but for those that only look at shapes or compare."""
+    """The types of an island's neighbours outside it, except for those that only read shapes or compare."""
     inner = {id(node) for node in island}
     return {node.op_type for node in neighbours if id(node) not in inner} - _IDLE
 
 
 def _read(node: NodeProto) -> list[str]:
-    """The inputs that a node computes with, or that a move passes on: no shapes, indices, factors or conditions."""
+    """The inputs whose values a node computes with or moves: not shapes, indices, factors or conditions."""
     return [name for name in node.input[: _MOVES.get(node.op_type)] if name]
 
 

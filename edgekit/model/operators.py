@@ -1,4 +1,4 @@
-"""The operators of a graph: where they stand, and which of them compute on integers."""
+"""The operators of a graph, and which of them compute on integers."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProt
 INTEGERS = {TensorProto.INT8, TensorProto.UINT8, TensorProto.INT4, TensorProto.UINT4}
 
 PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
-"""Operators over weights that a model's time goes to."""
+"""Operators with weights that dominate a model's time."""
 
 INTEGER_OPERATORS = {
     "QLinearConv", "QLinearMatMul", "QGemm", "QLinearAdd", "QLinearMul", "QLinearConcat", "QLinearGlobalAveragePool",
@@ -21,7 +21,7 @@ INTEGER_OPERATORS = {
 
 
 def operator_counts(model: ModelProto) -> Counter[str]:
-    """How often each operator stands in the graph, in inner graphs and in the model's own functions."""
+    """The number of nodes by operator type, including subgraphs and the model's own functions."""
     found = Counter(node.op_type for node in nodes(model.graph))
     for function in model.functions:
         found.update(node.op_type for node in function.node)
@@ -29,7 +29,7 @@ def operator_counts(model: ModelProto) -> Counter[str]:
 
 
 def graphs(graph: GraphProto) -> Iterator[GraphProto]:
-    """A graph and the graphs inside its control flow."""
+    """A graph and its control-flow subgraphs."""
     yield graph
     for node in graph.node:
         for attribute in node.attribute:
@@ -40,18 +40,18 @@ def graphs(graph: GraphProto) -> Iterator[GraphProto]:
 
 
 def nodes(graph: GraphProto) -> Iterator[NodeProto]:
-    """The nodes of a graph and of the graphs inside its control flow."""
+    """The nodes of a graph and of its control-flow subgraphs."""
     for each in graphs(graph):
         yield from each.node
 
 
 def is_standard(node: NodeProto) -> bool:
-    """Whether the ONNX standard defines its operator, not a runtime or a project."""
+    """Whether the ONNX standard defines the node's operator."""
     return node.domain in ("", "ai.onnx")
 
 
 def opset_of(model: ModelProto) -> int:
-    """The version of the standard's operators."""
+    """The version of the standard operator set."""
     return next((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), 1)
 
 

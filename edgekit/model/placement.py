@@ -1,4 +1,4 @@
-"""Which operators of a quantized graph may be faster on floats, in groups to be tried."""
+"""Candidates for float fallback in a quantized graph, in groups to try."""
 
 from collections.abc import Collection
 
@@ -12,19 +12,20 @@ _FIRST, _LAST = 4, 2
 
 
 def unit_names(model: ModelProto) -> list[str]:
-    """The operators that could be on floats or on integers, in the graph's order."""
+    """The operators that can be float or integer, in the graph's order."""
     return list(integer_units(ir.from_proto(model)))
 
 
 def on_floats(model: ModelProto, names: Collection[str]) -> tuple[ModelProto, frozenset[str]]:
-    """The model with these operators on floats, and which of them are: one without weights goes along with others."""
+    """The model with these operators in float, and those that are: an operator without weights follows its
+    neighbours."""
     placed = rewrite(model, lambda inside: dequantize_operators(inside, names))
     return placed, frozenset(names) - set(unit_names(placed))
 
 
 def groups_to_try(model: ModelProto, placed: Collection[str]) -> dict[str, frozenset[str]]:
-    """Groups of operators that may be faster on floats beside those `placed` so, by what they are: those where floats
-    come in or go out, whose conversions then move or go, and depthwise convolutions, which are bound by memory."""
+    """Groups of operators that may be faster in float in addition to those `placed`: those at the float inputs and
+    outputs, whose conversions then move or disappear, and depthwise convolutions, which are memory-bound."""
     units = {name: unit for name, unit in integer_units(ir.from_proto(model)).items() if name not in placed}
     names = list(units)
     groups = {f"the first {number}": names[:number] for number in range(1, _FIRST + 1)}

@@ -7,7 +7,7 @@ import onnx
 from onnx import GraphProto, TensorProto
 
 ANONYMOUS = "?"
-"""The name of dynamic axes that have none."""
+"""The name of unnamed dynamic axes."""
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,9 @@ class Port:
 
     name: str
     dtype: str
-    """numpy's name: float32, int64; string, or unknown."""
+    """numpy's name of the type, such as float32 or int64; string, or unknown."""
     shape: tuple[int | str, ...]
-    """Numbers, or the names of dynamic axes."""
+    """Lengths, or the names of dynamic axes."""
 
 
 def inputs_of(graph: GraphProto) -> tuple[Port, ...]:
@@ -31,7 +31,7 @@ def outputs_of(graph: GraphProto) -> tuple[Port, ...]:
 
 
 def fixed_batch(shape: Sequence[object]) -> int:
-    """How many samples an input of this shape takes at a time where its first axis is fixed; else 0."""
+    """The length of the first axis if it is fixed, else 0."""
     return shape[0] if shape and isinstance(shape[0], int) else 0
 
 
@@ -50,7 +50,7 @@ def port_of(value: onnx.ValueInfoProto) -> Port:
 
 
 def _size(dim: onnx.TensorShapeProto.Dimension) -> int | str:
-    """A length, or a name: old exporters write -1 for a length that is not known."""
+    """A length or a name. Old exporters write -1 for an unknown length."""
     if dim.HasField("dim_value") and dim.dim_value >= 0:
         return int(dim.dim_value)
     return dim.dim_param or ANONYMOUS

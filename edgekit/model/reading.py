@@ -1,4 +1,4 @@
-"""ONNX files read, checked and written."""
+"""Read, check and write ONNX files."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -13,14 +13,14 @@ from edgekit.model.operators import graphs, nodes
 from edgekit.model.ports import Port, inputs_of, outputs_of
 
 _TFLITE = b"TFL3"
-"""As its fifth to eighth byte."""
+"""The identifier in bytes 4 to 7."""
 _MOST_BYTES = 2**31 - 1
-"""Of a protobuf message."""
+"""The limit of a protobuf message."""
 _DIVISORS = {"group", "strides", "dilations", "kernel_shape"}
 
 
 def load_model(path: Path) -> ModelProto:
-    """The model in a file, checked. Raises ModelError for anything that is no sound ONNX model."""
+    """The checked model in a file. Raises ModelError for anything that is not a valid ONNX model."""
     if not path.exists():
         raise ModelError(f"there is no file {path}", "check the path")
     if path.is_dir():
@@ -30,7 +30,7 @@ def load_model(path: Path) -> ModelProto:
     _check_divisors(model, path)
     _infer_outputs(model)
     try:
-        # The checker knows only the standard domains: a fused graph is checked by the runtime that loads it.
+        # The checker knows only the standard domains. A fused graph is checked by the runtime that loads it.
         if all(each.domain in ("", "ai.onnx", "ai.onnx.ml") for each in model.opset_import):
             onnx.checker.check_model(model)
     except Exception as error:
@@ -39,20 +39,18 @@ def load_model(path: Path) -> ModelProto:
 
 
 def weight_files(path: Path) -> tuple[Path, ...]:
-    """The files beside a model's that hold weights of it. Raises ModelError where the model cannot be read or one of
-    them is missing."""
+    """The external weight files of a model. Raises ModelError if the model cannot be read or a file is missing."""
     return _weight_files(_read(path), path)
 
 
 def ports_of(path: Path) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
-    """The inputs and outputs of the model in a file, which is not checked further. Raises ModelError where it cannot be
-    read."""
+    """The inputs and outputs of the model in a file, without further checks. Raises ModelError if it cannot be read."""
     graph = _read(path).graph
     return inputs_of(graph), outputs_of(graph)
 
 
 def _read(path: Path) -> ModelProto:
-    """The model without weights that other files hold."""
+    """The model without external weights."""
     try:
         model = onnx.load(str(path), load_external_data=False)
     except Exception as error:  # protobuf's DecodeError, memory
@@ -94,12 +92,12 @@ def _take_weights_in(model: ModelProto, path: Path) -> None:
         return
     try:
         external_data_helper.load_external_data_for_model(model, str(path.parent))
-    except Exception as error:  # of onnx's C++ core, without a base class
+    except Exception as error:  # onnx's C++ core raises exceptions without a common base class
         raise ModelError(f"the weights beside {path} cannot be read: {first_line(error)}", "export it again") from error
 
 
 def _check_divisors(model: ModelProto, path: Path) -> None:
-    """onnx's shape inference divides by these without looking, and takes the process down with it."""
+    """Check attributes by which onnx's shape inference divides: a zero there crashes the process."""
     for node in nodes(model.graph):
         for attribute in node.attribute:
             values = [attribute.i, *attribute.ints] if attribute.name == "group" else list(attribute.ints)
@@ -110,26 +108,26 @@ def _check_divisors(model: ModelProto, path: Path) -> None:
 
 
 def _infer_outputs(model: ModelProto) -> None:
-    """Give outputs the shapes that can be inferred where the file tells none: runtimes do without, the checker not."""
+    """Set output shapes by inference where the file has none: the checker needs them."""
     bare = [each for each in model.graph.output if not each.type.tensor_type.HasField("shape")]
     if not bare:
         return
-    with suppress(Exception):  # of onnx's C++ core, without a base class
+    with suppress(Exception):  # onnx's C++ core raises exceptions without a common base class
         inferred = {each.name: each for each in onnx.shape_inference.infer_shapes(model).graph.output}
         for each in bare:
             each.CopyFrom(inferred[each.name])
 
 
 def strip_annotations(path: Path, source: Path | None = None) -> None:
-    """Take out what no runtime reads: stack traces, doc strings, metadata of exporters and tools. What `source`, which
-    the file was made of, says of itself stays: how its axes are called, and its metadata, which programs read."""
+    """Remove what no runtime reads: stack traces, doc strings, metadata of exporters and tools. The axis names and
+    metadata of `source`, from which the file was made, are kept."""
     model = load_model(path)
     take_annotations_off(model, load_model(source) if source is not None else None)
     save_model(model, path)
 
 
 def take_annotations_off(model: ModelProto, source: ModelProto | None = None) -> None:
-    """As `strip_annotations`, of a model in memory."""
+    """The same for a model in memory."""
     for node in nodes(model.graph):
         node.ClearField("doc_string")
         node.ClearField("metadata_props")
@@ -144,7 +142,7 @@ def take_annotations_off(model: ModelProto, source: ModelProto | None = None) ->
 
 
 def _declare(model: ModelProto, source: ModelProto) -> None:
-    """Give a model the inputs' sizes and the metadata of the one that it was made of."""
+    """Copy input shapes and metadata from the source model."""
     model.metadata_props.extend(source.metadata_props)
     said = {value.name: value.type.tensor_type for value in source.graph.input}
     for value in model.graph.input:
@@ -153,5 +151,5 @@ def _declare(model: ModelProto, source: ModelProto) -> None:
 
 
 def save_model(model: ModelProto, path: Path) -> None:
-    """Write a model whole or not at all."""
+    """Write a model atomically."""
     write_bytes(path, model.SerializeToString())

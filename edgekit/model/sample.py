@@ -1,4 +1,5 @@
-"""Inputs for a model file: the data's own where they fit, else made up, seeded, of the right shape and type."""
+"""Inputs for a model file: calibration samples if they fit, else random ones with a fixed seed and the right shapes and
+types."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,19 +15,19 @@ from edgekit.model.reading import load_model
 from edgekit.model.sizes import Sizes, fill_sizes, lengths
 
 COMPARED = 8
-"""Samples on which a rewritten file is held against the file that it came from."""
+"""The number of samples on which a rewritten file is compared with its source."""
 
 
 @dataclass(frozen=True)
 class ComparisonSamples:
     inputs: Arrays
     origin: str
-    """In words: calibration samples, or made up."""
+    """A description: calibration samples, or random."""
 
 
 def comparison_samples(path: Path, given: Arrays) -> ComparisonSamples:
-    """Of the calibration samples `given`, as many as the file takes at once; made-up ones where their shapes or types
-    are not the file's."""
+    """As many of the calibration samples `given` as the file takes at once, one array per input with the batch axis
+    first; random inputs if their shapes or types do not fit."""
     ports = inputs_of(load_model(path).graph)
     if len(given) == len(ports):
         inputs, count = next(feeding_of(ports).feeds(given))
@@ -37,15 +38,15 @@ def comparison_samples(path: Path, given: Arrays) -> ComparisonSamples:
 
 
 def random_inputs(path: Path, batch: int = 1, sizes: Sizes | None = None, seed: int = 0) -> Arrays:
-    """One array for each input: floats from a standard normal distribution, integers 0 and 1, booleans.
+    """One array per input: floats from a standard normal distribution, integers 0 and 1, booleans.
 
-    Batch axes get `batch`. Raises ModelError for other dynamic axes that `sizes` does not tell.
+    Batch axes get length `batch`. Raises ModelError for other dynamic axes that `sizes` does not give.
     """
     return _random_arrays(fill_sizes(inputs_of(load_model(path).graph), sizes or {}, batch), seed)
 
 
 def random_feeds(path: Path, count: int, sizes: Sizes | None = None, batch: int = 1) -> Arrays:
-    """So many feeds of `batch` samples each, (feeds, ...), as `random_inputs` makes them."""
+    """`count` feeds of `batch` samples, arrays with axes (feeds, ...), from `random_inputs`."""
     return feeds_like(inputs_of(load_model(path).graph), count, sizes, batch)
 
 

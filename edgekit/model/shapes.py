@@ -16,17 +16,17 @@ from edgekit.model.sizes import Sizes, fill_sizes
 Dimension = TensorShapeProto.Dimension
 
 _SMALL = 1024
-"""Elements. The shape of what Resize makes hangs on its scales, which are floats."""
+"""Elements. The output shape of Resize depends on its scales, which are floats."""
 _MADE_UP = "unk__"
-"""What inference calls a size that it does not know begins so."""
+"""The prefix of names that inference gives to unknown lengths."""
 _PRIMES = 1009, 1013, 1019, 1021
-"""Lengths that no network has of itself."""
+"""Lengths that do not occur in networks."""
 
 
 def with_shapes(model: ModelProto) -> ModelProto:
-    """A copy with the shape of every inner tensor and output that can be inferred, sizes that hang on an input's named
-    axis by that name: `batch`, `6*batch`. What the file says of them itself counts only where nothing can be inferred.
-    """
+    """A copy with all shapes that can be inferred for inner tensors and outputs. Lengths that depend on a named axis of
+    an input are expressed by that name: `batch`, `6*batch`. The file's own annotations are used only where inference
+    fails."""
     inferred = _infer_freely(model)
     names = list(dict.fromkeys(dim.dim_param for each in inferred.graph.input for dim in _dims(each) if dim.dim_param))
     if names and not _is_stated(inferred.graph):
@@ -35,11 +35,11 @@ def with_shapes(model: ModelProto) -> ModelProto:
 
 
 def for_one_sample(model: ModelProto, sizes: Sizes | None = None) -> ModelProto:
-    """A copy in which every tensor, of inner graphs, too, has the shape and type that it has for one sample, where they
-    can be inferred: the batch axes of the inputs are 1 wherever they go, others as long as `sizes` tells. Raises
-    ModelError for sizes that the inputs cannot have.
+    """A copy in which every tensor, also in subgraphs, has the shape and type for one sample, if they can be inferred:
+    batch axes are 1, other dynamic axes have the lengths in `sizes`. Raises ModelError for sizes that the inputs do not
+    allow.
 
-    The model's own functions are inlined, and large initializers have no values: it is good for reading alone.
+    The model's own functions are inlined, and large initializers have no values, so the copy is for reading only.
     """
     copy = _skeleton(model)
     ports = {port.name: port for port in fill_sizes(inputs_of(copy.graph), sizes or {})}
@@ -69,7 +69,7 @@ def for_one_sample(model: ModelProto, sizes: Sizes | None = None) -> ModelProto:
 
 
 def shapes_of(graph: GraphProto) -> dict[str, tuple[int, ...]]:
-    """The shapes by tensor that a graph states in full."""
+    """The complete shapes that a graph states, by tensor."""
     known: dict[str, tuple[int, ...]] = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
     for value in (*graph.input, *graph.output, *graph.value_info):
         shape = _shape(value)
@@ -79,7 +79,7 @@ def shapes_of(graph: GraphProto) -> dict[str, tuple[int, ...]]:
 
 
 def types_of(graph: GraphProto) -> dict[str, int]:
-    """The element types by tensor that a graph states."""
+    """The element types that a graph states, by tensor."""
     known = {tensor.name: int(tensor.data_type) for tensor in graph.initializer}
     for value in (*graph.input, *graph.output, *graph.value_info):
         if value.type.tensor_type.elem_type:
@@ -88,12 +88,13 @@ def types_of(graph: GraphProto) -> dict[str, int]:
 
 
 def known_shapes(model: ModelProto, sizes: Sizes | None = None) -> dict[str, tuple[int, ...]]:
-    """The shapes for one sample by tensor of the outer graph, dynamic axes as long as `sizes` tells."""
+    """The shapes of the outer graph's tensors for one sample, with dynamic axes of the lengths in `sizes`."""
     return shapes_of(for_one_sample(model, sizes).graph)
 
 
 def _infer_freely(model: ModelProto) -> ModelProto:
-    """A copy with inferred shapes; of what the file says, only what inference leaves open of the outputs."""
+    """A copy with inferred shapes. Of the file's annotations, only those of outputs that inference leaves open are
+    kept."""
     free = ModelProto()
     free.CopyFrom(model)
     state_defaults(free)
@@ -102,7 +103,7 @@ def _infer_freely(model: ModelProto) -> ModelProto:
         value.type.tensor_type.ClearField("shape")
     try:
         inferred = onnx.shape_inference.infer_shapes(free, data_prop=True)
-    except Exception:  # an operator that stops inference
+    except Exception:  # an operator that inference does not support
         inferred = free
     for value, stated in zip(inferred.graph.output, model.graph.output, strict=True):
         if len(_dims(value)) != len(_dims(stated)):
@@ -116,7 +117,7 @@ def _infer_freely(model: ModelProto) -> ModelProto:
 
 
 def _is_stated(graph: GraphProto) -> bool:
-    """Whether every size of every tensor is stated, by a number or a name that is not of inference's own making."""
+    """Whether every length of every tensor is stated, by a number or by a name that is not from inference."""
     stated = {value.name: value for value in (*graph.value_info, *graph.output)}
     return all(name in stated and _is_whole(stated[name]) for node in graph.node for name in node.output if name)
 
@@ -130,8 +131,8 @@ def _is_told(dim: Dimension) -> bool:
 
 
 def _symbolic(model: ModelProto, inferred: GraphProto, names: Sequence[str]) -> list[ValueInfoProto]:
-    """What can be said of the tensors whose sizes are not all stated in `inferred`: each size the same whatever the
-    named axes are, or in proportion to one of them. Found by inferring them for several lengths of each axis."""
+    """The shapes of tensors that `inferred` does not state completely: each length constant, or proportional to one
+    named axis. They are found by inference for several lengths of each axis."""
     stated = {value.name: value for value in (*inferred.value_info, *inferred.output)}
     lengths = dict(zip(names, _PRIMES, strict=False))
     values = {name: (size,) for name, size in lengths.items()}
@@ -153,7 +154,7 @@ def _symbolic(model: ModelProto, inferred: GraphProto, names: Sequence[str]) -> 
 
 
 def _product(size: int, lengths: Mapping[str, int], grown: Mapping[str, int]) -> str | None:
-    """A size as a multiple of the one axis that it grows with; None where it is none."""
+    """A length as a multiple of the one axis that it grows with; None if there is none."""
     (name, other), *more = grown.items()
     if more or other != 2 * size or size % lengths[name]:
         return None
@@ -161,7 +162,7 @@ def _product(size: int, lengths: Mapping[str, int], grown: Mapping[str, int]) ->
 
 
 def _infer(model: ModelProto) -> None:
-    """State the shapes and types that can be inferred, in inner graphs, too."""
+    """State the shapes and types that can be inferred, also in subgraphs."""
     inferred = _infer_shapes(model)
     if inferred is None:
         return
@@ -178,7 +179,7 @@ def _is_known(graph: GraphProto) -> bool:
 
 
 def _state(graph: GraphProto, values: Sequence[ValueInfoProto]) -> None:
-    """State what a graph says of these inner tensors and outputs in the place of what it said before."""
+    """Replace what a graph states of these inner tensors and outputs."""
     stated = {value.name: value for value in values}
     for output in graph.output:
         if output.name in stated:
@@ -206,7 +207,7 @@ def _dims(value: ValueInfoProto) -> Sequence[Dimension]:
 
 
 def _skeleton(model: ModelProto) -> ModelProto:
-    """A copy without the values of large floating-point initializers, which may be gigabytes; functions are inlined."""
+    """A copy without the values of large float initializers, which may be gigabytes. Functions are inlined."""
     if model.functions:
         model = inliner.inline_local_functions(model)
     copy = ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
@@ -223,10 +224,10 @@ def _skeleton(model: ModelProto) -> ModelProto:
 
 
 def _infer_shapes(model: ModelProto) -> ModelProto | None:
-    """A copy with inferred shapes, good for nothing else; None where an operator stops inference."""
+    """A copy with inferred shapes, for reading only; None if an operator prevents inference."""
     try:
         inferred = onnx.shape_inference.infer_shapes(replace_contrib_operators(model), data_prop=True)
-    except Exception:  # what the file says must do
+    except Exception:  # the file's own shapes must do
         return None
     floats = {node.output[0] for node in nodes(model.graph) if gives_floats(node)}
     for graph in graphs(inferred.graph):

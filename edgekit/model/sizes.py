@@ -1,4 +1,4 @@
-"""How long the dynamic axes of a model's inputs are: told by the name of an axis, or by the whole shape of an input."""
+"""Lengths of a model's dynamic axes, given by axis name or as an input's whole shape."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -7,14 +7,14 @@ from edgekit.errors import ModelError, did_you_mean
 from edgekit.model.ports import ANONYMOUS, Port
 
 Sizes = Mapping[str, Sequence[int]]
-"""By the name of an axis its length alone; by that of an input all of its lengths."""
+"""By axis name, its length as the only element; by input name, its whole shape."""
 
 
 def fill_sizes(ports: Sequence[Port], sizes: Sizes, batch: int = 1) -> tuple[Port, ...]:
-    """The inputs with the lengths of their axes as `sizes` has them, of batch axes `batch`; others stay dynamic.
+    """The inputs with the axis lengths in `sizes`, and `batch` for batch axes. Other axes stay dynamic.
 
-    Batch axes are those with `batch` in their name, or, where there are none, the first. Raises ModelError for a name
-    that no input or axis has, and for a shape that the input cannot have.
+    Batch axes have `batch` in their name; if there are none, they are the first axes. Raises ModelError for a name that
+    no input or axis has, and for a shape that the input does not allow.
     """
     whole, value = _stated_sizes(ports, sizes)
     axes = {**dict.fromkeys(batch_names(ports), batch), **value}
@@ -30,7 +30,7 @@ def fill_sizes(ports: Sequence[Port], sizes: Sizes, batch: int = 1) -> tuple[Por
 
 
 def lengths(port: Port) -> tuple[int, ...]:
-    """The shape of an input without dynamic axes. Raises ModelError where one is left."""
+    """The shape of an input without dynamic axes. Raises ModelError if one is left."""
     for size in port.shape:
         if isinstance(size, str):
             raise ModelError(
@@ -40,7 +40,7 @@ def lengths(port: Port) -> tuple[int, ...]:
 
 
 def option(port: Port) -> str:
-    """The command-line option that would tell the length of an input's first axis that is left dynamic."""
+    """The command-line option that sets the first dynamic axis of an input."""
     left = next(size for size in port.shape if isinstance(size, str))
     if left != ANONYMOUS:
         return f"--shape {left}=128"
@@ -48,7 +48,7 @@ def option(port: Port) -> str:
 
 
 def _stated_sizes(ports: Sequence[Port], sizes: Sizes) -> tuple[dict[str, tuple[int, ...]], dict[str, int]]:
-    """What was told of whole inputs, and of axes, those of whole inputs among them."""
+    """The given shapes of whole inputs, and the given lengths of axes, including those of whole inputs."""
     inputs = {port.name: port for port in ports}
     names = {size for port in ports for size in port.shape if isinstance(size, str)}
     whole, axes = {}, {}
@@ -58,7 +58,7 @@ def _stated_sizes(ports: Sequence[Port], sizes: Sizes) -> tuple[dict[str, tuple[
         elif name in inputs:
             whole[name] = _check(inputs[name], entry)
         elif name in names:
-            raise ModelError(f"'{name}' is one axis, and {len(entry)} lengths are told", f"--shape {name}={entry[0]}")
+            raise ModelError(f"'{name}' is one axis, and {len(entry)} lengths are given", f"--shape {name}={entry[0]}")
         else:
             known = sorted({*names, *inputs})
             raise ModelError(f"no input and no dynamic axis is called '{name}'", did_you_mean(name, known))
@@ -79,7 +79,7 @@ def _check(port: Port, items: Sequence[int]) -> tuple[int, ...]:
 
 
 def batch_names(ports: Sequence[Port]) -> list[str]:
-    """The names of batch axes: those with `batch` in them, or, where there are none, the first axes'."""
+    """The names of batch axes: those with `batch` in them or, if there are none, the first axes' names."""
     names = [size for port in ports for size in port.shape if isinstance(size, str)]
     batches = [name for name in names if "batch" in name.lower()]
     return batches or [port.shape[0] for port in ports if port.shape and isinstance(port.shape[0], str)]

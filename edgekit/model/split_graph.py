@@ -1,4 +1,4 @@
-"""A graph whose operators can be looked at one by one."""
+"""Expose or separate the operators of a graph, so that each can be examined."""
 
 from collections.abc import Collection
 
@@ -8,12 +8,12 @@ from onnx import ModelProto
 _NO_TENSORS = ("Sequence", "Optional")
 
 GIVEN = "@given"
-"""Behind a tensor's name: the input that stands in for it."""
+"""The suffix of the input that replaces a tensor."""
 
 
 def expose_tensors(model: ModelProto, names: Collection[str] | None = None) -> ModelProto:
-    """The model with everything that an operator gives among its outputs, or those of the `names` alone; not what is
-    inside control flow, or no tensor."""
+    """The model with all operator outputs, or those in `names`, as additional outputs, except for those inside control
+    flow and for values that are not tensors."""
     inside = ir.from_proto(model)
     given = set(inside.graph.outputs)
     for node in inside.graph:
@@ -24,8 +24,8 @@ def expose_tensors(model: ModelProto, names: Collection[str] | None = None) -> M
 
 
 def split_at(model: ModelProto, names: Collection[str]) -> ModelProto:
-    """The model cut behind each of the named tensors: what makes it gives it as an output, and whoever reads it reads
-    an input NAME@given instead. One run then shows what each operator makes of any inputs, whatever the others did."""
+    """The model split at each of the named tensors: its producer writes it to an output, and its readers read an input
+    NAME@given. One run then gives each operator's output for any inputs, independent of the others."""
     inside = ir.from_proto(model)
     for value in [value for node in inside.graph for value in node.outputs if value.name in names]:
         given = ir.val(f"{value.name}{GIVEN}", type=value.type, shape=value.shape)

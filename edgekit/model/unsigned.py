@@ -1,4 +1,4 @@
-"""The same integers with or without a sign."""
+"""Shift integers between signed and unsigned."""
 
 from collections.abc import Iterator
 
@@ -13,15 +13,15 @@ _ZERO_POINTS = {
     "ConvInteger": (2, 3), "MatMulInteger": (2, 3), "MatMulIntegerToFloat": (4, 5),
     "DynamicQuantizeMatMul": (3,),
 }  # fmt: skip
-"""Operators whose zero points may be left out, and where they stand."""
+"""Operators whose zero points are optional, and their input positions."""
 _NO_ZERO_POINTS = {"DynamicQuantizeLSTM", "QAttention"}
 
 
 def to_unsigned(model: ModelProto) -> ModelProto:
-    """A copy in which every int8 number is 128 more and uint8, zero points with it: each stands for what it stood for.
+    """Shift int8 values and zero points by +128 to uint8 in a copy. Dequantized values do not change.
 
-    Weights times unsigned activations are then added without saturation where a CPU adds signed products in 16 bits.
-    Where int8 goes in or out, or a number has no zero point that could be shifted, the copy stays signed.
+    Products with unsigned activations are then added without saturation on CPUs that add signed products in 16 bits.
+    The copy stays signed if int8 enters or leaves the model, or if a value has no zero point that could be shifted.
     """
     copy = ModelProto()
     copy.CopyFrom(model)
@@ -37,8 +37,8 @@ def to_unsigned(model: ModelProto) -> ModelProto:
 
 
 def to_signed(model: ModelProto) -> ModelProto:
-    """A copy of a model in QDQ form in which every uint8 number is 128 less and int8: each stands for what it stood
-    for, and ARM's kernels take it."""
+    """Shift uint8 values and zero points by -128 to int8 in a copy of a QDQ model. Dequantized values do not change,
+    and ARM's kernels take the result."""
     copy = ModelProto()
     copy.CopyFrom(model)
     for graph in graphs(copy.graph):

@@ -1,4 +1,4 @@
-"""The weights that a graph stores: in initializers, in constants, in tensors of one value."""
+"""The weights that a graph stores: in initializers, constants, and tensors filled with one value."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from onnx import FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, 
 
 from edgekit.model.operators import FLOATS, INTEGERS, attribute, graphs
 
-# The inputs that are no weights: scales, zero points, statistics, shapes, axes, indices, limits, states.
+# Inputs that are not weights: scales, zero points, statistics, shapes, axes, indices, limits, states.
 _NO_WEIGHTS: dict[str, slice] = {
     "QuantizeLinear": slice(1, None), "DequantizeLinear": slice(1, None), "MatMulNBits": slice(2, 5),
     "ConvInteger": slice(2, 4), "MatMulInteger": slice(2, 4), "MatMulIntegerToFloat": slice(2, 6),
@@ -35,7 +35,7 @@ _QLINEAR_WEIGHTS = {
     "QLinearWhere": (1, 4),
 }  # fmt: skip
 
-# Where a tensor of one value throughout is a weight that happens to be: biases of zero, factors of one.
+# Where a tensor with a single repeated value is a weight: biases of zero, factors of one.
 _WEIGHTS = {
     "Conv": (1, 2), "ConvTranspose": (1, 2), "Gemm": (1, 2), "MatMul": (0, 1), "FusedConv": (1, 2),
     "FusedGemm": (1, 2), "FusedMatMul": (0, 1), "LSTM": (1, 2, 3, 7), "GRU": (1, 2, 3), "RNN": (1, 2, 3),
@@ -48,13 +48,13 @@ _SCALING = {"Mul", "Div", "Sub", "Min", "Max"}
 
 @dataclass(frozen=True)
 class Weight:
-    """A tensor that a model was trained to."""
+    """A trained tensor."""
 
     name: str
     kind: str
-    """Its elements' type, in lower case: float, int8."""
+    """Its element type in lower case: float, int8."""
     size: int
-    """Its elements."""
+    """Its number of elements."""
 
     @property
     def bytes(self) -> int:
@@ -62,14 +62,14 @@ class Weight:
 
 
 Uses = Mapping[str, list[tuple[NodeProto, int]]]
-"""Where each tensor enters: nodes, and the position among their inputs."""
+"""The readers of each tensor: nodes and input positions."""
 
 
 def weights(model: ModelProto) -> list[Weight]:
-    """The weights of a model, in inner graphs and in its own functions, too, each once.
+    """The weights of a model, including subgraphs and its own functions, each once.
 
-    Left out are scales, zero points, statistics of batch norms, shapes and indices, and single numbers: those without
-    axes, and those that only multiply.
+    Scales, zero points, batch-norm statistics, shapes, indices and scalars are excluded: constants without axes, and
+    those that only multiply.
     """
     inner = list(graphs(model.graph))
     uses = _uses(inner)
@@ -98,7 +98,7 @@ def _of_initializers(graph: GraphProto, uses: Uses) -> Iterator[Weight]:
 
 
 def _of_nodes(place: GraphProto | FunctionProto, uses: Uses) -> Iterator[Weight]:
-    """Weights that nodes make: Constant, and ConstantOfShape where a weight is expected."""
+    """Weights produced by nodes: Constant, and ConstantOfShape where a weight is expected."""
     lengths = {tensor.name: tensor for tensor in getattr(place, "initializer", ())}
     for node in place.node:
         value = next((each for each in node.attribute if each.name in ("value", "value_floats")), None)
@@ -116,7 +116,7 @@ def _of_nodes(place: GraphProto | FunctionProto, uses: Uses) -> Iterator[Weight]
 
 
 def _is_weight(name: str, dims: Sequence[int], uses: Uses) -> bool:
-    """Whether any node takes it for one; what no node takes was one."""
+    """Whether any node reads it as a weight; an unused tensor counts as one."""
     single = prod(dims) == 1
     return bool(dims) and (
         name not in uses
@@ -142,7 +142,7 @@ def kind_name(kind: int) -> str:
 
 
 def kind_bits(kind: str) -> int:
-    """The bits of one element of a type by this name; of strings those of a pointer."""
+    """The bits of one element of a type; for strings, those of a pointer."""
     if kind in _BITS:
         return _BITS[kind]
     result = re.search(r"\d+", kind)

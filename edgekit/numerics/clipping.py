@@ -1,4 +1,4 @@
-"""Activations that quantization takes out because its integers clip as they did."""
+"""Activations that quantization removes because the quantized range clips in their place."""
 
 import numpy as np
 import onnx_ir as ir
@@ -10,8 +10,8 @@ _CLIPPING = ("Relu", "Clip")
 
 
 def read_by_branches(model: ModelProto) -> dict[str, str]:
-    """The activations that a graph inside control flow reads, or reads past, by name, and why they must stay: a
-    quantizer that looks at the outer graph alone does not see such a reader."""
+    """The activations that a subgraph of a control-flow operator reads, directly or past them, by name, with the reason
+    to keep them: a quantizer that reads only the outer graph does not see such a reader."""
     outer = ir.from_proto(model).graph
     return {
         str(node.name): f"{node.op_type}: {value.name}, read inside control flow"
@@ -23,11 +23,11 @@ def read_by_branches(model: ModelProto) -> dict[str, str]:
 
 
 def lost_clipping(source: ModelProto, quantized: ModelProto) -> dict[str, str]:
-    """The activations of `source` that are gone from `quantized` though the integers in their place do not clip as they
-    did, by name, and how far those reach.
+    """The activations of `source` that are missing in `quantized` although the range in their place does not clip as
+    they do, by name, with the range.
 
-    A ReLU whose input was never positive in calibration gets a scale of 1 around 0: with signed integers, everything
-    down to -128 passes.
+    A ReLU whose input was never positive during calibration gets scale 1 and zero point 0: with signed integers,
+    everything down to -128 passes.
     """
     there = {node.name for node in quantized.graph.node}
     grids = _grids(quantized)
@@ -44,7 +44,7 @@ def lost_clipping(source: ModelProto, quantized: ModelProto) -> dict[str, str]:
 
 
 def _grids(model: ModelProto) -> dict[str, tuple[float, float, float]]:
-    """Step, lowest and highest value of each tensor that is quantized with one scale."""
+    """Scale, lowest and highest value of each tensor that is quantized with one scale."""
     constants = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
     found = {}
     for node in model.graph.node:

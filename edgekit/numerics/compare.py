@@ -1,6 +1,6 @@
-"""How far two runs of a model lie apart: part by part, so that a small part is not drowned in a large one.
+"""Compare two runs of a model part by part, so that large parts do not mask errors in small ones.
 
-A part of an output is what one index along an axis behind the first selects: a class, a channel, a row of boxes.
+A part of an output is the slice at one index along an axis after the first: a class, a channel, a row of boxes.
 """
 
 from collections.abc import Sequence
@@ -11,22 +11,22 @@ import numpy as np
 from edgekit.arrays import Array
 
 _LEAST_SCALE = 0.1
-"""Of the output's largest value: nothing smaller is a part's scale, for the sums that made it may have rounded at the
-scale of its neighbours."""
+"""The smallest scale of a part, as a share of the output's largest value: intermediate sums may have been rounded at
+the scale of other parts."""
 _VARIES = 1e-8
-"""Of the mean square: a smaller variance is rounding."""
+"""As a share of the mean square: a smaller variance is rounding error."""
 
 
 def relative_difference(expected: Sequence[Array], given: Sequence[Array]) -> float:
-    """The largest absolute difference in any part of any output, relative to that part's largest absolute value (a
-    tenth of the output's, where that is more); infinity where the shapes differ or a NaN stands against a number."""
+    """The largest absolute difference in any part of any output, relative to that part's largest absolute value (at
+    least a tenth of the output's). Infinity if shapes differ or a NaN is compared with a number."""
     return max((_difference(*pair) for pair in zip(expected, given, strict=True)), default=0.0)
 
 
 def signal_to_noise(expected: Array, given: Array) -> float:
-    """In decibels: the variance of the expected values (what hardly varies: their mean square) over the mean square of
-    the difference. Infinite where nothing differs; minus infinity where shapes do, or where something finite stands
-    against something that is not."""
+    """SQNR in dB: the variance of the expected values (or their mean square if they are nearly constant) over the mean
+    square of the difference. Infinite if nothing differs; minus infinity if shapes differ or only one of two values is
+    finite."""
     if expected.shape != given.shape:
         return float("-inf")
     a, b = expected.astype(np.float64), given.astype(np.float64)
@@ -40,7 +40,7 @@ def signal_to_noise(expected: Array, given: Array) -> float:
 
 @dataclass(frozen=True)
 class LostParts:
-    """The parts of an output in which more differs than varies."""
+    """The parts of an output with more noise than signal."""
 
     count: int
     total: int
@@ -51,7 +51,7 @@ class LostParts:
 
 
 def lost_parts(expected: Array, given: Array) -> LostParts | None:
-    """Those along the first axis that has some; None where none is, or where the shapes differ."""
+    """The lost parts along the first axis that has some; None if there are none, or if shapes differ."""
     if expected.shape != given.shape or not expected.size:
         return None
     a, b = expected.astype(np.float64), given.astype(np.float64)

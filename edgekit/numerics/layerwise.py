@@ -1,6 +1,6 @@
-"""Where a rewritten file parts from the file that it came from: each operator of the source given what it really got.
+"""Layer-wise comparison of a rewritten file with its source: each source operator is given the rewritten file's inputs.
 
-A fault in one place so shows there alone, not in everything behind it.
+An error is then attributed to the layer that causes it, not to the layers after it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,9 +21,9 @@ from edgekit.runtimes.ort import inner_tensors, session, session_outputs
 
 
 def layer_sqnr(source: Path, rewritten: Path, inputs: Sequence[Array]) -> dict[str, float]:
-    """The signal-to-noise in decibels of each float tensor that both files have, from the inputs on: what the source's
-    operators make of the values that the rewritten file has before it rounds them, against what that passes on. So it
-    takes in what rounding an operator's inputs does to it."""
+    """SQNR in dB of each float tensor that both files have, in the graph's order: the source operator's output for the
+    rewritten file's inputs before rounding, against the value that the rewritten file passes on. The error from
+    rounding an operator's inputs is included. `inputs` has one array per model input, batch axis first."""
     tensors = inner_tensors(rewritten, inputs)
     floats = {name: array for name, array in tensors.items() if array.dtype.kind == "f"}
     model = load_model(rewritten)
@@ -33,10 +33,10 @@ def layer_sqnr(source: Path, rewritten: Path, inputs: Sequence[Array]) -> dict[s
 
 
 def layer_lsb_errors(source: Path, fused: Path, inputs: Sequence[Array]) -> dict[str, float]:
-    """How many integer steps each 8-bit tensor that both files have lies off, at most: what the source's operators make
-    of the values that the fused file gave them, against what the fused file makes. Infinite where shapes differ.
+    """The largest error in LSB of each 8-bit tensor that both files have: the source operator's output for the fused
+    file's inputs, against the fused file's output. Infinite where shapes differ.
 
-    Both are taken unsigned: where this machine's kernels saturate, that is no fault of the fused file.
+    Both run with unsigned weights, so that saturating kernels of this machine do not count against the fused file.
     """
     with TemporaryDirectory() as folder:
         exact = Path(folder) / "exact.onnx"
@@ -46,14 +46,14 @@ def layer_lsb_errors(source: Path, fused: Path, inputs: Sequence[Array]) -> dict
 
 
 def lsb_errors(source: Path, inputs: Sequence[Array], integers: Mapping[str, Array]) -> dict[str, float]:
-    """The same of 8-bit tensors, unsigned, that something else made of the inputs."""
+    """The same for 8-bit tensors, unsigned, that another runtime computed from the inputs."""
     made = _outputs_of(to_unsigned(load_model(source)), inputs, integers)
     return {name: _lsb_error(array, integers[name]) for name, array in made.items()}
 
 
 def _where_finite(made: Array, passed: Array) -> Array:
-    """What is passed on, but where the source's operator would give nothing finite of the same values: that is the
-    fault of what came before."""
+    """The passed value, except where the source operator's output is not finite for the same inputs: that error was
+    made earlier."""
     return np.where(np.isfinite(made), passed, made) if made.shape == passed.shape else passed
 
 
@@ -64,7 +64,8 @@ def _lsb_error(made: Array, passed: Array) -> float:
 
 
 def _outputs_of(model: ModelProto, inputs: Sequence[Array], given: Mapping[str, Array]) -> dict[str, Array]:
-    """What a model's operators make of given values, for the tensors of `given` that it has, in its order."""
+    """The outputs of a model's operators for given inputs, for the tensors of `given` that it has, in the graph's
+    order."""
     ports = [each.name for each in inputs_of(model.graph)]
     common = [name for node in model.graph.node for name in node.output if name in given]
     with TemporaryDirectory() as folder:
@@ -79,7 +80,7 @@ def _outputs_of(model: ModelProto, inputs: Sequence[Array], given: Mapping[str, 
 
 
 def _clip_to_ranges(model: ModelProto, tensors: Mapping[str, Array]) -> dict[str, Array]:
-    """The tensors clipped to the integers that they become: a grid that ends at 0 stands for a ReLU that is gone."""
+    """The tensors clipped to their quantized ranges: a range that starts at 0 replaces a removed ReLU."""
     constants: dict[str, Array] = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
     found = dict(tensors)
     for node in model.graph.node:
@@ -94,7 +95,8 @@ def _clip_to_ranges(model: ModelProto, tensors: Mapping[str, Array]) -> dict[str
 
 
 def _values_read(model: ModelProto, tensors: Mapping[str, Array]) -> dict[str, Array]:
-    """What readers get of each tensor: where it goes through QuantizeLinear and DequantizeLinear, what comes out."""
+    """The value that readers get of each tensor: after QuantizeLinear and DequantizeLinear, if it passes through
+    them."""
     quantized = {node.input[0]: node.output[0] for node in model.graph.node if node.op_type == "QuantizeLinear"}
     back = {node.input[0]: node.output[0] for node in model.graph.node if node.op_type == "DequantizeLinear"}
     return {name: tensors.get(back.get(quantized.get(name, ""), ""), array) for name, array in tensors.items()}

@@ -1,4 +1,4 @@
-"""What is left of a tensor's values on an integer grid."""
+"""Quantization levels that remain of a tensor's values."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -10,34 +10,32 @@ from edgekit.arrays import Array
 _STEPS = 255
 _FEW, _MANY = 4, 16
 _GLANCE = 4096
-"""Values that mostly show by themselves that more levels are left."""
+"""The number of values that usually suffice to show that enough levels remain."""
 
 _MERGED = {"Concat": slice(None), "Where": slice(1, 3)}
-"""The inputs that one scale must hold together, by operator."""
+"""The inputs that one scale must cover, by operator."""
 
 _CARRYING = {
     "Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Concat", "Expand", "Tile", "Pad", "Cast",
     "Add", "Sub", "Mul", "Div", "Clip", "Relu",
 }  # fmt: skip
-"""Operators that leave values of very different sizes side by side."""
+"""Operators that keep values of different magnitudes side by side."""
 
 
 def collapsed_tensors(tensors: Mapping[str, Array]) -> dict[str, str]:
-    """The tensors of which one scale of 8 bits leaves next to nothing, by name, and what becomes of them.
+    """The tensors of which one 8-bit scale leaves almost no levels, by name, with the reason.
 
-    That is what additive masks do: beside -inf, or the lowest float, or -10,000, the scores that they are added to
-    share one level. A tensor of more than 16 different values that has at most 4 of 256 levels left counts as wiped;
-    so does one that is not finite, whose scale would not be either.
+    Additive masks cause this: beside -inf, the lowest float, or -10,000, all scores share one level. A tensor counts as
+    collapsed if it has more than 16 different values and at most 4 of 256 levels remain, and if it is not finite.
     """
     return {name: result for name, array in tensors.items() if (result := _collapsed(array))}
 
 
 def mixed_range_tensors(model: ModelProto, tensors: Mapping[str, Array]) -> dict[str, str]:
-    """The tensors in which one scale of 8 bits would wipe what an operator merged into them, by name, and what becomes
-    of it; and what carries them on.
+    """The tensors in which one 8-bit scale would collapse an input that an operator merged, by name, with the reason,
+    and the tensors that carry them on.
 
-    So it goes with class scores (0 to 1) beside boxes (0 to 640), or with a table whose columns have such ranges: the
-    error of the whole is small, and the scores are all 0.
+    An example is class scores (0 to 1) beside boxes (0 to 640): the total error is small, and all scores become 0.
     """
     constants = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
     known = {**constants, **tensors}
@@ -57,7 +55,7 @@ def mixed_range_tensors(model: ModelProto, tensors: Mapping[str, Array]) -> dict
 
 
 def nodes_beside(model: ModelProto, tensors: Mapping[str, str]) -> dict[str, str]:
-    """The nodes that take or give one of the tensors, by name, and what would become of it."""
+    """The nodes that read or write one of the tensors, by name, with the reason."""
     found = {}
     for node in model.graph.node:
         touched = [name for name in (*node.input, *node.output) if name in tensors]
@@ -67,8 +65,8 @@ def nodes_beside(model: ModelProto, tensors: Mapping[str, str]) -> dict[str, str
 
 
 def nodes_behind(model: ModelProto, tensors: Mapping[str, str], rounded: Collection[str]) -> dict[str, str]:
-    """The nodes that make what the tensors' own makers read, back to where something is `rounded`, by name, and what
-    would become of the tensors."""
+    """The nodes that produce the inputs of the tensors' producers, back to a tensor that is `rounded`, by name, with
+    the reason."""
     makers = {name: node for node in model.graph.node for name in node.output}
     found: dict[str, str] = {}
     for tensor, entry in tensors.items():
@@ -92,10 +90,10 @@ def _collapsed(array: Array) -> str:
 
 
 def _levels_left(array: Array, low: float, high: float) -> str:
-    """What the grid from `low` to `high` leaves of values, where that is next to nothing."""
+    """What remains of the values on the levels from `low` to `high`, if that is almost nothing."""
     values = array.reshape(-1)
     if len(_levels(values[:: max(1, len(values) // _GLANCE)], low, high)) > _FEW:
-        return ""  # nor of all of them, then
+        return ""  # so nor of all values
     distinct = np.unique(values)
     if len(distinct) <= _MANY:
         return ""
@@ -104,7 +102,7 @@ def _levels_left(array: Array, low: float, high: float) -> str:
 
 
 def _levels(values: Array, low: float, high: float) -> Array:
-    """The levels of the grid from `low` to `high` that values come to lie on."""
+    """The levels from `low` to `high` that the values are rounded to."""
     found: Array = np.unique(np.round((values.astype(np.float64) - low) / ((high - low) or 1.0) * _STEPS))
     return found
 

@@ -1,4 +1,4 @@
-"""A model moved by rounding alone."""
+"""Perturb a model by rounding errors alone."""
 
 import numpy as np
 from onnx import ModelProto, TensorProto, numpy_helper
@@ -6,13 +6,13 @@ from onnx import ModelProto, TensorProto, numpy_helper
 from edgekit.model.operators import graphs
 
 _PLACES = 2.0**-22
-"""Of a value: two units in the last place of float32."""
+"""Two ULP of float32, relative to a value."""
 
 
 def perturb_ulp(model: ModelProto, random: np.random.Generator) -> ModelProto:
-    """A copy in which each number of the float32 constants is smaller by none, one or two units in its last place.
+    """A copy in which each value of the float32 constants is reduced by zero, one or two ULP.
 
-    Single numbers stay: what a mask's 1 loses, its factor of -3e38 makes a mask everywhere.
+    Scalars are not perturbed: in `(1 - mask) * -3e38`, changing the 1 by one ULP would mask every position.
     """
     copy = ModelProto()
     copy.CopyFrom(model)

@@ -1,4 +1,4 @@
-"""What floating point explains of a difference: measured on the model itself, not assumed."""
+"""Tolerances for floating-point differences, measured on the model itself."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,38 +14,38 @@ from edgekit.runtimes.ort import feed_outputs
 from edgekit.runtimes.tflite import TfliteSession, installed_runtimes
 
 LEAST = 1e-4
-"""What another order of additions does to an ordinary network's outputs is below it."""
+"""Reordered additions change the outputs of an ordinary network by less."""
 _MOST = 0.05
-"""A model whose own runs lie further apart than that could hide any fault behind them."""
+"""If a model's own runs differ by more, any defect could be hidden."""
 _MULTIPLE = 4
 """A rewrite may reorder more than the runtime's optimization does."""
 _PERTURBATIONS = 3
 _LEAST_OF_STEPS, _MOST_OF_STEPS = 0.01, 0.2
-"""A fault that moves no part by a hundredth of its largest value costs nothing; one that a model's own noise may hide
-below a fifth is looked for in the metric."""
+"""A defect that changes no part by 1 % of its largest value is harmless. Up to 20 %, a model's own noise may hide a
+defect, which the metric then shows."""
 _MOST_LSB = 4
 _TWICE = 2
-"""Another CPU adds in another order everywhere; a nudge changes each constant once."""
+"""Another CPU reorders additions everywhere, while a ULP perturbation changes each constant once."""
 
 
 def float_tolerance(plain: Arrays, rounded: Arrays) -> float:
-    """How far, as `relative_difference` counts, a rewritten float model may lie from what it came from: four times what
-    lies between two runs of that which differ by rounding alone, from 1e-4 to 0.05: a file with the runtime's own
-    optimization and without, a module with as many digits and with twice as many.
+    """The tolerance of `relative_difference` for a rewritten float model: four times the difference between two runs of
+    its source that differ by rounding alone, from 1e-4 to 0.05. The two runs are a file with and without the runtime's
+    optimization, or a module in single and double precision.
 
-    An output that is the small rest of large sums differs from one order of additions to another by much more than a
-    fixed tolerance allows.
+    An output that is the small remainder of large sums changes with the order of additions by much more than a fixed
+    tolerance allows.
     """
     return min(max(LEAST, _MULTIPLE * relative_difference(plain, rounded)), _MOST)
 
 
 def lsb_tolerance(path: Path, feeds: Arrays) -> float:
-    """How far, as `relative_difference` counts, outputs of a model with 8-bit activations may lie apart on two CPUs:
-    twice what nudging its float constants in their last places changes here, the worst of three times; from 0.01 to
-    0.2. `feeds` are (feeds, ...) as `feed_outputs` takes them.
+    """The tolerance of `relative_difference` for a model with 8-bit activations on two CPUs: twice the change under ULP
+    perturbation of its float constants, the largest of three, from 0.01 to 0.2. `feeds` are arrays with axes (feeds,
+    ...), as `feed_outputs` takes them.
 
-    Floats that lie between two integer steps fall to one side here and to the other there, and where each run finds its
-    own ranges, that moves every step behind it.
+    A float midway between two integers is rounded differently on two CPUs. With dynamic ranges, that changes every
+    later integer.
     """
     plain = feed_outputs(path, feeds)
     apart = max(relative_difference(plain, moved) for moved in _perturbed_outputs(path, feeds))
@@ -53,12 +53,10 @@ def lsb_tolerance(path: Path, feeds: Arrays) -> float:
 
 
 def tie_tolerance(path: Path, feeds: Arrays, output: int, step: float) -> float:
-    """How far an output that is stored in steps of this size may lie apart on two CPUs, as an absolute difference: one
-    step, or what nudging the file's float constants in their last places moves it here, the worst of three times; four
-    steps at most.
+    """The absolute tolerance for an output stored in LSB of size `step` on two CPUs: one LSB, or the change under ULP
+    perturbation of the file's float constants, the largest of three, at most four LSB.
 
-    Sums that lie between two steps fall to one side here and to the other there; in a deep network that moves steps
-    behind it.
+    A sum midway between two integers is rounded differently on two CPUs; in a deep network that changes later integers.
     """
     plain = feed_outputs(path, feeds)[output].astype(np.float64)
     apart = max(float(np.abs(moved[output] - plain).max(initial=0.0)) for moved in _perturbed_outputs(path, feeds))
@@ -66,10 +64,10 @@ def tie_tolerance(path: Path, feeds: Arrays, output: int, step: float) -> float:
 
 
 def kernel_tolerance(path: Path, feeds: Arrays, output: int, step: float) -> float:
-    """How far an output of a .tflite file that is stored in steps of this size may lie apart on two CPUs, as an
-    absolute difference: one step, or what lies between the runtimes that are installed here; four steps at most.
+    """The absolute tolerance for an output of a .tflite file stored in LSB of size `step` on two CPUs: one LSB, or the
+    difference between the runtimes that are installed here, at most four LSB.
 
-    TFLite's own kernels round twice in fixed point, in another way on ARM than on x86; XNNPACK's round once in floats.
+    TFLite's own kernels round twice in fixed point, differently on ARM and x86; XNNPACK's kernels round once in float.
     """
     outputs = []
     for runtime in installed_runtimes():
@@ -85,7 +83,7 @@ def kernel_tolerance(path: Path, feeds: Arrays, output: int, step: float) -> flo
 
 
 def _perturbed_outputs(path: Path, feeds: Arrays) -> Iterator[Arrays]:
-    """What a file gives whose float constants were nudged in their last places, time after time."""
+    """The outputs of a file under repeated ULP perturbation of its float constants."""
     model = load_model(path)
     with TemporaryDirectory() as folder:
         for seed in range(_PERTURBATIONS):

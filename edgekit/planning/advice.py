@@ -1,4 +1,4 @@
-"""Judgement -> Advice: the primary flaw, what inherits its damage, a better recipe, and what that could do without."""
+"""LintResult -> Advice: the primary finding, its consequences, a better recipe, and steps that it could omit."""
 
 import sys
 from collections import Counter
@@ -17,35 +17,35 @@ _NEEDED = {
     Family.PRUNING: "magnitudes that tell which weights matter",
     Family.QUANTIZATION: "weights that nothing has rounded or cut without training them on",
 }
-"""What a technique builds on, by family."""
+"""What a technique depends on, by family."""
 
 
 class PrimaryFinding(Record, frozen=True):
-    """The misstep without which most other findings vanish."""
+    """The step whose correction removes most other findings."""
 
     step: int
     finding: Finding
-    """The gravest that it is the culprit of."""
+    """The most severe finding at which it is at fault."""
     change: str
-    """To this step alone, by which the findings vanish."""
+    """The change of this step alone that removes the findings."""
     vanishing: tuple[str, ...]
-    """The codes of the other steps' findings, and of those shared with them, that go with it; one for each finding."""
+    """The codes of other steps' findings, and of shared ones, that the change removes; one per finding."""
 
 
 class InheritedFinding(Record, frozen=True):
-    """A later step that gets a damaged model."""
+    """A later step that receives a damaged model."""
 
     step: int
     needed: str
-    """What it builds on and no longer gets."""
+    """What it depends on and no longer receives."""
     through: tuple[int, ...]
-    """The steps that did the damage, in order."""
+    """The steps that caused the damage, in order."""
     codes: tuple[str, ...]
-    """The findings that say so; none where the damage comes through another step."""
+    """The findings that report it; empty if the damage comes through another step."""
 
 
 class Omission(Record, frozen=True):
-    """A step of the proposed recipe that it can do without."""
+    """A step of the proposed recipe that could be omitted."""
 
     step: int
     reason: str
@@ -54,15 +54,15 @@ class Omission(Record, frozen=True):
 
 class Advice(Record, frozen=True):
     primary: PrimaryFinding | None
-    """None where nothing worse than info was found."""
+    """None if there is nothing worse than info."""
     cascade: tuple[InheritedFinding, ...]
-    """Empty where the primary flaw makes the recipe impossible: what cannot run damages nothing."""
+    """Empty if the primary finding makes the recipe impossible, since nothing then runs."""
     proposal: Proposal
-    """The recipe itself where it is clean."""
+    """The recipe itself if it has no findings."""
     remaining: tuple[Finding, ...]
-    """The proposed recipe's errors and warnings: what no change was found for."""
+    """Errors and warnings of the proposed recipe, for which no change was found."""
     omissions: tuple[Omission, ...]
-    """The one that costs least first."""
+    """The least costly first."""
 
     @property
     def has_errors(self) -> bool:
@@ -76,8 +76,8 @@ def advise(
     interactions: Interactions,
     others: Sequence[PlanningContext] = (),
 ) -> Advice:
-    """What a consultant would say of a recipe, by trying changes and judging again. Nothing is trained. What is
-    proposed is to do for `others`, further targets, as well."""
+    """Advice on a recipe, found by trying changes and checking each. Nothing is trained. The proposal must also hold
+    for `others`, further targets."""
     primary = _primary(judgement, surroundings, interactions)
     proposal = propose(judgement.recipe, surroundings, interactions)
     for each in others:
@@ -95,9 +95,9 @@ def advise(
 
 
 def _primary(judgement: LintResult, surroundings: PlanningContext, interactions: Interactions) -> PrimaryFinding | None:
-    """Each step that a finding speaks of is removed, replaced, or, where nothing else does, moved, and the recipe
-    judged again. What counts is what vanishes of the errors, then of the findings that are not of this step alone, less
-    what is new. Of two steps that count the same it is the earlier: damage flows on."""
+    """The step to correct first. Each step in a finding is removed, replaced or, if nothing else applies, moved, and
+    the recipe is checked again. Steps are ranked by the errors removed, then by the findings removed that do not
+    concern this step alone, minus new ones. Of equal steps the earlier is chosen, since damage propagates forward."""
     recipe, grave = judgement.recipe, _grave(judgement)
     before = Counter(_identity(each, range(len(recipe.steps))) for each in grave)
     best: tuple[tuple[int, int], PrimaryFinding] | None = None
@@ -120,7 +120,7 @@ def _primary(judgement: LintResult, surroundings: PlanningContext, interactions:
 
 
 class _Identity(Record, frozen=True):
-    """A finding, whatever the order of the steps has become."""
+    """A finding's identity, independent of the order of the steps."""
 
     code: str
     severity: Severity
@@ -133,7 +133,7 @@ class _Variant(Record, frozen=True):
     change: str
     steps: tuple[RecipeStep, ...]
     origin: Sequence[int]
-    """Which step of the recipe each of these was."""
+    """The original index of each step."""
     is_move: bool = False
 
 
@@ -176,7 +176,7 @@ def _errors(found: Counter[_Identity]) -> int:
 
 
 def _cascade(judgement: LintResult, primary: int, surroundings: PlanningContext) -> Iterator[InheritedFinding]:
-    """The later techniques whose model, or whose teacher, comes through the primary flaw."""
+    """The later techniques whose model, or whose teacher, depends on the primary finding's step."""
     walk = judgement.walked
     damaging = [primary]
     for each in walk.steps:
@@ -193,8 +193,8 @@ def _cascade(judgement: LintResult, primary: int, surroundings: PlanningContext)
 
 
 def _omissions(judgement: LintResult, surroundings: PlanningContext, interactions: Interactions) -> Iterator[Omission]:
-    """The techniques without which the recipe stays possible and clean, and of whose pairs the table calls no more good
-    than moderate; what costs least first, then what the table would leave out first of too many."""
+    """The techniques without which the recipe stays possible and clean, and whose pairs are at most moderate in the
+    table; the least costly first, then in the order in which the table would remove one of too many."""
     if not judgement.is_clean:
         return
     techniques = [each.step.technique(surroundings.target) for each in judgement.walked.steps]
@@ -216,7 +216,7 @@ def _omissions(judgement: LintResult, surroundings: PlanningContext, interaction
 
 
 def _rank_to_leave_out(step: RecipeStep, interactions: Interactions, surroundings: PlanningContext) -> int:
-    """The place of a step among those that the rows on too many steps would remove first."""
+    """A step's rank among those that the rows on too many steps would remove first."""
     for row in interactions:
         if row.count is not None and row.remedy is not None and isinstance(row.remedy.remove, tuple):
             for rank, condition in enumerate(row.remedy.remove):

@@ -1,4 +1,4 @@
-"""Findings explained: when one holds, why, on what evidence, and an example beside one in which nothing is found."""
+"""Explanations of findings: when one applies, why, the evidence, and an example with and without it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,14 +28,14 @@ class Explanation:
     title: str
     verdict: PairVerdict
     severity: Severity | None
-    """None of what is good."""
+    """None for good pairs."""
     rule: str
-    """When it holds; empty where the title says it all."""
+    """When it applies; empty if the title says so."""
     why: str
     fix: str
     evidence: tuple[Evidence, ...]
     example: Example | None
-    """None where no step applies the technique yet."""
+    """None if no step applies the technique yet."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -52,8 +52,8 @@ class Explanation:
 
 
 def explain(words: Sequence[str], interactions: Interactions) -> tuple[Explanation, ...]:
-    """What there is to say of codes, of a technique, or of two techniques in either order; of everything where there
-    are no words. Raises InteractionsError for a code or technique that is none, and for more than two techniques."""
+    """Explanations of codes, of a technique, or of two techniques in either order; of everything without words. Raises
+    InteractionsError for an unknown code or technique, and for more than two techniques."""
     known = {**{code: _of_rule(code) for code in RULES}, **{row.code: _of_row(row) for row in interactions}}
     if not words:
         return tuple(known[code] for code in sorted(known))
@@ -73,8 +73,7 @@ def explain(words: Sequence[str], interactions: Interactions) -> tuple[Explanati
 
 
 def family_of(word: str) -> Family:
-    """The technique family that a word names: a family, a step, or what people call either. Raises
-    InteractionsError."""
+    """The technique family that a word names: a family, a step, or a synonym. Raises InteractionsError."""
     load_all()
     steps = {name: kind().technique(None).family for name, kind in Step.registry.items()}
     names = {**{each.value: each for each in Family}, **steps, **_ALSO_CALLED}

@@ -1,4 +1,5 @@
-"""interactions.toml -> Interactions: which techniques go together, as data, and whether a row speaks of given steps."""
+"""interactions.toml -> Interactions: which techniques go together, as data, and whether a row applies to given
+steps."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
@@ -25,7 +26,7 @@ CONTEXT_PROPERTIES = (
 )  # fmt: skip
 
 _POSSIBLE = {"architecture": get_args(Architecture), "arch": tuple(ARCHITECTURES), "runtime": tuple(RUNTIMES)}
-"""Every value of a property, where they are few."""
+"""All values of properties that have few."""
 
 
 class PairVerdict(StrEnum):
@@ -41,7 +42,7 @@ class Severity(StrEnum):
 
 
 class ValueLimits(Record, frozen=True):
-    """Of a number: its ends, both allowed. Of a set: everything in `has`, nothing in `lacks`."""
+    """For a number, inclusive limits. For a set, its required (`has`) and excluded (`lacks`) members."""
 
     min: float | None = None
     max: float | None = None
@@ -49,13 +50,13 @@ class ValueLimits(Record, frozen=True):
     lacks: tuple[str, ...] = ()
 
     def allow(self, value: Any) -> bool:
-        """Whether a number or a set is within them."""
+        """Whether a number or set is within the limits."""
         if isinstance(value, int | float):
             return (self.min is None or value >= self.min) and (self.max is None or value <= self.max)
         return set(self.has) <= set(value) and not set(self.lacks) & set(value)
 
     def meet(self, other: "ValueLimits") -> bool:
-        """Whether something could be within both."""
+        """Whether a value can be within both limits."""
         low = max((each.min for each in (self, other) if each.min is not None), default=float("-inf"))
         high = min((each.max for each in (self, other) if each.max is not None), default=float("inf"))
         return low <= high and not (set(self.has) & set(other.lacks) or set(other.has) & set(self.lacks))
@@ -67,19 +68,19 @@ Side = Literal["first", "then", "step"]
 
 
 class Evidence(Record, frozen=True, kw_only=True):
-    """What a verdict rests on."""
+    """The evidence for a verdict."""
 
     kind: Literal["paper", "published", "measured", "claim", "documentation"]
     source: str
     says: str
     question: str | None = None
-    """Of benchmarks/ordering.py, whose answer `points` is."""
+    """The question in benchmarks/ordering.py that `points` answers."""
     points: tuple[float, float, float] | None = None
-    """By which the first of two arms is better: the mean, and the ends of the 95 % interval."""
+    """The advantage of the first of two arms: the mean, and the ends of the 95 % interval."""
 
     @property
     def statement(self) -> str:
-        """What it says, with the points."""
+        """What the source says, with the points."""
         if self.points is None:
             return self.says
         mean, low, high = self.points
@@ -91,7 +92,7 @@ class Replacement(Record, frozen=True, kw_only=True):
     use: str
     options: dict[str, Any] = {}
     renamed: dict[str, str] = {}
-    """Options that go on under another name; those of the same name go on by themselves."""
+    """Options that get another name; options of the same name are carried over."""
 
 
 class OptionChange(Record, frozen=True, kw_only=True):
@@ -100,32 +101,32 @@ class OptionChange(Record, frozen=True, kw_only=True):
 
 
 class Remedy(Record, frozen=True, kw_only=True):
-    """What `edgekit plan --fix` does to the recipe: one of these."""
+    """What `edgekit plan --fix` changes in the recipe: exactly one of these."""
 
     swap: bool = False
     remove: Side | tuple[Condition, ...] | None = None
     """A step by its side, or the first step that one of these conditions fits, tried in order."""
     to_student: Side | None = None
-    """The step works on the student, after distillation, instead of the teacher."""
+    """Apply the step to the student after distillation instead of the teacher."""
     replace: Replacement | None = None
     set: OptionChange | None = None
     add: str | None = None
-    """A step to put where the contracts allow it."""
+    """A step to add where the contracts allow it."""
 
 
 class Example(Record, frozen=True, kw_only=True):
-    """Two short recipes, as `recipe_in_words` reads them, and what they are judged in."""
+    """Two short recipes in the form of `recipe_in_words`, and the context in which they are checked."""
 
     triggers: str
     silent: str
     given: dict[str, Any] = {}
-    """Of the models and the target, as `surroundings_given` reads it; anything else is known and of no concern."""
+    """Properties of the models and the target; all others are known and irrelevant."""
     silent_given: dict[str, Any] | None = None
-    """Where it is what surrounds a recipe that makes the difference."""
+    """For the silent recipe, if the context makes the difference."""
 
 
 class Interaction(Record, frozen=True, kw_only=True):
-    """One row: an ordered pair (`first`, `then`), or one step, or, with `count`, all steps of a kind together."""
+    """One row: an ordered pair (`first`, `then`), one step or, with `count`, all steps of a kind together."""
 
     code: Annotated[str, Meta(pattern=r"^EK[1-9]\d\d$")]
     title: str
@@ -133,15 +134,15 @@ class Interaction(Record, frozen=True, kw_only=True):
     then: Condition | None = None
     step: Condition | None = None
     count: Annotated[int, Meta(ge=2)] | None = None
-    """At least so many steps fit `step`."""
+    """The least number of steps that fit `step`."""
     without_before: Condition | None = None
-    """No earlier step of the same model fits this."""
+    """No earlier step of the same model may fit this."""
     without_after: Condition | None = None
-    """No later step of the same model fits this."""
+    """No later step of the same model may fit this."""
     when: Condition = {}
     verdict: PairVerdict
     severity: Severity | None = None
-    """Of a poor verdict: error or warning. A moderate one is info."""
+    """Error or warning for a poor verdict. A moderate verdict is info."""
     why: str
     fix: str = ""
     remedy: Remedy | None = None
@@ -167,12 +168,12 @@ class Interaction(Record, frozen=True, kw_only=True):
 
     @property
     def families(self) -> tuple[frozenset[str], ...]:
-        """The technique families that the row speaks of, in order."""
+        """The technique families of the row, in order."""
         return tuple(_families(each) for each in (self.first, self.then, self.step) if each is not None)
 
     @property
     def is_about_order(self) -> bool:
-        """Whether the other order is what it recommends."""
+        """Whether the row recommends the other order."""
         return self.first is not None and self.remedy is not None and self.remedy.swap
 
 
@@ -193,14 +194,14 @@ Interactions = tuple[Interaction, ...]
 
 
 class Rule(Record, frozen=True):
-    """A finding that rests on contracts, or on a study, and stands in no table."""
+    """A finding that is based on contracts or a study instead of the table."""
 
     title: str
     severity: Severity
     why: str
     fix: str
     source: str
-    """What it rests on."""
+    """What it is based on."""
     example: Example
 
 
@@ -270,8 +271,8 @@ def shipped_interactions() -> Interactions:
 
 
 def interactions_with(path: Path) -> Interactions:
-    """The shipped table with a file's rows: a row of the same code takes the place of the shipped one. Raises
-    InteractionsError as `load_interactions` does, for the whole."""
+    """The shipped table with a file's rows, which replace shipped rows of the same code. Raises InteractionsError as
+    `load_interactions` does, for the whole table."""
     own = load_interactions(path)
     codes = {row.code for row in own}
     whole = [*(row for row in shipped_interactions() if row.code not in codes), *own]
@@ -280,8 +281,8 @@ def interactions_with(path: Path) -> Interactions:
 
 
 def load_interactions(path: Path) -> Interactions:
-    """The rows of a file. Raises InteractionsError for a wrong row, a code that stands twice, two rows that contradict
-    each other, and rows whose orders go round in a circle."""
+    """The rows of a file. Raises InteractionsError for a wrong row, a duplicate code, two contradicting rows, and rows
+    whose orders form a cycle."""
     tables = read_toml(path, InteractionsError)
     unknown = set(tables) - {"interactions"}
     if unknown or not isinstance(tables.get("interactions"), list):
@@ -304,8 +305,8 @@ def _check(rows: Sequence[Interaction], path: Path) -> None:
 
 
 def fits(condition: Condition, known: Mapping[str, Any], unknown: frozenset[str] = frozenset()) -> bool | None:
-    """Whether a condition holds of these properties; None where that hangs on one that is not known. What holds of
-    every value that an unknown property can have, holds."""
+    """Whether a condition holds for these properties; None if it depends on an unknown one. A condition that holds for
+    every possible value of an unknown property holds."""
     undecided = False
     for name, constraint in condition.items():
         if name in unknown:
@@ -319,14 +320,14 @@ def fits(condition: Condition, known: Mapping[str, Any], unknown: frozenset[str]
 def step_properties(
     technique: Technique, role: Role, *, trained: bool | None = None
 ) -> tuple[dict[str, Any], frozenset[str]]:
-    """The properties of a step that conditions may name, and the names of those not known; `trained` tells of the model
-    that it takes."""
+    """The properties of a step that conditions may refer to, and the names of unknown ones; `trained` refers to the
+    model that it reads."""
     unknown = technique.unknown | ({"trained"} if trained is None else set())
     return {**properties(technique), "role": role.value, "trained": trained}, unknown
 
 
 def step_fits(condition: Condition, technique: Technique, role: Role) -> bool | None:
-    """Whether a condition holds of a step, whatever model it takes."""
+    """Whether a condition holds for a step, for any model."""
     return fits(condition, *step_properties(technique, role))
 
 
@@ -349,7 +350,7 @@ def _check_codes(rows: Sequence[Interaction], path: Path) -> None:
 
 
 def _check_remedies(rows: Sequence[Interaction], path: Path) -> None:
-    """A remedy names steps that are there."""
+    """Check that remedies name existing steps."""
     load_all()
     for row in rows:
         for name in (row.remedy.add, row.remedy.replace.use if row.remedy.replace else None) if row.remedy else ():
@@ -360,8 +361,8 @@ def _check_remedies(rows: Sequence[Interaction], path: Path) -> None:
 
 
 def _check_contradictions(rows: Sequence[Interaction], path: Path) -> None:
-    """Two rows must not differ in their verdict of the same pair of families under conditions that can hold at once,
-    nor of one step under the same conditions: what a step is called may hang on several of its sides."""
+    """Check that no two rows have different verdicts on the same pair of families under conditions that can hold at
+    once, or on one step under the same conditions."""
     for one, other in combinations(rows, 2):
         if one.verdict is not other.verdict and (_is_same_pair(one, other) or _is_same_step(one, other)):
             raise InteractionsError(
@@ -386,7 +387,7 @@ def _is_same_step(one: Interaction, other: Interaction) -> bool:
 
 
 def _check_circles(rows: Sequence[Interaction], path: Path) -> None:
-    """The orders that rows ask for must not go round in a circle of steps that could stand in one recipe."""
+    """Check that the orders that rows require do not form a cycle of steps that can occur in one recipe."""
     orders = [(row, *order) for row in rows if (order := required_order(row))]
     for one in orders:
         for chain in _chains([one], orders):
@@ -398,7 +399,7 @@ def _check_circles(rows: Sequence[Interaction], path: Path) -> None:
 
 
 def required_order(row: Interaction) -> tuple[Condition, Condition] | None:
-    """(what comes earlier, what comes later) by a row that has a say in the order."""
+    """(earlier, later) by a row that requires an order."""
     if row.first is None or row.then is None:
         return None
     if row.is_about_order:
@@ -407,7 +408,7 @@ def required_order(row: Interaction) -> tuple[Condition, Condition] | None:
 
 
 def _chains(chain: list[Any], orders: list[Any]) -> Iterator[list[Any]]:
-    """Closed chains of orders, each one's later step fitting the next one's earlier step."""
+    """Closed chains of orders in which each later step can be the next one's earlier step."""
     _, _, later = chain[-1]
     if _overlap(later, chain[0][1]):
         yield chain

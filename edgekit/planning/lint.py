@@ -1,4 +1,4 @@
-"""Recipe x project x target x interactions -> findings: what is impossible, what is unwise, and what is not known."""
+"""Recipe x project x target x interactions -> findings: what is impossible, what is unwise, and what is unknown."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -46,30 +46,30 @@ class MeasuredOrders(Protocol):
         """What was measured, over how many seeds, as a sentence."""
 
     def judged(self, judgement: "LintResult") -> "LintResult":
-        """A judgement by the table, with what was measured in its place."""
+        """A lint result in which measured orders replace those of the table."""
 
     def verdict(self, first: RecipeStep, then: RecipeStep) -> PairVerdict | None:
-        """Of two steps in this order; None where they were not measured."""
+        """The verdict on two steps in this order; None if they were not measured."""
 
 
 class PlanningContext(Record, frozen=True):
-    """What a recipe is judged in. None is: not known."""
+    """What is known when a recipe is checked. None means unknown."""
 
     target: Target | None = None
     surveys: Mapping[Role, Survey | None] = {}
     roles: frozenset[Role] = frozenset({Role.TEACHER, Role.STUDENT})
     training_data: bool | None = True
     entry: Facts | None = None
-    """What each model starts as."""
+    """The facts that each model starts with."""
     measured: "MeasuredOrders | None" = None
-    """A study of the project's own models, which counts in the place of the table."""
+    """A study of the project's own models, which takes precedence over the table."""
 
     def entry_of(self, recipe: Recipe) -> Facts:
-        """What the models of a recipe start as, as far as is known."""
+        """The facts that the models of a recipe start with, as far as they are known."""
         return entry_for(recipe.steps) if self.entry is None else self.entry
 
     def known(self, role: Role) -> tuple[dict[str, Any], frozenset[str]]:
-        """The properties that conditions may name, seen from a role's model, and the names of those not known."""
+        """The properties that conditions may refer to, for a role's model, and the names of unknown ones."""
         survey, teacher = self.surveys.get(role), self.surveys.get(Role.TEACHER)
         student, target = self.surveys.get(Role.STUDENT), self.target
         multiple = target.channel_multiple if target else None
@@ -93,7 +93,7 @@ class PlanningContext(Record, frozen=True):
 def planning_context(
     project: Project | None, target: Target | None, surveys: Mapping[Role, Survey | None] | None = None
 ) -> PlanningContext:
-    """What is known of a project's models and of a target."""
+    """What is known of a project's models and a target."""
     if project is None:
         return PlanningContext(target)
     entry = project.entry_facts
@@ -101,38 +101,38 @@ def planning_context(
 
 
 def interactions_of(project: Project | None) -> Interactions:
-    """The table that a project is judged by: the shipped one, with its own rows where it has any."""
+    """The interaction table for a project: the shipped rows, with the project's own if it has any."""
     if project is not None and project.interactions_file.is_file():
         return interactions_with(project.interactions_file)
     return shipped_interactions()
 
 
 class Finding(Record, frozen=True):
-    """Something to know of a recipe before it runs."""
+    """A remark on a recipe before it runs."""
 
     code: str
     severity: Severity
     verdict: PairVerdict
     title: str
     step: int | None
-    """The culprit, from 0; None where it is the recipe or the model."""
+    """The step at fault, from 0; None if it is the recipe or the model."""
     other: int | None
-    """The step that the culprit does not go with."""
+    """The step that it conflicts with."""
     message: str
     why: str
     fix: str
     evidence: tuple[Evidence, ...]
     remedy: Remedy | None = None
     target: str | None = None
-    """The one that it holds for; None where that is every target asked about."""
+    """The target that it applies to; None for all targets of the check."""
 
     @property
     def can_be_allowed(self) -> bool:
-        """What is unwise can be done all the same; what is impossible cannot."""
+        """Whether the finding can be allowed: what is unwise can be, what is impossible cannot."""
         return self.code not in FAULT_CODES.values()
 
     def to_json(self) -> dict[str, Any]:
-        """Steps are counted from 1, as people do."""
+        """As JSON values. Steps are counted from 1."""
         return {
             "code": self.code,
             "severity": self.severity,
@@ -149,7 +149,7 @@ class Finding(Record, frozen=True):
 
 
 class Undecided(Record, frozen=True):
-    """A row that cannot be judged, and the properties that it hangs on."""
+    """A row that cannot be decided, and the unknown properties that it depends on."""
 
     code: str
     title: str
@@ -162,7 +162,7 @@ class LintResult(Record, frozen=True):
     findings: tuple[Finding, ...]
     """Errors first, then by step."""
     sound: tuple[Finding, ...]
-    """Pairs whose order is good."""
+    """Pairs in a good order."""
     undecided: tuple[Undecided, ...]
 
     @property
@@ -171,12 +171,12 @@ class LintResult(Record, frozen=True):
 
     @property
     def is_clean(self) -> bool:
-        """No error and no warning."""
+        """Whether there are no errors and no warnings."""
         return all(each.severity is Severity.INFO for each in self.findings)
 
 
 def lint(recipe: Recipe, surroundings: PlanningContext, interactions: Interactions) -> LintResult:
-    """Everything that is known to be wrong with a recipe, or good."""
+    """All findings of a recipe, and the pairs whose order is good."""
     walk = walk_recipe(recipe, surroundings.roles, surroundings.entry_of(recipe))
     lint = _Lint(walk, surroundings)
     for row in interactions:
@@ -189,12 +189,12 @@ def lint(recipe: Recipe, surroundings: PlanningContext, interactions: Interactio
 
 
 def lint_alone(recipe: Recipe) -> LintResult:
-    """What is wrong with a recipe whatever the model and the target."""
+    """The findings of a recipe that hold for any model and target."""
     return lint(recipe, PlanningContext(), shipped_interactions())
 
 
 def lint_shipped_recipes() -> list[LintResult]:
-    """The same of every recipe that comes with edgekit."""
+    """The same for every shipped recipe."""
     return [lint_alone(find_recipe(name, Path())) for name in shipped_recipes()]
 
 
@@ -221,14 +221,14 @@ def _of_fault(fault: Fault) -> Finding:
 
 
 class _Lint:
-    """The rows judged so far."""
+    """Evaluates the rows of the interaction table on a recipe."""
 
     def __init__(self, walk: RecipeWalk, surroundings: PlanningContext) -> None:
         self.walk = walk
         self.surroundings = surroundings
         self.sides = [self._side(each) for each in walk.steps]
         self.before = [sorted({*walk.line(each.index), *walk.joined_line(each.index)}) for each in walk.steps]
-        """The steps that each one's result rests on."""
+        """The earlier steps that each step's result depends on."""
         self.around = {role: surroundings.known(role) for role in Role}
         self.found: list[Finding] = []
         self.undecided: dict[str, Undecided] = {}
@@ -259,7 +259,8 @@ class _Lint:
         return [each for index in (last, *self.walk.line(last)) for each in self.walk.joined_line(index)]
 
     def _holds(self, row: Interaction, index: int, *sides: bool | None) -> bool | None:
-        """Whether the steps fit, `when` holds, and no other step of the same model fits what the row is `without`."""
+        """Whether the steps fit, `when` holds, and no other step of the same model fits a `without` condition of the
+        row."""
         if False in sides:
             return False
         later = [each.index for each in self.walk.steps if index in self.walk.line(each.index)]
@@ -275,7 +276,7 @@ class _Lint:
         return False if True in fitting else None if None in fitting else True
 
     def _side(self, planned: PlannedStep) -> tuple[dict[str, Any], frozenset[str]]:
-        """The properties of a step, and the names of those not known."""
+        """The properties of a step, and the names of unknown ones."""
         before = self.walk.entry if planned.parent is None else self.walk.steps[planned.parent].facts
         trained = Trait.CONVERGED in before
         return step_properties(planned.step.technique(self.surroundings.target), planned.role, trained=trained)
@@ -323,7 +324,7 @@ def is_compression(technique: Technique) -> bool:
 
 
 def merge_findings(judgements: Sequence[LintResult]) -> tuple[Finding, ...]:
-    """The findings for several targets: one that holds for all of them stands once."""
+    """The findings for several targets; one that holds for all of them appears once."""
     found: dict[tuple[Any, ...], list[Finding]] = {}
     for judgement in judgements:
         for each in judgement.findings:

@@ -1,4 +1,4 @@
-"""The options of a step as a person asks for them: what may be set, to what, and what it means."""
+"""The options of a step as shown to users: value, allowed values, meaning."""
 
 import ast
 import inspect
@@ -15,10 +15,10 @@ from edgekit.records import schema_of
 class Option:
     name: str
     value: Any
-    """As it is set in a recipe, or by default."""
+    """The value in the recipe, or the default."""
     allowed: str
     meaning: str
-    """Empty where the name says it."""
+    """Empty if the name explains itself."""
 
 
 def options_of(step: Step) -> tuple[Option, ...]:
@@ -44,7 +44,7 @@ def _allowed_values(schema: dict[str, Any]) -> str:
 
 
 def _meanings(kind: type) -> Iterator[tuple[str, str]]:
-    """The string below each field in a class's own source."""
+    """The docstring below each field in a class's source."""
     if not issubclass(kind, Step):
         return
     (tree,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body

@@ -1,6 +1,6 @@
-"""Recipe -> Plan: the recipe walked symbolically, every step's contract held against what it will meet.
+"""Recipe -> Plan: a symbolic walk through the recipe that checks every step's contract.
 
-Imports neither torch nor onnxruntime: a broken order is told before anything is trained.
+Neither torch nor onnxruntime is imported: a wrong order is reported before anything is trained.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -34,27 +34,27 @@ class PlannedStep(RecipeStep):
     index: int
     """Position in the plan, from 0."""
     parent: int | None
-    """The step whose output this one takes; None is the role's entry point."""
+    """The step whose output it reads; None for the role's entry point."""
     joined: Mapping[Role, int]
-    """The steps whose outputs it reads besides."""
+    """Further steps whose outputs it reads, by role."""
     facts: Facts
-    """What is true of its output, by the contracts."""
+    """The facts of its output, by the contracts."""
 
 
 class Plan(Record, frozen=True):
     recipe: str
     steps: tuple[PlannedStep, ...]
     deployed: int
-    """The step whose output goes to the device."""
+    """The step whose output is deployed."""
     float_student: int | None
-    """The last float ONNX model on the way to it; None is the file that the project starts from."""
+    """The last float ONNX model before the deployed one; None for the file that the project starts from."""
     reference: int | None
-    """The uncompressed model as fp32 ONNX: of the last trained module before the first step that gives up anything;
-    None is the file that the project starts from."""
+    """The uncompressed model as fp32 ONNX, from the last trained module before the first lossy step; None for the file
+    that the project starts from."""
 
     def order(self) -> list[PlannedStep]:
-        """The steps in the order in which they run: a teacher becomes the reference as soon as it is there, so that one
-        that cannot be exported is told before the student is trained."""
+        """The steps in running order: a teacher is exported as the reference as soon as it is trained, so that a
+        failing export is found before the student is trained."""
         branch = [each for each in self.steps if each.role is Role.REFERENCE]
         if not branch:
             return list(self.steps)
@@ -70,9 +70,9 @@ class FaultKind(StrEnum):
     """What makes a recipe impossible."""
 
     MISSING = "missing"
-    """A step needs something of a model that the steps before it did not give, or took."""
+    """A step requires a fact that earlier steps did not provide, or removed."""
     NO_ROLE = "no_role"
-    """A step needs a model that the project does not have."""
+    """A step requires a model that the project does not have."""
     NO_FILE = "no_file"
     """The recipe ends without a file for the device."""
 
@@ -82,20 +82,20 @@ class Fault(Record, frozen=True):
 
     kind: FaultKind
     step: int | None
-    """The step that cannot run, from 0; None where it is the recipe as a whole."""
+    """The step that cannot run, from 0; None for the recipe as a whole."""
     culprit: int | None
-    """The step that took what it needs."""
+    """The step that removed what it requires."""
     message: str
     hint: str
 
 
 class RecipeWalk(Record, frozen=True):
-    """A recipe's steps with what holds after each; after a fault, as if its step had been given what it needs."""
+    """A recipe's steps with the facts after each. After a fault, the walk continues as if the requirement were met."""
 
     steps: tuple[PlannedStep, ...]
     faults: tuple[Fault, ...]
     entry: Facts
-    """What each model starts as."""
+    """The facts that each model starts with."""
 
     def line(self, index: int) -> list[int]:
         """The steps that a step's own model comes from, the nearest first."""
@@ -108,17 +108,17 @@ class RecipeWalk(Record, frozen=True):
 
     @property
     def obstacles(self) -> tuple[Fault, ...]:
-        """Why the steps cannot be run; that they end with a module is none."""
+        """Faults that prevent the steps from running; a missing device file does not."""
         return tuple(each for each in self.faults if each.kind is not FaultKind.NO_FILE)
 
     def joined_line(self, index: int) -> list[int]:
-        """The steps that the models it reads besides come from, itself not included."""
+        """The steps that its joined models come from, without the step itself."""
         return [each for joined in self.steps[index].joined.values() for each in (joined, *self.line(joined))]
 
 
 def plan_of(recipe: Recipe, roles: Collection[Role], entry: Facts = MODULE_ENTRY) -> Plan:
-    """The plan of a recipe for a project that has models in these roles, each starting as `entry`. Raises PlanError
-    naming the step that cannot run and the culprit."""
+    """The plan of a recipe for a project with models in these roles, each starting with the facts in `entry`. Raises
+    PlanError, which names the step that cannot run and the step at fault."""
     walk = _Walk(roles, entry)
     walk.add_all(recipe)
     if walk.faults:
@@ -138,21 +138,21 @@ def plan_of(recipe: Recipe, roles: Collection[Role], entry: Facts = MODULE_ENTRY
 
 
 def entry_for(steps: Sequence[RecipeStep]) -> Facts:
-    """What steps start from where no project says it: a file where all work on one, else modules."""
+    """The facts that steps start with if no project is known: a file if all of them work on one, else modules."""
     if steps and Trait.INTEGER in steps[0].step.contract.requires:
         return INTEGER_ENTRY
     return FILE_ENTRY if all(Format.ONNX in each.step.contract.requires for each in steps) else MODULE_ENTRY
 
 
 def walk_recipe(recipe: Recipe, roles: Collection[Role], entry: Facts = MODULE_ENTRY) -> RecipeWalk:
-    """Every step of a recipe, and every reason why it cannot be run."""
+    """Walk through a recipe and collect every reason why it cannot run."""
     walk = _Walk(roles, entry)
     walk.add_all(recipe)
     return RecipeWalk(tuple(walk.steps), tuple(walk.faults), entry)
 
 
 class _Walk:
-    """The state of a symbolic walk: the steps so far, each role's last one, and what went wrong."""
+    """The state of a symbolic walk: the steps so far, the last step of each role, and the faults."""
 
     def __init__(self, roles: Collection[Role], entry: Facts) -> None:
         self.entry = entry
@@ -190,12 +190,12 @@ class _Walk:
         self.last[role] = index
 
     def branch_reference(self) -> None:
-        """Start the reference's branch at the teacher's whole module, else at the student's."""
+        """Start the reference's branch at the teacher's complete module, else at the student's."""
         whole = self._whole_module(Role.TEACHER)
         self.last[Role.REFERENCE] = self._whole_module(Role.STUDENT) if whole is None else whole
 
     def _whole_module(self, role: Role) -> int | None:
-        """A role's last trained module before anything compresses it."""
+        """A role's last trained module before any compression."""
         found = None
         for each in self.steps:
             if each.role is role:
@@ -230,7 +230,7 @@ class _Walk:
             )
 
     def _taker(self, role: Role, missing: Fact) -> PlannedStep | None:
-        """The last step that took a fact from a role's model; None where no step ever gave it."""
+        """The last step that removed a fact from a role's model; None if no step ever provided it."""
         index = self.last[role]
         while index is not None:
             parent = self.steps[index].parent
@@ -259,7 +259,7 @@ class _Walk:
 
 
 def providers(missing: Fact) -> Sequence[type[Step]]:
-    """The steps that can make a fact true of a model of which it is not, by name."""
+    """The steps that can provide a fact to a model without it, by name."""
     return [
         kind
         for _, kind in sorted(Step.registry.items())

@@ -15,11 +15,11 @@ from edgekit.traits import Role, Trait
 RECOMMENDED = "distil-prune-int8"
 RECOMMENDED_FOR_FILES = "int8"
 RECOMMENDED_FOR_TRANSFORMERS = "int8-dynamic"
-"""For files of those."""
+"""For files of transformers."""
 RECOMMENDED_FOR_INTEGERS = "as-given"
-"""For files of models that are quantized already."""
+"""For files that are already quantized."""
 _TEXTS = {"about": 'write one sentence: about = "..."', "otherwise": 'name a recipe: otherwise = "..."'}
-"""The keys of a recipe's file beside its steps, and what to do where one is no text."""
+"""The keys of a recipe file besides its steps, and the hint for a value that is not text."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class RecipeStep:
 
     @property
     def label(self) -> str:
-        """The step's name, with its role where that is not the student."""
+        """The step's name, with its role unless that is the student."""
         return self.step.name() if self.role is Role.STUDENT else f"{self.step.name()} {self.role}"
 
 
@@ -39,17 +39,18 @@ class Recipe:
     steps: tuple[RecipeStep, ...]
     about: str = field(default="", compare=False)
     source: Path | None = field(default=None, compare=False)
-    """The file whose [[steps]] they are; None where they were made here."""
+    """The file that holds the steps; None for a recipe made in code."""
     otherwise: str = field(default="", compare=False)
-    """The recipe that a build takes instead, where this one was not asked for by name and fails, or loses too much."""
+    """The fallback: the recipe that a build uses if this one was not named and fails or loses too much."""
 
 
 def recipe_of(project: Project) -> Recipe:
-    """The recipe that a project asks for: its own [[steps]], a named one, or the recommended one.
+    """The recipe of a project: its own [[steps]], a named recipe, or the recommended one.
 
     In a named recipe, a role whose trained weights the project declares is loaded instead of trained, and [options]
-    change what its steps are set to. Raises RecipeError for options of a step that the recipe lacks, and for declared
-    weights that no step loads, as either would be ignored without a word; and for weights to load that are undeclared.
+    override options of its steps. Raises RecipeError for options of a step that the recipe lacks and for declared
+    weights that no step loads, which would otherwise be ignored silently, and for weights to load that are not
+    declared.
     """
     path = project.root / PROJECT_FILE
     if not project.steps:
@@ -72,8 +73,8 @@ def recipe_of(project: Project) -> Recipe:
 
 
 def recipes_of(project: Project) -> list[Recipe]:
-    """What a build tries, in turn: the recipe that a project asks for, alone; where it leaves that to edgekit, the
-    recommended one and those that may stand in for it, with those of the project's [options] that they have steps for.
+    """The recipes that a build tries in order: only the project's, if it names one; otherwise the recommended one and
+    its fallbacks, with the project's [options] for the steps that they have.
 
     Raises RecipeError as `recipe_of` does.
     """
@@ -87,8 +88,8 @@ def recipes_of(project: Project) -> list[Recipe]:
 
 
 def with_placement(project: Project, floats: Sequence[str]) -> Project:
-    """The project with these operators in float wherever its recipe has a step that chooses them. Raises RecipeError
-    where its own [[steps]] have none."""
+    """The project with these operators in float in the step of its recipe that chooses them. Raises RecipeError if its
+    own [[steps]] have no such step."""
     name, option = fallback_step()
     given = {option: list(floats)}
     if not project.steps:
@@ -101,7 +102,8 @@ def with_placement(project: Project, floats: Sequence[str]) -> Project:
 
 
 def recommended_recipe(project: Project) -> str:
-    """The recipe of a project that names none. Raises ModelError for a model file that cannot be read."""
+    """The name of the recommended recipe for a project that names none. Raises ModelError for a model file that cannot
+    be read."""
     if project.model_file is None:
         return RECOMMENDED
     if Trait.INTEGER in project.entry_facts:
@@ -113,7 +115,7 @@ def recommended_recipe(project: Project) -> str:
 
 
 def recipe_for(project: Project, named: Recipe) -> Recipe:
-    """A named recipe as it runs on a project: a role whose trained weights are declared is loaded instead of trained.
+    """A named recipe fitted to a project: a role whose trained weights are declared is loaded instead of trained.
     Raises RecipeError for weights to load that are not declared."""
     loaded = replace(named, steps=tuple(_with_loading(each, project) for each in named.steps))
     _check_loads(loaded, project)
@@ -142,8 +144,8 @@ def _with_loading(each: RecipeStep, project: Project) -> RecipeStep:
 
 
 def _with_options(recipe: Recipe, options: Mapping[str, Mapping[str, Any]], where: str) -> Recipe:
-    """The recipe with the options of [options.STEP] in each step of that name, and with those of [options.STEP.ROLE] in
-    the role's steps. Raises RecipeError for a step or role that the recipe lacks."""
+    """The recipe with the options of [options.STEP] in each step of that name, and of [options.STEP.ROLE] in the role's
+    steps. Raises RecipeError for a step or role that the recipe lacks."""
     steps = list(recipe.steps)
     for name, table in options.items():
         roles = [role for role in (Role.TEACHER, Role.STUDENT) if isinstance(table.get(role), Mapping)]
@@ -162,7 +164,7 @@ def _with_options(recipe: Recipe, options: Mapping[str, Mapping[str, Any]], wher
 
 
 def _lacking(recipe: Recipe, name: str, role: Role | None, where: str) -> tuple[str, str]:
-    """What to say of options for a step that a recipe has not."""
+    """The error and hint for options of a step that a recipe lacks."""
     whose = f"{name} {role}" if role else name
     text = f"{where}: [options.{'.'.join(whose.split())}], and recipe '{recipe.name}' has no step '{whose}'"
     loader = Step.registry[name].loaded_by if name in Step.registry else ""
@@ -180,7 +182,7 @@ def shipped_recipes() -> dict[str, Path]:
 
 
 def find_recipe(name: str, root: Path) -> Recipe:
-    """The shipped recipe of this name, or the one in this file below `root`. Raises RecipeError."""
+    """The shipped recipe with this name, or the one in this file below `root`. Raises RecipeError."""
     known = shipped_recipes()
     path = root / name if name.endswith(".toml") else known.get(name)
     if path is None:
@@ -197,7 +199,7 @@ def find_recipe(name: str, root: Path) -> Recipe:
 
 
 def recipe_from(name: str, tables: Sequence[Mapping[str, Any]], where: str) -> Recipe:
-    """The recipe that [[steps]] tables describe; `where` they stand is told in a RecipeError."""
+    """The recipe that [[steps]] tables describe. Raises RecipeError, which names `where` they are."""
     load_all()
     if not isinstance(tables, list | tuple) or not tables or not all(isinstance(table, Mapping) for table in tables):
         raise RecipeError(f"{where} has no [[steps]]", 'add at least [[steps]] use = "export"')
@@ -205,7 +207,7 @@ def recipe_from(name: str, tables: Sequence[Mapping[str, Any]], where: str) -> R
 
 
 def recipe_toml(recipe: Recipe, comments: Sequence[str] = ()) -> str:
-    """A recipe as a file: what `find_recipe` reads, options at their defaults left out."""
+    """A recipe as a TOML file that `find_recipe` reads, without options at their defaults."""
     import tomlkit
 
     document = tomlkit.document()

@@ -1,4 +1,4 @@
-"""A recipe that lints clean, made from one that does not: the findings' remedies, then a topological sort."""
+"""Derive a recipe without findings from one with findings: apply their remedies, then sort the steps topologically."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
@@ -29,7 +29,7 @@ _TRIES = 20_000
 
 
 class Proposal(Record, frozen=True):
-    """The recipe proposed in the place of another, and what was changed, in order."""
+    """A recipe proposed as a replacement, and the changes in order."""
 
     judgement: LintResult
     changes: tuple[str, ...]
@@ -40,8 +40,8 @@ class Proposal(Record, frozen=True):
 
 
 def propose(recipe: Recipe, surroundings: PlanningContext, interactions: Interactions) -> Proposal:
-    """The recipe with every finding's remedy applied as far as there is one, its steps sorted over the contracts and
-    over the orders that the rows ask for."""
+    """The recipe with every finding's remedy applied, if it has one, and its steps sorted by contracts and by the
+    orders that rows require."""
     surroundings = surroundings.copy_with(entry=surroundings.entry_of(recipe))
     changes: list[str] = []
     steps = list(_for_roles(recipe.steps, surroundings.roles, changes))
@@ -66,7 +66,8 @@ def propose(recipe: Recipe, surroundings: PlanningContext, interactions: Interac
 
 
 def _for_roles(steps: Sequence[RecipeStep], roles: frozenset[Role], changes: list[str]) -> Iterator[RecipeStep]:
-    """Without a teacher in the project, nothing works on one: distillation becomes training."""
+    """Remove steps on a role that the project lacks. A step that joins such a role is replaced: distillation by
+    training."""
     for each in steps:
         if each.role not in roles:
             changes.append(f"removed {each.label}: the project has no {each.role}")
@@ -81,7 +82,7 @@ def _for_roles(steps: Sequence[RecipeStep], roles: frozenset[Role], changes: lis
 def apply_remedy(
     steps: Sequence[RecipeStep], finding: Finding, surroundings: PlanningContext, changes: list[str]
 ) -> list[RecipeStep]:
-    """The steps with one finding's remedy applied; empty where it has none, or it is for the sorting."""
+    """The steps with a finding's remedy applied; empty if it has none, or if sorting applies it."""
     remedy = finding.remedy
     if remedy is None or remedy.swap:
         return []
@@ -131,13 +132,13 @@ def _chosen(
 
 
 def _convert(step: Step, to: Replacement) -> Step:
-    """The step `to.use` with the options that both have, renamed where they are called otherwise."""
+    """The step `to.use` with the options that both steps have, renamed where their names differ."""
     known = {each.name for each in fields(Step.registry[to.use])}
     options = {to.renamed.get(name, name): value for name, value in step.options().items()}
     carried = {name: value for name, value in options.items() if name in known} | to.options
     try:
         return step_from(to.use, carried, to.use)
-    except RecipeError:  # an option of the same name with another range
+    except RecipeError:  # an option with the same name and another range
         return step_from(to.use, to.options, to.use)
 
 
@@ -148,7 +149,7 @@ def _with(step: Step, options: dict[str, Any]) -> Step:
 
 
 class _Sorting:
-    """A topological sort over contracts and verdicts: the first order, nearest to the given one, that both allow."""
+    """A topological sort by contracts and verdicts: the order nearest to the given one that both allow."""
 
     def __init__(self, steps: Sequence[RecipeStep], surroundings: PlanningContext, interactions: Interactions) -> None:
         self.steps = list(steps)
@@ -174,7 +175,7 @@ class _Sorting:
                     self.before[later].add(earlier)
 
     def _measured(self, earlier: int, later: int, surroundings: PlanningContext) -> bool | None:
-        """Whether a measurement asks for this order; None where there is none."""
+        """Whether a measurement requires this order; None if there is none."""
         if surroundings.measured is None:
             return None
         one, other = self.steps[earlier], self.steps[later]
@@ -184,7 +185,8 @@ class _Sorting:
         return verdict is PairVerdict.GOOD or turned is PairVerdict.POOR
 
     def ordered(self, changes: list[str]) -> list[RecipeStep]:
-        """The steps in order; what no order makes possible is completed with the step that provides it, or left out."""
+        """The sorted steps. Where no order is possible, a step that provides the missing fact is added, or the step is
+        removed."""
         for _ in range(2 * len(self.steps) + 4):
             for verdicts in (True, False):
                 self.tries = 0
@@ -215,7 +217,7 @@ class _Sorting:
         return None
 
     def _missing(self, each: RecipeStep, have: dict[Role, Facts]) -> tuple[Role, Fact] | None:
-        """The first fact that a step needs and a role's model is not."""
+        """The first fact that a step requires and a role's model lacks."""
         needs = {each.role: each.step.contract.requires, **each.step.contract.joins}
         for role, needed in needs.items():
             lacking = sorted(needed - have.get(role, frozenset()))
@@ -224,7 +226,7 @@ class _Sorting:
         return None
 
     def _mended(self, changes: list[str]) -> bool:
-        """Walk as far as it goes, then add what the first stuck step needs, or take that step out."""
+        """Place steps as far as possible, then add what the first blocked step requires, or remove that step."""
         placed: list[int] = []
         have = dict.fromkeys(self.roles, self.entry)
         while True:
@@ -247,7 +249,7 @@ class _Sorting:
         return True
 
     def _destroys(self, index: int, placed: list[int], have: dict[Role, Facts]) -> bool:
-        """Whether a step takes from its model what another that waits will need of it."""
+        """Whether a step removes a fact of its model that a waiting step requires."""
         role = self.steps[index].role
         lost = have[role] - _after(self.steps[index], have)[role]
         waiting = [each for i, each in enumerate(self.steps) if i not in placed and i != index]
@@ -257,8 +259,8 @@ class _Sorting:
         )
 
     def _added(self, role: Role, missing: Fact, have: dict[Role, Facts], changes: list[str]) -> bool:
-        """Add the plainest step that provides a fact and can itself run, where none of its kind is there; but no
-        quantization for the sake of what works on integers."""
+        """Add the simplest step that provides a fact and can run, if there is none of its kind. A quantization is never
+        added only because a step requires integers."""
         if missing is Trait.INTEGER:
             return False
         present = {each.step.name() for each in self.steps if each.role is role}

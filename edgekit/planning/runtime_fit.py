@@ -1,4 +1,4 @@
-"""A recipe fitted to the runtime of a target: steps that the runtime does not support are left out or replaced."""
+"""Fit a recipe to a target's runtime: steps that the runtime does not support are left out or replaced."""
 
 from dataclasses import replace
 
@@ -12,12 +12,11 @@ from edgekit.traits import Format, Role
 
 
 def fit_to_runtime(recipe: Recipe, target: Target | None) -> Recipe:
-    """A recipe as it runs for a target; unchanged where no target is known.
+    """The recipe fitted to a target's runtime; unchanged if no target is known.
 
-    Steps of the student that need a feature which the runtime lacks are left out. Where the runtime takes another file
-    format than ONNX, the step that converts to it comes last, or, in the place of a step that was left out, the step
-    that writes the same compression in that format. Raises PlanError where a recipe ends in a format that the runtime
-    does not take.
+    Steps of the student that need a feature which the runtime lacks are left out. If the runtime takes another file
+    format than ONNX, a last step is added: the one that writes the compression of a removed step in that format, else
+    the converter to the format. Raises PlanError for a recipe that ends in a format that the runtime does not take.
     """
     if target is None:
         return recipe

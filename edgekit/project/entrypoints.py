@@ -1,4 +1,5 @@
-"""The user's own functions: imported from the project's folder, called, and blamed by name when they fail."""
+"""The user's own functions: import them from the project's folder, call them, and report their errors with their
+names."""
 
 import sys
 import traceback
@@ -14,7 +15,7 @@ from edgekit.errors import EdgekitError, EntryPointError, did_you_mean, type_and
 def entry_function(root: Path, entry: str) -> Callable[..., Any]:
     """The function that `module:function` names in the project at `root`.
 
-    Raises EntryPointError where the module cannot be imported from there or has no such function.
+    Raises EntryPointError if the module cannot be imported from there or has no such function.
     """
     module_name, function_name = entry.split(":")
     with _importing_from(root), user_code_errors(f"importing '{module_name}'"):
@@ -55,7 +56,7 @@ def _call(function: Callable[..., Any], entry: str, arguments: tuple[Any, ...]) 
 
 @contextmanager
 def user_code_errors(what: str) -> Iterator[None]:
-    """Turn an exception of the user's code into an EntryPointError that names `what` and the line that raised."""
+    """Convert an exception of the user's code into an EntryPointError that names `what` and the line that raised it."""
     try:
         yield
     except EdgekitError:
@@ -70,7 +71,7 @@ def user_code_errors(what: str) -> Iterator[None]:
 
 @contextmanager
 def _importing_from(root: Path) -> Iterator[None]:
-    """Imports find the project's files first, and never a module of the same name from another project."""
+    """Let imports find the project's files first, and never a module of the same name from another project."""
     for name, module in list(sys.modules.items()):
         top = name.split(".")[0]
         is_ours = (root / f"{top}.py").is_file() or (root / top / "__init__.py").is_file()

@@ -1,4 +1,4 @@
-"""A project of a model file and what is told beside it, and the same as an edgekit.toml."""
+"""A project for a model file and its options, and the same as an edgekit.toml."""
 
 import os
 import re
@@ -26,10 +26,10 @@ def file_project(
     calibration_samples: int | None = None,
     preprocessing: Mapping[str, Any] | None = None,
 ) -> Project:
-    """The project of an ONNX file. Its cache and bundles lie in `folder`, else beside the model; samples are the path
-    of a folder or file, or a `module:function` of that folder; without them no more than simplify can be done.
+    """The project of an ONNX file. Its cache and bundles are in `folder`, by default beside the model. Samples are the
+    path of a folder or file, or a `module:function` in that folder; without samples only simplify can run.
 
-    Raises ModelError where there is no such model, and ProjectError for values that no project may have.
+    Raises ModelError if there is no such model, and ProjectError for invalid values.
     """
     if not model.is_file():
         text = f"{model} is a folder, not a model" if model.is_dir() else f"there is no file {model}"
@@ -53,14 +53,14 @@ def file_project(
 
 
 def to_project_name(text: str) -> str:
-    """A text as a project's name: letters, digits, - and _, a letter first."""
+    """A text as a valid project name: letters, digits, - and _, starting with a letter."""
     name = re.sub(r"[^\w-]", "_", text, flags=re.ASCII)
     return name if re.match(r"[A-Za-z_]", name) else f"_{name}"
 
 
 def write_project(project: Project, folder: Path, targets: Sequence[str] = ()) -> Project:
-    """The project of a file for targets, written to `folder` as an edgekit.toml, and now lying there. Raises
-    ProjectError where one is there already, or where a function would not be found from there."""
+    """Write the project of a file, for targets, to `folder` as an edgekit.toml, and return it. Raises ProjectError if
+    there is one already, or if a function would not be found from there."""
     path = folder / PROJECT_FILE
     if path.exists():
         raise ProjectError(f"{path} is there already", "name a new folder, or remove the file")
@@ -81,7 +81,7 @@ def write_project(project: Project, folder: Path, targets: Sequence[str] = ()) -
 
 
 def _place(value: str) -> str:
-    """A path as it is seen from anywhere."""
+    """A path that is valid from any working directory."""
     return value if is_function(value) else str(Path(value).resolve())
 
 

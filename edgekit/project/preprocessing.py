@@ -1,4 +1,4 @@
-"""[preprocessing] where edgekit itself reads images or sounds: what becomes of a file on its way to the model."""
+"""[preprocessing] of images and sounds that edgekit itself reads."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -9,9 +9,9 @@ from edgekit.errors import ProjectError
 from edgekit.records import Record, validate
 
 Length = Annotated[int, Meta(gt=0)]
-# A union with a pair of numbers takes msgspec 0.22 down.
+# msgspec 0.22 crashes on a union with a pair of numbers.
 Size = Annotated[tuple[Length, ...], Meta(max_length=2)]
-"""One number, of resize the shorter side, of crop a square; or height and width; empty where nothing is said."""
+"""One number (of resize the shorter side, of crop a square), or height and width; empty if not set."""
 Layout = Literal["NCHW", "NHWC", "NHW"]
 Color = Literal["RGB", "BGR", "GREY"]
 Pixels = Literal["0-1", "0-255"]
@@ -19,41 +19,41 @@ Pixels = Literal["0-1", "0-255"]
 
 class Preprocessing(Record, frozen=True, kw_only=True):
     def settings(self) -> dict[str, Any]:
-        """What is set, by name, as TOML and JSON have it."""
+        """The settings that are set, by name, as TOML and JSON values."""
         values = {name: list(value) if isinstance(value, tuple) else value for name, value in self.to_json().items()}
         return {name: value for name, value in values.items() if value not in (None, [])}
 
 
 class ImagePreprocessing(Preprocessing, frozen=True, kw_only=True):
-    """Turned as the camera was held (EXIF), without alpha; resized bilinearly, cropped in the middle, as `color`;
-    pixels from 0 to 1 or 255, less `mean`, over `std`; in `layout`. What is not said the model's input says."""
+    """Rotated as EXIF says, without alpha; resized bilinearly, center-cropped, converted to `color`; pixels from 0 to 1
+    or 255, minus `mean`, divided by `std`; in `layout`. What is not set follows from the model's input."""
 
     resize: Size = ()
     crop: Size = ()
     color: Color | None = None
     layout: Layout | None = None
     pixels: Pixels | None = None
-    """0-255 where mean or std is above 1, or the model takes bytes; else 0-1."""
+    """0-255 if mean or std is above 1, or if the model takes bytes; else 0-1."""
     mean: tuple[float, ...] = ()
-    """One number, or one a channel in the order of `color`; of pixels in that range."""
+    """One number, or one per channel in the order of `color`, in the range of `pixels`."""
     std: tuple[float, ...] = ()
 
 
 class SoundPreprocessing(Preprocessing, frozen=True, kw_only=True):
-    """Channels averaged; from the middle `length` samples, silence behind what is shorter. None is: as the model's
-    input, or the files, say."""
+    """Channels averaged; the middle `length` samples, padded with silence at the end. None follows from the model's
+    input or from the files."""
 
     length: Length | None = None
     rate: Length | None = None
-    """Samples a second: files of another rate are refused."""
+    """The sample rate in Hz; files with another rate are refused."""
 
 
 _SINGLE = frozenset({"mean", "std", "resize", "crop"})
 
 
 def preprocessing_as(kind: type[Any], fields: Mapping[str, Any], where: str) -> Any:
-    """A [preprocessing] table, or what options say, as a kind of record. A single number may stand without brackets.
-    Raises ProjectError naming the first wrong key and `where`."""
+    """A [preprocessing] table, or the options in its place, as a record. A single number needs no brackets. Raises
+    ProjectError, which names the first wrong key and `where`."""
     known = kind.__struct_fields__
     values = {
         key: [value] if key in _SINGLE and key in known and isinstance(value, int | float) else value

@@ -1,4 +1,4 @@
-"""edgekit.toml -> Project: where the model and the data come from, the recipe, the budgets."""
+"""edgekit.toml -> Project: the model, the data, the recipe, the budgets."""
 
 import re
 from pathlib import Path
@@ -15,20 +15,20 @@ from edgekit.traits import MODULE_ENTRY, Data, Facts, Role
 
 PROJECT_FILE = "edgekit.toml"
 UNSAID = "default"
-"""The metric of a project that names none."""
+"""The metric of a project that sets none."""
 
 _ENTRY = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
 EntryPoint = Annotated[str, Meta(pattern=_ENTRY)]
-"""`module:function`, the module's file lying in the project's folder."""
+"""`module:function`, with the module's file in the project's folder."""
 
 
 def is_function(entry: str) -> bool:
-    """Whether an entry of [data] names a function, not a path."""
+    """Whether an entry of [data] names a function and not a path."""
     return re.fullmatch(_ENTRY, entry) is not None
 
 
 class Models(Record, frozen=True, kw_only=True):
-    """Modules that functions return, or a trained model in a file."""
+    """Functions that return modules, or a file with a trained model."""
 
     onnx: str | None = None
     """The path of a float ONNX model."""
@@ -43,12 +43,14 @@ class Models(Record, frozen=True, kw_only=True):
 class Datasets(Record, frozen=True, kw_only=True):
     train: EntryPoint | None = None
     calibration: str | None = None
-    """An entry point; for an ONNX model it may be the path of a folder or file of samples, as may evaluation's."""
+    """An entry point. For an ONNX model, calibration and evaluation may also be the path of a folder or file of
+    samples."""
     evaluation: str | None = None
     labels: str | None = None
-    """A CSV file with a label for each file of samples."""
+    """A CSV file with the label of each sample file."""
     data_files: tuple[str, ...] | None = None
-    """Files and glob patterns that the datasets read. `[]` says that there are none; absent says nothing."""
+    """Files and glob patterns that the datasets read. `[]` declares that there are none; an absent key declares
+    nothing."""
     batch_size: Annotated[int, Meta(gt=0)] = 64
     calibration_samples: Annotated[int, Meta(gt=0)] = 512
 
@@ -60,8 +62,8 @@ class Project(Record, frozen=True, kw_only=True):
     targets: tuple[str, ...] = ()
     recipe: str | None = None
     metric: str = UNSAID
-    """The name of one, or a `module:function` of (outputs, targets) as numpy arrays giving a number, higher is better;
-    where nothing is said, accuracy, or for a model file without labels its similarity to the float model."""
+    """The name of a metric, or a `module:function` that returns a number for (outputs, targets) as numpy arrays, higher
+    is better. By default accuracy, or the similarity to the float model for a model file without labels."""
     loss: EntryPoint | None = None
     model: Models
     data: Datasets
@@ -69,21 +71,22 @@ class Project(Record, frozen=True, kw_only=True):
     budgets: Budgets = Budgets()
     steps: tuple[dict[str, Any], ...] = ()
     options: dict[str, dict[str, Any]] = {}
-    """Of a named recipe's steps, by step; below a step, a table `teacher` or `student` is for that role alone."""
+    """Options of a named recipe's steps, by step. A table `teacher` or `student` inside a step applies to that role
+    only."""
 
     @property
     def model_file(self) -> Path | None:
-        """The ONNX model that the project starts from; None where modules are trained."""
+        """The ONNX model that the project starts from; None for projects whose modules are trained."""
         return self.root / self.model.onnx if self.model.onnx else None
 
     @property
     def roles(self) -> frozenset[Role]:
-        """The models that the project has."""
+        """The roles for which the project has models."""
         return frozenset({Role.TEACHER, Role.STUDENT} if self.model.teacher else {Role.STUDENT})
 
     @property
     def entry_facts(self) -> Facts:
-        """What its models start as. Raises ModelError for a model file that cannot be read."""
+        """The facts that its models start with. Raises ModelError for a model file that cannot be read."""
         if self.model_file is None:
             return MODULE_ENTRY
         from edgekit.model.importing import file_facts
@@ -100,8 +103,8 @@ class Project(Record, frozen=True, kw_only=True):
         return self.root / name if name else None
 
     def data_entry(self, split: Data) -> str:
-        """The entry point of a split, or the path of its samples; calibration falls back on the training split, and
-        evaluation on what is held out of calibration."""
+        """The entry point of a split, or the path of its samples. Calibration defaults to the training split, and
+        evaluation to samples held out of calibration."""
         data = self.data
         fallback = data.train if data.train is not None else data.calibration
         found = {Data.TRAIN: data.train, Data.CALIBRATION: data.calibration, Data.EVALUATION: data.evaluation}[split]
@@ -109,18 +112,18 @@ class Project(Record, frozen=True, kw_only=True):
 
     @property
     def holds_out(self) -> bool:
-        """Whether evaluation has no data of its own, and a part of calibration's is held out for it."""
+        """Whether evaluation has no data of its own, so that calibration samples are held out for it."""
         return self.data.evaluation is None
 
     def entry_digest(self, entry: str) -> str:
-        """The digest of an entry point's name and of the project's own sources that it needs."""
+        """The digest of an entry point's name and of the project's sources that it depends on."""
         return sha256_of_json([entry, sources_digest(self.root, entry.split(":")[0])])
 
     def declared_data_digest(self) -> str | None:
-        """The digest of the files named in `data_files`; None where the project does not declare them. A name that ends
-        with a slash is a folder with all below it, wherever it lies; one that is not there counts as that.
+        """The digest of the files in `data_files`; None if the project declares none. A name with a final slash is a
+        folder with everything below it, at any path; a missing folder is part of the digest as missing.
 
-        Raises DataError where another name or pattern matches nothing.
+        Raises DataError if another name or pattern matches nothing.
         """
         if self.data.data_files is None:
             return None
@@ -139,12 +142,12 @@ class Project(Record, frozen=True, kw_only=True):
 
     @property
     def targets_folder(self) -> Path:
-        """Targets of the project's own, which add to the shipped ones or override them."""
+        """The folder of the project's own targets, which extend or override the shipped ones."""
         return self.root / "targets"
 
     @property
     def interactions_file(self) -> Path:
-        """Rows of the project's own, which add to the shipped table or take the place of rows there."""
+        """The file of the project's own rows, which extend the shipped table or replace rows of it."""
         return self.root / "interactions.toml"
 
     @property
@@ -157,7 +160,7 @@ class Project(Record, frozen=True, kw_only=True):
 
 
 def _folder_digest(folder: Path) -> str:
-    """Of all files below a folder, by their paths there; empty where it is not there."""
+    """The digest of all files below a folder by relative path; empty if it does not exist."""
     if not folder.is_dir():
         return ""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -165,7 +168,7 @@ def _folder_digest(folder: Path) -> str:
 
 
 def project_at(folder: Path | None) -> Project | None:
-    """The project in a folder; where none is named, the one in this folder, if there is one. Raises ProjectError as
+    """The project in a folder; by default in the working directory, if there is one. Raises ProjectError as
     `load_project` does."""
     if folder is not None or Path(PROJECT_FILE).is_file():
         return load_project(folder or Path())
@@ -173,7 +176,7 @@ def project_at(folder: Path | None) -> Project | None:
 
 
 def load_project(folder: Path) -> Project:
-    """The project in a folder. Raises ProjectError where there is none or a key is wrong."""
+    """The project in a folder. Raises ProjectError if there is none, or if a key is wrong."""
     path = folder / PROJECT_FILE
     if not path.is_file():
         raise ProjectError(
@@ -207,7 +210,7 @@ def load_project(folder: Path) -> Project:
 
 
 def _check_sources(project: Project, path: Path) -> None:
-    """Raises ProjectError where models and data are named that do not go together, or are missing."""
+    """Raises ProjectError for missing models or data, and for ones that do not go together."""
     model, data = project.model, project.data
     if project.model_file is not None:
         if model.student or model.teacher or data.train:

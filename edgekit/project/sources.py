@@ -1,4 +1,4 @@
-"""Which source files an entry point depends on, found in the text of their imports: nothing is imported or run."""
+"""The source files that an entry point depends on, found by parsing imports. Nothing is imported or run."""
 
 import ast
 from collections.abc import Iterable, Iterator
@@ -10,17 +10,17 @@ from edgekit.files import sha256_of_file, sha256_of_json
 
 _PACKAGE = Path(__file__).parent.parent
 _NOT_VERSIONED = frozenset({"__init__.py", "version.py", "runtime_specs.py", "architectures.py"})
-"""The public names, the release number, and tables to which a new runtime or core adds a row. What they decide is in a
-key by itself: versions of packages, and the fields of the target that a step reads."""
+"""The public names, the release number, and tables to which a new runtime or core adds a row. What they decide is part
+of a key by itself: versions of packages, and the fields of the target that a step reads."""
 
 
 def imported_files(root: Path, module: str, package: str = "") -> tuple[Path, ...]:
-    """`module`'s file and those of every module below `root` that it imports, directly or not, sorted.
+    """`module`'s file and those of every module below `root` that it imports, directly or indirectly, sorted.
 
-    With `package`, only that package's modules: where packages are installed, everything lies below one root. An
-    import inside a function counts; one that only type checkers read does not, and one by a computed name is not seen
-    (name such files in `data_files`), but for a package whose __init__.py sets LOADED_BY_NAME: it counts whole.
-    Raises EntryPointError when `module` is not below `root`, or when a file is not valid Python.
+    With `package`, only that package's modules, because installed packages share one root. Imports inside functions
+    count; imports for type checkers do not. Imports by a computed name are not found (list such files in `data_files`),
+    except for a package whose __init__.py sets LOADED_BY_NAME, of which all files count. Raises EntryPointError if
+    `module` is not below `root`, or if a file is not valid Python.
     """
     start = _files_of(root, module)
     if not start:
@@ -66,7 +66,7 @@ def versioned_files(module: str) -> list[Path]:
 
 
 def _files_of(root: Path, module: str) -> list[Path]:
-    """The file of a module and of its parent packages; empty where it does not lie below `root`."""
+    """The files of a module and its parent packages; empty if it is not below `root`."""
     base = root.joinpath(*module.split("."))
     own = next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
     if own is None:
@@ -90,7 +90,7 @@ def _imported_names(path: Path, module: str) -> frozenset[str]:
 
 @cache
 def _loads_by_name(source: bytes) -> bool:
-    """Whether a package says that its modules are loaded by computed names."""
+    """Whether a package declares that its modules are loaded by computed names."""
     return b"LOADED_BY_NAME" in source and any(
         isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "LOADED_BY_NAME"
         for node in ast.parse(source).body
@@ -99,7 +99,7 @@ def _loads_by_name(source: bytes) -> bool:
 
 @cache
 def _names_in(source: bytes, module: str) -> frozenset[str]:
-    """What a module's text imports. Kept, for every step of a build asks for much the same modules."""
+    """The imports in a module's text. Cached, since all steps of a build read largely the same modules."""
     names: set[str] = set()
     for node in _running(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -113,7 +113,7 @@ def _names_in(source: bytes, module: str) -> frozenset[str]:
 
 
 def _running(tree: ast.Module) -> Iterator[ast.AST]:
-    """A module's statements but those that only type checkers read."""
+    """A module's statements, except for those that only type checkers read."""
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()

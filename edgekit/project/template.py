@@ -12,7 +12,7 @@ _IGNORED = ".edgekit/\ndist/\n__pycache__/\n"
 
 
 def new_project(folder: Path) -> list[Path]:
-    """Write a project's files into `folder` and return them. Raises ProjectError where one of them is there already."""
+    """Write a project's files into `folder` and return them. Raises ProjectError if one of them exists."""
     taken = [folder / name for name in _FILES if (folder / name).exists()]
     if taken:
         raise ProjectError(f"{taken[0]} is there already", "name a new folder, or remove the file")
@@ -37,6 +37,6 @@ def project_name(folder: Path) -> str:
 
 
 def _template_folder() -> Path:
-    """Where the example's files lie: inside the wheel, or at the top of a checkout."""
+    """The folder of the example's files: inside the wheel, or at the top of a checkout."""
     installed = Path(__file__).with_name("_template")
     return installed if installed.is_dir() else Path(__file__).parent.parent.parent / "examples" / "digits"

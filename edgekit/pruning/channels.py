@@ -1,5 +1,4 @@
-"""Whole units cut out of a module, heads of attention and channels, where that can be done without changing what it
-gives."""
+"""Prune whole units of a module, attention heads and channels, where its outputs keep their meaning."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -20,39 +19,38 @@ from edgekit.training.modules import deep_copy, outputs_of, tie, tied_parameters
 
 _WHAT = "looking for channels to take"
 _MIXING = nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.LocalResponseNorm
-"""They take a mean over channels: over fewer, another one."""
+"""Norms with a mean over channels, which changes with their number."""
 _ROUNDING = 1e-3
-"""Of a part's largest value: what sums over fewer channels round to otherwise."""
+"""The tolerance relative to a part's largest value, for sums over fewer channels."""
 
 
 @dataclass(frozen=True)
 class PruningResult:
-    """What was left of a module."""
+    """The pruned module and what was kept."""
 
     module: nn.Module
     outputs: tuple[str, ...]
     """The layers whose channels are the module's outputs."""
     shared: tuple[str, ...]
-    """The layers whose channels are the width that attention shares with all that it adds to."""
+    """The layers whose channels are the width that attention shares with the residual stream."""
     heads: dict[str, tuple[int, int]]
-    """By attention, how many heads it had and has."""
+    """The number of heads before and after, by attention."""
     faults: dict[str, str]
-    """What else keeps all its channels or heads, and why."""
+    """Other layers that keep all channels or heads, with the reason."""
 
 
 class Share:
-    """How many of each layer's channels, and of each attention's heads, are to stay when a part of the cut is done."""
+    """How many channels of each layer, and heads of each attention, to keep when a part of the pruning is done."""
 
     def __init__(self, ratio: float, multiple: int) -> None:
         self.ratio = ratio
         self.multiple = multiple
         self.done = 1.0
-        """Of what is to go, the part that goes by now: whole multiples are kept when all of it does."""
+        """The part of the pruning that is done. Multiples are respected when all of it is."""
         self._first: dict[str, int] = {}
 
     def kept(self, name: str, count: int, groups: int = 1) -> int:
-        """Of the `count` channels that a layer has now, from each of its groups as many; at least what stays in the
-        end."""
+        """How many of a layer's `count` channels to keep, equally in each group; at least as many as in the end."""
         whole = self._first.setdefault(name, count)
         step = groups if groups < count else 1
         last = kept_channels(whole, self.ratio, lcm(self.multiple, step))
@@ -60,7 +58,7 @@ class Share:
         return min(max(now, last), count)
 
     def kept_heads(self, name: str, count: int) -> int:
-        """Of the `count` heads, or sets of heads, that an attention has now."""
+        """How many of an attention's `count` heads, or groups of heads, to keep."""
         whole = self._first.setdefault(f"{name} heads", count)
         return min(kept_channels(whole, self.ratio * self.done, 1), count)
 
@@ -68,8 +66,8 @@ class Share:
 def prune_units(
     module: nn.Module, example: TensorBatch, share: Share, units: Units, progress: Progress
 ) -> PruningResult:
-    """A copy of the module without the heads of its attention that `share` says, as `without_heads` takes them, and
-    without such channels of its other layers; or without one of both, as `units` has it."""
+    """Prune a copy of the module: heads by `without_heads` and channels of the other layers, as many as `share` says;
+    `units` may restrict it to one of both."""
     beheaded = without_heads(
         module, example, lambda name, heads: heads if units == "channels" else share.kept_heads(name, heads)
     )
@@ -82,12 +80,12 @@ def prune_units(
 def _without_channels(
     module: nn.Module, example: TensorBatch, share: Share, attending: Collection[str], progress: Progress
 ) -> PruningResult:
-    """A copy of the module without the channels of least group magnitude along its dependency graph (Fang et al.,
-    DepGraph, arXiv 2301.12900), as many of each layer as `share` says.
+    """Prune a copy of the module: remove the channels with the smallest group magnitude along its dependency graph
+    (Fang et al., DepGraph, arXiv 2301.12900), as many of each layer as `share` says.
 
-    A layer keeps all its channels where they are the module's outputs or the width that attention shares, or where the
-    outputs would change their shapes or could not be computed: the others are cut all the same. What was frozen stays
-    frozen, what was tied stays tied.
+    A layer keeps all channels if they are the module's outputs or the width that attention shares, and if pruning it
+    would change output shapes or fail; the others are still pruned. Frozen parameters stay frozen, and tied ones stay
+    tied.
     """
     names = [name for name, each in module.named_modules() if _is_layer(each)]
     last = _last_layers(module, example, names)
@@ -102,8 +100,8 @@ def _without_channels(
 
 
 def _sharing(module: nn.Module, example: TensorBatch, names: Sequence[str], attending: Collection[str]) -> set[str]:
-    """The layers among `names` whose channels go, as they are, where attention takes its width from or adds to; none
-    where the module cannot be traced."""
+    """The layers among `names` whose channels are the width that attention reads or adds to; empty if the module cannot
+    be traced."""
     copy = deep_copy(module).requires_grad_(True)
     layers = dict(copy.named_modules())
     try:
@@ -114,7 +112,7 @@ def _sharing(module: nn.Module, example: TensorBatch, names: Sequence[str], atte
             found[name] = {
                 dependency.target.module for dependency, _ in graph.get_pruning_group(layers[name], function, [0])
             }
-    except Exception:  # a graph that the library cannot follow: it is told when the cut is tried
+    except Exception:  # the library cannot trace this graph; the error is reported when pruning is tried
         return set()
     attention = {layers[name] for name in attending}
     return {name for name, members in found.items() if members & attention}
@@ -123,8 +121,8 @@ def _sharing(module: nn.Module, example: TensorBatch, names: Sequence[str], atte
 def _fitting(
     trial: "_Trial", names: Sequence[str], besides: Sequence[str], progress: Progress
 ) -> tuple[list[str], dict[str, str]]:
-    """The layers among `names` that can be cut besides those in `besides`, and why the others cannot: tried together,
-    and by halves where that fails."""
+    """The layers among `names` that can be pruned together with those in `besides`, and the reasons for the others.
+    Layers are tried together, and by halves if that fails."""
     progress.advanced(_WHAT, len(besides), len(besides) + len(names), "layers")
     tried = trial.cut([*besides, *names])
     if isinstance(tried, nn.Module):
@@ -138,7 +136,7 @@ def _fitting(
 
 
 class _Trial:
-    """Cuts tried on copies of a module."""
+    """Tries pruning on copies of a module."""
 
     def __init__(self, module: nn.Module, example: TensorBatch, share: Share) -> None:
         self.module = module
@@ -147,7 +145,7 @@ class _Trial:
         self._latest: tuple[set[str], nn.Module | str] = set(), module
 
     def cut(self, names: Collection[str]) -> nn.Module | str:
-        """A copy in which these layers are cut, or what goes wrong."""
+        """A copy in which these layers are pruned, or the error."""
         if set(names) != self._latest[0]:
             self._latest = set(names), self._tried(names)
         return self._latest[1]
@@ -156,7 +154,7 @@ class _Trial:
         copy = deep_copy(self.module)
         ties = tied_parameters(copy)
         frozen = {name for name, each in copy.named_parameters() if not each.requires_grad}
-        copy.requires_grad_(True)  # what needs no gradient is not in the graph that is traced
+        copy.requires_grad_(True)  # tracing needs gradients
         layers = dict(copy.named_modules())
         others = [layers[name] for name, each in self.module.named_modules() if name not in names and _is_layer(each)]
         try:
@@ -170,7 +168,7 @@ class _Trial:
                 ignored_layers=others,
             )
             removed = _prune(pruner)
-        except Exception as error:  # a graph that the library cannot follow
+        except Exception as error:  # the library cannot trace this graph
             return f"cannot be traced ({type_and_line(error)})"
         tie(copy, ties)
         if tied_parameters(copy) != ties:
@@ -180,8 +178,8 @@ class _Trial:
         return self._fault(copy.eval(), removed) or copy
 
     def _fault(self, cut: nn.Module, removed: "_Removed") -> str:
-        """What is wrong with a cut module, if anything: it must give what the whole one gives where the channels that
-        were removed are 0 wherever they come from and go to."""
+        """The error of a pruned module, if any: its outputs must be those of the whole module with the removed channels
+        set to zero at every producer and reader."""
         masked = deep_copy(self.module).eval()
         for name, module in masked.named_modules():
             _mask(module, removed.outputs.get(name, []), removed.inputs.get(name, []))
@@ -200,14 +198,14 @@ class _Trial:
 
 @dataclass(frozen=True)
 class _Removed:
-    """Channels that were removed from each layer, by its name, as they were numbered before."""
+    """The channels removed from each layer, by name, in their original numbering."""
 
     outputs: dict[str, list[int]]
     inputs: dict[str, list[int]]
 
 
 def _prune(pruner: Any) -> _Removed:
-    """Prune, and note what was removed."""
+    """Prune, and record what was removed."""
     names = {each: name for name, each in pruner.model.named_modules()}
     left: dict[tuple[str, bool], list[int]] = {}
     removed = _Removed({}, {})
@@ -227,7 +225,7 @@ def _prune(pruner: Any) -> _Removed:
 
 
 def _mask(module: nn.Module, outputs: list[int], inputs: list[int]) -> None:
-    """Set these channels of what a layer takes and gives to 0."""
+    """Set these output and input channels of a layer to zero."""
     axis = -1 if isinstance(module, nn.Linear | nn.Embedding) else 1
 
     def zero(value: Any, channels: list[int]) -> Any:
@@ -240,20 +238,20 @@ def _mask(module: nn.Module, outputs: list[int], inputs: list[int]) -> None:
 
 
 def kept_channels(channels: int, ratio: float, multiple: int) -> int:
-    """How many of a layer's channels stay: the nearest multiple to their share, at least one multiple, never more than
-    there are."""
+    """The number of channels to keep: the nearest multiple to their share, at least one multiple, at most all."""
     wanted = max(round(channels * (1 - ratio) / multiple), 1) * multiple
     return min(wanted, channels)
 
 
 def _ratios(module: nn.Module, share: Share) -> dict[nn.Module, float]:
-    """Each layer's own ratio: the pruner would round what stays down to a multiple: half of a layer for 1 %."""
+    """Each layer's own ratio, because the pruner rounds the kept channels down to a multiple: half of a layer for 1
+    %."""
     ratios: dict[nn.Module, float] = {}
     for name, layer in module.named_modules():
         channels = getattr(layer, "out_channels", None) or getattr(layer, "out_features", None)
         if isinstance(channels, int):
             groups = getattr(layer, "groups", 1)
-            # The pruner keeps int(channels * (1 - ratio)): a hair more than the whole number survives the rounding.
+            # The pruner keeps int(channels * (1 - ratio)): slightly more than the whole number survives the truncation.
             ratios[layer] = max(1 - (share.kept(name, channels, groups) + 0.01 * groups) / channels, 0.0)
     return ratios
 
@@ -268,8 +266,7 @@ def _outputs(module: nn.Module, example: TensorBatch) -> tuple[Tensor, ...]:
 
 
 def _last_layers(module: nn.Module, example: TensorBatch, names: Collection[str]) -> set[str]:
-    """The layers from which an output is reached without another layer between: their channels are its channels, or
-    mixed into them."""
+    """The layers whose channels reach an output without another layer in between."""
     copy = deep_copy(module).eval().requires_grad_(True)
     made: dict[object, str] = {}
 

@@ -1,4 +1,4 @@
-"""Whole attention heads taken out of a module, where that can be done without changing what the others give."""
+"""Remove whole attention heads from a module where the outputs of the others do not change."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
@@ -17,54 +17,54 @@ from edgekit.training.batches import TensorBatch
 from edgekit.training.modules import deep_copy, outputs_of
 
 _ROUNDING = 1e-3
-"""Of a part's largest value: what sums over fewer heads round to otherwise."""
+"""The tolerance relative to a part's largest value, for sums over fewer heads."""
 
 
 @dataclass(frozen=True)
 class Attention:
-    """Where a module attends: the layers whose outputs are queries, keys and values, and the layer that takes what the
-    heads give; or PyTorch's own module, which holds them all."""
+    """An attention: the layers that produce queries, keys and values, and the layer that reads the heads' outputs; or
+    PyTorch's own module, which contains them all."""
 
     name: str
-    """Of the layer that takes what the heads give, or of PyTorch's own module."""
+    """Of the layer that reads the heads' outputs, or of PyTorch's own module."""
     heads: int
     groups: int
-    """Heads that share keys and values are one group, and go together: as many as there are keys."""
+    """Groups of heads that share keys and values and are removed together; their number is that of the keys."""
     projections: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()
-    """The modules that may know how many heads there are."""
+    """Modules that may store the number of heads."""
 
     @property
     def share(self) -> int:
-        """The heads of a group."""
+        """The number of heads in a group."""
         return self.heads // self.groups
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """Every layer that it is made of."""
+        """All layers of the attention."""
         return (self.name, *self.projections)
 
 
 @dataclass(frozen=True)
 class HeadPruningResult:
-    """What was left of a module."""
+    """The pruned module and what was removed."""
 
     module: nn.Module
     heads: dict[str, tuple[int, int]]
-    """By attention, how many heads it had and has."""
+    """The number of heads before and after, by attention."""
     faults: dict[str, str]
-    """Attention that keeps all of its heads, and why."""
+    """Attentions that keep all heads, with the reason."""
     layers: frozenset[str]
-    """All that attention is made of: no single channels can be taken from it."""
+    """All layers of attentions, from which no single channels can be removed."""
 
 
 def without_heads(module: nn.Module, example: TensorBatch, kept: Callable[[str, int], int]) -> HeadPruningResult:
-    """A copy of the module without the heads of least magnitude (the sum of squares of what makes their queries, keys
-    and values and takes what they give), of each attention `kept` of its name and their number, those that share keys
-    together.
+    """Prune a copy of the module: remove the heads of smallest magnitude from each attention, the sum of squares of the
+    weights that produce their queries, keys and values and read their outputs. Heads that share keys are removed
+    together. `kept` is called with an attention's name and number of heads, and returns how many to keep.
 
-    That heads may go is Michel, Levy and Neubig's finding (arXiv 1905.10650). An attention is left whole where the
-    module, cut, does not give what the whole one gives with those heads silent.
+    That heads can be removed is a result of Michel, Levy and Neubig (arXiv 1905.10650). An attention stays whole if the
+    pruned module's outputs are not those of the whole one with these heads silenced.
     """
     found = attentions(module, example)
     done, heads, faults = module, {}, {}
@@ -83,7 +83,7 @@ def without_heads(module: nn.Module, example: TensorBatch, kept: Callable[[str, 
 
 
 def attentions(module: nn.Module, example: TensorBatch) -> list[Attention]:
-    """The places where a module attends, seen by running it once."""
+    """The attentions of a module, found by running it once."""
     copy = deep_copy(module).eval().requires_grad_(True)
     watch = _OutputRecorder(copy)
     with suppress(EdgekitError), watch, torch.enable_grad():
@@ -98,25 +98,25 @@ def attentions(module: nn.Module, example: TensorBatch) -> list[Attention]:
 
 @dataclass
 class _Seen:
-    """A softmax over scores, or attention in one call, as it ran."""
+    """A softmax over scores, or an attention function, as it was called."""
 
     heads: int
     inner: str
-    """The module that ran it."""
+    """The module that called it."""
     node: object
     """Its output in the autograd graph."""
     sources: list[object]
-    """Where queries and keys (and, of attention in one call, values) come from."""
+    """The origins of queries and keys and, for an attention function, of values."""
 
 
 @dataclass
 class _OutputRecorder(TorchFunctionMode):
-    """Notes where attention runs, and between which layers."""
+    """Records where attention runs, and between which layers."""
 
     module: nn.Module
     seen: list[_Seen] = field(default_factory=list)
     made: dict[object, str] = field(default_factory=dict)
-    """The layers by their outputs."""
+    """Layers by their outputs."""
     took: list[tuple[str, object]] = field(default_factory=list)
     """Each layer with its input."""
     running: list[str] = field(default_factory=list)
@@ -157,7 +157,7 @@ class _OutputRecorder(TorchFunctionMode):
         self.seen.append(_Seen(given.shape[1], self.running[-1] if self.running else "", given.grad_fn, sources))
 
     def found(self) -> list[Attention]:
-        """Each attention of which a layer takes what the heads give."""
+        """The attentions whose heads' outputs a layer reads."""
         layers = dict(self.module.named_modules())
         attentions: dict[str, Attention] = {}
         for each in self.seen:
@@ -180,7 +180,7 @@ class _OutputRecorder(TorchFunctionMode):
 
 
 def reachable_nodes(start: Sequence[object], stops: Collection[object]) -> Iterator[object]:
-    """The nodes of the autograd graph that are reached, those in `stops` last on their way."""
+    """The reachable nodes of the autograd graph. Traversal ends at nodes in `stops`, which are included."""
     seen: set[object] = set()
     waiting = [each for each in start if each is not None]
     while waiting:
@@ -194,7 +194,7 @@ def reachable_nodes(start: Sequence[object], stops: Collection[object]) -> Itera
 
 
 def _groups(heads: int, projections: Sequence[nn.Module], taker: nn.Module) -> int:
-    """How many heads have keys of their own, from the sizes of the layers; 0 where these do not tell."""
+    """The number of heads with keys of their own, from the layers' sizes; 0 if they do not determine it."""
     if not isinstance(taker, nn.Linear) or taker.in_features % heads:
         return 0
     width = taker.in_features // heads
@@ -208,11 +208,11 @@ def _groups(heads: int, projections: Sequence[nn.Module], taker: nn.Module) -> i
 
 
 def _remove_heads(module: nn.Module, example: TensorBatch, attention: Attention, count: int) -> nn.Module | None:
-    """A copy without `count` groups of heads, in the first layout and with the first counts written back that give what
-    the module gives with those heads silent; None where none does."""
+    """A copy without `count` groups of heads. Of the possible layouts and places to store the head counts, the first is
+    used with which the outputs are those of the module with these heads silenced; None if there is none."""
     for group_major, written in product((False, True), _writings(attention, count)):
         copy = deep_copy(module).eval()
-        with suppress(EdgekitError, RuntimeError, IndexError, AttributeError):  # sizes that are no heads' after all
+        with suppress(EdgekitError, RuntimeError, IndexError, AttributeError):  # sizes that are not those of heads
             taken = _least(module, attention, count, group_major)
             silent = _outputs(_with_silent_heads(module, attention, taken), example)
             _take(copy, attention, taken, group_major)
@@ -223,7 +223,7 @@ def _remove_heads(module: nn.Module, example: TensorBatch, attention: Attention,
 
 
 def _least(module: nn.Module, attention: Attention, count: int, group_major: bool) -> list[int]:
-    """The groups of least magnitude."""
+    """The groups of smallest magnitude."""
     scores = torch.zeros(attention.groups)
     for _, layer, key, groups, axis in _parts(module, attention, group_major):
         squares = layer.get_parameter(key).detach().float().pow(2).sum(1 - axis)
@@ -232,7 +232,7 @@ def _least(module: nn.Module, attention: Attention, count: int, group_major: boo
 
 
 def _take(module: nn.Module, attention: Attention, taken: Sequence[int], group_major: bool) -> None:
-    """Take the groups out of the module's weights, in place."""
+    """Remove the groups from the module's weights, in place."""
     left = torch.tensor([group for group in range(attention.groups) if group not in taken])
     for name, layer, key, groups, axis in _parts(module, attention, group_major):
         stays = torch.isin(groups, left).nonzero().flatten()
@@ -253,7 +253,7 @@ def _keep(layer: nn.Module, key: str, stays: Tensor, axis: int) -> None:
 
 
 def _with_silent_heads(module: nn.Module, attention: Attention, taken: Sequence[int]) -> nn.Module:
-    """A copy in which nothing takes what these groups give."""
+    """A copy in which no layer reads the outputs of these groups."""
     copy = deep_copy(module).eval()
     *_, (_, layer, key, groups, axis) = _parts(copy, attention, False)
     with torch.no_grad():
@@ -262,11 +262,11 @@ def _with_silent_heads(module: nn.Module, attention: Attention, taken: Sequence[
 
 
 Part = tuple[str, nn.Module, str, Tensor, int]
-"""A layer by its name, the name of its weight, and the group of each index along an axis of that."""
+"""A layer's name and module, the name of its weight, the group of each index along an axis, and that axis."""
 
 
 def _parts(module: nn.Module, attention: Attention, group_major: bool) -> Iterator[Part]:
-    """The weights that heads are made of, what takes from them last."""
+    """The weights of the heads; the layer that reads their outputs comes last."""
     layer = module.get_submodule(attention.name)
     if isinstance(layer, nn.MultiheadAttention):
         groups = torch.arange(attention.groups).repeat_interleave(layer.head_dim)
@@ -293,8 +293,8 @@ def _parts(module: nn.Module, attention: Attention, group_major: bool) -> Iterat
 
 
 def _writings(attention: Attention, count: int) -> list[Callable[[nn.Module], None]]:
-    """The ways to tell the modules around how many heads are left: by what is called so, besides by widths, not at
-    all."""
+    """Ways to store the new number of heads in the surrounding modules: in attributes so named, also in widths, or not
+    at all."""
     heads, groups = attention.heads, attention.groups
     counts = {heads: heads - count * attention.share, groups: groups - count}
 
@@ -317,7 +317,7 @@ def _writings(attention: Attention, count: int) -> list[Callable[[nn.Module], No
 
 
 def _integers(module: nn.Module, names: Sequence[str]) -> list[tuple[nn.Module, str, int]]:
-    """The public integers of modules, but of the layers themselves."""
+    """The public integer attributes of modules other than the layers themselves."""
     owners = [module.get_submodule(name) for name in names]
     return [
         (owner, key, value)

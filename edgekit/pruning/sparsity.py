@@ -1,4 +1,4 @@
-"""Which weights become zero: the smallest of each layer or of the whole module, at once or epoch by epoch."""
+"""Set weights to zero: the smallest of each layer or of the whole module, at once or gradually over epochs."""
 
 from typing import Literal
 
@@ -11,7 +11,8 @@ Scope = Literal["layer", "model"]
 
 
 def zero_smallest(module: nn.Module, sparsity: float, scope: Scope) -> None:
-    """Set the `sparsity` share of the weights with the least magnitude to zero, in place; ties go by position."""
+    """Set the `sparsity` share of weights with the smallest magnitude to zero, in place; ties are broken by
+    position."""
     weights = weights_of(module)
     with torch.no_grad():
         if scope == "layer":
@@ -33,7 +34,7 @@ def kept_mask(weight: Tensor, sparsity: float) -> Tensor:
 
 
 class Ramp(Constraint):
-    """Zeros that grow in number epoch by epoch."""
+    """Increases the number of zeros epoch by epoch."""
 
     def __init__(self, module: nn.Module, held: WeightConstraints, sparsity: float, scope: Scope) -> None:
         super().__init__(module, held)

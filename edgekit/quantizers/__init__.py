@@ -1,1 +1,2 @@
-"""Quantizers: ONNX Runtime's static quantization and Intel Neural Compressor, with what calibrates them."""
+"""Quantizers: ONNX Runtime's static quantization and Intel Neural Compressor, with their calibration and float
+fallback."""

@@ -15,8 +15,8 @@ from edgekit.runtimes.ort import session, session_outputs
 
 
 def channel_ranges(path: Path, names: Set[str], batches: CalibrationBatches) -> dict[str, Array]:
-    """The largest absolute value in each channel (of the last axis) of a model's inner tensors, by name: shape
-    (channels,). Raises ModelError where the model cannot run."""
+    """The largest absolute value in each channel (last axis) of a model's inner tensors, by name: shape (channels,).
+    Raises ModelError if the model cannot run."""
     model = load_model(path)
     ports = inputs_of(model.graph)
     found: dict[str, Array] = {}

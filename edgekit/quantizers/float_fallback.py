@@ -1,7 +1,7 @@
-"""Which operators of a quantized model fall back to float, judged by what the quantized file loses.
+"""Which operators of a quantized model fall back to float, by what the quantized file loses.
 
-The quantized file is compared with its float source: at the outputs by signal-to-noise and by lost parts, and, where
-an output is suspicious, layer by layer.
+The quantized file is compared with its float source: at the outputs by SQNR and by lost parts and, if an output is
+suspicious, layer by layer.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -25,7 +25,7 @@ _DEFECT_DB = 10.0
 """At a tensor, given the quantized model's own inputs. An 8-bit range falls below 10 dB only if it spans more than 140
 standard deviations; anything lower indicates a defect, or a tensor that 8 bits do not suit."""
 _NOISY_DB = (15.0, _SUSPICIOUS_DB)
-"""At a tensor: where an output is suspicious and no tensor is below the defect limit, nodes around tensors below these
+"""At a tensor: if an output is suspicious and no tensor is below the defect limit, nodes around tensors below these
 limits fall back to float, the lowest limit first."""
 _FEWER_LOST, _GAIN_DB = 0.9, 1.0
 """What float fallback must gain to be kept: lost parts as a share of those before, or dB at a suspicious output."""
@@ -37,7 +37,7 @@ class QuantizationLoss:
     optimizations, so that kernels which saturate on this machine do not count against the file."""
 
     outputs: dict[str, float | None]
-    """SQNR of each float output in dB; None where nothing differs."""
+    """SQNR of each float output in dB; None if nothing differs."""
     lost_parts: dict[str, LostParts]
     """By output."""
     defects: dict[str, str]
@@ -45,13 +45,13 @@ class QuantizationLoss:
     lost_clipping: dict[str, str]
     """Nodes that must stay float because the integer range does not clip as they do, and why."""
     remedies: tuple[dict[str, str], ...]
-    """Nodes that should fall back to float and why; where the first group does not help, the next."""
+    """Nodes that should fall back to float and why; the next group is used if the first does not help."""
     defect_nodes: frozenset[str]
     """The nodes around the defects."""
 
     def next_fallback(self, kept: Collection[str]) -> dict[str, str]:
-        """The nodes that should fall back to float besides those `kept` in float already; empty where no fallback is
-        left that would help."""
+        """The nodes that should fall back to float in addition to those `kept` in float; empty if no further fallback
+        would help."""
         if self.defects and self.defect_nodes <= set(kept):
             return {}
         groups = (self.lost_clipping, *self.remedies)
@@ -72,7 +72,7 @@ class QuantizationLoss:
         return sum(each.count for each in self.lost_parts.values())
 
     def check(self) -> None:
-        """Raises StepError where a defect is left."""
+        """Raises StepError if a defect is left."""
         if self.defects:
             name, what = next(iter(self.defects.items()))
             raise StepError(

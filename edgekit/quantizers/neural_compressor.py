@@ -1,4 +1,4 @@
-"""Intel Neural Compressor's quantizers, static and dynamic, and its accuracy-driven tuner."""
+"""Intel Neural Compressor's static and dynamic quantizers, and its accuracy-driven tuner."""
 
 import logging
 import re
@@ -26,16 +26,16 @@ _FLOAT = {"weight": {"dtype": ["fp32"]}, "activation": {"dtype": ["fp32"]}}
 
 @dataclass(frozen=True)
 class Goal:
-    """What a search is after."""
+    """The goal of a search."""
 
     judge: Callable[[ModelProto], float]
-    """The figure of a quantized model, higher is better. It is the judge who keeps the best."""
+    """Returns the metric of a quantized model, higher is better, and keeps the best model."""
     floating: float
-    """The float model's figure."""
+    """The float model's metric."""
     allowed: float
-    """How far below that the search ends."""
+    """The drop from that at which the search ends."""
     trials: int
-    """At most."""
+    """The most trials."""
 
 
 def search(
@@ -47,18 +47,18 @@ def search(
     goal: Goal,
     folder: Path,
 ) -> None:
-    """Put quantized models of the file `source` before a judge, each with other operators in floats, those `kept`
-    always, until the goal is met, all trials are done or the user interrupts it: in QDQ form, or, where the scheme's
-    `approach` is dynamic, with the ranges of each run.
+    """Pass quantized versions of the file `source` to the judge, each with other operators in float and those in `kept`
+    always in float, until the goal is met, all trials are done or the user interrupts. They are in QDQ form, or have
+    dynamic ranges if the scheme's `approach` is dynamic.
 
-    `feeds` gives the calibration samples anew each time, as the model takes them, so many in all. What is written lies
-    below `folder`. Raises StepError where the package is missing or does not know the scheme; and what the judge does.
+    `feeds` returns the calibration samples, `total` in all, as the model takes them, at each call. Files are written
+    below `folder`. Raises StepError if the package is missing or does not support the scheme, and the judge's errors.
     """
     is_static = scheme["approach"] == "static"
     if scheme["weight"] != "int8":
         raise StepError("Intel Neural Compressor makes int8 weights alone", 'set weight = "int8", or backend = "ort"')
     try:
-        # Its own folder must be known before it is imported: it makes one where it stands.
+        # Neural Compressor creates its workspace on import, so that the folder must be set before.
         with warnings.catch_warnings(), redirect_stdout(sys.stderr):
             warnings.simplefilter("ignore")
             from neural_compressor import quantization, set_workspace
@@ -71,7 +71,7 @@ def search(
     logging.getLogger("neural_compressor").setLevel(logging.CRITICAL)
     set_workspace(str(folder))
     model = load_model(source)
-    # It merges what it infers itself with what the file says, and fails where they differ.
+    # Neural Compressor merges its inferred shapes with the file's and fails if they differ.
     del model.graph.value_info[:]
     names = [port.name for port in inputs_of(model.graph)]
 
@@ -91,14 +91,14 @@ def search(
             return goal.judge(to_signed(trial) if scheme["activation"] == "int8" and is_static else trial)
         except KeyboardInterrupt:
             return goal.floating
-        except Exception as error:  # it would print it, and go on
+        except Exception as error:  # Neural Compressor would print it and continue
             raised.append(error)
             return goal.floating
 
     weights = {"dtype": ["int8"], "scheme": ["sym"], "algorithm": ["minmax"]}
     weights["granularity"] = ["per_channel" if scheme["per_channel"] else "per_tensor"]
     activations = {
-        # It knows no others, takes those where it is asked for others, and does not say so.
+        # Neural Compressor supports uint8 activations only, and silently uses them when int8 is requested.
         "dtype": ["uint8"],
         "scheme": ["sym" if scheme["symmetric_activation"] else "asym"],
         "granularity": ["per_tensor"],
@@ -107,15 +107,15 @@ def search(
     conf = PostTrainingQuantConfig(
         approach=scheme["approach"],
         quant_format="QDQ" if is_static else "default",
-        # All of them: by default it stops at a hundred and does not say so.
+        # Use all samples: by default it silently stops after 100.
         calibration_sampling_size=[samples],
         reduce_range=scheme["reduce_range"],
-        # It would fuse what is then portable no longer.
+        # Its graph optimization would fuse operators, and the result would not be portable.
         recipes={"graph_optimization_level": "DISABLE_ALL"},
-        # Its own choice of levels begins the count of trials anew at each.
+        # Its automatic choice of levels restarts the count of trials at each level.
         quant_level=1,
         op_type_dict={".*": {"weight": weights, "activation": activations}},
-        # It takes names for the beginnings of regular expressions.
+        # It matches names as prefixes of regular expressions.
         op_name_dict={f"{re.escape(name)}$": _FLOAT for name in kept},
         accuracy_criterion=AccuracyCriterion(criterion="absolute", tolerable_loss=goal.allowed),
         tuning_criterion=TuningCriterion(max_trials=goal.trials),
@@ -127,7 +127,7 @@ def search(
 
 
 def _forget_domains(model: ModelProto) -> None:
-    """It declares every domain of operators that the runtime knows."""
+    """Remove the operator domains that Neural Compressor declares without need."""
     used = {node.domain for graph in graphs(model.graph) for node in graph.node}
     kept = [each for each in model.opset_import if each.domain in used]
     del model.opset_import[:]

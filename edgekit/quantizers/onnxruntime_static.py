@@ -33,7 +33,7 @@ PASSING = (
     "Transpose",
     "Unsqueeze",
 )
-"""They give the values that they get."""
+"""Operators that pass values on unchanged."""
 
 
 def quantize_static(
@@ -46,10 +46,10 @@ def quantize_static(
     kept: Collection[str],
     ranges: Path,
 ) -> None:
-    """Write the QDQ model, the nodes named in `kept` as they are.
+    """Write the QDQ model. Nodes named in `kept` stay float.
 
-    `operators` is `all` that the runtime can have in integers, or `products` alone and what passes values on. `ranges`
-    is where those of the tensors are kept: where the file is there, nothing is calibrated.
+    `operators` is `all` that the runtime has integer kernels for, or `products` and the operators that pass values on.
+    Tensor ranges are stored in the file `ranges`; if it exists, calibration is skipped.
     """
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
@@ -64,8 +64,9 @@ def quantize_static(
     types = [*PRODUCTS, *PASSING] if operators == "products" else sorted({*QDQRegistry, *QLinearOpsRegistry})
     logging.getLogger().setLevel(logging.ERROR)
     try:
-        # Masks, which are among the tensors that stay float, divide by infinity; and what histograms print would stand
-        # in the output of --json.
+        # Masks, which are among the tensors that stay float, cause divisions by infinity. What the histogram collector
+        # prints
+        # must not appear in the output of --json.
         with np.errstate(invalid="ignore"), redirect_stdout(sys.stderr):
             if not ranges.exists():
                 _calibrate(source, batches, inputs_of(model.graph), types, methods[method], ranges)
@@ -100,8 +101,8 @@ def quantize_static(
 def _calibrate(
     source: Path, batches: CalibrationBatches, ports: Sequence[Port], types: Sequence[str], method: Any, ranges: Path
 ) -> None:
-    """Leave the ranges of what operators of these types read and give. The calibrator's own session optimizes nothing,
-    and takes half as long again."""
+    """Store the ranges of the inputs and outputs of operators of these types. The calibrator's own session is not
+    optimized and takes 1.5 times as long."""
     from onnxruntime.quantization.calibrate import create_calibrator, save_tensors_data
 
     with TemporaryDirectory() as folder:
@@ -114,7 +115,7 @@ def _calibrate(
 
 
 class _Reader:
-    """As the calibrator reads: what comes next, or None."""
+    """The data reader for the calibrator: the next feed, or None."""
 
     def __init__(self, feeds: Iterator[dict[str, Any]]) -> None:
         self.feeds = feeds
@@ -124,8 +125,8 @@ class _Reader:
 
 
 def _tied_tables(model: ModelProto) -> list[str]:
-    """The tables that are looked up and multiplied by, too, as tied embeddings are: what is looked up takes over the
-    table's type and scale, of which there must then be one, not one a channel."""
+    """Tables that are both looked up and multiplied with, such as tied embeddings. A lookup's output takes the table's
+    type and scale, so that one scale is needed instead of one per channel."""
     stored = {tensor.name for tensor in model.graph.initializer}
     looked_up = {node.input[0] for node in model.graph.node if node.op_type in ("Gather", "GatherElements")}
     multiplied = {name for node in model.graph.node if node.op_type in ("Gemm", "MatMul") for name in node.input[:2]}
@@ -133,7 +134,7 @@ def _tied_tables(model: ModelProto) -> list[str]:
 
 
 def _sort(path: Path) -> None:
-    """The quantizer orders nodes by what they read themselves, not by what graphs inside their control flow read."""
+    """Sort nodes topologically: the quantizer does not consider what control-flow subgraphs read."""
     model = ir.load(path)
     model.graph.sort()
     ir.save(model, path)

@@ -1,4 +1,4 @@
-"""What `edgekit bench` prints."""
+"""The output of `edgekit bench`."""
 
 import csv
 import io
@@ -25,8 +25,8 @@ Setting = tuple[int | None, int | None]
 
 
 def bench_report(found: Bench) -> list[RenderableType]:
-    """One row a figure, each with how it was obtained; below, what several settings or models take, side by side, and
-    what could not be measured and why."""
+    """One row per figure with its fidelity; below, several settings or models side by side, and what could not be
+    measured with the reason."""
     where = f" for {found.target.id}" if found.target else ""
     shown: list[RenderableType] = []
     if _by_runtime(found):
@@ -54,7 +54,7 @@ def _by_runtime(found: Bench) -> bool:
 
 
 def _closing(found: Bench) -> list[RenderableType]:
-    """Under what it was timed, what its figures are compared with, and what could not be run."""
+    """The machine's state during timing, what figures are compared with, and what could not be run."""
     shown: list[RenderableType] = [f"timed on {escape(found.machine)}"] if found.machine else []
     if _by_runtime(found):
         values = {one.name: one.detail for one in found.measurements if one.name in _COMPARING}
@@ -80,7 +80,7 @@ def _gates_by_runtime(found: Bench) -> list[RenderableType]:
 
 
 def _figures(each: CandidateBench) -> Table:
-    """What hangs on no setting, and the first setting's figures."""
+    """Figures that depend on no setting, and those of the first setting."""
     threads, batch = next(iter(_settings(each.measurements)), (None, None))
     rows = table("", "figure", "value", "fidelity", "how", numeric=frozenset({1}))
     rows.columns[0].no_wrap = True
@@ -110,7 +110,7 @@ def _operators(each: CandidateBench) -> Table:
 
 
 def _side_by_side(found: Bench) -> Table:
-    """A row for each model and setting, in which only what differs is named."""
+    """A row for each model and setting, labelled by what differs."""
     settings = _settings(found.measurements)
     named = {
         "model": len({each.model for each in found.models}) > 1 or (len(found.models) > 1 and not _by_runtime(found)),
@@ -170,12 +170,12 @@ def _interval(one: Measurement) -> str:
 
 
 def _settings(measurements: Sequence[Measurement]) -> list[Setting]:
-    """Every (threads, batch) that something was measured with."""
+    """Every measured (threads, batch)."""
     return list(dict.fromkeys((one.threads, one.batch) for one in measurements if one.threads is not None))
 
 
 def bench_json(found: Sequence[Bench]) -> str:
-    """The same as one JSON object; README documents it. Of several places, theirs are its `benches`."""
+    """The same as one JSON object; README documents it. Several places are listed in `benches`."""
     items = [_row(each) for each in found]
     whole = items[0] if len(items) == 1 else {"benches": items}
     return json.dumps({"schema": SCHEMA, **whole}, indent=2)
@@ -204,7 +204,7 @@ def _row(found: Bench) -> dict[str, Any]:
 
 
 def bench_csv(found: Sequence[Bench]) -> str:
-    """A line for each figure, under the names that the JSON has."""
+    """A line per figure, with the names of the JSON."""
     lines = io.StringIO()
     rows = [{"place": each.place, **one.to_json()} for each in found for one in each.measurements]
     writer = csv.DictWriter(lines, list(rows[0]), lineterminator="\n")
@@ -214,7 +214,7 @@ def bench_csv(found: Sequence[Bench]) -> str:
 
 
 def bench_junit(found: Sequence[Bench]) -> str:
-    """A suite for each model at each place, and a case for each gate, as continuous integration reads them."""
+    """JUnit XML for continuous integration: a suite per model and place, a case per gate."""
     root = ElementTree.Element("testsuites")
     for bench, each in ((at, model) for at in found for model in at.models):
         name = each.name if len(found) == 1 else f"{each.name}, on {bench.place}"

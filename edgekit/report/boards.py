@@ -1,4 +1,4 @@
-"""What `edgekit targets check` prints."""
+"""The output of `edgekit targets check`."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ SCHEMA = 1
 
 
 def board_report(board: Board, matching: Sequence[Target]) -> list[RenderableType]:
-    """What a board is, whose figures can be taken there, and what would disturb them."""
+    """What a board is, which targets' figures can be measured there, and what would disturb them."""
     rows = table(f"{escape(str(board.address))}: {escape(board.name)}", "", "what it says")
     for name, value in _facts(board).items():
         rows.add_row(name, escape(value))
@@ -56,10 +56,10 @@ def _facts(board: Board) -> dict[str, str]:
         "system": f"{item['os']}, {board.arch}",
         "CPU": f"{item['cores']} x {host.cpu_name}" + (f" (part {host.cpu_part})" if host.cpu_part else ""),
         "instruction sets": ", ".join(sorted(host.isa)),
-        "clock": f"{item['clock_khz'] / 1e3:,.0f} MHz at most" if item["clock_khz"] else "not told",
-        "governor": around["governor"] or "not told",
-        "load": f"{around['load']:.2f} in the last minute" if around["load"] is not None else "not told",
-        "temperature": f"{around['celsius']:.0f} degrees C" if around["celsius"] is not None else "not told",
+        "clock": f"{item['clock_khz'] / 1e3:,.0f} MHz at most" if item["clock_khz"] else "unknown",
+        "governor": around["governor"] or "unknown",
+        "load": f"{around['load']:.2f} in the last minute" if around["load"] is not None else "unknown",
+        "temperature": f"{around['celsius']:.0f} degrees C" if around["celsius"] is not None else "unknown",
         "memory": f"{with_unit(item['memory'], 'bytes')}, {with_unit(item['free_memory'], 'bytes')} free",
         "disk": f"{with_unit(item['free_disk'], 'bytes')} free",
         "Python": item["python"],

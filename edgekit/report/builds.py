@@ -1,4 +1,4 @@
-"""What `edgekit build` prints."""
+"""The output of `edgekit build`."""
 
 import json
 from collections.abc import Sequence
@@ -23,11 +23,11 @@ from edgekit.wording import format_metric
 SCHEMA = 1
 
 _FEW = 32
-"""Calibration samples: the largest activation of fewer is often exceeded by the next."""
+"""With fewer calibration samples, the largest activation is often exceeded by later ones."""
 
 
 def build_report(built: Build) -> list[RenderableType]:
-    """For each target: the steps, the models side by side, the gates, and where the bundle lies."""
+    """For each target: the steps, the models side by side, the gates, and the bundle's folder."""
     found: list[RenderableType] = []
     for each in built.targets:
         unit = next(one.unit for one in each.verdict.measurements if one.name == "metric")
@@ -61,7 +61,7 @@ def build_report(built: Build) -> list[RenderableType]:
 
 
 def build_json(built: Build) -> str:
-    """The same as one JSON object, for machines; README documents it."""
+    """The same as one JSON object; README documents it."""
     values: dict[str, Any] = {
         "schema": SCHEMA,
         "project": built.project.name,
@@ -75,7 +75,7 @@ def build_json(built: Build) -> str:
 
 
 def _data(built: Build) -> list[RenderableType]:
-    """Which samples the figures stand on, where only a model file and samples were given."""
+    """The samples behind the figures, for a project of a model file and samples."""
     used = built.data
     if used is None:
         return []
@@ -158,7 +158,7 @@ def _steps(built: Build, each: TargetBuild, unit: str) -> RenderableType:
 
 
 def _models(built: Build, each: TargetBuild, unit: str) -> RenderableType:
-    """One column a figure and fidelity: figures obtained in different ways are not put under one heading."""
+    """One column per figure and fidelity: figures obtained in different ways do not share a heading."""
     measured = each.verdict.measurements
     load_all()
     came_so = any("as-given" in Step.registry[run.name].sections for run in each.steps)
@@ -200,7 +200,7 @@ def _target_json(model: str, built: Build, each: TargetBuild) -> str:
 
 
 def _similarity(each: TargetBuild) -> list[RenderableType]:
-    """How alike the deployed model is to the one given, by what it is not judged by."""
+    """The similarity of the deployed model to the given one, by metrics other than the project's."""
     items = [one for one in each.verdict.measurements if one.model == "deployed" and one.name in NAMED]
     if not items:
         return []
@@ -209,7 +209,7 @@ def _similarity(each: TargetBuild) -> list[RenderableType]:
 
 
 def _predicted_line(each: TargetBuild) -> list[RenderableType]:
-    """The latency, where it is predicted, with its limits."""
+    """The predicted latency with its interval, if there is one."""
     items = [one for one in each.verdict.measurements if one.name == PREDICTED]
     return [
         escape(f"{one.model}'s latency (predicted): {one.value:.3g} ms, {one.limits} ms; {one.detail}\n")
@@ -235,7 +235,7 @@ def _gates(each: TargetBuild) -> RenderableType:
 
 
 def _runtimes(each: TargetBuild) -> list[RenderableType]:
-    """Those that were tried for the fastest."""
+    """The runtimes that were tried for the fastest."""
     if not each.runtimes:
         return []
     rows = table("", "runtime", "", "latency", "why", numeric=frozenset({2}))

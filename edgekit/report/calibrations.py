@@ -1,4 +1,4 @@
-"""What `edgekit calibrate` prints."""
+"""The output of `edgekit calibrate`."""
 
 import json
 import math
@@ -17,11 +17,11 @@ from edgekit.wording import count_of
 
 SCHEMA = 1
 _SHOWN = 3
-"""Disturbances that are named."""
+"""The number of disturbances that are named."""
 
 
 def calibration_report(done: BoardCalibration) -> list[RenderableType]:
-    """What each network took and what was predicted; what is predicted from now on, and how far that was off."""
+    """Each network's time with its earlier prediction, and the new prediction with its error."""
     rows = table(
         f"measured: {escape(done.place)}",
         "network",
@@ -77,7 +77,7 @@ def calibration_json(done: BoardCalibration) -> str:
 
 
 def _left_out(done: BoardCalibration, measured: MeasuredNetwork) -> float | None:
-    """Of the logarithm: the error of what the others tell; None where they tell no prices."""
+    """The logarithmic error of a network's prediction from the others; None if they give no prices."""
     place = measured.runtime, measured.threads
     fits = [each for each in done.calibration.fits if (each.runtime, each.threads) == place]
     return fits[0].errors[measured.name] if fits else None

@@ -1,4 +1,4 @@
-"""What `edgekit doctor` prints."""
+"""The output of `edgekit doctor`."""
 
 import json
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ SCHEMA = 1
 
 
 def checkups_report(found: Sequence[Checkup]) -> RenderableType:
-    """One row a piece; for a missing one, how to get it."""
+    """One row per piece; for a missing one, how to install it."""
     rows = table("", "piece", "found", "gives", "to get it")
     for each in found:
         rows.add_row(each.name, each.found or "[yellow]missing[/]", each.gives, escape(each.remedy))

@@ -1,4 +1,4 @@
-"""What `edgekit quantize` and `edgekit simplify` print."""
+"""The output of `edgekit quantize` and `edgekit simplify`."""
 
 import json
 from dataclasses import asdict
@@ -16,7 +16,7 @@ SCHEMA = 1
 
 
 def conversion_report(found: Conversion) -> list[RenderableType]:
-    """Sizes before and after; what was compared, and on what; what stayed float, and why."""
+    """Sizes before and after, what was compared on which samples, and what stayed float with the reason."""
     rows = table("", "file", "size\nstatic", "smaller\nstatic", numeric=frozenset({1, 2}))
     rows.add_row(escape(str(found.source)), with_unit(found.source_bytes, "bytes"), "1.0 x")
     ratio = f"{found.source_bytes / found.bytes:.1f} x"

@@ -1,4 +1,4 @@
-"""What `edgekit explain` prints."""
+"""The output of `edgekit explain`."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ SCHEMA = 1
 
 
 def codes_report(items: Sequence[Explanation]) -> RenderableType:
-    """One line a finding."""
+    """One line per finding."""
     rows = table("", "code", "verdict", "finding")
     for each in items:
         rows.add_row(each.code, _verdict(each), escape(each.title))
@@ -23,7 +23,7 @@ def codes_report(items: Sequence[Explanation]) -> RenderableType:
 
 
 def explanations_report(items: Sequence[Explanation]) -> list[RenderableType]:
-    """Everything of each, one below the other."""
+    """Each explanation in full."""
     return [part for each in items for part in _whole(each)]
 
 

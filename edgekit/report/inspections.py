@@ -1,4 +1,4 @@
-"""What `edgekit inspect` prints."""
+"""The output of `edgekit inspect`."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ SCHEMA = 1
 
 
 def inspection_report(path: Path, found: Inspection) -> list[RenderableType]:
-    """Ports, then the file's figures, then the operators by count."""
+    """Inputs and outputs, then the file's figures, then the operators by number."""
     ports = table(str(path), "port", "name", "type", "shape")
     for kind, group in (("input", found.inputs), ("output", found.outputs)):
         for port in group:
@@ -47,7 +47,7 @@ def inspection_json(path: Path, found: Inspection) -> str:
 
 
 def _unknown(found: Inspection) -> str:
-    """Why there are no MACs, and what would help."""
+    """Why the MACs are unknown, and what to do."""
     left = [port for port in fill_sizes(found.inputs, {}) if any(isinstance(size, str) for size in port.shape)]
     return f"{found.macs_unknown}; say how long it is: {option(left[0])}" if left else found.macs_unknown
 

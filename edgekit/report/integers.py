@@ -1,4 +1,4 @@
-"""What the steps of a build noted, in lines: a function for each section that a step's class may declare."""
+"""The notes of a build's steps as lines: one function for each section that a step's class may declare."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from edgekit.wording import count_of, format_metric
 
 
 def scheme_lines(notes: Mapping[str, Any]) -> list[str]:
-    """What quantize notes: the scheme and its reason, and what stayed float for what reason."""
+    """Of quantization: the scheme and its reason, and what stayed float with the reason."""
     scale = "channel" if notes["per_channel"] else "tensor"
     why = f": {notes['why']}" if notes.get("why") else ""
     lines = [f"{notes['activation']} activations, {notes['weight']} weights, one scale a {scale}{why}"]
@@ -33,7 +33,7 @@ def _smoothing_line(alpha: float | None, everywhere: bool) -> str:
 
 
 def training_lines(notes: Mapping[str, Any]) -> list[str]:
-    """What qat notes: what it trained for, and what the float student of the build then is."""
+    """Of qat: the rounding that was trained for, and what the float student then is."""
     lines = [
         "trained under the rounding of these integers: the float student has their very weights, its activations not "
         f"rounded; ranges differ from those trained in by at most {notes['range_drift']:.1%} of their width"
@@ -47,7 +47,7 @@ _BACKENDS = {"ort": "ONNX Runtime", "inc": "Intel Neural Compressor"}
 
 
 def _search_line(notes: Mapping[str, Any]) -> str:
-    """Which quantizer it was, and by which figures."""
+    """The quantizer that was chosen, and the metric behind it."""
     name, metric = _BACKENDS[notes["backend"]], notes["metric"]
     if "values" not in notes:
         best, own = (format_metric(each, metric) for each in (max(notes["trials"]), notes["float"]))
@@ -59,7 +59,7 @@ def _search_line(notes: Mapping[str, Any]) -> str:
 
 
 def placement_lines(notes: Mapping[str, Any]) -> list[str]:
-    """What place notes: what is on floats for speed, and how that was found."""
+    """Of place: the operators in float for speed, and how they were found."""
     floats, ratio = notes["floats"], notes["ratio"]
     time = f", {ratio['median']:.3f} ({ratio['low']:.3f} to {ratio['high']:.3f}) of the time" if ratio else ""
     if not floats:
@@ -68,7 +68,7 @@ def placement_lines(notes: Mapping[str, Any]) -> list[str]:
 
 
 def given_lines(notes: Mapping[str, Any]) -> list[str]:
-    """What keep notes: how the integers that came are written."""
+    """Of keep: the form of the given integers."""
     text = f" with {' and '.join(notes['activations'])} activations" if notes["activations"] else ""
     return [
         f"quantized already ({', '.join(notes['forms']) or 'integer weights'}{text}): left as it is",
@@ -77,7 +77,7 @@ def given_lines(notes: Mapping[str, Any]) -> list[str]:
 
 
 def operator_lines(notes: Mapping[str, Any]) -> list[str]:
-    """What fuse notes: the operators of the fused graph on integers and on floats."""
+    """Of fuse: the integer and float operators of the fused graph."""
     integer, floating = notes["integer_operators"], notes["float_operators"]
     kinds = ", ".join(f"{count} {kind}" for kind, count in floating.items())
     lines = [f"{count_of(integer, 'operator')} on integers, {sum(floating.values())} on floats{kinds and ': ' + kinds}"]
@@ -88,7 +88,7 @@ def operator_lines(notes: Mapping[str, Any]) -> list[str]:
 
 
 def tflite_lines(notes: Mapping[str, Any]) -> list[str]:
-    """What the steps that write TFLite note: how far the file lies from the ONNX model."""
+    """Of the steps that write TFLite: the agreement with the ONNX model."""
     text = f"as TFLite, under {notes['compared_with']} on {notes['compared_on']}"
     if "steps_off" not in notes:
         noise = notes["signal_to_noise_db"]
@@ -102,7 +102,7 @@ def tflite_lines(notes: Mapping[str, Any]) -> list[str]:
 
 
 def simplification_lines(notes: Mapping[str, Any]) -> list[str]:
-    """Which simplifier was chosen, and what it saved."""
+    """Of simplify: the simplifier that was chosen, and what it saved."""
     return [f"simplified by {notes['chosen']}: {notes['nodes_before']} nodes became {notes['nodes']}"]
 
 
@@ -118,5 +118,5 @@ _LINES: Mapping[Section, Callable[[Mapping[str, Any]], list[str]]] = {
 
 
 def section_lines(sections: Iterable[Section], notes: Mapping[str, Any]) -> list[str]:
-    """What a step noted, section by section as its class declares them."""
+    """A step's notes, section by section as its class declares them."""
     return [line for section in sections for line in _LINES[section](notes)]

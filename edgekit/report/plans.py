@@ -1,4 +1,4 @@
-"""What `edgekit plan` prints."""
+"""The output of `edgekit plan`."""
 
 import json
 from collections import Counter
@@ -24,12 +24,13 @@ SCHEMA = 1
 
 
 def plan_report(check: RecipeCheck) -> list[RenderableType]:
-    """The steps, the findings, the primary flaw and its cascade, the better order, and what could be left out."""
+    """The steps, the findings, the primary finding with its consequences, the better order, and what could be
+    omitted."""
     return [_steps(check), *_findings(check), *_primary(check), *_better(check), *_left_out(check), *_unknown(check)]
 
 
 def plan_json(check: RecipeCheck) -> str:
-    """The same as one JSON object, for machines; README documents it. Steps are counted from 1."""
+    """The same as one JSON object; README documents it. Steps are counted from 1."""
     advice, steps = check.advice, check.recipe.steps
     proposal = advice.proposal.recipe
     found: dict[str, Any] = {
@@ -53,7 +54,7 @@ def plan_json(check: RecipeCheck) -> str:
 
 
 def proposal_toml(check: RecipeCheck) -> str:
-    """The proposed recipe as a file, with what was changed in comments."""
+    """The proposed recipe as a file, with the changes in comments."""
     proposal = check.advice.proposal
     name = check.recipe.name
     if not proposal.changes:
@@ -86,7 +87,7 @@ def _steps(check: RecipeCheck) -> RenderableType:
 
 
 def _technique(each: RecipeStep, target: Target | None) -> list[str]:
-    """How much a step takes, and of what."""
+    """A technique's amount and kind."""
     technique = each.step.technique(target)
     bits = f"{technique.bits} bits" if technique.bits else ""
     granularity = f" per {technique.granularity}" if technique.granularity else ""
@@ -165,7 +166,7 @@ def _left_out(check: RecipeCheck) -> Iterator[RenderableType]:
 
 
 def _unknown(check: RecipeCheck) -> Iterator[RenderableType]:
-    """What could not be judged, by what is not known, and how to make it known."""
+    """What could not be decided, by what is unknown, and how to find it out."""
     if not check.undecided:
         return
     yield _heading("Not known, and so not judged")

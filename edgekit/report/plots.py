@@ -1,4 +1,4 @@
-"""The plot of a study: the metric after every stage, one line an arm, intervals shaded."""
+"""The plot of a study: the metric after every step, one line per arm, intervals shaded."""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -9,18 +9,18 @@ from edgekit.studies.results import Arm, Study
 from edgekit.wording import count_of
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
-"""Okabe and Ito's, which the colour-blind tell apart."""
+"""The palette of Okabe and Ito, which is distinguishable with colour blindness."""
 _STYLES = ("-", "--", "-.", ":")
 
 
 def study_plot(study: Study, form: Literal["png", "svg"]) -> bytes:
-    """The plot of a study's arms. Raises ImportError where matplotlib is not installed (the extra `plot`)."""
+    """The plot of a study's arms. Raises ImportError if matplotlib is not installed (the extra `plot`)."""
     title = f"{study.project} for {study.target}: {count_of(len(study.seeds), 'seed')}, {study.host} ({study.fidelity})"
     return stages_plot(study.arms, study.unit, f"{title}{f', {study.data}' if study.data else ''}", form)
 
 
 def stages_plot(arms: Sequence[Arm], unit: str, title: str, form: Literal["png", "svg"]) -> bytes:
-    """The metric after every stage that leaves one, the arms' last stages side by side at the right."""
+    """The metric after every step that has one, with the arms' last steps side by side at the right."""
     import matplotlib as mpl
 
     mpl.use("agg")
@@ -49,7 +49,7 @@ def stages_plot(arms: Sequence[Arm], unit: str, title: str, form: Literal["png",
 
 
 def _tick(lines: Sequence[Sequence[tuple[str, Interval]]], index: int) -> str:
-    """The step's name where all arms that go so far have the same there; else the names, one below the other."""
+    """The step's name if it is the same in all arms of this length, else all names."""
     names = dict.fromkeys(line[index][0] for line in lines if len(line) > index)
     return "\n".join(names) if len(names) < 5 else f"step {index + 1}"
 

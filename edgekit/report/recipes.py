@@ -1,4 +1,4 @@
-"""What `edgekit recipes` prints."""
+"""The output of `edgekit recipes`."""
 
 import json
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ _TAKEN = (RECOMMENDED, RECOMMENDED_FOR_FILES, RECOMMENDED_FOR_TRANSFORMERS, RECO
 
 
 def recipes_report(judged: Sequence[LintResult]) -> RenderableType:
-    """One row a recipe: what it is for, and what is found in it whatever the model and the target."""
+    """One row per recipe: its purpose, and the findings that hold for any model and target."""
     rows = table("", "recipe", "about", "findings")
     rows.columns[0].no_wrap = True
     for each in judged:

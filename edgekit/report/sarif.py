@@ -1,4 +1,4 @@
-"""SARIF 2.1.0 (OASIS): findings as code hosts and editors show them beside the lines of a file."""
+"""SARIF 2.1.0 (OASIS): findings for code hosts and editors, with the lines that they concern."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,8 +17,8 @@ _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: 
 
 
 def sarif_log(check: RecipeCheck) -> str:
-    """One run whose results are the findings, each at the line of its step in the recipe's file. The steps of a recipe
-    that a project names stand in a file of edgekit's: then it is the line of edgekit.toml that names it."""
+    """One run whose results are the findings, each at the line of its step in the recipe's file. For a named recipe,
+    which is a file of edgekit's, it is the line of edgekit.toml that names it."""
     codes = list(dict.fromkeys(each.code for each in check.findings))
     by_code = {each.code: each for each in reversed(check.findings)}
     locations = _Locations(check)
@@ -61,7 +61,7 @@ def _result(finding: Finding, codes: Sequence[str], locations: "_Locations") -> 
 
 
 class _Locations:
-    """Where the steps of a recipe stand."""
+    """The lines of a recipe's steps."""
 
     def __init__(self, check: RecipeCheck) -> None:
         self.steps = check.recipe.steps
@@ -73,7 +73,7 @@ class _Locations:
         lines = header_lines(self.path, "steps") if self.is_own else []
         self.lines = lines if len(lines) == len(self.steps) else []
         self.line = key_line(self.path, "steps" if self.is_own else "recipe")
-        """Of the whole recipe; of each step, too, where they have no headers of their own."""
+        """The line of the whole recipe, and of each step without a header of its own."""
 
     def of(self, step: int | None) -> Mapping[str, Any]:
         line = self.lines[step] if step is not None and self.lines else self.line
@@ -87,7 +87,7 @@ class _Locations:
 
 
 def _uri(path: Path) -> str:
-    """As seen from here, which is where code hosts look; absolute where it lies elsewhere."""
+    """Relative to the working directory, as code hosts expect; absolute outside it."""
     absolute = path.resolve()
     here = Path.cwd()
     return absolute.relative_to(here).as_posix() if absolute.is_relative_to(here) else absolute.as_uri()

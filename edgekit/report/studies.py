@@ -1,4 +1,4 @@
-"""What `edgekit study` prints and writes."""
+"""The output of `edgekit study`."""
 
 from collections.abc import Iterator
 
@@ -12,11 +12,11 @@ from edgekit.studies.results import OrderComparison, Study
 from edgekit.wording import count_of, format_metric
 
 _SHOWN = 2
-"""Of the arms that are impossible."""
+"""The number of impossible arms that are named."""
 
 
 def study_report(study: Study) -> list[RenderableType]:
-    """The arms stage by stage, both orders of each pair, and what each technique adds."""
+    """The arms step by step, both orders of each pair, and what each technique adds."""
     return [_arms(study), *_orders(study), *_ablations(study), *_closing(study)]
 
 
@@ -91,7 +91,7 @@ def _closing(study: Study) -> Iterator[RenderableType]:
 
 
 def format_interval(value: Interval, unit: str, *, signed: bool = False) -> str:
-    """A mean and the ends of its interval, as a person reads them."""
+    """A mean and its interval for display."""
     mean = format_metric(value.mean, unit, signed=signed)
     if value.low is None or value.high is None:
         return mean

@@ -1,4 +1,4 @@
-"""The shapes that all reports share."""
+"""Elements that all reports share."""
 
 from rich import box
 from rich.table import Table
@@ -16,7 +16,7 @@ MARKS = {
 
 
 def table(title: str, *columns: str, numeric: frozenset[int] = frozenset()) -> Table:
-    """An empty table that fits 80 columns; `numeric` columns are aligned to the right and never broken."""
+    """An empty table for 80 columns; `numeric` columns are right-aligned and never wrapped."""
     made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, title_style="bold")
     for number, name in enumerate(columns):
         if number in numeric:
@@ -27,7 +27,7 @@ def table(title: str, *columns: str, numeric: frozenset[int] = frozenset()) -> T
 
 
 def with_unit(value: float, unit: str) -> str:
-    """A figure as a person reads it."""
+    """A figure with its unit for display."""
     if unit == "bytes":
         if value < 1_000_000:
             return f"{value:,.0f} B"

@@ -1,4 +1,4 @@
-"""What `edgekit targets` prints."""
+"""The output of `edgekit targets`."""
 
 import json
 import math
@@ -18,7 +18,7 @@ SCHEMA = 1
 
 
 def targets_report(targets: Sequence[Target]) -> RenderableType:
-    """One row a target."""
+    """One row per target."""
     rows = table("", "target", "name", "CPU", "RAM", "INT8", "figures here", numeric=frozenset({3}))
     for each in targets:
         ram = f"{each.ram_bytes / 2**20:,.0f} MB" if each.ram_bytes else ""
@@ -64,7 +64,7 @@ def _short(kind: str) -> str:
 
 
 def _figures(target: Target) -> str:
-    """By which fidelity the target can be measured on this machine."""
+    """The fidelities with which the target can be measured on this machine."""
     if target.is_this(this_host()):
         return "native"
     return "emulated" if target.cpu else "none"

@@ -1,1 +1,1 @@
-"""Where a measurement runs, one place a file."""
+"""Where a measurement runs, one place per file."""

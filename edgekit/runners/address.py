@@ -1,4 +1,4 @@
-"""Address: a machine that OpenSSH reaches, as the user has it set up."""
+"""Address: a machine that OpenSSH reaches with the user's configuration."""
 
 import os
 import re
@@ -39,12 +39,11 @@ class Address:
 
     @property
     def started_in(self) -> None:
-        """Keys may be named by relative paths."""
+        """This process's folder: keys may be given by relative paths."""
         return None
 
     def command(self, source: str, *, compressed: bool = False) -> list[str]:
-        """By ssh; the program is $EDGEKIT_SSH where that is set, with its arguments. Raises BoardError where there is
-        none."""
+        """The command by ssh, or by $EDGEKIT_SSH with its arguments. Raises BoardError if the program is missing."""
         program = shlex.split(os.environ.get("EDGEKIT_SSH", "")) or ["ssh"]
         if not shutil.which(program[0]):
             raise BoardError(f"there is no {program[0]} on this machine", "install the OpenSSH client")
@@ -55,7 +54,7 @@ class Address:
         return [*program, "-T", *options, *port, *user, "--", self.host, f"exec python3 -c '{source}'"]
 
     def no_answer(self, code: int, words: str, doing: str) -> BoardError:
-        """By what ssh said."""
+        """The error, from what ssh printed."""
         said = re.sub(r"^Warning: Permanently added.*$", "", words, flags=re.MULTILINE)
         if code == _NO_PYTHON:
             return BoardError(f"there is no python3 on {self}", "install it there: apt install python3")
@@ -70,7 +69,7 @@ class Address:
 
 
 def address_of(url: str) -> Address:
-    """Of ssh://[user@]host[:port]. Raises RunnerError for anything else."""
+    """The address in ssh://[user@]host[:port]. Raises RunnerError for anything else."""
     try:
         parts = urlsplit(url)
         port = parts.port

@@ -1,4 +1,4 @@
-"""Board: what a machine at the end of a connection is, and the runtime that it needs."""
+"""Board: a machine that is reached through a connection, and the runtime that it needs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +22,7 @@ _UPLOAD_S = 900.0
 class Board:
     address: Address
     report: dict[str, Any]
-    """As the courier's `look` has it."""
+    """The answer to the courier's `look`."""
 
     @property
     def host(self) -> Host:
@@ -30,14 +30,14 @@ class Board:
 
     @property
     def arch(self) -> str:
-        """What its Python is built for: 32 bits on many a 64-bit kernel."""
+        """The architecture of its Python: 32 bits on many 64-bit kernels."""
         arch = normalized_arch(self.report["arch"])
         known = ARCHITECTURES.get(arch)
         return known.narrow if known and self.report["bits"] == 32 else arch
 
     @property
     def name(self) -> str:
-        """Its model, where it tells, else its CPU."""
+        """Its model if it is reported, else its CPU."""
         return self.report["model"] or self.host.cpu_name
 
     @property
@@ -46,26 +46,26 @@ class Board:
 
     @property
     def is_here(self) -> bool:
-        """Whether it is this very machine."""
+        """Whether it is this machine."""
         return bool(self.report["boot"]) and self.report["boot"] == boot_id()
 
     @property
     def python(self) -> str:
-        """As wheels name it: 311."""
+        """In the form of wheel tags: 311."""
         return "".join(self.report["python"].split(".")[:2])
 
     def has(self, runtime: Runtime) -> bool:
-        """Whether its own Python has this runtime, and numpy."""
+        """Whether its own Python has this runtime and numpy."""
         versions = self.report["versions"]
         return versions[runtime.name] == runtime.version and bool(versions["numpy"])
 
     def kept_name(self, runtime: Runtime) -> str:
-        """What edgekit calls the folder that it keeps a runtime in, there."""
+        """The name of the folder in which edgekit stores a runtime on the board."""
         return wheels_name(runtime, self.arch, self.python)
 
 
 def board_at(address: Address) -> Board:
-    """What the machine at an address is. Raises BoardError where it cannot be reached or is none that edgekit knows."""
+    """The machine at an address. Raises BoardError if it cannot be reached or is not supported."""
     asked = {"do": "look", "worker": WORKER.read_text(), "packages": [*RUNTIMES, "numpy"]}
     board = Board(address, answer(address, Request(asked, doing=lambda: "while it was asked what it is")))
     if board.report["system"] != "Linux":
@@ -80,7 +80,7 @@ def board_at(address: Address) -> Board:
 
 
 def check_is(board: Board, target: Target) -> None:
-    """Raises BoardError unless a figure taken on a board is the target's own."""
+    """Raises BoardError unless figures from a board are the target's own."""
     if not target.is_this(board.host):
         text = ", ".join(part for part in (board.arch, board.host.cpu_part, *sorted(board.host.isa)) if part)
         raise BoardError(
@@ -90,8 +90,8 @@ def check_is(board: Board, target: Target) -> None:
 
 
 def provide_runtime(board: Board, runtime: Runtime, progress: Progress) -> str:
-    """See to it that a board has a runtime beside what its own Python has. The name of the folder that edgekit keeps it
-    in, there. Raises BoardError where there is no wheel for it, or no room."""
+    """Install a runtime on a board, beside its own Python, and return the name of its folder there. Raises BoardError
+    if there is no wheel or no space."""
     name = board.kept_name(runtime)
     if name not in board.report["kept"]:
         hint = f"edgekit needs a Python on it for which there is a wheel; it has {board.report['python']}"

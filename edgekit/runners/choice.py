@@ -1,4 +1,4 @@
-"""Which runner stands in for a target on this machine, or the one that was asked for."""
+"""Choose the runner for a target on this machine, or the requested one."""
 
 from edgekit.errors import EmulatorError, RunnerError, did_you_mean
 from edgekit.host import this_host
@@ -16,11 +16,11 @@ _NAMES = ("native", "qemu", "container")
 
 
 def runner_for(target: Target | None, wanted: str = "", progress: Progress | None = None) -> Runner:
-    """The runner that is `wanted`: native, qemu, container, or a board's ssh://user@host:port. Without a word,
-    this machine where it is the target or there is none, else the target's emulator.
+    """The runner `wanted`: native, qemu, container, or a board's ssh://user@host:port. By default, this machine if it
+    is the target or there is no target, else the target's emulator.
 
-    Raises EmulatorError where the target has no emulator here, or this machine is not the target; BoardError where a
-    board cannot be used, ContainerError where no engine answers; RunnerError for a runner that there is none of.
+    Raises EmulatorError if the target has no emulator here, or this machine is not the target; BoardError if a board
+    cannot be used; ContainerError if no engine answers; RunnerError for an unknown runner.
     """
     if wanted.startswith("ssh://"):
         return SshRunner(address_of(wanted), target, progress or Silent())

@@ -1,4 +1,4 @@
-"""One connection to a place that has Python and not edgekit, with a courier at the other end."""
+"""A connection to a place that has Python but not edgekit, with a courier at the other end."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ from edgekit.errors import BoardError, ToolError
 COURIER = Path(courier.__file__)
 _BEAT_S = 5.0
 _ANSWER_S = 60.0
-"""How long a connection may take beside what it is for."""
+"""The time allowed for a connection in addition to its request."""
 
 
 _OPEN: set[subprocess.Popen[bytes]] = set()
@@ -28,8 +28,8 @@ _OPEN: set[subprocess.Popen[bytes]] = set()
 
 @contextmanager
 def close_on_error() -> Iterator[None]:
-    """End all connections where this is left by an exception: each place clears up what it holds, and threads that
-    wait for an answer get an error. An interrupt reaches the main thread alone."""
+    """Close all connections if the block raises: each end cleans up, and threads that wait for an answer get an error.
+    An interrupt reaches the main thread only."""
     try:
         yield
     except BaseException:
@@ -39,39 +39,39 @@ def close_on_error() -> Iterator[None]:
 
 
 class Reach(Protocol):
-    """A place with Python, and how a program gets there."""
+    """A place with Python, and how to start a program there."""
 
     @property
     def started_in(self) -> Path | None:
         """The folder in which that program is started; None for this process's."""
 
     def command(self, source: str, *, compressed: bool) -> list[str]:
-        """What runs Python source there, with its standard input and output."""
+        """The command that runs Python source there, connected to its standard input and output."""
 
     def no_answer(self, code: int, words: str, doing: str) -> ToolError:
-        """Why it said nothing: by the exit code of that command, and by its words on standard error."""
+        """The error if there was no answer, from that command's exit code and standard error."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a board is asked for."""
+    """A request to a board."""
 
     fields: Mapping[str, Any]
     sent: Path | None = None
-    """A folder that goes along."""
+    """A folder to send."""
     compressed: bool = False
     received: Path | None = None
-    """Where the files go that come back."""
+    """The folder for returned files."""
     limit_s: float = 0.0
-    """How long the board may take for it."""
+    """The time limit on the board."""
     doing: Callable[[], str] = lambda: "while it was asked"
-    """What goes on there, in words: for when the connection is lost."""
+    """Describes the current work, for an error if the connection is lost."""
     heard: Callable[[dict[str, Any]], None] = lambda _: None
-    """Called with each line that a worker `said`, and its `memory` then, where that was asked for."""
+    """Called with each line of the worker (`said`) and its `memory` at that time, if it was requested."""
 
 
 def answer(reach: Reach, request: Request) -> dict[str, Any]:
-    """What a place answers. Raises a ToolError where it cannot be reached, refuses, is lost, or has no room."""
+    """The answer to a request. Raises a ToolError if the place cannot be reached, refuses, is lost, or has no space."""
     packed_source = base64.b64encode(zlib.compress(COURIER.read_bytes(), 9)).decode()
     source = f'import base64,zlib;exec(zlib.decompress(base64.b64decode("{packed_source}")))'
     with tempfile.TemporaryFile() as packed, tempfile.TemporaryFile() as stderr:
@@ -123,7 +123,7 @@ def answer(reach: Reach, request: Request) -> dict[str, Any]:
 
 
 def _wait_for_end(process: subprocess.Popen[bytes]) -> bool:
-    """Whether a connection closes by itself, now that nothing more is said."""
+    """Whether the connection closes by itself after its last line."""
     try:
         process.wait(5)
     except subprocess.TimeoutExpired:
@@ -132,7 +132,7 @@ def _wait_for_end(process: subprocess.Popen[bytes]) -> bool:
 
 
 def _pack(folder: Path, file: IO[bytes]) -> int:
-    """Write a folder's files as a tar file, to be read from its start; its bytes."""
+    """Write a folder's files as a tar file to `file`, rewind it, and return its size in bytes."""
     with tarfile.open(fileobj=file, mode="w") as packed:
         for each in sorted(folder.iterdir()):
             packed.add(each, each.name)
@@ -142,9 +142,9 @@ def _pack(folder: Path, file: IO[bytes]) -> int:
 
 
 def _answer_in(stdout: IO[bytes], request: Request) -> dict[str, Any] | None:
-    """The last line of an answer, and the files behind it; None where it does not come to its end."""
+    """The last line of an answer, with the files after it written; None if the answer is incomplete."""
     for line in stdout:
-        if not line.startswith(b"{"):  # a shell that greets
+        if not line.startswith(b"{"):  # a login shell's greeting
             continue
         values: dict[str, Any] = json.loads(line)
         if "said" in values:
@@ -161,7 +161,7 @@ def _answer_in(stdout: IO[bytes], request: Request) -> dict[str, Any] | None:
 
 
 class _Beat(threading.Thread):
-    """Tells the other end every few seconds that this one is there."""
+    """Sends a heartbeat every few seconds."""
 
     def __init__(self, stdin: IO[bytes]) -> None:
         super().__init__(daemon=True)

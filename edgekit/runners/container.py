@@ -1,4 +1,4 @@
-"""container: the target's CPU emulated inside a container of Docker or Podman, wherever that runs."""
+"""container: the target's CPU is emulated inside a Docker or Podman container."""
 
 import shutil
 import tempfile
@@ -26,13 +26,13 @@ _ENGINE_FAILED = (125, 126)
 
 @dataclass(frozen=True)
 class Container:
-    """A container that is started for one request."""
+    """A container started for one request."""
 
     engine: Engine
     image: str
     limits: ContainerLimits
     started_in: Path
-    """Podman's monitor leaves a file named oom there when the memory ran out."""
+    """Podman's monitor writes a file named oom there when memory runs out."""
 
     def __str__(self) -> str:
         return f"the container of {self.engine.program[0]}"
@@ -41,7 +41,7 @@ class Container:
         return [*self.engine.program, "run", *run_options(self.limits), self.image, "python3", "-c", source]
 
     def no_answer(self, code: int, words: str, doing: str) -> ToolError:
-        """By what the engine said."""
+        """The error, from what the engine printed."""
         if code == _KILLED:
             limit = self.limits.memory_bytes / 1e6
             return RunError(
@@ -54,10 +54,9 @@ class Container:
 
 
 class ContainerRunner:
-    """Runs the worker under qemu, with the target's CPU model and no other, within the memory and CPUs of the target.
+    """Runs the worker under qemu with the target's CPU model, limited to the target's memory and CPUs.
 
-    Raises ContainerError where no engine answers, EmulatorError where the image is not built or nothing emulates the
-    target.
+    Raises ContainerError if no engine answers, EmulatorError if the image is not built or nothing emulates the target.
     """
 
     fidelity = Fidelity.EMULATED

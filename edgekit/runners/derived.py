@@ -1,4 +1,4 @@
-"""A target for a board: what it tells of itself, with the integer scheme of a known target that has its kernels."""
+"""Derive a target from a board: its own properties, with the integer scheme of a known target with the same kernels."""
 
 import re
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from edgekit.target import CpuInfo, Target
 
 
 def matching_targets(board: Board, known: Sequence[Target]) -> list[Target]:
-    """The targets whose own figures would be taken on a board."""
+    """The targets whose own figures can be measured on a board."""
     return [each for each in known if each.is_this(board.host)]
 
 
 def derive_target(board: Board, name: str, known: Sequence[Target]) -> Target:
-    """A target of this id for a board. Scheme, runtime and the width of its kernels are those of the first known target
-    with the same deciding instruction sets; the emulated CPU and its caches are those of one with the same core, if
-    any. Raises BoardError where no known target has such kernels."""
+    """A target with this id for a board. Scheme, runtime and channel multiple are those of the first known target with
+    the same kernel-selecting instruction sets; the emulated CPU and its caches are those of a target with the same
+    core, if there is one. Raises BoardError if no known target has such kernels."""
     host, value = board.host, board.report
     alike = [
         each
@@ -50,7 +50,7 @@ def derive_target(board: Board, name: str, known: Sequence[Target]) -> Target:
 
 
 def _sold_bytes(memory: int) -> int:
-    """The memory that a board is sold with, of which firmware and kernel leave `memory`: whole gigabytes, but for the
+    """The nominal memory of a board on which firmware and kernel leave `memory` bytes: whole gigabytes, except for the
     smallest boards."""
     step = 2**28 if memory < 2**29 else 2**30
     return -(-memory // step) * step
@@ -73,7 +73,7 @@ def _cpuinfo(text: str) -> CpuInfo:
 
 
 def target_toml(target: Target, source: str) -> str:
-    """A target as the file that describes it, with a line that says where it comes from."""
+    """A target as its TOML file, with a comment on its origin."""
     document = tomlkit.document()
     document.add(tomlkit.comment(source))
     values = {name: value for name, value in target.to_json().items() if name != "id" and value is not None}

@@ -1,4 +1,4 @@
-"""What is installed here, what each missing piece would give, and how to get it."""
+"""What is installed here, what each missing piece is for, and how to install it."""
 
 import shutil
 import sys
@@ -19,10 +19,10 @@ from edgekit.version import pip_install
 class Checkup:
     name: str
     found: str
-    """The version, or empty where it is missing."""
+    """The version; empty if it is missing."""
     gives: str
     remedy: str
-    """How to get it; empty where it is there."""
+    """How to install it; empty if it is there."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -42,11 +42,11 @@ _PACKAGES = (
     ("matplotlib", "the plot of a study", "plot"),
     ("neural-compressor", "Intel Neural Compressor's quantizer", "inc"),
 )
-"""Packages with what they are for and the extra that installs them; empty for a dependency of edgekit itself."""
+"""Packages with their purpose and the extra that installs them; empty for a dependency of edgekit itself."""
 
 
 def checkups() -> list[Checkup]:
-    """This machine's packages, then each target's way to figures."""
+    """This machine's packages, then how each target can be measured."""
     python = f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
     found = [Checkup("python", python, "", "")]
     for name, gives, extra in _PACKAGES:

@@ -1,4 +1,4 @@
-"""Emulator: qemu and a root file system for a target's CPU, prepared once, without root, in the user's cache."""
+"""Emulator: qemu and a root file system for a target's CPU, set up once, without root, in the user's cache."""
 
 import os
 import re
@@ -23,13 +23,13 @@ from edgekit.runners.wheels import fetch_wheels, run_tool, wheels_name
 from edgekit.target import CpuInfo, Target
 
 _QEMU_PACKAGE = "qemu-user"
-"""Not the static one: that takes no plugins."""
+"""The dynamic build, because the static one does not support plugins."""
 _QEMU_FOLDER = "qemu-user"
 _ROOT_PACKAGES = ("python3-minimal", "libpython3-stdlib", "libstdc++6")
 _NUMPY_PACKAGE = "python3-numpy"
-"""For 32-bit ARM there is no wheel."""
+"""For 32-bit ARM, which has no numpy wheel."""
 _PACKAGES = Path("usr/lib/python3/dist-packages")
-"""Where Debian's Python packages lie."""
+"""The folder of Debian's Python packages."""
 _MARK = "ready.json"
 
 CONTAINER_HINT = "use a container instead: --runner container, with Docker or Podman (README, 'In a container')"
@@ -37,20 +37,20 @@ CONTAINER_HINT = "use a container instead: --runner container, with Docker or Po
 
 @dataclass(frozen=True)
 class Emulator:
-    """A prepared emulator. Paths are this machine's."""
+    """An emulator that is set up. Paths are this machine's."""
 
     qemu: tuple[str, ...]
-    """What starts it."""
+    """The command that starts it."""
     version: str
-    """Such as qemu 7.2.22."""
+    """For example qemu 7.2.22."""
     cpu: str
     root: Path | None
-    """The guest's root file system; None where the guest shares the host's, both being of one architecture."""
+    """The guest's root file system; None if the guest shares the host's, which has the same architecture."""
     site: tuple[Path, ...]
-    """Where the guest finds the runtime and numpy."""
+    """The folders of the runtime and numpy for the guest."""
     guest_python: Path
     plugin: Path | None = None
-    """What counts instructions and caches; None where it is not set up, or not for this CPU."""
+    """The counting plugin; None if it is not set up, or does not support this CPU."""
 
     def command(self, more: Sequence[str] = ()) -> list[str]:
         """The command line up to the guest's program, with `more` options."""
@@ -66,24 +66,24 @@ class Emulator:
 
 
 def emulators_folder() -> Path:
-    """Where emulators are kept: $EDGEKIT_EMULATORS, else below the user's cache directory."""
+    """The folder of emulators: $EDGEKIT_EMULATORS, by default in the user's cache directory."""
     given = os.environ.get("EDGEKIT_EMULATORS")
     return Path(given) if given else platformdirs.user_cache_path("edgekit") / "emulators"
 
 
 def wheels_folder() -> Path:
-    """Where runtimes for other machines are kept."""
+    """The folder of runtimes for other machines."""
     return emulators_folder() / "runtimes"
 
 
 def can_emulate(target: Target) -> bool:
-    """Whether an emulator exists for the target's CPU at all."""
+    """Whether an emulator for the target's CPU exists."""
     return bool(target.cpu)
 
 
 def find_emulator(target: Target, hint: str = "") -> Emulator:
-    """The emulator that `prepare` left for a target and its runtime. Raises EmulatorError where there is none, with
-    `hint` where setting up the target alone would not do."""
+    """The emulator that `prepare` set up for a target and its runtime. Raises EmulatorError if there is none, with
+    `hint` if setting up the target alone is not enough."""
     if not can_emulate(target):
         raise EmulatorError(
             f"no emulator runs the instruction sets of {target.id}", f"measure on a machine that is one: {target.name}"
@@ -105,9 +105,9 @@ def find_emulator(target: Target, hint: str = "") -> Emulator:
 
 
 def prepare(target: Target, progress: Progress) -> Emulator:
-    """Set up what a target's emulator lacks; nothing is done twice. Needs no root; writes below `emulators_folder()`.
+    """Set up what is missing of a target's emulator, without root, in `emulators_folder()`.
 
-    Raises EmulatorError where the host cannot: no apt and no qemu, no network, no wheel for the pinned runtime.
+    Raises EmulatorError if the host cannot: no apt and no qemu, no network, no wheel for the pinned runtime.
     """
     if not can_emulate(target):
         raise EmulatorError(
@@ -141,11 +141,12 @@ def prepare(target: Target, progress: Progress) -> Emulator:
 
 
 def _prepare_plugin(target: Target, progress: Progress) -> None:
-    """Compile what counts, and try it with the target's emulator; without it, all but counts can be had."""
+    """Compile the counting plugin and try it with the target's emulator. Without it, everything works except for
+    counts."""
     if plugin_path(emulators_folder()).is_file():
         return
     try:
-        if not (emulators_folder() / _QEMU_FOLDER).is_dir():  # the system's may be the static one
+        if not (emulators_folder() / _QEMU_FOLDER).is_dir():  # the system's may be the static build
             _fetch_qemu(emulators_folder())
         plugin = compile_plugin(emulators_folder())
         progress.note("compiled the plugin that counts instructions and cache misses")
@@ -156,7 +157,7 @@ def _prepare_plugin(target: Target, progress: Progress) -> None:
 
 
 def _try_plugin(plugin: Path, target: Target) -> None:
-    """Raises EmulatorError where the emulator cannot use it."""
+    """Raises EmulatorError if the emulator cannot use it."""
     emulator = find_emulator(target)
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
         out = Path(folder) / "counts"
@@ -172,7 +173,7 @@ def _try_plugin(plugin: Path, target: Target) -> None:
 
 
 def emulators_bytes() -> int:
-    """The bytes of everything that `prepare` has downloaded."""
+    """The size of everything that `prepare` downloaded."""
     return folder_bytes(emulators_folder())
 
 
@@ -181,7 +182,7 @@ def _shares_host(target: Target) -> bool:
 
 
 def _python_of(target: Target) -> str:
-    """Which Python a target's runtime is for, as wheels name it: 311."""
+    """The Python version of a target's runtime, in the form of wheel tags: 311."""
     if _shares_host(target):
         return f"{sys.version_info.major}{sys.version_info.minor}"
     return _guest_python(emulators_folder() / target.arch / "root").name.removeprefix("python").replace(".", "")
@@ -201,7 +202,7 @@ def _guest_python(root: Path) -> Path:
 
 
 def _qemu_command(arch: str) -> tuple[str, ...] | None:
-    """What starts qemu for an architecture: ours, with the libraries that came with it, else the system's."""
+    """The command that starts qemu for an architecture: the one set up here with its libraries, else the system's."""
     name = f"qemu-{ARCHITECTURES[arch].qemu}"
     ours = emulators_folder() / _QEMU_FOLDER
     if (ours / "usr" / "bin" / name).is_file():
@@ -228,14 +229,14 @@ def _fetch_qemu(folder: Path) -> None:
         if program.name not in ours:
             program.unlink()
     shutil.rmtree(staging / "usr" / "share", ignore_errors=True)
-    # An older edgekit may have left fewer, or another one without plugins.
+    # An older edgekit may have left fewer programs, or a build without plugins.
     for older in (_QEMU_FOLDER, "qemu"):
         shutil.rmtree(folder / older, ignore_errors=True)
     staging.rename(folder / _QEMU_FOLDER)
 
 
 def _fetch_root(arch: str, base: Path, progress: Progress) -> None:
-    """The part of an emulator that targets share: a root file system with Python."""
+    """Download what targets of an architecture share: a root file system with Python."""
     staging = base.with_name(f"{base.name}.partial")
     shutil.rmtree(staging, ignore_errors=True)
     progress.note(f"downloading Python for {arch} (Debian) to {base}")
@@ -243,7 +244,7 @@ def _fetch_root(arch: str, base: Path, progress: Progress) -> None:
     numpy = () if ARCHITECTURES[arch].has_numpy_wheel else (_NUMPY_PACKAGE,)
     for package in _download((*_ROOT_PACKAGES, *numpy), ARCHITECTURES[arch].debian, emulators_folder() / "apt"):
         _unpack(package, root)
-    for library in root.glob("usr/lib/*/*/lib*.so.3"):  # of BLAS, which packages link while they are installed
+    for library in root.glob("usr/lib/*/*/lib*.so.3"):  # libraries of BLAS, which the packages' installation would link
         (library.parent.parent / library.name).symlink_to(f"{library.parent.name}/{library.name}")
     write_json(staging / _MARK, {"arch": arch})
     shutil.rmtree(base, ignore_errors=True)
@@ -251,7 +252,8 @@ def _fetch_root(arch: str, base: Path, progress: Progress) -> None:
 
 
 def _download(packages: Sequence[str], arch: str, state: Path) -> list[Path]:
-    """The .deb files of packages and of all they need, through an apt state of its own: the system's is not touched."""
+    """The .deb files of packages and their dependencies, downloaded with a separate apt state; the system's is not
+    changed."""
     if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
         raise EmulatorError("this distribution has no apt, from which the emulator is set up", CONTAINER_HINT)
     own = state / arch
@@ -278,7 +280,7 @@ def _download(packages: Sequence[str], arch: str, state: Path) -> list[Path]:
     stale_index: EmulatorError | None = None
     try:
         run_tool([*apt, "update"], "apt-get update", EmulatorError, CONTAINER_HINT)
-    except EmulatorError as error:  # one of several indices may be in the middle of being written: the others may do
+    except EmulatorError as error:  # one of several indices may be incomplete; the others may suffice
         stale_index = error
     try:
         run_tool([*apt, *install], "apt-get", EmulatorError, CONTAINER_HINT)
@@ -294,9 +296,9 @@ def _unpack(package: Path, folder: Path) -> None:
 
 
 def _root_with_cpu(base: Path, target: Target) -> Path:
-    """A view of the shared root in which the kernel tells of the target's CPU.
+    """A view of the shared root in which the kernel reports the target's CPU.
 
-    The runtime reads that to choose its kernels; the host's own /proc/cpuinfo, of another architecture, crashes it.
+    The runtime chooses its kernels by that report; the host's /proc/cpuinfo, of another architecture, crashes it.
     """
     files = _cpu_files(target)
     view = base / f"cpu-{sha256_of_json(files)[:12]}"
@@ -312,13 +314,13 @@ def _root_with_cpu(base: Path, target: Target) -> Path:
 
 
 def write_cpu_view(folder: Path, target: Target) -> None:
-    """Leave below `folder` what a root file system of an ARM machine says of its CPU."""
+    """Write below `folder` what an ARM machine's root file system reports of its CPU."""
     for name, text in _cpu_files(target).items():
         write_bytes(folder / name, f"{text}\n".encode())
 
 
 def _cpu_files(target: Target) -> dict[str, str]:
-    """What the kernel of an ARM machine tells of its CPU, by the file's path."""
+    """What an ARM machine's kernel reports of its CPU, by file path."""
     system, cores = "sys/devices/system/cpu", target.cores or 1
     every = f"0-{cores - 1}" if cores > 1 else "0"
     values = {f"{system}/{name}": every for name in ("possible", "present", "online")}
@@ -341,7 +343,7 @@ def _cpu_files(target: Target) -> dict[str, str]:
 
 
 def cpuinfo_text(cpu: CpuInfo, cores: int) -> str:
-    """/proc/cpuinfo of an ARM machine with so many cores of one kind."""
+    """/proc/cpuinfo of an ARM machine with `cores` cores of one kind."""
     block = (
         "BogoMIPS\t: 108.00\n"
         f"Features\t: {' '.join(cpu.features)}\n"

@@ -1,4 +1,4 @@
-"""Engine: Docker or Podman, whichever answers, and what it can be relied on for."""
+"""Engine: Docker or Podman, whichever answers, and which limits it enforces."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from edgekit.errors import ContainerError, last_line
 _ANSWER_S = 60.0
 _PROBE_BYTES = 64 * 2**20
 _PROBE = "import sys; b = bytearray(int(sys.argv[1])); b[::4096] = b'x' * len(b[::4096]); print('held')"
-"""Writes to every page: memory that is only promised is not counted."""
+"""It writes to every page, because memory that is only reserved does not count."""
 _STARTS = ("docker", "podman")
 
 
@@ -24,7 +24,7 @@ class Engine:
     program: tuple[str, ...]
     version: str
     memory_bytes: int
-    """Of the machine that containers run on."""
+    """Of the machine on which containers run."""
     cpus: int
     arch: str
 
@@ -35,24 +35,24 @@ class Engine:
         return not self.said("image", "inspect", image).returncode
 
     def said(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """What it says of a command, in a folder of its own: Podman's monitor leaves a file named oom where it was
-        started when the memory ran out."""
+        """The result of an engine command, run in a temporary folder, because Podman's monitor writes a file named oom
+        to its working directory when memory runs out."""
         with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
             return subprocess.run([*self.program, *arguments], capture_output=True, text=True, check=False, cwd=folder)
 
 
 @dataclass(frozen=True)
 class ContainerLimits:
-    """What a container may take."""
+    """The resources of a container."""
 
     memory_bytes: int
     cpus: int
 
 
 def find_engine() -> Engine:
-    """The engine that $EDGEKIT_CONTAINER names, with its arguments, else the first of Docker and Podman that answers.
+    """The engine named in $EDGEKIT_CONTAINER, with its arguments, else the first of Docker and Podman that answers.
 
-    Raises ContainerError where there is none, its daemon is down, or it does not let this user in.
+    Raises ContainerError if there is none, its daemon is down, or it denies access.
     """
     given = tuple(shlex.split(os.environ.get("EDGEKIT_CONTAINER", "")))
     wanted = [given] if given else [(name,) for name in _STARTS]
@@ -100,8 +100,8 @@ def _engine(program: tuple[str, ...]) -> Engine:
 
 @cache
 def enforces_memory(engine: Engine, image: str) -> bool:
-    """Whether a limit holds: a process that takes twice as much as it may is ended, and one that takes a quarter is
-    not. Some engines without root take the option and do nothing."""
+    """Whether a memory limit is enforced: a process that needs twice the limit is killed, and one that needs a quarter
+    is not. Some rootless engines accept the option without effect."""
 
     def taken(share: float) -> bool:
         size = int(_PROBE_BYTES * share)
@@ -114,8 +114,7 @@ def enforces_memory(engine: Engine, image: str) -> bool:
 
 
 def run_options(limits: ContainerLimits) -> list[str]:
-    """What every container is started with: an init, no network, no root, nothing to write to but one volume, and
-    nothing left afterwards."""
+    """The options of every container: an init, no network, no root, one writable volume, and removal afterwards."""
     memory = str(limits.memory_bytes)
     return [
         *("--rm", "--init", "--interactive", "--read-only", "--network", "none", "--user", "65534:65534"),

@@ -1,4 +1,4 @@
-"""The image that stands in for a target: built once, from docker/emulator.Dockerfile and the target's runtime."""
+"""The container image for a target, built once from docker/emulator.Dockerfile and the target's runtime."""
 
 import shutil
 import subprocess
@@ -17,24 +17,24 @@ from edgekit.target import Target
 
 BASE = "debian:bookworm-slim"
 _GUEST_PYTHON = "311"
-"""Debian 12's."""
+"""Debian 12's Python."""
 
 
 def dockerfile() -> Path:
-    """What the image is built from: inside the wheel, or at the top of a checkout."""
+    """The Dockerfile: inside the wheel, or in a checkout."""
     installed = Path(__file__).parent.parent / "_docker"
     folder = installed if installed.is_dir() else Path(__file__).parent.parent.parent / "docker"
     return folder / "emulator.Dockerfile"
 
 
 def image_name(target: Target) -> str:
-    """By all that decides what is inside, but for the base."""
+    """A name from everything that affects the content, except for the base image."""
     digest = sha256_of_json([sha256_of_file(path) for path in (dockerfile(), SOURCE)])[:12]
     return f"edgekit-{target.arch.replace('_', '-')}:{target.runtime.name}-{target.runtime.version}-{digest}"
 
 
 def check_emulated(target: Target) -> None:
-    """Raises EmulatorError where nothing in an image emulates a target's CPU."""
+    """Raises EmulatorError if nothing in an image emulates a target's CPU."""
     if not ARCHITECTURES[target.arch].has_image:
         raise EmulatorError(
             f"there is no image for {target.arch}, which {target.id} is",
@@ -47,7 +47,7 @@ def check_emulated(target: Target) -> None:
 
 
 def build_image(engine: Engine, target: Target, base: str, progress: Progress) -> str:
-    """Build a target's image unless it is there; its name. Raises ContainerError where the engine cannot."""
+    """Build a target's image unless it exists, and return its name. Raises ContainerError if the engine fails."""
     check_emulated(target)
     name = image_name(target)
     if engine.has(name):

@@ -15,8 +15,8 @@ from edgekit.traits import Fidelity
 
 
 def native_outputs(path: Path, inputs: Arrays, target: Target, threads: int = 1) -> Arrays:
-    """The outputs of feeds on this machine, by the same loop as on a target, 8-bit products added as the target adds
-    them."""
+    """The outputs of feeds on this machine, arrays with axes (feeds, ...), run by the same loop as on a target and with
+    the target's integer saturation."""
     from edgekit.runtimes.ort import exact_copy
 
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
@@ -27,12 +27,12 @@ def native_outputs(path: Path, inputs: Arrays, target: Target, threads: int = 1)
 
 
 class NativeRunner:
-    """Runs the worker in a process of its own, so that its memory is its own too."""
+    """Runs the worker in a separate process, so that its memory can be measured."""
 
     fidelity = Fidelity.NATIVE
 
     def __init__(self, runtime: str = "") -> None:
-        """`runtime` is the one that is wanted, as `host_runtime` takes it."""
+        """`runtime` is the requested one, as `host_runtime` takes it."""
         self.runtime = runtime
 
     def identity(self) -> str:

@@ -1,4 +1,5 @@
-"""qemu: user-mode emulation of the target's CPU model. Outputs are exact, memory is the guest's, time means nothing."""
+"""qemu: user-mode emulation of the target's CPU model. Outputs are exact, memory is the guest's, and time has no
+meaning."""
 
 import os
 import tempfile
@@ -18,32 +19,31 @@ from edgekit.target import Target
 from edgekit.traits import Fidelity
 
 GUEST_BASE = 0x100_0000_0000
-"""Where qemu puts the guest's address space in its own."""
+"""The guest's base address in qemu's address space."""
 _GUEST_BYTES = 0x4000_0000
 _PAGE = 0x1_0000
 _WHOLE_SPACE = 0xFFFF_F000
-"""A guest of 32 bits has the kernel's page of helpers at its end, and must be given all of it."""
+"""A 32-bit guest needs its whole address space, because the kernel's helper page is at its end."""
 ALIKE = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
-"""What makes one process run as the other does, and in one thread."""
+"""The environment in which repeated processes execute the same instructions in one thread."""
 _HOLDING = ("If", "Loop", "Scan")
-"""Operators that hold others."""
+"""Operators that contain others."""
 
 
 def guest_bytes(target: Target) -> int:
-    """How large a target's address space is: its RAM where that is told, in whole pages; of 32 bits all of it."""
+    """The size of a target's address space: its RAM in whole pages if known; all of it for 32 bits."""
     if ARCHITECTURES[target.arch].bits == 32:
         return _WHOLE_SPACE
     return (target.ram_bytes or _GUEST_BYTES) // _PAGE * _PAGE
 
 
 def space_options(size: int) -> list[str]:
-    """What tells qemu so, for a guest of another architecture than x86: that wants its vsyscall page above any range
-    that could be reserved for it."""
+    """qemu's options for that, except on x86, whose vsyscall page is above any range that could be reserved."""
     return ["-B", hex(GUEST_BASE), "-R", hex(size)]
 
 
 def with_counts(result: Result, written: Path) -> Result:
-    """A result with what the plugin wrote of its models' runs and of their operators'."""
+    """A result with the plugin's counts of its models' runs and operators."""
     models, runs = len(result.outputs), marked_runs(read_intervals(written), MARK)
     return replace(
         result,
@@ -56,7 +56,7 @@ def with_counts(result: Result, written: Path) -> Result:
 
 
 def why_not_counted(target: Target, *, has_plugin: bool) -> str:
-    """Why nothing can be counted of a target, and what to do; nothing where it can."""
+    """Why nothing can be counted for a target, and what to do; empty if it can."""
     if not can_be_counted(target):
         return f"{target.id} is no 64-bit ARM core whose caches its file tells"
     if not has_plugin:
@@ -65,14 +65,14 @@ def why_not_counted(target: Target, *, has_plugin: bool) -> str:
 
 
 def _of_operators(profile: Profile, run: Sequence[CountInterval]) -> Sequence[Counts]:
-    """Nothing where some operators ran inside others."""
+    """The counts of each operator; empty if some operators ran inside others."""
     operators = profile.runs[-1]
     nested = any(each["args"]["op_name"] in _HOLDING for each in operators)
     return () if nested else counts_of_operators(run, len(operators))
 
 
 class QemuRunner:
-    """Runs the worker under qemu-user with the target's CPU model and no other."""
+    """Runs the worker under qemu-user with the target's CPU model."""
 
     fidelity = Fidelity.EMULATED
 

@@ -1,4 +1,4 @@
-"""Runner: a place where a model file runs, and what comes back from it."""
+"""Runner: a place where a model file runs, and the results of a run."""
 
 import json
 import re
@@ -31,7 +31,7 @@ WORKER = Path(worker.__file__)
 
 
 def opener_of(runtime: Runtime) -> Path:
-    """The file that loads models with a runtime, which goes to the device with each job."""
+    """The file that loads models with a runtime, which is sent to the device with each job."""
     return Path(openers.__file__).with_name(f"{runtime.spec.opener}.py")
 
 
@@ -41,7 +41,7 @@ _ABOUT = {
     "loaded": "while the model ran for the first time",
     "ran": "while the model ran",
 }
-"""What a worker is about, by the last stage that it told."""
+"""A worker's activity, by the last stage that it reported."""
 
 _OUT_OF_MEMORY = ("bad_alloc", "MemoryError", "Cannot allocate memory", "bad allocation", "Failed to allocate memory")
 
@@ -49,63 +49,63 @@ _OUT_OF_MEMORY = ("bad_alloc", "MemoryError", "Cannot allocate memory", "bad all
 @dataclass(frozen=True)
 class Job:
     models: Sequence[Path]
-    """Timed in turns."""
+    """They are timed in turns."""
     inputs: Arrays
-    """(feeds, ...): every model gets one feed at a time."""
+    """Arrays with axes (feeds, ...). Every model gets one feed at a time."""
     threads: int = 1
     seconds: float = 0.0
-    """Of timing for each model, on the average; 0 times nothing."""
+    """The average timing for each model; 0 times nothing."""
     rounds: int = 1
-    """The models are loaded anew for each; all together they take `seconds`."""
+    """The models are loaded again for each round. All rounds together take `seconds`."""
     least_runs: int = 50
-    """Of each model in a round, whatever they take."""
+    """The fewest runs of each model in a round."""
     most_runs: int | None = None
     precision: float | None = None
-    """Rounds end where all medians are known within this share."""
+    """Rounds end when all medians are known within this share."""
     timeout_s: float = 300.0
-    """For everything but the timing."""
+    """For everything except timing."""
     inputs_of: Sequence[Arrays] = ()
-    """Of each model, where they do not take the same `inputs`."""
+    """The inputs of each model, if they differ."""
     profiled_runs: int = 0
-    """Of each model, operator by operator, beside those that are timed."""
+    """Profiled runs of each model, in addition to timed ones."""
     runtimes: Sequence[Runtime] = ()
-    """Of each model; empty: what the runner has for it."""
+    """The runtime of each model; empty for the runner's own."""
     counted: bool = False
-    """Whether an emulator that can is to count a run of each model, and, where runs are profiled, of each operator."""
+    """Whether an emulator counts a run of each model and, if runs are profiled, each operator."""
 
     @property
     def limit_s(self) -> float:
-        """After so long a worker hangs: the rounds' loads may take as long as their runs."""
+        """The time limit of a worker: loading for each round may take as long as its runs."""
         return self.timeout_s + 2 * self.seconds * len(self.models)
 
 
 @dataclass(frozen=True)
 class Round:
-    """What was timed from one loading of the models to the next."""
+    """The timing between two loadings of the models."""
 
     latencies_ms: Sequence[Sequence[float]]
-    """Every run of each model, in turns."""
+    """The milliseconds of every run of each model, in turns."""
     warm_up: int
-    """How many of the first runs are not of the steady state."""
+    """The number of warm-up runs at the start."""
     busy: float = 1.0
-    """For which share of the time the worker had a CPU."""
+    """The share of the time in which the worker had a CPU."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """What the runtime wrote down of profiled runs."""
+    """The runtime's record of profiled runs."""
 
     events: Sequence[Mapping[str, Any]]
-    """In Chrome's trace format; those of category Node are operators, their times in microseconds."""
+    """In Chrome's trace format. Events of category Node are operators, with times in microseconds."""
     graph: bytes
-    """The graph that it made of the model, as ONNX."""
+    """The runtime's optimized graph as ONNX."""
     counts: Sequence[Counts] = ()
-    """Of each operator of the last run, in the order in which they ran; empty where they were not counted."""
+    """The counts of each operator of the last run, in order; empty if they were not counted."""
 
     @cached_property
     def runs(self) -> list[list[Mapping[str, Any]]]:
-        """The operators of each run, in the order in which they ran. Control flow may make runs differ: those that are
-        not like the first one are left out."""
+        """The operators of each run, in order. Runs that differ from the first one because of control flow are left
+        out."""
         runs: list[list[Mapping[str, Any]]] = []
         for event in sorted(self.events, key=lambda each: (each["ts"], each["name"] != "model_run")):
             if event["name"] == "model_run":
@@ -119,35 +119,36 @@ class Profile:
 @dataclass(frozen=True)
 class Result:
     outputs: Sequence[Arrays]
-    """For each model one array for each output, (feeds, ...); where lengths hang on the data, all values in a row."""
+    """For each model, one array per output with axes (feeds, ...); all values in one row if lengths depend on the
+    data."""
     memory_bytes: int | None
-    """Peak resident memory of the process that ran: interpreter, runtime and model. None where it cannot be told."""
+    """Peak resident memory of the process with interpreter, runtime and model; None if unknown."""
     resident: Mapping[str, int]
-    """Resident memory in bytes when the runtime was `imported`, the models `loaded`, and all feeds had `ran`; empty
-    where it cannot be told."""
+    """Resident memory in bytes after the runtime was `imported`, the models were `loaded`, and all feeds `ran`; empty
+    if unknown."""
     fidelity: Fidelity
     runtime: str
     load_ms: Sequence[float] = ()
-    """Of each model; empty under emulation, whose wall time is no latency, as are the next two."""
+    """Loading time of each model; empty under emulation, as are the next two."""
     first_ms: Sequence[float] = ()
     """The first run of each model."""
     rounds: Sequence[Round] = ()
     surroundings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """What else decided the times, `before` and `after` them, as the worker's `machine_state` has it."""
+    """The machine's state `before` and `after` timing, from the worker's `machine_state`."""
     profiles: Sequence[Profile] = ()
-    """Of each model, where runs were profiled; under emulation their times are none."""
+    """Of each model, if runs were profiled. Under emulation their times have no meaning."""
     emulator_bytes: int | None = None
-    """Peak resident memory of the emulator beside its guest's, where it counts as well: in a container's limit."""
+    """Peak resident memory of the emulator without its guest, if it counts towards a container's limit."""
     shared: bool = False
-    """Whether other models took turns with it."""
+    """Whether other models were timed in turns with it."""
     counts: Sequence[Counts] = ()
-    """Of a run of each model; empty where none was counted."""
+    """Of one run of each model; empty if none was counted."""
     uncounted: str = ""
-    """Why nothing was counted that was to be, and what to do."""
+    """Why a requested count is missing, and what to do."""
 
     @property
     def latencies_ms(self) -> list[list[float]]:
-        """Every run of each model in the steady state, run by run side by side; empty where nothing was timed."""
+        """Every steady-state run of each model, paired run by run; empty if nothing was timed."""
         models = zip(*(each.latencies_ms for each in self.rounds), strict=True)
         return [
             [one for each, times in zip(self.rounds, of_model, strict=True) for one in times[each.warm_up :]]
@@ -160,24 +161,24 @@ class Runner(Protocol):
     def fidelity(self) -> Fidelity: ...
 
     def identity(self) -> str:
-        """What it runs on, in words: part of the key under which results are kept."""
+        """A description of where it runs, which is part of the key of cached results."""
 
     def run(self, job: Job) -> Result:
-        """Run a job. Raises RunError when the process crashes, hangs or runs out of memory."""
+        """Run a job. Raises RunError if the process crashes, hangs or runs out of memory."""
 
 
 @dataclass(frozen=True)
 class WorkerResult:
-    """What a worker's process left."""
+    """The results of a worker's process."""
 
     report: dict[str, Any]
     outputs: list[Arrays]
     sampled: dict[str, int]
-    """Memory at each stage, and the `peak`, as seen from outside."""
+    """Memory at each stage, and the `peak`, measured from outside."""
     profiles: list[Profile]
 
     def result(self, fidelity: Fidelity) -> Result:
-        """Of a worker that ran on the CPU itself, which tells its own memory and times."""
+        """The result of a worker that ran on the CPU itself and reports its own memory and times."""
         value = self.report
         return Result(
             outputs=self.outputs,
@@ -202,10 +203,11 @@ def run_worker(
     runtimes: Sequence[Runtime],
     memory_of: Callable[[int], int] | None = None,
 ) -> WorkerResult:
-    """Start `command FOLDER`, wait for it, and read what it left.
+    """Start `command FOLDER`, wait for it, and read its results.
 
-    `memory_of` maps a process id to its memory in bytes; it is sampled while the worker runs, and at each stage while
-    it waits. Raises RunError naming the fault, each model's one of `runtimes` and `cpu`, and what it was about.
+    `memory_of` maps a process id to its memory in bytes. It is sampled while the worker runs, and at each stage while
+    the worker waits. Raises RunError, which names the error, the model's runtime of `runtimes`, `cpu`, and the
+    activity.
     """
     write_job(job, folder, runtimes)
     with (folder / "stderr").open("wb") as stderr:
@@ -222,7 +224,7 @@ def run_worker(
         try:
             said, sampled = _follow(process, watch)
         finally:
-            process.kill()  # it has ended, unless this process is being stopped
+            process.kill()  # it has ended unless this process is being stopped
             code = process.wait()
             watch.stop()
     if said != "done":
@@ -232,8 +234,8 @@ def run_worker(
 
 
 def write_job(job: Job, folder: Path, runtimes: Sequence[Runtime]) -> None:
-    """Leave what a worker needs in its folder to run each model of a job with its one of `runtimes`. Raises ModelError
-    where that does not take the model's format, or cannot do what is asked."""
+    """Write what a worker needs to its folder, to run each model of a job with its runtime of `runtimes`. Raises
+    ModelError if a runtime does not take the model's format, or does not support what is requested."""
     formats = [format_of(model) for model in job.models]
     for given, runtime in zip(formats, runtimes, strict=True):
         if given is not runtime.format:
@@ -271,7 +273,7 @@ def write_job(job: Job, folder: Path, runtimes: Sequence[Runtime]) -> None:
 
 
 def read_results(job: Job, folder: Path) -> WorkerResult:
-    """What a worker that came to its end left in its folder."""
+    """Read the results of a worker that finished."""
     outputs, profiles = [], []
     for number, model in enumerate(job.models):
         with np.load(folder / f"outputs_{number}.npz") as stored:
@@ -286,8 +288,8 @@ def read_results(job: Job, folder: Path) -> WorkerResult:
 
 
 def run_error(code: int | None, words: str, said: str, job: Job, cpu: str, runtimes: Sequence[Runtime]) -> RunError:
-    """Why a worker came to no end: by its exit code, None where its time was over, by its `words` on standard error,
-    and by what it `said` last on standard output."""
+    """The error of a worker that did not finish: by its exit code (None after the time limit), its standard error
+    (`words`) and its last line on standard output (`said`)."""
     if code is None:
         return RunError(
             f"the model did not finish on {cpu} within {job.limit_s:.0f} s", "raise the limit, or look for a loop"
@@ -297,15 +299,15 @@ def run_error(code: int | None, words: str, said: str, job: Job, cpu: str, runti
 
 
 def stage_words(said: str) -> str:
-    """What a worker is about, by what it said last."""
+    """A worker's activity, by its last line."""
     return _ABOUT.get(said, _ABOUT["ran"])
 
 
 def _follow(process: subprocess.Popen[bytes], watch: "_ProcessWatch") -> tuple[str, dict[str, int]]:
-    """The last that a worker told when its output ends, and its memory at each stage, where it waits for that."""
+    """The worker's last line, and its memory at each stage, at which it waits."""
     said, sampled = "", {}
     assert process.stdout is not None and process.stdin is not None
-    with process.stdout, suppress(OSError), process.stdin:  # it may die while it is answered
+    with process.stdout, suppress(OSError), process.stdin:  # it may exit before the answer
         for line in process.stdout:
             word = line.decode(errors="replace").strip()
             if word in (*STAGES, "done"):
@@ -318,7 +320,7 @@ def _follow(process: subprocess.Popen[bytes], watch: "_ProcessWatch") -> tuple[s
 
 
 class _ProcessWatch(threading.Thread):
-    """Samples a process's memory until it ends, and kills it when its time is over."""
+    """Samples a process's memory until it ends, and kills it at the time limit."""
 
     def __init__(
         self, process: subprocess.Popen[bytes], memory_of: Callable[[int], int] | None, timeout_s: float
@@ -358,7 +360,7 @@ def _fault(code: int, words: str, where: str, runtime: str) -> tuple[str, str]:
             f"{runtime} died of SIGILL on {where}: it used an instruction that this CPU does not have",
             "pin another version of it in the target's [runtime]",
         )
-    last, value = _last_words(words), words.rpartition("Traceback")[2]  # `last` is cut where a line is long
+    last, value = _last_words(words), words.rpartition("Traceback")[2]  # `last` is truncated if the line is long
     if number == signal.SIGKILL or any(mark in value for mark in _OUT_OF_MEMORY):
         return f"the model ran out of memory on {where}", "make the model smaller, or choose a target with more memory"
     if number:
@@ -370,7 +372,7 @@ def _fault(code: int, words: str, where: str, runtime: str) -> tuple[str, str]:
 
 
 def _last_words(text: str) -> str:
-    """What a process said of its end: the exception of its last traceback with all its lines, else its last lines."""
+    """The end of a process's output: the exception of its last traceback with all its lines, else its last lines."""
     _, traceback, value = text.rpartition("Traceback (most recent call last):\n")
     lines = value.splitlines()
     if traceback:

@@ -1,4 +1,4 @@
-"""ssh: a real board, or whatever else an sshd runs on."""
+"""ssh: a board, or any other machine with an sshd."""
 
 import shutil
 import tempfile
@@ -18,10 +18,10 @@ from edgekit.traits import Fidelity
 
 
 class SshRunner:
-    """Sends the worker to a board and brings back what it left; nothing stays there but the runtime.
+    """Sends the worker to a board and fetches its results. Only the runtime stays there.
 
-    Raises BoardError where the board cannot be reached, is not the target, or cannot be given the target's runtime.
-    Without a target a run brings what this machine has for its models, which raises the same.
+    Raises BoardError if the board cannot be reached, is not the target, or cannot get the target's runtime. Without a
+    target, a run uses this machine's runtimes for its models, and raises the same.
     """
 
     def __init__(self, address: Address, target: Target | None, progress: Progress) -> None:
@@ -44,10 +44,10 @@ class SshRunner:
         return f"ssh {board.address}: {where}{f', {self.target.runtime}' if self.target else ''}"
 
     def _provided(self, runtimes: Sequence[Runtime]) -> list[str]:
-        """The folders of runtimes that share a process, there; none where the board's own Python has all of them."""
+        """The folders of runtimes that share a process on the board; empty if its own Python has all of them."""
         if all(map(self.board.has, runtimes)):
             return []
-        # What is built against an older numpy comes first and brings that along: the others take it as well.
+        # The runtime that needs the oldest numpy comes first, with that numpy: the others work with it as well.
         ordered = sorted(runtimes, key=lambda each: each.spec.numpy)
         for each in ordered:
             name = self.board.kept_name(each)

@@ -1,4 +1,4 @@
-"""A runtime's wheels for another machine, unpacked by pip into a folder that serves as its PYTHONPATH."""
+"""A runtime's wheels for another machine, unpacked by pip into a folder that is used as PYTHONPATH."""
 
 import shutil
 import subprocess
@@ -18,15 +18,15 @@ _TIMEOUT_S = 900
 
 
 def wheels_name(runtime: Runtime, arch: str, python: str) -> str:
-    """What a runtime's wheels for a Python such as 311 are kept as."""
+    """The folder name of a runtime's wheels for a Python such as 311."""
     return f"{runtime.name}-{runtime.version}-cp{python}-{arch}"
 
 
 def fetch_wheels(
     folder: Path, runtime: Runtime, arch: str, python: str, error: type[ToolError], hint: str, progress: Progress
 ) -> Path:
-    """Where a runtime's wheels are unpacked in `folder`; downloaded once. Raises `error` with `hint` where they cannot
-    be, StorageError where there is no room."""
+    """The folder of a runtime's wheels in `folder`; downloaded once. Raises `error` with `hint` if that fails,
+    StorageError if there is no space."""
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     kept = folder / wheels_name(runtime, arch, python)
@@ -43,8 +43,8 @@ def fetch_wheels(
 
 
 def install_wheels(runtime: Runtime, arch: str, python: str, site: Path, error: type[ToolError], hint: str) -> None:
-    """Put a runtime, and numpy where there is a wheel of it, into `site`, for a Python such as 311. Raises `error` with
-    `hint` where pip cannot."""
+    """Install a runtime, and numpy if there is a wheel of it, into `site` for a Python such as 311. Raises `error` with
+    `hint` if pip fails."""
     platforms = [f"manylinux_2_{glibc}_{arch}" for glibc in (34, 28, 27, 17)] + [f"manylinux2014_{arch}"]
     pip = [
         sys.executable,
@@ -53,7 +53,7 @@ def install_wheels(runtime: Runtime, arch: str, python: str, site: Path, error: 
         "--disable-pip-version-check",
         "install",
         "--quiet",
-    ]  # its notice would end the words
+    ]  # its upgrade notice would be the last line of the output
     command = [*pip, "--target", str(site), "--only-binary=:all:"]
     command += [part for each in platforms for part in ("--platform", each)]
     command += ["--python-version", python, "--implementation", "cp"]
@@ -66,7 +66,7 @@ def install_wheels(runtime: Runtime, arch: str, python: str, site: Path, error: 
 
 
 def run_tool(command: Sequence[str], name: str, error: type[ToolError], hint: str) -> None:
-    """Run a program that downloads or unpacks. Raises `error` with what it said last, and `hint`, where it fails."""
+    """Run a program that downloads or unpacks. Raises `error` with its last line and `hint` if it fails."""
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL

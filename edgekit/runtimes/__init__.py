@@ -1,1 +1,1 @@
-"""Load a model file and run it, one runtime a file."""
+"""Load and run model files on this machine."""

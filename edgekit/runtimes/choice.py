@@ -1,4 +1,4 @@
-"""Which runtimes words name: all, or names such as openvino, or openvino:bf16."""
+"""Parse words that name runtimes: all, or names such as openvino, or openvino:bf16."""
 
 from collections.abc import Sequence
 
@@ -10,9 +10,9 @@ ALL = "all"
 
 
 def runtime_words(words: Sequence[str], target: Target | None, other: str = ALL) -> list[str]:
-    """Each runtime's word once, `all` for those that a target names, or for every one that edgekit knows. A word is a
-    name, or a name and the type in which floats are computed. Raises TargetError for a word that is none of them; its
-    hint names the `other` word that may stand there."""
+    """Each runtime's word once; `all` stands for those that a target lists, or for all that edgekit knows. A word is a
+    name, or a name and the type in which floats are computed. Raises TargetError for an unknown word, with the `other`
+    valid word in its hint."""
     names = [each.name for each in target.runtimes] if target else list(RUNTIMES)
     typed = [f"{name}:{floats}" for name in names for floats in RUNTIMES[name].float_types[1:]]
     found = list(dict.fromkeys(each for word in words for each in (names if word == ALL else [word])))
@@ -24,13 +24,13 @@ def runtime_words(words: Sequence[str], target: Target | None, other: str = ALL)
 
 
 def runtime_name(word: str) -> RuntimeName:
-    """The name of the runtime that a word of `runtime_words` is."""
+    """The runtime's name in a word."""
     return word.partition(":")[0]
 
 
 def target_runtimes(words: Sequence[str], target: Target, other: str = ALL) -> list[Runtime]:
-    """The runtimes of a target that words name, its own without words. Raises TargetError for one that it does not
-    name, as `runtime_words`."""
+    """The runtimes of a target that words name; its own without words. Raises TargetError for one that it does not
+    list."""
     named = {each.name: each for each in target.runtimes}
     found = [with_float_type(named[runtime_name(word)], word) for word in runtime_words(words, target, other)]
     return found or [target.runtime]

@@ -15,11 +15,11 @@ from edgekit.traits import Format
 
 
 def form_for(path: Path, runtime: Runtime, folder: Path, arch: str) -> Path:
-    """The file itself, or what it becomes in `folder`: for TFLite's runtimes a .tflite file, for OpenVINO an ONNX file
-    without ONNX Runtime's own integer operators. ONNX Runtime gets such a file, too, where it was fused for ARM and the
-    `arch` is x86_64, whose kernels are for unsigned activations: it then fuses anew.
+    """The file itself, or a converted one in `folder`: a .tflite file for TFLite's runtimes, an ONNX file without ONNX
+    Runtime's integer operators for others. ONNX Runtime also gets the latter if a file was fused for ARM and `arch` is
+    x86_64, whose kernels need unsigned activations; it then fuses again.
 
-    Raises ModelError for a runtime that takes no such model, StepError for an operator that TFLite has no form of.
+    Raises ModelError for a runtime that does not take the model, StepError for an operator without a TFLite form.
     """
     if format_of(path) is Format.TFLITE:
         if runtime.format is not Format.TFLITE:

@@ -13,7 +13,7 @@ from edgekit.target import Runtime
 
 
 class OnnxSession:
-    """An ONNX file as an ONNX Runtime session, floats as f32. Raises ModelError where it does not load."""
+    """An ONNX file as an ONNX Runtime session, with floats in f32. Raises ModelError if it does not load."""
 
     def __init__(self, path: Path, runtime: Runtime, threads: int = 0) -> None:
         graph = load_model(path).graph
@@ -21,7 +21,7 @@ class OnnxSession:
         opener: Any = import_module(f"{openers.__name__}.{runtime.spec.opener}")
         try:
             self.running: Any = opener.open_model(opener.module(runtime.name), str(path), threads, "f32")
-        except Exception as error:  # the runtimes' exceptions share no base class
+        except Exception as error:  # the runtimes' exceptions have no common base class
             raise ModelError(
                 f"{runtime.name} cannot load {path.name}: {all_lines(error)}", "look at its operators: edgekit inspect"
             ) from error

@@ -1,4 +1,4 @@
-"""A model file of either format, ready to run on this machine."""
+"""Open a model file of either format on this machine."""
 
 import sys
 from pathlib import Path
@@ -17,8 +17,8 @@ from edgekit.version import pip_install
 
 
 def host_runtime(model_format: Format, wanted: str = "") -> Runtime:
-    """What runs models of a format on this machine; the runtime that is wanted, where that runs the format. Of TFLite
-    another stands in where that is not installed. Raises ToolError where there is none."""
+    """The runtime for models of a format on this machine: the wanted one if it runs the format, else the default. For
+    TFLite, another replaces one that is not installed. Raises ToolError if there is none."""
     if model_format is Format.TFLITE:
         return tflite_runtime(wanted)
     names = runtimes_of(Format.ONNX)
@@ -26,7 +26,7 @@ def host_runtime(model_format: Format, wanted: str = "") -> Runtime:
 
 
 def installed_runtime(name: RuntimeName) -> Runtime:
-    """A runtime as it is installed here. Raises ToolError where it is not."""
+    """A runtime in the version that is installed here. Raises ToolError if it is not installed."""
     version = installed_version(name)
     if not version:
         raise ToolError(f"{name} is not installed", _remedy(name))
@@ -34,7 +34,7 @@ def installed_runtime(name: RuntimeName) -> Runtime:
 
 
 def _remedy(name: RuntimeName) -> str:
-    """How to get a runtime that is not installed here."""
+    """How to install a runtime, or what to use instead."""
     spec, arch = RUNTIMES[name], this_host().arch
     is_too_new = spec.newest_python is not None and sys.version_info[:2] > spec.newest_python
     if is_too_new or arch not in spec.architectures:
@@ -44,14 +44,14 @@ def _remedy(name: RuntimeName) -> str:
 
 
 def host_runtimes() -> list[Runtime]:
-    """All that are installed here."""
+    """All runtimes that are installed here."""
     return [installed_runtime(name) for name in RUNTIMES if installed_version(name)]
 
 
 def open_session(path: Path, *, exact: bool = False, runtime: str = "") -> Any:
-    """What runs a file, in ONNX Runtime's manner, by `runtime` where that is of its format and installed; with `exact`,
-    no sum of 8-bit products in ONNX Runtime saturates. Raises ModelError for a file that cannot be loaded, ToolError
-    where there is no runtime for its format."""
+    """A session with ONNX Runtime's interface for a file, by `runtime` if that runs its format and is installed. With
+    `exact`, no sum of 8-bit products in ONNX Runtime saturates. Raises ModelError for a file that cannot be loaded,
+    ToolError if there is no runtime for its format."""
     chosen = host_runtime(format_of(path), runtime)
     if chosen.format is Format.TFLITE:
         return TfliteSession(path, chosen)

@@ -13,13 +13,13 @@ from edgekit.arrays import Array, Arrays, Outputs
 from edgekit.device.worker import as_array, stack_feeds
 from edgekit.errors import ModelError, all_lines, first_line
 
-# ONNX Runtime ships telemetry; a tool for other people's models switches it off.
+# ONNX Runtime ships with telemetry. A tool for other people's models disables it.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def session(path: Path, *, threads: int = 0, optimize: bool = True, exact: bool = False) -> Any:
-    """An InferenceSession on the CPU. `threads` 0 takes all cores; with `exact`, no sum of 8-bit products saturates,
-    whatever this machine's own kernels do. Raises ModelError for a file it cannot load."""
+    """An InferenceSession on the CPU. `threads` 0 uses all cores. With `exact`, no sum of 8-bit products saturates,
+    whatever this machine's kernels do. Raises ModelError for a file that cannot be loaded."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -31,7 +31,7 @@ def session(path: Path, *, threads: int = 0, optimize: bool = True, exact: bool 
         with TemporaryDirectory() as folder:
             source = exact_copy(path, Path(folder)) if exact else path
             return onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the runtime's exceptions share no base class
+    except Exception as error:  # the runtime's exceptions have no common base class
         remedy = "check the file with: edgekit inspect"
         if "NOT_IMPLEMENTED" in first_line(error):
             remedy = "the runtime has no kernel for this operator or type: export it from a module of float32 weights"
@@ -39,9 +39,9 @@ def session(path: Path, *, threads: int = 0, optimize: bool = True, exact: bool 
 
 
 def exact_copy(path: Path, folder: Path) -> Path:
-    """A file below `folder` that computes the same without saturation; the file itself where nothing saturates here.
+    """A file below `folder` that computes the same without saturation; the file itself if nothing saturates here.
 
-    The runtime has an option for this, session.x64quantprecision; it fails where two operators share a weight.
+    The runtime's option for this, session.x64quantprecision, fails if two operators share a weight.
     """
     if not saturates():
         return path
@@ -59,7 +59,7 @@ def exact_copy(path: Path, folder: Path) -> Path:
 
 
 def session_outputs(running: Any, inputs: Sequence[Array]) -> Outputs[Array]:
-    """The outputs of one run; `inputs` in the model's order. Raises ModelError when they do not fit."""
+    """The outputs of one run; `inputs` are in the model's order. Raises ModelError if they do not fit."""
     names = [each.name for each in running.get_inputs()]
     if len(names) != len(inputs):
         raise ModelError(f"the model takes {len(names)} inputs, the data has {len(inputs)}", "make both agree")
@@ -73,27 +73,28 @@ def session_outputs(running: Any, inputs: Sequence[Array]) -> Outputs[Array]:
 
 
 def host_outputs(path: Path, inputs: Sequence[Array], *, optimize: bool = True) -> Outputs[Array]:
-    """The outputs of a model file for one batch, on this machine, with the runtime's own optimization or as written; no
-    sum of 8-bit products saturates."""
+    """The outputs of a model file for one batch on this machine, with or without the runtime's optimization. No sum of
+    8-bit products saturates. `inputs` has one array per model input, batch axis first."""
     return session_outputs(session(path, optimize=optimize, exact=True), inputs)
 
 
 def feed_outputs(path: Path, feeds: Arrays, *, optimize: bool = True) -> Arrays:
-    """The outputs of a model file for feeds, (feeds, ...), one by one, otherwise as `host_outputs` takes them."""
+    """The outputs of a model file for feeds, arrays with axes (feeds, ...), run one by one; otherwise as
+    `host_outputs`."""
     running = session(path, optimize=optimize, exact=True)
     runs = [session_outputs(running, [each[number, ...] for each in feeds]) for number in range(len(feeds[0]))]
     return tuple(stack_feeds(np, each) for each in zip(*runs, strict=True))
 
 
 def inner_tensors(path: Path, inputs: Sequence[Array]) -> dict[str, Array]:
-    """The float and 8-bit tensors of a model file for one batch, by name: its inputs, and what each operator gives
-    without the runtime's optimization. Raises ModelError where the model cannot run."""
+    """The float and 8-bit tensors of a model file for one batch, by name: its inputs, and each operator's output
+    without the runtime's optimization. Raises ModelError if the model cannot run."""
     return outputs_and_tensors(path, inputs)[1]
 
 
 def outputs_and_tensors(path: Path, inputs: Sequence[Array]) -> tuple[Arrays, dict[str, Array]]:
-    """The outputs of a model file for one batch as it is written, its 8-bit sums as this machine adds them, and what
-    `inner_tensors` gives of the same run."""
+    """The outputs of a model file for one batch without optimization, with this machine's saturation, and the
+    `inner_tensors` of the same run."""
     from edgekit.model.reading import load_model, save_model
     from edgekit.model.split_graph import expose_tensors
 
@@ -113,8 +114,8 @@ def outputs_and_tensors(path: Path, inputs: Sequence[Array]) -> tuple[Arrays, di
 
 @cache
 def saturates() -> bool:
-    """Whether this machine's products of unsigned activations and signed weights saturate at 16 bits on the way, as on
-    AVX2 without VNNI: 8-bit models then give other outputs here than elsewhere."""
+    """Whether products of unsigned activations and signed weights saturate at 16 bits on this machine, as on AVX2
+    without VNNI: 8-bit models then have other outputs here than elsewhere."""
     import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
 
@@ -134,10 +135,10 @@ def saturates() -> bool:
 
 
 def optimize_offline(source: Path, path: Path, *, keep_int8_activations: bool, layouts: bool = False) -> None:
-    """Write `source` as ONNX Runtime would rewrite it on loading; with the `layouts` that tie it to this CPU, or not.
+    """Write `source` as ONNX Runtime optimizes it when loading. `layouts` allows layouts that tie the file to this CPU.
 
-    On x86 the optimizer turns int8 activations into uint8, which ARM's kernels do not want, unless told to keep them.
-    Raises ModelError for a file it cannot load.
+    On x86 the optimizer converts int8 activations to uint8, which ARM's kernels do not support, unless they are kept.
+    Raises ModelError for a file that cannot be loaded.
     """
     import onnxruntime
 

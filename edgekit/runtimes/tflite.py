@@ -16,14 +16,14 @@ from edgekit.version import pip_install
 
 
 def installed_runtimes() -> list[Runtime]:
-    """Those for .tflite files that this Python has."""
+    """The TFLite runtimes that are installed here, the one to prefer first."""
     found = {name: installed_version(name) for name in runtimes_of(Format.TFLITE)}
     return [Runtime(name=name, version=version) for name, version in found.items() if version]
 
 
 def tflite_runtime(wanted: str = "") -> Runtime:
-    """The runtime for .tflite files here: the one that is wanted where it is installed, else another of them. Raises
-    ToolError where there is none."""
+    """The TFLite runtime on this machine: the wanted one if it is installed, else another. Raises ToolError if there is
+    none."""
     found = installed_runtimes()
     if not found:
         raise ToolError("no runtime for TFLite is installed", pip_install("litert"))
@@ -31,14 +31,14 @@ def tflite_runtime(wanted: str = "") -> Runtime:
 
 
 class TfliteSession:
-    """A .tflite file as an ONNX Runtime session: inputs and outputs by name, their axes in ONNX's order. Raises
+    """A .tflite file as an ONNX Runtime session: inputs and outputs by name, with axes in ONNX's order. Raises
     ModelError for a file that the runtime does not load."""
 
     def __init__(self, path: Path, runtime: Runtime, threads: int = 0) -> None:
         self.file: TfliteFile = read_tflite(path)
         try:
             self.running: Any = Interpreted(module(runtime.name), str(path), threads)
-        except Exception as error:  # a ValueError or RuntimeError of the interpreter
+        except Exception as error:  # the interpreter raises ValueError or RuntimeError
             raise ModelError(
                 f"{runtime.name} cannot load {path.name}: {all_lines(error)}", "look at its operators: edgekit inspect"
             ) from error

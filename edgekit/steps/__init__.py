@@ -1,1 +1,1 @@
-"""One technique a file. Importing a file registers its step."""
+"""One technique per file. Importing a file registers its step."""

@@ -20,7 +20,7 @@ class Distill(TrainedStep):
 
     temperature: Annotated[float, Meta(gt=0)] = 4.0
     alpha: Annotated[float, Meta(ge=0, le=1)] = 0.7
-    """The weight of the teacher's outputs; the targets weigh 1 - alpha."""
+    """The weight of the teacher's outputs in the loss; the targets have weight 1 - alpha."""
 
     contract = replace(TrainedStep.contract, joins={Role.TEACHER: facts(Format.TORCH, Trait.FLOAT, Trait.CONVERGED)})
     without_joined = "train"

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from edgekit.training.batches import TensorBatch
 
 _TOLERANCE = 1e-4
-"""Largest difference from the module's output, relative to the largest output, that float rounding explains in an
-ordinary model; where there is more, it is measured."""
+"""The largest difference from the module's output, relative to the largest output, that rounding explains in an
+ordinary model. If there is more, the tolerance is measured."""
 _HALF_TOLERANCE = 1e-2
-"""As that, where weights have half the digits: they are rounded after every operator, and operators are merged."""
+"""The same for half-precision weights: every operator rounds, and operators are merged."""
 
 _MIXED = 1e-2
-"""As that, from the module's output in a batch of another size: products of other sizes round in other ways."""
+"""The same against the module's output in a batch of another size: products of other sizes round differently."""
 
 _SAMPLES = 64
 
@@ -85,8 +85,8 @@ class Export(Step):
 
 
 def _tolerance(module: "nn.Module", batch: "TensorBatch") -> float:
-    """What rounding explains of a difference on a batch: by the digits of the weights, or by how far the module lies
-    from itself in twice the digits."""
+    """The difference on a batch that rounding explains: by the precision of the weights, or by the module's difference
+    from itself in double precision."""
     import torch
 
     from edgekit.numerics.tolerance import float_tolerance
@@ -98,7 +98,7 @@ def _tolerance(module: "nn.Module", batch: "TensorBatch") -> float:
     doubled = tuple(each.astype("float64") if each.dtype.kind == "f" else each for each in inputs)
     try:
         exact = _module_outputs(deep_copy(module).double(), doubled)
-    except ModelError:  # its forward insists on float32
+    except ModelError:  # its forward requires float32
         return _TOLERANCE
     return float_tolerance(exact, _module_outputs(module, inputs))
 
@@ -119,7 +119,7 @@ def _export(
     *,
     batch: str | None,
 ) -> None:
-    """Write the file, its first axes dynamic by the name `batch`, or as long as there are samples."""
+    """Write the file with first axes that are dynamic with the name `batch`, or as long as the samples."""
     import logging
     import warnings
 
@@ -143,7 +143,7 @@ def _export(
     names = list(outputs) or [f"{name}_output" if name in inputs else name for name in given.names]
     if twice := sorted(name for name in {*inputs, *names} if [*inputs, *names].count(name) > 1):
         raise ModelError(f"two inputs or outputs are called '{twice[0]}'", "correct [model] inputs and outputs")
-    # torch.export takes an axis of length 1 for a constant.
+    # torch.export treats an axis of length 1 as constant.
     given_inputs = tuple(each[:2].repeat(2, *[1] * (each.ndim - 1))[:2] for each in samples.inputs)
     for name in ("torch.onnx", "onnxscript"):
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -169,8 +169,8 @@ def _export(
 
 @contextmanager
 def _exact_masks() -> Iterator[None]:
-    """PyTorch's transformer layers use an attention mask as it is given: otherwise they look at its values to find out
-    whether it is causal, which cannot be exported."""
+    """Let PyTorch's transformer layers use an attention mask as it is. Otherwise they inspect its values to see whether
+    it is causal, which cannot be exported."""
     from torch.nn.modules import transformer
 
     def is_exactly_causal(mask: "Tensor | None", is_causal: bool | None = None, size: int | None = None) -> bool:
@@ -186,7 +186,7 @@ def _exact_masks() -> Iterator[None]:
 
 
 def _forward_names(module: "nn.Module", count: int) -> list[str]:
-    """The names of forward's first parameters; numbered where it takes *args."""
+    """The names of forward's first parameters, numbered if it takes *args."""
     import inspect
 
     names = [
@@ -198,7 +198,7 @@ def _forward_names(module: "nn.Module", count: int) -> list[str]:
 
 
 def _check_batching(module: "nn.Module", samples: "TensorBatch") -> None:
-    """Raises ModelError where what a sample gives hangs on the other samples of its batch: a device sees one."""
+    """Raises ModelError if a sample's output depends on other samples of its batch, which a device does not have."""
     import numpy as np
 
     from edgekit.data.batching import batch_axes

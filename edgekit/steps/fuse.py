@@ -1,4 +1,4 @@
-"""fuse: ONNX Runtime's own optimization, done once here instead of at every start on the device."""
+"""fuse: apply ONNX Runtime's optimization once, here, instead of at every start on the device."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from edgekit.arrays import Arrays
 
 _ONE_STEP = 1
-"""Kernels that work on integers round once where the graph as it is written rounds in floats: at a tie, to the other
-side."""
+"""In LSB: integer kernels round once where the graph as written rounds in float, so that ties may differ."""
 _LEAVE_OUT = "leave fuse out of the recipe: the device's runtime fuses when it loads the model"
 
 
@@ -26,10 +25,10 @@ class Fuse(Step):
     """Fuse operators into the runtime's kernels for the target; always last."""
 
     slim: bool = True
-    """Shorten inner names and drop inner shapes: in a model of a few kilobytes they weigh as much as a layer."""
+    """Shorten inner names and drop inner shapes, which in a model of a few kilobytes are as large as a layer."""
 
     layouts: bool = False
-    """Arrange weights and tensors for this machine's CPU, too: only for a target that is this machine."""
+    """Also use data layouts for this machine's CPU; only for a target that is this machine."""
 
     contract = Contract(
         requires=facts(Format.ONNX, Trait.PORTABLE),
@@ -91,8 +90,8 @@ class Fuse(Step):
 
 
 def _float_differences(source: Path, fused: Path, inputs: "Arrays") -> dict[str, float]:
-    """How far the outputs lie apart and may. Raises StepError for more than rounding explains, of 8-bit steps, too,
-    where each run finds its ranges."""
+    """The differences of the outputs, and the tolerance. Raises StepError for more than rounding explains, including
+    8-bit rounding with dynamic ranges."""
     from edgekit.model.facts import observed_facts
     from edgekit.model.reading import load_model
     from edgekit.numerics.compare import relative_difference
@@ -113,8 +112,8 @@ def _float_differences(source: Path, fused: Path, inputs: "Arrays") -> dict[str,
 
 
 def _integer_differences(source: Path, fused: Path, inputs: "Arrays") -> dict[str, float]:
-    """How far the outputs lie apart, and by how many integer steps a tensor is off at most, given the inputs that it
-    really got. Raises StepError for more than one step."""
+    """The differences of the outputs, and the largest layer-wise error in LSB. Raises StepError for more than one
+    LSB."""
     from edgekit.model.reading import load_model
     from edgekit.numerics.compare import relative_difference
     from edgekit.numerics.layerwise import layer_lsb_errors

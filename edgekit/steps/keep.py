@@ -1,4 +1,4 @@
-"""keep: a model that came in integers, as it is."""
+"""keep: leave a model that is already quantized as given."""
 
 import shutil
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from edgekit.traits import Format, Role, Trait, facts
 
 @dataclass(frozen=True)
 class Keep(Step):
-    """Leave a quantized model as it is, and say what it is."""
+    """Leave a quantized model as given, and report its form."""
 
     contract = Contract(
         requires=facts(Format.ONNX, Trait.INTEGER),

@@ -48,7 +48,7 @@ class Load(Step):
         return Outcome(path, {"weights": weights.name, **notes, "parameters": parameter_count(module)})
 
     def loaded(self, module: "nn.Module", weights: Path, progress: Progress) -> dict[str, Any]:
-        """Load the file into the module, in place; what is to be noted of it."""
+        """Load the file into the module, in place; returns what to note."""
         from edgekit.training.weights import load_weights
 
         load_weights(module, weights)

@@ -1,4 +1,4 @@
-"""load-part: take what fits of the declared weights, as a backbone under a new head does; the rest is to be trained."""
+"""load-part: load the declared weights that fit, such as a backbone's under a new head; the rest is trained."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LoadPart(Load):
-    """Load the tensors whose names and shapes the module has, below one of its modules where they fit there."""
+    """Load the tensors whose names and shapes the module has, below one of its submodules if they fit there."""
 
     contract = replace(Load.contract, provides=frozenset())
 
     def loaded(self, module: "nn.Module", weights: Path, progress: Progress) -> dict[str, Any]:
-        """Load what fits; what was loaded, left and made."""
+        """Load what fits; returns what was loaded, ignored and initialized."""
         from edgekit.training.weights import load_part
 
         part = load_part(module, weights)

@@ -1,4 +1,4 @@
-"""What the steps that leave a .tflite file share: the file, held against the ONNX file that it was written from."""
+"""What steps that write a .tflite file share: writing it, and comparing it with its ONNX source."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from edgekit.tflite.writing import WrittenModel
 
 _STEPS = 2
-"""Where TFLite has only a coarser integer form it rounds twice, each time to one side or the other."""
+"""In LSB: where TFLite has only a coarser integer form, it rounds twice."""
 
 
 def write_tflite(source: Path, path: Path, context: Context, *, integer_ports: bool, dynamic: bool) -> dict[str, Any]:
-    """Write the .tflite file and say what was observed. Raises StepError for an operator that TFLite has not, and where
-    an operator gives something else than ONNX's does."""
+    """Write the .tflite file and return the notes on it. Raises StepError for an operator that TFLite does not have,
+    and for one whose outputs differ from ONNX's."""
     from edgekit.data.calibration_batches import first_calibration_samples
     from edgekit.files import write_bytes
     from edgekit.formats import inspect_file
@@ -56,8 +56,8 @@ def _agreement(
     *,
     dynamic: bool,
 ) -> dict[str, Any]:
-    """How far the outputs lie apart: of integers, too, how far each operator's do, given the integers that it really
-    got. Raises StepError for more than rounding explains."""
+    """The differences of the outputs and, for integers, of each operator given the file's own inputs. Raises StepError
+    for more than rounding explains."""
     import numpy as np
 
     from edgekit.formats import ports_of
@@ -94,7 +94,7 @@ def _agreement(
 
 
 def _lsb_errors(source: Path, path: Path, made: "WrittenModel", feeds: "Arrays", running: "NativeRunner") -> float:
-    """By how many integer steps a tensor is off at most. Raises StepError for more than rounding twice explains."""
+    """The largest layer-wise error in LSB. Raises StepError for more than rounding twice explains."""
     from edgekit.numerics.layerwise import lsb_errors
 
     exposed = path.with_name("exposed.tflite")
@@ -115,7 +115,7 @@ def _lsb_errors(source: Path, path: Path, made: "WrittenModel", feeds: "Arrays",
 
 
 def _integers(exposed: Path, feeds: "Arrays", running: "NativeRunner") -> "dict[str, Array]":
-    """Every 8-bit tensor for each feed, (feeds, ...), as uint8."""
+    """Every 8-bit tensor for each feed as uint8, with axes (feeds, ...)."""
     import numpy as np
 
     from edgekit.runners.runner import Job

@@ -1,5 +1,5 @@
-"""place: operators whose integer form is no gain, on floats again; found by timing the model where the target is this
-machine, or by predicting its time from what it takes under the target's emulator."""
+"""place: put operators back to float whose integer form is not faster, by timing if the target is this machine, or by
+predicting times from counts under the target's emulator."""
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -23,28 +23,28 @@ if TYPE_CHECKING:
     from edgekit.runners.qemu import QemuRunner
 
 Ratios = Callable[[Sequence[Path]], list["Ratio"]]
-"""Of each other file's time to the first one's."""
+"""The ratio of each other file's time to the first one's."""
 
 _RULE = "by rule, all on integers"
 _LEAST_GAIN = 0.98
-"""Of the time: two sessions of the same file were seen to differ by one hundredth."""
+"""As a ratio of times: two sessions of the same file were observed to differ by 1 %."""
 _ROUNDS = 3
 _SECONDS = 10.0
-"""Of timing in each round, where as many runs as the least do not take more."""
+"""Of timing in each round, unless the fewest runs take longer."""
 _RUNS = (15, 200)
-"""Of each file in a round."""
+"""The fewest and most runs of each file in a round."""
 _MOST_MACS = 2_000_000_000
-"""Of a network that is tried some ten times under emulation, a second or so for each hundred million."""
+"""The largest network for which about ten emulated runs are feasible, at about a second per hundred million."""
 _ALONE = "one thread, batch 1"
 
 
 @dataclass(frozen=True)
 class Place(Step):
-    """Operators that are faster on floats than on integers, conversions and all, back on floats."""
+    """Put operators back to float that are faster in float, including conversions."""
 
     floats: Literal["measured", "none"] | tuple[str, ...] = "measured"
-    """`measured` where the target is this machine, or predicted where its emulator counts and its runtime is
-    calibrated; `none`, or the names of operators."""
+    """`measured` if the target is this machine, or predicted if its emulator counts and its runtime is calibrated;
+    `none`, or the names of operators."""
 
     contract = Contract(
         requires=facts(Format.ONNX, Trait.INTEGER, Trait.PORTABLE),
@@ -62,7 +62,7 @@ class Place(Step):
         return Technique(family=Family.GRAPH)
 
     def decided_by(self, target: Target) -> Any:
-        """What a prediction hangs on."""
+        """What a prediction depends on."""
         from edgekit.files import sha256_of_file
         from edgekit.host import this_host
         from edgekit.latency.board_fit import price_files
@@ -142,22 +142,23 @@ class Place(Step):
 
 @dataclass(frozen=True)
 class Placement:
-    """Which operators are on floats, and how that was found."""
+    """The operators in float, and how they were found."""
 
     floats: frozenset[str]
     how: str
     ratio: "Ratio | None" = None
-    """Of the time with them on floats to that with everything on integers."""
+    """The ratio of the time with these in float to that with everything in integers."""
 
 
 def find_placement(compared: Ratios, how: str, model: "ModelProto", folder: Path, progress: Progress) -> Placement:
-    """The operators that are faster on floats: group by group, as long as one makes the whole faster beyond doubt; both
-    ends are then compared once more, and the integers stay where that does not hold. `how` tells how, in words."""
+    """The operators that are faster in float, found group by group while the whole interval of the ratio is an
+    improvement. The result is then compared with all integers once more, and dropped if that does not confirm it. `how`
+    describes the method."""
     from edgekit.model.placement import groups_to_try, on_floats
     from edgekit.model.reading import save_model
 
     def ratios(sets: Sequence[frozenset[str]]) -> list["Ratio"]:
-        """Of each set's time to the first one's."""
+        """The ratio of each set's time to the first one's."""
         paths = [folder / f"candidate_{number}.onnx" for number in range(len(sets))]
         for path, floats in zip(paths, sets, strict=True):
             save_model(on_floats(model, floats)[0], path)
@@ -185,7 +186,7 @@ def find_placement(compared: Ratios, how: str, model: "ModelProto", folder: Path
 
 
 def _timer(inputs: "Arrays") -> Ratios:
-    """Times files in a process of their own on these feeds."""
+    """Times files in a separate process on these feeds."""
     from edgekit.figures.ratios import ratio_of
     from edgekit.runners.native import NativeRunner
     from edgekit.runners.runner import Job
@@ -201,7 +202,7 @@ def _timer(inputs: "Arrays") -> Ratios:
 
 
 def _predictor(emulator: "QemuRunner", inputs: "Arrays") -> Ratios:
-    """Counts what files take of a target, in a process of their own on these feeds."""
+    """Counts files under a target's emulator on these feeds."""
     from edgekit.latency.compare import predict_ratios
     from edgekit.runners.runner import Job
 
@@ -213,7 +214,7 @@ def _predictor(emulator: "QemuRunner", inputs: "Arrays") -> Ratios:
 
 
 def _emulator(target: Target | None) -> "QemuRunner | None":
-    """What counts for a target; None where nothing does, or no prices vouch for what is predicted from it."""
+    """The emulator that counts for a target; None if nothing does, or if no calibration covers the predictions."""
     from edgekit.errors import EmulatorError
     from edgekit.latency.compare import is_calibrated
     from edgekit.runners.emulator import find_emulator

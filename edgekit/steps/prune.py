@@ -1,4 +1,4 @@
-"""prune: take whole channels and attention heads out of a module, then fine-tune what is left."""
+"""prune: remove whole channels and attention heads from a module, then fine-tune the rest."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -27,13 +27,13 @@ class Prune(FineTunedStep):
     2301.12900), attention by whole heads (Michel, Levy, Neubig, arXiv 1905.10650)."""
 
     ratio: Annotated[float, Meta(gt=0, lt=1)] = 0.25
-    """The share of each layer's channels to take, and of each attention's heads; of channels, the nearest multiple of
-    the target's own stays."""
+    """The share of each layer's channels, and of each attention's heads, to remove. The kept channels are rounded to
+    the target's multiple."""
     units: Units = "all"
-    """What to take: all that the model is made of, heads of attention and channels of other layers; or one alone."""
+    """What to remove: both heads and channels of other layers, or only one of them."""
     gradual: bool = False
-    """Take it in four cuts with a quarter of the epochs after each, the share growing as 1 - (1 - t)^3 (Zhu and Gupta,
-    arXiv 1710.01878, section 3); with fewer than four epochs in one."""
+    """Remove in four steps with a quarter of the epochs after each, the share growing as 1 - (1 - t)^3 (Zhu and Gupta,
+    arXiv 1710.01878, section 3); in one step with fewer than four epochs."""
 
     contract = replace(
         FineTunedStep.contract,
@@ -96,14 +96,14 @@ class Prune(FineTunedStep):
         )
 
     def _trainings(self) -> "list[Training]":
-        """What follows each cut: the last one has the epochs that are left over."""
+        """The training after each pruning step; the last one takes the remaining epochs."""
         each, rest = divmod(self.epochs, self._cuts)
         epochs = [each] * (self._cuts - 1) + [each + rest]
         schedule = self.training.schedule
         return [replace(self.training, schedule=replace(schedule, epochs=one)) for one in epochs]
 
     def _nothing(self, faults: Mapping[str, str], multiple: int) -> tuple[str, str]:
-        """What to say where nothing was taken."""
+        """The error and hint if nothing was removed."""
         if faults:
             name, why = next(iter(faults.items()))
             more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
@@ -124,7 +124,7 @@ class Prune(FineTunedStep):
 
 
 def _describe_cut(done: "PruningResult") -> dict[str, Any]:
-    """What a cut took and left."""
+    """What was removed and kept."""
     return {
         "heads": {name: list(counts) for name, counts in done.heads.items()},
         "outputs": done.outputs,

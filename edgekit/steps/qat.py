@@ -1,4 +1,5 @@
-"""qat: train on with the target's integer rounding in every forward pass, so that the step quantize costs little."""
+"""qat: continue training with the target's integer rounding in every forward pass, so that the step quantize loses
+little."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,23 +14,24 @@ from edgekit.target import Target
 from edgekit.traits import Data, Format, Role, Trait, facts
 
 _STORED, _STORED_REDUCED = 127, 64
-"""The largest integer that quantize stores a weight as, in 8 bits and where the target's range is reduced to 7."""
+"""The largest integer of a weight in the step quantize, with 8 bits and with the target's range reduced to 7."""
 
 
 @dataclass(frozen=True)
 class Qat(Step):
-    """Quantization-aware training (Jacob et al., arXiv 1712.05877, section 3): batch norms folded and frozen, weights
-    on the very integers that the target's scheme stores, all that operators read rounded in its range; observers take
-    the ranges in the first half of the epochs, then they are frozen.
+    """Quantization-aware training (Jacob et al., arXiv 1712.05877, section 3): batch norms are folded and frozen,
+    weights are rounded to the target's integers, and operator inputs are rounded within their ranges. Observers
+    determine the ranges in the first half of the epochs, after which they are frozen.
 
-    What it leaves, the float student that files are held against, is a float module whose weights lie on the grid and
-    whose activations are not rounded. The step quantize stores the same weights as integers, and finds the ranges anew:
-    `range_drift` is by how much of its width one may differ. The reference is the teacher, or without one the student
-    before this step.
+    The result, the float student with which files are compared, is a float module whose weights are on the integer
+    levels and whose activations are not rounded. The step quantize stores the same weights as integers and determines
+    the ranges again; `range_drift` is the largest relative difference of a range's width. The reference is the teacher,
+    or without one the student before this step.
     """
 
     bits: Literal[8, 4] = 8
-    """Of the weights. Those of 4 bits take 15 levels of the 8-bit grid, and are stored in 8: no byte is saved."""
+    """Bits of the weights. 4-bit weights use 15 of the 8-bit levels and are stored in 8 bits, so the file is not
+    smaller."""
     epochs: Annotated[int, Meta(ge=1)] = 20
     learning_rate: Annotated[float, Meta(gt=0)] = 0.001
     weight_decay: Annotated[float, Meta(ge=0)] = 0.0

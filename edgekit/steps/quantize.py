@@ -25,28 +25,28 @@ if TYPE_CHECKING:
     from edgekit.quantizers.float_fallback import QuantizationLoss
 
 _ROUNDS = 6
-"""Of quantizing, each with what the one before showed to be lost left in float."""
+"""The most rounds of quantization, each with the losses of the previous one left in float."""
 _REWRITTEN = 0.05
-"""Of the largest value: what computing in float32 instead of float16 may change."""
+"""Relative to the largest value: what computing in float32 instead of float16 may change."""
 _BY_TARGET = frozenset({"granularity", "activations", "weights", "symmetric_activations", "reduced_range"})
 
 
 @dataclass(frozen=True)
 class Quantize(Step):
-    """Weights and activations to 8-bit integers with the target's scheme (Jacob et al., arXiv 1712.05877)."""
+    """Quantize weights and activations to 8-bit integers with the target's scheme (Jacob et al., arXiv 1712.05877)."""
 
     activation: Literal["target", "int8", "uint8"] = "target"
     weight: Literal["target", "int8", "uint8"] = "target"
     per_channel: Literal["target", "yes", "no"] = "target"
     calibration: Literal["minmax", "percentile", "entropy"] = "minmax"
     operators: Literal["all", "products"] = "all"
-    """`products`: only convolutions and matrix products, and what passes their values on; norms and activations, which
-    cost little and whose ranges are wide, stay float."""
+    """`products`: only convolutions and matrix products, and operators that pass their values on. Norms and
+    activations, which take little time and have wide ranges, stay float."""
     backend: Backend = "ort"
     """ONNX Runtime's quantizer, Intel Neural Compressor's with its tuner (extra `inc`), or the better of both by the
     project's metric on calibration samples."""
     trials: Annotated[int, Meta(ge=1)] = 10
-    """Of the tuner, at most."""
+    """The most trials of the tuner."""
 
     contract = Contract(
         requires=facts(Format.ONNX, Trait.FLOAT, Trait.FOLDED, Trait.PORTABLE),
@@ -78,7 +78,7 @@ class Quantize(Step):
         )
 
     def scheme(self, defaults: Quantization) -> dict[str, Any]:
-        """The integer scheme: the target's own where an option says `target`."""
+        """The integer scheme: the target's own for options set to `target`."""
         return {
             "activation": defaults.activation if self.activation == "target" else self.activation,
             "weight": defaults.weight if self.weight == "target" else self.weight,
@@ -88,7 +88,7 @@ class Quantize(Step):
         }
 
     def _reason(self, defaults: Quantization) -> str:
-        """Why the scheme is what it is."""
+        """The reason for the scheme."""
         asked = (self.activation, self.weight, self.per_channel)
         return defaults.why if set(asked) == {"target"} else "as the recipe's options say"
 
@@ -135,7 +135,7 @@ class Quantize(Step):
         )
 
     def _by_runtime(self, work: "_StaticQuantization", path: Path) -> QuantizedFile:
-        """By ONNX Runtime's quantizer; what shows to be lost is left in float the next time."""
+        """Use ONNX Runtime's quantizer. What a round loses is left in float in the next one."""
         from edgekit.data.calibration_batches import calibration_batches
         from edgekit.quantizers.float_fallback import measure_loss
         from edgekit.quantizers.onnxruntime_static import quantize_static
@@ -168,7 +168,7 @@ class Quantize(Step):
         return _with_loss(loss, kept, {"calibration_samples": batches.samples})
 
     def _by_compressor(self, work: "_StaticQuantization", judged: "CalibrationMetric", path: Path) -> QuantizedFile:
-        """By Intel Neural Compressor, whose tuner puts operators back to float until the metric holds."""
+        """Use Intel Neural Compressor, whose tuner puts operators back to float until the metric holds."""
         from edgekit.data.calibration_batches import calibration_batches
         from edgekit.model.reading import load_model
         from edgekit.quantizers.float_fallback import measure_loss
@@ -182,7 +182,7 @@ class Quantize(Step):
             work.finish(trial, kept, {})
 
         found = search_compressor(work.context, judged, work.prepared, path, scheme, list(kept), self.trials, finish)
-        # It calls what a ReLU leaves by the name of what goes in, so that tensors cannot be held against one another.
+        # It names a ReLU's output like its input, so that tensors cannot be compared by name.
         found["calibration_samples"] = calibration_batches(work.context.splits, work.context.progress).total
         return _with_loss(
             measure_loss(work.prepared, path, work.compared.inputs, work.expected), kept, found, max(found["trials"])
@@ -191,23 +191,23 @@ class Quantize(Step):
 
 @dataclass(frozen=True)
 class _StaticQuantization:
-    """What is to be quantized, and how it is looked at."""
+    """A model to quantize, and the samples on which results are compared."""
 
     context: Context
     given: "ModelProto"
-    """The float model that came."""
+    """The given float model."""
     prepared: Path
-    """The same in the quantizers' form."""
+    """The model in the form that quantizers take."""
     scheme: dict[str, Any]
     kept: dict[str, str]
-    """What stays float whatever a quantizer makes of it, and why."""
+    """Nodes that stay float with every quantizer, and why."""
     compared: "ComparisonSamples"
     expected: "Arrays"
-    """What the prepared file makes of those, as it is written."""
+    """The prepared file's outputs for the samples, without optimization."""
 
     def finish(self, path: Path, kept: Mapping[str, str], noisy: Mapping[str, str]) -> None:
-        """Put what a quantizer wrote into the form that the runtime has most kernels for. Raises StepError where
-        nothing is on integers, or a scale is none."""
+        """Rewrite a quantizer's output into the form with the most integer kernels. Raises StepError if nothing is
+        quantized, or if a scale is invalid."""
         from edgekit.model.passes.integer_activations import integer_activations
         from edgekit.model.passes.integer_moves import integer_moves
         from edgekit.model.passes.rewriting import rewrite
@@ -231,7 +231,7 @@ def _with_loss(
 
 
 def _without_products(model: "ModelProto") -> dict[str, str]:
-    """The operators that compute and are no products, which pass no values on."""
+    """The operators that compute, other than products and those that pass values on."""
     from edgekit.model.operators import PRODUCTS
     from edgekit.quantizers.onnxruntime_static import PASSING
 
@@ -240,9 +240,8 @@ def _without_products(model: "ModelProto") -> dict[str, str]:
 
 
 def _prepare(given: "ModelProto", prepared: Path, operators: str) -> "ModelProto":
-    """The model in the form that the quantizer wants, written to `prepared`: float32, Gemms without factors, every node
-    by its name, in an opset whose integers may have a scale for each channel; with `all` operators in integers, in
-    those that have integer kernels."""
+    """Write the model to `prepared` in the form that the quantizer takes: float32, Gemm without factors, named nodes,
+    an opset with per-channel scales and, for `all` operators, forms with integer kernels."""
     from edgekit.model.passes.convert_to_float32 import convert_to_float32
     from edgekit.model.passes.fold_gemm_factors import fold_gemm_factors
     from edgekit.model.passes.integer_forms import integer_forms
@@ -262,8 +261,8 @@ def _prepare(given: "ModelProto", prepared: Path, operators: str) -> "ModelProto
 
 
 def _run_prepared(path: Path, prepared: Path, inputs: "Arrays") -> tuple["Arrays", dict[str, "Array"]]:
-    """What the prepared file makes of the inputs as it is written, and its tensors on the way there. Raises StepError
-    where preparing changed what the file at `path` computes."""
+    """The prepared file's outputs without optimization, and its inner tensors. Raises StepError if preparing changed
+    the outputs of the file at `path`."""
     from edgekit.numerics.compare import relative_difference
     from edgekit.runtimes.ort import host_outputs, outputs_and_tensors
 
@@ -278,7 +277,7 @@ def _run_prepared(path: Path, prepared: Path, inputs: "Arrays") -> tuple["Arrays
 
 
 def _with_gelus(model: "ModelProto") -> "ModelProto":
-    """The model with what it writes out as one Gelu where there is such an operator, or can be."""
+    """The model with Gelu fused into one operator, if its opset has it or can be upgraded."""
     from edgekit.model.operators import operator_counts
     from edgekit.model.passes.fuse_gelu import OPSET, fuse_gelu
     from edgekit.model.passes.rewriting import rewrite
@@ -294,7 +293,8 @@ def _with_gelus(model: "ModelProto") -> "ModelProto":
 
 
 def _check_quantized(model: "ModelProto", kept: Mapping[str, str], noisy: Mapping[str, str]) -> None:
-    """Raises StepError where every operator stayed float: some are `kept` so, among them the `noisy` that were not."""
+    """Raises StepError if every operator stayed float; some are `kept`, among them the `noisy` that were quantized
+    before."""
     from onnx import AttributeProto
 
     if any(node.op_type == "QuantizeLinear" for node in model.graph.node):

@@ -1,4 +1,4 @@
-"""quantize-dynamic: matrix products as INT8 whose activations, smoothed before, get the range of each run."""
+"""quantize-dynamic: INT8 matrix products with smoothed activations and dynamic ranges."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,31 +24,31 @@ if TYPE_CHECKING:
 _ALPHAS = (None, 0.5, 0.65, 0.8, 0.85, 0.9)
 """Tried on calibration samples; None does not smooth."""
 _JUDGED = 32
-"""Samples that they are judged on."""
+"""The number of samples on which they are compared."""
 _WORTH_DB = 1.0
-"""What smoothing must save for its passes over the activations: 12 % of the noise."""
+"""The gain that justifies the extra operators of smoothing: 12 % of the noise."""
 _WHY = "a transformer's activations have ranges that no fixed scale holds, so each run finds its own"
 
 
 @dataclass(frozen=True)
 class QuantizeDynamic(Step):
-    """Matrix products over weights as INT8, activations by the range of each run (ONNX Runtime's dynamic form)."""
+    """INT8 matrix products with constant weights and dynamic activation ranges (ONNX Runtime's dynamic form)."""
 
     smoothing: Literal["chosen", "none"] | Annotated[float, Meta(ge=0, le=1)] = "chosen"
-    """How much of what is hard to quantize in activations goes into the weights (SmoothQuant, arXiv 2211.10438):
-    `chosen` on calibration samples, `none`, or alpha itself. What is chosen leaves passes over activations out that
-    save less than one decibel together: all, or those before products that give no fewer numbers than they take."""
+    """How much of the activations' range moves into the weights (SmoothQuant, arXiv 2211.10438): `chosen` on
+    calibration samples, `none`, or alpha itself. The choice omits extra operators that gain less than 1 dB in total:
+    all of them, or those before products that do not narrow."""
     tables: bool = True
-    """Embeddings as integers, too."""
+    """Also quantize embedding tables."""
     blocks: bool = False
-    """The second product of a feed-forward block, and every other one that gives fewer numbers than it takes, with
-    scales and ranges for each block of 128: more of the signal is left, and they take longer."""
+    """Quantize the second product of a feed-forward block, and every other one that narrows, with scales and ranges per
+    block of 128: a higher SQNR at a longer time."""
 
     backend: Backend = "ort"
-    """Our own passes for ONNX Runtime's kernels; Intel Neural Compressor's with its tuner (extra `inc`), which takes
+    """edgekit's passes for ONNX Runtime's kernels; Intel Neural Compressor's with its tuner (extra `inc`), which uses
     none of the options above; or the better of both by the project's metric on calibration samples."""
     trials: Annotated[int, Meta(ge=1)] = 10
-    """Of the tuner, at most."""
+    """The most trials of the tuner."""
 
     contract = Contract(
         requires=facts(Format.ONNX, Trait.FLOAT, Trait.PORTABLE),
@@ -115,7 +115,7 @@ class QuantizeDynamic(Step):
         )
 
     def _by_own_passes(self, work: "_DynamicQuantization", path: Path) -> QuantizedFile:
-        """Smoothed by the alpha of which most of the signal is left, and no more than is worth its passes."""
+        """Smooth with the alpha of the highest SQNR, with no more operators than are worth it."""
         from edgekit.data.calibration_batches import calibration_batches
         from edgekit.model.reading import save_model
         from edgekit.quantizers.calibration import channel_ranges
@@ -142,7 +142,7 @@ class QuantizeDynamic(Step):
         return QuantizedFile({**notes, **(calibrated_by if largest else {})}, tried[kept])
 
     def _by_compressor(self, work: "_DynamicQuantization", goal: "CalibrationMetric", path: Path) -> QuantizedFile:
-        """By Intel Neural Compressor, whose tuner puts operators back to float until the metric holds."""
+        """Use Intel Neural Compressor, whose tuner puts operators back to float until the metric holds."""
         from edgekit.model.reading import load_model, save_model
         from edgekit.model.shapes import with_shapes
 
@@ -182,7 +182,7 @@ class _Smoothing:
     alpha: float | None
     """None does not smooth."""
     everywhere: bool = True
-    """Or with a pass over activations before products that narrow alone."""
+    """False inserts operators only before products that narrow."""
 
     def __str__(self) -> str:
         if self.alpha is None:
@@ -192,11 +192,11 @@ class _Smoothing:
 
 @dataclass(frozen=True)
 class _DynamicQuantization:
-    """What is to be quantized, and how it is looked at."""
+    """A model to quantize, and the samples on which results are compared."""
 
     context: Context
     source: "ModelProto"
-    """The same with its products as MatMul."""
+    """The model with its products as MatMul."""
     prepared: Path
     """Its file."""
     judged: "list[Arrays]"
@@ -208,7 +208,7 @@ class _DynamicQuantization:
         return {"activation": "uint8", "weight": "int8", "per_channel": True, "reduce_range": reduced}
 
     def noise(self, path: Path) -> dict[str, float | None]:
-        """The signal-to-noise of each float output of a quantized file, in dB; None where nothing differs."""
+        """The SQNR of each float output of a quantized file, in dB; None if nothing differs."""
         from edgekit.numerics.compare import signal_to_noise
 
         given = _outputs(path, self.judged)
@@ -217,7 +217,7 @@ class _DynamicQuantization:
 
 
 def _prepare(path: Path, opset: int) -> "ModelProto":
-    """The model with its products as MatMul, in float32. Raises StepError where there is none over weights."""
+    """The model with its products as MatMul, in float32. Raises StepError if there is none with constant weights."""
     from edgekit.model.passes.convert_to_float32 import convert_to_float32
     from edgekit.model.passes.gemm_to_matmul import gemm_to_matmul
     from edgekit.model.passes.name_nodes import name_nodes
@@ -236,7 +236,7 @@ def _prepare(path: Path, opset: int) -> "ModelProto":
 
 
 def _product_inputs(model: "ModelProto") -> set[str]:
-    """What is multiplied by weights, by name."""
+    """The names of tensors that are multiplied by weights."""
     import onnx_ir as ir
 
     from edgekit.model.passes.weight_products import products_by_input
@@ -245,7 +245,7 @@ def _product_inputs(model: "ModelProto") -> set[str]:
 
 
 def _comparison_feeds(context: Context, path: Path) -> "list[Arrays]":
-    """Calibration samples to judge by, as the model takes them."""
+    """Calibration samples for comparison, in the form that the model takes."""
     from edgekit.model.feeding import feeding_of
     from edgekit.model.reading import ports_of
 
@@ -255,7 +255,7 @@ def _comparison_feeds(context: Context, path: Path) -> "list[Arrays]":
 
 
 def _outputs(path: Path, feeds: "list[Arrays]") -> "dict[str, Array]":
-    """The float outputs for all feeds, each in one row: no sum of 8-bit products saturates."""
+    """The float outputs for all feeds, each flattened. No sum of 8-bit products saturates."""
     import numpy as np
 
     from edgekit.runtimes.ort import session, session_outputs

@@ -1,4 +1,4 @@
-"""quantize-weights: round a module's weights to few levels, stored as floats: what INT4 or INT8 weights would do."""
+"""quantize-weights: round a module's weights to few levels, stored as floats, to simulate INT4 or INT8 weights."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ from edgekit.traits import Role
 
 @dataclass(frozen=True)
 class QuantizeWeights(FineTunedStep):
-    """Rounding of the weights, simulated: activations stay float, and so does the file."""
+    """Simulated quantization of weights. Activations stay float, and so does the file."""
 
     bits: Annotated[int, Meta(ge=2, le=8)] = 4
     granularity: Granularity = "channel"
-    """How many weights share a scale: a tensor's, an output channel's, a group's within a channel."""
+    """The weights that share a scale: those of a tensor, of an output channel, or of a group within a channel."""
     group_size: Annotated[int, Meta(ge=2)] = 32
     symmetric: bool = True
-    """Levels on both sides of zero alike; otherwise between the smallest and the largest weight, zero among them."""
+    """Symmetric levels around zero; otherwise between the smallest and largest weight, including zero."""
     epochs: Annotated[int, Meta(ge=0)] = 0
-    """Of fine-tuning on the levels (the gradient passes straight through the rounding); 0 is post-training."""
+    """Epochs of fine-tuning on the levels with a straight-through gradient; 0 for post-training quantization."""
     learning_rate: Annotated[float, Meta(gt=0)] = 0.002
 
     def technique(self, target: Target | None) -> Technique:

@@ -1,4 +1,5 @@
-"""What a search over calibration samples keeps: the best of Intel Neural Compressor's trials, or of two quantizers."""
+"""Searches over calibration samples: keep the best of Intel Neural Compressor's trials, or the better of two
+quantizers."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,22 +23,22 @@ project's metric on calibration samples."""
 
 @dataclass(frozen=True)
 class QuantizedFile:
-    """A quantized file, as it was looked at."""
+    """A quantized file with its comparison."""
 
     notes: dict[str, Any]
     noise: Mapping[str, float | None]
-    """The signal-to-noise of each float output, in dB; None where nothing differs."""
+    """The SQNR of each float output in dB; None if nothing differs."""
     figure: float | None = None
-    """What a search went by; None where it was none."""
+    """The metric that guided a search; None without a search."""
 
 
 def worst(noise: Mapping[str, float | None]) -> float:
-    """Of the outputs' signal-to-noise; infinite where nothing differs."""
+    """The lowest SQNR of the outputs; infinite if nothing differs."""
     return min((each for each in noise.values() if each is not None), default=float("inf"))
 
 
 def contract_with_search(contract: Contract, backend: Backend) -> Contract:
-    """A step's contract with what a search besides reads."""
+    """A step's contract, extended by what a search reads."""
     if backend == "ort":
         return contract
     packages = (*contract.packages, "neural-compressor")
@@ -52,7 +53,7 @@ def run_backend(
     by_runtime: Callable[[Path], QuantizedFile],
     by_compressor: Callable[[Path, "CalibrationMetric"], QuantizedFile],
 ) -> QuantizedFile:
-    """What a backend leaves at `path` of the float file `given`. Raises StepError where there is nothing."""
+    """Quantize the float file `given` with a backend, to `path`. Raises StepError if there is no result."""
     if backend == "ort":
         return by_runtime(path)
     from edgekit.metrics.calibration_metric import CalibrationMetric
@@ -73,9 +74,9 @@ def search_compressor(
     trials: int,
     finish: Callable[[Path], None],
 ) -> dict[str, Any]:
-    """Leave at `path` the best of what Intel Neural Compressor makes of the file `prepared`, whether it holds the
-    metric or not, and tell how it was found. `finish` works on each trial's file before it is judged. Raises StepError
-    where there is no trial, and what those raise."""
+    """Write to `path` the best model that Intel Neural Compressor derives from the file `prepared`, whether it keeps
+    the metric or not, and return how it was found. `finish` rewrites each trial's file before it is evaluated. Raises
+    StepError if there is no trial, and the trials' errors."""
     import tempfile
 
     from edgekit.data.calibration_batches import calibration_batches
@@ -123,8 +124,8 @@ def search_compressor(
 def keep_better(
     context: Context, judged: "CalibrationMetric", path: Path, ways: Mapping[str, Callable[[Path], QuantizedFile]]
 ) -> QuantizedFile:
-    """Leave at `path` the file whose metric is higher, of those that the `ways` by name leave at a path; of two that
-    are equal the one of which more of the signal is left. Raises StepError where all fail."""
+    """Keep at `path` the file with the highest metric of those that the `ways` write; of equal ones, the one with the
+    highest SQNR. Raises StepError if all fail."""
     found: dict[str, tuple[float, QuantizedFile]] = {}
     failed: dict[str, str] = {}
     files = {name: path.with_name(f"{name}.onnx") for name in ways}

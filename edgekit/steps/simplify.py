@@ -1,4 +1,4 @@
-"""simplify: the smallest equal graph that onnxsim or onnxslim finds, with shapes inferred and batch norms folded."""
+"""simplify: the smallest equivalent graph from onnxsim or onnxslim, with inferred shapes and folded batch norms."""
 
 import shutil
 import sys
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 _TIMEOUT_S = 600
 
-# Each runs in a process of its own: onnxsim can crash the one that it runs in (its issues 187, 231, 360, 426). It
-# imports torch where it can, for what is not used here: two thirds of its time on a small model. Its Attention is ONNX
-# Runtime's own, which cannot be quantized any more. It moves the factor at the end of a Gelu that is written out with
-# Erf into the convolution behind it, and the Gelu is then no longer found, for which the runtime has one kernel.
+# Each runs in a separate process, because onnxsim can crash its process (its issues 187, 231, 360, 426). onnxslim
+# imports torch if it can, without need: two thirds of its time on a small model. Its Attention is ONNX Runtime's
+# contrib operator, which cannot be quantized. It moves the factor at the end of a Gelu written with Erf into the
+# following convolution, after which that Gelu can no longer be fused into the runtime's kernel.
 _SIMPLIFIERS = {
     "onnxsim": """
 import sys
@@ -45,9 +45,9 @@ onnx.save(onnxslim.slim(onnx.load(sys.argv[1])), sys.argv[2])
 
 @dataclass(frozen=True)
 class Simplify(Step):
-    """Run onnxsim and onnxslim and keep the one with the fewest nodes among those whose outputs are equal.
+    """Run onnxsim and onnxslim, and keep the graph with the fewest nodes among those with equal outputs.
 
-    Where neither serves, the graph stays as it came, with shapes inferred and batch norms folded.
+    If neither succeeds, the graph is kept, with inferred shapes and folded batch norms.
     """
 
     contract = Contract(
@@ -122,7 +122,7 @@ class Simplify(Step):
 
 @dataclass(frozen=True)
 class _Source:
-    """The file that a candidate must equal."""
+    """The file that a candidate must be equivalent to."""
 
     path: Path
     inputs: "Arrays"
@@ -138,8 +138,8 @@ class _Source:
         return _Source(path, inputs, outputs, float_tolerance(outputs, host_outputs(path, inputs)))
 
     def verdict(self, candidate: Path) -> dict[str, Any]:
-        """Whether a rewritten file gives what its source gives: equal (with nodes), differs, has operators that are not
-        standard, or cannot be run."""
+        """Whether a rewritten file gives its source's outputs: equal (with the number of nodes), differs, has
+        non-standard operators, or cannot run."""
         from edgekit.model.facts import observed_facts
         from edgekit.model.reading import load_model
         from edgekit.numerics.compare import relative_difference
@@ -158,13 +158,14 @@ class _Source:
 
 
 def _attempt(name: str, source: _Source, path: Path) -> dict[str, Any]:
-    """Run one simplifier and say what came of it: equal (with nodes), differs, crashed, failed, timed out."""
+    """Run one simplifier and report the result: equal (with the number of nodes), differs, crashed, failed, timed
+    out."""
     fault = _run_simplifier(_SIMPLIFIERS[name], source.path, path)
     return {"status": fault} if fault else source.verdict(path)
 
 
 def _run_simplifier(script: str, source: Path, path: Path) -> str:
-    """Run a simplifier's script in a process of its own; what went wrong, if anything."""
+    """Run a simplifier's script in a separate process; returns the error, if any."""
     import subprocess
 
     command = [sys.executable, "-c", script, str(source.resolve()), str(path)]

@@ -16,15 +16,15 @@ from edgekit.traits import Role
 
 @dataclass(frozen=True)
 class Sparsify(FineTunedStep):
-    """Unstructured magnitude pruning (Han et al., arXiv 1506.02626): the shapes stay, so does the file's size."""
+    """Unstructured magnitude pruning (Han et al., arXiv 1506.02626). Shapes and the file's size do not change."""
 
     sparsity: Annotated[float, Meta(gt=0, lt=1)] = 0.5
-    """The share of the weights that become zero."""
+    """The share of weights that become zero."""
     scope: Literal["layer", "model"] = "layer"
-    """Whether each layer loses that share, or the model as a whole."""
+    """Whether the share applies to each layer or to the model as a whole."""
     gradual: bool = False
-    """Raise the share epoch by epoch, as 1 - (1 - t)^3 (Zhu and Gupta, arXiv 1710.01878, section 3), over the first two
-    thirds of the epochs."""
+    """Increase the share epoch by epoch as 1 - (1 - t)^3 (Zhu and Gupta, arXiv 1710.01878, section 3) over the first
+    two thirds of the epochs."""
 
     def technique(self, target: Target | None) -> Technique:
         return Technique(

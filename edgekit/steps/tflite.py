@@ -1,4 +1,4 @@
-"""tflite: an ONNX file, float or quantized, as a .tflite file for devices that run TFLite."""
+"""tflite: convert an ONNX file, float or quantized, to a .tflite file for devices that run TFLite."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from edgekit.traits import Data, Format, Role, Trait, facts
 
 @dataclass(frozen=True)
 class Tflite(Step):
-    """Write the graph as TFLite, images with their channels last; for targets that run tflite-runtime, always last.
+    """Write the graph as TFLite with channels-last images; for targets with a TFLite runtime, always last.
 
-    Written with ai-edge-litert's types of the format: litert-torch, which starts from the module instead, brings 0.9 GB
-    along and quantizes anew, with other scales than those that were judged.
+    It uses ai-edge-litert's types of the format. litert-torch, which starts from the module, adds 0.9 GB of
+    dependencies and quantizes again with scales other than the verified ones.
     """
 
     ports: Literal["float", "int8"] = "float"
-    """`int8`: inputs and outputs as the integers that they are quantized to."""
+    """`int8`: inputs and outputs stay in their quantized form."""
 
     contract = Contract(
         requires=facts(Format.ONNX, Trait.PORTABLE, Trait.STATIC),

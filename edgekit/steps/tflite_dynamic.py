@@ -1,5 +1,4 @@
-"""tflite-dynamic: a float ONNX file as a .tflite file whose weights are int8 and whose activations are scaled in every
-run."""
+"""tflite-dynamic: convert a float ONNX file to a .tflite file with int8 weights and dynamic activation ranges."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ from edgekit.traits import Data, Format, Role, Trait, facts
 
 @dataclass(frozen=True)
 class TfliteDynamic(Step):
-    """Write the graph as TFLite with the weights of its larger products as int8: by channel of convolutions, by tensor
-    of dense layers, for tflite-runtime 2.14 knows no others there."""
+    """Write the graph as TFLite with int8 weights of its larger products: per channel for convolutions, per tensor for
+    dense layers, where tflite-runtime 2.14 supports nothing else."""
 
     contract = Contract(
         requires=facts(Format.ONNX, Trait.FLOAT, Trait.PORTABLE),

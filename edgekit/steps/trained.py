@@ -1,4 +1,4 @@
-"""What the steps share that train a module: for how long, how fast, and what becomes of its batch norms."""
+"""What steps that train a module share: epochs, learning rate, and the handling of batch norms."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainedStep(Step):
-    """A step that leaves a trained module."""
+    """A step that writes a trained module."""
 
     epochs: Annotated[int, Meta(ge=1)] = 60
     learning_rate: Annotated[float, Meta(gt=0)] = 0.01
     weight_decay: Annotated[float, Meta(ge=0)] = 0.01
     batch_norm: Literal["re-estimated", "kept"] = "re-estimated"
-    """The statistics of the batch norms: taken anew where they lag behind training, or kept as they are."""
+    """Batch-norm statistics: re-estimated if they lag behind training, or kept."""
 
     contract = Contract(
         requires=facts(Format.TORCH, Trait.FLOAT),

@@ -1,4 +1,4 @@
-"""weight-only: the weights of matrix products as INT4 in blocks, activations as they are: for transformers."""
+"""weight-only: INT4 weights of matrix products in blocks, float activations; for transformers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from edgekit.traits import Format, Role, Trait, facts
 
 @dataclass(frozen=True)
 class WeightOnly(Step):
-    """Blockwise INT4 by ONNX Runtime's MatMulNBits: the file shrinks, and what is bound by memory runs faster."""
+    """Blockwise INT4 with ONNX Runtime's MatMulNBits: the file is smaller, and memory-bound models are faster."""
 
     block_size: Literal[16, 32, 64, 128] = 32
-    """Neighbouring weights that share a scale."""
+    """Adjacent weights that share a scale."""
     symmetric: bool = True
-    """No zero points: less to store."""
+    """No zero points, which saves space."""
 
     contract = Contract(
         requires=facts(Format.ONNX, Trait.FLOAT, Trait.PORTABLE),

@@ -1,4 +1,4 @@
-"""What a study compares: a pair in both orders, a recipe's allowed orders, a recipe without one technique at a time."""
+"""The arms of a study: a pair in both orders, a recipe's possible orders, a recipe without one technique at a time."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,14 +21,14 @@ from edgekit.steps.train import Train
 from edgekit.traits import Format, Role
 
 _MOST = 4
-"""Techniques whose orders are tried: of five there are 120."""
+"""The most techniques whose orders are tried: five have 120."""
 _TUNED = 10
-"""Epochs of fine-tuning where neither step of a pair says how many."""
+"""Epochs of fine-tuning if neither step of a pair sets them."""
 
 
 @dataclass(frozen=True)
 class Swap:
-    """Two arms that differ in the order of two steps alone."""
+    """Two arms that differ only in the order of two steps."""
 
     first: RecipeStep
     then: RecipeStep
@@ -40,7 +40,7 @@ class Swap:
 class StepOmission:
     step: RecipeStep
     arm: str
-    """The one without it."""
+    """The arm without it."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +50,15 @@ class Arms:
     whole: str = ""
     omissions: tuple[StepOmission, ...] = ()
     impossible: tuple[str, ...] = ()
-    """What was asked for and cannot be run, and why."""
+    """What was requested and cannot be run, with the reason."""
 
 
 def arms_of(project: Project, recipe: Recipe, pairs: Sequence[str], *, orders: bool, ablate: bool) -> Arms:
-    """What is asked for: `pairs` as `pair_arms` reads them, the recipe's `orders`, what its techniques add; without any
-    of these the recipe alone.
+    """The requested arms: `pairs` as `pair_arms` reads them, the recipe's `orders`, or what its techniques add
+    (`ablate`); without any of these, the recipe alone.
 
-    Raises StudyError where that compares nothing and for a project that trains nothing, RecipeError for a pair's wrong
-    words.
+    Raises StudyError if there is nothing to compare and for a project that trains nothing, RecipeError for a wrong
+    pair.
     """
     if project.model_file is not None:
         raise StudyError(
@@ -76,11 +76,11 @@ def arms_of(project: Project, recipe: Recipe, pairs: Sequence[str], *, orders: b
 
 
 def pair_arms(project: Project, recipe: Recipe, words: str) -> Arms:
-    """Two techniques in both orders after the recipe's training and distillation, without any fine-tuning and with some
-    after each, where the steps can do both.
+    """Two techniques in both orders after the recipe's training and distillation, without fine-tuning and with some
+    after each, if the steps support both.
 
-    `words` are the two steps, a comma between, each with a role and options where it needs them: "quantize-weights
-    bits=4, sparsify sparsity=0.7". What they do not say is as the recipe has it, where it has such a step.
+    `words` are two steps separated by a comma, each with a role and options if needed: "quantize-weights bits=4,
+    sparsify sparsity=0.7". Other options are those of the recipe's step of that name, if it has one.
     """
     tables = [_as_recipe_has(step_in_words(each), recipe) for each in words.split(",")]
     pair = recipe_from("", tables, f"--pair '{words}'").steps
@@ -98,14 +98,14 @@ def pair_arms(project: Project, recipe: Recipe, words: str) -> Arms:
 
 
 def _as_recipe_has(table: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
-    """A step's table, with the options of the recipe's own step of this name and role where it says nothing else."""
+    """A step's table, completed by the options of the recipe's own step of this name and role."""
     named = table["use"], table.get("role", Role.STUDENT)
     own = next((each for each in recipe.steps if (each.step.name(), each.role) == named), None)
     return table if own is None else {**own.step.options(), **table}
 
 
 def _tunings(one: RecipeStep, other: RecipeStep) -> Iterator[tuple[str, tuple[RecipeStep, RecipeStep]]]:
-    """The pair without fine-tuning and with it; as it is where a step always trains or never does."""
+    """The pair without and with fine-tuning; unchanged if a step always or never trains."""
     if not (isinstance(one.step, FineTunedStep) and isinstance(other.step, FineTunedStep)):
         yield "", (one, other)
         return
@@ -136,7 +136,7 @@ def _trains(each: RecipeStep) -> bool:
 
 
 def _complete(first: RecipeStep, then: RecipeStep) -> list[RecipeStep]:
-    """The pair, with what a file needs before it and what stores integers behind it, where it is about those."""
+    """The pair, with the export that a file step needs and the quantization that stores integers."""
     steps: list[RecipeStep] = []
     for each in (first, then):
         if Format.ONNX in each.step.contract.requires and not any(isinstance(one.step, Export) for one in steps):
@@ -148,8 +148,8 @@ def _complete(first: RecipeStep, then: RecipeStep) -> list[RecipeStep]:
 
 
 def order_arms(project: Project, recipe: Recipe) -> Arms:
-    """The recipe's techniques in every order that the contracts allow, its own first; all else stays in its place.
-    Raises StudyError for more than four techniques, and where there is one order only."""
+    """The recipe's techniques in every order that the contracts allow, its own first; other steps keep their places.
+    Raises StudyError for more than four techniques, and if there is only one order."""
     places = [index for index, each in enumerate(recipe.steps) if _is_technique(each)]
     if len(places) > _MOST:
         raise StudyError(
@@ -183,8 +183,8 @@ def order_arms(project: Project, recipe: Recipe) -> Arms:
 
 
 def ablation_arms(project: Project, recipe: Recipe) -> Arms:
-    """The recipe, and the recipe without each of its techniques; where the student is distilled, it is trained for as
-    long instead. The epochs of what is left out are left out with it. Raises StudyError where nothing can be."""
+    """The recipe, and the recipe without each of its techniques. Instead of distillation, the student is trained for as
+    long; other epochs are omitted with their step. Raises StudyError if nothing can be omitted."""
     arms, omissions, impossible = [recipe], [], []
     for index, each in enumerate(recipe.steps):
         if not _is_technique(each):
@@ -203,7 +203,7 @@ def ablation_arms(project: Project, recipe: Recipe) -> Arms:
 
 
 def _instead(each: RecipeStep) -> list[RecipeStep]:
-    """What stands in the place of a technique that is left out."""
+    """What replaces an omitted technique."""
     step = each.step
     if not isinstance(step, Distill):
         return []
@@ -216,8 +216,8 @@ def _is_technique(each: RecipeStep) -> bool:
 
 
 def _without_idle(recipe: Recipe, project: Project) -> Recipe:
-    """The recipe without the steps that have nothing left to work on, as the placement of integers without integers;
-    never without a technique or a training."""
+    """The recipe without steps that no longer have anything to do, such as float fallback without integers; techniques
+    and training are kept."""
     for fault in walk_recipe(recipe, project.roles, project.entry_facts).obstacles:
         at = fault.step
         if at is None or _trains(recipe.steps[at]) or _is_technique(recipe.steps[at]):
@@ -227,13 +227,13 @@ def _without_idle(recipe: Recipe, project: Project) -> Recipe:
 
 
 def _fault(recipe: Recipe, project: Project) -> str:
-    """Why a recipe cannot be run; empty where it can be."""
+    """Why a recipe cannot be run; empty if it can."""
     obstacles = walk_recipe(recipe, project.roles, project.entry_facts).obstacles
     return obstacles[0].message if obstacles else ""
 
 
 def _join(found: Sequence[Arms]) -> Arms:
-    """All that several questions ask for, each arm once."""
+    """The arms of several questions, each once."""
     return Arms(
         tuple({each.name: each for arms in found for each in arms.recipes}.values()),
         tuple(each for arms in found for each in arms.swaps),

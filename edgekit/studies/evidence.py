@@ -1,4 +1,4 @@
-"""A study's results as evidence: a plan judged by what was measured on the project's own model."""
+"""A study's results as evidence, for checking a recipe against what was measured on the project's own model."""
 
 import json
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ def measurements_of(project: Project | None, path: Path) -> "Measurements":
 
 
 def load_study(path: Path, project: Project) -> Study:
-    """The results in a file that `edgekit study` wrote. Raises EvidenceError where it cannot be read, is damaged, or is
+    """The results in a file that `edgekit study` wrote. Raises EvidenceError if it cannot be read, is damaged, or is
     about another model or other data."""
     again = "name the file that edgekit study wrote"
     try:
@@ -57,7 +57,7 @@ def load_study(path: Path, project: Project) -> Study:
 
 @dataclass(frozen=True)
 class Measurements:
-    """A study, as a plan is judged by it."""
+    """A study as evidence for checking recipes."""
 
     study: Study
     source: str
@@ -73,7 +73,7 @@ class Measurements:
         return f"{self.source} measured {what} on this model, over {over}: that counts, not the table"
 
     def judged(self, judgement: LintResult) -> LintResult:
-        """The judgement with the measured pairs judged by the measurement instead of by the table."""
+        """The lint result with measured pairs decided by the measurement instead of the table."""
         findings, sound = list(judgement.findings), list(judgement.sound)
         steps = judgement.walked.steps
         for then in steps:
@@ -93,7 +93,7 @@ class Measurements:
         return judgement.copy_with(findings=tuple(sorted(findings, key=sort_key)), sound=tuple(sound))
 
     def verdict(self, first: RecipeStep, then: RecipeStep) -> PairVerdict | None:
-        """Of two steps in this order; None where they were not measured."""
+        """The verdict on two steps in this order; None if they were not measured."""
         measured = self._of(first, then)
         return None if measured is None else measured.verdict
 
@@ -103,20 +103,20 @@ class Measurements:
         )
 
     def _is_about(self, steps: Sequence[RecipeStep]) -> bool:
-        """Whether these are the steps that the study left out one by one."""
+        """Whether these are the steps that the study omitted one by one."""
         whole = next((arm.stages for arm in self.study.arms if arm.name == self.study.whole), ())
         return len(whole) == len(steps) and all(
             _is_alike(one.step, each) for one, each in zip(whole, steps, strict=True)
         )
 
     def evidence(self, points: Interval, what: str) -> Evidence:
-        """Points that were measured, as a finding tells them."""
+        """Measured points as the evidence of a finding."""
         over = f"{len(self.study.seeds)} seeds, {self.study.interval} ({self.study.fidelity})"
         return Evidence(kind="measured", source=self.source, says=f"{what}: {points} {self.study.unit} over {over}")
 
 
 def _is_alike(step_record: StepRecord, planned: RecipeStep) -> bool:
-    """Whether a measured step is the planned one, but for how long and how fast it trains."""
+    """Whether a measured step is the planned one, apart from epochs and learning rate."""
     if step_record.use != planned.step.name() or step_record.role is not planned.role:
         return False
     training = {"epochs", "learning_rate", "weight_decay"}

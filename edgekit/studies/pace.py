@@ -1,4 +1,4 @@
-"""How far trials are: what is left, and when the time for them is spent."""
+"""The pace of a study: the time left, and its time budget."""
 
 import time
 
@@ -6,13 +6,13 @@ from edgekit.progress import Progress
 
 
 class OutOfTime(BaseException):
-    """The budget is spent. Like an interrupt it may come between any two epochs, whose results are kept, and is no
-    fault of the step that it ends."""
+    """The time budget is spent. Like an interrupt it may be raised between any two epochs, whose results are kept, and
+    is not an error of the step that it ends."""
 
 
 class Budget:
-    """A Progress that ends the work when `seconds` are spent (None: never), and tells only what is news: no step that
-    came from the cache, no note twice."""
+    """A Progress that ends the work after `seconds` (None: never), and forwards only news: no cached steps, no repeated
+    notes."""
 
     def __init__(self, progress: Progress, seconds: float | None) -> None:
         self.progress = progress
@@ -20,7 +20,7 @@ class Budget:
         self.noted: set[str] = set()
 
     def check(self) -> None:
-        """Raises OutOfTime."""
+        """Raises OutOfTime after the time limit."""
         if self.end is not None and time.monotonic() > self.end:
             raise OutOfTime
 
@@ -43,23 +43,23 @@ class Budget:
 
 
 class Pace:
-    """How long the rest will take, by what the work so far took for each epoch, or step without any."""
+    """Estimates the remaining time from the time per epoch, or per step without epochs, so far."""
 
     def __init__(self, work: dict[object, int]) -> None:
         self.left = dict(work)
-        """What is to do yet: its size, by what it is."""
+        """The size of each remaining piece of work."""
         self.seconds = 0.0
         self.size = 0
 
     def done(self, what: object, seconds: float, *, cached: bool) -> None:
-        """Count a piece as done; what is none of the work left counts for nothing."""
+        """Count a piece of work as done; unknown work is ignored."""
         size = self.left.pop(what, 0)
         if not cached:
             self.seconds += seconds
             self.size += size
 
     def remaining(self) -> str:
-        """Such as "about 4 min left"; empty where nothing is known yet."""
+        """For example "about 4 min left"; empty while nothing is known."""
         if not self.size or not self.left:
             return ""
         seconds = sum(self.left.values()) * self.seconds / self.size

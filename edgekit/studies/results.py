@@ -1,4 +1,4 @@
-"""What a study found, as it is written and read again."""
+"""The results of a study, as they are written and read."""
 
 from typing import Any
 
@@ -14,7 +14,8 @@ from edgekit.traits import Data, Role
 
 SCHEMA = 1
 LOSS = 1.0
-"""Points that make a measured loss poor, an error; for a metric that is no accuracy, as many per cent of its mean."""
+"""The loss in points that makes a verdict poor, which is an error; for a metric other than accuracy, in percent of its
+mean."""
 
 
 class StepRecord(Record, frozen=True):
@@ -37,7 +38,7 @@ class Stage(Record, frozen=True):
 
     step: StepRecord
     values: tuple[float, ...]
-    """The metric for each seed; empty where the step leaves nothing trained."""
+    """The metric for each seed; empty if the step's model is not trained."""
     metric: Interval | None
 
 
@@ -47,20 +48,20 @@ class Arm(Record, frozen=True):
     name: str
     stages: tuple[Stage, ...]
     bytes: int
-    """Of the file that the last step left, the median over the seeds."""
+    """The size of the last step's file, the median over seeds."""
 
 
 class OrderComparison(Record, frozen=True):
-    """Two steps in one order against the other, at the same compression; a pair that was measured stands twice, once
-    for each order."""
+    """Two steps in one order compared with the other, at the same compression. A measured pair has two entries, one per
+    order."""
 
     first: StepRecord
     then: StepRecord
     arm: str
-    """The one that has them in this order."""
+    """The arm with this order."""
     other: str
     points: Interval
-    """By which this order is better, in the metric's unit."""
+    """The advantage of this order, in the metric's unit."""
     verdict: PairVerdict
 
 
@@ -69,17 +70,18 @@ class StepAblation(Record, frozen=True):
 
     step: StepRecord
     arm: str
-    """The one without it."""
+    """The arm without it."""
     points: Interval
     """What the step adds to the metric."""
     bytes_with: int
     bytes_without: int
     latency: Ratio | None
-    """With over without, native, interleaved; None where this machine is not the target."""
+    """The ratio of the time with it to that without, native, measured in turns; None if this machine is not the
+    target."""
 
     @property
     def is_worth_it(self) -> bool:
-        """Whether the metric or the file is better by the step, or the model faster."""
+        """Whether the step improves the metric, the file size or the time."""
         is_faster = self.latency is not None and self.latency.high < 1
         return self.points.is_above_zero or self.bytes_with < self.bytes_without or is_faster
 
@@ -88,31 +90,31 @@ class Study(Record, frozen=True):
     schema: int
     project: str
     subject: dict[str, str]
-    """The digests of the models and of the data, and the metric's name."""
+    """The digests of the models and the data, and the metric's name."""
     target: str
     host: str
     data: str
-    """What the data that judges says of itself: that it is made up, for instance."""
+    """A remark on the evaluation data, for example that it is synthetic."""
     fidelity: str
-    """`native`: every metric was taken on this machine."""
+    """`native`: every metric was computed on this machine."""
     seeds: tuple[int, ...]
-    """Those with which every arm was run."""
+    """The seeds with which every arm was run."""
     left_out: tuple[int, ...]
-    """Those that the budget of time had no room for."""
+    """The seeds that did not fit into the time budget."""
     unit: str
     interval: str
-    """What the intervals are."""
+    """The kind of intervals."""
     arms: tuple[Arm, ...]
     orders: tuple[OrderComparison, ...]
     whole: str
-    """The arm that steps were left out of."""
+    """The complete arm, of which steps were omitted."""
     ablations: tuple[StepAblation, ...]
     impossible: tuple[str, ...]
-    """What was asked for and cannot be run, and why."""
+    """What was requested and cannot be run, with the reason."""
 
 
 def study_json(study: Study) -> str:
-    """The results as one JSON object, as `load_study` reads them; `study_schema` describes it."""
+    """The results as one JSON object for `load_study`; `study_schema` describes it."""
     return msgspec.json.format(msgspec.json.encode(study), indent=1).decode() + "\n"
 
 
@@ -122,7 +124,7 @@ def study_schema() -> dict[str, Any]:
 
 
 def subject_of(project: Project) -> dict[str, str]:
-    """What a study is about: the digests of the models and of the data that teaches and judges them."""
+    """The subject of a study: the digests of the models and of the data for training and evaluation."""
     entries = {role.value: project.model_entry(role) for role in sorted(project.roles)}
     entries |= {split.value: project.data_entry(split) for split in (Data.TRAIN, Data.EVALUATION)}
     values = {name: project.entry_digest(entry) for name, entry in entries.items() if entry}
@@ -131,9 +133,9 @@ def subject_of(project: Project) -> dict[str, str]:
 
 
 def verdict_of(points: Interval, unit: str, scale: float) -> PairVerdict:
-    """Poor where the whole interval is below zero and the loss is large; good where it is above; else moderate.
+    """Poor if the whole interval is below zero and the loss is large; good if it is above zero; else moderate.
 
-    `scale` is the metric's mean, for units in which a point means nothing.
+    `scale` is the metric's mean, for units in which a point has no meaning.
     """
     loss = LOSS if unit.startswith("%") else LOSS / 100 * abs(scale)
     if points.is_below_zero and points.mean <= -loss:

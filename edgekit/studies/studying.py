@@ -1,4 +1,4 @@
-"""A study: arms tried with several seeds and compared, on the user's own model."""
+"""A study: run arms with several seeds and compare them on the user's own model."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -40,7 +40,7 @@ def run_study(
     progress: Progress,
     budget_s: float | None = None,
 ) -> Study:
-    """Run the arms and compare them. Raises as `tried` does."""
+    """Run the arms and compare them. Raises as `run_trials` does."""
     subject = subject_of(project)
     found = run_trials(project, arms.recipes, seeds, target, progress, budget_s)
     trials = {trial.recipe.name: trial for trial in found}
@@ -76,7 +76,7 @@ def run_study(
 
 
 def arm_of(trial: Trial, unit: str) -> Arm:
-    """A trial's stages, their means with intervals."""
+    """A trial's steps, with their means and intervals."""
     stages = []
     for index, each in enumerate(trial.recipe.steps):
         values = tuple(trial.values_at(index))
@@ -90,7 +90,7 @@ def _mean(values: Sequence[float], unit: str) -> Interval:
 
 
 def _order_comparisons(swap: Swap, trials: Mapping[str, Trial], unit: str) -> list[OrderComparison]:
-    """Both orders, each against the other."""
+    """Both orders, each compared with the other."""
     one, other = trials[swap.arm], trials[swap.other]
     points, scale = difference(one, other), one.mean().mean
     turned = Interval(-points.mean, _minus(points.high), _minus(points.low))
@@ -106,8 +106,8 @@ def _minus(value: float | None) -> float | None:
 
 
 def _latency(project: Project, one: Trial, other: Trial, target: Target) -> Ratio | None:
-    """One trial's file timed against the other's in turns, of the first seed; None where this is not the target, or
-    a network so small that its time is that of the runtime's calls."""
+    """The ratio of one trial's time to the other's, measured in turns with the first seed's files; None if this is not
+    the target, and for a network so small that its time is that of the runtime's calls."""
     files = [trial.runs[0][-1].artifact for trial in (one, other)]
     if not target.is_this(this_host()) or any(each.format is not Format.ONNX for each in files):
         return None

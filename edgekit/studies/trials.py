@@ -1,4 +1,4 @@
-"""Trials: recipes run on a project over several seeds, stage by stage, and compared."""
+"""Trials: recipes run on a project over several seeds, step by step, and compared."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trial:
-    """A recipe as it went with each seed."""
+    """The results of a recipe with each seed."""
 
     recipe: Recipe
     walked: RecipeWalk
     seeds: tuple[int, ...]
     runs: tuple[tuple[StepRun, ...], ...]
-    """For each seed, the steps."""
+    """The steps for each seed."""
     scores: tuple["Array | None", ...]
-    """For each seed, the last step's scores, one a sample."""
+    """For each seed, the last step's scores, shape (samples,)."""
     data: str
-    """What the data that judges says of itself."""
+    """A remark on the evaluation data, from the data itself."""
 
     @property
     def values(self) -> list[float]:
@@ -38,12 +38,12 @@ class Trial:
         return self.values_at(len(self.recipe.steps) - 1)
 
     def values_at(self, stage: int) -> list[float]:
-        """A step's metric, seed by seed; empty where it leaves nothing trained."""
+        """A step's metric, seed by seed; empty if its model is not trained."""
         return [run[stage].metric for run in self.runs if run[stage].metric is not None]  # type: ignore[misc]
 
     @property
     def bytes(self) -> int:
-        """The size of what the last step left, the median over seeds."""
+        """The size of the last step's output, the median over seeds."""
         sizes = sorted(run[-1].artifact.path.stat().st_size for run in self.runs)
         return sizes[len(sizes) // 2]
 
@@ -60,11 +60,11 @@ def run_trials(
     progress: Progress,
     budget_s: float | None = None,
 ) -> tuple[Trial, ...]:
-    """Run each recipe with each seed; what was run before comes from the cache, so an interrupted trial goes on.
+    """Run each recipe with each seed. Finished runs come from the cache, so that an interrupted trial resumes.
 
-    A recipe may end with a module. When `budget_s` seconds are spent the work ends, and the trials have the seeds with
-    which every recipe was run. Raises PlanError where a step cannot follow the ones before it, StudyError where the
-    time is spent before the first seed is through.
+    A recipe may end with a module. After `budget_s` seconds the work ends, and the trials have the seeds with which
+    every recipe was run. Raises PlanError if a step cannot follow the ones before it, StudyError if the time ends
+    before the first seed is complete.
     """
     budget = Budget(progress, budget_s)
     plans = [_possible(recipe, project) for recipe in recipes]
@@ -102,7 +102,7 @@ def run_trials(
 
 
 def join_trials(trials: Sequence[Trial]) -> Trial:
-    """One trial of the same recipe tried with some seeds after others."""
+    """One trial from trials of the same recipe with different seeds."""
     return replace(
         trials[0],
         seeds=tuple(seed for each in trials for seed in each.seeds),
@@ -115,7 +115,7 @@ def join_trials(trials: Sequence[Trial]) -> Trial:
 class _Run:
     steps: tuple[StepRun, ...]
     scores: "Array | None"
-    """The last step's."""
+    """Of the last step."""
     data: str
 
 
@@ -128,7 +128,7 @@ def _run(driver: Driver, plan: RecipeWalk, target: Target) -> _Run:
 
 
 def _work(plan: RecipeWalk) -> list[tuple[tuple[str, ...], int]]:
-    """For each step all that its result rests on, and its size: its epochs."""
+    """For each step, everything that its result depends on, and its size in epochs."""
     lines = ([*sorted({*plan.line(at), *plan.joined_line(at)}), at] for at in range(len(plan.steps)))
     return [
         (
@@ -140,7 +140,7 @@ def _work(plan: RecipeWalk) -> list[tuple[tuple[str, ...], int]]:
 
 
 def difference(first: Trial, second: Trial) -> Interval:
-    """How much higher the first trial's metric is, in its unit, paired over seeds and, where it can be, samples."""
+    """The first trial's metric minus the second's, in its unit, paired over seeds and, if possible, samples."""
     if any(each is None for each in (*first.scores, *second.scores)):
         return paired_difference(first.values, second.values)
     return paired_difference(first.values, second.values, first.scores, second.scores)

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def known_surveys(project: Project) -> Mapping[Role, Survey | None]:
-    """What is known of each model; None where nobody has looked since its sources changed. Loads no model. Raises
-    ModelError where there is no file of the name that the project gives."""
+    """What is known of each model; None if it was not surveyed since its sources changed. Loads no model. Raises
+    ModelError if the project's model file does not exist."""
     return {role: _known(project, role) for role in project.roles}
 
 
 def survey_model(project: Project, splits: "Splits", role: Role) -> Survey:
-    """The survey of a role's model: from the cache, else taken now and kept."""
+    """The survey of a role's model, from the cache or taken now."""
     found = _known(project, role)
     if found is None:
         if project.model_file is not None:

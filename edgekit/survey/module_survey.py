@@ -1,4 +1,4 @@
-"""A survey of a model: loaded, looked at, run once over one training batch."""
+"""The survey of a module: load it and run it over one training batch."""
 
 import time
 from typing import Any
@@ -20,7 +20,7 @@ _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 class _Calls(TorchFunctionMode):
-    """Whether attention is computed: by torch's own function, or as a softmax whose result is multiplied."""
+    """Detects attention: torch's own function, or a softmax whose result enters a matrix product."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class _Calls(TorchFunctionMode):
 
 
 def survey_of(project: Project, splits: Splits, role: Role) -> Survey:
-    """The survey of a role's model, as its entry point gives it."""
+    """The survey of a role's module, as its entry point defines it."""
     module = untrained_module(project, role)
     split = splits[Data.TRAIN]
     batch = next(tensor_batches(split))

@@ -1,4 +1,4 @@
-"""What can be known of a model without training it: what the planner judges by."""
+"""What the planner knows of a model without training it."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,25 +12,25 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class Survey:
-    """One model, as its entry point gives it."""
+    """The properties of a model as its entry point defines it."""
 
     architecture: Architecture
     parameters: int
     channels: tuple[int, ...]
-    """The output channels or features of each convolution and linear layer but the last."""
+    """The output channels or features of each convolution and linear layer except the last."""
     batch_norms: bool
     batch_s: float | None
-    """Seconds of a forward and a backward pass over one training batch, on this machine, one measurement; None where
-    nothing is trained."""
+    """Seconds of a forward and backward pass over one training batch on this machine, measured once; None if nothing is
+    trained."""
     batches: int | None
-    """Of an epoch; None where the data cannot say."""
+    """Batches in an epoch; None if the data does not report it."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
 def survey_key(project: Project, role: Role) -> str:
-    """The cache's key: a change to the model's or the data's sources makes a survey out of date."""
+    """The cache key: a change to the sources of the model or the data makes a survey outdated."""
     if project.model_file is not None:
         return sha256_of_json({"survey": _VERSION, "file": sha256_of_file(project.model_file)})
     return sha256_of_json(

@@ -1,1 +1,1 @@
-"""TFLite files: written from ONNX graphs, and read."""
+"""Read TFLite files, and write them from ONNX graphs."""

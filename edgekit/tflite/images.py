@@ -1,5 +1,4 @@
-"""What slides over an image: windows with their padding, and images with their channels last. A sequence is an image of
-one row."""
+"""Sliding windows with padding, and channels-last images. A sequence is an image of one row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from edgekit.tflite.subgraph import QuantParams
 CHANNELS_LAST = {3: (0, 2, 1), 4: (0, 2, 3, 1)}
 
 WHOLE_STEPS = {"padding": "VALID", "strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
-"""A convolution's options where its window goes over every place."""
+"""The options of a convolution with stride 1 and no padding."""
 
 Pair = tuple[int, int]
 
@@ -26,11 +25,11 @@ _THROUGH = {
     "Add", "BatchNormalization", "Clip", "Div", "DequantizeLinear", "Identity", "Mul", "Pad", "QuantizeLinear", "Relu",
     "Sub",
 }  # fmt: skip
-"""What leaves axes where they are."""
+"""Operators that keep the order of axes."""
 
 
 def preferred_order(value: ir.Value, rank: int) -> Order:
-    """The order of axes that the operators want which first make something of an input."""
+    """The axis order that the first operators with a preference want for an input."""
     return _preferred(value, rank, set()) or tuple(range(rank))
 
 
@@ -56,7 +55,7 @@ def _preferred(value: ir.Value, rank: int, seen: set[ir.Value]) -> Order | None:
 
 @dataclass(frozen=True)
 class Window:
-    """Of rows and columns each."""
+    """Sizes are pairs for rows and columns."""
 
     kernel: Pair
     strides: Pair
@@ -65,7 +64,7 @@ class Window:
     after: Pair
 
     def padding(self, sizes: Pair) -> str:
-        """What the format calls this padding of an image of these sizes: SAME, VALID, or nothing."""
+        """The format's name of this padding for an image of these sizes: SAME, VALID, or empty."""
         if not any((*self.before, *self.after)):
             return "VALID"
         same = [self._same(axis, size) for axis, size in enumerate(sizes)]
@@ -77,7 +76,7 @@ class Window:
         return missing // 2, missing - missing // 2
 
     def reach(self, axis: int) -> int:
-        """Over how many places the kernel stretches."""
+        """The extent of the dilated kernel along an axis."""
         return (self.kernel[axis] - 1) * self.dilations[axis] + 1
 
     def options(self) -> dict[str, int]:
@@ -88,7 +87,7 @@ class Window:
 
 
 def rank_of(work: Lowering, node: ir.Node) -> int:
-    """How many axes what a node slides over has. Raises StepError where that is neither sequence nor image."""
+    """The rank of a node's input. Raises StepError if it is neither a sequence nor an image."""
     rank = len(work.given_shape(node))
     if rank not in CHANNELS_LAST:
         raise Unsupported(node, f"over {max(rank - 2, 0)} dimensions, and TFLite has it over images and sequences")
@@ -96,7 +95,7 @@ def rank_of(work: Lowering, node: ir.Node) -> int:
 
 
 def window_of(work: Lowering, node: ir.Node, kernel: Sequence[int]) -> Window:
-    """A node's window, with the padding that its output's size asks for where that is rounded up."""
+    """A node's window, with the padding that follows from its output's size if that is rounded up."""
     dims = len(kernel)
     strides, dilations = (list(node.attributes.get_ints(name, [1] * dims)) for name in ("strides", "dilations"))
     sizes, given = work.given_shape(node)[2:], work.shape(node.outputs[0])[2:]
@@ -121,7 +120,7 @@ def _pair(values: Sequence[int], fill: int) -> Pair:
 
 
 def image(work: Lowering, given: Placed) -> int:
-    """A tensor of (batch, rows, columns, channels)."""
+    """A tensor with axes (batch, rows, columns, channels)."""
     rank = len(given.order)
     tensor = work.ordered(given, CHANNELS_LAST[rank]).tensor
     shape = work.graph.tensors[tensor].shape
@@ -129,14 +128,14 @@ def image(work: Lowering, given: Placed) -> int:
 
 
 def new_image(work: Lowering, end: End, grid: QuantParams | None) -> int:
-    """A tensor of the same form for what an operator gives."""
+    """A new tensor of this form for an operator's output."""
     batch, channels, *sizes = end.shape
     shape = (batch, *_pair(sizes, 1), channels)
     return work.graph.tensor(work.name(end.value), "int8" if grid else "float32", shape, grid)
 
 
 def settle_image(work: Lowering, end: End, tensor: int) -> None:
-    """Let an operator's output stand for an image."""
+    """Bind an operator's output to an image."""
     rank = len(end.shape)
     shape = work.graph.tensors[tensor].shape
     placed = tensor if rank == 4 else work.reshaped(tensor, (shape[0], *shape[2:]))
@@ -144,7 +143,7 @@ def settle_image(work: Lowering, end: End, tensor: int) -> None:
 
 
 def pad_image(work: Lowering, tensor: int, before: Pair, after: Pair, fill: Any = None) -> int:
-    """An image with rows and columns around it, of what stands for nought, or of `fill` as it is stored."""
+    """Pad an image with rows and columns of the zero point, or of the stored value `fill`."""
     if not any((*before, *after)):
         return tensor
     shape = work.graph.tensors[tensor].shape
@@ -159,7 +158,8 @@ def pad_image(work: Lowering, tensor: int, before: Pair, after: Pair, fill: Any 
 
 
 def slide_window(work: Lowering, tensor: int, window: Window, fill: Any = None) -> tuple[int, str]:
-    """An image as a window slides over it, padded where the format has no name for that, and the name of the rest."""
+    """The image for a window, padded explicitly if the format has no name for its padding, and the name of the
+    remaining padding."""
     shape = work.graph.tensors[tensor].shape
     padding = window.padding((shape[1], shape[2]))
     if padding:

@@ -1,4 +1,4 @@
-"""A .tflite file counted: operators, parameters, multiply-accumulates, what is on integers."""
+"""Inspect a .tflite file: operators, parameters, multiply-accumulates, quantization."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ _FLOATS = {"float32", "float16", "float64", "bfloat16"}
 
 
 def tflite_inspection(path: Path) -> Inspection:
-    """What can be read in a .tflite file. Raises ModelError for what is none."""
+    """What can be read from a .tflite file. Raises ModelError for an invalid file."""
     found = read_tflite(path)
     try:
         return _inspection(found)
@@ -52,8 +52,8 @@ def _inspection(found: TfliteFile) -> Inspection:
 
 
 def _weights(found: TfliteFile) -> list[TfliteTensor]:
-    """The constants that a model was trained to, each buffer once: no axes, lengths or limits, no single numbers, and
-    no biases of nought, which stand where there is none."""
+    """The trained constants, each buffer once: without axes, lengths, limits, scalars, and zero biases, which replace
+    missing ones."""
     used = {number for each in found.operators if each.kind not in _MOVES for number in each.inputs}
     constants = [
         each for number, each in enumerate(found.tensors) if number in used and each.stored and not each.uniform
@@ -64,7 +64,7 @@ def _weights(found: TfliteFile) -> list[TfliteTensor]:
 
 
 def _macs(found: TfliteFile) -> tuple[int | None, str]:
-    """Multiply-accumulates of a run, and why they are not known."""
+    """Multiply-accumulates of a run, or the reason why they are unknown."""
     total = 0
     for each in found.operators:
         if each.kind.startswith(("custom ", "operator ")):
@@ -103,7 +103,7 @@ _MACS: dict[str, Callable[[Sequence[TfliteTensor], TfliteTensor], int]] = {
 
 
 def _operator_counts(found: TfliteFile) -> tuple[int, Counter[str]]:
-    """How many operators compute on integers, and which on floats."""
+    """The number of integer operators, and of float operators by type."""
     integers, floating = 0, Counter[str]()
     for each in found.operators:
         if each.kind in _CONVERSIONS or each.kind in _MOVES or not each.outputs:
@@ -117,8 +117,7 @@ def _operator_counts(found: TfliteFile) -> tuple[int, Counter[str]]:
 
 
 def _activation_bytes(found: TfliteFile) -> int:
-    """The most that tensors take at once that are no constants, each from the operator that makes it to the last that
-    reads it."""
+    """The peak bytes of tensors that are not constants, each kept from its producer to its last reader."""
     last = {number: place for place, each in enumerate(found.operators) for number in each.inputs}
     last |= dict.fromkeys(found.outputs, len(found.operators))
     live = {number for number in found.inputs if not found.tensors[number].stored}

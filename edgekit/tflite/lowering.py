@@ -1,4 +1,4 @@
-"""An ONNX graph, float or in QDQ form, as a TFLite graph: the walk, and what it knows of each tensor on the way."""
+"""Lower an ONNX graph, float or in QDQ form, to a TFLite graph: the walk, and what is known of each tensor."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,15 +13,15 @@ from edgekit.model.passes.rewriting import array_of
 from edgekit.tflite.subgraph import QuantParams, Shape, Subgraph
 
 Order = tuple[int, ...]
-"""Of a tensor in the file: the ONNX axis that each of its axes is."""
+"""The ONNX axis of each axis of a tensor in the file."""
 ACTIVATIONS = ("RELU", "RELU6", "RELU_N1_TO_1")
-"""By the format's names: those that may run within an operator before them."""
+"""Activations, by the format's names, that the operator before them can include."""
 _SIGNED = 128
-"""By which uint8 lies above the int8 that stands for the same."""
+"""The offset from int8 to uint8."""
 
 
 class Unsupported(StepError):
-    """An operator, or a form of it, that is not written."""
+    """An operator, or a form of it, without a TFLite form."""
 
     def __init__(self, node: ir.Node, why: str = "") -> None:
         text = f": {why}" if why else ", an operator that edgekit does not write"
@@ -34,56 +34,56 @@ class Unsupported(StepError):
 
 @dataclass(frozen=True)
 class Placed:
-    """An ONNX tensor as it stands in the file."""
+    """An ONNX tensor's place in the file."""
 
     tensor: int
     order: Order
     grid: QuantParams | None
-    """Where it is stored as int8."""
+    """If it is stored as int8."""
 
 
 @dataclass(frozen=True)
 class StoredConstant:
-    """A constant as integers."""
+    """A constant in integers."""
 
     values: Array
-    """int8, or int32 of a bias."""
+    """int8, or int32 for a bias."""
     grid: QuantParams
 
 
 @dataclass(frozen=True)
 class End:
-    """What an operator gives, together with an activation that runs within it."""
+    """An operator's output, with an activation that it includes."""
 
     value: ir.Value
     activation: str
     grid: QuantParams | None
-    """Where all who read it read the same integers."""
+    """If all readers read the same integers."""
     shape: Shape
 
 
 @dataclass
 class Lowering:
-    """One graph on its way."""
+    """The state of lowering one graph."""
 
     shapes: dict[str, Shape]
     graph: Subgraph = field(default_factory=Subgraph)
     dynamic: bool = False
-    """Whether float products get int8 weights, and scale their inputs in every run."""
+    """Whether float products get int8 weights and dynamic input ranges."""
     placed: dict[ir.Value, Placed] = field(default_factory=dict)
     flattened: dict[int, Placed] = field(default_factory=dict)
-    """What a tensor of (batch, features) was before its values were moved into ONNX's order."""
+    """The source of a tensor (batch, features) before its values were moved into ONNX's order."""
     gates: dict[int, Placed] = field(default_factory=dict)
-    """What a HardSigmoid was made of."""
+    """The input of a HardSigmoid, by its output."""
     doubled: dict[int, Placed] = field(default_factory=dict)
-    """What integers were before they counted more or less."""
+    """Maps a tensor to the tensor whose values it reinterprets with another scale."""
     within: set[ir.Node] = field(default_factory=set)
-    """Activations that run within the operator before them."""
+    """Activations that the operator before them includes."""
     _moved: dict[object, int] = field(default_factory=dict)
     _reshaped: dict[int, int] = field(default_factory=dict)
 
     def shape(self, value: ir.Value) -> Shape:
-        """The lengths of its axes in the ONNX graph. Raises StepError where they are not known."""
+        """A value's shape in the ONNX graph. Raises StepError if it is unknown."""
         assert value.name is not None
         if value.name not in self.shapes:
             raise StepError(
@@ -96,25 +96,25 @@ class Lowering:
         return value.name or ""
 
     def given_shape(self, node: ir.Node, place: int = 0) -> Shape:
-        """The same of an input of a node. Raises StepError for one that is missing."""
+        """The shape of a node's input. Raises StepError if the input is missing."""
         value = input_of(node, place)
         if value is None:
             raise Unsupported(node, f"without its input {place}")
         return self.shape(value)
 
     def at(self, node: ir.Node, place: int = 0) -> Placed:
-        """An input of a node as it stands in the file. Raises StepError for one that is a constant, or missing."""
+        """A node's input in the file. Raises StepError if it is a constant or missing."""
         value = input_of(node, place)
         if value is None or value not in self.placed:
             raise Unsupported(node, f"its input {place} is no tensor that the graph computes")
         return self.placed[value]
 
     def end(self, value: ir.Value, activation: str = "NONE") -> End:
-        """An output of a node as its readers have it."""
+        """A node's output as its readers see it."""
         return End(value, activation, quant_params_after(value), self.shape(value))
 
     def ends(self, node: ir.Node) -> End:
-        """The first output of a node, behind an activation that can run within it."""
+        """A node's first output, after an activation that it can include."""
         value, activation = node.outputs[0], "NONE"
         follower = only_reader(value)
         if follower is not None and (kind := activation_of(follower)) in ACTIVATIONS:
@@ -123,7 +123,7 @@ class Lowering:
         return self.end(value, activation)
 
     def bind(self, value: ir.Value, tensor: int, order: Order) -> None:
-        """Let a value, and what it is quantized to where the tensor is so, stand for a tensor of the file."""
+        """Bind a value, and its quantized form if the tensor is quantized, to a tensor of the file."""
         grid = self.graph.tensors[tensor].grid
         self.placed[value] = Placed(tensor, order, grid)
         if grid is not None:
@@ -137,12 +137,12 @@ class Lowering:
         return self.graph.tensor(self.name(value), "int8" if grid else "float32", shape, grid)
 
     def inner(self, like: int, shape: Sequence[int], suffix: str) -> int:
-        """A new tensor of the type of another one."""
+        """A new tensor with the type of another one."""
         tensor = self.graph.tensors[like]
         return self.graph.tensor(f"{tensor.name}_{suffix}", tensor.kind, shape, tensor.grid)
 
     def floats(self, given: Placed) -> Placed:
-        """The same as floats."""
+        """The tensor in float."""
         if given.grid is None:
             return given
         key = "floats", given.tensor
@@ -153,7 +153,7 @@ class Lowering:
         return Placed(self._moved[key], given.order, None)
 
     def on_grid(self, given: Placed, grid: QuantParams) -> Placed:
-        """The same as integers of this grid."""
+        """The tensor in integers with these quantization parameters."""
         if has_same_quant_params(given.grid, grid):
             return given
         key = "grid", given.tensor, grid
@@ -164,11 +164,11 @@ class Lowering:
         return Placed(self._moved[key], given.order, grid)
 
     def as_wanted(self, given: Placed, grid: QuantParams | None) -> Placed:
-        """On integers as they are where an operator computes on such, else as floats."""
+        """The tensor in integers if an operator computes on integers, else in float."""
         return given if grid is not None else self.floats(given)
 
     def ordered(self, given: Placed, order: Order) -> Placed:
-        """The same with its axes in this order."""
+        """The tensor with its axes in this order."""
         if given.order == order:
             return given
         shape = self.graph.tensors[given.tensor].shape
@@ -183,11 +183,11 @@ class Lowering:
         return Placed(self._moved[key], order, given.grid)
 
     def plain(self, given: Placed) -> Placed:
-        """The same with its axes in ONNX's order."""
+        """The tensor with its axes in ONNX's order."""
         return self.ordered(given, tuple(range(len(given.order))))
 
     def reshaped(self, tensor: int, shape: Sequence[int]) -> int:
-        """A tensor's values, as they lie, in another shape."""
+        """A tensor's values, in memory order, with another shape."""
         tensor = self._reshaped.get(tensor, tensor)
         wanted = tuple(int(size) for size in shape)
         if self.graph.tensors[tensor].shape == wanted:
@@ -200,7 +200,7 @@ class Lowering:
         return self._moved[key]
 
     def settle(self, end: End, made: Placed) -> None:
-        """Let an operator's output stand for what a tensor holds, brought to the integers that its readers read."""
+        """Bind an operator's output to a tensor, converted to the integers that its readers expect."""
         placed = made if end.grid is None or made.grid is None else self.on_grid(made, end.grid)
         self.bind(end.value, placed.tensor, placed.order)
 
@@ -209,7 +209,7 @@ Lower = Callable[[Lowering, ir.Node], None]
 
 
 def lower_nodes(work: Lowering, nodes: Sequence[ir.Node], lowerings: dict[str, Lower]) -> None:
-    """Lower nodes in the order in which they run. Raises StepError, which names the first that cannot be."""
+    """Lower nodes in running order. Raises StepError, which names the first unsupported node."""
     for node in nodes:
         if node in work.within or all(is_constant(value) for value in node.outputs):
             continue
@@ -228,13 +228,13 @@ def readers(value: ir.Value) -> list[ir.Node]:
 
 
 def only_reader(value: ir.Value) -> ir.Node | None:
-    """The one node that reads a value; None where there are more, or it is an output of the graph."""
+    """The only reader of a value; None if there are several, or if it is an output of the graph."""
     found = readers(value)
     return found[0] if len(found) == 1 and not value.is_graph_output() else None
 
 
 def activation_of(node: ir.Node) -> str:
-    """The format's name of an activation that may run within another operator; empty for what is none."""
+    """The format's name of an activation that another operator can include; empty for other nodes."""
     if node.domain:
         return ""
     if node.op_type == "Relu":
@@ -245,7 +245,7 @@ def activation_of(node: ir.Node) -> str:
 
 
 def limits_of(node: ir.Node) -> tuple[float, float]:
-    """Between what a Clip leaves: NaN where that is no constant."""
+    """The limits of a Clip; NaN for a limit that is not constant."""
     found = []
     for place, name, default in ((1, "min", -np.inf), (2, "max", np.inf)):
         value = input_of(node, place)
@@ -254,13 +254,13 @@ def limits_of(node: ir.Node) -> tuple[float, float]:
             found.append(node.attributes.get_float(name, default))
         else:
             found.append(float(array.reshape(-1)[0]) if array is not None and array.size == 1 else np.nan)
-    # Old exporters write the largest float for no limit.
+    # Old exporters write the largest float for a missing limit.
     low, high = (np.copysign(np.inf, each) if abs(each) > 1e38 else each for each in found)
     return float(low), float(high)
 
 
 def quant_params_of(node: ir.Node) -> QuantParams | None:
-    """What a QuantizeLinear or DequantizeLinear of one scale makes of integers, as int8 has them; None for others."""
+    """The quantization parameters of a QuantizeLinear or DequantizeLinear with one scale, for int8; None for others."""
     scale = array_of(input_of(node, 1))
     if scale is None or scale.size != 1:
         return None
@@ -273,7 +273,7 @@ def quant_params_of(node: ir.Node) -> QuantParams | None:
 
 
 def quant_params_after(value: ir.Value) -> QuantParams | None:
-    """The integers that all who read a value read; None where one reads something else."""
+    """The quantization parameters that all readers of a value use; None if they differ."""
     found = readers(value)
     if not found or value.is_graph_output() or any(each.op_type != "QuantizeLinear" for each in found):
         return None
@@ -290,7 +290,7 @@ def is_constant(value: ir.Value) -> bool:
 
 
 def stored_constant(value: ir.Value | None) -> StoredConstant | None:
-    """The integers of a constant behind a DequantizeLinear; None for others."""
+    """The integers of a constant that a DequantizeLinear reads; None for others."""
     node = None if value is None else value.producer()
     if node is None or node.op_type != "DequantizeLinear" or node.domain not in ("", "ai.onnx"):
         return None
@@ -310,7 +310,7 @@ def stored_constant(value: ir.Value | None) -> StoredConstant | None:
 
 
 def constant_of(value: ir.Value | None) -> Array | None:
-    """What a constant is worth, of integers, too; None of what is none."""
+    """The float values of a constant, also of a quantized one; None if it is not constant."""
     stored = stored_constant(value)
     if stored is None:
         return array_of(value)
@@ -323,6 +323,6 @@ def constant_of(value: ir.Value | None) -> Array | None:
 
 
 def has_same_order(shape: Sequence[int], permutation: Sequence[int]) -> bool:
-    """Whether values lie the same way after axes are moved: those of more than one value stay in order."""
+    """Whether a permutation keeps the memory order: axes longer than 1 stay in sequence."""
     moved = [axis for axis in permutation if shape[axis] != 1]
     return moved == sorted(moved) or prod(shape) == 1

@@ -1,4 +1,4 @@
-"""A graph as the bytes of a .tflite file: every buffer aligned, and none there twice."""
+"""Serialize a graph to the bytes of a .tflite file: buffers are aligned, and equal ones are stored once."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,10 +12,10 @@ from edgekit.tflite.schema import schema
 from edgekit.tflite.subgraph import NONE, Operator, QuantParams, Subgraph, Tensor
 
 ALIGNMENT = 16
-"""Bytes, as the format asks of buffers: kernels read them where they lie in the file."""
+"""The format's alignment of buffers in bytes, because kernels read them in place."""
 IDENTIFIER = b"TFL3"
 ORDERS = "edgekit.orders"
-"""The metadata that tells how the axes of an input or output lie, where that is not as in the ONNX model."""
+"""The metadata entry for inputs and outputs whose axis order differs from the ONNX model's."""
 
 _OPTIONS = {
     "ADD": "AddOptions", "SUB": "SubOptions", "MUL": "MulOptions", "DIV": "DivOptions",
@@ -27,7 +27,7 @@ _OPTIONS = {
     "STRIDED_SLICE": "StridedSliceOptions", "TRANSPOSE": "TransposeOptions",
     "DEPTH_TO_SPACE": "DepthToSpaceOptions", "MIRROR_PAD": "MirrorPadOptions",
 }  # fmt: skip
-"""The record that holds an operator's options; operators without one need none."""
+"""The record of an operator's options; other operators have none."""
 
 _ENUMS = {"padding": "Padding", "fusedActivationFunction": "ActivationFunctionType", "mode": "MirrorPadMode"}
 
@@ -38,14 +38,15 @@ _INTEGER_VERSIONS = {
     "RESIZE_NEAREST_NEIGHBOR": 2, "SLICE": 2, "STRIDED_SLICE": 2, "TRANSPOSE": 2,
     "DEPTH_TO_SPACE": 2, "DEQUANTIZE": 2, "MIRROR_PAD": 2, "MINIMUM": 2, "MAXIMUM": 2,
 }  # fmt: skip
-"""The first version of each operator that takes int8 (tensorflow/lite/tools/versioning/op_version.cc); others 1."""
+"""The first version of each operator with int8 support (tensorflow/lite/tools/versioning/op_version.cc); 1 for
+others."""
 _FLOAT_VERSIONS = {"TRANSPOSE_CONV": 3}
-"""Those of floats: with a bias."""
+"""The same for float: with a bias."""
 
 
 def pack(graph: Subgraph, names: Mapping[str, Mapping[str, int]], orders: Mapping[str, Sequence[int]]) -> bytes:
-    """The bytes of a file with one graph. `names` are those of the `inputs` and `outputs` by tensor; `orders` those of
-    the ONNX model's axes, by input or output, where the file has others."""
+    """The bytes of a file with one graph. `names` are those of the `inputs` and `outputs` by tensor; `orders` are the
+    ONNX axes of inputs and outputs whose axis order differs."""
     s = schema()
     buffers = _Buffers(s)
     codes: dict[tuple[str, int], int] = {}
@@ -86,7 +87,7 @@ def pack(graph: Subgraph, names: Mapping[str, Mapping[str, int]], orders: Mappin
 
 
 class _Sharing(Builder):  # type: ignore[misc]
-    """Writes each vector once, whatever refers to it, and those of bytes where ALIGNMENT divides their place."""
+    """Writes equal vectors once, and byte vectors at multiples of ALIGNMENT."""
 
     def __init__(self, size: int) -> None:
         super().__init__(size)
@@ -104,7 +105,7 @@ class _Sharing(Builder):  # type: ignore[misc]
 
 
 class _Buffers:
-    """The buffers of a file, each once: the first one is empty, for tensors that hold no constant."""
+    """The distinct buffers of a file. The first one is empty, for tensors that are not constants."""
 
     def __init__(self, s: Any) -> None:
         self.s = s
@@ -122,7 +123,7 @@ class _Buffers:
 
 def _tensor(s: Any, tensor: Tensor, buffers: _Buffers) -> Any:
     made = s.TensorT()
-    if tensor.data is None:  # a constant is known by who reads it
+    if tensor.data is None:  # a constant needs no name of its own
         made.name = tensor.name
     made.shape = np.array(tensor.shape, np.int32)
     made.type = getattr(s.TensorType, tensor.kind.upper())
@@ -157,7 +158,7 @@ def _operator(s: Any, operator: Operator, graph: Subgraph, codes: dict[tuple[str
 
 
 def _version(operator: Operator, graph: Subgraph) -> int:
-    """The first version of the operator that takes what it is given."""
+    """The first version of the operator that supports its operands."""
     kinds = [graph.tensors[number].kind for number in operator.inputs if number != NONE]
     options = operator.options
     if operator.kind == "FULLY_CONNECTED" and options.get("keepNumDims"):

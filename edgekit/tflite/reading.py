@@ -1,4 +1,4 @@
-"""What is in a .tflite file, whoever wrote it; where edgekit did, its axes are told in the ONNX model's order."""
+"""Read .tflite files from any writer. For files from edgekit, axes are given in the ONNX model's order."""
 
 import json
 import struct
@@ -22,7 +22,7 @@ _MOST_TENSORS = 100_000
 _MOST_BYTES = 2**31
 """Of an input or output."""
 _SOLE = 1
-"""Graphs: control flow has more."""
+"""The number of graphs; control flow needs more."""
 INTEGERS = {"int8", "uint8", "int16", "int4"}
 
 
@@ -32,18 +32,18 @@ class TfliteTensor:
 
     name: str
     kind: str
-    """In lower case, as numpy has it: float32, int8."""
+    """numpy's name in lower case: float32, int8."""
     shape: tuple[int, ...]
     free: tuple[bool, ...]
-    """Which axes may get another length before a run."""
+    """Whether each axis may change its length before a run."""
     scale: float | None
-    """Where it has one for all channels, as its zero point."""
+    """If it has one for all channels, as for the zero point."""
     zero: int | None
     scales: int
     stored: int
-    """Bytes of a constant; 0 of what is none."""
+    """Bytes of a constant; 0 for other tensors."""
     uniform: bool
-    """Whether all bytes of a constant are the same: ones that sum up, noughts in the place of a bias."""
+    """Whether all bytes of a constant are equal: ones for sums, zeros for a missing bias."""
     buffer: int
 
     @property
@@ -67,22 +67,22 @@ class TfliteFile:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     names: dict[int, str]
-    """Of inputs and outputs, as its signature calls them."""
+    """Names of inputs and outputs from the signature."""
     orders: dict[str, tuple[int, ...]]
-    """By input or output: the ONNX axis that each of its axes is."""
+    """By input or output: the ONNX axis of each of its axes."""
 
     def ports(self, numbers: Sequence[int]) -> tuple[Port, ...]:
         return tuple(self._port(number) for number in numbers)
 
     def order(self, number: int) -> tuple[int, ...] | None:
-        """How the axes of an input or output lie; None where they lie as they are told."""
+        """The axis order of an input or output; None if it is the ONNX model's."""
         return self.orders.get(self.name(number))
 
     def name(self, number: int) -> str:
         return self.names.get(number, self.tensors[number].name)
 
     def own_port(self, number: int) -> Port:
-        """An input or output with its axes as they lie in the file."""
+        """An input or output with its axes in the file's order."""
         held = self.tensors[number]
         sizes = (
             ANONYMOUS if free and axis else size
@@ -97,7 +97,7 @@ class TfliteFile:
         return replace(port, shape=tuple(port.shape[order.index(axis)] for axis in range(len(order))))
 
     def output_steps(self) -> dict[str, float]:
-        """By output that stands for integers of one scale, as it is or behind a DEQUANTIZE, that scale."""
+        """The scale, which is one LSB, of each output with one scale, directly or before a DEQUANTIZE."""
         scales = self.scales()
         return {name: scales[name]["scale"] for name in map(self.name, self.outputs) if name in scales}
 
@@ -106,7 +106,7 @@ class TfliteFile:
         return any(each.stored and each.kind in INTEGERS for each in self.tensors)
 
     def scales(self) -> dict[str, dict[str, Any]]:
-        """By input and output that stands for integers of one scale: scale, zero point, integer type."""
+        """Scale, zero point and integer type of each input and output with one scale."""
         before = {each.inputs[0]: each.outputs[0] for each in self.operators if each.kind == "QUANTIZE"}
         behind = {each.outputs[0]: each.inputs[0] for each in self.operators if each.kind == "DEQUANTIZE"}
         found = {}
@@ -122,7 +122,7 @@ class TfliteFile:
 
 
 def read_tflite(path: Path) -> TfliteFile:
-    """The graph of a .tflite file. Raises ModelError for anything that is none, and for control flow."""
+    """The graph of a .tflite file. Raises ModelError for an invalid file, and for control flow."""
     if not path.exists():
         raise ModelError(f"there is no file {path}", "check the path")
     if path.is_dir():
@@ -140,7 +140,7 @@ def read_tflite(path: Path) -> TfliteFile:
         raise ModelError(
             f"{path} is no sound TFLite model: its tables point outside of it", "convert it again"
         ) from error
-    except Exception as error:  # a damaged file may send the reader anywhere
+    except Exception as error:  # a damaged file may cause any exception
         raise ModelError(f"{path} is no sound TFLite model: {first_line(error)}", "convert it again") from error
 
 
@@ -177,7 +177,7 @@ def _read(path: Path, data: bytes) -> TfliteFile:
 
 
 def _content(buffer: Any) -> tuple[int, bool]:
-    """The bytes of a buffer, and whether all are the same."""
+    """The number of bytes of a buffer, and whether all are equal."""
     if not buffer.DataLength():
         return 0, False
     data = buffer.DataAsNumpy()
@@ -191,7 +191,7 @@ def _length(count: int, data: bytes) -> int:
 
 
 def _names_in(enumeration: Any) -> dict[int, str]:
-    """What the format calls the values of one of its enumerations."""
+    """The names of an enumeration's values."""
     return {value: name for name, value in vars(enumeration).items() if isinstance(value, int)}
 
 
@@ -248,8 +248,8 @@ def _orders(model: Any) -> dict[str, tuple[int, ...]]:
 
 
 def to_file_inputs(found: TfliteFile, arrays: Sequence[Array], *, feeds: bool = False) -> list[Array]:
-    """Inputs as the file takes them, of those in the ONNX model's order of axes, floats as integers where it wants
-    those; with `feeds`, behind one more axis."""
+    """Convert inputs from the ONNX model's axis order to the file's, and floats to integers where it expects them; with
+    `feeds`, arrays have a leading axis of feeds."""
     return [
         as_integers(_reorder(each, found.order(number), feeds), found.tensors[number])
         for each, number in zip(arrays, found.inputs, strict=True)
@@ -257,7 +257,7 @@ def to_file_inputs(found: TfliteFile, arrays: Sequence[Array], *, feeds: bool = 
 
 
 def to_onnx_outputs(found: TfliteFile, arrays: Sequence[Array], *, feeds: bool = False) -> list[Array]:
-    """Outputs as the ONNX model gives them, of those that the file does: integers that have a scale are floats."""
+    """Convert the file's outputs to those of the ONNX model: integers with a scale become floats."""
     orders = [found.order(number) for number in found.outputs]
     back = [None if order is None else tuple(int(axis) for axis in np.argsort(order)) for order in orders]
     return [
@@ -267,7 +267,7 @@ def to_onnx_outputs(found: TfliteFile, arrays: Sequence[Array], *, feeds: bool =
 
 
 def to_file_outputs(found: TfliteFile, arrays: Sequence[Array]) -> list[Array]:
-    """Outputs as the file gives them, of those that the ONNX model does: the inverse of `to_onnx_outputs`."""
+    """Convert the ONNX model's outputs to those of the file: the inverse of `to_onnx_outputs`."""
     return [
         as_integers(_reorder(each, found.order(number), feeds=False), found.tensors[number])
         for each, number in zip(arrays, found.outputs, strict=True)
@@ -282,7 +282,7 @@ def _reorder(array: Array, order: tuple[int, ...] | None, feeds: bool) -> Array:
 
 
 def as_integers(array: Array, held: TfliteTensor) -> Array:
-    """Floats as the integers that stand for them in a tensor of one scale; others as they are."""
+    """Quantize floats for a tensor with one scale; other arrays are unchanged."""
     if held.scale is None or array.dtype.kind != "f" or held.kind not in INTEGERS:
         return array
     limits = np.iinfo(held.kind)

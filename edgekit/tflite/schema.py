@@ -1,4 +1,4 @@
-"""The types of the TFLite file format, as ai-edge-litert brings them."""
+"""The types of the TFLite file format, from ai-edge-litert."""
 
 from types import ModuleType
 
@@ -7,7 +7,7 @@ from edgekit.version import pip_install
 
 
 def schema() -> ModuleType:
-    """The format's flatbuffer types. Raises StepError where the package is missing."""
+    """The format's flatbuffer types. Raises StepError if the package is missing."""
     try:
         from ai_edge_litert import schema_py_generated
     except ImportError as error:

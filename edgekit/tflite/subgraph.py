@@ -1,4 +1,4 @@
-"""A TFLite graph in the making: tensors, and operators in the order in which they run."""
+"""A TFLite graph under construction: tensors, and operators in running order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,18 +11,18 @@ from edgekit.arrays import Array
 Kind = Literal["float32", "int8", "int32"]
 Shape = tuple[int, ...]
 NONE = -1
-"""In the place of an input that an operator does without."""
+"""The number of an omitted optional input."""
 
 
 @dataclass(frozen=True)
 class QuantParams:
-    """What integers stand for: scale * (integer - zero)."""
+    """Quantization parameters: real = scale * (integer - zero)."""
 
     scales: tuple[float, ...]
-    """One, or one for each channel."""
+    """One scale, or one per channel."""
     zeros: tuple[int, ...]
     axis: int = 0
-    """That of the channels."""
+    """The channel axis."""
 
     @property
     def scale(self) -> float:
@@ -35,7 +35,7 @@ class QuantParams:
         return zero
 
     def reaches(self) -> tuple[float, float]:
-        """The least and the largest value of 8 bits."""
+        """The smallest and largest 8-bit value."""
         return (-128 - self.zero) * self.scale, (127 - self.zero) * self.scale
 
 
@@ -46,13 +46,13 @@ class Tensor:
     shape: Shape
     grid: QuantParams | None = None
     data: Array | None = None
-    """Of a constant."""
+    """The values of a constant."""
 
 
 @dataclass(frozen=True)
 class Operator:
     kind: str
-    """By the format's name: CONV_2D."""
+    """The format's name of the operator: CONV_2D."""
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -67,12 +67,12 @@ class Subgraph:
     _constants: dict[Any, int] = field(default_factory=dict)
 
     def tensor(self, name: str, kind: Kind, shape: Sequence[int], grid: QuantParams | None = None) -> int:
-        """The number of a new tensor."""
+        """Add a tensor; returns its number."""
         self.tensors.append(Tensor(name, kind, tuple(shape), grid))
         return len(self.tensors) - 1
 
     def constant(self, name: str, data: Array, grid: QuantParams | None = None) -> int:
-        """The number of a constant, of float32, int8 or int32; of the one that is there, where there is one like it."""
+        """Add a float32, int8 or int32 constant unless an equal one exists; returns its number."""
         data = np.ascontiguousarray(data)
         key = (data.dtype.str, data.shape, data.tobytes(), grid)
         if key not in self._constants:
@@ -82,16 +82,16 @@ class Subgraph:
         return self._constants[key]
 
     def numbers(self, name: str, values: Any) -> int:
-        """The number of a constant of axes, lengths or places."""
+        """Add a constant of axes, lengths or positions; returns its number."""
         return self.constant(name, np.array(values, np.int32))
 
     def operator(self, kind: str, inputs: Sequence[int], output: int, **options: Any) -> int:
-        """Add an operator; its output."""
+        """Add an operator; returns its output."""
         self.operators.append(Operator(kind, tuple(inputs), (output,), options))
         return output
 
     def trimmed(self) -> tuple["Subgraph", dict[int, int]]:
-        """The same without what no output hangs on, and the new numbers of the tensors that are left."""
+        """The graph without what no output depends on, and the new numbers of the remaining tensors."""
         needed, kept = set(self.outputs), []
         for each in reversed(self.operators):
             if needed & set(each.outputs):

@@ -1,4 +1,4 @@
-"""A .tflite file of an ONNX model: in floats, in floats with weights of int8, or of a model in QDQ form on integers."""
+"""Write an ONNX model as a .tflite file: in float, in float with int8 weights or, from QDQ form, in integers."""
 
 from dataclasses import dataclass, replace
 from math import prod
@@ -22,19 +22,19 @@ _BYTES = (ir.DataType.INT8, ir.DataType.UINT8)
 
 @dataclass(frozen=True)
 class WrittenModel:
-    """A model as TFLite has it."""
+    """A model in TFLite form."""
 
     data: bytes
     graph: Subgraph
     orders: dict[str, Order]
-    """Of an input or output whose axes lie otherwise than in the ONNX model: the ONNX axis that each of its axes is."""
+    """For inputs and outputs whose axis order differs from the ONNX model's: the ONNX axis of each of their axes."""
     names: dict[str, dict[str, int]]
-    """Of `inputs` and `outputs`, and the tensor that each is."""
+    """The tensors of `inputs` and `outputs` by name."""
     integers: dict[str, Placed]
-    """The ONNX model's 8-bit tensors as they stand in the file, as far as they do."""
+    """The ONNX model's 8-bit tensors that exist in the file."""
 
     def exposed(self) -> bytes:
-        """A file that gives all of `integers`, by their names in the ONNX model, in the place of its outputs."""
+        """A file whose outputs are all of `integers`, named as in the ONNX model."""
         names = {name: placed.tensor for name, placed in self.integers.items()}
         orders = {name: order for name, order in self.orders.items() if name in self.names["inputs"]}
         orders |= {name: placed.order for name, placed in self.integers.items()}
@@ -43,14 +43,14 @@ class WrittenModel:
 
 
 def write_model(model: ModelProto, *, integer_ports: bool = False, dynamic: bool = False) -> WrittenModel:
-    """The model for one sample, images with their channels last.
+    """Write the model for one sample, with channels-last images.
 
-    With `integer_ports`, inputs and outputs that are quantized are int8; with `dynamic`, the weights of float products
-    are. Raises StepError for an operator that there is no form of, named with where it stands, and for a tensor whose
-    shape hangs on the data.
+    With `integer_ports`, quantized inputs and outputs are int8; with `dynamic`, the weights of float products are.
+    Raises StepError for an operator without a TFLite form, with its name, and for a tensor whose shape depends on the
+    data.
     """
     copy = ModelProto()
-    copy.CopyFrom(upgrade_opset(model, CHANNEL_SCALES))  # before, Softmax takes several axes for one
+    copy.CopyFrom(upgrade_opset(model, CHANNEL_SCALES))  # in older opsets, Softmax treats several axes as one
     shapes = known_shapes(copy)
     while fold(copy.graph, shapes, opset_of(copy)):
         pass
@@ -76,7 +76,7 @@ def write_model(model: ModelProto, *, integer_ports: bool = False, dynamic: bool
 
 
 def _integers(work: Lowering, graph: Subgraph, places: dict[int, int]) -> dict[str, Placed]:
-    """Each tensor of the file once, by the first ONNX tensor that it stands for."""
+    """Each tensor of the file once, by the first ONNX tensor that it represents."""
     made = {number for each in graph.operators for number in each.outputs}
     found: dict[int, tuple[str, Placed]] = {}
     for value, placed in work.placed.items():
@@ -99,7 +99,7 @@ def _place_input(work: Lowering, value: ir.Value, *, integer: bool) -> None:
 
 
 def _place_output(work: Lowering, value: ir.Value, *, integer: bool) -> None:
-    """An output stands for a tensor of its own."""
+    """Give an output a tensor of its own."""
     if value not in work.placed:
         raise StepError(
             f"the output '{value.name}' hangs on no input", "leave it out of the model: it is the same in every run"

@@ -1,1 +1,1 @@
-"""The room where torch works. Import these modules inside the functions that use them."""
+"""Work with torch. Import these modules inside the functions that use them."""

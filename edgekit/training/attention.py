@@ -1,4 +1,4 @@
-"""PyTorch's own multi-head attention with fewer heads than its width has room for."""
+"""PyTorch's multi-head attention with fewer heads than its width would allow."""
 
 from typing import Any
 
@@ -8,10 +8,11 @@ from torch.nn.functional import dropout, linear
 
 
 class FewerHeads(nn.MultiheadAttention):
-    """nn.MultiheadAttention after heads were taken: `num_heads` of `head_dim` each, projected from and to `embed_dim`.
+    """nn.MultiheadAttention after heads were removed: `num_heads` of `head_dim` each, projected from and to
+    `embed_dim`.
 
-    The original insists on embed_dim = num_heads * head_dim, and its encoder layers reach for its weights themselves
-    unless `_qkv_same_embed_dim` is false.
+    The original requires embed_dim = num_heads * head_dim, and its encoder layers access its weights directly unless
+    `_qkv_same_embed_dim` is false.
     """
 
     def forward(  # the original's signature
@@ -25,7 +26,7 @@ class FewerHeads(nn.MultiheadAttention):
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        """As the original's: the output, and the attention's weights where they are needed."""
+        """As the original's: the output, and the attention weights if they are requested."""
         batched = query.dim() == 3
         given = [query, key, value]
         if not batched:
@@ -48,7 +49,7 @@ class FewerHeads(nn.MultiheadAttention):
         return mixed if self.batch_first else mixed.transpose(0, 1), result
 
     def _heads_of(self, given: Tensor, part: int) -> Tensor:
-        """(batch, length, embed_dim) as queries, keys or values: (batch, heads, length, head_dim)."""
+        """Project (batch, length, embed_dim) to queries, keys or values: (batch, heads, length, head_dim)."""
         width = self.num_heads * self.head_dim
         rows = slice(part * width, (part + 1) * width)
         bias = None if self.in_proj_bias is None else self.in_proj_bias[rows]
@@ -57,19 +58,19 @@ class FewerHeads(nn.MultiheadAttention):
 
 
 def has_fewer_heads(module: nn.Module) -> bool:
-    """Whether heads were taken from PyTorch's own attention."""
+    """Whether heads were removed from PyTorch's own attention."""
     weight = getattr(module, "in_proj_weight", None)
     return isinstance(module, nn.MultiheadAttention) and weight is not None and len(weight) != 3 * module.embed_dim
 
 
 def as_fewer_heads(module: nn.MultiheadAttention) -> None:
-    """Make the module, whose weights are those of fewer heads, compute with them."""
+    """Let the module, whose weights have fewer heads, compute with them."""
     module.__class__ = FewerHeads
     module._qkv_same_embed_dim = False
 
 
 def _additive_mask(mask: Tensor, scores: Tensor) -> Any:
-    """A mask as what is added to scores: minus infinity where a boolean mask is true."""
+    """A mask to be added to the scores: minus infinity where a boolean mask is true."""
     if mask.dtype != torch.bool:
         return mask
     return torch.zeros(mask.shape, dtype=scores.dtype, device=scores.device).masked_fill(mask, -torch.inf)

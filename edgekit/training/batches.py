@@ -15,9 +15,9 @@ from edgekit.data.trees import map_tree
 @dataclass(frozen=True)
 class TensorBatch:
     inputs: tuple[Tensor, ...]
-    """One tensor for each of the model's inputs, batch axis first."""
+    """One tensor per model input, batch axis first."""
     target: Any
-    """A tensor, or tuples and dicts of them; for classification the labels, shape (batch,), integers."""
+    """A tensor, or tuples and dicts of tensors; integer labels of shape (batch,) for classification."""
 
     def __len__(self) -> int:
         return len(self.inputs[0])
@@ -29,7 +29,7 @@ class TensorBatch:
 
 
 def tensor_batches(split: Split, epoch: int = 0, limit: int | None = None) -> Iterator[TensorBatch]:
-    """The batches of one epoch, as `Split.batches` gives them."""
+    """The batches of one epoch, as `Split.batches` yields them."""
     return (_as_tensors(batch) for batch in split.batches(epoch, limit))
 
 
@@ -39,7 +39,7 @@ def tensor_example(split: Split) -> TensorBatch:
 
 
 def unlabelled_batch(inputs: Arrays) -> TensorBatch:
-    """Inputs alone, as tensors: a batch without target."""
+    """Inputs as tensors without a target."""
     return TensorBatch(tuple(_tensor(each) for each in inputs), None)
 
 
@@ -48,5 +48,5 @@ def _as_tensors(batch: SampleBatch) -> TensorBatch:
 
 
 def _tensor(array: Array) -> Tensor:
-    """It shares the array's memory where that may be written to."""
+    """The tensor shares the array's memory if that is writable."""
     return torch.from_numpy(array if array.flags.writeable else array.copy())

@@ -1,4 +1,4 @@
-"""Batch norms: their statistics taken anew, and folded into the layer before."""
+"""Re-estimate batch-norm statistics, and fold batch norms into the preceding layer."""
 
 import math
 from typing import Literal
@@ -14,11 +14,11 @@ from edgekit.training.modules import device_of_training, outputs_of
 from edgekit.training.tally import Loss, tally_at_rest
 
 SAMPLES = 2048
-"""Of the training split, that statistics are taken from and judged on."""
+"""Samples of the training split for estimating and checking statistics."""
 _TOLERANCE = 1e-3
 _LAG = 0.1
-"""The share of the loss that running statistics may cost before they are taken anew: what batches differ by lies below,
-a model that fails in evaluation mode far above."""
+"""The relative loss that running statistics may cost before they are re-estimated: differences between batches cost
+less, and a module that fails in evaluation mode costs far more."""
 
 Statistics = Literal["re-estimated", "kept"]
 
@@ -29,10 +29,10 @@ def has_batch_norms(module: nn.Module) -> bool:
 
 
 def reestimate(module: nn.Module, split: Split) -> None:
-    """Take the statistics of every batch norm anew, as plain means over some training batches, in place.
+    """Re-estimate the statistics of every batch norm in place, as means over training batches.
 
-    The other layers are in evaluation mode meanwhile, so that the statistics are of what inference sees. A batch norm
-    that stays in evaluation mode while the module trains is frozen, and left alone; so is one that no batch reaches.
+    Other layers are in evaluation mode, so that the statistics are those of inference. A batch norm that stays in
+    evaluation mode during training is frozen and left unchanged, as is one that no batch reaches.
     """
     device = device_of_training()
     module.to(device).train()
@@ -58,16 +58,16 @@ def reestimate(module: nn.Module, split: Split) -> None:
 
 
 def lag(at_rest: float, trained: float) -> bool:
-    """Whether a loss in evaluation mode lies more than a tenth above that of the last epoch in training, as where the
-    running statistics lag behind the weights: momentum is low, or training short."""
+    """Whether a loss in evaluation mode is more than a tenth above that of the last training epoch, as it is if running
+    statistics lag behind the weights because momentum is low or training is short."""
     return not at_rest <= trained + _LAG * abs(trained)
 
 
 def re_estimate_if_better(module: nn.Module, split: Split, loss: Loss, values: dict[str, float]) -> dict[str, float]:
-    """Take the statistics of the batch norms anew, and keep them where that lowers the loss in evaluation mode by more
-    than a tenth; `told` is what `tally_at_rest` says now. Returns what it says then: `told` where they stay.
+    """Re-estimate batch-norm statistics, and keep them if that lowers the loss in evaluation mode by more than a tenth.
+    `values` is the current result of `tally_at_rest`. Returns the new one, or `values` if the statistics stay.
 
-    It is the precise batch norm of Wu and Johnson (arXiv 2105.07576, section 3).
+    The method is precise batch norm (Wu and Johnson, arXiv 2105.07576, section 3).
     """
     before = {name: _statistics(each) for name, each in _norms(module)}
     reestimate(module, split)
@@ -85,15 +85,15 @@ def _norms(module: nn.Module) -> list[tuple[str, _BatchNorm]]:
 
 
 def _statistics(norm: _BatchNorm) -> dict[str, Tensor]:
-    """What a batch norm knows of its inputs."""
+    """The running statistics of a batch norm."""
     return {name: each.detach().clone() for name, each in norm.named_buffers()}
 
 
 def fold(module: nn.Module, example: TensorBatch) -> None:
-    """Move every batch norm that follows a convolution or linear layer into that layer's weights, in place.
+    """Fold every batch norm that follows a convolution or linear layer into that layer's weights, in place.
 
-    The batch norm stays as a bias: its mean becomes 0, its variance 1, and its factor undoes epsilon, so that the
-    module keeps its shapes and names. Raises StepError where the outputs would change.
+    The batch norm stays as a bias: its mean becomes 0, its variance 1, and its weight cancels epsilon, so that shapes
+    and names do not change. Raises StepError if the outputs would change.
     """
     module.eval()
     with torch.no_grad():
@@ -110,7 +110,7 @@ def fold(module: nn.Module, example: TensorBatch) -> None:
 
 
 def _pairs(module: nn.Module, example: TensorBatch) -> list[tuple[nn.Module, _BatchNorm]]:
-    """Each layer with the batch norm that takes its output, seen by running the module once."""
+    """Each layer with the batch norm that reads its output, found by running the module once."""
     makers: dict[int, nn.Module] = {}
     kept: list[Tensor] = []
     pairs: list[tuple[nn.Module, _BatchNorm]] = []

@@ -1,4 +1,4 @@
-"""A module over a project's evaluation split: its outputs, and the metric."""
+"""Evaluate a module on a project's evaluation split: its outputs and the metric."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from edgekit.training.modules import device_of_training, outputs_of
 
 
 def module_evaluation(module: nn.Module, project: Project, split: Split) -> Evaluation:
-    """A module judged. Leaves it on the CPU."""
+    """Evaluate a module. Leaves it on the CPU."""
     return evaluate_outputs(project, *_module_outputs(module, split))
 
 
@@ -26,7 +26,8 @@ def module_metric(module: nn.Module, project: Project, split: Split) -> float:
 
 
 def _module_outputs(module: nn.Module, split: Split) -> tuple[Outputs[Array], Any]:
-    """The outputs of a module and the targets, over the whole split. Leaves the module on the CPU."""
+    """A module's outputs, one array per output with axes (samples, ...), and the targets of the whole split. Leaves the
+    module on the CPU."""
     device = device_of_training()
     module.to(device).eval()
 

@@ -1,4 +1,4 @@
-"""Rounded activations in a float module: what integers do to all that its operators read."""
+"""Simulate integer rounding of activations in a float module."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -19,23 +19,23 @@ _LEVELS = 255
 _WEIGHTED = {
     "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "linear",
 }  # fmt: skip
-"""They read weights beside activations: the grid rounds those."""
+"""Functions with weights, which the weight constraint rounds."""
 _COMPUTING = _WEIGHTED | {
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "add", "add_", "avg_pool1d", "avg_pool2d",
     "avg_pool3d", "bmm", "cat", "concat", "elu", "gelu", "hardsigmoid", "hardswish", "interpolate", "leaky_relu",
     "matmul", "mean", "mul", "mul_", "prelu", "sigmoid", "silu", "sub", "sub_", "tanh",
 }  # fmt: skip
-"""What integer kernels compute: a ReLU, a pool of maxima and moves give the values that they get."""
+"""Functions with integer kernels that compute. A ReLU, a max pool and data movement pass values on."""
 
 Ranges = dict[str, tuple[float, float]]
 _Read = Callable[[str, Tensor], Tensor]
 
 
 class Rounding(Constraint):
-    """Keeps the weights on their grid, and rounds what every operator that computes reads to 8 bits within a range.
+    """Keeps weights on their levels, and rounds the inputs of every operator that computes to 8 bits within a range.
 
-    Observers take the ranges anew before each epoch of the first half of the training, the least and the largest value
-    over `samples` of calibration, zero included; then they are frozen. Batch norms are frozen from the start.
+    Observers determine the ranges before each epoch of the first half of the training: minimum and maximum over
+    `samples` calibration samples, including zero. Then they are frozen. Batch norms are frozen from the start.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Rounding(Constraint):
         self.ranges = dict(state["ranges"])
 
     def observed(self, module: nn.Module) -> Ranges:
-        """The range of all that is read, by where; the module is left in evaluation mode."""
+        """The range of every operator input, by place. The module is left in evaluation mode."""
         ranges: Ranges = {}
 
         def seen(where: str, read: Tensor) -> Tensor:
@@ -91,7 +91,7 @@ class Rounding(Constraint):
         return {where: ends for where, ends in ranges.items() if all(map(_is_finite, ends))}
 
     def drift(self, module: nn.Module) -> float:
-        """By how much of its width a range differs, at most, from the one in which the module was trained."""
+        """The largest relative difference of a range's width from that used in training."""
         now = self.observed(module)
         module.cpu()
         widths = {where: high - low for where, (low, high) in self.ranges.items() if high > low}
@@ -116,7 +116,7 @@ class Rounding(Constraint):
 
 @contextmanager
 def _reading(module: nn.Module, read: _Read) -> Iterator[None]:
-    """Within, `read` stands between `module`'s operators that compute and each activation that they read."""
+    """Within the context, `read` is called for each activation that an operator of `module` reads."""
     mode = _Reading(read)
     hooks = []
     for name, each in module.named_modules():
@@ -131,7 +131,8 @@ def _reading(module: nn.Module, read: _Read) -> Iterator[None]:
 
 
 class _Reading(TorchFunctionMode):
-    """Tells a reader where it is: the innermost module, the function, its how manieth call there, the operand."""
+    """Passes the place to the reader: the innermost module, the function, the index of its call there, and of the
+    operand."""
 
     def __init__(self, read: _Read) -> None:
         super().__init__()
@@ -161,7 +162,7 @@ class _Reading(TorchFunctionMode):
         operands = args[:1] if name in _WEIGHTED else args
         given = [self.read(f"{where} {i}", each) if _is_activation(each) else each for i, each in enumerate(operands)]
         if name.endswith("_") and _is_activation(args[0]):
-            given[0] = args[0].copy_(given[0])  # what the caller holds is what changes
+            given[0] = args[0].copy_(given[0])  # in-place functions must change the caller's tensor
         return (*given, *args[len(given) :])
 
 

@@ -1,4 +1,4 @@
-"""The training loop: seeded by epoch, checkpointed by epoch, so that an interrupted run ends in the same weights."""
+"""The training loop: seeded and checkpointed per epoch, so that an interrupted run ends with the same weights."""
 
 import math
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ _WARM_UP = 0.15
 class Schedule:
     epochs: int
     learning_rate: float
-    """The peak: reached after 15 % of the steps, then a cosine down to zero."""
+    """The peak, reached after 15 % of the steps, followed by a cosine decay to zero."""
     weight_decay: float
 
 
@@ -41,11 +41,11 @@ def fit(
     what: str,
     constraint: Constraint | None = None,
 ) -> dict[str, Any]:
-    """Train `module` in place with AdamW (Loshchilov and Hutter, arXiv 1711.05101) and leave it on the CPU for use.
+    """Train `module` in place with AdamW (Loshchilov and Hutter, arXiv 1711.05101), and leave it on the CPU.
 
-    After each epoch the state goes to `checkpoint`; where that file exists, training goes on from it. Returns what a
-    manifest wants to know: the epochs, the last loss, the device, and the training accuracy where targets are labels.
-    `constraint` is what the weights keep meanwhile. Raises DataError when the loss is not finite.
+    After each epoch the state is written to `checkpoint`; if that file exists, training resumes from it. Returns the
+    epochs, the last loss, the device and, for labels, the training accuracy. `constraint` applies to the weights during
+    training. Raises DataError if the loss is not finite.
     """
     device = device_of_training()
     module.to(device).train()
@@ -76,7 +76,7 @@ def fit(
 
 
 def _but_a_last_one(batches: Iterator[TensorBatch]) -> Iterator[TensorBatch]:
-    """Batches, but for a last one of a single sample, in which batch norms find no statistics."""
+    """Batches except for a last one with a single sample, for which batch norms have no statistics."""
     largest = 0
     for batch in batches:
         if len(batch) > 1 or largest <= 1:
@@ -106,7 +106,7 @@ def _step(
 
 
 def _one_cycle(done: float) -> float:
-    """The share of the peak learning rate after `done` of the training, both 0 to 1."""
+    """The share of the peak learning rate at `done` of the training, both from 0 to 1."""
     if done < _WARM_UP:
         return max(done / _WARM_UP, 0.04)
     return 0.5 * (1 + math.cos(math.pi * (done - _WARM_UP) / (1 - _WARM_UP)))

@@ -28,7 +28,7 @@ def task_loss(project: Project) -> Loss:
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross entropy of logits (batch, classes) and labels (batch,). Raises DataError for labels that cannot be."""
+    """Cross entropy of logits (batch, classes) and labels (batch,). Raises DataError for labels out of range."""
     if not isinstance(labels, Tensor) or labels.is_floating_point() or labels.ndim != 1 or logits.ndim != 2:
         raise DataError(
             f"classification takes logits (batch, classes) and integer labels (batch,); it got {tuple(logits.shape)} "
@@ -45,11 +45,12 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def distillation_loss(task: Loss, teacher: nn.Module, temperature: float, alpha: float) -> Loss:
-    """`alpha` of the soft loss and 1 - `alpha` of the task's.
+    """`alpha` times the soft loss plus 1 - `alpha` times the task's loss.
 
     For two-dimensional outputs (logits) the soft loss is T^2 KL(teacher || student) at temperature T (Hinton, Vinyals,
-    Dean, arXiv 1503.02531, section 2); for any other output it is the mean squared difference, averaged over outputs.
-    What the student gives besides in training, as auxiliary heads do, has no teacher and is left to the task's loss.
+    Dean, arXiv 1503.02531, section 2); for other outputs it is the mean squared difference, averaged over outputs.
+    Further outputs of the student in training mode, such as auxiliary heads, have no teacher and enter the task's loss
+    only.
     """
 
     def loss(outputs: Outputs[Tensor], batch: TensorBatch) -> Tensor:

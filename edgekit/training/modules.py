@@ -1,4 +1,5 @@
-"""Modules: built by the project's entry point, given weights, saved as .safetensors with the shapes pruning left."""
+"""Modules: created by the project's entry point, loaded with weights, saved as .safetensors with their pruned
+shapes."""
 
 import copy
 import json
@@ -42,18 +43,18 @@ def seed_everything(seed: int, epoch: int = 0) -> None:
 
 
 def device_of_training() -> torch.device:
-    """CUDA where there is one, else the CPU."""
+    """CUDA if it is available, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @contextmanager
 def repeatable(device: torch.device) -> Iterator[None]:
-    """On CUDA, kernels that give the same bits each time, where there are such; the CPU's do anyway. torch warns of an
-    operator that has none."""
+    """On CUDA, use deterministic kernels where there are any; the CPU's always are. torch warns of operators without
+    one."""
     if device.type != "cuda":
         yield
         return
-    # What cuBLAS wants for it, read when its first handle is made.
+    # cuBLAS needs this setting, which it reads when its first handle is created.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     torch.use_deterministic_algorithms(True, warn_only=True)
@@ -64,7 +65,7 @@ def repeatable(device: torch.device) -> Iterator[None]:
 
 
 def untrained_module(project: Project, role: Role) -> nn.Module:
-    """What the entry point of a role returns, seeded. Raises EntryPointError when it is no nn.Module."""
+    """The module that a role's entry point returns, seeded. Raises EntryPointError if it is not an nn.Module."""
     entry = project.model_entry(role)
     if entry is None:
         raise EntryPointError(f"edgekit.toml names no {role}", f'add {role} = "model:{role}" to [model]')
@@ -89,7 +90,7 @@ def saved_module(project: Project, artifact: Artifact) -> nn.Module:
 
 
 def constraint_of(artifact: Artifact) -> WeightConstraints:
-    """What a torch artifact's weights hold to: nothing where a step never imposed it."""
+    """The constraint on a torch artifact's weights; empty if no step imposed one."""
     if artifact.path.suffix != ".safetensors":
         return WeightConstraints()
     with safe_open(str(artifact.path), "pt") as file:
@@ -99,9 +100,8 @@ def constraint_of(artifact: Artifact) -> WeightConstraints:
 def save_module(
     module: nn.Module, project: Project, role: Role, path: Path, held: WeightConstraints | None = None
 ) -> None:
-    """Write a module's state, and the integer attributes in which its submodules differ from the entry point's
-    (channels, features, groups), so that `saved_module` can build it again without unpickling anything; with it, what
-    its weights hold to."""
+    """Write a module's state, the constraint on its weights, and the integer attributes in which its submodules differ
+    from the entry point's (channels, features, groups), so that `saved_module` can rebuild it without unpickling."""
     fresh = dict(untrained_module(project, role).named_modules())
     shapes = {
         name: changed
@@ -116,7 +116,7 @@ def save_module(
 
 
 def tied_parameters(module: nn.Module) -> list[list[str]]:
-    """The names of each parameter that has several: an embedding that is the output layer's matrix, too."""
+    """The names of each parameter that has several, such as an embedding that is also the output layer's matrix."""
     names: dict[int, list[str]] = {}
     for name, parameter in module.named_parameters(remove_duplicate=False):
         names.setdefault(id(parameter), []).append(name)
@@ -124,7 +124,7 @@ def tied_parameters(module: nn.Module) -> list[list[str]]:
 
 
 def tie(module: nn.Module, ties: Sequence[Sequence[str]]) -> None:
-    """Make one parameter again of those that were one, where they still hold the same values."""
+    """Tie parameters again that were one, if they still have the same values."""
     parameters = dict(module.named_parameters(remove_duplicate=False))
     for first, *others in ties:
         for name in others:
@@ -139,7 +139,7 @@ def parameter_count(module: nn.Module) -> int:
 
 
 def module_macs(module: nn.Module, batch: TensorBatch) -> int:
-    """Multiply-accumulates for one sample of matrix products and convolutions, as PyTorch counts what really runs."""
+    """Multiply-accumulates of matrix products and convolutions for one sample, counted by PyTorch during a run."""
     counter = FlopCounterMode(display=False)
     one = TensorBatch(tuple(each[:1] for each in batch.inputs), None)
     with torch.no_grad(), _without_fused_layers(), counter:
@@ -149,12 +149,12 @@ def module_macs(module: nn.Module, batch: TensorBatch) -> int:
 
 @contextmanager
 def _without_fused_layers() -> Iterator[None]:
-    """Attention and recurrent layers run as the matrix products that they are: nothing counts their fused kernels."""
+    """Run attention and recurrent layers as separate matrix products, because their fused kernels are not counted."""
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
         with warnings.catch_warnings(), sdpa_kernel(SDPBackend.MATH):
-            warnings.simplefilter("ignore")  # of what the flags of mkldnn set besides
+            warnings.simplefilter("ignore")  # the mkldnn flags also warn about unrelated settings
             with torch.backends.mkldnn.flags(enabled=False):
                 yield
     finally:
@@ -162,16 +162,16 @@ def _without_fused_layers() -> Iterator[None]:
 
 
 def outputs_of(module: nn.Module, batch: TensorBatch, what: str = "the model") -> Outputs[Tensor]:
-    """The module's outputs for a batch: those of tuples and dicts in a row, None left out, by the names that
-    `_name_outputs` gives.
+    """The module's outputs for a batch: those of tuples and dicts in order, without None, with the names of
+    `_name_outputs`.
 
-    Raises ModelError where the module does not take the batch, or gives other things than tensors.
+    Raises ModelError if the module does not accept the batch, or returns values other than tensors.
     """
     try:
         given = module(*batch.inputs)
     except EdgekitError:
         raise
-    except Exception as error:  # whatever a forward may run into
+    except Exception as error:  # a forward may raise anything
         text = ", ".join(f"{str(each.dtype).removeprefix('torch.')} {tuple(each.shape)}" for each in batch.inputs)
         raise ModelError(
             f"{what} does not take inputs of {text}: {first_line(error)}", _remedy(module, batch, error)
@@ -187,7 +187,7 @@ def outputs_of(module: nn.Module, batch: TensorBatch, what: str = "the model") -
 
 
 def _name_outputs(given: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """What a forward gives, by name: keys of dicts, else `output`, or `output_0` and so on where there are several."""
+    """The outputs of a forward by name: keys of dicts, else `output`, or `output_0` and so on if there are several."""
     if isinstance(given, dict):
         for key, each in given.items():
             yield from _name_outputs(each, f"{name}_{key}" if name else str(key))
@@ -199,7 +199,7 @@ def _name_outputs(given: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 
 def _remedy(module: nn.Module, batch: TensorBatch, error: Exception) -> str:
-    """What to do about inputs that a module does not take."""
+    """The hint for inputs that a module does not accept."""
     weights = {each.dtype for each in module.parameters() if each.is_floating_point()}
     given = {each.dtype for each in batch.inputs if each.is_floating_point()}
     if weights and given and not given & weights:
@@ -217,7 +217,7 @@ def deep_copy(module: nn.Module) -> nn.Module:
 
 
 def _sizes(module: nn.Module) -> dict[str, int | list[int]]:
-    """The public integer attributes of one module, and lists or tuples of integers."""
+    """The public attributes of one module that are integers, or lists or tuples of integers."""
     return {
         key: list(value) if isinstance(value, tuple | list) else value
         for key, value in vars(module).items()
@@ -227,7 +227,7 @@ def _sizes(module: nn.Module) -> dict[str, int | list[int]]:
 
 
 def _reshape(module: nn.Module, shapes: dict[str, dict[str, Any]], state: dict[str, Tensor]) -> None:
-    """Give a module other sizes and a state; tensors that it shares stay shared where the state holds them alike."""
+    """Set a module's sizes and state. Shared tensors stay shared if the state has equal values for them."""
     made: dict[int, list[nn.Parameter]] = {}
     for name, each in module.named_modules():
         for key, value in shapes.get(name, {}).items():
@@ -245,7 +245,7 @@ def _reshape(module: nn.Module, shapes: dict[str, dict[str, Any]], state: dict[s
 
 
 def _parameter(value: Tensor, trained: bool, alike: list[nn.Parameter]) -> nn.Parameter:
-    """The one among `alike` that holds this value, else a new one, which joins them."""
+    """The parameter among `alike` with this value, else a new one, which is added to them."""
     for each in alike:
         if torch.equal(each, value):
             return each

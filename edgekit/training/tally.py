@@ -1,4 +1,4 @@
-"""Loss and accuracy, summed over batches."""
+"""Loss and accuracy over batches."""
 
 import math
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from edgekit.training.batches import TensorBatch, tensor_batches
 from edgekit.training.modules import device_of_training, outputs_of
 
 Loss = Callable[[Outputs[Tensor], TensorBatch], Tensor]
-"""(the module's outputs, the batch) -> a scalar."""
+"""Maps (the module's outputs, the batch) to a scalar."""
 
 
 class Tally:
@@ -39,7 +39,7 @@ class Tally:
             self._labelled += len(batch)
 
     def summary(self) -> dict[str, float]:
-        """`loss`, the mean over samples; `accuracy` in per cent, where the targets are labels."""
+        """`loss`, the mean over samples; and `accuracy` in percent if the targets are labels."""
         values = {"loss": self._loss / max(self._samples, 1)}
         if self._labelled:
             values["accuracy"] = 100 * self._right / self._labelled
@@ -47,9 +47,9 @@ class Tally:
 
 
 def tally_at_rest(module: nn.Module, split: Split, loss: Loss, samples: int) -> dict[str, float]:
-    """What `Tally` tells of a module in evaluation mode over the first `samples` of a split. Leaves it on the CPU.
+    """The `Tally` of a module in evaluation mode over the first `samples` of a split. Leaves the module on the CPU.
 
-    The loss is NaN where it cannot be computed: a module may have other outputs in evaluation mode than in training.
+    The loss is NaN if it cannot be computed: a module may have other outputs in evaluation mode than in training mode.
     """
     device = device_of_training()
     module.to(device).eval()

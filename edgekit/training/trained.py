@@ -1,4 +1,4 @@
-"""A module trained within a step, and left ready for use: its batch norms' statistics checked, its weights saved."""
+"""Train a module within a step and finish it: check its batch-norm statistics, and save its weights."""
 
 import math
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from edgekit.traits import Data
 @dataclass(frozen=True)
 class Training:
     schedule: Schedule
-    """Zero epochs: no training."""
+    """Zero epochs for no training."""
     batch_norm: Statistics
 
 
@@ -37,8 +37,8 @@ def train_module(
 ) -> Outcome:
     """Train `module` on `loss` (by default the task's) under `constraint` (by default what `held` says), and save it.
 
-    Unless they are to be kept, the statistics of its batch norms are taken anew: after training where they lag, without
-    training always. The notes tell loss and accuracy of the last epoch, and `at_rest`, on training samples in
+    Unless they are to be kept, batch-norm statistics are re-estimated: after training if they lag, and always without
+    training. The notes contain the loss and accuracy of the last epoch, and `at_rest` those of training samples in
     evaluation mode.
     """
     project = context.project
@@ -69,7 +69,8 @@ def train_module(
 def _check_batch_norms(
     module: nn.Module, split: Split, loss: Loss, trained_loss: float, at_rest: dict[str, float], progress: Progress
 ) -> tuple[str, dict[str, float]]:
-    """What becomes of the batch norms' statistics after training, in place: the word for it, and the module at rest."""
+    """Handle batch-norm statistics after training, in place. Returns a word for what was done, and the module's loss
+    and accuracy in evaluation mode."""
     anew = re_estimate_if_better(module, split, loss, at_rest) if lag(at_rest["loss"], trained_loss) else at_rest
     if anew is at_rest:
         return "up to date", at_rest

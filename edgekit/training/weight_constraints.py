@@ -1,4 +1,5 @@
-"""What an earlier step left in a module's weights, and every later training keeps: zeros, and a grid of few levels."""
+"""Constraints that an earlier step imposed on a module's weights, and that every later training keeps: zeros, and few
+levels."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,17 +16,17 @@ _LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear, nn.ConvTranspose1d, nn.Co
 
 @dataclass(frozen=True)
 class WeightGrid:
-    """Levels for each scale: 2^bits - 1 of them up to the largest magnitude on both sides of zero, or, not symmetric,
-    2^bits between the smallest and the largest weight. Zero is always one of them: a pruned weight stays zero."""
+    """Quantization levels for each scale: 2^bits - 1 symmetric ones up to the largest magnitude or, if not symmetric,
+    2^bits from the smallest to the largest weight. Zero is always a level, so that pruned weights stay zero."""
 
     bits: int
     granularity: Granularity
     group_size: int = 32
-    """Weights that share a scale where the granularity is `group`: neighbours within an output channel."""
+    """Adjacent weights of an output channel that share a scale with granularity `group`."""
     symmetric: bool = True
     stored: int | None = None
-    """The largest of the integers that a symmetric grid's levels will be stored as: each is moved to the nearest of
-    them, so that storing changes nothing. None: the levels lie evenly."""
+    """The largest integer that symmetric levels will be stored as. Each level is moved to the nearest integer, so that
+    storing changes nothing. None for evenly spaced levels."""
 
     def rounded(self, weight: Tensor) -> Tensor:
         """The nearest levels (Jacob et al., arXiv 1712.05877, section 2.1; symmetric: with zero point 0)."""
@@ -36,7 +37,7 @@ class WeightGrid:
         return torch.where(scale > 0, level * scale, weight)
 
     def levels(self, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Each weight's scale, and the integers that its lowest and highest level are; of the weight's shape."""
+        """Each weight's scale, and the integers of its lowest and highest level, in the weight's shape."""
         if self.symmetric:
             top = torch.full_like(weight, min(2 ** (self.bits - 1) - 1, self.stored or 2**self.bits))
             return self._largest(weight.abs()) / top, -top, top
@@ -46,7 +47,7 @@ class WeightGrid:
         return scale, lowest, lowest + 2**self.bits - 1
 
     def _largest(self, weight: Tensor) -> Tensor:
-        """The largest of the values that each weight shares its scale with, of the weight's shape."""
+        """The largest of the values that share each weight's scale, in the weight's shape."""
         if self.granularity == "tensor":
             return weight.max().expand_as(weight)
         rows = weight.flatten(1)
@@ -60,10 +61,10 @@ class WeightGrid:
 
 @dataclass(frozen=True)
 class WeightConstraints:
-    """What holds of a module's weights: written beside them, read by the next step."""
+    """The constraints on a module's weights, stored with them and read by the next step."""
 
     sparse: bool = False
-    """Weights that are zero stay zero."""
+    """Whether weights that are zero stay zero."""
     grid: WeightGrid | None = None
 
     def to_json(self) -> dict[str, object]:
@@ -71,13 +72,13 @@ class WeightConstraints:
 
 
 def constraints_from_json(values: Mapping[str, object]) -> WeightConstraints:
-    """The inverse of `Held.to_json`."""
+    """The inverse of `WeightConstraints.to_json`."""
     grid = values.get("grid")
     return WeightConstraints(bool(values.get("sparse")), WeightGrid(**grid) if isinstance(grid, dict) else None)
 
 
 def weights_of(module: nn.Module) -> dict[str, Tensor]:
-    """The weights of the convolutions and linear layers, by name: not their biases, not batch norms."""
+    """The weights of convolutions and linear layers by name, without biases and batch norms."""
     return {
         f"{name}.weight" if name else "weight": each.weight
         for name, each in module.named_modules()
@@ -86,10 +87,10 @@ def weights_of(module: nn.Module) -> dict[str, Tensor]:
 
 
 class Constraint:
-    """Keeps a module's zeros and grid while it is trained.
+    """Keeps a module's zeros and levels during training.
 
-    The optimizer works on float weights behind the scenes; each forward and backward pass sees them rounded, the
-    gradient passing straight through (Bengio et al., arXiv 1308.3432, section 4). Masked weights stay exactly zero.
+    The optimizer updates float weights. Each forward and backward pass uses the rounded ones with a straight-through
+    gradient (Bengio et al., arXiv 1308.3432, section 4). Masked weights stay exactly zero.
     """
 
     def __init__(self, module: nn.Module, held: WeightConstraints) -> None:
@@ -100,7 +101,7 @@ class Constraint:
         """Called before each epoch, counted from 0."""
 
     def state(self) -> dict[str, Any]:
-        """What a training that goes on needs to know, beside the weights: plain values."""
+        """What a resumed training needs besides the weights, as plain values."""
         return {}
 
     def resume(self, state: Mapping[str, Any]) -> None:
@@ -108,7 +109,7 @@ class Constraint:
 
     @contextmanager
     def applied(self, module: nn.Module) -> Iterator[None]:
-        """Within, the module's weights are what they would be shipped as."""
+        """Within the context, the module's weights are those that would be deployed."""
         hidden = {}
         with torch.no_grad():
             for name, weight in weights_of(module).items():
@@ -125,7 +126,7 @@ class Constraint:
                     weight.copy_(hidden[name])
 
     def settle(self, module: nn.Module) -> None:
-        """Make the weights what they will be shipped as, for good."""
+        """Replace the weights permanently by those that are deployed."""
         with torch.no_grad():
             for name, weight in weights_of(module).items():
                 if name in self.masks:

@@ -1,4 +1,4 @@
-"""Trained weights from a file, whole or in part. Nothing in the file is executed."""
+"""Load trained weights from a file, completely or partly. Nothing in the file is executed."""
 
 import re
 import warnings
@@ -14,25 +14,25 @@ from edgekit.errors import ModelError, first_line
 from edgekit.training.modules import tied_parameters
 
 _WRAPPERS = re.compile(r"^(module\.|_orig_mod\.)+")
-"""What DataParallel and torch.compile put before every name."""
+"""The prefixes of DataParallel and torch.compile."""
 _TOLD = 3
 
 
 @dataclass(frozen=True)
 class Part:
-    """What became of a file's tensors and of a module's."""
+    """Which tensors of a file and of a module were matched."""
 
     below: str
-    """The name of the module below which the file's names fit; empty for the module itself."""
+    """The name of the submodule that the file's names fit; empty for the module itself."""
     loaded: int
-    """Tensors."""
+    """The number of tensors."""
     left: list[str]
-    """Of the file, that the module does not have, or has in other shapes."""
+    """Tensors of the file that the module does not have, or has in other shapes."""
     made: list[str]
-    """Of the module, that stay as the entry point made them."""
+    """Tensors of the module that keep their initial values."""
 
     def sentence(self, file: str) -> str:
-        """In a sentence."""
+        """A sentence that describes it."""
         where = f" into '{self.below}'" if self.below else ""
         left = f", {_few(self.left)} of the file left" if self.left else ""
         return f"{self.loaded} tensors of {file} loaded{where}{left}, {_few(self.made)} to be trained from the start"
@@ -41,7 +41,7 @@ class Part:
 def load_weights(module: nn.Module, path: Path) -> None:
     """Load a .safetensors file, or a state dict saved by torch, into a module. Nothing in the file is executed.
 
-    Raises ModelError for a file that is neither, that holds more than tensors, or that does not fit the module.
+    Raises ModelError for a file that is neither, that contains more than tensors, or that does not fit the module.
     """
     state = _read(path)
     own = module.state_dict()
@@ -60,8 +60,8 @@ def load_weights(module: nn.Module, path: Path) -> None:
 
 
 def load_part(module: nn.Module, path: Path) -> Part:
-    """Load the tensors of a file whose names and shapes the module has: its own, or, where more fit so, those of one
-    of its modules. Raises ModelError for a file that is no state dict, and where nothing fits."""
+    """Load the tensors of a file whose names and shapes match those of the module or, if more of them match, of one of
+    its submodules. Raises ModelError for a file that is not a state dict, and if nothing matches."""
     state = {_WRAPPERS.sub("", name): value for name, value in _read(path).items()}
     own = module.state_dict()
     places = ["", *(f"{name}." for name, _ in module.named_modules() if name)]
@@ -91,7 +91,7 @@ def _few(names: list[str]) -> str:
 
 
 def _tie(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:
-    """Give each name of a parameter that has several the one value. Raises ModelError where the file has others."""
+    """Give each name of a shared parameter the same value. Raises ModelError if the file has different ones."""
     for names in tied_parameters(module):
         given = [name for name in names if name in state]
         if any(not torch.equal(state[given[0]], state[name]) for name in given[1:]):
@@ -107,7 +107,7 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def _counters(module: nn.Module) -> list[str]:
-    """The counts of batches seen, which batch norms did not have before PyTorch 0.4.1, and load without."""
+    """The batch counters of batch norms, which did not exist before PyTorch 0.4.1 and are optional."""
     return [name for name in module.state_dict() if name.rpartition(".")[2] == "num_batches_tracked"]
 
 
@@ -123,7 +123,7 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
 def _state_dict(path: Path) -> dict[str, Tensor]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about pickle protocols; what is refused is told below
+            warnings.simplefilter("ignore")  # about pickle protocols; a refused file is reported below
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise ModelError(

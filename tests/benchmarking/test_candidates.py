@@ -35,7 +35,7 @@ def test_here_they_are_as_installed_and_those_that_are_not_are_told(
             raise ToolError(f"{name} is not installed", "install it")
         return installed_runtime(name)
 
-    monkeypatch.setattr(candidates, "named_runtime", installed)
+    monkeypatch.setattr(candidates, "installed_runtime", installed)
     (only,), absent = find_candidates([conv_model], ["all"], RPI4, tmp_path, here=True)
     assert only.runtime == installed_runtime("onnxruntime")
     assert absent == [MissingCandidate(conv_model.name, "openvino", "openvino is not installed; install it")]

@@ -21,7 +21,7 @@ def timed(after: dict[str, Any], before: dict[str, Any] = QUIET, busy: float = 1
 def test_a_quiet_machine_disturbs_nothing() -> None:
     assert not disturbances(timed(QUIET), 2)
     assert not disturbances(timed({**QUIET, "stolen_s": 3.07, "celsius": 49.0}, busy=0.98), 1)
-    assert not disturbances(timed(NOTHING, NOTHING), 8), "what is not told is not held against it"
+    assert not disturbances(timed(NOTHING, NOTHING), 8), "an unknown value is not a disturbance"
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_what_a_board_was_before_it_was_timed_is_not_held_against_it() -> None:
 def test_the_machine_is_told_in_a_line() -> None:
     result = machine_line(timed(QUIET))
     assert result.startswith("2 of 4 CPUs, load 0.10 before, clock governor performance, 1,800 MHz after, 40 degrees C")
-    assert machine_line(timed(NOTHING, NOTHING)) == "clock governor not told"
+    assert machine_line(timed(NOTHING, NOTHING)) == "clock governor unknown"
 
 
 def test_this_machine_tells_what_it_can() -> None:

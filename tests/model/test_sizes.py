@@ -39,7 +39,7 @@ def test_whole_shapes_hold_for_the_axes_of_other_inputs_too() -> None:
         ({"state": [1, 1, 16]}, "input 'state' takes no shape 1,1,16", "2,batch,16"),
         ({"tokens": [7]}, "input 'tokens' takes no shape 7", "batch,sequence"),
         ({"scale": [1]}, "input 'scale' takes no shape 1", "scalar"),
-        ({"sequence": [1, 7]}, "'sequence' is one axis, and 2 lengths are told", "--shape sequence=1"),
+        ({"sequence": [1, 7]}, "'sequence' is one axis, and 2 lengths are given", "--shape sequence=1"),
         ({"tokens": [2, 7], "state": [2, 3, 16]}, "the axis 'batch' cannot be 2 and 3", "one length"),
     ],
 )

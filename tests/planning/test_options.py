@@ -22,9 +22,9 @@ def test_limits_choices_and_meanings_are_those_of_the_declaration() -> None:
     values = {each.name: each for each in options_of(QuantizeWeights(bits=3))}
     assert (values["bits"].value, values["bits"].allowed) == (3, "integer, >= 2, <= 8")
     assert values["granularity"].allowed == "channel, group, tensor"
-    assert values["granularity"].meaning.startswith("How many weights share a scale")
-    assert values["epochs"].meaning.startswith("Of fine-tuning on the levels"), "its own, not the inherited one"
-    assert values["batch_norm"].meaning.startswith("The statistics of the batch norms"), "inherited"
+    assert values["granularity"].meaning.startswith("The weights that share a scale")
+    assert values["epochs"].meaning.startswith("Epochs of fine-tuning on the levels"), "its own, not the inherited one"
+    assert values["batch_norm"].meaning.startswith("Batch-norm statistics"), "inherited"
     assert {each.name: each.allowed for each in options_of(Prune())}["ratio"] == "number, > 0, < 1"
     assert values["symmetric"].allowed == "true, false"
     assert options_of(Export()) == ()

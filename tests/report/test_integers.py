@@ -2,7 +2,17 @@ from typing import Any
 
 import pytest
 
-from edgekit.report.integers import operator_lines, placement_lines, scheme_lines, tflite_lines, training_lines
+from edgekit.report.integers import (
+    operator_lines,
+    placement_lines,
+    scheme_lines,
+    section_lines,
+    tflite_lines,
+    training_lines,
+)
+from edgekit.steps.fuse import Fuse
+from edgekit.steps.quantize import Quantize
+from edgekit.steps.train import Train
 from edgekit.target import find_target, target_files
 
 SCHEME: dict[str, Any] = {"activation": "uint8", "weight": "int8", "per_channel": True, "why": "VNNI"}
@@ -48,11 +58,13 @@ def test_what_was_trained_for_and_what_the_float_student_is() -> None:
     assert "the float student has their very weights" in value and "at most 2.7% of their width" in value
     _, four = training_lines({"weight_bits": 4, "range_drift": 0.0268})
     assert four == "weights on 15 levels, stored in 8 bits: no byte is saved"
-    assert training_lines(SCHEME) == []
 
 
-def test_other_steps_have_nothing_to_tell() -> None:
-    assert scheme_lines(COUNTS) == operator_lines(SCHEME) == []
+def test_each_step_s_notes_are_shown_in_the_sections_that_its_class_declares() -> None:
+    notes = {**SCHEME, **COUNTS}
+    assert section_lines(Quantize.sections, notes) == scheme_lines(SCHEME)
+    assert section_lines(Fuse.sections, notes) == operator_lines(COUNTS)
+    assert section_lines(Train.sections, notes) == []
 
 
 @pytest.mark.parametrize("name", sorted(target_files()))
@@ -67,7 +79,6 @@ def test_what_is_on_floats_for_speed_is_told_with_how_that_was_found() -> None:
         "2 operators placed on floats, such as a, 0.972 (0.968 to 0.976) of the time: measured here"
     ]
     assert placement_lines({**values, "floats": [], "ratio": None}) == ["placed measured here"]
-    assert placement_lines(COUNTS) == []
 
 
 def test_a_search_tells_its_figures() -> None:
@@ -92,4 +103,3 @@ def test_how_far_a_tflite_file_lies_from_its_onnx_model_is_told() -> None:
         "most, given the integers that it really got; the outputs by 2"
     ]
     assert "28.1 dB" in tflite_lines({**notes, "signal_to_noise_db": 28.12})[0]
-    assert tflite_lines({}) == []

@@ -34,7 +34,7 @@ def test_a_recipe_is_shown_with_every_option() -> None:
         "granularity tensor * channel, group, tensor",
     ):
         assert part in shown
-    assert "scope (sparsify) Whether each layer loses that share" in shown
+    assert "scope (sparsify) Whether the share applies to each layer" in shown
     data = json.loads(recipe_json(lint_alone(FAILED)))
     assert data["schema"] == 1 and data["steps"][1]["options"]["bits"]["allowed"] == "integer, >= 2, <= 8"
     assert {"code": "EK101", "severity": "error"} in data["findings"]

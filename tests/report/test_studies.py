@@ -114,6 +114,6 @@ def test_what_is_written_is_read_again(tiny: Project, tmp_path: Path) -> None:
 def test_the_schema_knows_every_key() -> None:
     data, schema = json.loads(study_json(made_study())), study_schema()
     assert set(schema["properties"]) == set(data)
-    assert set(schema["$defs"]["Ordered"]["properties"]) == set(data["orders"][0])
+    assert set(schema["$defs"]["OrderComparison"]["properties"]) == set(data["orders"][0])
     with pytest.raises(EvidenceError, match=re.escape("'seeds.0' is 'first'")):
         validate(Study, {**data, "seeds": ["first"]}, "study.json", EvidenceError)

@@ -8,7 +8,7 @@ from edgekit.runners.address import Address, address_of
 from edgekit.runners.connection import Request, answer
 from tests.sshd import Sshd
 
-LOOK = Request({"do": "look", "worker": "def surroundings(): return {}", "packages": []})
+LOOK = Request({"do": "look", "worker": "def machine_state(): return {}", "packages": []})
 
 
 def test_a_board_answers(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:

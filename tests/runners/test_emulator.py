@@ -107,7 +107,7 @@ def test_without_a_compiler_all_but_the_counts_is_prepared(tmp_path: Path, monke
     notes = Notes()
     assert prepare(RPI4, notes).plugin is None
     assert any("nothing is counted and no latency predicted: no C compiler" in each for each in notes.told)
-    monkeypatch.setattr(emulator, "compiled_plugin", lambda folder: copied(Path("/bin/true"), folder))
+    monkeypatch.setattr(emulator, "compile_plugin", lambda folder: copied(Path("/bin/true"), folder))
     notes = Notes()
     assert prepare(RPI4, notes).plugin is None
     assert any("does not take the plugin" in each for each in notes.told)

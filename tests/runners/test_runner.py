@@ -12,7 +12,7 @@ from edgekit.errors import RunError
 from edgekit.runners.runner import Job, run_worker
 from edgekit.target import Runtime
 
-RUNTIME = Runtime(name="some-runtime", version="1.0")  # type: ignore[arg-type]
+RUNTIME = Runtime(name="onnxruntime", version="1.0")
 
 AT = "import os; reached = lambda stage: (print(stage, flush=True), input()); reached"
 """A script that tells a stage and goes on when it is answered."""
@@ -33,7 +33,7 @@ def run(script: str, model: Path, folder: Path, timeout_s: float = 60.0) -> None
         ),
         (
             "import os; os.kill(os.getpid(), 11)",
-            "some-runtime 1.0 died of SIGSEGV on some-cpu while the runtime was imported",
+            "onnxruntime 1.0 died of SIGSEGV on some-cpu while the runtime was imported",
         ),
         ("import os; os.kill(os.getpid(), 9)", "ran out of memory on some-cpu while the runtime was imported"),
         ("import sys; sys.exit(132)", "SIGILL"),

@@ -1,10 +1,10 @@
-"""Conversions between floats and 8 bits."""
+"""Conversions between float and 8-bit integers."""
 
 import onnx_ir as ir
 
 
 def converts(node: ir.Node | None, kind: str) -> bool:
-    """Whether a node is of this kind, between floats and 8 bits by one scale and zero point."""
+    """Whether a node is of this type and converts between float and 8 bits with one scale and zero point."""
     if node is None or node.op_type != kind or len(node.inputs) < 3:
         return False
     scale, zero = node.inputs[1:]
@@ -20,7 +20,7 @@ def zero_of(node: ir.Node) -> ir.Value:
 
 
 def keep_scale(source: ir.Node) -> None:
-    """What a DequantizeLinear gives, where it is quantized once more, keeps the scale that it had."""
+    """Let every quantization of a DequantizeLinear's output use that node's scale."""
     for node in [each.node for each in source.outputs[0].uses()]:
         takers = [each.node for each in node.outputs[0].uses()]
         if (

@@ -1,4 +1,4 @@
-"""A graph that computes in other floats than float32, made to compute in float32."""
+"""Convert a graph that computes in other float types to float32."""
 
 import onnx_ir as ir
 
@@ -7,11 +7,11 @@ from edgekit.model.passes.rewriting import values_of
 _OTHERS = {ir.DataType.FLOAT16, ir.DataType.BFLOAT16, ir.DataType.DOUBLE}
 _SINGLE = ir.DataType.FLOAT
 _TYPES = {"to", "dtype", "output_dtype"}
-"""Attributes that are element types."""
+"""Attributes that hold element types."""
 
 
 def convert_to_float32(model: ir.Model) -> None:
-    """Floats of other sizes become float32 everywhere but in the graph's inputs and outputs, which are cast."""
+    """Convert all floats to float32, except for the graph's inputs and outputs, which are cast."""
     graph = model.graph
     ports = {value: value.dtype for value in (*graph.inputs, *graph.outputs) if value.dtype in _OTHERS}
     for value in values_of(graph):

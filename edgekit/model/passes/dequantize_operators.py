@@ -1,4 +1,4 @@
-"""Operators between conversions: which they are, and the same on floats."""
+"""Operators between conversions, and their conversion back to float."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from edgekit.model.operators import PRODUCTS
 from edgekit.model.passes.rewriting import array_of, constant, insert_before
 
 _TAILS = {"Clip", "HardSigmoid", "HardSwish", "LeakyRelu", "Relu"}
-"""What the kernel in front of them may take in."""
+"""Activations that the kernel before them may absorb."""
 
 
 @dataclass(frozen=True)
 class Unit:
-    """An operator that computes between conversions, and what follows it up to the next."""
+    """An operator that computes between conversions, with the operators after it up to the next conversion."""
 
     node: ir.Node
     last: ir.Node
-    """The operator itself, or the activation behind it."""
+    """The operator itself, or the activation after it."""
 
     @property
     def name(self) -> str:
@@ -33,8 +33,8 @@ class Unit:
 
 
 def integer_units(model: ir.Model) -> dict[str, Unit]:
-    """The operators of the outer graph that compute between DequantizeLinear and QuantizeLinear, by name, in its
-    order. The runtime has them on integers where it has a kernel."""
+    """The operators of the outer graph that compute between DequantizeLinear and QuantizeLinear, by name, in the
+    graph's order. The runtime runs them on integers if it has a kernel."""
     found = {}
     for node in model.graph:
         if node.op_type in NOT_COMPUTING or not node.name or len(node.outputs) != 1 or not _reads_integers(node):
@@ -47,7 +47,7 @@ def integer_units(model: ir.Model) -> dict[str, Unit]:
 
 
 def _reads_integers(node: ir.Node) -> bool:
-    """Whether what a node computes on, weights too, comes out of DequantizeLinear."""
+    """Whether everything that a node computes with, including weights, comes from DequantizeLinear."""
     given = [each for each in node.inputs if each is not None]
     converted = [each for each in given if _is_converted(each)]
     if node.op_type in PRODUCTS and given[1] not in converted:
@@ -69,10 +69,10 @@ def _producer(value: ir.Value) -> ir.Node:
 
 
 def dequantize_operators(model: ir.Model, names: Collection[str]) -> None:
-    """The integer units of these names on floats: their weights as the floats that the integers stand for, and no
-    conversion between two of them. What the conversion cut off still is: it may stand for a ReLU. One without weights
-    stays as it is where neither what it reads is the model's input nor made by another of them: the runtime would have
-    it on integers all the same."""
+    """Convert the integer units with these names to float: dequantize their weights and remove the conversions between
+    two of them. Values are still clipped to the conversion's range, which may replace a ReLU. A unit without weights
+    stays integer unless it reads the model's input or another such unit, since the runtime would run it on integers in
+    any case."""
     units = integer_units(model)
     chosen = {name: unit for name, unit in units.items() if name in names}
     makers = {unit.result: unit for unit in chosen.values()}
@@ -106,7 +106,7 @@ def _last(node: ir.Node) -> ir.Node:
 
 
 def _clip(model: ir.Model, rounded: ir.Node, given: ir.Value) -> ir.Value:
-    """What a tensor is within the limits of its conversion."""
+    """A tensor clipped to the range of its conversion."""
     scale, zero = (array_of(each) for each in rounded.inputs[1:3])
     assert scale is not None and zero is not None
     kind = np.iinfo(zero.dtype)
@@ -121,7 +121,7 @@ def _clip(model: ir.Model, rounded: ir.Node, given: ir.Value) -> ir.Value:
 
 
 def _dequantize(source: ir.Node) -> Array | None:
-    """The floats that a DequantizeLinear gives of a constant; None of what is none."""
+    """The dequantized values of a constant; None if it is not constant."""
     integers, scale = array_of(source.inputs[0]), array_of(source.inputs[1])
     if integers is None or scale is None:
         return None

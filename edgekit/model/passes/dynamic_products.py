@@ -1,4 +1,4 @@
-"""Matrix products on integers whose ranges are found at run time."""
+"""Integer matrix products with dynamic activation ranges."""
 
 import numpy as np
 import onnx_ir as ir
@@ -10,23 +10,23 @@ from edgekit.model.passes.weight_products import narrows, products_by_input
 _FULL, _REDUCED = 127, 64
 _TINY = np.finfo(np.float32).tiny
 _BLOCKS = (128, 64, 32)
-"""Neighbouring weights that share a scale: as many as divide a column."""
+"""Block sizes: adjacent weights of a column that share a scale; the largest that divides the column."""
 _TABLE = 4096
-"""Numbers: what a smaller table saves is less than its conversion takes."""
+"""Elements: converting a smaller table costs more than it saves."""
 
 
 def dynamic_products(model: ir.Model, *, reduced: bool) -> None:
-    """Each matrix product over a constant as one of 8-bit integers: the weights symmetric with a scale a column, over
-    half of their range where `reduced`; the activations unsigned by the range that they have at run time, found once
-    for all products that share them. In the form that ONNX Runtime fuses. Products with one another stay on floats."""
+    """Replace each matrix product with a constant by an 8-bit one, in the form that ONNX Runtime fuses. Weights are
+    symmetric with one scale per column, over half of their range if `reduced`. Activations are unsigned with the range
+    of each run, computed once for all products that share them. Products of two activations stay float."""
     for given, nodes in products_by_input(model):
         _quantize(model, given, nodes, _REDUCED if reduced else _FULL)
 
 
 def block_products(model: ir.Model) -> None:
-    """Each matrix product that narrows, over 8-bit weights with a scale for each block of a column. ONNX Runtime fuses
-    that (from opset 21 on) to a kernel that rounds activations, too, by the range of each block of a row: finer than
-    one range for all of them."""
+    """Quantize the weights of each matrix product that narrows to 8 bits with one scale per block of a column. ONNX
+    Runtime fuses this (from opset 21 on) into a kernel that also rounds activations per block of a row, which is finer
+    than one range for all."""
     for _, nodes in products_by_input(model):
         for node in nodes:
             weight = array_of(node.inputs[1])
@@ -37,7 +37,7 @@ def block_products(model: ir.Model) -> None:
 
 
 def integer_tables(model: ir.Model) -> None:
-    """Tables that are looked up by row, and nothing else, as 8-bit integers with one scale."""
+    """Quantize tables that are only looked up by row to 8 bits with one scale."""
     for node in list(model.graph.all_nodes()):
         table = array_of(node.inputs[0]) if node.op_type == "Gather" and not node.domain else None
         value = node.inputs[0] if node.inputs else None
@@ -95,7 +95,7 @@ def _put_in_blocks(model: ir.Model, node: ir.Node, weight: Array, size: int) -> 
 
 
 def _symmetric(weight: Array, axis: int | None, limit: int) -> tuple[Array, Array]:
-    """The scale of a whole, or of each slice across `axis`, with as many axes, and the integers from -`limit` to
-    `limit`."""
+    """The symmetric scale of the whole array, or of each slice across `axis` with dimensions kept, and the integers
+    from -`limit` to `limit`."""
     scale = (np.abs(weight).max(axis=axis, keepdims=True).clip(_TINY) / limit).astype(np.float32)
     return scale, np.rint(weight / scale).astype(np.int8)

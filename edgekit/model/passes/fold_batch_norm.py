@@ -1,11 +1,11 @@
-"""Batch norms folded into the operators before them."""
+"""Fold batch normalization into the operators before it."""
 
 import onnx_ir as ir
 
 
 def fold_batch_norm(model: ir.Model) -> None:
-    """The scale and shift of a BatchNormalization go into the constants of the Conv, ConvTranspose or Gemm that it
-    follows."""
+    """Fold the scale and shift of each BatchNormalization into the constants of the preceding Conv, ConvTranspose or
+    Gemm."""
     from onnxscript.rewriter import RewriteRuleSet
     from onnxscript.rewriter.rules import common
 

@@ -1,4 +1,4 @@
-"""Gemm without factors."""
+"""Remove the factors of Gemm."""
 
 import numpy as np
 import onnx_ir as ir
@@ -7,11 +7,11 @@ from edgekit.model.passes.rewriting import constant, replace
 
 
 def fold_gemm_factors(model: ir.Model) -> None:
-    """The factors of Gemm go into its constants, and a bias of one row becomes a vector: ONNX Runtime's quantizer takes
-    beta for 1 (its issue 28130 is of the kind), and biases for vectors (issue 24815).
+    """Fold the factors of Gemm into its constants, and make a bias of one row a vector: ONNX Runtime's quantizer
+    assumes that beta is 1 (its issue 28130 is similar) and that biases are vectors (issue 24815).
 
-    Where the weight or the bias is no constant, a Mul before it has the factor. A bias that differs from row to row is
-    added by a node of its own.
+    A weight or bias that is not constant is multiplied by the factor. A bias with several rows is added by a separate
+    node.
     """
     for node in list(model.graph.all_nodes()):
         if node.op_type != "Gemm" or node.domain or node.graph is None:

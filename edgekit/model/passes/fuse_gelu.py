@@ -1,4 +1,4 @@
-"""Gelus in one operator."""
+"""Fuse Gelu into one operator."""
 
 import numpy as np
 import onnx_ir as ir
@@ -6,12 +6,12 @@ import onnx_ir as ir
 from edgekit.model.passes.rewriting import array_of, replace
 
 OPSET = 20
-"""The first with Gelu."""
+"""The first opset with Gelu."""
 
 
 def fuse_gelu(model: ir.Model) -> None:
-    """Each x (1 + erf(x / sqrt 2)) / 2 (Hendrycks, Gimpel, arXiv 1606.08415, section 2), in whatever order its factors
-    stand, as one Gelu: the operators of it, quantized one by one, can no longer be fused into the runtime's kernel."""
+    """Replace x (1 + erf(x / sqrt 2)) / 2 (Hendrycks, Gimpel, arXiv 1606.08415, section 2), with factors in any order,
+    by Gelu. Quantized operator by operator, it could no longer be fused into the runtime's kernel."""
     if model.opset_imports.get("", 0) < OPSET:
         return
     for node in list(model.graph.all_nodes()):
@@ -21,7 +21,7 @@ def fuse_gelu(model: ir.Model) -> None:
 
 
 def _gelu(erf: ir.Node) -> tuple[ir.Node, ir.Value] | None:
-    """The last operator of the Gelu that an Erf is of, and what it takes."""
+    """The last operator and the input of the Gelu that contains an Erf."""
     scaled = erf.inputs[0].producer() if erf.inputs[0] is not None else None
     shifted = _taker(erf, "Add")
     product = _taker(shifted, "Mul") if shifted is not None and _has(shifted, 1.0) else None
@@ -41,7 +41,7 @@ def _gelu(erf: ir.Node) -> tuple[ir.Node, ir.Value] | None:
 
 
 def _taker(node: ir.Node, kind: str) -> ir.Node | None:
-    """What alone takes a node's output, of this kind."""
+    """The only reader of a node's output, if it is of this type."""
     uses = list(node.outputs[0].uses())
     if len(uses) != 1 or node.outputs[0].is_graph_output() or uses[0].node.op_type != kind:
         return None
@@ -53,6 +53,6 @@ def _is(node: ir.Node, kind: str, factor: float) -> bool:
 
 
 def _has(node: ir.Node, factor: float) -> bool:
-    """Whether one of a node's inputs is a constant of this value."""
+    """Whether one of a node's inputs is a constant with this value."""
     arrays = [array_of(each) for each in node.inputs]
     return any(each is not None and each.size == 1 and np.allclose(each, factor, rtol=1e-5) for each in arrays)

@@ -1,4 +1,4 @@
-"""Gemm as a plain matrix product."""
+"""Convert Gemm to a plain matrix product."""
 
 import onnx_ir as ir
 
@@ -6,8 +6,8 @@ from edgekit.model.passes.rewriting import replace
 
 
 def gemm_to_matmul(model: ir.Model) -> None:
-    """Gemm over a constant weight becomes MatMul, and Add where it has a bias: the runtime's 4-bit kernels stand in for
-    MatMul alone. Gemm that transposes its input or scales is left."""
+    """Convert Gemm with a constant weight to MatMul, and Add if it has a bias: the runtime's 4-bit kernels replace
+    MatMul only. Gemm that transposes its input or scales is left unchanged."""
     for node in list(model.graph.all_nodes()):
         if node.op_type != "Gemm" or node.domain or not _is_plain(node):
             continue
@@ -27,7 +27,7 @@ def _is_plain(node: ir.Node) -> bool:
 
 
 def _transpose(graph: ir.Graph, name: str, tensor: ir.TensorProtocol) -> ir.Value:
-    """The constant's transpose, made once for all who share it."""
+    """The transposed constant, shared by all of its readers."""
     if name not in graph.initializers:
         array = tensor.numpy().T.copy()
         turned = ir.tensor(array, name=name)

@@ -1,4 +1,4 @@
-"""Activations of quantized numbers, by the integer kernels of others."""
+"""Quantized activations expressed by operators with integer kernels."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from edgekit.model.passes.conversions import converts, keep_scale, zero_of
 from edgekit.model.passes.rewriting import array_of, constant, replace
 
 _STEPS = 255
-"""Between the least of 8 bits and the largest."""
+"""The number of LSB between the smallest and the largest 8-bit value."""
 
 
 def integer_activations(model: ir.Model) -> None:
-    """HardSigmoid and Tanh between integers as what ONNX Runtime has integer kernels for: a sum that its integers clip,
-    and a Sigmoid of the same integers at twice their scale. What they give keeps the whole of 8 bits for its range."""
+    """Replace HardSigmoid and Tanh between conversions by operators for which ONNX Runtime has integer kernels: an
+    addition whose range clips, and a Sigmoid of the same integers at twice their scale. The output uses all 8 bits."""
     for node in list(model.graph.all_nodes()):
         source = node.inputs[0].producer() if node.inputs and node.inputs[0] is not None else None
         if node.domain or source is None or not converts(source, "DequantizeLinear"):
@@ -30,7 +30,7 @@ def integer_activations(model: ir.Model) -> None:
 
 
 def _by_sum(model: ir.Model, node: ir.Node, source: ir.Node) -> None:
-    """max(0, min(1, alpha x + beta)) is alpha times x + beta / alpha between 0 and 1 / alpha."""
+    """max(0, min(1, alpha x + beta)) is alpha times x + beta / alpha, clipped to 0 and 1 / alpha."""
     alpha, beta = node.attributes.get_float("alpha", 0.2), node.attributes.get_float("beta", 0.5)
     if not (alpha > 0 and beta > 0):
         return
@@ -53,8 +53,8 @@ def _by_sigmoid(model: ir.Model, node: ir.Node, source: ir.Node) -> None:
 
 
 def _put(model: ir.Model, node: ir.Node, new: list[ir.Node], given: float, taken: float, middle: int) -> None:
-    """In the place of an activation, nodes whose numbers are quantized by the scale `given` and count by the scale
-    `taken` from `middle` above the least of the integers."""
+    """Replace an activation by nodes whose output is quantized with scale `given` and read with scale `taken`, with a
+    zero point `middle` above the smallest integer."""
     kind = _kind(next(iter(node.outputs[0].uses())).node)
     least = np.array(np.iinfo(kind).min, kind)
     name = f"{node.outputs[0].name}_integers"
@@ -81,7 +81,7 @@ def _conversion(node: ir.Node, name: str, scale: float, zero: Array) -> list[ir.
 
 
 def _kind(conversion: ir.Node) -> np.dtype[Any]:
-    """The type of the integers of a conversion."""
+    """The integer type of a conversion."""
     kind = zero_of(conversion).dtype
     assert kind is not None
     return kind.numpy()

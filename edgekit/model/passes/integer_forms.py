@@ -1,4 +1,4 @@
-"""Operators in the forms for which there are integer kernels."""
+"""Rewrite operators into forms with integer kernels."""
 
 from collections.abc import Callable
 
@@ -11,9 +11,8 @@ _HARD_SWISH = {"alpha": 1 / 6, "beta": 0.5}
 
 
 def integer_forms(model: ir.Model) -> None:
-    """What ONNX Runtime can only compute on floats, as operators that it has in integers, too: a batch norm that no
-    convolution takes in as a convolution of each channel by itself, Max(x, 0) as Relu, PRelu of one slope as LeakyRelu,
-    HardSwish as the product that it is."""
+    """Rewrite what ONNX Runtime computes in float only: a batch norm that no convolution absorbs becomes a depthwise
+    convolution, Max(x, 0) becomes Relu, PRelu with one slope becomes LeakyRelu, HardSwish becomes its product."""
     for node in list(model.graph.all_nodes()):
         made = _FORMS[node.op_type](node) if node.op_type in _FORMS and not node.domain else None
         if made:
@@ -21,7 +20,7 @@ def integer_forms(model: ir.Model) -> None:
 
 
 def _of_channels(node: ir.Node) -> list[ir.Node] | None:
-    """Of a batch norm: it scales and shifts each channel."""
+    """For a batch norm, which scales and shifts each channel."""
     given = node.inputs[0]
     gamma, beta, mean, variance = (array_of(each) for each in node.inputs[1:])
     if given is None or given.shape is None or given.shape.rank() not in (3, 4) or len(node.outputs) > 1:
@@ -36,7 +35,7 @@ def _of_channels(node: ir.Node) -> list[ir.Node] | None:
 
 
 def _of_relu(node: ir.Node) -> list[ir.Node] | None:
-    """Of a maximum with nought."""
+    """For a maximum with zero."""
     arrays = [array_of(each) for each in node.inputs]
     others = [each for each, array in zip(node.inputs, arrays, strict=True) if array is None]
     if len(node.inputs) != 2 or len(others) != 1:
@@ -46,7 +45,7 @@ def _of_relu(node: ir.Node) -> list[ir.Node] | None:
 
 
 def _of_leaky_relu(node: ir.Node) -> list[ir.Node] | None:
-    """Of a PRelu with one slope."""
+    """For a PRelu with one slope."""
     slope = array_of(node.inputs[1])
     if slope is None or (slope != slope.flat[0]).any():
         return None
@@ -54,7 +53,7 @@ def _of_leaky_relu(node: ir.Node) -> list[ir.Node] | None:
 
 
 def _of_hard_sigmoid(node: ir.Node) -> list[ir.Node] | None:
-    """Of a HardSwish."""
+    """For a HardSwish."""
     given = node.inputs[0]
     gate = ir.node("HardSigmoid", [given], _HARD_SWISH, name=f"{node.name}_gate")
     gate.outputs[0].name = f"{node.outputs[0].name}_gate"

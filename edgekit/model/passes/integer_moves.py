@@ -1,4 +1,4 @@
-"""Moves of quantized numbers as integers."""
+"""Move quantized values as integers."""
 
 import numpy as np
 import onnx_ir as ir
@@ -7,14 +7,14 @@ from edgekit.model.passes.conversions import converts, keep_scale, zero_of
 from edgekit.model.passes.rewriting import array_of, constant, replace
 
 _KINDS = {"Compress", "DepthToSpace", "Expand", "GatherElements", "GatherND", "Pad", "SpaceToDepth", "Tile"}
-"""Those that have integer kernels, and that the runtime leaves between the conversions."""
+"""Data-movement operators with integer kernels that ONNX Runtime leaves between the conversions."""
 
 
 def integer_moves(model: ir.Model) -> None:
-    """What only moves dequantized numbers moves the integers instead, and where they are then quantized once more, they
-    keep the scale that they had: the numbers are the same, and one rounding less.
+    """Let data-movement operators move integers instead of dequantized values, and keep the scale if the result is
+    quantized again. Values do not change, and one rounding is saved.
 
-    ONNX Runtime takes the conversions away around a Reshape or Transpose alone.
+    ONNX Runtime removes the conversions around Reshape and Transpose only.
     """
     for node in list(model.graph.all_nodes()):
         source = node.inputs[0].producer() if node.inputs and node.inputs[0] is not None else None
@@ -40,7 +40,7 @@ def _move_before(model: ir.Model, source: ir.Node, node: ir.Node) -> None:
 
 
 def _fill(node: ir.Node, source: ir.Node) -> ir.Value | None:
-    """What a Pad fills in, as an integer; None where it is not known, or the scale does not reach it."""
+    """A Pad's fill value as an integer; None if it is unknown or outside the range."""
     value = node.inputs[2] if len(node.inputs) > 2 else None
     if value is None:
         return zero_of(source)

@@ -1,4 +1,4 @@
-"""Means over height and width as pools."""
+"""Replace means over height and width by pooling."""
 
 import onnx_ir as ir
 
@@ -8,11 +8,10 @@ _SPATIAL = ([2, 3], [-2, -1], [3, 2], [-1, -2])
 
 
 def mean_to_global_pool(model: ir.Model) -> None:
-    """ReduceMean over height and width of (batch, channels, height, width) becomes GlobalAveragePool, with a Flatten
-    where the axes are dropped: the exporter writes the former, and runtimes have integer kernels for the latter alone.
+    """Replace ReduceMean over height and width of (batch, channels, height, width) by GlobalAveragePool, with a Flatten
+    if the axes are dropped: the exporter writes the former, and runtimes have integer kernels for the latter only.
 
-    The types and shapes of the inner tensors must be known; only 32-bit floats are pooled, which
-    runtimes have kernels for.
+    The types and shapes of inner tensors must be known. Only 32-bit floats are pooled, for which runtimes have kernels.
     """
     for node in list(model.graph.all_nodes()):
         given = node.inputs[0] if node.inputs else None
@@ -31,7 +30,7 @@ def _pool(node: ir.Node, given: ir.Value) -> list[ir.Node]:
 
 
 def _axes(node: ir.Node) -> list[int]:
-    """The axes of a reduction: an input since opset 18, an attribute before; empty where they are not constant."""
+    """The axes of a reduction: an input since opset 18, an attribute before; empty if they are not constant."""
     if len(node.inputs) < 2:
         return list(node.attributes.get_ints("axes", ()))
     named = ir.convenience.get_const_tensor(node.inputs[1]) if node.inputs[1] is not None else None

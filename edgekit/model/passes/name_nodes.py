@@ -1,10 +1,10 @@
-"""A name for each node."""
+"""Give each node a unique name."""
 
 import onnx_ir as ir
 
 
 def name_nodes(model: ir.Model) -> None:
-    """Nodes without a name, or with one that another has, get one of their own: tools tell nodes apart by name."""
+    """Name nodes that have no name, or another node's: tools identify nodes by name."""
     taken: set[str] = set()
     for number, node in enumerate(model.graph.all_nodes()):
         if not node.name or node.name in taken:

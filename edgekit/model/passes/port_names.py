@@ -1,4 +1,4 @@
-"""Names for a graph's inputs and outputs, whatever is called so inside."""
+"""Rename a graph's inputs and outputs, whatever inner tensors are named."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,8 @@ from edgekit.model.passes.rewriting import Pass, values_of
 
 
 def port_names(inputs: Sequence[str], outputs: Sequence[str]) -> Pass:
-    """A pass that names the inputs and outputs. An inner tensor of one of these names gets another; an output that is
-    an input, a constant or an earlier output as well gets a tensor of its own."""
+    """A pass that names the inputs and outputs. An inner tensor with one of these names is renamed. An output that is
+    also an input, a constant or an earlier output gets a tensor of its own."""
 
     def rename(model: ir.Model) -> None:
         graph = model.graph

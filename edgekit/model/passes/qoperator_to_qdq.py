@@ -1,4 +1,4 @@
-"""The runtime's integer operators as floats between conversions (QDQ), which other runtimes read."""
+"""Convert the runtime's integer operators to QDQ form, which other runtimes read."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from edgekit.model.passes.rewriting import array_of, constant, replace
 
 _BYTES = (ir.DataType.INT8, ir.DataType.UINT8)
 _TRIPLES = {"QLinearAdd": "Add", "QLinearMul": "Mul", "QLinearMatMul": "MatMul"}
-"""Of two tensors, each with its scale and zero point, then those of the output."""
+"""Operators on two tensors, each followed by its scale and zero point, then those of the output."""
 _SINGLES = {
     "QLinearGlobalAveragePool": "GlobalAveragePool",
     "QLinearAveragePool": "AveragePool",
@@ -19,14 +19,14 @@ _SINGLES = {
     "QLinearSoftmax": "Softmax",
     "QLinearReduceMean": "ReduceMean",
 }
-"""The same of one."""
+"""The same for one tensor."""
 _MOVES = {
     "Concat", "DepthToSpace", "Expand", "Flatten", "Gather", "Identity", "MaxPool", "Max", "Min", "Pad", "Reshape",
     "Resize", "Slice", "SpaceToDepth", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze",
 }  # fmt: skip
-"""That have integer kernels, and keep the scale."""
+"""Data-movement operators with integer kernels that keep the scale."""
 _OWN = {"channels_last", "opset"}
-"""Attributes that the standard operators lack."""
+"""Attributes that the standard operators do not have."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class _ScaleAndZero:
 
 @dataclass(frozen=True)
 class _Form:
-    """A standard operator, which of a node's inputs are its own, each with a scale and zero point behind it, and where
-    the output's scale is."""
+    """A standard operator, the positions of its inputs, each followed by scale and zero point, and that of the output's
+    scale."""
 
     kind: str
     given: tuple[int, ...]
@@ -46,8 +46,8 @@ class _Form:
 
 
 def qoperator_to_qdq(model: ir.Model) -> None:
-    """Each operator on integers becomes the one on floats that it stands for, its inputs dequantized and its output
-    quantized; moves of integers, too. What has no such form stays as it is."""
+    """Replace each integer operator by its float equivalent with dequantized inputs and a quantized output; also data
+    movement of integers. Operators without an equivalent stay."""
     grids: dict[ir.Value, _ScaleAndZero] = {}
     for node in list(model.graph):
         if node.op_type in ("QuantizeLinear", "DequantizeLinear") and node.domain == "com.microsoft":
@@ -107,7 +107,8 @@ def _restate(model: ir.Model, node: ir.Node, form: _Form, grids: dict[ir.Value, 
 
 
 def _restate_move(model: ir.Model, node: ir.Node, grids: dict[ir.Value, _ScaleAndZero]) -> None:
-    """A move whose first input has a scale: constants among the others are on the same."""
+    """Convert a data-movement operator whose first input has a scale; constants among its other inputs have the same
+    scale."""
     grid = grids.get(node.inputs[0]) if node.inputs and node.inputs[0] is not None else None
     if grid is None:
         return
@@ -128,7 +129,7 @@ def _restate_move(model: ir.Model, node: ir.Node, grids: dict[ir.Value, _ScaleAn
 
 
 def _replace_all(model: ir.Model, node: ir.Node, before: list[ir.Node], after: list[ir.Node]) -> None:
-    """Put nodes in the place of one; each of `after` gives one of its outputs."""
+    """Replace a node by nodes, each node in `after` producing one of its outputs."""
     for extra, old in zip(after[1:], node.outputs[1:], strict=True):
         extra.outputs[0].name, extra.outputs[0].type, extra.outputs[0].shape = old.name, old.type, old.shape
         ir.convenience.replace_all_uses_with(old, extra.outputs[0])
@@ -136,7 +137,7 @@ def _replace_all(model: ir.Model, node: ir.Node, before: list[ir.Node], after: l
 
 
 def _dequantize(node: ir.Node, place: int, kind: str) -> ir.Node:
-    """An input as floats: of weights each channel by its own scale."""
+    """Dequantize an input; weights have one scale per channel."""
     value, scale, zero = node.inputs[place], node.inputs[place + 1], node.inputs[place + 2]
     assert value is not None and scale is not None
     channels = array_of(scale)
@@ -156,7 +157,7 @@ def _dequantize(node: ir.Node, place: int, kind: str) -> ir.Node:
 
 
 def _scalar(node: ir.Node, value: ir.Value | None) -> ir.Value | None:
-    """A constant of one element as one without axes."""
+    """A one-element constant as a scalar."""
     array = array_of(value)
     if value is None or array is None or not array.ndim:
         return value
@@ -164,7 +165,7 @@ def _scalar(node: ir.Node, value: ir.Value | None) -> ir.Value | None:
 
 
 def _bias(node: ir.Node, kind: str) -> ir.Node | None:
-    """A bias of 32 bits as floats: it counts in the product of the scales."""
+    """Dequantize a 32-bit bias, whose scale is the product of the input's and the weight's."""
     value = _input(node, {"Conv": 8, "Gemm": 6}.get(kind, len(node.inputs)))
     scales = [array_of(_input(node, place)) for place in (1, 4)]
     if value is None or scales[0] is None or scales[1] is None:

@@ -1,4 +1,4 @@
-"""How a pass is applied: an ONNX graph goes through onnx-ir, which keeps uses and inner graphs right, and back."""
+"""Apply passes: an ONNX graph is converted to onnx-ir, which maintains uses and subgraphs, and back."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,11 +9,11 @@ from onnx_ir.passes.common import RemoveUnusedNodesPass
 from edgekit.arrays import Array
 
 Pass = Callable[[ir.Model], None]
-"""Rewrites a model in place and leaves its outputs as they are."""
+"""Rewrites a model in place and preserves its outputs."""
 
 
 def rewrite(model: ModelProto, *passes: Pass) -> ModelProto:
-    """The model after the passes, without what nothing uses any more."""
+    """Apply the passes to a model, and remove what is no longer used."""
     inside = ir.from_proto(model)
     for each in passes:
         each(inside)
@@ -22,21 +22,21 @@ def rewrite(model: ModelProto, *passes: Pass) -> ModelProto:
 
 
 def replace(model: ir.Model, old: ir.Node, new: Sequence[ir.Node]) -> None:
-    """Put nodes in the place of one: the last one's output takes over its first output's name, type and uses."""
+    """Replace a node by nodes, the last of which takes over the name, type and uses of its first output."""
     assert old.graph is not None
     _rename_taken(model, new[:-1])
     ir.convenience.replace_nodes_and_values(old.graph, old, [old], new, old.outputs[:1], new[-1].outputs[:1])
 
 
 def insert_before(model: ir.Model, node: ir.Node, new: ir.Node) -> None:
-    """Put a node in front of another one, in its graph."""
+    """Insert a node before another one in its graph."""
     assert node.graph is not None
     _rename_taken(model, [new])
     node.graph.insert_before(node, new)
 
 
 def _rename_taken(model: ir.Model, new: Sequence[ir.Node]) -> None:
-    """Give what new nodes make names that nothing in the model has."""
+    """Give the outputs of new nodes names that are unique in the model."""
     taken = {value.name for value in values_of(model.graph)}
     for value in (value for node in new for value in node.outputs):
         while value.name in taken:
@@ -44,7 +44,7 @@ def _rename_taken(model: ir.Model, new: Sequence[ir.Node]) -> None:
 
 
 def values_of(graph: ir.Graph) -> list[ir.Value]:
-    """Every named tensor of a graph and of the graphs inside its control flow, each once: constants first."""
+    """Every named tensor of a graph and its subgraphs, once; constants first."""
     found = dict.fromkeys((*graph.initializers.values(), *graph.inputs))
     for node in graph.all_nodes():
         if node.graph is not None:
@@ -54,7 +54,7 @@ def values_of(graph: ir.Graph) -> list[ir.Value]:
 
 
 def constant(node: ir.Node, name: str, array: Array) -> ir.Value:
-    """A constant beside a node, of this name or of one like it."""
+    """A constant in a node's graph, with this name or a similar one."""
     graph = node.graph
     assert graph is not None
     while name in graph.initializers:
@@ -66,6 +66,6 @@ def constant(node: ir.Node, name: str, array: Array) -> ir.Value:
 
 
 def array_of(value: ir.Value | None) -> Array | None:
-    """What a constant holds; None of what is none."""
+    """The values of a constant; None if the value is not constant."""
     tensor = None if value is None else ir.convenience.get_const_tensor(value)
     return None if tensor is None else tensor.numpy()

@@ -1,4 +1,4 @@
-"""Small files: what a runtime does not read is left out."""
+"""Reduce file size: remove what a runtime does not read."""
 
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedOpsetsPass
@@ -9,11 +9,11 @@ _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def slim_graph(model: ir.Model) -> None:
-    """Inner tensors named by number and without shapes, nodes unnamed, no unused domains; inputs, outputs and dynamic
-    axes keep their names.
+    """Number inner tensors and drop their shapes, drop node names and unused domains. Inputs, outputs and dynamic axes
+    keep their names.
 
-    Functions of the model's own keep theirs, too, and what enters a graph inside control flow keeps its type: nothing
-    else tells it.
+    The model's functions keep theirs, and values that enter a control-flow subgraph keep their types, which are stated
+    nowhere else.
     """
     RemoveUnusedOpsetsPass()(model)
     kept = {value.name for value in (*model.graph.inputs, *model.graph.outputs)}

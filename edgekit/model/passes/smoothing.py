@@ -1,4 +1,4 @@
-"""Activations smoothed: what is hard to quantize in them goes into the weights."""
+"""Smooth activations: move the range of outlier channels into the weights."""
 
 from collections.abc import Mapping
 
@@ -10,17 +10,17 @@ from edgekit.model.passes.rewriting import array_of, constant, insert_before
 from edgekit.model.passes.weight_products import narrows, products_by_input
 
 _LEAST = 1e-5
-"""Of a channel's largest value: one that is never used must not be divided by."""
+"""A lower bound relative to a channel's largest value, so that unused channels are not divided by zero."""
 
 
 def smooth(model: ir.Model, largest: Mapping[str, Array], alpha: float, *, everywhere: bool = True) -> None:
-    """Divide the channels of what enters matrix products by s, and multiply the weights' rows by it: s = max|x|^alpha /
-    max|w|^(1 - alpha) by channel (SmoothQuant, arXiv 2211.10438, equation 4), over its geometric mean, so that the
-    whole neither grows nor shrinks. Products with the same input share one s.
+    """Divide the input channels of matrix products by s and multiply the weight rows by s, with s = max|x|^alpha /
+    max|w|^(1 - alpha) per channel (SmoothQuant, arXiv 2211.10438, equation 4), normalized by its geometric mean.
+    Products with the same input share one s.
 
-    `largest` has for each input's name its largest absolute values, shape (channels,). Where a LayerNormalization makes
-    the input for these products alone, its own factors take the division in; elsewhere it is a pass over what enters,
-    which is left out, unless `everywhere`, before products that do not narrow.
+    `largest` maps each input's name to its largest absolute values, shape (channels,). If a LayerNormalization produces
+    the input for these products alone, its factors absorb the division. Otherwise a Mul is inserted; unless
+    `everywhere`, it is omitted before products that do not narrow.
     """
     for given, nodes in products_by_input(model):
         if given.name is None or given.name not in largest:
@@ -36,7 +36,7 @@ def smooth(model: ir.Model, largest: Mapping[str, Array], alpha: float, *, every
 
 
 def _smooth_factors(nodes: list[ir.Node], largest: Array, alpha: float) -> Array:
-    """What divides the channels, once the weights are multiplied."""
+    """The divisors of the channels, with the weights multiplied."""
     stored = [array_of(node.inputs[1]) for node in nodes]
     weights = [each for each in stored if each is not None]
     rows = np.max([np.abs(each).max(axis=1) for each in weights], axis=0)
@@ -66,7 +66,7 @@ def _divide_before(model: ir.Model, given: ir.Value, nodes: list[ir.Node], inver
 
 
 def _absorbing_norm(value: ir.Value, nodes: list[ir.Node]) -> ir.Node | None:
-    """The LayerNormalization of constant factors that makes a value for these products alone."""
+    """The LayerNormalization with constant factors that produces a value for these products alone."""
     norm = value.producer()
     if norm is None or norm.op_type != "LayerNormalization" or value.is_graph_output():
         return None

@@ -1,4 +1,4 @@
-"""Matrix products over weights."""
+"""Matrix products with constant weights."""
 
 import onnx_ir as ir
 
@@ -6,7 +6,7 @@ from edgekit.model.passes.rewriting import array_of
 
 
 def products_by_input(model: ir.Model) -> list[tuple[ir.Value, list[ir.Node]]]:
-    """The matrix products with constant weights of two axes, by what they multiply: those of one graph together."""
+    """The matrix products with constant two-axis weights, grouped by their input within one graph."""
     found: dict[tuple[int, int], tuple[ir.Value, list[ir.Node]]] = {}
     for node in model.graph.all_nodes():
         weight = array_of(node.inputs[1]) if node.op_type == "MatMul" and not node.domain else None
@@ -17,7 +17,7 @@ def products_by_input(model: ir.Model) -> list[tuple[ir.Value, list[ir.Node]]]:
 
 
 def narrows(node: ir.Node) -> bool:
-    """Whether a product over a constant gives fewer numbers than it takes, as a feed-forward block's second does."""
+    """Whether a product with a constant has fewer outputs than inputs, as the second one of a feed-forward block."""
     weight = array_of(node.inputs[1])
     assert weight is not None
     return bool(weight.shape[0] > weight.shape[1])

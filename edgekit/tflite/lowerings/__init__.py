@@ -1,4 +1,4 @@
-"""How each ONNX operator is written, one family a file."""
+"""How each ONNX operator is written, one family per file."""
 
 from edgekit.tflite.lowering import Lower
 from edgekit.tflite.lowerings import activations, arithmetic, conversions, moves, pooling, products, resizing

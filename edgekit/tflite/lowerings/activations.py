@@ -1,4 +1,4 @@
-"""Functions of each number by itself, and Softmax."""
+"""Elementwise functions, and Softmax."""
 
 from collections.abc import Callable
 
@@ -9,14 +9,14 @@ from edgekit.tflite.lowering import Lowering, Placed, Unsupported, activation_of
 from edgekit.tflite.subgraph import Kind, QuantParams
 
 UNIT = QuantParams((1 / 256,), (-128,))
-"""The only integers that TFLite gives between 0 and 1, and between -1 and 1."""
+"""The only quantization parameters that TFLite supports for outputs from 0 to 1; the next for those from -1 to 1."""
 BOTH = QuantParams((1 / 128,), (0,))
 _FINE = 0.9
-"""Of those steps: finer ones are only had by way of floats."""
+"""Relative to these scales: finer ones need a detour through float."""
 
 
 def _unary(work: Lowering, node: ir.Node, kind: str, **options: float) -> None:
-    """An operator that takes any integers to any others."""
+    """An operator with arbitrary quantization parameters."""
     given, end = work.at(node), work.end(node.outputs[0])
     grid = end.grid if given.grid is not None else None
     given = work.as_wanted(given, grid)
@@ -34,7 +34,7 @@ def leaky_relu(work: Lowering, node: ir.Node) -> None:
 
 
 def clip(work: Lowering, node: ir.Node) -> None:
-    """Integers that do not reach beyond the limits need none."""
+    """Integers within the limits need no operator."""
     kind = activation_of(node)
     if kind in ("RELU", "RELU6"):
         return _unary(work, node, kind)
@@ -55,7 +55,7 @@ def clip(work: Lowering, node: ir.Node) -> None:
 
 
 def bounded_activation(kind: str, natural: QuantParams) -> Callable[[Lowering, ir.Node], None]:
-    """A function that gives integers of one grid alone."""
+    """A function with fixed output quantization parameters."""
 
     def lower(work: Lowering, node: ir.Node) -> None:
         _bounded(work, node, work.at(node), kind, natural)
@@ -105,7 +105,7 @@ def is_gate(alpha: float, beta: float) -> bool:
 
 
 def gate(work: Lowering, given: Placed, name: str) -> Placed:
-    """A HardSigmoid: TFLite has a sum that is cut off at 6, and the integers of that count a sixth each."""
+    """A HardSigmoid, as a sum clipped at 6 whose integers are reinterpreted with a sixth of the scale."""
     shape, ints = work.graph.tensors[given.tensor].shape, given.grid is not None
     kind: Kind = "int8" if ints else "float32"
     cut, made = (
@@ -121,7 +121,7 @@ def gate(work: Lowering, given: Placed, name: str) -> Placed:
 
 
 def rescale(work: Lowering, given: Placed, grid: QuantParams, factor: float) -> Placed:
-    """Integers that count `factor` times what they counted: each stays what it is."""
+    """Reinterpret integers with `factor` times their scale; the integers do not change."""
     tensor = work.graph.tensors[given.tensor]
     made = work.graph.tensor(f"{tensor.name}_scaled", "int8", tensor.shape, grid)
     work.graph.operator("MUL", [given.tensor, _one(work, factor, ints=True)], made, fusedActivationFunction="NONE")
@@ -130,7 +130,7 @@ def rescale(work: Lowering, given: Placed, grid: QuantParams, factor: float) -> 
 
 
 def _one(work: Lowering, value: float, *, ints: bool) -> int:
-    """A constant: as integers 1 in steps of the value."""
+    """A constant; for integers, 1 with the value as scale."""
     if not ints:
         return work.graph.constant("constant", np.array([value], np.float32))
     return work.graph.constant("constant", np.ones(1, np.int8), QuantParams((float(np.float32(value)),), (0,)))

@@ -1,4 +1,4 @@
-"""Sums, products and the like of two tensors."""
+"""Elementwise arithmetic of two tensors."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from edgekit.tflite.subgraph import QuantParams
 
 
 def binary(kind: str, *, on_integers: bool) -> Callable[[Lowering, ir.Node], None]:
-    """How ONNX's operator becomes the format's one of this kind."""
+    """Lower ONNX's operator to the format's operator of this kind."""
 
     def lower(work: Lowering, node: ir.Node) -> None:
         if len(node.inputs) != 2:
@@ -34,7 +34,7 @@ def binary(kind: str, *, on_integers: bool) -> Callable[[Lowering, ir.Node], Non
 
 
 def _gated_product(work: Lowering, operands: "list[_Operand]") -> Placed | None:
-    """What is multiplied with its own HardSigmoid; None where nothing is."""
+    """The operand that is multiplied with its own HardSigmoid; None if there is none."""
     placed = [each.placed for each in operands]
     for one, other in (placed, placed[::-1]):
         if one is not None and other is not None and work.gates.get(other.tensor) == one:
@@ -54,7 +54,7 @@ class _Operand:
 
     @property
     def order(self) -> Order:
-        """Empty of a constant, which may lie as the other operand does."""
+        """Empty for a constant, which can take the other operand's order."""
         return () if self.placed is None else self.placed.order
 
     @property
@@ -64,7 +64,7 @@ class _Operand:
         return self.stored is not None and self.stored.values.dtype == np.int8 and len(self.stored.grid.scales) == 1
 
     def tensor(self, order: Order, *, ints: bool) -> int:
-        """The operand with its axes in this order, with axes of one in front where it has fewer."""
+        """The operand with its axes in this order, with leading axes of length 1 if it has fewer."""
         rank = len(order)
         if self.placed is not None:
             placed = self.placed if ints else self.work.floats(self.placed)
@@ -84,7 +84,7 @@ class _Operand:
 
 
 def batch_norm(work: Lowering, node: ir.Node) -> None:
-    """One that no convolution takes in: it scales and shifts each channel, on floats."""
+    """A batch norm that no convolution absorbs scales and shifts each channel, in float."""
     gamma, beta, mean, variance = (constant_of(input_of(node, place)) for place in range(1, 5))
     if gamma is None or beta is None or mean is None or variance is None:
         raise Unsupported(node, "its statistics are computed")

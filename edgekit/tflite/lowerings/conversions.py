@@ -1,4 +1,4 @@
-"""Between floats and integers."""
+"""Conversions between float and integers."""
 
 import numpy as np
 import onnx_ir as ir
@@ -20,7 +20,7 @@ def quantize(work: Lowering, node: ir.Node) -> None:
 
 
 def dequantize(work: Lowering, node: ir.Node) -> None:
-    """No operator: who reads it takes the integers, or has them turned into floats."""
+    """DequantizeLinear emits no operator: readers take the integers, or convert them to float."""
     given, grid = work.at(node), quant_params_of(node)
     if given.grid is None or grid is None:
         raise Unsupported(node, "of integers that have no scale")
@@ -30,8 +30,8 @@ def dequantize(work: Lowering, node: ir.Node) -> None:
 
 
 def _relabel(work: Lowering, node: ir.Node, given: Placed, grid: QuantParams) -> Placed:
-    """Integers that count otherwise from here on: a part of an activation that `integer_activations` took apart for
-    ONNX Runtime, and that TFLite has whole."""
+    """Reinterpret integers with other quantization parameters: a part of an activation that `integer_activations` split
+    for ONNX Runtime, and that TFLite supports as a whole."""
     assert given.grid is not None
     factor, shift = grid.scale / given.grid.scale, grid.scale * (given.grid.zero - grid.zero)
     made = node.inputs[0].producer() if node.inputs[0] is not None else None

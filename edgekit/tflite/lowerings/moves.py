@@ -1,4 +1,4 @@
-"""What moves values, and leaves them as they are."""
+"""Data-movement operators."""
 
 from collections.abc import Sequence
 from math import prod
@@ -12,7 +12,7 @@ from edgekit.tflite.subgraph import QuantParams
 
 
 def _ints(node: ir.Node, place: int, name: str, default: Sequence[int] | None = None) -> list[int] | None:
-    """Numbers that newer opsets take as an input and older ones as an attribute. Raises StepError for computed ones."""
+    """Numbers that newer opsets have as an input and older ones as an attribute. Raises StepError for computed ones."""
     value = input_of(node, place)
     if value is None:
         result = node.attributes.get_ints(name, None)
@@ -48,7 +48,8 @@ def concat(work: Lowering, node: ir.Node) -> None:
 
 
 def _common_grid(end: End, parts: Sequence[Placed]) -> QuantParams | None:
-    """The integers that all parts are brought to: those that are read behind, else what the parts share."""
+    """The quantization parameters to which all parts are converted: those of the readers, else those that the parts
+    share."""
     grids = {part.grid for part in parts}
     if None in grids:
         return None
@@ -132,7 +133,7 @@ def pad(work: Lowering, node: ir.Node) -> None:
 
 
 def _fill(node: ir.Node, given: Placed) -> float | None:
-    """What is filled in, as it is stored; None where integers do not reach it. Raises StepError for a computed one."""
+    """The stored fill value; None if it is outside the integer range. Raises StepError for a computed one."""
     value = input_of(node, 2)
     if value is None:
         result = node.attributes.get_float("value", 0.0)
@@ -154,7 +155,7 @@ def _fill(node: ir.Node, given: Placed) -> float | None:
 
 
 def reshape(work: Lowering, node: ir.Node) -> None:
-    """Values come to lie as in ONNX's order first, which a matrix product behind may do without."""
+    """The values are first moved into ONNX's order, unless a following matrix product does not need that."""
     given, end = work.at(node), work.end(node.outputs[0])
     plain = work.plain(given)
     tensor = work.reshaped(plain.tensor, end.shape)
@@ -188,7 +189,7 @@ def _as(work: Lowering, end: End, given: Placed, order: Order) -> None:
 
 
 def transpose(work: Lowering, node: ir.Node) -> None:
-    """No operator: the axes are called otherwise."""
+    """Transpose emits no operator; only the recorded axis order changes."""
     given, end = work.at(node), work.end(node.outputs[0])
     rank = len(given.order)
     moved = list(node.attributes.get_ints("perm", range(rank - 1, -1, -1)))

@@ -56,8 +56,8 @@ def _max_pool(work: Lowering, node: ir.Node, window: Window) -> None:
 
 
 def average_pool(work: Lowering, node: ir.Node) -> None:
-    """A window with padding that counts, or of integers that end on other ones, is a convolution of each channel with
-    ones: pooling itself rounds to the integers that it reads."""
+    """A window whose padding counts, or whose input and output have different integers, becomes a depthwise convolution
+    with ones: pooling keeps its input's quantization parameters."""
     rank_of(work, node)
     window = window_of(work, node, node.attributes.get_ints("kernel_shape", []))
     if window.dilations != (1, 1):
@@ -127,7 +127,7 @@ def _mean(work: Lowering, node: ir.Node, axes: tuple[int, ...], *, keeps: bool) 
     given = work.as_wanted(given, grid)
     rank = len(given.order)
     if rank == 4 and axes == (2, 3):
-        given = work.ordered(given, CHANNELS_LAST[rank])  # what kernels are fast with
+        given = work.ordered(given, CHANNELS_LAST[rank])  # kernels are fast in this order
     order = given.order
     if not keeps:
         left = [axis for axis in order if axis not in axes]
@@ -141,9 +141,8 @@ def _mean(work: Lowering, node: ir.Node, axes: tuple[int, ...], *, keeps: bool) 
 
 
 def _mean_of_image(work: Lowering, end: End, given: Placed, grid: QuantParams, order: Order) -> None:
-    """The mean of each channel as a convolution with ones, of an image that has a column for each channel: MEAN of int8
-    rounds what it makes of the zero points first, and is off by up to half a step all over (seen of tflite-runtime
-    2.14 and LiteRT 2.3)."""
+    """The mean of each channel as a convolution with ones: MEAN in int8 rounds the contribution of the zero points
+    first, with an error of up to half an LSB everywhere (observed with tflite-runtime 2.14 and LiteRT 2.3)."""
     batch, *sizes, channels = work.graph.tensors[given.tensor].shape
     count = prod(sizes)
     assert given.grid is not None

@@ -22,20 +22,20 @@ from edgekit.tflite.lowering import (
 from edgekit.tflite.subgraph import QuantParams
 
 _WORTH_ROUNDING = 1024
-"""Weights: TensorFlow's own converter leaves smaller tensors in floats, too."""
+"""Elements: TensorFlow's own converter also leaves smaller tensors in float."""
 
 
 @dataclass(frozen=True)
 class _Product:
-    """A product's operands as they are computed."""
+    """The operands of a product in the form in which they are computed."""
 
     given: Placed
     weights: Array
-    """In ONNX's order: int8, or float32."""
+    """In ONNX's order: int8 or float32."""
     grid: QuantParams | None
-    """The weights'."""
+    """Of the weights."""
     bias: Array
-    """int32 where the sum is of integers, else float32."""
+    """int32 for an integer sum, else float32."""
     bias_grid: QuantParams | None
     end: End
 
@@ -47,8 +47,8 @@ class _Product:
 def _operands(
     work: Lowering, node: ir.Node, channel_axis: int, bias: ir.Value | None, *, per_channel: bool
 ) -> _Product:
-    """On integers where input, weights and output all are; else on floats, or on floats with weights that are integers
-    by `per_channel` scales, where such are wanted."""
+    """In integers if input, weights and output all are. Otherwise in float or, if requested, in float with int8
+    weights, with `per_channel` scales."""
     given, end = work.at(node), work.ends(node)
     stored, weights = stored_constant(node.inputs[1]), constant_of(node.inputs[1])
     if weights is None:
@@ -73,7 +73,7 @@ def _operands(
 
 
 def _is_computable(stored: StoredConstant, channel_axis: int) -> bool:
-    """Whether kernels take such weights: signed, around nought, a scale for each output channel at most."""
+    """Whether kernels support such weights: signed, symmetric, with at most one scale per output channel."""
     grid = stored.grid
     return (
         stored.values.dtype == np.int8 and not any(grid.zeros) and (len(grid.scales) == 1 or grid.axis == channel_axis)
@@ -81,7 +81,7 @@ def _is_computable(stored: StoredConstant, channel_axis: int) -> bool:
 
 
 def _integer_bias(node: ir.Node, bias: ir.Value | None, grid: QuantParams, channels: int) -> Array:
-    """A bias in the steps of the sum that it is added to."""
+    """A bias in the scale of the sum that it is added to."""
     if bias is None:
         return np.zeros(channels, np.int32)
     stored = stored_constant(bias)
@@ -100,7 +100,7 @@ def _spread(bias: Array, channels: int) -> Array:
 
 
 def _round_weights(weights: Array, axis: int | None) -> tuple[Array, QuantParams]:
-    """Weights as int8 around nought, by one scale or one along an axis."""
+    """Weights as symmetric int8, with one scale, or one along an axis."""
     others = None if axis is None else tuple(each for each in range(weights.ndim) if each != axis)
     largest = np.abs(weights).max(axis=others, keepdims=True)
     scales = np.where(largest > 0, largest / 127, 1).astype(np.float32)
@@ -109,7 +109,7 @@ def _round_weights(weights: Array, axis: int | None) -> tuple[Array, QuantParams
 
 
 def _weights(work: Lowering, node: ir.Node, values: Array, grid: QuantParams | None, axis: int) -> int:
-    """The constant of weights in the file's order, whose channels lie along `axis`."""
+    """The constant of weights in the file's order, with the channel axis `axis`."""
     moved = None if grid is None else QuantParams(grid.scales, grid.zeros, axis if len(grid.scales) > 1 else 0)
     return work.graph.constant(_name(node, 1), values, moved)
 
@@ -178,7 +178,7 @@ def transposed_conv(work: Lowering, node: ir.Node) -> None:
 
 
 def _transposed_window(node: ir.Node, kernel: Sequence[int], given: Sequence[int], wanted: Sequence[int]) -> Window:
-    """Its padding is what the output lacks of all that the windows cover."""
+    """The padding is what the output lacks of the area that the windows cover."""
     dims = len(node.attributes.get_ints("strides", [])) or len(node.attributes.get_ints("kernel_shape", [1, 1]))
     strides = [1] * (2 - dims) + list(node.attributes.get_ints("strides", [1] * dims))
     automatic = node.attributes.get_string("auto_pad", "NOTSET")
@@ -218,7 +218,8 @@ def _dense(work: Lowering, node: ir.Node, channel_axis: int, bias: ir.Value | No
     end, grid = product.end, product.output_grid
     options = {"fusedActivationFunction": end.activation}
     if product.grid is not None and len(product.grid.scales) > 1:
-        # Older runtimes know one scale of a fully connected layer's weights; of a convolution's, one a channel.
+        # Older runtimes support one scale for the weights of a fully connected layer, and one per channel for a
+        # convolution.
         rows = prod(end.shape[:-1])
         weights = _weights(work, node, values[:, None, None], product.grid, 0)
         pixels = work.reshaped(given, (1, 1, rows, values.shape[1]))
@@ -233,8 +234,8 @@ def _dense(work: Lowering, node: ir.Node, channel_axis: int, bias: ir.Value | No
 
 
 def _features(work: Lowering, product: _Product, values: Array) -> tuple[int, Array]:
-    """The input as (..., features), and the weights, (channels, features), in the features' order: those of a flattened
-    image stay as they lie."""
+    """The input as (..., features), and the weights (channels, features) in the order of the features: a flattened
+    image keeps its memory order."""
     source = work.flattened.get(product.given.tensor)
     if source is None or source.order[0] != 0:
         return work.plain(product.given).tensor, values

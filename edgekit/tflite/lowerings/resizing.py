@@ -1,4 +1,4 @@
-"""Images made larger or smaller."""
+"""Resize images."""
 
 import numpy as np
 import onnx_ir as ir
@@ -10,11 +10,11 @@ from edgekit.tflite.subgraph import Shape
 
 _LAST = CHANNELS_LAST[4]
 _WAYS = ((False, False), (False, True), (True, False))
-"""Whether corners are aligned, and whether pixels have their centers in the middle."""
+"""Whether corners are aligned, and whether pixel centers are at half positions."""
 
 
 def resize(work: Lowering, node: ir.Node) -> None:
-    """By the way of TFLite's that takes each pixel from the same place as ONNX does."""
+    """Use the mode of TFLite that samples each pixel at the same position as ONNX."""
     before, given = work.given_shape(node), work.at(node)
     end = work.end(node.outputs[0])
     if len(before) != 4 or before[:2] != end.shape[:2]:
@@ -61,7 +61,7 @@ def _agree(mode: str, transformation: str, rounding: str, way: tuple[bool, bool]
 
 
 def _onnx_places(transformation: str, size: int, wanted: int) -> Array | None:
-    """Where each new pixel is taken from; None for a transformation that is not known."""
+    """The source position of each new pixel; None for an unknown transformation."""
     at, scale = np.arange(wanted, dtype=np.float64), size / wanted
     found: dict[str, Array] = {
         "asymmetric": at * scale,
@@ -73,7 +73,7 @@ def _onnx_places(transformation: str, size: int, wanted: int) -> Array | None:
 
 
 def _tflite_places(mode: str, way: tuple[bool, bool], size: int, wanted: int) -> Array:
-    """The same of TFLite; where the nearest is taken, before it is rounded down."""
+    """The same for TFLite; in nearest mode before rounding down."""
     corners, centers = way
     at = np.arange(wanted, dtype=np.float64)
     scale = (size - 1) / (wanted - 1) if corners and wanted > 1 else size / wanted
