@@ -86,7 +86,7 @@ def judged(wild: Wild, feeds: Feeds, built: dict[str, Any], folder: Path) -> dic
     save_model(to_unsigned(load_model(deployed)) if exact else load_model(deployed), given)
     return {
         "recipe": built["recipe"],
-        "passed_over": built["passed_over"],
+        "rejected_recipes": built["rejected_recipes"],
         "bytes": built["bytes"],
         "gates": built["gates"],
         "metric": built["metric"],
@@ -122,7 +122,7 @@ def print_table(values: dict[str, Any]) -> None:
     print()
     for name, model in values["models"].items():
         for target, each in model["targets"].items():
-            for one in each["passed_over"]:
+            for one in each["rejected_recipes"]:
                 print(f"- {name}, {target}: not {one['recipe']}: {one['why']}")
 
 

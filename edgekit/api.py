@@ -13,7 +13,8 @@ from edgekit.builds.build import chosen_targets
 from edgekit.builds.result import Build
 from edgekit.contract.registry import load_all, step_from
 from edgekit.contract.step import Step
-from edgekit.errors import StudyError
+from edgekit.deprecation import current_name
+from edgekit.errors import RecipeError, StudyError, did_you_mean
 from edgekit.execution.single_step import Conversion, run_single_step
 from edgekit.files import write_bytes
 from edgekit.planning.recipe import find_recipe, recipe_for, recipe_of
@@ -31,6 +32,8 @@ from edgekit.version import pip_install
 if TYPE_CHECKING:
     from edgekit.arrays import Array
 
+_RANGES = ("auto", "fixed", "dynamic")
+_FORMER_RANGES = {"run": "dynamic"}
 _PROBE_SAMPLES = 16
 """Calibration samples for each network of `calibrate`, whose weights are random."""
 
@@ -89,18 +92,19 @@ def quantize(
     target: str,
     output: str | Path | None = None,
     calibration_samples: int | None = None,
-    ranges: Literal["auto", "fixed", "run"] = "auto",
+    ranges: Literal["auto", "fixed", "dynamic"] = "auto",
     preprocessing: Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Conversion:
     """Quantize a model file to INT8 with the target's scheme.
 
-    The result is written to `output`, by default model-quantized.onnx beside the model. It is what the step `quantize`
-    of a build makes of the same file, in QDQ form, where the `ranges` of activations are fixed; what `quantize-dynamic`
-    makes where each run computes them; `auto` chooses the latter for transformers. `calibration` is the path of a
-    folder or file of samples, a `module:function` beside the model, an array with axes (samples, ...), or one array per
-    input name. `options` are those of the step; `edgekit recipes show int8` lists them. Raises EdgekitError.
+    The result is written to `output`, by default model-quantized.onnx beside the model. If the `ranges` of activations
+    are `fixed`, it is what the step `quantize` of a build makes of the same file, in QDQ form. If they are `dynamic`,
+    so that each run computes them, it is what the step `quantize-dynamic` makes. `auto` chooses `dynamic` for
+    transformers. `calibration` is the path of a folder or file of samples, a `module:function` beside the model, an
+    array with axes (samples, ...), or one array per input name. `options` are those of the step; `edgekit recipes show
+    int8` lists them. Raises EdgekitError.
     """
     step, path = _step(_quantizer(Path(model), ranges), options or {}), _output_path(model, output, "quantized")
     with _project_of(model, calibration, preprocessing, calibration_samples) as project:
@@ -273,9 +277,12 @@ def _is_transformer(path: Path) -> bool:
     return path.is_file() and file_architecture(path) == "transformer"
 
 
-def _quantizer(model: Path, ranges: Literal["auto", "fixed", "run"] = "auto") -> str:
-    """The step that quantizes a file, by where activation ranges come from."""
-    return "quantize-dynamic" if ranges == "run" or (ranges == "auto" and _is_transformer(model)) else "quantize"
+def _quantizer(model: Path, ranges: str = "auto") -> str:
+    """The step that quantizes a file, by where activation ranges come from. Raises RecipeError for unknown `ranges`."""
+    current = current_name(ranges, _FORMER_RANGES, "ranges")
+    if current not in _RANGES:
+        raise RecipeError(f"no ranges '{ranges}'", did_you_mean(ranges, list(_RANGES)))
+    return "quantize-dynamic" if current == "dynamic" or (current == "auto" and _is_transformer(model)) else "quantize"
 
 
 def _quantize_networks(target: Target, folder: Path, progress: Progress) -> dict[Path, str]:

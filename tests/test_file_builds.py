@@ -280,10 +280,11 @@ def test_where_integers_lose_too_much_floats_are_deployed(conv_model: Path, imag
     strict = project.copy_with(budgets=project.budgets.copy_with(max_drop=0.0))
     (target,) = build(strict, [find_target("rpi4")], Silent()).targets
     assert target.recipe == "float" and target.value == 1.0
-    assert [each.recipe for each in target.passed_over] == ["int8", "int8-products"]
-    assert all("lost, allowed 0" in each.why for each in target.passed_over)
+    assert [each.recipe for each in target.rejected_recipes] == ["int8", "int8-products"]
+    assert all("lost, allowed 0" in each.why for each in target.rejected_recipes)
     manifest = json.loads((target.bundle / "manifest.json").read_text())
-    assert [each["recipe"] for each in manifest["passed_over"]] == ["int8", "int8-products"]
+    assert [each["recipe"] for each in manifest["rejected_recipes"]] == ["int8", "int8-products"]
+    assert manifest["passed_over"] == manifest["rejected_recipes"], "schema 1 keeps the former key"
     named = strict.copy_with(recipe="int8")
     (target,) = build(named, [find_target("rpi4")], Silent()).targets
     assert target.recipe == "int8" and not target.verdict.passed, "what is asked for by name stays"
@@ -312,7 +313,7 @@ def test_what_lies_inside_control_flow_stays_float_and_says_so(images: Path, tmp
     done = run_edgekit("build", tmp_path / "model.onnx", "-t", "rpi4", "--calibration", images)
     assert done.returncode == 0, done.stderr
     text = " ".join(done.stdout.split())
-    assert "recipe float in the place of int8: nothing here can be in integers: the network lies inside If" in text
+    assert "recipe float instead of int8: nothing here can be in integers: the network lies inside If" in text
 
 
 def test_what_fails_in_a_step_of_all_recipes_is_raised_once(

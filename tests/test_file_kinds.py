@@ -150,4 +150,4 @@ def test_it_is_built(kind: str, tmp_path: Path) -> None:
     built = build(project, [find_target("x86-vnni")], Silent()).targets
     (drop,) = (gate for gate in built[0].verdict.gates if gate.name == "drop")
     assert drop.status is Status.PASSED, drop.detail
-    assert built[0].recipe == "int8", [each.why for each in built[0].passed_over]
+    assert built[0].recipe == "int8", [each.why for each in built[0].rejected_recipes]

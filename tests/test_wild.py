@@ -28,4 +28,4 @@ def test_a_package_gives_the_same_with_our_file(name: str, tmp_path: Path) -> No
     for target, each in value["targets"].items():
         assert each["agreement"] >= value["level"], (target, each)
         assert each["bytes"] <= 1.02 * value["own_bytes"] or each["recipe"] == "float", target
-        assert each["recipe"] in ("int8", "int8-dynamic") or each["passed_over"], target
+        assert each["recipe"] in ("int8", "int8-dynamic") or each["rejected_recipes"], target

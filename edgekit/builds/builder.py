@@ -57,7 +57,7 @@ class _DeployedChoice:
     variant: RuntimeVariant
     tried: RecipeTrial
     made: _RecipeRun
-    passed_over: tuple[RejectedRecipe, ...]
+    rejected_recipes: tuple[RejectedRecipe, ...]
 
 
 class Builder:
@@ -101,8 +101,8 @@ class Builder:
         runner = self._runner(next(iter(kept.values())).variant)
         if not isinstance(runner, EdgekitError) and runner.fidelity.has_times:
             return rank_by_time({each: choice.made.candidates.deployed.path for each, choice in kept.items()}, runner)
-        fewest = min(len(choice.passed_over) for choice in kept.values())
-        whole = [each for each, choice in kept.items() if len(choice.passed_over) == fewest]
+        fewest = min(len(choice.rejected_recipes) for choice in kept.values())
+        whole = [each for each, choice in kept.items() if len(choice.rejected_recipes) == fewest]
         others = [each for each in kept if each not in whole]
         predicted = {each: result for each in whole if (result := self._predicted(kept[each]))}
         ranked = rank_by_prediction(predicted) if len(predicted) == len(whole) else rank_by_rule(whole)
@@ -121,7 +121,7 @@ class Builder:
     def _choice(self, variant: RuntimeVariant, tries: Sequence[RecipeTrial]) -> _DeployedChoice:
         """Use the first recipe that neither fails, nor loses more than allowed, nor is slower than float; else the last
         one. Raises the error of a step that the next recipe would run as well."""
-        passed_over: list[RejectedRecipe] = []
+        rejected_recipes: list[RejectedRecipe] = []
         for tried, following in zip(tries, [*tries[1:], None], strict=True):
             done: dict[int, StepRun] = {}
             try:
@@ -132,14 +132,14 @@ class Builder:
                 if not failed:
                     break
                 why = "; ".join(f"{gate.name}: {gate.detail}" for gate in failed)
-                over = RejectedRecipe(tried.plan.recipe, why, failed[0].name)
+                rejected = RejectedRecipe(tried.plan.recipe, why, failed[0].name)
             except (StepError, ModelError) as error:
                 if following is None or _share_steps(tried.plan, following.plan, len(done) + 1):
                     raise
-                over = RejectedRecipe(tried.plan.recipe, error.message)
-            passed_over.append(over)
-            self.progress.note(f"recipe {following.plan.recipe} in the place of {over.recipe}: {over.why}")
-        return _DeployedChoice(variant, tried, made, tuple(passed_over))
+                rejected = RejectedRecipe(tried.plan.recipe, error.message)
+            rejected_recipes.append(rejected)
+            self.progress.note(f"recipe {following.plan.recipe} instead of {rejected.recipe}: {rejected.why}")
+        return _DeployedChoice(variant, tried, made, tuple(rejected_recipes))
 
     def _refusals(self, variant: RuntimeVariant, candidates: EvaluatedModels) -> list[Gate]:
         """The failed gates that another recipe might pass: those of the metric, else that of the time."""
@@ -172,7 +172,7 @@ class Builder:
         entry, verdict = self._verdict(choice.variant, candidates)
         origin = Origin(
             recipe=tried.plan.recipe,
-            passed_over=[asdict(each) for each in choice.passed_over],
+            rejected_recipes=[asdict(each) for each in choice.rejected_recipes],
             runtimes=[each.to_json() for each in runtimes],
             lineage=[_lineage(run) for run in made.runs],
             findings=[each.to_json() for each in tried.findings],
@@ -188,7 +188,7 @@ class Builder:
         return TargetBuild(
             target=target,
             recipe=tried.plan.recipe,
-            passed_over=choice.passed_over,
+            rejected_recipes=choice.rejected_recipes,
             bundle=bundle,
             model_bytes=sizes[0],
             float_bytes=sizes[1],

@@ -30,7 +30,7 @@ class RejectedRecipe:
 class TargetBuild:
     target: Target
     recipe: str
-    passed_over: tuple[RejectedRecipe, ...]
+    rejected_recipes: tuple[RejectedRecipe, ...]
     bundle: Path
     model_bytes: int
     float_bytes: int
@@ -49,7 +49,7 @@ class TargetBuild:
     @property
     def shuns_slow_integers(self) -> bool:
         """Whether a float model is deployed because the integer model was slower."""
-        slow = any(each.gate == NEVER_SLOWER for each in self.passed_over)
+        slow = any(each.gate == NEVER_SLOWER for each in self.rejected_recipes)
         return slow and all(gate.name != NEVER_SLOWER for gate in self.verdict.gates)
 
 

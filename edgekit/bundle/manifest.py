@@ -46,7 +46,7 @@ class Origin:
     """What the manifest records that the bundle's files do not show."""
 
     recipe: str
-    passed_over: Sequence[dict[str, Any]]
+    rejected_recipes: Sequence[dict[str, Any]]
     """Recipes that were tried before and rejected, with the reason."""
     runtimes: Sequence[dict[str, Any]]
     """The runtimes that were tried for the fastest, the deployed one first; empty if the fastest was not requested."""
@@ -77,7 +77,8 @@ def manifest(
         "project": project.name,
         "target": target.to_json(),
         "recipe": origin.recipe,
-        "passed_over": list(origin.passed_over),
+        "rejected_recipes": list(origin.rejected_recipes),
+        "passed_over": list(origin.rejected_recipes),  # the former key, for schema 1
         **({"runtimes": list(origin.runtimes)} if origin.runtimes else {}),
         "seed": project.seed,
         "passed": origin.verdict.passed,

@@ -2,10 +2,13 @@
 code."""
 
 import sys
+import warnings
 from importlib import import_module
+from typing import Any
 
 import click
 
+from edgekit.deprecation import RenamedWarning
 from edgekit.errors import EdgekitError, type_and_line
 from edgekit.version import __version__
 
@@ -50,11 +53,25 @@ def edgekit(debug: bool) -> None:
     """From a PyTorch or ONNX model to what a device's firmware build embeds."""
 
 
+def _print_renames_in_one_line() -> None:
+    """Show a RenamedWarning as a message of the command line, without a file and a line of source."""
+    show = warnings.showwarning
+
+    def show_rename(message: Warning | str, category: type[Warning], *place: Any, **options: Any) -> None:
+        if issubclass(category, RenamedWarning):
+            click.echo(f"warning: {message}", err=True)
+        else:
+            show(message, category, *place, **options)
+
+    warnings.showwarning = show_rename
+
+
 def main() -> None:
     """Run the command line and exit with 0 (success), 1 (a gate, budget or plan failed), 2 (usage or input) or 3 (a
     tool failed)."""
     arguments = [each for each in sys.argv[1:] if each != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
+    _print_renames_in_one_line()
     try:
         sys.exit(edgekit.main(arguments, prog_name="edgekit", standalone_mode=False) or 0)
     except click.ClickException as error:

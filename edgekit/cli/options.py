@@ -1,13 +1,29 @@
 """Options that several commands share."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from edgekit.deprecation import current_name
+
 Decorator = Callable[[Any], Any]
+
+
+class RenamedChoice(click.Choice[str]):
+    """A choice that accepts former values for one release, with a warning. The help lists the current ones only."""
+
+    def __init__(self, choices: Sequence[str], former: Mapping[str, str]) -> None:
+        super().__init__(choices)
+        self.former = former
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The current name of the value. Fails with a usage error for an unknown value."""
+        where = param.opts[0] if param else ""
+        return super().convert(current_name(value, self.former, where), param, ctx)
+
 
 json_option: Decorator = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object instead of tables."

@@ -6,7 +6,14 @@ from typing import Any, Literal
 
 import click
 
-from edgekit.cli.options import calibration_option, json_option, output_option, preprocessing_options, samples_option
+from edgekit.cli.options import (
+    RenamedChoice,
+    calibration_option,
+    json_option,
+    output_option,
+    preprocessing_options,
+    samples_option,
+)
 
 
 @click.command("quantize", short_help="An ONNX file as INT8, with a target's scheme.")
@@ -17,10 +24,10 @@ from edgekit.cli.options import calibration_option, json_option, output_option, 
 @samples_option
 @click.option(
     "--ranges",
-    type=click.Choice(["auto", "fixed", "run"]),
+    type=RenamedChoice(["auto", "fixed", "dynamic"], {"run": "dynamic"}),
     default="auto",
     show_default=True,
-    help="Of activations: fixed by calibration, or of each run; auto takes those of each run for a transformer.",
+    help="Activation ranges: fixed by calibration, or dynamic, computed by each run. auto: dynamic for transformers.",
 )
 @click.option(
     "--backend",
@@ -37,7 +44,7 @@ def command(
     calibration: str | None,
     output: Path | None,
     samples: int | None,
-    ranges: Literal["auto", "fixed", "run"],
+    ranges: Literal["auto", "fixed", "dynamic"],
     backend: str | None,
     options: tuple[str, ...],
     as_json: bool,

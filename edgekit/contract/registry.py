@@ -7,6 +7,7 @@ from pkgutil import iter_modules
 from typing import Any
 
 from edgekit.contract.step import Step
+from edgekit.deprecation import current_name
 from edgekit.errors import RecipeError, did_you_mean
 from edgekit.records import validate
 from edgekit.traits import Format
@@ -49,5 +50,11 @@ def step_from(use: str, options: Mapping[str, Any], where: str) -> Step:
     for option in options:
         if option not in known:
             raise RecipeError(f"{where}: step '{use}' has no option '{option}'", did_you_mean(option, known))
-    step: Step = validate(kind, dict(options), f"{where}, step '{use}'", RecipeError)
+    current = {
+        name: current_name(value, former, f"{where}, step '{use}', option '{name}'")
+        if isinstance(value, str) and (former := kind.former_values.get(name))
+        else value
+        for name, value in options.items()
+    }
+    step: Step = validate(kind, current, f"{where}, step '{use}'", RecipeError)
     return step

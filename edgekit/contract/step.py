@@ -117,6 +117,8 @@ class Step(ABC):
     """The step that takes its place for a role whose trained weights the project declares."""
     without_joined: ClassVar[str] = ""
     """The step that takes its place in a project without the models that its contract joins."""
+    former_values: ClassVar[Mapping[str, Mapping[str, str]]] = {}
+    """By option: its former values and what they are called now. They are accepted for one release."""
     fallback_option: ClassVar[str] = ""
     """The option that names the operators in float; a build may take it over from an earlier build's manifest."""
 

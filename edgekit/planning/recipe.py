@@ -7,6 +7,7 @@ from typing import Any
 
 from edgekit.contract.registry import fallback_step, load_all, step_from
 from edgekit.contract.step import Step
+from edgekit.deprecation import current_name
 from edgekit.errors import RecipeError, did_you_mean
 from edgekit.project.project import PROJECT_FILE, Project
 from edgekit.records import read_toml
@@ -18,8 +19,9 @@ RECOMMENDED_FOR_TRANSFORMERS = "int8-dynamic"
 """For files of transformers."""
 RECOMMENDED_FOR_INTEGERS = "as-given"
 """For files that are already quantized."""
-_TEXTS = {"about": 'write one sentence: about = "..."', "otherwise": 'name a recipe: otherwise = "..."'}
+_TEXTS = {"about": 'write one sentence: about = "..."', "fallback": 'name a recipe: fallback = "..."'}
 """The keys of a recipe file besides its steps, and the hint for a value that is not text."""
+_FORMER_KEYS = {"otherwise": "fallback"}
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ class Recipe:
     about: str = field(default="", compare=False)
     source: Path | None = field(default=None, compare=False)
     """The file that holds the steps; None for a recipe made in code."""
-    otherwise: str = field(default="", compare=False)
-    """The fallback: the recipe that a build uses if this one was not named and fails or loses too much."""
+    fallback: str = field(default="", compare=False)
+    """The recipe that a build uses if this one was not named and fails or loses too much."""
 
 
 def recipe_of(project: Project) -> Recipe:
@@ -79,8 +81,8 @@ def recipes_of(project: Project) -> list[Recipe]:
     Raises RecipeError as `recipe_of` does.
     """
     found = [recipe_of(project)]
-    while found[-1].otherwise and not project.recipe and not project.steps:
-        named = recipe_for(project, find_recipe(found[-1].otherwise, project.root))
+    while found[-1].fallback and not project.recipe and not project.steps:
+        named = recipe_for(project, find_recipe(found[-1].fallback, project.root))
         steps = {each.step.name() for each in named.steps}
         options = {name: table for name, table in project.options.items() if name in steps}
         found.append(_with_options(named, options, str(project.root / PROJECT_FILE)))
@@ -187,7 +189,9 @@ def find_recipe(name: str, root: Path) -> Recipe:
     path = root / name if name.endswith(".toml") else known.get(name)
     if path is None:
         raise RecipeError(f"no recipe '{name}'", did_you_mean(name, list(known)))
-    tables = read_toml(path, RecipeError)
+    given = read_toml(path, RecipeError)
+    former = {old: new for old, new in _FORMER_KEYS.items() if new not in given}
+    tables = {current_name(key, former, str(path)): value for key, value in given.items()}
     unknown = set(tables) - {"steps", *_TEXTS}
     if unknown:
         raise RecipeError(f"{path}: unknown key '{min(unknown)}'", did_you_mean(min(unknown), ["steps", *_TEXTS]))

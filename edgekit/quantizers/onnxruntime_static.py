@@ -61,7 +61,7 @@ def quantize_static(
         "percentile": CalibrationMethod.Percentile,
         "entropy": CalibrationMethod.Entropy,
     }
-    types = [*PRODUCTS, *PASSING] if operators == "products" else sorted({*QDQRegistry, *QLinearOpsRegistry})
+    types = [*PRODUCTS, *PASSING] if operators == "conv-matmul" else sorted({*QDQRegistry, *QLinearOpsRegistry})
     logging.getLogger().setLevel(logging.ERROR)
     try:
         # Masks, which are among the tensors that stay float, cause divisions by infinity. What the histogram collector

@@ -46,9 +46,9 @@ def build_report(built: Build) -> list[RenderableType]:
         f"[{COLOURS[one.severity]}]{one.severity} {one.code}:[/] {escape(one.message)}" for one in values.values()
     ]
     found += [
-        f"[yellow]warning:[/] {each.target.id}: recipe {each.recipe} in the place of {one.recipe}: {escape(one.why)}"
+        f"[yellow]warning:[/] {each.target.id}: recipe {each.recipe} instead of {one.recipe}: {escape(one.why)}"
         for each in built.targets
-        for one in each.passed_over
+        for one in each.rejected_recipes
     ]
     warned = {(run.name, run.role, run.warning) for each in built.targets for run in each.steps if run.warning}
     found += [f"[yellow]warning:[/] {name} of the {role}: {escape(text)}" for name, role, text in sorted(warned)]
@@ -104,12 +104,14 @@ def _list(value: Any) -> str:
 
 
 def _target_facts(built: Build, each: TargetBuild) -> dict[str, Any]:
+    rejected = [asdict(one) for one in each.rejected_recipes]
     return {
         "target": each.target.id,
         "runtime": str(each.target.runtime),
         **({"runtimes": [one.to_json() for one in each.runtimes]} if each.runtimes else {}),
         "recipe": each.recipe,
-        "passed_over": [asdict(one) for one in each.passed_over],
+        "rejected_recipes": rejected,
+        "passed_over": rejected,  # the former key, for schema 1
         "model": str(each.bundle / f"model.{each.target.runtime.format}"),
         "manifest": str(each.bundle / "manifest.json"),
         "bytes": each.model_bytes,

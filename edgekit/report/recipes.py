@@ -65,10 +65,8 @@ def recipe_report(judged: LintResult) -> list[RenderableType]:
     for name, meaning in values.items():
         meanings.add_row(name, escape(meaning))
     about = [escape(judged.recipe.about)] if judged.recipe.about else []
-    if judged.recipe.otherwise:
-        about.append(
-            f"Not asked for by name, and failing or losing too much: {escape(judged.recipe.otherwise)} instead."
-        )
+    if judged.recipe.fallback:
+        about.append(f"Fallback, unless the project names this recipe: {escape(judged.recipe.fallback)}.")
     return [
         *about,
         rows,

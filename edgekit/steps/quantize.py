@@ -39,8 +39,8 @@ class Quantize(Step):
     weight: Literal["target", "int8", "uint8"] = "target"
     per_channel: Literal["target", "yes", "no"] = "target"
     calibration: Literal["minmax", "percentile", "entropy"] = "minmax"
-    operators: Literal["all", "products"] = "all"
-    """`products`: only convolutions and matrix products, and operators that pass their values on. Norms and
+    operators: Literal["all", "conv-matmul"] = "all"
+    """`conv-matmul`: only convolutions and matrix products, and operators that pass their values on. Norms and
     activations, which take little time and have wide ranges, stay float."""
     backend: Backend = "ort"
     """ONNX Runtime's quantizer, Intel Neural Compressor's with its tuner (extra `inc`), or the better of both by the
@@ -57,6 +57,7 @@ class Quantize(Step):
         packages=("onnx", "onnx-ir", "onnxruntime"),
     )
     sections = ("scheme",)
+    former_values = {"operators": {"products": "conv-matmul"}}
 
     def technique(self, target: Target | None) -> Technique:
         scheme = self.scheme(target.quantization) if target else {}
@@ -174,7 +175,7 @@ class Quantize(Step):
         from edgekit.quantizers.float_fallback import measure_loss
 
         kept = dict(work.kept)
-        if self.operators == "products":
+        if self.operators == "conv-matmul":
             kept |= _without_products(load_model(work.prepared))
         scheme = {**work.scheme, "approach": "static", "method": self.calibration}
 

@@ -6,10 +6,10 @@ from edgekit.builds.result import Build, RejectedRecipe
 from edgekit.gates.gates import Gate, Status
 
 
-def with_gates(built: Build, *gates: Gate, passed_over: tuple[RejectedRecipe, ...] = ()) -> Build:
+def with_gates(built: Build, *gates: Gate, rejected_recipes: tuple[RejectedRecipe, ...] = ()) -> Build:
     target = built.targets[0]
     verdict = replace(target.verdict, gates=gates)
-    return replace(built, targets=(replace(target, verdict=verdict, passed_over=passed_over),))
+    return replace(built, targets=(replace(target, verdict=verdict, rejected_recipes=rejected_recipes),))
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,6 @@ def test_a_build_passes_where_no_gate_failed(
 
 
 def test_floats_in_the_place_of_slower_integers_are_not_strict(built: Build) -> None:
-    result = with_gates(built, passed_over=(RejectedRecipe("int8", "slower", "never-slower"),))
+    result = with_gates(built, rejected_recipes=(RejectedRecipe("int8", "slower", "never-slower"),))
     assert result.targets[0].shuns_slow_integers
     assert result.passes(strict=False) and not result.passes(strict=True)

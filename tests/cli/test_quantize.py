@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 import edgekit
+from edgekit.deprecation import RenamedWarning
+from edgekit.errors import EdgekitError
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -43,7 +45,7 @@ def test_a_transformer_takes_the_ranges_of_each_run(run_edgekit: Run, attending:
     done = run_edgekit(*command, "--set", "smoothing=0.5", "--set", "tables=false")
     assert "each run finds its own" in " ".join(done.stdout.split()) and "smoothed by alpha 0.5" in done.stdout
     same = edgekit.quantize(
-        attending, samples, target="rpi4", ranges="run", options={"smoothing": 0.5}, output=tmp_path / "same.onnx"
+        attending, samples, target="rpi4", ranges="dynamic", options={"smoothing": 0.5}, output=tmp_path / "same.onnx"
     )
     assert attending.with_name("attending-quantized.onnx").read_bytes() == same.path.read_bytes()
     fixed = edgekit.quantize(attending, samples, target="rpi4", ranges="fixed")
@@ -60,7 +62,25 @@ def test_another_backend_is_told_for_a_transformer_too(
     np.save(tmp_path / "x.npy", np.random.default_rng(0).standard_normal((32, 1, 8, 8)).astype(np.float32))
     done = run_edgekit(
         "quantize", attending, "-t", "rpi4", "--calibration", tmp_path / "x.npy", "--backend", backend,
-        "--ranges", "run", "-q",
+        "--ranges", "dynamic", "-q",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "on calibration samples" in " ".join(done.stdout.split())
+
+
+def test_former_ranges_are_accepted_with_one_line_of_warning(
+    run_edgekit: Run, conv_model: Path, tmp_path: Path
+) -> None:
+    samples = tmp_path / "samples.npz"
+    np.savez(samples, x=np.random.default_rng(0).random((4, 3, 6, 6), np.float32))
+    given = ["quantize", conv_model, "-q", "-t", "rpi4", "--calibration", samples]
+    former = run_edgekit(*given, "--ranges", "run", "--output", tmp_path / "former.onnx")
+    lines = [line for line in former.stderr.splitlines() if "'run'" in line]
+    assert lines == ["warning: --ranges: 'run' is now called 'dynamic'; the next release rejects the former name"]
+    with pytest.warns(RenamedWarning, match="'run' is now called 'dynamic'"):
+        edgekit.quantize(conv_model, samples, target="rpi4", ranges="run", output=tmp_path / "same.onnx")  # type: ignore[arg-type]
+    assert (tmp_path / "former.onnx").read_bytes() == (tmp_path / "same.onnx").read_bytes()
+    wrong = run_edgekit(*given, "--ranges", "dynamc")
+    assert wrong.returncode == 2 and "dynamic" in wrong.stderr
+    with pytest.raises(EdgekitError, match="no ranges 'dynamc'"):
+        edgekit.quantize(conv_model, samples, target="rpi4", ranges="dynamc")  # type: ignore[arg-type]

@@ -2,6 +2,7 @@ import pytest
 
 from edgekit.contract.registry import load_all, step_from
 from edgekit.contract.step import Step
+from edgekit.deprecation import RenamedWarning
 from edgekit.errors import RecipeError
 
 load_all()
@@ -31,3 +32,16 @@ def test_a_wrong_step_or_option_is_told(use: str, options: dict[str, object], to
     assert told in raised.value.message
     assert "recipe, step 1" in raised.value.message
     assert hint in raised.value.hint
+
+
+def test_a_former_value_of_an_option_is_accepted_with_a_warning() -> None:
+    with pytest.warns(RenamedWarning, match=r"step 1, step 'quantize', option 'operators': 'products' is now"):
+        step = step_from("quantize", {"operators": "products"}, "recipe, step 1")
+    assert step.options()["operators"] == "conv-matmul"
+
+
+def test_former_values_lead_to_values_that_the_option_accepts() -> None:
+    for name, kind in Step.registry.items():
+        for option, former in kind.former_values.items():
+            for current in former.values():
+                assert step_from(name, {option: current}, "test").options()[option] == current

@@ -119,10 +119,10 @@ def test_where_integers_are_slower_floats_are_deployed(
     done = built_so(conv_model, images, {0: 1.0, 2: 1.2, 3: 1.4}, monkeypatch)
     (target,) = done.targets
     assert target.recipe == "float" and gate_of(done) is None
-    assert [(one.recipe, one.gate) for one in target.passed_over] == [
+    assert [(one.recipe, one.gate) for one in target.rejected_recipes] == [
         ("int8", NEVER_SLOWER), ("int8-products", NEVER_SLOWER),
     ]  # fmt: skip
-    assert target.passed_over[0].why.startswith("never-slower: 1.400 (1.400 to 1.400) of the float model's time")
+    assert target.rejected_recipes[0].why.startswith("never-slower: 1.400 (1.400 to 1.400) of the float model's time")
     assert done.passes(strict=False) and not done.passes(strict=True)
 
 

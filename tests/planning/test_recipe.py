@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.deprecation import RenamedWarning
 from edgekit.errors import ProjectError, RecipeError
 from edgekit.planning.recipe import (
     RECOMMENDED,
@@ -192,3 +193,13 @@ def test_a_placement_goes_where_the_recipe_places(make_project: Callable[..., Pa
     (folder / "edgekit.toml").write_text(text[: text.index("[[steps]]")])
     named = with_placement(load_project(folder), [])
     assert Place(floats=()) in [each.step for each in recipe_of(named).steps]
+
+
+def test_the_former_key_otherwise_names_the_fallback(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text('otherwise = "float"\n[[steps]]\nuse = "export"\n')
+    with pytest.warns(RenamedWarning, match="'otherwise' is now called 'fallback'"):
+        assert find_recipe("mine.toml", tmp_path).fallback == "float"
+    mine.write_text('fallback = "int8"\notherwise = "float"\n[[steps]]\nuse = "export"\n')
+    with pytest.raises(RecipeError, match="unknown key 'otherwise'"):
+        find_recipe("mine.toml", tmp_path)

@@ -79,7 +79,7 @@ def test_a_last_batch_may_be_shorter(conv_model: Path, tmp_path: Path, method: s
     assert (tmp_path / "q.onnx").read_bytes() == first, "of the ranges that are there"
 
 
-@pytest.mark.parametrize(("operators", "pooled"), [("all", True), ("products", False)])
+@pytest.mark.parametrize(("operators", "pooled"), [("all", True), ("conv-matmul", False)])
 def test_products_alone_leave_the_rest_in_floats(
     conv_model: Path, tmp_path: Path, operators: str, pooled: bool
 ) -> None:

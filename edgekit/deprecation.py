@@ -1,0 +1,24 @@
+"""Former names of options and values: accepted for one release, with a warning."""
+
+import warnings
+from collections.abc import Mapping
+
+
+class RenamedWarning(FutureWarning):
+    """A former name was used. The next release rejects it."""
+
+
+def current_name(name: str, former_names: Mapping[str, str], where: str) -> str:
+    """The current name for `name`, with a RenamedWarning if `name` is a former one.
+
+    `former_names` maps former names to current ones. `where` says what the name belongs to, for the warning.
+    """
+    if name not in former_names:
+        return name
+    current = former_names[name]
+    warnings.warn(
+        f"{where}: '{name}' is now called '{current}'; the next release rejects the former name",
+        RenamedWarning,
+        stacklevel=3,
+    )
+    return current
