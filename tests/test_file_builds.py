@@ -107,7 +107,7 @@ def test_a_placement_is_replayed(conv_model: Path, images: Path, run_edgekit: Ru
     (tmp_path / "measured.json").write_text(json.dumps(manifest))
     again = run_edgekit(*flags, "--placement", tmp_path / "measured.json")
     assert again.returncode == 0, again.stderr
-    assert f"1 operator placed on floats, such as {convolution}: as it was given" in " ".join(again.stdout.split())
+    assert f"1 operator put back to float, such as {convolution}: as it was given" in " ".join(again.stdout.split())
     assert operator_counts(load_model(bundle / "model.onnx"))["QLinearConv"] == 0
     replayed = json.loads((bundle / "manifest.json").read_text())
     assert next(each for each in replayed["lineage"] if each["step"] == "place")["notes"]["floats"] == [convolution]
@@ -264,7 +264,7 @@ def test_what_came_in_integers_is_left_verified_and_packed(
     done = run_edgekit("build", path, "-t", "rpi4", "--calibration", images, "--metric", "cosine")
     assert done.returncode == 0, done.stderr
     text = " ".join(done.stdout.split())
-    assert f"quantized already ({form}" in text and "left as it is" in text
+    assert f"already quantized ({form}" in text and "left as it is" in text
     assert "drop" not in text, "nothing was taken away"
     bundle = path.parent / "dist" / "rpi4"
     manifest = json.loads((bundle / "manifest.json").read_text())

@@ -33,9 +33,7 @@ def lengths(port: Port) -> tuple[int, ...]:
     """The shape of an input without dynamic axes. Raises ModelError if one is left."""
     for size in port.shape:
         if isinstance(size, str):
-            raise ModelError(
-                f"input '{port.name}' has the dynamic axis '{size}'", f"say how long it is: {option(port)}"
-            )
+            raise ModelError(f"input '{port.name}' has the dynamic axis '{size}'", f"give its length: {option(port)}")
     return tuple(int(size) for size in port.shape)
 
 

@@ -21,9 +21,9 @@ def board_report(board: Board, matching: Sequence[Target]) -> list[RenderableTyp
         rows.add_row(name, escape(value))
     ids = ", ".join(each.id for each in matching)
     shown: list[RenderableType] = [rows]
-    shown.append(f"figures taken there are those of: {ids}" if ids else "it is none of the known targets")
+    shown.append(f"measurements there apply to: {ids}" if ids else "it matches no known target")
     if board.is_here:
-        shown.append("it is this machine: figures taken there are [bold]native[/], not device")
+        shown.append("the address is this machine: its figures are [bold]native[/], not device")
     shown += [f"[bold yellow]disturbed[/]: {escape(why)}" for why in hindrances(board.report["surroundings"])]
     return shown
 
@@ -63,6 +63,6 @@ def _facts(board: Board) -> dict[str, str]:
         "memory": f"{with_unit(item['memory'], 'bytes')}, {with_unit(item['free_memory'], 'bytes')} free",
         "disk": f"{with_unit(item['free_disk'], 'bytes')} free",
         "Python": item["python"],
-        "onnxruntime": item["versions"]["onnxruntime"] or "none of its own: edgekit brings the target's",
+        "onnxruntime": item["versions"]["onnxruntime"] or "none installed: edgekit sends the target's",
     }
     return {name: value for name, value in facts.items() if value}

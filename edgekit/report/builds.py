@@ -55,7 +55,7 @@ def build_report(built: Build) -> list[RenderableType]:
     found += [f"[yellow]assumed:[/] {escape(text)}" for text in built.assumed]
     metrics = [one for each in built.targets for one in each.verdict.measurements if one.name == "metric"]
     said = dict.fromkeys(one.detail for one in metrics if one.fidelity is Fidelity.NATIVE and one.detail)
-    found += [f"[yellow]data:[/] the metric is taken on {escape(text)}" for text in said]
+    found += [f"[yellow]data:[/] the metric is computed on {escape(text)}" for text in said]
     found += _data(built)
     return found
 
@@ -84,7 +84,7 @@ def _data(built: Build) -> list[RenderableType]:
     fewer = used.calibration_samples is not None and used.calibration_samples < most
     asked = f" (at most {most} were asked for)" if fewer else ""
     against = "the outputs of the model as given" if comparing_score(built.project) else "labels"
-    why = "" if used.labelled else ", for there are no labels"
+    why = "" if used.labelled else ", because there are no labels"
     lines = [
         f"calibrated on {used.calibration_samples} samples of {place}{asked}, "
         f"judged on {used.evaluation_samples} {held}",
@@ -94,7 +94,9 @@ def _data(built: Build) -> list[RenderableType]:
         parts = (f"{key} {_list(value)}" for key, value in used.preprocessing.items())
         lines.append(f"preprocessing: {', '.join(parts)}")
     if used.calibration_samples is not None and used.calibration_samples < _FEW:
-        warned = f"{used.calibration_samples} samples leave the ranges to luck: calibrate on a hundred or more"
+        warned = (
+            f"{used.calibration_samples} samples are too few for reliable activation ranges: calibrate on 100 or more"
+        )
         return [f"[yellow]warning:[/] {warned}", *(escape(each) for each in lines)]
     return [escape(each) for each in lines]
 
@@ -207,7 +209,7 @@ def _similarity(each: TargetBuild) -> list[RenderableType]:
     if not items:
         return []
     figures = ", ".join(f"{one.name} {with_unit(one.value, one.unit)}" for one in items)
-    return [f"deployed against the model as given ({items[0].fidelity}): {figures}\n"]
+    return [f"deployed model compared with the given one ({items[0].fidelity}): {figures}\n"]
 
 
 def _predicted_line(each: TargetBuild) -> list[RenderableType]:
@@ -252,4 +254,4 @@ def _runtimes(each: TargetBuild) -> list[RenderableType]:
 def _closing(each: TargetBuild) -> str:
     cached: Sequence[bool] = [run.cached for run in each.steps]
     steps = "every step came from the cache" if all(cached) else f"{sum(cached)} of {len(cached)} steps from the cache"
-    return f"bundle: {escape(str(each.bundle))}\nthe device carries {each.target.runtime}\n{steps}\n"
+    return f"bundle: {escape(str(each.bundle))}\nruntime on the device: {each.target.runtime}\n{steps}\n"

@@ -36,18 +36,25 @@ def calibration_report(done: BoardCalibration) -> list[RenderableType]:
         error = _left_out(done, each)
         after = "" if error is None else f"{math.expm1(error):+.0%}"
         rows.add_row(escape(each.network), str(each.threads), with_unit(each.milliseconds, "ms"), before, after)
-    shown: list[RenderableType] = [rows, "off: the prediction; left out: by what all others tell, from now on"]
+    shown: list[RenderableType] = [
+        rows,
+        "off: the previous prediction; left out: a prediction calibrated on all other networks",
+    ]
     fits = [each for each in done.calibration.fits if each.runtime == str(done.target.runtime)]
     shown += [_words(each) for each in fits]
     for count in sorted({each.threads for each in done.new} - {each.threads for each in fits}):
-        text = f"{count_of(count, 'thread')}: kept, but too few to tell prices, which nobody has for {done.target.cpu}"
-        shown.append(escape(f"{text}: it takes {FEWEST_FOR_PRICES} networks"))
+        text = f"{count_of(count, 'thread')}: kept, but too few to fit prices, and none are known for {done.target.cpu}"
+        shown.append(escape(f"{text}: at least {FEWEST_FOR_PRICES} networks are needed"))
     if lacks_fitting():
-        shown.append(escape(f"a board's own prices are found with scipy: {pip_install('training')}, and again"))
+        shown.append(
+            escape(f"fitting a board's own prices needs scipy: {pip_install('training')}, then calibrate again")
+        )
     shown += [f"{escape(each.model)}: not measured, {escape(each.why)}" for each in done.absent]
     shown += [f"[bold yellow]disturbed[/]: {escape(why)}" for why in done.disturbed[:_SHOWN]]
     if len(done.disturbed) > _SHOWN:
-        shown.append(f"[bold yellow]disturbed[/]: and {len(done.disturbed) - _SHOWN} more; best is to calibrate again")
+        shown.append(
+            f"[bold yellow]disturbed[/]: and {len(done.disturbed) - _SHOWN} more; calibrate again on a quiet board"
+        )
     shown.append(f"written: {escape(str(done.path))}")
     return shown
 
@@ -87,6 +94,8 @@ def _words(fit: BoardFit) -> str:
     count = len(fit.errors)
     text = f"{fit.runtime}, {count_of(fit.threads, 'thread')}: {count_of(count, 'network')}, "
     if fit.margin is None:
-        return f"{escape(text)}too few for an interval: {FEWEST} of {FEWEST_FAMILIES} kinds give one"
+        return (
+            f"{escape(text)}too few for an interval: at least {FEWEST} networks of {FEWEST_FAMILIES} kinds are needed"
+        )
     off = sum(abs(math.expm1(error)) for error in fit.errors.values()) / count
-    return f"{escape(text)}{off:.1%} off when left out, on the average; 90 % intervals of x {math.exp(fit.margin):.2f}"
+    return f"{escape(text)}mean error {off:.1%} when left out; 90 % intervals of x {math.exp(fit.margin):.2f}"

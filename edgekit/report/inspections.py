@@ -25,15 +25,15 @@ def inspection_report(path: Path, found: Inspection) -> list[RenderableType]:
     figures.add_row("opset", ", ".join(f"{domain} {number}" for domain, number in found.opset.items()))
     figures.add_row("parameters", f"{found.parameters:,}")
     figures.add_row("bytes of weights", f"{found.weight_bytes:,} B")
-    live = "unknown" if found.activation_bytes is None else f"{found.activation_bytes:,} B at most at once"
+    live = "unknown" if found.activation_bytes is None else f"{found.activation_bytes:,} B at the peak"
     figures.add_row("bytes of activations", live)
     figures.add_row("MACs, one run", f"unknown: {escape(_unknown(found))}" if found.macs is None else f"{found.macs:,}")
     figures.add_row(
         "weights by type", ", ".join(f"{count:,} {kind}" for kind, count in found.weight_types.items()) or "none"
     )
-    figures.add_row("operators on integers", str(found.integer_operators))
+    figures.add_row("integer operators", str(found.integer_operators))
     kinds = ", ".join(f"{count} {kind}" for kind, count in found.float_kinds.items())
-    figures.add_row("operators on floats", f"{found.float_operators}: {kinds}" if kinds else "0")
+    figures.add_row("float operators", f"{found.float_operators}: {kinds}" if kinds else "0")
     figures.add_row("what holds", ", ".join(found.traits))
     operators = table("", "operator", "count", numeric=frozenset({1}))
     for name, count in found.operators.items():
@@ -49,7 +49,7 @@ def inspection_json(path: Path, found: Inspection) -> str:
 def _unknown(found: Inspection) -> str:
     """Why the MACs are unknown, and what to do."""
     left = [port for port in fill_sizes(found.inputs, {}) if any(isinstance(size, str) for size in port.shape)]
-    return f"{found.macs_unknown}; say how long it is: {option(left[0])}" if left else found.macs_unknown
+    return f"{found.macs_unknown}; give its length: {option(left[0])}" if left else found.macs_unknown
 
 
 def _shape(port: Port) -> str:

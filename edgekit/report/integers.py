@@ -11,7 +11,7 @@ def scheme_lines(notes: Mapping[str, Any]) -> list[str]:
     """Of quantization: the scheme and its reason, and what stayed float with the reason."""
     scale = "channel" if notes["per_channel"] else "tensor"
     why = f": {notes['why']}" if notes.get("why") else ""
-    lines = [f"{notes['activation']} activations, {notes['weight']} weights, one scale a {scale}{why}"]
+    lines = [f"{notes['activation']} activations, {notes['weight']} weights, one scale per {scale}{why}"]
     if "smoothing" in notes:
         lines.append(_smoothing_line(notes["smoothing"], notes["smoothed_everywhere"]))
     if "backend" in notes:
@@ -27,7 +27,9 @@ def _smoothing_line(alpha: float | None, everywhere: bool) -> str:
     if alpha is None:
         return "activations not smoothed"
     where = (
-        "" if everywhere else " before products that give fewer numbers than they take: the rest saves nearly nothing"
+        ""
+        if everywhere
+        else " before products with fewer outputs than inputs: smoothing the others gains almost nothing"
     )
     return f"activations smoothed by alpha {alpha:g}{where}"
 
@@ -35,11 +37,11 @@ def _smoothing_line(alpha: float | None, everywhere: bool) -> str:
 def training_lines(notes: Mapping[str, Any]) -> list[str]:
     """Of qat: the rounding that was trained for, and what the float student then is."""
     lines = [
-        "trained under the rounding of these integers: the float student has their very weights, its activations not "
-        f"rounded; ranges differ from those trained in by at most {notes['range_drift']:.1%} of their width"
+        "trained with the rounding of these integers: the float student has the same weights, and its activations "
+        f"are not rounded; ranges differ from those in training by at most {notes['range_drift']:.1%} of their width"
     ]
     if notes["weight_bits"] < 8:
-        lines.append(f"weights on {2 ** notes['weight_bits'] - 1} levels, stored in 8 bits: no byte is saved")
+        lines.append(f"weights on {2 ** notes['weight_bits'] - 1} levels, stored in 8 bits: the file is not smaller")
     return lines
 
 
@@ -64,15 +66,15 @@ def placement_lines(notes: Mapping[str, Any]) -> list[str]:
     time = f", {ratio['median']:.3f} ({ratio['low']:.3f} to {ratio['high']:.3f}) of the time" if ratio else ""
     if not floats:
         return [f"placed {notes['placed']}{time}"]
-    return [f"{count_of(len(floats), 'operator')} placed on floats, such as {floats[0]}{time}: {notes['placed']}"]
+    return [f"{count_of(len(floats), 'operator')} put back to float, such as {floats[0]}{time}: {notes['placed']}"]
 
 
 def given_lines(notes: Mapping[str, Any]) -> list[str]:
     """Of keep: the form of the given integers."""
     text = f" with {' and '.join(notes['activations'])} activations" if notes["activations"] else ""
     return [
-        f"quantized already ({', '.join(notes['forms']) or 'integer weights'}{text}): left as it is",
-        "there is no float model to compare it with: what is compared is how it runs here and on the target",
+        f"already quantized ({', '.join(notes['forms']) or 'integer weights'}{text}): unchanged",
+        "no float model exists to compare it with: the comparison is between this machine and the target",
     ]
 
 
@@ -80,10 +82,10 @@ def operator_lines(notes: Mapping[str, Any]) -> list[str]:
     """Of fuse: the integer and float operators of the fused graph."""
     integer, floating = notes["integer_operators"], notes["float_operators"]
     kinds = ", ".join(f"{count} {kind}" for kind, count in floating.items())
-    lines = [f"{count_of(integer, 'operator')} on integers, {sum(floating.values())} on floats{kinds and ': ' + kinds}"]
+    lines = [f"{count_of(integer, 'integer operator')}, {sum(floating.values())} in float{kinds and ': ' + kinds}"]
     if notes["islands"]:
         islands = "; ".join(f"{count} x {kinds}" for kinds, count in notes["islands"].items())
-        lines.append(f"islands of floats between integers: {islands}")
+        lines.append(f"float islands between integer operators: {islands}")
     return lines
 
 
@@ -96,8 +98,8 @@ def tflite_lines(notes: Mapping[str, Any]) -> list[str]:
         return [f"{text}: {exact} against the ONNX model"]
     most = max(notes["output_steps_off"].values(), default=0.0)
     return [
-        f"{text}: each operator is off by {notes['steps_off']:g} integer steps at most, given the integers that it "
-        f"really got; the outputs by {most:g}"
+        f"{text}: each operator differs by at most {notes['steps_off']:g} LSB, given the integers that it "
+        f"received; the outputs by at most {most:g} LSB"
     ]
 
 

@@ -58,20 +58,21 @@ def proposal_toml(check: RecipeCheck) -> str:
     proposal = check.advice.proposal
     name = check.recipe.name
     if not proposal.changes:
-        return recipe_toml(proposal.recipe, [f"Nothing to change in '{name}'."])
+        return recipe_toml(proposal.recipe, [f"No change is needed in '{name}'."])
     comments = [
         f"The better order for '{name}': save it beside edgekit.toml as better.toml, and write there",
-        'recipe = "better.toml" in the place of [[steps]] or of another recipe. What was changed:',
+        'recipe = "better.toml" instead of [[steps]] or of another recipe. What was changed:',
         *proposal.changes,
         *(f"Still: {each.severity} {each.code}: {each.message}" for each in check.advice.remaining),
     ]
-    return recipe_toml(replace(proposal.recipe, about=f"In the place of '{name}'."), comments)
+    return recipe_toml(replace(proposal.recipe, about=f"Replacement for '{name}'."), comments)
 
 
 def _steps(check: RecipeCheck) -> RenderableType:
     whose = f" of {check.project.name}" if check.project else ""
-    targets = ", ".join(each.id for each in check.targets) or "a target not named"
-    rows = table(escape(f"recipe {check.recipe.name}{whose}, for {targets}"), "step", "needs", "gives", "keeps")
+    ids = ", ".join(each.id for each in check.targets)
+    targets = f"for {ids}" if ids else "without a target"
+    rows = table(escape(f"recipe {check.recipe.name}{whose}, {targets}"), "step", "needs", "gives", "keeps")
     rows.columns[0].no_wrap = True
     target = check.targets[0] if check.targets else None
     for each in check.judgement.walked.steps:
@@ -135,13 +136,13 @@ def _primary(check: RecipeCheck) -> Iterator[RenderableType]:
     yield _indent(primary.finding.why)
     if primary.vanishing:
         gone = ", ".join(f"{code} x {n}" if n > 1 else code for code, n in Counter(primary.vanishing).items())
-        yield _indent(f"{primary.change[0].upper()}{primary.change[1:]}, these findings vanish: {gone}")
+        yield _indent(f"{primary.change[0].upper()}{primary.change[1:]}, these findings disappear: {gone}")
     if check.advice.cascade:
         yield _heading("Cascade")
     for each in check.advice.cascade:
         through = " and ".join(_label(index, steps) for index in each.through)
         codes = f" ({', '.join(each.codes)})" if each.codes else ""
-        yield _indent(f"{_label(each.step, steps)} needs {each.needed}: damaged by {through}{codes}")
+        yield _indent(f"{_label(each.step, steps)} needs {each.needed}: invalidated by {through}{codes}")
 
 
 def _better(check: RecipeCheck) -> Iterator[RenderableType]:
@@ -160,7 +161,7 @@ def _better(check: RecipeCheck) -> Iterator[RenderableType]:
 
 def _left_out(check: RecipeCheck) -> Iterator[RenderableType]:
     if check.advice.omissions:
-        yield _heading("Could be left out" + (" of that" if check.advice.proposal.changes else ""))
+        yield _heading("Can be omitted" + (" of that" if check.advice.proposal.changes else ""))
     for each in check.advice.omissions:
         yield _indent(f"{_label(each.step, check.advice.proposal.recipe.steps)}: {each.reason}")
 
@@ -169,14 +170,14 @@ def _unknown(check: RecipeCheck) -> Iterator[RenderableType]:
     """What could not be decided, by what is unknown, and how to find it out."""
     if not check.undecided:
         return
-    yield _heading("Not known, and so not judged")
+    yield _heading("Unknown, therefore not checked")
     for needs, codes in _by_need(check.undecided).items():
         yield _indent(f"{needs}: {', '.join(codes)}")
     ways = [] if check.targets else ["--target ID names the device"]
     if check.project is None:
-        ways.append("in a project's folder more is known of the model")
+        ways.append("in a project folder, edgekit knows more about the model")
     elif any(each is None for each in check.surveys.values()):
-        ways.append("--inspect looks at the model")
+        ways.append("--inspect examines the model")
     if ways:
         yield _indent("; ".join(ways))
 

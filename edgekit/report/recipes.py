@@ -32,8 +32,8 @@ def recipes_report(judged: Sequence[LintResult]) -> RenderableType:
         name = each.recipe.name
         rows.add_row(f"{name} *" if name in _TAKEN else name, escape(each.recipe.about), _in_a_word(each))
     rows.caption = (
-        f"* taken where none is named; for an ONNX file {RECOMMENDED_FOR_FILES}, of a transformer "
-        f"{RECOMMENDED_FOR_TRANSFORMERS}, of integers {RECOMMENDED_FOR_INTEGERS}"
+        f"* the default; for an ONNX file {RECOMMENDED_FOR_FILES}, for a transformer "
+        f"{RECOMMENDED_FOR_TRANSFORMERS}, for a quantized file {RECOMMENDED_FOR_INTEGERS}"
     )
     rows.caption_justify = "left"
     return rows
@@ -48,7 +48,7 @@ def recipe_report(judged: LintResult) -> list[RenderableType]:
     """The steps of one recipe with all their options, and its findings."""
     rows = table(judged.recipe.name, "step", "option", "value", "may be")
     rows.columns[0].no_wrap = True
-    meanings = table("", "option", "what it means")
+    meanings = table("", "option", "meaning")
     values: dict[str, str] = {}
     for number, each in enumerate(judged.recipe.steps, start=1):
         changed = each.step.changed_options()
@@ -71,7 +71,7 @@ def recipe_report(judged: LintResult) -> list[RenderableType]:
         *about,
         rows,
         meanings,
-        f"findings: {_in_a_word(judged)}; edgekit plan --recipe judges for a model and a target",
+        f"findings: {_in_a_word(judged)}; edgekit plan --recipe checks it for a model and a target",
     ]
 
 

@@ -44,16 +44,16 @@ def _orders(study: Study) -> Iterator[RenderableType]:
 
 def _answer(each: OrderComparison) -> str:
     if each.points.low is None:
-        return "one seed tells nothing"
+        return "one seed, no interval"
     if each.points.is_below_zero:
         return "worse" if each.verdict is PairVerdict.POOR else "worse, by little"
-    return "better" if each.points.is_above_zero else "cannot be told apart"
+    return "better" if each.points.is_above_zero else "no difference detected"
 
 
 def _ablations(study: Study) -> Iterator[RenderableType]:
     if not study.ablations:
         return
-    title = f"what each technique adds to {escape(study.whole)}; bytes and time with it over without it"
+    title = f"effect of each technique in {escape(study.whole)}; bytes and time as ratios, with it to without it"
     headings = ("technique", f"{study.unit}, 95 %", "bytes\nstatic", "time\nnative")
     rows = table(title, *headings, numeric=frozenset({1, 2, 3}))
     rows.columns[0].no_wrap = True
@@ -74,7 +74,7 @@ def _closing(study: Study) -> Iterator[RenderableType]:
         yield f"not run: {len(study.impossible) - _SHOWN} more that are impossible"
     for ablated in study.ablations:
         if not ablated.is_worth_it:
-            yield escape(f"{ablated.step.label} is not worth its stage here: leave it out")
+            yield escape(f"{ablated.step.label} does not pay off here: omit it")
     if any(each.latency is None for each in study.ablations):
         yield escape(
             f"not timed: this machine is not {study.target}, an arm leaves no file, or a network is so small that the "
@@ -82,7 +82,7 @@ def _closing(study: Study) -> Iterator[RenderableType]:
         )
     yield escape(f"intervals: {study.interval}")
     if study.data:
-        yield escape(f"data: the metric is taken on {study.data}")
+        yield escape(f"data: the metric is computed on {study.data}")
     if study.left_out:
         yield escape(
             f"the budget had room for {len(study.seeds)} of {len(study.seeds) + len(study.left_out)} seeds: run again "

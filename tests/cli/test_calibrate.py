@@ -20,7 +20,7 @@ def test_a_board_is_calibrated_and_bench_knows(
     board = ("--runner", pretend_pi.url, "--seconds", "0.1")
     done = run_edgekit("calibrate", "pretend-pi", conv_model, *board, cwd=tmp_path, EDGEKIT_SSH=pretend_pi.client)
     assert done.returncode == 0, done.stderr
-    assert "too few for an interval: 9 of 4 kinds give one" in " ".join(done.stdout.split())
+    assert "too few for an interval: at least 9 networks of 4 kinds are needed" in " ".join(done.stdout.split())
     assert "written: targets/pretend-pi.latency.json" in done.stdout
     data = json.loads(run_edgekit("bench", conv_model, "-t", "pretend-pi", "--json", cwd=tmp_path).stdout)
     (found,) = [one for one in data["models"][0]["measurements"] if one["name"] == "latency_predicted"]

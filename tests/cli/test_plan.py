@@ -19,7 +19,7 @@ def test_an_error_is_exit_code_one_and_a_sound_recipe_zero(run_edgekit: Run, tmp
 def test_a_project_is_judged_by_what_is_known_of_it(run_edgekit: Run, make_project: Callable[..., Path]) -> None:
     folder = make_project()
     before = run_edgekit("plan", cwd=folder)
-    assert before.returncode == 0 and "--inspect looks at the model" in before.stdout
+    assert before.returncode == 0 and "--inspect examines the model" in before.stdout
     looked = run_edgekit("plan", "--inspect", "-C", folder)
     assert looked.returncode == 0 and "looking at the student" in looked.stderr
     assert "Not known" not in run_edgekit("plan", cwd=folder).stdout

@@ -86,7 +86,7 @@ def test_what_the_recipe_is_made_of_and_a_budget(run_edgekit: Run, make_project:
     assert spent.returncode == 2 and "spent before the first seed was through" in spent.stderr
     done = run_edgekit("study", "--ablate", "--seeds", "1", "-q", "-o", "out/a.json", cwd=folder)
     assert done.returncode == 0 and done.stderr == ""
-    assert "what each technique adds" in done.stdout and (folder / "out" / "a.png").is_file()
+    assert "effect of each technique" in done.stdout and (folder / "out" / "a.png").is_file()
     schema = json.loads(run_edgekit("study", "--schema", cwd=folder).stdout)
     assert set(schema["properties"]) == set(json.loads((folder / "out" / "a.json").read_text()))
 

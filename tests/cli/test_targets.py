@@ -25,7 +25,10 @@ def test_a_board_says_what_it_is_and_becomes_a_target(run_edgekit: Run, sshd: Ss
     check = ("targets", "-C", tmp_path, "check", sshd.url)
     done = run_edgekit(*check, "--write", "my-board", EDGEKIT_SSH=sshd.client)
     assert done.returncode == 0, done.stderr
-    assert "it is this machine" in done.stdout and f"written: {tmp_path / 'targets' / 'my-board.toml'}" in done.stdout
+    assert (
+        "the address is this machine" in done.stdout
+        and f"written: {tmp_path / 'targets' / 'my-board.toml'}" in done.stdout
+    )
     assert max(map(len, done.stdout.splitlines())) <= 80 or str(tmp_path) in done.stdout
     assert load_target(tmp_path / "targets" / "my-board.toml").is_this(this_host())
     data = json.loads(run_edgekit(*check, "--json", EDGEKIT_SSH=sshd.client).stdout)

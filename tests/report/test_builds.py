@@ -77,5 +77,5 @@ def test_what_the_data_says_of_itself_stands_beside_the_figures(built: Build) ->
         return replace(each, verdict=replace(each.verdict, measurements=tuple(items)))
 
     result = replace(built, targets=tuple(map(said, built.targets)))
-    assert text_of(result).count("data: the metric is taken on made-up images") == 1
+    assert text_of(result).count("data: the metric is computed on made-up images") == 1
     assert json.loads(build_json(result))["targets"][0]["measurements"][0]["detail"] == "made-up images"

@@ -32,7 +32,8 @@ def done(count: int) -> BoardCalibration:
 def test_what_was_measured_stands_beside_what_was_and_is_predicted() -> None:
     result = rendered(*calibration_report(done(9)))
     assert "measured: ssh pi@host" in result and "-20%" in result
-    assert "onnxruntime 1.32.0, 1 thread: 9 networks, " in result and "90 % intervals of x 1." in result
+    assert "onnxruntime 1.32.0, 1 thread: 9 networks, mean error" in " ".join(result.split())
+    assert "90 % intervals of x 1." in " ".join(result.split())
     assert "b.onnx: not measured, no kernel" in result and "disturbed: hot" in result
     many = replace(done(9), disturbed=tuple(f"n{number}: hot" for number in range(7)))
     several = rendered(*calibration_report(many))
@@ -42,13 +43,13 @@ def test_what_was_measured_stands_beside_what_was_and_is_predicted() -> None:
 
 def test_too_few_claim_nothing() -> None:
     text = " ".join(rendered(*calibration_report(done(3))).split())
-    assert "3 networks, too few for an interval: 9 of 4 kinds give one" in text
+    assert "3 networks, too few for an interval: at least 9 networks of 4 kinds are needed" in text
 
 
 def test_what_finds_prices_may_not_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "scipy" not in rendered(*calibration_report(done(9)))
     monkeypatch.setattr("edgekit.latency.board_fit.installed_version", lambda _: "")
-    assert "found with scipy: pip install 'edgekit[training]'" in rendered(*calibration_report(done(9)))
+    assert "needs scipy: pip install 'edgekit[training]'" in " ".join(rendered(*calibration_report(done(9))).split())
 
 
 def test_networks_that_tell_no_prices_yet_are_kept() -> None:
@@ -56,7 +57,10 @@ def test_networks_that_tell_no_prices_yet_are_kept() -> None:
     path = Path("t/own.latency.json")
     result = BoardCalibration(own, "ssh pi@host", path, calibrate(own, [], new), tuple(new), (None, None), (), ())
     words = " ".join(rendered(*calibration_report(result)).split())
-    assert "1 thread: kept, but too few to tell prices, which nobody has for cortex-a55: it takes 12 networks" in words
+    assert (
+        "1 thread: kept, but too few to fit prices, and none are known for cortex-a55: at least 12 networks are needed"
+        in words
+    )
     assert [each["left_out"] for each in json.loads(calibration_json(result))["measured"]] == [None, None]
 
 

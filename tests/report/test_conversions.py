@@ -28,7 +28,7 @@ def test_what_was_done_and_lost_is_told_in_eighty_columns() -> None:
     assert max(map(len, text.splitlines())) <= 80
     for entry in (
         "4.0 x",
-        "one scale a channel",
+        "one scale per channel",
         "31.25 dB",
         "nothing differs",
         "1 operator kept in float",

@@ -20,9 +20,9 @@ COUNTS: dict[str, Any] = {"integer_operators": 1, "float_operators": {}, "island
 
 
 def test_the_scheme_and_why() -> None:
-    assert scheme_lines(SCHEME) == ["uint8 activations, int8 weights, one scale a channel: VNNI"]
+    assert scheme_lines(SCHEME) == ["uint8 activations, int8 weights, one scale per channel: VNNI"]
     plain = {**SCHEME, "per_channel": False, "why": ""}
-    assert scheme_lines(plain) == ["uint8 activations, int8 weights, one scale a tensor"]
+    assert scheme_lines(plain) == ["uint8 activations, int8 weights, one scale per tensor"]
     kept = {**SCHEME, "kept_float": {"a": "Add: a mask", "b": "noise"}}
     assert scheme_lines(kept)[1] == "2 operators kept in float, such as a: Add: a mask"
 
@@ -35,8 +35,8 @@ def test_the_scheme_and_why() -> None:
         (
             0.65,
             False,
-            "activations smoothed by alpha 0.65 before products that give fewer numbers than they take: the rest saves "
-            "nearly nothing",
+            "activations smoothed by alpha 0.65 before products with fewer outputs than inputs: smoothing the others "
+            "gains almost nothing",
         ),
     ],
 )
@@ -45,19 +45,19 @@ def test_what_was_smoothed(alpha: float | None, everywhere: bool, told: str) -> 
 
 
 def test_the_operators_of_the_fused_graph() -> None:
-    assert operator_lines(COUNTS) == ["1 operator on integers, 0 on floats"]
+    assert operator_lines(COUNTS) == ["1 integer operator, 0 in float"]
     more = {**COUNTS, "float_operators": {"Mul": 2, "Exp": 1}, "islands": {"Exp, Mul": 1}}
     assert operator_lines(more) == [
-        "1 operator on integers, 3 on floats: 2 Mul, 1 Exp",
-        "islands of floats between integers: 1 x Exp, Mul",
+        "1 integer operator, 3 in float: 2 Mul, 1 Exp",
+        "float islands between integer operators: 1 x Exp, Mul",
     ]
 
 
 def test_what_was_trained_for_and_what_the_float_student_is() -> None:
     (value,) = training_lines({"weight_bits": 8, "range_drift": 0.0268})
-    assert "the float student has their very weights" in value and "at most 2.7% of their width" in value
+    assert "the float student has the same weights" in value and "at most 2.7% of their width" in value
     _, four = training_lines({"weight_bits": 4, "range_drift": 0.0268})
-    assert four == "weights on 15 levels, stored in 8 bits: no byte is saved"
+    assert four == "weights on 15 levels, stored in 8 bits: the file is not smaller"
 
 
 def test_each_step_s_notes_are_shown_in_the_sections_that_its_class_declares() -> None:
@@ -76,7 +76,7 @@ def test_what_is_on_floats_for_speed_is_told_with_how_that_was_found() -> None:
     ratio = {"median": 0.9721, "low": 0.968, "high": 0.9755}
     values = {"floats": ["a", "b"], "placed": "measured here", "ratio": ratio}
     assert placement_lines(values) == [
-        "2 operators placed on floats, such as a, 0.972 (0.968 to 0.976) of the time: measured here"
+        "2 operators put back to float, such as a, 0.972 (0.968 to 0.976) of the time: measured here"
     ]
     assert placement_lines({**values, "floats": [], "ratio": None}) == ["placed measured here"]
 
@@ -99,7 +99,7 @@ def test_how_far_a_tflite_file_lies_from_its_onnx_model_is_told() -> None:
     notes = {"compared_with": "tflite-runtime 2.14.0", "compared_on": "8 calibration samples"}
     steps = {**notes, "steps_off": 1.0, "output_steps_off": {"y": 2.0, "z": 0.0}}
     assert tflite_lines(steps) == [
-        "as TFLite, under tflite-runtime 2.14.0 on 8 calibration samples: each operator is off by 1 integer steps at "
-        "most, given the integers that it really got; the outputs by 2"
+        "as TFLite, under tflite-runtime 2.14.0 on 8 calibration samples: each operator differs by at most "
+        "1 LSB, given the integers that it received; the outputs by at most 2 LSB"
     ]
     assert "28.1 dB" in tflite_lines({**notes, "signal_to_noise_db": 28.12})[0]

@@ -34,11 +34,11 @@ def test_the_failed_recipe_is_taken_apart() -> None:
         "4 bits per tensor",
         "error EK101 step 2 quantize-weights teacher and step 3 sparsify teacher",
         "Primary flaw: step 2 quantize-weights teacher (EK101)",
-        "these findings vanish: EK101, EK108, EK202",
+        "these findings disappear: EK101, EK108, EK202",
         "step 3 sparsify teacher needs magnitudes that tell which weights matter",
         "step 4 distill needs a teacher that knows what it was trained for",
         "1 train teacher, 2 distill, 3 prune, 4 export, 5 simplify, 6 quantize, 7 fuse",
-        "Could be left out of that step 3 prune",
+        "Can be omitted of that step 3 prune",
         "--target ID names the device",
     ):
         assert part in flat, shown
@@ -48,7 +48,7 @@ def test_a_sound_recipe_has_neither_flaw_nor_better_order() -> None:
     shown = text(about("distil-prune-int8", "rpi4"))
     assert "Primary flaw" not in shown and "Better order" not in shown
     assert "info EK105" in shown and "pruned, then quantized (EK104)" in " ".join(shown.split())
-    assert "Could be left out\n" in "\n".join(line.rstrip() for line in shown.splitlines())
+    assert "Can be omitted\n" in "\n".join(line.rstrip() for line in shown.splitlines())
 
 
 def test_several_targets_are_told_apart() -> None:
@@ -82,7 +82,7 @@ def test_the_better_recipe_is_a_file_that_lints_clean(tmp_path: Path, targets: t
     again = about("better.toml", *targets)
     assert {each.severity for each in again.findings} == {"info"} and again.advice.primary is None
     assert again.recipe.steps == about(FAILED, *targets).advice.proposal.recipe.steps
-    assert proposal_toml(again).startswith("# Nothing to change in 'better'.")
+    assert proposal_toml(again).startswith("# No change is needed in 'better'.")
 
 
 def test_what_is_written_of_a_recipe_is_that_recipe(tmp_path: Path) -> None:

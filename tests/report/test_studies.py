@@ -81,12 +81,12 @@ def test_the_report_gives_means_with_intervals_and_says_what_cannot_be_told_apar
         "2 prune 89.00 (87.00 to 91.00)",
         "12,345 B",
         "one +5.00 (+3.00 to +7.00) other better",
-        "cannot be told apart",
+        "no difference detected",
         "prune +0.50 (-1.00 to +2.00) 0.50 0.500 (0.400 to 0.600)",
-        "quantize-weights is not worth its stage here: leave it out",
+        "quantize-weights does not pay off here: omit it",
         "not run: without export: there is no file",
         "95%, paired over seeds and evaluation samples",
-        "data: the metric is taken on made-up noise",
+        "data: the metric is computed on made-up noise",
     ):
         assert part in flat, shown
     assert "room for" not in flat
@@ -101,7 +101,7 @@ def test_one_seed_and_a_spent_budget_are_said() -> None:
     alone = Interval(3.0, None, None)
     orders = tuple(each.copy_with(points=alone, verdict=PairVerdict.MODERATE) for each in made_study().orders)
     flat = " ".join(text(made_study(seeds=(0,), left_out=(1, 2), orders=orders, ablations=())).split())
-    assert "1 seed, a CPU" in flat and "one +3.00 other one seed tells nothing" in flat
+    assert "1 seed, a CPU" in flat and "one +3.00 other one seed, no interval" in flat
     assert "the budget had room for 1 of 3 seeds" in flat
 
 
