@@ -16,32 +16,32 @@ from edgekit.cli.options import (
 )
 
 
-@click.command("bench", short_help="What a model costs: latency, memory, size, parameters, MACs.")
+@click.command("bench", short_help="Measure a model: latency, memory, size, parameters, MACs.")
 @click.argument("models", nargs=-1, required=True, metavar="MODEL...", type=click.Path(path_type=Path))
-@click.option("--target", "-t", metavar="ID", help="A target's id or TOML file; this machine without it.")
+@click.option("--target", "-t", metavar="ID", help="A target's id or TOML file. Default: this machine.")
 @runners_option
 @memory_option
-@click.option("--compare", is_flag=True, help="Of several models: timed in turns, and the ratio to the first.")
-@runtimes_option("Under each that can be had, or those named: onnxruntime,openvino.")
-@numbers_option("--threads", "As many; several, as in 1,2,4, one after the other.")
-@numbers_option("--batch", "Samples a run; several, as in 1,8, one after the other.")
+@click.option("--compare", is_flag=True, help="Time several models in turns and report ratios to the first.")
+@runtimes_option("Runtimes: all that are available, or names: onnxruntime,openvino.")
+@numbers_option("--threads", "Number of threads; a list such as 1,2,4 is run one by one.")
+@numbers_option("--batch", "Samples per run; a list such as 1,8 is run one by one.")
 @seconds_option
 @shape_option
 @click.option(
     "--inputs",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Samples (.npz by input, or .npy) instead of made-up ones.",
+    help="Samples (.npz with one array per input, or .npy) instead of random ones.",
 )
-@project_option("Its targets/ are known, and what calibrates them. Default: this one.")
-@click.option("--profile", is_flag=True, help="What each kind of operator takes, and what it computes on.")
+@project_option("Its targets/ and latency calibrations are used. Default: this folder.")
+@click.option("--profile", is_flag=True, help="Report the time and the data type of each kind of operator.")
 @json_option
-@click.option("--csv", "as_csv", is_flag=True, help="Print a line for each figure instead of tables.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print one CSV line per figure instead of tables.")
 @click.option(
     "--junit",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write the gates there as test cases.",
+    help="Write the gates to this file as JUnit test cases.",
 )
 def command(
     models: tuple[Path, ...],

@@ -22,17 +22,19 @@ if TYPE_CHECKING:
 
 _file_options = several(
     calibration_option,
-    click.option("--evaluation", metavar="PATH", help="Samples that it is judged on. Default: a fifth is held out."),
-    click.option("--labels", metavar="CSV", help="Of files: path,label. Default: the folders that they lie in."),
+    click.option(
+        "--evaluation", metavar="PATH", help="Evaluation samples. Default: one fifth of the samples is held out."
+    ),
+    click.option("--labels", metavar="CSV", help="CSV file of path,label. Default: each file's folder is its label."),
     click.option("--metric", metavar="NAME", help="accuracy, top5, macro-f1, mean-iou, cosine, agreement or your own."),
-    click.option("--recipe", metavar="NAME", help="A shipped recipe or a TOML file, from an ONNX file on."),
+    click.option("--recipe", metavar="NAME", help="A shipped recipe or a TOML file that starts from an ONNX file."),
     samples_option,
     click.option(
         "--write-project",
         "written",
         type=click.Path(path_type=Path),
         metavar="DIR",
-        help="As edgekit.toml, built there.",
+        help="Write an edgekit.toml to this folder, and build there.",
     ),
     preprocessing_options,
 )
@@ -41,29 +43,27 @@ _file_options = several(
 @click.command("build", short_help="Compress, verify and pack a project or an ONNX file for one or more targets.")
 @click.argument("model", type=click.Path(path_type=Path), required=False)
 @targets_option
-@project_option("Default: this one; with MODEL the model's folder, where cache and dist/ are left.", default=None)
-@click.option(
-    "--allow", "allowed", multiple=True, metavar="CODE", help="Build although this finding is an error: EK101."
-)
+@project_option("Default: this folder, or the folder of MODEL. The cache and dist/ are written there.", default=None)
+@click.option("--allow", "allowed", multiple=True, metavar="CODE", help="Allow this error finding and build: EK101.")
 @click.option(
     "--placement",
     type=click.Path(path_type=Path),
     metavar="MANIFEST",
-    help="Operators on floats as an earlier build's manifest.json tells, not timed again.",
+    help="Keep the float operators of an earlier build's manifest.json; do not time them again.",
 )
 @click.option(
     "--runtime",
     default="",
     metavar="NAME|best",
-    help="What the device carries, of the target's; best: the fastest that keeps the budgets. Default: its own.",
+    help="A runtime of the target; best: the fastest within the budgets. Default: the target's own.",
 )
 @runner_option
 @memory_option
 @click.option(
-    "--strict", is_flag=True, help="Also fail where a gate could not run, or floats stand in for slower INT8."
+    "--strict", is_flag=True, help="Also fail if a gate could not run, or if a float model replaces a slower INT8 one."
 )
 @json_option
-@click.option("--quiet", "-q", is_flag=True, help="No progress; the report only.")
+@click.option("--quiet", "-q", is_flag=True, help="Print the report only, without progress.")
 @_file_options
 def command(
     model: Path | None,
@@ -114,7 +114,7 @@ def _of_file(model: Path, folder: Path | None, values: dict[str, Any]) -> "Proje
     from edgekit.project.from_file import file_project
 
     if "calibration" not in values:
-        raise click.UsageError("name samples that the model is to see: --calibration FOLDER")
+        raise click.UsageError("name calibration samples: --calibration FOLDER")
     about = ("evaluation", "labels", "metric", "recipe")
     return file_project(
         model,

@@ -7,7 +7,7 @@ import click
 from edgekit.cli.options import project_option
 
 
-@click.group("cache", short_help="The size of the project's cache; prune it.", invoke_without_command=True)
+@click.group("cache", short_help="Show the size of the project's cache, or prune it.", invoke_without_command=True)
 @project_option()
 @click.pass_context
 def command(ctx: click.Context, folder: Path) -> int | None:
@@ -33,7 +33,7 @@ def size(folder: Path) -> int:
 
 
 @command.command("prune")
-@click.option("--days", type=click.FloatRange(0), default=0.0, show_default=True, help="Keep what is younger.")
+@click.option("--days", type=click.FloatRange(0), default=0.0, show_default=True, help="Keep entries that are younger.")
 @click.pass_obj
 def prune(folder: Path, days: float) -> int:
     """Remove entries and unfinished work, except for those of a running build."""

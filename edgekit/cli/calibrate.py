@@ -7,7 +7,7 @@ import click
 from edgekit.cli.options import json_option, numbers_option, project_option, seconds_option
 
 
-@click.command("calibrate", short_help="Predict a board's latency from what networks take on yours.")
+@click.command("calibrate", short_help="Calibrate latency prediction with measurements on your board.")
 @click.argument("target", metavar="ID")
 @click.argument("models", nargs=-1, metavar="[MODEL]...", type=click.Path(path_type=Path))
 @click.option(
@@ -16,10 +16,10 @@ from edgekit.cli.options import json_option, numbers_option, project_option, sec
     default="",
     help="The board: ssh://USER@HOST:PORT. Default: this machine, where it is the target.",
 )
-@click.option("--runtime", metavar="NAME", help="Of those that the target names. Default: its own.")
-@numbers_option("--threads", "As many; several, as in 1,4, one after the other.")
+@click.option("--runtime", metavar="NAME", help="A runtime that the target lists. Default: the target's own.")
+@numbers_option("--threads", "Number of threads; a list such as 1,4 is run one by one.")
 @seconds_option
-@project_option("The file is left in its targets/. Default: this one.")
+@project_option("The file is written to its targets/. Default: this folder.")
 @json_option
 def command(
     target: str,

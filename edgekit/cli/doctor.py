@@ -5,7 +5,7 @@ import click
 from edgekit.cli.options import json_option
 
 
-@click.command("doctor", short_help="What is installed, what is missing, and how to get it.")
+@click.command("doctor", short_help="List what is installed, what is missing, and how to install it.")
 @json_option
 def command(as_json: bool) -> int:
     """Check packages and emulators. For each missing one, show what it is for and how to install it."""

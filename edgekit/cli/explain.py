@@ -7,9 +7,9 @@ import click
 from edgekit.cli.options import json_option, project_option
 
 
-@click.command("explain", short_help="Why a finding is one: reason, evidence, and an example.")
+@click.command("explain", short_help="Explain a finding: reason, evidence, and an example.")
 @click.argument("words", nargs=-1, metavar="[CODE]... | [TECHNIQUE [TECHNIQUE]]")
-@project_option("Default: this one; its own interactions.toml counts, too.", default=None)
+@project_option("Default: this folder. Its interactions.toml is read, too.", default=None)
 @json_option
 def command(words: tuple[str, ...], folder: Path | None, as_json: bool) -> int:
     """Explain a finding's code (EK101), a technique (pruning), or two techniques in either order (quantization

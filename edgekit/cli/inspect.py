@@ -7,7 +7,7 @@ import click
 from edgekit.cli.options import json_option, shape_option
 
 
-@click.command("inspect", short_help="What is in a model file.")
+@click.command("inspect", short_help="Show the contents of a model file.")
 @click.argument("model", type=click.Path(path_type=Path))
 @shape_option
 @json_option

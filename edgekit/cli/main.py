@@ -48,7 +48,7 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="edgekit")
-@click.option("--debug", is_flag=True, help="Show the whole traceback of an error; may stand after the command too.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error; may also follow the command.")
 def edgekit(debug: bool) -> None:
     """From a PyTorch or ONNX model to what a device's firmware build embeds."""
 
@@ -78,7 +78,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted: finished steps and epochs are kept, run again to go on", err=True)
+        click.echo("interrupted: finished steps and epochs are kept; run again to continue", err=True)
         sys.exit(_INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()

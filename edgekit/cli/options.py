@@ -74,7 +74,7 @@ memory_option: Decorator = click.option(
 )
 
 
-def project_option(more: str = "Default: this one.", *, default: Path | None = Path()) -> Decorator:
+def project_option(more: str = "Default: this folder.", *, default: Path | None = Path()) -> Decorator:
     """-C. A command that also works without a project has None as its default, and describes that case in `more`."""
     found: Decorator = click.option(
         "--project",
@@ -146,7 +146,7 @@ seconds_option: Decorator = click.option(
     type=click.FloatRange(0.05, 3600),
     default=2.0,
     show_default=True,
-    help="Of timing at most, for each model.",
+    help="The longest timing of each model.",
 )
 
 
@@ -157,7 +157,7 @@ def _choice(*names: str) -> click.Choice[str]:
 calibration_option: Decorator = click.option(
     "--calibration",
     metavar="PATH",
-    help="Samples that the model is to see: a folder of images, .npy, .npz or .wav, one .npz, or module:function.",
+    help="Calibration samples: a folder of images, .npy, .npz or .wav, one .npz file, or module:function.",
 )
 
 
@@ -174,17 +174,22 @@ def output_option(made: str) -> Decorator:
 
 
 samples_option: Decorator = click.option(
-    "--samples", type=click.IntRange(1), metavar="N", help="At most so many for calibration. Default: 512."
+    "--samples", type=click.IntRange(1), metavar="N", help="The most calibration samples to use. Default: 512."
 )
 
 preprocessing_options: Decorator = several(
     click.option("--resize", callback=_sizes, metavar="N|HxW", help="Images: the shorter side, or height and width."),
-    click.option("--crop", callback=_sizes, metavar="N|HxW", help="Cut out of the middle."),
-    click.option("--mean", callback=_values, metavar="X[,Y,Z]", help="Taken off the pixels, 0 to 1 (above 1: to 255)."),
-    click.option("--std", callback=_values, metavar="X[,Y,Z]", help="Pixels are divided by it, after that."),
-    click.option("--layout", type=_choice("NCHW", "NHWC", "NHW"), help="Of the model's input."),
-    click.option("--color", type=_choice("RGB", "BGR", "GREY"), help="What the model takes."),
-    click.option("--pixels", type=_choice("0-1", "0-255"), help="Their range, before mean and std."),
-    click.option("--length", type=int, metavar="N", help="Sounds: so many samples of each."),
-    click.option("--rate", type=int, metavar="HZ", help="Sounds of another rate are refused."),
+    click.option("--crop", callback=_sizes, metavar="N|HxW", help="Crop from the centre: height and width."),
+    click.option(
+        "--mean",
+        callback=_values,
+        metavar="X[,Y,Z]",
+        help="Subtracted from pixels in 0 to 1 (a value above 1: in 0 to 255).",
+    ),
+    click.option("--std", callback=_values, metavar="X[,Y,Z]", help="Divides the pixels after the mean is subtracted."),
+    click.option("--layout", type=_choice("NCHW", "NHWC", "NHW"), help="The axis order of the model's input."),
+    click.option("--color", type=_choice("RGB", "BGR", "GREY"), help="The colour order that the model takes."),
+    click.option("--pixels", type=_choice("0-1", "0-255"), help="The pixel range before mean and std."),
+    click.option("--length", type=int, metavar="N", help="Sounds: the number of samples of each."),
+    click.option("--rate", type=int, metavar="HZ", help="The sample rate; sounds with another rate are rejected."),
 )

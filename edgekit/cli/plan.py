@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from edgekit.progress import Progress
 
 
-@click.command("plan", short_help="Judge a recipe before anything is trained, and propose a better order.")
+@click.command("plan", short_help="Check a recipe before training, and propose a better order.")
 @targets_option
 @click.option("--recipe", metavar="NAME|FILE", help="A recipe's name or TOML file, instead of the project's own.")
-@project_option("Default: this one; without an edgekit.toml nothing is known of the model.", default=None)
-@click.option("--inspect", is_flag=True, help="Load the models, and keep what they are for the next time.")
+@project_option("Default: this folder. Without an edgekit.toml, the model is unknown.", default=None)
+@click.option("--inspect", is_flag=True, help="Load and examine the models, and keep the result for later.")
 @click.option(
     "--evidence",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="What edgekit study measured on this project, in the place of the table.",
+    help="Results of edgekit study on this project, used instead of the table.",
 )
 @click.option("--fix", "form", flag_value="fix", help="Print the better recipe as TOML.")
 @click.option("--json", "form", flag_value="json", help="Print one JSON object.")

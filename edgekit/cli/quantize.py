@@ -16,9 +16,11 @@ from edgekit.cli.options import (
 )
 
 
-@click.command("quantize", short_help="An ONNX file as INT8, with a target's scheme.")
+@click.command("quantize", short_help="Quantize an ONNX file to INT8 with a target's scheme.")
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--target", "-t", metavar="ID", required=True, help="Whose scheme: a target's id or TOML file.")
+@click.option(
+    "--target", "-t", metavar="ID", required=True, help="The target whose scheme is used: an id or a TOML file."
+)
 @calibration_option
 @output_option("quantized")
 @samples_option
@@ -34,10 +36,12 @@ from edgekit.cli.options import (
     type=click.Choice(["ort", "inc", "best"]),
     help="ONNX Runtime's quantizer, Intel Neural Compressor's, or the better of both.",
 )
-@click.option("--set", "options", multiple=True, metavar="NAME=VALUE", help="Of the step: calibration=entropy.")
+@click.option(
+    "--set", "options", multiple=True, metavar="NAME=VALUE", help="An option of the step: calibration=entropy."
+)
 @preprocessing_options
 @json_option
-@click.option("--quiet", "-q", is_flag=True, help="No progress; the report only.")
+@click.option("--quiet", "-q", is_flag=True, help="Print the report only, without progress.")
 def command(
     model: Path,
     target: str,
@@ -62,7 +66,7 @@ def command(
     from edgekit.report.conversions import conversion_json, conversion_report
 
     if calibration is None:
-        raise click.UsageError("name samples that the model is to see: --calibration FOLDER")
+        raise click.UsageError("name calibration samples: --calibration FOLDER")
     found = quantize(
         model,
         calibration,

@@ -10,11 +10,11 @@ from edgekit.cli.options import project_option, runtimes_option
 @click.command("setup", short_help="Prepare a target's emulator.")
 @click.argument("targets", metavar="ID...", nargs=-1, required=True)
 @click.option(
-    "--runner", type=click.Choice(("qemu", "container")), default="qemu", help="What is prepared. Default: qemu."
+    "--runner", type=click.Choice(("qemu", "container")), default="qemu", help="The runner to prepare. Default: qemu."
 )
-@runtimes_option("For these of the target's. Default: its own.")
-@click.option("--base", metavar="IMAGE", help="What the image is built on: a Debian 12. Default: its slim one.")
-@project_option("Its targets/ are known, too. Default: this one.")
+@runtimes_option("Runtimes of the target. Default: its own.")
+@click.option("--base", metavar="IMAGE", help="The base image, a Debian 12. Default: its slim variant.")
+@project_option("Its targets/ are known, too. Default: this folder.")
 def command(targets: tuple[str, ...], runner: str, runtimes: tuple[str, ...], base: str | None, folder: Path) -> int:
     """Download the emulator of each target to the user's cache directory. Existing parts are kept; root is not needed.
 

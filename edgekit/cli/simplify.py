@@ -8,13 +8,13 @@ import click
 from edgekit.cli.options import calibration_option, json_option, output_option, preprocessing_options
 
 
-@click.command("simplify", short_help="The smallest equal graph of an ONNX file.")
+@click.command("simplify", short_help="Write the smallest equivalent graph of an ONNX file.")
 @click.argument("model", type=click.Path(path_type=Path))
 @output_option("simplified")
 @calibration_option
 @preprocessing_options
 @json_option
-@click.option("--quiet", "-q", is_flag=True, help="No progress; the report only.")
+@click.option("--quiet", "-q", is_flag=True, help="Print the report only, without progress.")
 def command(
     model: Path, output: Path | None, calibration: str | None, as_json: bool, quiet: bool, **preprocessing: Any
 ) -> int:

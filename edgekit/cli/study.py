@@ -8,18 +8,32 @@ import click
 from edgekit.cli.options import json_option, project_option
 
 
-@click.command("study", short_help="Measure on your own model which order of techniques wins, and what each adds.")
+@click.command("study", short_help="Measure the order of techniques, and the effect of each, on your own model.")
 @click.option(
-    "--pair", "pairs", multiple=True, metavar="A,B", help="Two steps in both orders, with and without fine-tuning."
+    "--pair",
+    "pairs",
+    multiple=True,
+    metavar="A,B",
+    help="Compare two steps in both orders, with and without fine-tuning.",
 )
 @click.option("--recipe", metavar="NAME|FILE", help="A recipe's name or TOML file, instead of the project's own.")
-@click.option("--orders", is_flag=True, help="All orders of the recipe's techniques that are possible.")
-@click.option("--ablate", is_flag=True, help="The recipe without each of its techniques in turn.")
-@click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, metavar="N", help="From 0 on.")
+@click.option("--orders", is_flag=True, help="Compare all possible orders of the recipe's techniques.")
+@click.option("--ablate", is_flag=True, help="Compare the recipe with the recipe without each technique.")
 @click.option(
-    "--budget", type=click.FloatRange(0, min_open=True), metavar="MINUTES", help="Stop then; run again to go on."
+    "--seeds",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="Number of seeds, counted from 0.",
 )
-@click.option("--target", "-t", metavar="ID", help="Default: the project's first.")
+@click.option(
+    "--budget",
+    type=click.FloatRange(0, min_open=True),
+    metavar="MINUTES",
+    help="Stop after this time; run again to continue.",
+)
+@click.option("--target", "-t", metavar="ID", help="Default: the project's first target.")
 @project_option()
 @click.option(
     "--output",
@@ -30,7 +44,7 @@ from edgekit.cli.options import json_option, project_option
 )
 @json_option
 @click.option("--schema", is_flag=True, help="Print the JSON schema of the results, and do nothing else.")
-@click.option("--quiet", "-q", is_flag=True, help="No progress; the report only.")
+@click.option("--quiet", "-q", is_flag=True, help="Print the report only, without progress.")
 def command(
     pairs: tuple[str, ...],
     recipe: str | None,

@@ -36,7 +36,7 @@ def list_targets(folders: tuple[Path, ...], as_json: bool = False) -> int:
 
 @command.command("check")
 @click.argument("board", metavar="ssh://USER@HOST:PORT")
-@click.option("--write", "written", metavar="ID", help="Leave a target for it in the project, as targets/ID.toml.")
+@click.option("--write", "written", metavar="ID", help="Write a target for it to the project, as targets/ID.toml.")
 @json_option
 @click.pass_obj
 def check(folders: tuple[Path, ...], board: str, written: str | None, as_json: bool) -> int:
