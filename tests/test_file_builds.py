@@ -264,7 +264,7 @@ def test_what_came_in_integers_is_left_verified_and_packed(
     done = run_edgekit("build", path, "-t", "rpi4", "--calibration", images, "--metric", "cosine")
     assert done.returncode == 0, done.stderr
     text = " ".join(done.stdout.split())
-    assert f"already quantized ({form}" in text and "left as it is" in text
+    assert f"already quantized ({form}" in text and "): unchanged" in text
     assert "drop" not in text, "nothing was taken away"
     bundle = path.parent / "dist" / "rpi4"
     manifest = json.loads((bundle / "manifest.json").read_text())

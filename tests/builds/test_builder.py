@@ -61,7 +61,7 @@ def test_where_nothing_is_timed_the_fastest_is_found_by_prediction(folder: Path)
     assert target["runtime"] == str(first.runtime)
     assert target["model"].endswith(f"model.{first.runtime.format}")
     report = rendered(*build_report(whole))
-    assert "deployed" in report and f"the device carries {first.runtime}" in report
+    assert "deployed" in report and f"runtime on the device: {first.runtime}" in report
 
 
 def test_on_the_target_itself_the_fastest_is_measured(folder: Path, here: Target) -> None:
