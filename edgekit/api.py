@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from edgekit.benchmarking.bench import Bench, Settings, bench_files
 from edgekit.benchmarking.board_calibration import BoardCalibration, calibrate_board
@@ -13,7 +13,7 @@ from edgekit.builds.build import chosen_targets
 from edgekit.builds.result import Build
 from edgekit.contract.registry import load_all, step_from
 from edgekit.contract.step import Step
-from edgekit.deprecation import current_name
+from edgekit.deprecation import FORMER_RANGES, current_name
 from edgekit.errors import RecipeError, StudyError, did_you_mean
 from edgekit.execution.single_step import Conversion, run_single_step
 from edgekit.files import write_bytes
@@ -32,8 +32,8 @@ from edgekit.version import pip_install
 if TYPE_CHECKING:
     from edgekit.arrays import Array
 
-_RANGES = ("auto", "fixed", "dynamic")
-_FORMER_RANGES = {"run": "dynamic"}
+Ranges = Literal["auto", "fixed", "dynamic"]
+"""Where the ranges of activations come from."""
 _PROBE_SAMPLES = 16
 """Calibration samples for each network of `calibrate`, whose weights are random."""
 
@@ -92,7 +92,7 @@ def quantize(
     target: str,
     output: str | Path | None = None,
     calibration_samples: int | None = None,
-    ranges: Literal["auto", "fixed", "dynamic"] = "auto",
+    ranges: Ranges = "auto",
     preprocessing: Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
@@ -279,9 +279,9 @@ def _is_transformer(path: Path) -> bool:
 
 def _quantizer(model: Path, ranges: str = "auto") -> str:
     """The step that quantizes a file, by where activation ranges come from. Raises RecipeError for unknown `ranges`."""
-    current = current_name(ranges, _FORMER_RANGES, "ranges")
-    if current not in _RANGES:
-        raise RecipeError(f"no ranges '{ranges}'", did_you_mean(ranges, list(_RANGES)))
+    current = current_name(ranges, FORMER_RANGES, "ranges")
+    if current not in get_args(Ranges):
+        raise RecipeError(f"no ranges '{ranges}'", did_you_mean(ranges, list(get_args(Ranges))))
     return "quantize-dynamic" if current == "dynamic" or (current == "auto" and _is_transformer(model)) else "quantize"
 
 

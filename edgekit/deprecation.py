@@ -3,6 +3,9 @@
 import warnings
 from collections.abc import Mapping
 
+FORMER_RANGES = {"run": "dynamic"}
+"""Of the `ranges` that `edgekit quantize` and `edgekit.quantize` take."""
+
 
 class RenamedWarning(FutureWarning):
     """A former name was used. The next release rejects it."""

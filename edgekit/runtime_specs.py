@@ -27,6 +27,8 @@ class RuntimeSpec:
     """The newest Python with wheels of it; None where there is no limit yet."""
     numpy: str = "numpy<2.5"
     """The versions of numpy that its wheels run with."""
+    module: str
+    """The module that its opener is given, imported."""
     opener: str
     """The file in edgekit/device/openers/ that loads its models, without its suffix."""
     features: frozenset[Feature] = frozenset()
@@ -52,6 +54,7 @@ RUNTIMES: Mapping[str, RuntimeSpec] = {
         extra="",
         purpose="running, quantizing and fusing ONNX models",
         architectures=("aarch64", "x86_64"),
+        module="onnxruntime",
         opener="onnxruntime_opener",
         features=frozenset({"onnxruntime-kernels", "onnx-integers"}),
         times_operators=True,
@@ -67,6 +70,7 @@ RUNTIMES: Mapping[str, RuntimeSpec] = {
         architectures=("aarch64", "armv7l", "x86_64"),
         newest_python=(3, 11),
         numpy="numpy<2",
+        module="tflite_runtime.interpreter",
         opener="tflite_opener",
         rank=4,
         rank_reason="its own kernels are slower than XNNPACK's",
@@ -77,6 +81,7 @@ RUNTIMES: Mapping[str, RuntimeSpec] = {
         extra="litert",
         purpose="writing, reading and running .tflite files",
         architectures=("aarch64", "x86_64"),
+        module="ai_edge_litert.interpreter",
         opener="tflite_opener",
         rank=1,
         rank_reason="XNNPACK's kernels took 0.39 to 0.92 of ONNX Runtime's time on six networks, on x86 "
@@ -88,6 +93,7 @@ RUNTIMES: Mapping[str, RuntimeSpec] = {
         extra="openvino",
         purpose="running ONNX models by OpenVINO, for comparison on x86",
         architectures=("aarch64", "x86_64"),
+        module="openvino",
         opener="openvino_opener",
         features=frozenset({"onnx-integers"}),
         float_types=("f32", "bf16"),

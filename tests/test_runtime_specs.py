@@ -24,8 +24,9 @@ def test_pyproject_installs_each_runtime_in_the_versions_that_its_record_names(n
 
 @pytest.mark.parametrize("name", RUNTIMES)
 def test_each_runtime_has_an_opener(name: str) -> None:
-    opener = import_module(f"edgekit.device.openers.{RUNTIMES[name].opener}")
-    assert callable(opener.module) and callable(opener.open_model)
+    spec = RUNTIMES[name]
+    assert callable(import_module(f"edgekit.device.openers.{spec.opener}").open_model)
+    assert spec.module.partition(".")[0] == name.replace("-", "_"), "by this name the worker finds its version"
 
 
 def test_every_runtime_has_a_rank_of_its_own_and_known_architectures() -> None:

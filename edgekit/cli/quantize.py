@@ -14,6 +14,7 @@ from edgekit.cli.options import (
     preprocessing_options,
     samples_option,
 )
+from edgekit.deprecation import FORMER_RANGES
 
 
 @click.command("quantize", short_help="Quantize an ONNX file to INT8 with a target's scheme.")
@@ -26,7 +27,7 @@ from edgekit.cli.options import (
 @samples_option
 @click.option(
     "--ranges",
-    type=RenamedChoice(["auto", "fixed", "dynamic"], {"run": "dynamic"}),
+    type=RenamedChoice(["auto", "fixed", "dynamic"], FORMER_RANGES),
     default="auto",
     show_default=True,
     help="Activation ranges: fixed by calibration, or dynamic, computed by each run. auto: dynamic for transformers.",

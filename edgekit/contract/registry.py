@@ -50,11 +50,9 @@ def step_from(use: str, options: Mapping[str, Any], where: str) -> Step:
     for option in options:
         if option not in known:
             raise RecipeError(f"{where}: step '{use}' has no option '{option}'", did_you_mean(option, known))
-    current = {
-        name: current_name(value, former, f"{where}, step '{use}', option '{name}'")
-        if isinstance(value, str) and (former := kind.former_values.get(name))
-        else value
-        for name, value in options.items()
-    }
+    current = dict(options)
+    for option, former in kind.former_values.items():
+        if isinstance(current.get(option), str):
+            current[option] = current_name(current[option], former, f"{where}, step '{use}', option '{option}'")
     step: Step = validate(kind, current, f"{where}, step '{use}'", RecipeError)
     return step

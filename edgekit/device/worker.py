@@ -2,7 +2,7 @@
 
     python worker.py FOLDER
 
-FOLDER/job.json: {"models": [...], "runtimes": [{"name": name, "opener": file, "floats": type}, ...],
+FOLDER/job.json: {"models": [...], "runtimes": [{"name": name, "module": name, "opener": file, "floats": type}, ...],
 "inputs": [...], "threads": n, "seconds": s, "rounds": n, "least_runs": n, "most_runs": n or null, "precision": share or
 null, "profile": n, "count": bool}. Each model has a runtime and inputs of its own; those are .npz files, in which the
 first axis of each array counts the feeds. An opener is a file of FOLDER that loads the models of a runtime.
@@ -13,6 +13,7 @@ be pushed to any board; it imports nothing of edgekit.
 """
 
 import functools
+import importlib
 import json
 import math
 import os
@@ -46,20 +47,18 @@ def main(folder: Path) -> None:
     import numpy as np
 
     openers = {each["opener"]: runpy.run_path(str(folder / each["opener"])) for each in job["runtimes"]}
-    modules = {each["name"]: openers[each["opener"]]["module"](each["name"]) for each in job["runtimes"]}
+    modules = {each["module"]: importlib.import_module(each["module"]) for each in job["runtimes"]}
     held = {name: arrays_in(np, folder / name) for name in job["inputs"]}
     inputs = [held[name] for name in job["inputs"]]
     resident = {"imported": resident_at("imported")}
     paths = [str(folder / name) for name in job["models"]]
-    opened = [openers[each["opener"]]["open_model"] for each in job["runtimes"]]
-    givens = [
-        (modules[each["name"]], path, job["threads"], each["floats"]) for each, path in zip(job["runtimes"], paths)
+    loads = [
+        functools.partial(
+            openers[each["opener"]]["open_model"], modules[each["module"]], path, job["threads"], each["floats"]
+        )
+        for each, path in zip(job["runtimes"], paths)
     ]
-
-    def load() -> list[Any]:
-        return [load_one(*given) for load_one, given in zip(opened, givens)]
-
-    loading, sessions = map(list, zip(*(time_call(load_one, *given) for load_one, given in zip(opened, givens))))
+    loading, sessions = map(list, zip(*map(time_call, loads)))
     resident["loaded"] = resident_at("loaded")
     first = [
         first_run(np, *each, folder / f"outputs_{number}.npz") for number, each in enumerate(zip(sessions, inputs))
@@ -74,16 +73,15 @@ def main(folder: Path) -> None:
     }
     if job["seconds"]:
         before = machine_state()
-        result["rounds"] = rounds(sessions, load, inputs, job)
+        result["rounds"] = rounds(sessions, lambda: [load() for load in loads], inputs, job)
         result["surroundings"] = {"before": before, "after": machine_state()}
     if job["count"]:
         for running, arrays in zip(sessions, inputs):
             count(running, arrays)
     if job["profile"]:
         sessions.clear()
-        for number, arrays in enumerate(inputs):
-            loaded = functools.partial(opened[number], *givens[number])
-            profile(loaded, arrays, job, folder / f"profile_{number}", folder / f"graph_{number}.onnx")
+        for number, (load, arrays) in enumerate(zip(loads, inputs)):
+            profile(load, arrays, job, folder / f"profile_{number}", folder / f"graph_{number}.onnx")
     (folder / "result.json").write_text(json.dumps(result))
     print("done", flush=True)
 

@@ -65,8 +65,7 @@ def quantize_static(
     logging.getLogger().setLevel(logging.ERROR)
     try:
         # Masks, which are among the tensors that stay float, cause divisions by infinity. What the histogram collector
-        # prints
-        # must not appear in the output of --json.
+        # prints must not appear in the output of --json.
         with np.errstate(invalid="ignore"), redirect_stdout(sys.stderr):
             if not ranges.exists():
                 _calibrate(source, batches, inputs_of(model.graph), types, methods[method], ranges)

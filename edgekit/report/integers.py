@@ -26,12 +26,10 @@ def scheme_lines(notes: Mapping[str, Any]) -> list[str]:
 def _smoothing_line(alpha: float | None, everywhere: bool) -> str:
     if alpha is None:
         return "activations not smoothed"
-    where = (
-        ""
-        if everywhere
-        else " before products with fewer outputs than inputs: smoothing the others gains almost nothing"
-    )
-    return f"activations smoothed by alpha {alpha:g}{where}"
+    smoothed = f"activations smoothed by alpha {alpha:g}"
+    if everywhere:
+        return smoothed
+    return f"{smoothed} before products with fewer outputs than inputs: smoothing the others gains almost nothing"
 
 
 def training_lines(notes: Mapping[str, Any]) -> list[str]:

@@ -258,7 +258,10 @@ def write_job(job: Job, folder: Path, runtimes: Sequence[Runtime]) -> None:
         np.savez(folder / f"inputs_{number}.npz", *arrays)
     values = {
         "models": names,
-        "runtimes": [{"name": each.name, "opener": opener_of(each).name, "floats": each.floats} for each in runtimes],
+        "runtimes": [
+            {"name": each.name, "module": each.spec.module, "opener": opener_of(each).name, "floats": each.floats}
+            for each in runtimes
+        ],
         "inputs": [f"inputs_{number if own else 0}.npz" for number in range(len(job.models))],
         "threads": job.threads,
         "seconds": job.seconds,

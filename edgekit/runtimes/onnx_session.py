@@ -20,7 +20,7 @@ class OnnxSession:
         self.inputs, self.outputs = inputs_of(graph), outputs_of(graph)
         opener: Any = import_module(f"{openers.__name__}.{runtime.spec.opener}")
         try:
-            self.running: Any = opener.open_model(opener.module(runtime.name), str(path), threads, "f32")
+            self.running: Any = opener.open_model(import_module(runtime.spec.module), str(path), threads, "f32")
         except Exception as error:  # the runtimes' exceptions have no common base class
             raise ModelError(
                 f"{runtime.name} cannot load {path.name}: {all_lines(error)}", "look at its operators: edgekit inspect"

@@ -1,10 +1,11 @@
 """TFLite on this machine: tflite-runtime, or its successor ai-edge-litert."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from edgekit.arrays import Array
-from edgekit.device.openers.tflite_opener import Interpreted, module
+from edgekit.device.openers.tflite_opener import Interpreted
 from edgekit.errors import ModelError, ToolError, all_lines
 from edgekit.host import installed_version
 from edgekit.model.ports import Port
@@ -37,7 +38,7 @@ class TfliteSession:
     def __init__(self, path: Path, runtime: Runtime, threads: int = 0) -> None:
         self.file: TfliteFile = read_tflite(path)
         try:
-            self.running: Any = Interpreted(module(runtime.name), str(path), threads)
+            self.running: Any = Interpreted(import_module(runtime.spec.module), str(path), threads)
         except Exception as error:  # the interpreter raises ValueError or RuntimeError
             raise ModelError(
                 f"{runtime.name} cannot load {path.name}: {all_lines(error)}", "look at its operators: edgekit inspect"

@@ -27,7 +27,14 @@ def test_it_runs_from_anywhere_and_leaves_what_it_saw(conv_model: Path, tmp_path
     (folder / "job.json").write_text(
         json.dumps(
             {
-                "runtimes": [{"name": runtime.name, "opener": opener_of(runtime).name, "floats": "f32"}],
+                "runtimes": [
+                    {
+                        "name": runtime.name,
+                        "module": runtime.spec.module,
+                        "opener": opener_of(runtime).name,
+                        "floats": "f32",
+                    }
+                ],
                 "models": ["m.onnx"],
                 "inputs": ["inputs.npz"],
                 "threads": 1,

@@ -1,12 +1,6 @@
 """Load ONNX models with ONNX Runtime. Sent to the device: it imports nothing of edgekit."""
 
-import importlib
 from typing import Any
-
-
-def module(package: str) -> Any:
-    """The imported runtime."""
-    return importlib.import_module(package)
 
 
 def open_model(runtime: Any, path: str, threads: int, floats: str, **options: Any) -> Any:  # noqa: ARG001 - one interface

@@ -1,13 +1,7 @@
 """Compile ONNX models with OpenVINO. Sent to the device: it imports nothing of edgekit."""
 
-import importlib
 from types import SimpleNamespace
 from typing import Any
-
-
-def module(package: str) -> Any:
-    """The imported runtime."""
-    return importlib.import_module(package)
 
 
 class Compiled:

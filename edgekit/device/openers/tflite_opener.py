@@ -1,14 +1,8 @@
 """Load TFLite models with tflite-runtime or its successor ai-edge-litert. Sent to the device: it imports nothing of
 edgekit."""
 
-import importlib
 from types import SimpleNamespace
 from typing import Any
-
-
-def module(package: str) -> Any:
-    """The module of the runtime that interprets models."""
-    return importlib.import_module(f"{package.replace('-', '_')}.interpreter")
 
 
 class Interpreted:

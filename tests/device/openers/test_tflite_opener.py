@@ -1,6 +1,7 @@
 """The opener of both TFLite runtimes as the worker runs it: a file, loaded by its path."""
 
 import runpy
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ def test_a_model_runs_under_each_installed_runtime(tmp_path: Path) -> None:
     x = np.array([[-1.0, 2.0, -3.0, 4.0]], np.float32)
     opener = runpy.run_path(str(SOURCE))
     for runtime in installed_runtimes():
-        running = opener["open_model"](opener["module"](runtime.name), str(tmp_path / "m.tflite"), 1, "f32")
+        running = opener["open_model"](import_module(runtime.spec.module), str(tmp_path / "m.tflite"), 1, "f32")
         (given,) = running.run(None, {running.get_inputs()[0].name: x})
         assert np.array_equal(given, host_outputs(tmp_path / "m.onnx", (x,))[0])
         assert running.manner in ("XNNPACK", "its own kernels")
