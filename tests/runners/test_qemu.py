@@ -137,8 +137,13 @@ def test_models_are_counted_one_by_one(conv_model: Path, built: Build) -> None:
         for each, x in ((conv_model, X[0][:1]), (model, small))
     ]
     both = runner("rpi4").run(Job([conv_model, model], (), inputs_of=[(X[0][:1],), (small,)], counted=True))
+    # What precedes a run in its process (the allocator's free lists, Python's specialised bytecode) changes its count by
+    # up to 5,000 instructions, of 73,000 and 161,000 here. A model's floating-point instructions stay the same.
     for first, second in zip(alone, both.counts, strict=True):
-        assert first.total == pytest.approx(second.total, rel=0.02)
+        assert first.total == pytest.approx(second.total, abs=10_000)
+        assert (
+            first.instructions[InstructionKind.FLOAT_PRODUCT] == second.instructions[InstructionKind.FLOAT_PRODUCT] > 0
+        )
 
 
 def test_why_nothing_is_counted_is_told(conv_model: Path) -> None:
