@@ -244,7 +244,7 @@ def _example(folder: Path) -> dict[str, dict[str, Any]]:
     project = project_in(folder / "project", folder.name)
     if about := Split(project, Data.EVALUATION).about:
         sys.exit(f"{folder.name}: {about}; name the folder of the recordings in FSDD")
-    steps = tuple(each for each in project.steps if each["use"] not in ("quantize", "place", "fuse"))
+    steps = tuple(each for each in project.steps if each["use"] not in ("quantize", "mixed-precision", "fuse"))
     floating = project.copy_with(steps=steps, budgets=project.budgets.copy_with(max_bytes=None))
     (built,) = build(floating, [here()], Silent()).targets
     (folder / "float.onnx").write_bytes((built.bundle / "model.onnx").read_bytes())

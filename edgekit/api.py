@@ -13,7 +13,7 @@ from edgekit.builds.build import chosen_targets
 from edgekit.builds.result import Build
 from edgekit.contract.registry import load_all, step_from
 from edgekit.contract.step import Step
-from edgekit.deprecation import FORMER_RANGES, current_name
+from edgekit.deprecation import FORMER_BUILD_OPTIONS, FORMER_RANGES, current_name
 from edgekit.errors import RecipeError, StudyError, did_you_mean
 from edgekit.execution.single_step import Conversion, run_single_step
 from edgekit.files import write_bytes
@@ -51,20 +51,24 @@ def build(
     calibration_samples: int | None = None,
     preprocessing: Mapping[str, Any] | None = None,
     allowed: Collection[str] = (),
-    placement: str | Path | None = None,
+    float_operators: str | Path | None = None,
     runner: str = "",
     runtime: str = "",
     progress: Progress | None = None,
+    placement: str | Path | None = None,
 ) -> Build:
     """Do what `edgekit build` does: build the ONNX file `model` with its samples, or the project in `folder`.
 
     `calibration` and `evaluation` are paths of a folder or file of samples, or `module:function` in `folder`; without
     them the model's own samples are used. `folder` also holds the cache and dist/. `preprocessing` is the table of that
-    name in edgekit.toml. `placement` is the manifest of an earlier build for the same target, from which float
-    operators are taken over. `runner` is where the result is verified: native, qemu, or a board's ssh://user@host:port.
+    name in edgekit.toml. `float_operators` is the manifest of an earlier build for the same target: its float
+    operators stay float (formerly `placement`). `runner` is where the result is verified: native, qemu, or a board's ssh://user@host:port.
     `runtime` is one that the target lists, or `best`. Raises EdgekitError: `message` says what is wrong, `hint` what to
     do.
     """
+    if placement is not None:
+        current_name("placement", FORMER_BUILD_OPTIONS, "edgekit.build")
+        float_operators = placement
     names = [targets] if isinstance(targets, str) else targets
     if model is None:
         project = load_project(Path(folder or "."))
@@ -80,7 +84,7 @@ def build(
             calibration_samples=calibration_samples,
             preprocessing=preprocessing,
         )
-    manifest = Path(placement) if placement is not None else None
+    manifest = Path(float_operators) if float_operators is not None else None
     chosen = chosen_targets(project, names)
     return project_build(project, chosen, progress or Silent(), allowed, manifest, runner, runtime)
 
@@ -221,7 +225,8 @@ def study(
     """
     if output is not None and Path(output).suffix != ".json":
         raise StudyError(
-            f"the results cannot go to {output}: the plot lies beside them", "name a file that ends in .json"
+            f"{output} does not end in .json: the plot is written beside the results",
+            "give a file name that ends in .json",
         )
     project, value = load_project(Path(folder)), progress or Silent()
     chosen = recipe_of(project) if recipe is None else recipe_for(project, find_recipe(recipe, Path()))
@@ -281,7 +286,7 @@ def _quantizer(model: Path, ranges: str = "auto") -> str:
     """The step that quantizes a file, by where activation ranges come from. Raises RecipeError for unknown `ranges`."""
     current = current_name(ranges, FORMER_RANGES, "ranges")
     if current not in get_args(Ranges):
-        raise RecipeError(f"no ranges '{ranges}'", did_you_mean(ranges, list(get_args(Ranges))))
+        raise RecipeError(f"there is no kind of ranges '{ranges}'", did_you_mean(ranges, list(get_args(Ranges))))
     return "quantize-dynamic" if current == "dynamic" or (current == "auto" and _is_transformer(model)) else "quantize"
 
 

@@ -26,6 +26,8 @@ class Architecture:
     """Whether docker/emulator.Dockerfile builds for it."""
     is_counted: bool = False
     """Whether the plugin classifies its instructions."""
+    has_guest_space: bool = True
+    """Whether a guest under emulation has an address range that only it uses, by which its memory is measured."""
     is_board: bool = True
     """Whether edgekit runs models on such a machine through ssh."""
 
@@ -43,7 +45,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         has_image=False,
         is_board=False,
     ),
-    "x86_64": Architecture(debian="amd64", qemu="x86_64", aliases=("amd64",), narrow="i686"),
+    "x86_64": Architecture(debian="amd64", qemu="x86_64", aliases=("amd64",), narrow="i686", has_guest_space=False),
 }
 
 # Records of TOML files are checked against the names; type checkers cannot read a Literal that is computed.

@@ -21,7 +21,7 @@ class Outputs(tuple[T, ...]):
         made.names = tuple(names)
         return made
 
-    def renamed(self, names: Sequence[str]) -> Self:
+    def with_names(self, names: Sequence[str]) -> Self:
         """The same outputs under other names; unchanged where the number of names differs."""
         return type(self)(self, names) if len(names) == len(self) else self
 

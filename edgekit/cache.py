@@ -58,14 +58,14 @@ class Cache:
         found = self.get(key)
         if found is not None:
             return found, True
-        with self.locked(key, waiting):
+        with self.lock(key, waiting):
             found = self.get(key)
             if found is not None:
                 return found, True
             return self.put(key, make(*self.workspace(key))), False
 
     @contextmanager
-    def locked(self, key: str, waiting: Callable[[], None]) -> Iterator[None]:
+    def lock(self, key: str, waiting: Callable[[], None]) -> Iterator[None]:
         """Lock a key, so that concurrent builds do not repeat work; `waiting` is called once if another build holds
         it."""
         from filelock import FileLock, Timeout

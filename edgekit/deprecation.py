@@ -6,6 +6,9 @@ from collections.abc import Mapping
 FORMER_RANGES = {"run": "dynamic"}
 """Of the `ranges` that `edgekit quantize` and `edgekit.quantize` take."""
 
+FORMER_BUILD_OPTIONS = {"placement": "float-operators"}
+"""Of the options of `edgekit build`, and with an underscore of the parameters of `edgekit.build`."""
+
 
 class RenamedWarning(FutureWarning):
     """A former name was used. The next release rejects it."""

@@ -49,8 +49,6 @@ def check_sizes(path: Path, sizes: "Sizes | None", ports: "Sequence[Port]" = ())
     """Raises ModelError if sizes are given for a .tflite file, whose shapes are fixed, or if one of its ports has
     none."""
     if format_of(path) is Format.TFLITE and any(isinstance(size, str) for port in ports for size in port.shape):
-        raise ModelError(f"{path.name} has an input of no fixed shape", "convert the model with fixed shapes")
+        raise ModelError(f"{path.name} has an input without a fixed shape", "convert the model with fixed shapes")
     if sizes and format_of(path) is Format.TFLITE:
-        raise ModelError(
-            f"{path.name} has the shapes that it was written with", "leave --shape out, or convert it anew"
-        )
+        raise ModelError(f"{path.name} has fixed shapes", "omit --shape, or convert the model again")

@@ -16,7 +16,7 @@ def read_toml(path: Path, error: type[InputError]) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-        raise error(f"{path} is no valid TOML: {first_line(fault)}", "mend the line that is named") from fault
+        raise error(f"{path} is not valid TOML: {first_line(fault)}", "correct that line") from fault
     except OSError as fault:
         raise error(f"{path} cannot be read: {fault.strerror}", "check the path") from fault
 

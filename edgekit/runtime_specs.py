@@ -60,13 +60,13 @@ RUNTIMES: Mapping[str, RuntimeSpec] = {
         times_operators=True,
         runs_exact=True,
         rank=2,
-        rank_reason="its kernels are for the target's integers",
+        rank_reason="its kernels support the target's integers",
     ),
     "tflite-runtime": RuntimeSpec(
         format=Format.TFLITE,
         requirement="tflite-runtime==2.14.0",
         extra="tflite",
-        purpose="running .tflite files as older devices do",
+        purpose="running .tflite files with the runtime of older devices",
         architectures=("aarch64", "armv7l", "x86_64"),
         newest_python=(3, 11),
         numpy="numpy<2",
@@ -84,14 +84,14 @@ RUNTIMES: Mapping[str, RuntimeSpec] = {
         module="ai_edge_litert.interpreter",
         opener="tflite_opener",
         rank=1,
-        rank_reason="XNNPACK's kernels took 0.39 to 0.92 of ONNX Runtime's time on six networks, on x86 "
+        rank_reason="XNNPACK's kernels took 0.39 to 0.92 of ONNX Runtime's time on six networks on x86 "
         "(benchmarks/tflite.py)",
     ),
     "openvino": RuntimeSpec(
         format=Format.ONNX,
         requirement="openvino==2026.4.*",
         extra="openvino",
-        purpose="running ONNX models by OpenVINO, for comparison on x86",
+        purpose="running ONNX models with OpenVINO, for comparison on x86",
         architectures=("aarch64", "x86_64"),
         module="openvino",
         opener="openvino_opener",
@@ -99,7 +99,7 @@ RUNTIMES: Mapping[str, RuntimeSpec] = {
         float_types=("f32", "bf16"),
         own_arithmetic=True,
         rank=3,
-        rank_reason="its calls take longer than others' on small networks",
+        rank_reason="its overhead per run is larger than others' on small networks",
     ),
 }
 

@@ -158,12 +158,13 @@ def load_target(path: Path) -> Target:
     tables = read_toml(path, TargetError)
     if "calibration" in tables:
         raise TargetError(
-            f"{path}: unknown key 'calibration'", "its name tells: it is ID.latency.json beside this file"
+            f"{path}: unknown key 'calibration'",
+            "remove the key: the latency calibration is the file ID.latency.json beside this one",
         )
     record: Target = validate(Target, {**tables, "id": path.stem}, str(path), TargetError)
     if ARCHITECTURES[record.arch].needs_cpuinfo and record.cpuinfo is None:
         raise TargetError(
-            f"{path}: 'cpuinfo' is missing", "an ARM target needs it: the emulator shows it to the runtime"
+            f"{path}: 'cpuinfo' is missing", "an ARM target needs it, because the emulator reports it to the runtime"
         )
     _check_runtimes(path, record.runtimes)
     _check_caches(path, record.caches)
@@ -184,11 +185,13 @@ def _check_runtimes(path: Path, runtimes: Sequence[Runtime]) -> None:
     names = [each.name for each in runtimes]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
-        raise TargetError(f"{path}: it names {twice} twice", "name each runtime once, the device's own as [runtime]")
+        raise TargetError(
+            f"{path}: the runtime {twice} is given twice", "give each runtime once, the device's default as [runtime]"
+        )
     wrong = next((each for each in runtimes if each.floats not in each.spec.float_types), None)
     if wrong:
         known = " or ".join(wrong.spec.float_types)
-        raise TargetError(f"{path}: {wrong.name} computes floats in {known} alone", "leave 'floats' out of it")
+        raise TargetError(f"{path}: {wrong.name} computes floats only in {known}", "remove the key 'floats'")
 
 
 def _check_caches(path: Path, caches: Sequence[CacheLevel]) -> None:
@@ -199,7 +202,7 @@ def _check_caches(path: Path, caches: Sequence[CacheLevel]) -> None:
                 "size / (ways x line) is its number of sets, a power of two",
             )
         if each.line != caches[0].line:
-            raise TargetError(f"{path}: its caches have lines of different sizes", "give all of them the same")
+            raise TargetError(f"{path}: its caches have lines of different sizes", "give all caches the same line size")
 
 
 def target_files(folders: Iterable[Path] = ()) -> dict[str, Path]:
@@ -216,7 +219,7 @@ def find_target(name: str, folders: Iterable[Path] = ()) -> Target:
         return load_target(Path(name))
     known = target_files(folders)
     if name not in known:
-        raise TargetError(f"no target '{name}'", did_you_mean(name, list(known)))
+        raise TargetError(f"there is no target '{name}'", did_you_mean(name, list(known)))
     found = load_target(known[name])
     for folder in folders:
         found = _with_calibration(found, folder)

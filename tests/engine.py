@@ -41,8 +41,8 @@ def engine_with_base() -> tuple[Engine, str]:
 
 
 def _import_base(engine: Engine) -> None:
-    if not engine.said("pull", "--quiet", "debian:bookworm-slim").returncode:
-        engine.said("tag", "debian:bookworm-slim", BASE)
+    if not engine.run("pull", "--quiet", "debian:bookworm-slim").returncode:
+        engine.run("tag", "debian:bookworm-slim", BASE)
         return
     if not shutil.which("debootstrap") or os.getuid():
         pytest.skip("no Debian 12 can be pulled, and there is no debootstrap as root to make one")

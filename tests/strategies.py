@@ -46,7 +46,7 @@ OPTIONS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "tables": st.booleans(),
         "blocks": st.booleans(),
     },
-    "place": {"floats": st.sampled_from(["measured", "none"])},
+    "mixed-precision": {"floats": st.sampled_from(["measured", "none"])},
     "fuse": {"layouts": st.booleans()},
     "tflite": {"ports": st.sampled_from(["float", "int8"])},
     "tflite-dynamic": {},
@@ -59,7 +59,7 @@ def steps(draw: st.DrawFn) -> dict[str, Any]:
     use = draw(st.sampled_from(sorted(OPTIONS)))
     named = draw(st.sets(st.sampled_from(sorted(OPTIONS[use])))) if OPTIONS[use] else set()
     options = {name: draw(OPTIONS[use][name]) for name in sorted(named)}
-    of_one = {"distill", "simplify", "quantize", "quantize-dynamic", "weight-only", "keep", "place", "fuse"}
+    of_one = {"distill", "simplify", "quantize", "quantize-dynamic", "weight-only", "keep", "mixed-precision", "fuse"}
     of_one |= {"tflite", "tflite-dynamic"}
     roles = ["student", "teacher"] if use not in of_one else []
     return {"use": use, **({"role": draw(st.sampled_from(roles))} if roles else {}), **options}

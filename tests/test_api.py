@@ -71,7 +71,7 @@ def test_options_and_errors(conv_model: Path) -> None:
     simple = edgekit.simplify(conv_model).path
     few = edgekit.quantize(simple, samples(), target="x86-vnni", calibration_samples=5, options={"per_channel": "no"})
     assert (few.notes["calibration_samples"], few.notes["per_channel"], few.notes["activation"]) == (5, False, "uint8")
-    with pytest.raises(PlanError, match=r"quantize works on a graph with folded batch norms, which conv.onnx is not"):
+    with pytest.raises(PlanError, match=r"quantize takes a graph with folded batch norms, which conv.onnx is not"):
         edgekit.quantize(conv_model, samples(), target="rpi4")
     with pytest.raises(PlanError, match=r"is the model itself"):
         edgekit.quantize(simple, samples(), target="rpi4", output=simple)
@@ -81,7 +81,7 @@ def test_options_and_errors(conv_model: Path) -> None:
         edgekit.quantize(simple, np.ones((12, 5), np.float32), target="rpi4")
     with pytest.raises(EdgekitError) as raised:
         edgekit.build(conv_model, targets="rpi4")
-    assert (raised.value.message, bool(raised.value.hint)) == ("no samples are named", True)
+    assert (raised.value.message, bool(raised.value.hint)) == ("no samples are given", True)
 
 
 def test_bench(conv_model: Path) -> None:

@@ -115,6 +115,12 @@ def test_no_module_has_a_name_that_says_nothing(word: str) -> None:
     assert not [name for name in modules() if word in name]
 
 
+def test_no_package_or_module_is_named_like_a_public_function() -> None:
+    """`import edgekit.study` would otherwise replace the function `edgekit.study`."""
+    public = {name for name in edgekit.__all__ if callable(getattr(edgekit, name))}
+    assert not public & {name.split(".")[1] for name in modules() if "." in name}
+
+
 def test_help_starts_without_anything_heavy() -> None:
     script = (
         "import sys; sys.argv = ['edgekit', '--help']\nimport atexit\natexit.register(lambda: print(*sys.modules))\n"

@@ -13,5 +13,5 @@ def test_outputs_are_had_by_position_and_by_name() -> None:
 
 def test_other_names_are_taken_where_there_are_as_many() -> None:
     outputs = Outputs([1, 2], ["a", "b"])
-    assert outputs.renamed(["c", "d"])["d"] == 2
-    assert outputs.renamed(["c"])["b"] == outputs.renamed([])["b"] == 2
+    assert outputs.with_names(["c", "d"])["d"] == 2
+    assert outputs.with_names(["c"])["b"] == outputs.with_names([])["b"] == 2

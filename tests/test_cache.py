@@ -64,7 +64,7 @@ def test_prune_frees_old_entries_and_leaves_young_and_held_ones(tmp_path: Path) 
     for folder in tmp_path.glob("entries/*/*"):
         os.utime(folder, (time.time() - 86_400 * 3,) * 2)
     stored(cache, "ef" + "0" * 62)
-    with Cache(tmp_path).locked(held, lambda: None):
+    with Cache(tmp_path).lock(held, lambda: None):
         assert cache.prune(older_than_days=2) > 0
     assert cache.get(old) is None
     assert cache.get(held) is not None
@@ -76,7 +76,7 @@ def test_prune_frees_old_entries_and_leaves_young_and_held_ones(tmp_path: Path) 
 def _count_up(folder: Path) -> None:
     cache = Cache(folder)
     for _ in range(20):
-        with cache.locked("counter", lambda: None):
+        with cache.lock("counter", lambda: None):
             path = folder / "count"
             value = int(path.read_text()) if path.exists() else 0
             time.sleep(0.001)
@@ -92,10 +92,10 @@ def test_a_key_is_held_by_one_process_at_a_time(tmp_path: Path) -> None:
     assert (tmp_path / "count").read_text() == "60"
 
 
-def test_waiting_is_told(tmp_path: Path) -> None:
+def test_waiting_is_reported(tmp_path: Path) -> None:
     lines: list[str] = []
     other = Cache(tmp_path)
-    with other.locked(KEY, lambda: None):
+    with other.lock(KEY, lambda: None):
         thread = threading.Thread(target=lambda: _hold(tmp_path, lines))
         thread.start()
         while not lines:
@@ -124,5 +124,5 @@ def test_of_several_builds_one_works_and_the_others_take_what_it_left(tmp_path: 
 
 
 def _hold(folder: Path, told: list[str]) -> None:
-    with Cache(folder).locked(KEY, lambda: told.append("waiting")):
+    with Cache(folder).lock(KEY, lambda: told.append("waiting")):
         told.append("held")

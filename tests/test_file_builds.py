@@ -40,7 +40,7 @@ def built(model: Path, samples: Path, **told: object) -> Build:
 def test_the_whole_road(conv_model: Path, images: Path) -> None:
     found = built(conv_model, images, metric="cosine")
     (target,) = found.targets
-    assert [run.name for run in target.steps] == ["simplify", "quantize", "place", "fuse"]
+    assert [run.name for run in target.steps] == ["simplify", "quantize", "mixed-precision", "fuse"]
     assert target.reference_value == 1.0 and 0.99 < target.value < 1
     assert found.data is not None and (found.data.calibration_samples, found.data.evaluation_samples) == (32, 8)
     manifest = json.loads((target.bundle / "manifest.json").read_text())
@@ -93,27 +93,30 @@ def test_the_second_build_and_the_written_project_come_from_the_cache(
     assert planned.returncode == 0 and "recipe int8" in planned.stdout
 
 
-def test_a_placement_is_replayed(conv_model: Path, images: Path, run_edgekit: Run, tmp_path: Path) -> None:
+def test_float_operators_of_a_manifest_are_reused(
+    conv_model: Path, images: Path, run_edgekit: Run, tmp_path: Path
+) -> None:
     flags = ["build", conv_model, "-t", "rpi4", "--calibration", images, "--metric", "cosine", "--resize", "6", "-q"]
     assert run_edgekit(*flags).returncode == 0
     bundle = tmp_path / "dist" / "rpi4"
     manifest = json.loads((bundle / "manifest.json").read_text())
-    (place,) = (each for each in manifest["lineage"] if each["step"] == "place")
-    assert place["notes"]["floats"] == [] and place["notes"]["placed"].startswith("by rule")
+    (chosen,) = (each for each in manifest["lineage"] if each["step"] == "mixed-precision")
+    assert chosen["notes"]["floats"] == [] and chosen["notes"]["placed"].startswith("by rule")
     (convolution,) = (
         node.name for node in onnx.load(_step_file(conv_model, images)).graph.node if node.op_type == "Conv"
     )
-    place["notes"]["floats"] = [convolution]
+    chosen["notes"]["floats"] = [convolution]
     (tmp_path / "measured.json").write_text(json.dumps(manifest))
-    again = run_edgekit(*flags, "--placement", tmp_path / "measured.json")
+    again = run_edgekit(*flags, "--float-operators", tmp_path / "measured.json")
     assert again.returncode == 0, again.stderr
     assert f"1 operator put back to float, such as {convolution}: as it was given" in " ".join(again.stdout.split())
     assert operator_counts(load_model(bundle / "model.onnx"))["QLinearConv"] == 0
     replayed = json.loads((bundle / "manifest.json").read_text())
-    assert next(each for each in replayed["lineage"] if each["step"] == "place")["notes"]["floats"] == [convolution]
-    # That of a replayed build says the same.
+    (chosen,) = (each for each in replayed["lineage"] if each["step"] == "mixed-precision")
+    assert chosen["notes"]["floats"] == [convolution]
+    # The manifest of the second build can be used in the same way.
     first = (bundle / "model.onnx").read_bytes()
-    assert run_edgekit(*flags, "--placement", bundle / "manifest.json").returncode == 0
+    assert run_edgekit(*flags, "--float-operators", bundle / "manifest.json").returncode == 0
     assert (bundle / "model.onnx").read_bytes() == first
 
 
@@ -124,20 +127,20 @@ def _step_file(model: Path, images: Path) -> Path:
     return next(run.artifact.path for run in runs if run.name == "quantize")
 
 
-def test_a_placement_that_does_not_fit_is_told(
+def test_float_operators_of_another_build_are_rejected(
     conv_model: Path, images: Path, run_edgekit: Run, tmp_path: Path
 ) -> None:
     flags = ["build", conv_model, "--calibration", images, "--metric", "cosine", "--resize", "6", "-q"]
     assert run_edgekit(*flags, "-t", "rpi4").returncode == 0
     manifest = tmp_path / "dist" / "rpi4" / "manifest.json"
-    for placement, targets, entry in (
-        (manifest, ["-t", "x86-avx2"], "is of a build for rpi4 alone"),
-        (manifest, ["-t", "rpi4", "-t", "x86-avx2"], "is of a build for rpi4 alone"),
-        (tmp_path / "none.json", ["-t", "rpi4"], "records no placement"),
-        (conv_model, ["-t", "rpi4"], "records no placement"),
-        (manifest, ["-t", "rpi4", "--recipe", "float"], "place"),
+    for given, targets, entry in (
+        (manifest, ["-t", "x86-avx2"], "belongs to a build for rpi4 alone"),
+        (manifest, ["-t", "rpi4", "-t", "x86-avx2"], "belongs to a build for rpi4 alone"),
+        (tmp_path / "none.json", ["-t", "rpi4"], "records no float operators"),
+        (conv_model, ["-t", "rpi4"], "records no float operators"),
+        (manifest, ["-t", "rpi4", "--recipe", "float"], "mixed-precision"),
     ):
-        done = run_edgekit(*flags, *targets, "--placement", placement)
+        done = run_edgekit(*flags, *targets, "--float-operators", given)
         assert done.returncode == 2 and entry in " ".join(done.stderr.split()), done.stderr
         assert "Traceback" not in done.stderr
 
@@ -152,7 +155,7 @@ def test_the_bundle_of_another_model_is_not_replaced(conv_model: Path, images: P
     assert "-C DIR" in found.value.hint and (bundle / "manifest.json").read_text() == text
     assert built(conv_model, images, folder=tmp_path).targets[0].bundle == bundle, "its own is"
     (bundle / "manifest.json").write_text("torn")
-    with pytest.raises(StorageError, match="cannot be read"):
+    with pytest.raises(StorageError, match="an unreadable manifest"):
         built(conv_model, images, folder=tmp_path)
 
 
@@ -166,7 +169,7 @@ def test_options_for_a_file_want_one(run_edgekit: Run, conv_model: Path, tmp_pat
 
 
 def test_an_order_for_modules_is_refused(conv_model: Path, images: Path) -> None:
-    with pytest.raises(PlanError, match="step 1 train works on a PyTorch module, and the project starts from an ONNX"):
+    with pytest.raises(PlanError, match="step 1 train takes a PyTorch module, but the project starts from an ONNX"):
         built(conv_model, images, recipe="weight-only-int4")
 
 
@@ -242,7 +245,7 @@ def test_a_transformer_takes_the_ranges_of_each_run(attending: Path, tmp_path: P
     done = run_edgekit("build", attending, "-t", "rpi4", "--calibration", samples, "--metric", "cosine")
     assert done.returncode == 0, done.stderr
     text = " ".join(done.stdout.split())
-    assert "each run finds its own" in text and "smoothed by alpha" in text
+    assert "each run computes its own" in text and "smoothed by alpha" in text
     manifest = json.loads((attending.parent / "dist" / "rpi4" / "manifest.json").read_text())
     assert manifest["recipe"] == "int8-dynamic" and manifest["metric"]["value"] > 0.99
 
@@ -313,7 +316,7 @@ def test_what_lies_inside_control_flow_stays_float_and_says_so(images: Path, tmp
     done = run_edgekit("build", tmp_path / "model.onnx", "-t", "rpi4", "--calibration", images)
     assert done.returncode == 0, done.stderr
     text = " ".join(done.stdout.split())
-    assert "recipe float instead of int8: nothing here can be in integers: the network lies inside If" in text
+    assert "recipe float instead of int8: no operator can be quantized: the network is inside If" in text
 
 
 def test_what_fails_in_a_step_of_all_recipes_is_raised_once(

@@ -106,5 +106,5 @@ def test_the_same_order_with_a_step_too_early_is_refused(seed: int, project: Pro
     if len(modules) == 1:
         plan_of(Recipe("moved", tuple(moved)), project.roles)
     else:
-        with pytest.raises(PlanError, match="which step 1 export turned into an ONNX file"):
+        with pytest.raises(PlanError, match="which step 1 export converted to an ONNX file"):
             plan_of(Recipe("moved", tuple(moved)), project.roles)

@@ -74,10 +74,14 @@ def test_options_are_held_against_a_dataclass() -> None:
     assert schema_of(Options)["properties"]["epochs"] == {"type": "integer", "minimum": 0, "default": 3}
 
 
-def test_files_that_are_no_toml_are_told(tmp_path: Path) -> None:
+def test_files_that_are_no_toml_are_reported(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("a = = 1")
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
-    for name, entry in (("bad.toml", "no valid TOML"), ("bytes.toml", "no valid TOML"), ("absent.toml", "cannot be")):
+    for name, entry in (
+        ("bad.toml", "is not valid TOML"),
+        ("bytes.toml", "is not valid TOML"),
+        ("absent.toml", "cannot be"),
+    ):
         with pytest.raises(ProjectError, match=entry):
             read_toml(tmp_path / name, ProjectError)
 

@@ -65,7 +65,7 @@ def test_a_wrong_key_is_named(tmp_path: Path, old: str, new: str, told: str) -> 
     assert raised.value.hint
 
 
-def test_broken_toml_and_absent_files_are_told(tmp_path: Path) -> None:
+def test_broken_toml_and_absent_files_are_reported(tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_text("= 1")
     for path in (tmp_path / "x.toml", tmp_path / "absent.toml"):
         with pytest.raises(TargetError):
@@ -106,8 +106,8 @@ def test_x86_saturates_without_vnni_and_nothing_else_does() -> None:
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ('name = "onnxruntime"\nversion = "1.0.0"', "it names onnxruntime twice"),
-        ('name = "ai-edge-litert"\nversion = "2.3.0"\nfloats = "bf16"', "ai-edge-litert computes floats in f32 alone"),
+        ('name = "onnxruntime"\nversion = "1.0.0"', "the runtime onnxruntime is given twice"),
+        ('name = "ai-edge-litert"\nversion = "2.3.0"\nfloats = "bf16"', "ai-edge-litert computes floats only in f32"),
         ('name = "ncnn"\nversion = "1.0.0"', "ncnn"),
     ],
 )

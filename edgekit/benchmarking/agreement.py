@@ -39,7 +39,9 @@ def agreement(
         result = Measurement(name, "steps_apart", round(apart, 2), "steps", fidelity, how)
     else:
         apart = relative_difference(expected, outputs)
-        result = Measurement(name, "share_apart", apart, "share", fidelity, f"{how}, of a part's largest value")
+        result = Measurement(
+            name, "share_apart", apart, "share", fidelity, f"{how}, relative to the largest value of a part"
+        )
     left, right = (np.asarray(each[0]).reshape(len(each[0]), -1) for each in (outputs, expected))
     if left.shape[1] < 2:
         return [result]

@@ -26,7 +26,7 @@ from edgekit.target import Target
 from edgekit.traits import Fidelity
 from edgekit.wording import count_of
 
-_EACH_ALONE = "see what each says: --runtimes NAME"
+_EACH_ALONE = "show the error of one runtime: --runtimes NAME"
 
 Outcome = TypeVar("Outcome")
 
@@ -119,7 +119,7 @@ def bench_files(
         here = chosen.fidelity is Fidelity.NATIVE
         contenders, absent = find_candidates(models, settings.runtimes, target, Path(folder), here=here)
         if not contenders:
-            raise ModelError(f"{absent[0].model} runs under none of the runtimes: {absent[0].why}", _EACH_ALONE)
+            raise ModelError(f"{absent[0].model} runs under none of the given runtimes: {absent[0].why}", _EACH_ALONE)
         runs: list[Run] = []
         for setting in settings.each():
             runs.append(run_candidates(chosen, contenders, setting, judged=target is not None, earlier=runs))

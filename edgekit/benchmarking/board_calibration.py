@@ -68,7 +68,9 @@ def calibrate_board(
     if nothing can be counted, ModelError for an invalid model and if none runs, and what `Runner.run` raises.
     """
     if not runner.fidelity.has_times:
-        raise RunnerError(f"{runner.identity()} has no times", "name the board: --runner ssh://USER@HOST")
+        raise RunnerError(
+            f"{runner.identity()} measured no latencies", "give the board's address: --runner ssh://USER@HOST"
+        )
     emulator = QemuRunner(target, find_emulator(target))
     board = (runner.board.report["model"] if isinstance(runner, SshRunner) else "") or target.name
     found = read_calibration(target) or LatencyCalibration(measured=(), fits=())
@@ -106,7 +108,7 @@ def calibrate_board(
 def _counts(emulator: QemuRunner, contender: Candidate, feeds: Arrays, target: Target) -> Counts:
     result = emulator.run(Job([contender.file], feeds, 1, counted=True, runtimes=[target.runtime]))
     if not result.counts:
-        raise PredictionError(f"nothing is calibrated: {result.uncounted}", "then again")
+        raise PredictionError(f"the latency calibration needs instruction counts: {result.uncounted}", "then again")
     return result.counts[0]
 
 
@@ -117,8 +119,10 @@ def _median_latency(
     job = timing_job([contender.file], feeds, threads, seconds)
     result = runner.run(replace(job, runtimes=[target.runtime]))
     if not result.runtime.startswith(f"{target.runtime.name} {target.runtime.version}"):
-        text = f"it ran under {result.runtime}, and the target has {target.runtime}"
-        raise RunnerError(text, "install that version, or name the other in the target's file")
+        text = f"the board ran {result.runtime}, but the target has {target.runtime}"
+        raise RunnerError(
+            text, "install the target's version on the board, or write the board's version into the target file"
+        )
     return median_latency(contender.name, result).value, disturbances(result, threads)
 
 

@@ -10,9 +10,9 @@ from edgekit.runners.runner import Result
 from edgekit.wording import count_of
 
 _PARTS = {
-    "imported": ("memory_runtime", "resident with the runtime and Python alone"),
-    "loaded": ("memory_model", "came with the model"),
-    "ran": ("memory_arena", "came with its first runs"),
+    "imported": ("memory_runtime", "resident memory of Python and the runtime, without a model"),
+    "loaded": ("memory_model", "added by loading the model"),
+    "ran": ("memory_arena", "added by the first runs"),
 }
 
 
@@ -28,11 +28,11 @@ def run_measurements(name: str, result: Result, threads: int, batch: int) -> lis
 
 def _energy(name: str, result: Result) -> list[Measurement]:
     """The energy of a run, if the packages count it and only this model was timed."""
-    before, after = (result.surroundings.get(when, {}).get("energy_uj") for when in ("before", "after"))
+    before, after = (result.machine_state.get(when, {}).get("energy_uj") for when in ("before", "after"))
     if before is None or after is None or after < before or result.shared:  # the counter wraps around
         return []
     runs = sum(len(each.latencies_ms[0]) for each in result.rounds)
-    how = "all that the CPU's packages took meanwhile, loads too, by the run"
+    how = "energy of the CPU packages during the measurement, model loading included, divided by the runs"
     return [Measurement(name, "energy", (after - before) / 1e3 / runs, "mJ", result.fidelity, how)]
 
 
@@ -43,7 +43,7 @@ def peak_memory(name: str, result: Result) -> list[Measurement]:
     how = f"{result.runtime} with its Python process"
     items = [Measurement(name, "memory_peak", result.memory_bytes, "bytes", result.fidelity, how)]
     if result.emulator_bytes is not None:
-        beside = "the emulator's own beside it, of no device"
+        beside = "the emulator's own memory excluded; not a device's figure"
         items.append(Measurement(name, "memory_emulator", result.emulator_bytes, "bytes", result.fidelity, beside))
     return items
 
@@ -55,7 +55,7 @@ def latency_ratio(name: str, result: Result, other: str, against: Result, thread
         for pair in zip(result.rounds, against.rounds, strict=True)
     ]
     low, high = interval(ratios) or (None, None)
-    how = f"to {other}, in turns"
+    how = f"to {other}, timed in turns"
     return Measurement(name, "latency_ratio", middle(ratios), "ratio", result.fidelity, how, low, high, threads, batch)
 
 
@@ -65,7 +65,7 @@ def median_latency(name: str, result: Result) -> Measurement:
     limits = interval(medians)
     loads = f"{count_of(len(medians), 'load')}" + ("" if limits else ", too few for an interval")
     runs, warm = len(result.latencies_ms[0]), sum(each.warm_up for each in result.rounds)
-    how = f"{runs:,} runs of {loads}, {warm:,} more to warm up"
+    how = f"{runs:,} runs of {loads}, after {warm:,} warm-up runs"
     return Measurement(name, "latency_p50", middle(medians), "ms", result.fidelity, how, *(limits or (None, None)))
 
 
@@ -77,9 +77,9 @@ def _times(name: str, result: Result, batch: int) -> list[Measurement]:
     apart = np.concatenate([np.abs(np.diff(each.latencies_ms[0][each.warm_up :])) for each in result.rounds])
     found = {"latency_max": (max(runs), "ms", "")}
     if len(apart):
-        found["jitter"] = (float(apart.mean()), "ms", "from one run to the next, on the average")
-    found["throughput"] = (1e3 * batch * len(runs) / sum(runs), "samples/s", "one run after the other")
-    found["load"] = (result.load_ms[0], "ms", "the first time in a process")
+        found["jitter"] = (float(apart.mean()), "ms", "mean time between the starts of consecutive runs")
+    found["throughput"] = (1e3 * batch * len(runs) / sum(runs), "samples/s", "consecutive runs")
+    found["load"] = (result.load_ms[0], "ms", "first run in a process")
     found["first_inference"] = (result.first_ms[0], "ms", "after it")
     return [
         *latency_measurements(name, runs, result.fidelity, "", (90, 99)),

@@ -28,13 +28,15 @@ def feeds_of(model: Path, batch: int, count: int, sizes: Sizes, file: Path | Non
     feeding = feeding_of(ports)
     if batch > 1 and feeding.size not in (0, batch):
         raise ModelError(
-            f"{model.name} takes {count_of(feeding.size, 'sample')} at a time, not {batch}",
+            f"{model.name} has the fixed batch size {feeding.size}, not {batch}",
             "export it with a dynamic batch axis",
         )
     if file is None:
         return feeds_like(ports, count, sizes, batch)
     given = read_rows(file, Inputs(ports))[0]
     if len(given[0]) < batch:
-        raise DataError(f"{file} holds {count_of(len(given[0]), 'sample')}, and the batch is {batch}", "give more")
+        raise DataError(
+            f"{file} holds {count_of(len(given[0]), 'sample')}, fewer than the batch size {batch}", "give more"
+        )
     whole = (feed for feed, samples in feeding.feeds(given, batch) if samples >= batch)
     return tuple(np.stack(each) for each in zip(*islice(whole, count), strict=True))

@@ -24,7 +24,7 @@ class OperatorPrecision(StrEnum):
 
     INTEGERS = "integers"
     FLOATS = "floats"
-    ISLAND = "floats between integers"
+    ISLAND = "conversions between floats and integers"
     CONVERTS = "converts"
     NOTHING = "moves numbers"
 

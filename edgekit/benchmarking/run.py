@@ -20,7 +20,6 @@ from edgekit.model.sizes import Sizes
 from edgekit.runners.runner import Job, Result, Runner
 from edgekit.target import Target
 from edgekit.traits import Fidelity
-from edgekit.wording import count_of
 
 _FEEDS = 4
 """Feeds whose outputs are compared with this machine's under emulation."""
@@ -100,7 +99,8 @@ class Run:
 
 
 def timing_job(files: Sequence[Path], feeds: Arrays, threads: int, seconds: float) -> Job:
-    """A job whose times have an interval: ten loads, fewer where the medians agree."""
+    """A job whose times have an interval: ten loads, fewer if the medians agree. The arrays are feeds with a leading
+    axis: (feeds, *input shape)."""
     return Job(files, feeds, threads, seconds, _ROUNDS, _LEAST_RUNS, precision=_PRECISION)
 
 
@@ -159,7 +159,7 @@ def _check_batch(contender: Candidate, batch: int) -> None:
     size = feeding_of(ports_of(contender.file)[0]).size
     if contender.file != contender.model and size not in (0, batch):
         raise ModelError(
-            f"its form takes {count_of(size, 'sample')} at a time, not {batch}", "leave --batch out for this runtime"
+            f"its model file has the fixed batch size {size}, not {batch}", "omit --batch for this runtime"
         )
 
 
@@ -177,4 +177,4 @@ def _time_in_turns(
     together = runner.run(replace(timing, models=models, inputs_of=inputs, runtimes=runtimes))
     for number, (place, result) in enumerate(ran.items()):
         own = [replace(each, latencies_ms=[each.latencies_ms[number]]) for each in together.rounds]
-        results[place] = replace(result, rounds=own, surroundings=together.surroundings, shared=True)
+        results[place] = replace(result, rounds=own, machine_state=together.machine_state, shared=True)

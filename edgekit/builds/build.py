@@ -11,7 +11,7 @@ from edgekit.errors import PlanError, TargetError, did_you_mean
 from edgekit.metrics.choice import with_metric
 from edgekit.planning.interactions import Interactions, Severity
 from edgekit.planning.lint import FAULT_CODES, Finding, LintResult, interactions_of, lint, planning_context
-from edgekit.planning.recipe import recipes_of, with_placement
+from edgekit.planning.recipe import recipes_of, with_float_operators
 from edgekit.progress import Progress
 from edgekit.project.project import Project
 from edgekit.survey.kept import known_surveys, survey_model
@@ -22,7 +22,7 @@ def chosen_targets(project: Project, names: Sequence[str]) -> list[Target]:
     """The named targets, or else the project's own, without duplicates. Raises TargetError."""
     wanted = dict.fromkeys(names or project.targets)
     if not wanted:
-        raise TargetError("no target is named", 'edgekit build --target ID, or targets = ["ID"] in edgekit.toml')
+        raise TargetError("no target is given", 'edgekit build --target ID, or targets = ["ID"] in edgekit.toml')
     return [find_target(name, (project.targets_folder,)) for name in wanted]
 
 
@@ -31,15 +31,15 @@ def build(
     targets: Sequence[Target],
     progress: Progress,
     allowed: Collection[str] = (),
-    placement: Path | None = None,
+    float_operators: Path | None = None,
     runner: str = "",
     runtime: str = "",
 ) -> Build:
     """Build a project for each target. Results of earlier builds are taken from the cache.
 
-    With `placement`, the manifest of an earlier build for the one target, the same operators stay float without being
-    timed again. `runner` is where each target is verified, as `runner_for` takes it. `runtime` is one that the target
-    lists, by default its own; `best` builds for each and keeps the fastest that keeps the budgets.
+    With `float_operators`, the manifest of an earlier build for the one target, the same operators stay float without
+    being timed again. `runner` is where each target is verified, as `runner_for` takes it. `runtime` is one that the
+    target lists, by default its own; `best` builds for each and keeps the fastest that keeps the budgets.
 
     Raises PlanError before any work if the recipe's order is impossible, or if it is unwise (a finding of severity
     error) and the finding's code is not `allowed`; TargetError for a runtime that a target does not list; StepError or
@@ -49,8 +49,8 @@ def build(
     """
     from edgekit.bundle.pack import check_place
 
-    if placement is not None:
-        project = _with_placement_from(project, targets, placement)
+    if float_operators is not None:
+        project = _with_float_operators_from(project, targets, float_operators)
     recipes = recipes_of(project)
     wanted = [variants_for(project, target, recipes, runtime, runner, progress) for target in targets]
     interactions = interactions_of(project)
@@ -64,11 +64,10 @@ def build(
     surveys = {**known_surveys(project), **{role: survey_model(project, builder.driver.splits, role) for role in roles}}
 
     def tries(variant: RuntimeVariant) -> list[RecipeTrial]:
-        surroundings = planning_context(project, variant.target, surveys)
+        context = planning_context(project, variant.target, surveys)
         pairs = zip(variant.recipes, variant.plans, strict=True)
         return [
-            RecipeTrial(plan, _accept_findings(lint(recipe, surroundings, interactions), allowed))
-            for recipe, plan in pairs
+            RecipeTrial(plan, _accept_findings(lint(recipe, context, interactions), allowed)) for recipe, plan in pairs
         ]
 
     judged = [([(variant, tries(variant)) for variant in each.all], each.left) for each in wanted]
@@ -77,13 +76,15 @@ def build(
     return Build(project, built, tuple(builder.driver.data.assumed), used)
 
 
-def _with_placement_from(project: Project, targets: Sequence[Target], placement: Path) -> Project:
-    from edgekit.bundle.manifest import placement_of
+def _with_float_operators_from(project: Project, targets: Sequence[Target], manifest: Path) -> Project:
+    from edgekit.bundle.manifest import float_operators_of
 
-    target, floats = placement_of(placement)
+    target, floats = float_operators_of(manifest)
     if [each.id for each in targets] != [target]:
-        raise PlanError(f"{placement} is of a build for {target} alone", f"build for that: --target {target}")
-    return with_placement(project, floats)
+        raise PlanError(
+            f"{manifest} belongs to a build for {target} alone", f"build for that target: --target {target}"
+        )
+    return with_float_operators(project, floats)
 
 
 def _check_codes(allowed: Collection[str], interactions: Interactions) -> None:
@@ -91,7 +92,7 @@ def _check_codes(allowed: Collection[str], interactions: Interactions) -> None:
     for code in allowed:
         if code in FAULT_CODES.values():
             raise PlanError(
-                f"{code} cannot be allowed: what it finds is impossible, not unwise", "change the order of the steps"
+                f"{code} cannot be allowed: the steps cannot run in this order", "change the order of the steps"
             )
         if code not in known:
             raise PlanError(f"no finding has the code '{code}'", did_you_mean(code, sorted(known)))
@@ -104,7 +105,7 @@ def _accept_findings(judgement: LintResult, allowed: Collection[str]) -> tuple[F
         more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
         raise PlanError(
             f"{refused[0].code}: {refused[0].message}{more}",
-            f"{refused[0].fix}, as edgekit plan shows; or build all the same: "
+            f"{refused[0].fix}, as edgekit plan shows; or accept the finding: "
             f"--allow {' --allow '.join(sorted({each.code for each in refused}))}",
         )
     return tuple(each for each in judgement.findings if each.severity is not Severity.INFO)

@@ -74,7 +74,7 @@ class Builder:
         own, *others = variants
         first = self._choice(*own)
         if not others and not left:
-            return self._packed(first, ())
+            return self._pack(first, ())
         kept, left = {first.variant.target.runtime: first}, list(left)
         for variant, tries in others:
             runtime = variant.target.runtime
@@ -92,10 +92,10 @@ class Builder:
         if len(kept) > 1 and (failed := self._failures(first)):
             del kept[first.variant.target.runtime]
             left.append(RuntimeTrial(first.variant.target.runtime, False, failed))
-        ranked = self._ranked(kept)
-        return self._packed(kept[ranked[0].runtime], (*ranked, *left))
+        ranked = self._rank(kept)
+        return self._pack(kept[ranked[0].runtime], (*ranked, *left))
 
-    def _ranked(self, kept: Mapping[Runtime, _DeployedChoice]) -> list[RuntimeTrial]:
+    def _rank(self, kept: Mapping[Runtime, _DeployedChoice]) -> list[RuntimeTrial]:
         """The remaining runtimes, the one to choose first. Without times, a runtime that needed a fallback recipe is
         never chosen."""
         runner = self._runner(next(iter(kept.values())).variant)
@@ -104,11 +104,11 @@ class Builder:
         fewest = min(len(choice.rejected_recipes) for choice in kept.values())
         whole = [each for each, choice in kept.items() if len(choice.rejected_recipes) == fewest]
         others = [each for each in kept if each not in whole]
-        predicted = {each: result for each in whole if (result := self._predicted(kept[each]))}
+        predicted = {each: result for each in whole if (result := self._predict_latency(kept[each]))}
         ranked = rank_by_prediction(predicted) if len(predicted) == len(whole) else rank_by_rule(whole)
-        return [*ranked, *(RuntimeTrial(each, False, "only by a recipe's stand-in") for each in others)]
+        return [*ranked, *(RuntimeTrial(each, False, "only by a recipe's fallback") for each in others)]
 
-    def _predicted(self, choice: _DeployedChoice) -> Measurement | None:
+    def _predict_latency(self, choice: _DeployedChoice) -> Measurement | None:
         """The predicted latency of the model that would be deployed, if there is one."""
         _, verdict = self._verdict(choice.variant, choice.made.candidates)
         return next((each for each in verdict.measurements if each.name == PREDICTED), None)
@@ -125,7 +125,7 @@ class Builder:
         for tried, following in zip(tries, [*tries[1:], None], strict=True):
             done: dict[int, StepRun] = {}
             try:
-                made = self._made(tried.plan, variant.target, done)
+                made = self._run_recipe(tried.plan, variant.target, done)
                 if following is None:
                     break
                 failed = self._refusals(variant, made.candidates)
@@ -150,7 +150,7 @@ class Builder:
         _, verdict = self._verdict(variant, candidates)
         return [gate for gate in verdict.gates if gate.name == NEVER_SLOWER and gate.status is Status.FAILED]
 
-    def _made(self, plan: Plan, target: Target, done: dict[int, StepRun]) -> _RecipeRun:
+    def _run_recipe(self, plan: Plan, target: Target, done: dict[int, StepRun]) -> _RecipeRun:
         """Run the steps. `done` collects finished steps by index, even if a later one fails."""
         for planned in plan.order():
             done[planned.index] = self.driver.step_run(target, planned, done, len(plan.steps))
@@ -164,7 +164,7 @@ class Builder:
             runs, EvaluatedModels(*(self._candidate(*each, target) for each in zip(names, artifacts, strict=True)))
         )
 
-    def _packed(self, choice: _DeployedChoice, runtimes: tuple[RuntimeTrial, ...]) -> TargetBuild:
+    def _pack(self, choice: _DeployedChoice, runtimes: tuple[RuntimeTrial, ...]) -> TargetBuild:
         from edgekit.bundle.pack import write_bundle
 
         target, tried, made = choice.variant.target, choice.tried, choice.made
@@ -250,7 +250,7 @@ class Builder:
             return {"kind": "verdict", **verdict.to_json()}
 
         entry, _ = self.driver.cache.entry(
-            key, judged, lambda: self.progress.note("waiting for another build that verifies")
+            key, judged, lambda: self.progress.note("waiting for another build's verification to end")
         )
         return entry, verdict_from_json(entry.record)
 

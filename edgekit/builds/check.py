@@ -68,17 +68,15 @@ def check_recipe(
     """
     if project is None and inspect:
         raise ProjectError(
-            f"there is no {PROJECT_FILE} here, and so no model to inspect",
-            "change to a project's folder, or name it: -C DIR",
+            f"there is no {PROJECT_FILE} in this folder, so no model to inspect",
+            "change to the project's folder, or give it with -C DIR",
         )
     recipe = _recipe(project, recipe_name)
     surveys = _surveys(project, recipe, progress, inspect=inspect)
     targets = _targets(project, target_names)
     interactions = interactions_of(project)
-    surroundings = [
-        planning_context(project, each, surveys).copy_with(measured=measured) for each in targets or (None,)
-    ]
-    judgements = [lint(fit_to_runtime(recipe, each.target), each, interactions) for each in surroundings]
+    contexts = [planning_context(project, each, surveys).copy_with(measured=measured) for each in targets or (None,)]
+    judgements = [lint(fit_to_runtime(recipe, each.target), each, interactions) for each in contexts]
     gravest = min(range(len(judgements)), key=lambda index: _gravity(judgements[index]))
     undecided = {each.code: each for judgement in judgements for each in judgement.undecided}
     return RecipeCheck(
@@ -91,9 +89,9 @@ def check_recipe(
         tuple(undecided.values()),
         advise(
             judgements[gravest],
-            surroundings[gravest],
+            contexts[gravest],
             interactions,
-            [each for index, each in enumerate(surroundings) if index != gravest],
+            [each for index, each in enumerate(contexts) if index != gravest],
         ),
         measured,
     )
@@ -120,7 +118,7 @@ def _surveys(
     splits = Splits(project)
     roles = sorted({each.role for each in recipe.steps} & project.roles)
     for role in roles:
-        progress.note(f"looking at the {role}")
+        progress.note(f"inspecting the {role}")
     return {**known, **{role: survey_model(project, splits, role) for role in roles}}
 
 

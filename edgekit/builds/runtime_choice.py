@@ -86,8 +86,8 @@ def _trial(run: Run, place: int, runtime: Runtime, taken: bool, values: Mapping[
     result, ratio = run.results[place], values.get("latency_ratio")
     if isinstance(result, EdgekitError):
         return RuntimeTrial(runtime, taken, f"{result.message}; {result.hint}")
-    why = "no other is faster beyond doubt" if taken else "slower"
+    why = "no other runtime is significantly faster" if taken else "slower"
     if ratio is not None:
         within = "" if ratio.low is None else f" ({ratio.low:.3f} to {ratio.high:.3f})"
-        why = f"{ratio.value:.3f}{within} of the time of {run.contenders[run.first].name}, in turns"
+        why = f"{ratio.value:.3f}{within} of the time of {run.contenders[run.first].name}, timed in turns"
     return RuntimeTrial(runtime, taken, why, tuple(values.values()))

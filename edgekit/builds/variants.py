@@ -62,7 +62,7 @@ def variants_for(
 
     if runtime != BEST:
         if runtime == ALL:
-            raise TargetError("a build is for one runtime", f"name it, or let the fastest be found: --runtime {BEST}")
+            raise TargetError("a build takes one runtime", f"name it, or select the fastest: --runtime {BEST}")
         (only,) = target_runtimes([runtime] if runtime else [], target, BEST)
         return RuntimeVariants((variant(only),))
     found, left = [variant(target.runtime)], []

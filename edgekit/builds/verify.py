@@ -50,7 +50,7 @@ class EvaluatedModel:
         if self.chance is None or self.metric > self.chance:
             return ""
         value, chance = format_metric(self.metric, unit), format_metric(self.chance, unit)
-        return f"the {self.name}'s {value} {unit} is no better than chance, {chance}"
+        return f"the {self.name}'s {value} {unit} is not above chance level, {chance}"
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def verify(
         measurements += _run_measurements(result, deployed, float_student)
         if samples.complete and result.fidelity is not Fidelity.NATIVE and shapes_of(given) == shapes_of(expected):
             value = _metric_on_target(project, split, deployed, reference, samples, given)
-            text = f"the whole split{f': {deployed.data}' if deployed.data else ''}"
+            text = f"over the whole split{f': {deployed.data}' if deployed.data else ''}"
             measurements.append(Measurement(deployed.name, "metric", value, unit, result.fidelity, text))
     budgets, unpredicted = merge_budgets(target.budgets, project.budgets), ""
     if not isinstance(result, EdgekitError) and not result.fidelity.has_times:
@@ -123,7 +123,7 @@ def _similarities(project: Project, one: EvaluatedModel) -> list[Measurement]:
     """The similarity metrics other than the project's metric."""
     from edgekit.metrics.named import NAMED
 
-    text = "to the float model"
+    text = "of the float model's time"
     return [
         Measurement(one.name, name, value, NAMED[name].unit, Fidelity.NATIVE, text)
         for name, value in one.similarity.items()
@@ -167,8 +167,8 @@ def _metric_on_target(
     parts = [*zip(zip(*given, strict=True), samples.counts, strict=True)]
     score = comparing_score(project)
     if score:
-        return score(running.sampled(parts), file_outputs(reference.path, split, exact=True))
-    return metric_value(project, running.joined(parts), samples.targets)
+        return score(running.by_sample(parts), file_outputs(reference.path, split, exact=True))
+    return metric_value(project, running.join(parts), samples.targets)
 
 
 def _samples(split: Split, path: Path) -> _Samples:

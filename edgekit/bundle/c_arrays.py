@@ -62,7 +62,7 @@ def c_identifier(name: str) -> str:
 
 def _declaration(symbol: str, each: PortSource) -> str:
     rank = max(len(each.port.shape), 1)
-    text = f"/* {_comment(each.port)}; -1 is a free axis. */\n"
+    text = f"/* {_comment(each.port)}; -1 is a dynamic axis. */\n"
     text += f"extern const char {symbol}_name[];\nextern const size_t {symbol}_rank;\n"
     text += f"extern const int64_t {symbol}_shape[{rank}];\n"
     if each.scale is not None:

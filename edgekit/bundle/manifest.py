@@ -118,18 +118,19 @@ def manifest(
     }
 
 
-def placement_of(path: Path) -> tuple[str, tuple[str, ...]]:
+def float_operators_of(path: Path) -> tuple[str, tuple[str, ...]]:
     """The target of a manifest's build, and the operators that were put back to float. Raises PlanError for a file
     without such a record."""
-    step, option = fallback_step()
+    kind = fallback_step()
+    names = (kind.name(), *kind.former_names)
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        target, notes = data["target"]["id"], [each["notes"] for each in data["lineage"] if each["step"] == step]
-        floats = [str(name) for name in notes[-1][option]]
+        target, notes = data["target"]["id"], [each["notes"] for each in data["lineage"] if each["step"] in names]
+        floats = [str(name) for name in notes[-1][kind.fallback_option]]
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise PlanError(
-            f"{path} records no placement: {first_line(error)}",
-            f"name the manifest.json of a build whose recipe has the step {step}",
+            f"{path} records no float operators: {first_line(error)}",
+            f"give the manifest.json of a build whose recipe has the step {kind.name()}",
         ) from error
     return str(target), tuple(floats)
 

@@ -34,9 +34,9 @@ def check_place(project: Project, target: Target) -> None:
     try:
         there = json.loads((folder / MANIFEST).read_bytes())["project"]
     except (OSError, ValueError, LookupError, TypeError):
-        there = "something that cannot be read"
+        there = "an unreadable manifest"
     if there != project.name:
-        raise StorageError(f"{folder} holds the bundle of {there}", "move it away, or leave this one elsewhere: -C DIR")
+        raise StorageError(f"{folder} holds the bundle of {there}", "move it away, or build in another folder: -C DIR")
 
 
 def write_bundle(project: Project, target: Target, model: Path, golden: Path, origin: Origin) -> Path:

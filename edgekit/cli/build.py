@@ -16,6 +16,7 @@ from edgekit.cli.options import (
     several,
     targets_option,
 )
+from edgekit.deprecation import FORMER_BUILD_OPTIONS, current_name
 
 if TYPE_CHECKING:
     from edgekit.project.project import Project
@@ -40,13 +41,21 @@ _file_options = several(
 )
 
 
-@click.command("build", short_help="Compress, verify and pack a project or an ONNX file for one or more targets.")
+def _current_option(name: str) -> str:
+    return current_name(name, FORMER_BUILD_OPTIONS, "edgekit build, option")
+
+
+@click.command(
+    "build",
+    short_help="Compress, verify and pack a project or an ONNX file for one or more targets.",
+    context_settings={"token_normalize_func": _current_option},
+)
 @click.argument("model", type=click.Path(path_type=Path), required=False)
 @targets_option
 @project_option("Default: this folder, or the folder of MODEL. The cache and dist/ are written there.", default=None)
 @click.option("--allow", "allowed", multiple=True, metavar="CODE", help="Allow this error finding and build: EK101.")
 @click.option(
-    "--placement",
+    "--float-operators",
     type=click.Path(path_type=Path),
     metavar="MANIFEST",
     help="Keep the float operators of an earlier build's manifest.json; do not time them again.",
@@ -70,7 +79,7 @@ def command(
     targets: tuple[str, ...],
     folder: Path | None,
     allowed: tuple[str, ...],
-    placement: Path | None,
+    float_operators: Path | None,
     runtime: str,
     runner: str,
     memory: int | None,
@@ -102,7 +111,7 @@ def command(
         chosen = [each.copy_with(ram_bytes=memory) for each in chosen]
     if written is not None:
         project = write_project(project, written, [target.id for target in chosen])
-    built = build(project, chosen, watcher(quiet=quiet or as_json), allowed, placement, runner, runtime)
+    built = build(project, chosen, watcher(quiet=quiet or as_json), allowed, float_operators, runner, runtime)
     if as_json:
         click.echo(build_json(built))
     else:

@@ -90,12 +90,12 @@ def project_option(more: str = "Default: this folder.", *, default: Path | None 
 def several(*options: Decorator) -> Decorator:
     """Several options as one decorator, in this order."""
 
-    def decorated(command: Any) -> Any:
+    def decorate(command: Any) -> Any:
         for option in reversed(options):
             command = option(command)
         return command
 
-    return decorated
+    return decorate
 
 
 def _sizes(_: click.Context, option: click.Parameter, value: str | None) -> list[int] | None:
@@ -116,28 +116,26 @@ def _numbers(parts: list[str], kind: type[Any], option: click.Parameter, such_as
 def numbers_option(name: str, text: str) -> Decorator:
     """An option that takes one or several positive integers: 1,2,4. The default is 1."""
 
-    def parsed(_: click.Context, option: click.Parameter, value: str) -> tuple[int, ...]:
+    def parse(_: click.Context, option: click.Parameter, value: str) -> tuple[int, ...]:
         numbers = _numbers(value.split(","), int, option, "1 or 1,2,4")
         if min(numbers) < 1:
             raise click.BadParameter(f"{min(numbers)} is below 1", param=option)
         return tuple(dict.fromkeys(numbers))
 
-    found: Decorator = click.option(
-        name, callback=parsed, default="1", show_default=True, metavar="N[,N...]", help=text
-    )
+    found: Decorator = click.option(name, callback=parse, default="1", show_default=True, metavar="N[,N...]", help=text)
     return found
 
 
 def runtimes_option(text: str) -> Decorator:
     """An option that takes names of runtimes; empty by default."""
 
-    def parsed(_: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...]:
+    def parse(_: click.Context, option: click.Parameter, value: str | None) -> tuple[str, ...]:
         names = tuple(each.strip() for each in (value or "").split(",") if each.strip())
         if value is not None and not names:
             raise click.BadParameter("all, or names such as onnxruntime,openvino", param=option)
         return names
 
-    found: Decorator = click.option("--runtimes", callback=parsed, metavar="all|NAME[,NAME...]", help=text)
+    found: Decorator = click.option("--runtimes", callback=parse, metavar="all|NAME[,NAME...]", help=text)
     return found
 
 

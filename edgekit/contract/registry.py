@@ -35,14 +35,24 @@ def reference_steps() -> list[type[Step]]:
     return [kind for _, kind in sorted(found, key=lambda each: each[0])]
 
 
-def fallback_step() -> tuple[str, str]:
-    """The name of the step that puts operators back to float, and its option that names them."""
+def fallback_step() -> type[Step]:
+    """The step that puts operators back to float."""
     load_all()
-    return next((name, kind.fallback_option) for name, kind in Step.registry.items() if kind.fallback_option)
+    return next(kind for kind in Step.registry.values() if kind.fallback_option)
+
+
+def current_step_name(name: str, where: str) -> str:
+    """The current name of a step, with a RenamedWarning that says `where` if `name` is a former one."""
+    return current_name(name, _former_step_names(), where)
+
+
+def _former_step_names() -> dict[str, str]:
+    return {former: name for name, kind in Step.registry.items() for former in kind.former_names}
 
 
 def step_from(use: str, options: Mapping[str, Any], where: str) -> Step:
     """The step named `use` with these options. Raises RecipeError for a wrong name or option."""
+    use = current_step_name(use, where)
     kind = Step.registry.get(use)
     if kind is None:
         raise RecipeError(f"{where}: no step '{use}'", did_you_mean(use, list(Step.registry)))

@@ -67,7 +67,9 @@ class TargetView:
     def is_this(self, host: Host) -> bool:
         """As `Target.is_this`; False where there is no target."""
         if not {"arch", "isa", "cpuinfo"} <= self.visible:
-            raise AttributeError("the step's contract does not declare what tells a target from this machine")
+            raise AttributeError(
+                "the step's contract does not declare the target properties that differ from this machine"
+            )
         return self.target is not None and self.target.is_this(host)
 
 
@@ -117,6 +119,8 @@ class Step(ABC):
     """The step that takes its place for a role whose trained weights the project declares."""
     without_joined: ClassVar[str] = ""
     """The step that takes its place in a project without the models that its contract joins."""
+    former_names: ClassVar[tuple[str, ...]] = ()
+    """Its former names. Recipes may use them for one release."""
     former_values: ClassVar[Mapping[str, Mapping[str, str]]] = {}
     """By option: its former values and what they are called now. They are accepted for one release."""
     fallback_option: ClassVar[str] = ""

@@ -37,7 +37,10 @@ class ArrayFileSamples:
             self._targets += _split_rows(path, labels, count) if targets is None else [targets[number]] * count
         bare = [number for number, target in enumerate(self._targets) if target is UNLABELLED]
         if bare and len(bare) < len(self._targets):
-            raise DataError(f"{self.origin(bare[0])} has no label, and others have", "give all of them, or none")
+            raise DataError(
+                f"{self.origin(bare[0])} has no label, but other files have one",
+                "give labels for all files, or for none",
+            )
 
     def __len__(self) -> int:
         return len(self._places)
@@ -59,7 +62,7 @@ def read_rows(path: Path, inputs: Inputs) -> RowsAndLabels:
     if path.suffix.lower() == ".npy":
         port, _ = inputs.only(".npy files")
         return inputs.samples({port.name: arrays["array"]}, str(path)), None
-    named, labels = inputs.named(arrays, str(path))
+    named, labels = inputs.match(arrays, str(path))
     return inputs.samples(named, str(path)), labels
 
 
@@ -72,7 +75,7 @@ def _load(path: Path) -> dict[str, Array]:
             return {name: held[name] for name in held.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(
-            f"{path} cannot be read: {first_line(error)}", "write it anew with numpy.save or savez"
+            f"{path} cannot be read: {first_line(error)}", "write it again with numpy.save or numpy.savez"
         ) from error
 
 
@@ -83,5 +86,7 @@ def _split_rows(path: Path, labels: Array | None, count: int) -> list[Tree]:
         return [labels]
     if labels.ndim == 0 or len(labels) != count:
         result = len(labels) if labels.ndim else 1
-        raise DataError(f"{path} has {count} samples and {result} labels", "give one label a sample, in the same order")
+        raise DataError(
+            f"{path} has {count} samples and {result} labels", "give one label per sample, in the same order"
+        )
     return list(labels)

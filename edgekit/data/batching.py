@@ -35,8 +35,10 @@ def join_outputs(parts: Sequence[Outputs[Array]], axes: Axes) -> Outputs[Array]:
         except ValueError as error:
             shapes = sorted({each.shape for each in arrays})
             raise DataError(
-                f"the output '{parts[0].names[number]}' has other shapes from batch to batch, such as {shapes[-1]}",
-                "give outputs whose shape does not hang on the data: leave non-maximum suppression to the device",
+                f"the output '{parts[0].names[number]}' has different shapes in different batches, such as "
+                f"{shapes[-1]}",
+                "give outputs whose shape does not depend on the data: run non-maximum suppression on the device, "
+                "after the model",
             ) from error
     return Outputs(whole, parts[0].names)
 

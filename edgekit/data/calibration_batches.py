@@ -30,7 +30,7 @@ class CalibrationBatches:
         self.progress.advanced("calibrating", self.samples, self.total, "samples")
         return batch
 
-    def fed(self, ports: Sequence[Port]) -> Iterator[Arrays]:
+    def feeds(self, ports: Sequence[Port]) -> Iterator[Arrays]:
         """The batches as a model with these inputs takes them, one sample at a time where the model allows it: peak
         memory then does not depend on the batch size, and histograms need batches of one size."""
         feeding = feeding_of(ports)

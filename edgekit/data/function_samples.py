@@ -44,7 +44,9 @@ class _WholeArrays:
             self._labels = np.asarray(self._labels)
         counts = {len(each) for each in leaves(self._labels)} - {len(self)}
         if counts:
-            raise DataError(f"'{entry}' gives {len(self)} samples and {counts.pop()} labels", "give one a sample")
+            raise DataError(
+                f"'{entry}' gives {len(self)} samples and {counts.pop()} labels", "give one label per sample"
+            )
 
     def __len__(self) -> int:
         return len(self._inputs[0])
@@ -75,7 +77,7 @@ class _SampleItems:
             item, target = item[0], map_tree(np.asarray, item[1])
         rows, labels = _match_inputs(item, self.origin(number), self._inputs)
         if len(rows[0]) != 1:
-            raise DataError(f"{self.origin(number)} holds {len(rows[0])} samples", "give one sample an item")
+            raise DataError(f"{self.origin(number)} holds {len(rows[0])} samples", "give one sample per item")
         return Sample(tuple(each[0] for each in rows), target if labels is None else labels)
 
     def origin(self, number: int) -> str:
@@ -85,7 +87,7 @@ class _SampleItems:
 def _match_inputs(given: Any, origin: str, inputs: Inputs) -> tuple[Arrays, Array | None]:
     """The arrays of each input, matched by name, by order, or as the only one, and the labels if a dict has them."""
     if isinstance(given, Mapping):
-        named, labels = inputs.named({str(name): _array(each, origin) for name, each in given.items()}, origin)
+        named, labels = inputs.match({str(name): _array(each, origin) for name, each in given.items()}, origin)
         return inputs.samples(named, origin), labels
     parts: Sequence[Any] = given if isinstance(given, tuple | list) else [given]
     return inputs.samples([_array(each, origin) for each in parts], origin), None
@@ -94,5 +96,5 @@ def _match_inputs(given: Any, origin: str, inputs: Inputs) -> tuple[Arrays, Arra
 def _array(value: Any, origin: str) -> Array:
     array = np.asarray(value)
     if array.dtype.kind not in "fiubSU":
-        raise DataError(f"{origin} gives a {type(value).__name__}, which is no array of numbers", "give numpy arrays")
+        raise DataError(f"{origin} gives a {type(value).__name__}, which is not a numeric array", "give numpy arrays")
     return array

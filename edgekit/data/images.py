@@ -84,8 +84,8 @@ def preprocessing_for(port: Port, shape: Sequence[int | str], how: ImagePreproce
     wanted = 1 if color == "GREY" else 3
     if isinstance(channels, int) and channels != wanted:
         raise DataError(
-            f"the input '{port.name}' takes {channels} channels, and {color} has {wanted}",
-            f'say which colours: color = "{"GREY" if channels == 1 else "RGB"}", or another layout than {layout}',
+            f"the input '{port.name}' takes {channels} channels, but {color} has {wanted}",
+            f'set the colour mode: color = "{"GREY" if channels == 1 else "RGB"}", or another layout than {layout}',
         )
     whole = (height, width) if isinstance(height, int) and isinstance(width, int) else ()
     resize = how.resize or (() if how.crop else whole)
@@ -95,7 +95,8 @@ def preprocessing_for(port: Port, shape: Sequence[int | str], how: ImagePreproce
     for name, values in (("mean", how.mean), ("std", how.std)):
         if len(values) not in (0, 1, wanted):
             raise DataError(
-                f"{name} has {len(values)} numbers, and {color} {wanted}", "give one number, or one a channel"
+                f"{name} has {len(values)} numbers, but {color} has {wanted} channels",
+                "give one number, or one per channel",
             )
     return ImagePreprocessing(
         resize=resize, crop=crop, color=color, layout=layout, pixels=pixels, mean=how.mean, std=how.std
@@ -108,7 +109,7 @@ def _layout(port: Port, shape: Sequence[int | str]) -> Any:
     if len(shape) != 3:
         text = "x".join(map(str, shape)) or "a scalar"
         raise DataError(
-            f"the input '{port.name}' takes {text} for one sample, which is no image",
+            f"the input '{port.name}' takes {text} for one sample, which is not an image",
             "give .npy or .npz files, or module:function",
         )
     return "NHWC" if shape[2] in (1, 3) and shape[0] not in (1, 3) else "NCHW"
@@ -126,7 +127,7 @@ def _open_upright(path: Path, color: str) -> tuple[Image.Image, bool]:
                 raise DataError(f"{path} holds floats, not pixels", "give it as a .npy file")
             return image.convert("L" if color == "GREY" else "RGB"), False
     except UnidentifiedImageError as error:
-        raise DataError(f"{path} is no image that can be read", "remove it, or replace it") from error
+        raise DataError(f"{path} is not a readable image", "remove it, or replace it") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"{path} cannot be read: {first_line(error)}", "remove it, or replace it") from error
 
@@ -151,6 +152,7 @@ def _middle(path: Path, size: tuple[int, int], crop: Size) -> tuple[int, int, in
     left, top = (size[0] - width) // 2, (size[1] - height) // 2
     if left < 0 or top < 0:
         raise DataError(
-            f"{path} is {size[0]}x{size[1]} where {width}x{height} is cropped", "resize first: --resize, or resize = "
+            f"{path} has {size[0]}x{size[1]} pixels, fewer than the crop of {width}x{height}",
+            "resize the image first: --resize, or resize = ",
         )
     return left, top, left + width, top + height

@@ -40,7 +40,8 @@ def labels_of_folders(root: Path, paths: Sequence[Path]) -> Labels:
     if "" in names:
         loose = paths[names.index("")]
         raise DataError(
-            f"{root} has files in folders, and {loose.name} in none", "put all into folders of their classes, or none"
+            f"{root} has files in folders, but {loose.name} is in none",
+            "put every file into the folder of its class, or none",
         )
     return _to_numbers(names)
 
@@ -61,14 +62,17 @@ def labels_of_table(table: Path, root: Path, paths: Sequence[Path], others: Sequ
             near = did_you_mean(name, sorted({*below, *bare})[:_NAMED])
             raise DataError(f"{table}, line {line}: there is no file '{name}' in {root}", near)
         if name not in below and bare[name] > 1:
-            raise DataError(f"{table}, line {line}: {bare[name]} files are called '{name}'", "name it with its folders")
+            raise DataError(
+                f"{table}, line {line}: {bare[name]} files have the name '{name}'",
+                "write its path relative to the samples' folder",
+            )
         if values.setdefault(name, label) != label:
             raise DataError(f"{table}, line {line}: '{name}' is labelled twice: {values[name]}, {label}", "keep one")
     labels = [values.get(_below(root, path), values.get(path.name)) for path in paths]
     without = [path for path, label in zip(paths, labels, strict=True) if label is None]
     if without:
-        more = f", nor have {len(without) - 1} others" if len(without) > 1 else ""
-        raise DataError(f"{without[0]} has no label in {table}{more}", "add a row: its path, its label")
+        more = f" (nor have {len(without) - 1} others)" if len(without) > 1 else ""
+        raise DataError(f"{without[0]} has no label in {table}{more}", "add a row with its path and its label")
     return _to_numbers([label or "" for label in labels], sorted(set(values.values())))
 
 
@@ -87,7 +91,10 @@ def _rows(table: Path) -> list[tuple[int, str, str]]:
         ) from error
     for line, row in rows:
         if len(row) != 2:
-            raise DataError(f"{table}, line {line}: columns are {len(row)}, not 2", "give a file's path, and its label")
+            raise DataError(
+                f"{table}, line {line}: the row has {len(row)} columns, not 2",
+                "write a file's path and its label in each row",
+            )
     return [(line, row[0].strip().removeprefix("./"), row[1].strip()) for line, row in rows]
 
 

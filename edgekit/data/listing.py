@@ -38,17 +38,17 @@ def listing_of(path: Path) -> Listing:
     """The sample files at `path`: a file, or a folder with everything below it. Hidden and other files are ignored.
     Raises DataError if there are none, or several kinds."""
     if not path.exists():
-        raise DataError(f"there is no {path}", "name a folder or file of samples, or module:function")
+        raise DataError(f"there is no {path}", "give a folder or file of samples, or module:function")
     found = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
     root = path.parent if path.is_file() else path
     paths = sorted(each for each in found if _kind(each) and not _hidden(root, each))
     kinds = Counter(_KINDS[_suffix(each)] for each in paths)
     if not kinds:
-        what = "is no file of samples" if path.is_file() else "holds no samples"
+        what = "is not a file of samples" if path.is_file() else "holds no samples"
         raise DataError(f"{path} {what}", f"known are: {', '.join(sorted(_KINDS))}")
     if len(kinds) > 1:
         text = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-        raise DataError(f"{path} holds files of several kinds: {text}", "keep one kind")
+        raise DataError(f"{path} holds files of several kinds: {text}", "keep files of one kind")
     return Listing(root, tuple(paths), next(iter(kinds)))
 
 

@@ -30,7 +30,7 @@ class Inputs:
         if len(self.ports) != 1:
             names = ", ".join(port.name for port in self.ports)
             raise DataError(
-                f"{what} feed one input, and the model takes {len(self.ports)}: {names}",
+                f"{what} feed one input, but the model takes {len(self.ports)}: {names}",
                 "give .npz files with an array for each input, or module:function",
             )
         return self.ports[0], sample_shape(self.ports[0], self.feeding.axes[0])
@@ -49,11 +49,14 @@ class Inputs:
         counts = {len(each) for each in rows} - {1}
         if len(counts) > 1:
             text = ", ".join(f"'{port.name}' {len(each)}" for port, each in zip(self.ports, rows, strict=True))
-            raise DataError(f"{origin} holds other numbers of samples for each input: {text}", "give as many of each")
+            raise DataError(
+                f"{origin} holds different numbers of samples for its inputs: {text}",
+                "give the same number of samples for each input",
+            )
         count = next(iter(counts), 1)
         return tuple(each if len(each) == count else np.repeat(each, count, axis=0) for each in rows)
 
-    def named(self, arrays: Mapping[str, Array], origin: str) -> tuple[dict[str, Array], Array | None]:
+    def match(self, arrays: Mapping[str, Array], origin: str) -> tuple[dict[str, Array], Array | None]:
         """The arrays of a mapping by input, and its labels if it has an array named labels, targets or y.
 
         For a model with one input, its array may have any name. Raises DataError if an input has no array.
@@ -64,7 +67,9 @@ class Inputs:
             rest = {self.ports[0].name: next(iter(rest.values()))}
         for name in self._names:
             if name not in rest:
-                raise DataError(f"{origin} has no array '{name}', which the model takes", _holds(name, list(rest)))
+                raise DataError(
+                    f"{origin} has no array '{name}', which is an input of the model", _holds(name, list(rest))
+                )
         return rest, arrays[labels] if labels else None
 
     @property
@@ -74,7 +79,7 @@ class Inputs:
     def _in_order(self, given: Sequence[Array], origin: str) -> dict[str, Array]:
         if len(given) != len(self.ports):
             names = ", ".join(self._names)
-            raise DataError(f"{origin} gives {len(given)} inputs, and the model takes {names}", "make both agree")
+            raise DataError(f"{origin} gives {len(given)} inputs, but the model takes {names}", "make both agree")
         return dict(zip(self._names, given, strict=True))
 
 
@@ -97,7 +102,7 @@ def _rows(port: Port, axis: int | None, array: Array, origin: str) -> Array:
     text = "x".join(str(size) for size in array.shape) or "a scalar"
     raise DataError(
         f"{origin} holds {text} for the input '{port.name}', which takes {wanted} for one sample",
-        "give each sample in that shape, or several with an axis of samples in front",
+        "give each sample in that shape, or several samples along a leading axis",
     )
 
 

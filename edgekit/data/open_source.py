@@ -58,7 +58,7 @@ def open_source(project: Project, split: Data) -> OpenedSource:
     """The source of a split. Raises EntryPointError, DataError or ModelError if it cannot be used."""
     entry = project.data_entry(split)
     if not entry:
-        raise DataError("no samples are named", "name a folder or file of samples, or module:function, as calibration")
+        raise DataError("no samples are given", "give calibration samples: a folder, a file or module:function")
     given = entry_function(project.root, entry)() if is_function(entry) else None
     if project.model_file is None or _is_loader(given):
         source = _torch_source(given, entry, project, split)
@@ -126,7 +126,9 @@ def _order(project: Project, split: Data, count: int, entry: str, *, shuffled: b
     if not project.holds_out or not count:
         return order
     if count < 2:
-        raise DataError(f"'{entry}' holds one sample, of which none can be held out", "name --evaluation, or add more")
+        raise DataError(
+            f"'{entry}' holds one sample, so none can be held out for evaluation", "give --evaluation, or add samples"
+        )
     fifth = max(1, count // _HELD_OUT)
     return order[:fifth] if split is Data.EVALUATION else order[fifth:]
 
@@ -141,7 +143,9 @@ def _is_loader(given: Any) -> bool:
 
 def _torch_source(given: Any, entry: str, project: Project, split: Data) -> Source:
     if project.holds_out:
-        raise DataError(f"'{entry}' gives no samples by number, so that none can be held out", "name evaluation data")
+        raise DataError(
+            f"'{entry}' cannot be indexed, so no samples can be held out for evaluation", "give evaluation data"
+        )
     if sys.modules.get("torch"):
         from torch.utils.data import DataLoader, Dataset
 

@@ -23,12 +23,12 @@ class Randomness:
     @contextmanager
     def in_force(self) -> Iterator[None]:
         """Within the context the global generators continue from this state; afterwards they are restored."""
-        outside = _taken()
+        outside = _states()
         _set(self._state)
         try:
             yield
         finally:
-            self._state = _taken()
+            self._state = _states()
             _set(outside)
 
 
@@ -45,7 +45,7 @@ def iterate_with(items: Callable[[], Iterable[Any]], randomness: Randomness) -> 
         yield item
 
 
-def _taken() -> tuple[Any, Any, Any]:
+def _states() -> tuple[Any, Any, Any]:
     torch = sys.modules.get("torch")
     return random.getstate(), np.random.get_state(), torch.get_rng_state() if torch else None
 

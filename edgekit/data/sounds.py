@@ -50,9 +50,11 @@ def sound_array(path: Path, how: SoundPreprocessing) -> Array:
     except (soundfile.SoundFileError, OSError) as error:
         raise _unreadable(path, error) from error
     if how.rate is not None and rate != how.rate:
-        raise DataError(f"{path} has {rate} samples a second, not {how.rate}", "give all sounds at the model's rate")
+        raise DataError(
+            f"{path} has {rate} samples per second, not {how.rate}", "resample all sounds to the model's rate"
+        )
     if not len(channels):
-        raise DataError(f"{path} holds no sound", "remove it, or replace it")
+        raise DataError(f"{path} holds no audio samples", "remove it, or replace it")
     sound: Array = channels.mean(axis=1, dtype=np.float32)
     if how.length is None:
         return sound
@@ -69,8 +71,8 @@ def preprocessing_for(
     if len(shape) > 2 or len(lengths) != 1:
         text = "x".join(map(str, shape)) or "a scalar"
         raise DataError(
-            f"the input '{port.name}' takes {text} for one sample, which is no raw sound",
-            "give what it takes as .npy or .npz files, or module:function",
+            f"the input '{port.name}' takes {text} for one sample, which is not a waveform",
+            "give its input as .npy or .npz files, or module:function",
         )
     length = how.length or (lengths[0] if isinstance(lengths[0], int) else None)
     return SoundPreprocessing(length=length, rate=how.rate or _rate(first))
@@ -84,4 +86,4 @@ def _rate(path: Path) -> int:
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
-    return DataError(f"{path} is no sound that can be read: {first_line(error)}", "remove it, or replace it")
+    return DataError(f"{path} is not a readable sound file: {first_line(error)}", "remove it, or replace it")

@@ -71,7 +71,7 @@ class Split:
         seed, count = self._seed_of(epoch), 0
         with user_code_errors(f"'{self.entry}'"):
             for number, item in enumerate(iterate_with(lambda: self._source.batches(seed), Randomness(seed))):
-                batch = self._checked(item, count)
+                batch = self._check(item, count)
                 if epoch == 0:
                     self._compare(number, batch)
                 if limit is not None and count + len(batch) >= limit:
@@ -113,9 +113,9 @@ class Split:
     def _seed_of(self, epoch: int) -> int:
         return self.seed * 1_000_003 + epoch
 
-    def _checked(self, item: Any, position: int) -> SampleBatch:
+    def _check(self, item: Any, position: int) -> SampleBatch:
         if not isinstance(item, tuple | list) or len(item) != 2:
-            raise DataError(f"'{self.entry}' gives items that are no (input, target) pair", "return pairs of tensors")
+            raise DataError(f"'{self.entry}' gives items that are not (input, target) pairs", "return pairs of tensors")
         inputs = tuple(item[0]) if isinstance(item[0], tuple | list) else (item[0],)
         target = item[1]
         for array in inputs:
@@ -143,29 +143,30 @@ class Split:
             digest.update(np.ascontiguousarray(array).tobytes())
         if number == len(self._digests):
             if self._counted is not None:
-                raise self._differs("gives more samples than at its first reading")
+                raise self._differs("gave more samples than in its first reading")
             self._digests.append(digest.digest())
         elif self._digests[number] != digest.digest():
-            raise self._differs("gives other samples than at its first reading")
+            raise self._differs("gave other samples than in its first reading")
 
     def _end(self, epoch: int, count: int) -> None:
         if count == 0 and not self._digests:
             raise _empty(self.entry)
         if count == 0:
             raise DataError(
-                f"'{self.entry}' can be read only once: it is empty the second time",
-                "return a Dataset that starts anew each time, not a generator or an open stream",
+                f"'{self.entry}' can be read only once: it was empty in the second reading",
+                "return a Dataset that can be iterated again, not a generator or an open stream",
             )
         if epoch == 0:
             if self._counted not in (None, count):
-                raise self._differs(f"gives {count} samples, and gave {self._counted} at its first reading")
+                raise self._differs(f"gave {count} samples, but {self._counted} in its first reading")
             self._counted = count
 
     def _differs(self, how: str) -> DataError:
         return DataError(
             f"'{self.entry}' {how}",
-            "make it start anew each time: the global generators of Python, numpy and torch are seeded for it, one of "
-            "your own needs a fixed seed",
+            "make each reading the same: edgekit seeds the global generators of Python, numpy and torch before it; "
+            "seed "
+            "your own generators with a fixed value",
         )
 
 

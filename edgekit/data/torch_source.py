@@ -63,6 +63,6 @@ def _as_numpy(item: Any) -> Any:
         return item.detach().cpu().numpy()
     except TypeError as error:
         raise DataError(
-            f"tensors of type {str(item.dtype).removeprefix('torch.')} have no like in numpy",
+            f"tensors of type {str(item.dtype).removeprefix('torch.')} have no numpy equivalent",
             "give them as float32: .float()",
         ) from error

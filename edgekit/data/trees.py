@@ -41,8 +41,8 @@ def join_trees(parts: Sequence[Tree]) -> Tree:
     except (ValueError, KeyError, TypeError) as error:
         shapes = sorted({str([each.shape[1:] for each in leaves(part)]) for part in parts})
         raise DataError(
-            f"targets have other shapes from batch to batch: {shapes[0]}, {shapes[-1]}",
-            "give each batch targets of one shape: pad them",
+            f"targets have different shapes in different batches: {shapes[0]}, {shapes[-1]}",
+            "pad the targets to one shape",
         ) from error
 
 

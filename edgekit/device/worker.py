@@ -74,7 +74,7 @@ def main(folder: Path) -> None:
     if job["seconds"]:
         before = machine_state()
         result["rounds"] = rounds(sessions, lambda: [load() for load in loads], inputs, job)
-        result["surroundings"] = {"before": before, "after": machine_state()}
+        result["machine_state"] = {"before": before, "after": machine_state()}
     if job["count"]:
         for running, arrays in zip(sessions, inputs):
             count(running, arrays)

@@ -73,7 +73,7 @@ class Driver:
         entry, cached = self.cache.entry(
             key,
             lambda output, checkpoints: self._work(output, checkpoints, target, planned, model, joined),
-            lambda: self.progress.note(f"waiting for another build that runs {name}"),
+            lambda: self.progress.note(f"waiting for another build's step {name} to end"),
         )
         artifact = Artifact(
             path=entry.folder / entry.record["file"],
@@ -115,7 +115,7 @@ class Driver:
         except Exception as error:
             raise StepError(
                 f"{label} raised {type_and_line(error)}",
-                "the steps before it are in the cache; run again with --debug to see the traceback",
+                "the results of the steps before it are cached; run again with --debug to see the traceback",
             ) from error
         check_declaration(label, planned.facts, outcome.path)
         return {"kind": "step", "step": planned.step.name(), "file": outcome.path.name, "notes": outcome.notes}
@@ -190,7 +190,7 @@ class Driver:
         if known is not None:
             return known
 
-        def evaluated(output: Path, _: Path) -> dict[str, Any]:
+        def evaluate(output: Path, _: Path) -> dict[str, Any]:
             import numpy as np
 
             split = self.splits[Data.EVALUATION]
@@ -218,7 +218,7 @@ class Driver:
 
         reference = self._model_file.digest if self._model_file is not None else ""
         key = metric_key(project, self.data, artifact, exact=exact, reference=reference, runtime=runtime)
-        found, _ = self.cache.entry(key, evaluated)
+        found, _ = self.cache.entry(key, evaluate)
         self._evaluations[artifact.digest, artifact.role, exact, runtime] = found
         return found
 
@@ -246,6 +246,6 @@ def check_declaration(label: str, declared: Facts, path: Path) -> None:
     missing = (declared & _OBSERVABLE) - observed_facts(load_model(path))
     if missing:
         raise StepError(
-            f"{label} declares that its output is {', '.join(sorted(missing))}, and it is not",
-            "this is a fault of the step: look at its output with edgekit inspect, and report it",
+            f"{label} declares the output traits {', '.join(sorted(missing))}, but its output lacks them",
+            "this is a defect of the step: inspect its output with edgekit inspect, and report it",
         )

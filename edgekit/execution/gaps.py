@@ -21,20 +21,20 @@ def gap_warning(notes: Mapping[str, Any], scores: "Array | None") -> str:
     trained, at_rest = notes.get("accuracy"), notes.get("at_rest", {}).get("accuracy")
     if trained is None or at_rest is None:
         return ""
-    lines = [f"{trained:.1f} % of training samples are right in training, {at_rest:.1f} % in evaluation mode"]
+    lines = [f"accuracy on training samples is {trained:.1f} % in training mode, {at_rest:.1f} % in evaluation mode"]
     by_mode = trained - at_rest
     by_data = chance = 0.0
     if scores is not None:
         value = float(scores.mean())
         by_data, chance = at_rest - value, 2.0 * float(scores.std()) / len(scores) ** 0.5
-        lines.append(f"and {value:.1f} % of the evaluation split")
+        lines.append(f"and {value:.1f} % on the evaluation split")
     if max(by_mode, by_mode + by_data - chance) <= _POINTS:
         return ""
     return f"{' '.join(lines)}: {_mode(notes) if by_mode > by_data else _DATA}"
 
 
 _DATA = (
-    "the module knows its training data by heart, or the two splits are prepared in different ways; compare their "
+    "the module overfits its training data, or the two splits are preprocessed differently; compare their "
     "scaling and the order of their labels, then train for fewer epochs or on more data"
 )
 
@@ -46,10 +46,12 @@ def _mode(notes: Mapping[str, Any]) -> str:
             return "the batch norms' running statistics lag behind the weights; leave batch_norm at re-estimated"
         case None:
             return (
-                "the module computes otherwise in evaluation mode; look at its dropout, and at what asks self.training"
+                "the module computes something else in evaluation mode; check its dropout and every use of "
+                "self.training"
             )
         case _:
             return (
-                "batch norms serve a batch's own statistics better than those of all data, even taken anew; raise "
-                "batch_size, or normalize without the batch (GroupNorm)"
+                "the model does better with each batch's own statistics than with re-estimated running statistics; "
+                "raise "
+                "batch_size, or use a norm that does not depend on the batch (GroupNorm)"
             )

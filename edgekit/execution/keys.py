@@ -73,13 +73,14 @@ class DataDigests:
         read = split if self.project.holds_out else alike[0]
         key = sha256_of_json(["content", sources, read if self.project.holds_out else ""])
 
-        def hashed(*_: Path) -> dict[str, Any]:
-            self.progress.note(f"hashing what '{entry}' gives: edgekit.toml declares no data_files")
+        def hash_samples(*_: Path) -> dict[str, Any]:
+            self.progress.note(f"hashing the samples of '{entry}': edgekit.toml declares no data_files")
             return {"kind": "data", "entry": entry, "digest": self.splits[read].digest()}
 
-        found, _ = self.cache.entry(key, hashed)
+        found, _ = self.cache.entry(key, hash_samples)
         text = (
-            f"{entry}: hashed {found.record['created']}, assumed unchanged since; declare data_files to have it watched"
+            f"{entry}: hashed at {found.record['created']} and assumed unchanged since; declare data_files to "
+            "detect changes"
         )
         if text not in self.assumed:
             self.assumed.append(text)

@@ -43,9 +43,9 @@ def run_single_step(
     used, and the errors of the step.
     """
     source = project.model_file
-    assert source is not None, "a step alone works on a file"
+    assert source is not None, "a single step works on a file"
     if output.resolve() == source.resolve():
-        raise PlanError(f"{output} is the model itself", "name another file: the source is kept")
+        raise PlanError(f"{output} is the model itself", "give another output file: the source is not overwritten")
     with tempfile.TemporaryDirectory(prefix="edgekit-") as temporary:
         folder = Path(temporary)
         given = folder / "given.onnx"
@@ -60,8 +60,8 @@ def run_single_step(
                 f"edgekit {kind.name()}" for kind in providers(missing[0]) if Format.ONNX in kind.contract.requires
             ]
             raise PlanError(
-                f"{step.name()} works on {MEANING[missing[0]]}, which {source.name} is not",
-                f"run first: {' or '.join(names)}" if names else "export it anew",
+                f"{step.name()} takes {MEANING[missing[0]]}, which {source.name} is not",
+                f"run {' or '.join(names)} first" if names else "export it again",
             )
         artifact = Artifact(given, Format.ONNX, facts, sha256_of_file(given), Role.STUDENT)
         view = TargetView(target, step.contract.target)

@@ -60,7 +60,7 @@ def static_measurements(name: str, path: Path, sizes: "Sizes | None" = None) -> 
         Measurement(name, "weight_bytes", found.weight_bytes, "bytes", Fidelity.STATIC),
     ]
     if found.activation_bytes is not None:
-        how = "at most at once, in the file's order"
+        how = "peak of the tensors held at the same time, in the file's execution order"
         items.append(Measurement(name, "activation_bytes", found.activation_bytes, "bytes", Fidelity.STATIC, how))
     if found.macs is not None:
         items.append(Measurement(name, "macs", found.macs, "count", Fidelity.STATIC))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _ROUNDING = 1e-3
 """In LSB: two floats that represent adjacent integers may differ from one LSB by rounding."""
 
-NO_LATENCY = "wall time under emulation is no latency"
+NO_LATENCY = "wall time under emulation is not a latency"
 
 
 class Status(StrEnum):
@@ -55,13 +55,13 @@ def parity_gate(
     count = len(feeds[0])
     text = f"{count} sample{'s' if count > 1 else ''} {where}"
     if shapes_of(given) != shapes_of(expected):
-        return Gate("parity", Status.FAILED, f"{text}: shapes {shapes_of(given)} for {shapes_of(expected)}")
+        return Gate("parity", Status.FAILED, f"{text}: shapes {shapes_of(given)} instead of {shapes_of(expected)}")
     worst = max(differences(path, feeds, expected, given), key=lambda each: each.apart / each.allowed)
     text = f"{text}: differ by {worst.apart:.3g}, allowed {worst.allowed:.3g} ({worst.why})"
     if worst.apart > worst.allowed:
         return Gate("parity", Status.FAILED, text)
     if _ignores(feeds, expected):
-        return Gate("parity", Status.NOT_RUN, f"{text}; but the outputs are the same for every input")
+        return Gate("parity", Status.NOT_RUN, f"{text}; however, the outputs are the same for every input")
     return Gate("parity", Status.PASSED, text)
 
 
@@ -82,7 +82,7 @@ def budget_gates(
         gates.append(Gate("size", status, f"{size:,} bytes, at most {budgets.max_bytes:,}"))
     memory_limit = budgets.max_memory_bytes or target.left_bytes
     if memory_limit is not None:
-        left = "the RAM that the target's system leaves" if target.system_bytes else "the target's RAM"
+        left = "the RAM that the target's operating system leaves free" if target.system_bytes else "the target's RAM"
         why = "the budget" if budgets.max_memory_bytes else left
         gates.append(memory_gate(memory_limit, why, measurements, result))
     if budgets.max_latency_ms is not None:
@@ -108,7 +108,9 @@ def memory_gate(limit: int, why: str, measurements: Sequence[Measurement], resul
     """Whether the peak memory among `measurements` is within `limit` bytes."""
     memory = next((each for each in measurements if each.name == "memory_peak"), None)
     if memory is None:
-        return Gate("memory", Status.NOT_RUN, why_not(result, "the emulator cannot tell the guest's memory apart"))
+        return Gate(
+            "memory", Status.NOT_RUN, why_not(result, "the emulator cannot separate the guest's memory from its own")
+        )
     status = Status.PASSED if memory.value <= limit else Status.FAILED
     return Gate("memory", status, f"{memory.value / 1e6:.1f} MB ({memory.fidelity}) of {limit / 1e6:.0f} MB, {why}")
 
@@ -146,19 +148,23 @@ def differences(
     steps = output_step(model)
     if Trait.INTEGER in observed_facts(model):
         share = 0.0 if len(steps) == len(model.graph.output) else lsb_tolerance(path, tuple(feeds))
-        why = "of a part's largest value, for rounding moves 8-bit steps"
+        why = "of the largest value of a part: rounding differences move values by 8-bit LSBs"
     else:
         few = tuple(each[:COMPARED] for each in feeds)
         share = float_tolerance(feed_outputs(path, few, optimize=False), feed_outputs(path, few))
-        why = "of a part's largest value, rounding"
+        why = "of the largest value of a part: float rounding"
     found = []
     for place, (port, left, right) in enumerate(zip(model.graph.output, expected, given, strict=True)):
         if port.name in steps:
-            apart, allowed, why = _largest_difference(left, right), steps[port.name], "one integer step"
+            apart, allowed, why = _largest_difference(left, right), steps[port.name], "one LSB"
             if apart > allowed * (1 + _ROUNDING):
                 moved = tie_tolerance(path, tuple(feeds), place, allowed)
                 if moved > allowed:
-                    allowed, why = moved, f"{moved / allowed:.2g} integer steps, for ties move as many here"
+                    allowed, why = (
+                        moved,
+                        f"{moved / allowed:.2g} LSB: resolving rounding ties the other way moves this model's "
+                        "outputs as far",
+                    )
             found.append(Difference(apart, allowed * (1 + _ROUNDING), why))
         else:
             found.append(Difference(relative_difference([left], [right]), share, why))
@@ -180,14 +186,14 @@ def _tflite_differences(
         step = steps.get(port.name)
         if step is None:
             apart = relative_difference([left], [right])
-            found.append(Difference(apart, LEAST, "of a part's largest value, rounding"))
+            found.append(Difference(apart, LEAST, "of the largest value of a part: float rounding"))
         else:
             apart = _largest_difference(left, right)
             same = apart < _ROUNDING * step
-            text, allowed = "one integer step; all integers are the same" if same else "one integer step", step
+            text, allowed = "one LSB; all integers are equal" if same else "one LSB", step
             if apart > step * (1 + _ROUNDING):
                 allowed = kernel_tolerance(path, tuple(feeds), place, step)
-                text = f"{allowed / step:.2g} integer steps, for two runtimes' kernels differ by as many here"
+                text = f"{allowed / step:.2g} LSB: the kernels of two runtimes differ as much on this model"
             found.append(Difference(apart, allowed * (1 + _ROUNDING), text))
     return found
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from edgekit.runners.runner import Result
 
 NEVER_SLOWER = "never-slower"
-_NOTHING = "the target is not this machine, and no prices vouch for a comparison"
+_NOTHING = "the target is not this machine, and no latency calibration covers the comparison"
 
 
 def speed_gate(
@@ -28,14 +28,20 @@ def speed_gate(
     from edgekit.formats import format_of, inspect_file
 
     if format_of(path) is Format.TFLITE:
-        return Gate(NEVER_SLOWER, Status.NOT_RUN, "the float model is ONNX, which the target's runtime does not run")
+        return Gate(
+            NEVER_SLOWER, Status.NOT_RUN, "the float model is an ONNX file, which the target's runtime does not run"
+        )
     if isinstance(result, EdgekitError) or (len(result.latencies_ms) < 2 and predicted is None):
         return Gate(NEVER_SLOWER, Status.NOT_RUN, why_not(result, _NOTHING))
     allowed = 1.0 if limit is None else limit
     found, ratio = inspect_file(path), predicted or ratio_of(*result.latencies_ms[:2])
     text = f"{'predicted: ' if predicted else ''}{ratio} of the float model's time, at most {allowed:g}"
     if found.macs is not None and found.macs < LEAST_MACS:
-        return Gate(NEVER_SLOWER, Status.NOT_RUN, f"{text}; {found.macs:,} multiply-accumulates take less than calls")
+        return Gate(
+            NEVER_SLOWER,
+            Status.NOT_RUN,
+            f"{text}; {found.macs:,} multiply-accumulates take less time than the operator calls",
+        )
     if predicted and ratio.low <= SESSION_DIFFERENCE * allowed and allowed < ratio.high:
         return Gate(NEVER_SLOWER, Status.UNDECIDED, text)
     if ratio.low <= SESSION_DIFFERENCE * allowed:
@@ -45,6 +51,6 @@ def speed_gate(
     return Gate(
         NEVER_SLOWER,
         Status.FAILED,
-        f"{text}: {found.float_operators} of its operators compute on floats ({', '.join(kinds) or 'none'}), "
+        f"{text}: {found.float_operators} operators compute on floats ({', '.join(kinds) or 'none'}), "
         f"{conversions} convert between integers and floats",
     )

@@ -18,13 +18,13 @@ class InstructionKind(StrEnum):
     INTEGER_PRODUCT = "vector integer products"
     DOT_PRODUCT = "vector dot products"
     VECTOR_DIVISION = "vector divisions"
-    VECTOR_OTHER = "other vector work"
-    SCALAR_FLOAT = "scalar float work"
+    VECTOR_OTHER = "other vector instructions"
+    SCALAR_FLOAT = "scalar float instructions"
     PRODUCT = "scalar products"
     DIVISION = "scalar divisions"
     BRANCH = "branches"
     PREFETCH = "prefetches"
-    OTHER = "other scalar work"
+    OTHER = "other scalar instructions"
 
 
 @dataclass(frozen=True)

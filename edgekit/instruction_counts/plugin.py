@@ -36,7 +36,7 @@ def compile_plugin(folder: Path) -> Path:
     if not path.is_file():
         named = shlex.split(os.environ.get("CC", "")) or [name for name in _COMPILERS if shutil.which(name)][:1]
         if not named or not shutil.which(named[0]):
-            raise EmulatorError("no C compiler is at hand for the plugin that counts", _NO_COMPILER)
+            raise EmulatorError("there is no C compiler for the instruction-counting plugin", _NO_COMPILER)
         staging = path.with_suffix(".partial")
         options = ["-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-o", str(staging), str(SOURCE)]
         done = subprocess.run([*named, *options], capture_output=True, text=True, check=False)

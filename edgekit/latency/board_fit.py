@@ -67,8 +67,8 @@ def read_calibration(target: Target) -> LatencyCalibration | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=LatencyCalibration)
     except (msgspec.DecodeError, OSError) as error:
-        text = f"{path} is no calibration: {first_line(error)}"
-        raise PredictionError(text, "remove it, and calibrate again") from error
+        text = f"{path} is not a latency calibration: {first_line(error)}"
+        raise PredictionError(text, "remove it and run edgekit calibrate again") from error
 
 
 def write_calibration(calibration: LatencyCalibration, path: Path) -> None:

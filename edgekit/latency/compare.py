@@ -22,14 +22,17 @@ def predict_ratios(runs: Sequence[Counts], target: Target, threads: int) -> list
     """
     fit = _calibrated_fit(target, threads)
     if fit is None or fit.margin is None:
-        raise PredictionError(f"no prices vouch for {target.runtime} on {target.id}", f"edgekit calibrate {target.id}")
+        raise PredictionError(
+            f"no latency calibration covers {target.runtime} on {target.id}", f"edgekit calibrate {target.id}"
+        )
     doubt = math.exp(fit.margin / 2)
     first, *others = map(figures_of, runs)
     unknown = {kind for each in (first, *others) for kind in products_in(each)} - set(fit.products)
     if unknown:
         text = " and ".join(sorted(kind.replace("_", " ") for kind in unknown))
         raise PredictionError(
-            f"the prices of {target.runtime} on {target.id} know none of {text}", f"edgekit calibrate {target.id}"
+            f"the latency calibration of {target.runtime} on {target.id} has no prices for {text}",
+            f"edgekit calibrate {target.id}",
         )
     weights = at_clock(fit, target.clock_hz)
     return [_ratio(weights, doubt, first, other) for other in others]

@@ -89,7 +89,7 @@ def _separable(graph: _Graph, x: str) -> str:
     return graph.classes(x, inputs)
 
 
-def _inverted(graph: _Graph, x: str) -> str:
+def _inverted_residual(graph: _Graph, x: str) -> str:
     """Sandler et al., arXiv 1801.04381."""
     x, inputs = graph.relu6(graph.conv(x, 3, 16, stride=2)), 16
     for outputs, stride in ((16, 1), (24, 2), (24, 1), (32, 2), (32, 1), (64, 2), (64, 1)):
@@ -101,7 +101,7 @@ def _inverted(graph: _Graph, x: str) -> str:
     return graph.classes(x, inputs)
 
 
-def _gated(graph: _Graph, x: str) -> str:
+def _gated_block(graph: _Graph, x: str) -> str:
     """With squeeze and excitation, and hard swishes: Howard et al., arXiv 1905.02244."""
     x, inputs = graph.node("HardSwish", graph.conv(x, 3, 16, stride=2)), 16
     for outputs, stride in ((24, 2), (24, 1), (40, 2), (40, 1), (80, 2)):
@@ -127,7 +127,7 @@ def _fire(graph: _Graph, x: str) -> str:
     return graph.classes(x, inputs)
 
 
-def _shuffled(graph: _Graph, x: str) -> str:
+def _shuffle_block(graph: _Graph, x: str) -> str:
     """Zhang et al., arXiv 1707.01083, with three groups."""
     x, inputs, side = graph.node("Relu", graph.conv(x, 3, 24, stride=2)), 24, 40
     for outputs, stride in ((48, 2), (48, 1), (48, 1), (96, 2), (96, 1)):
@@ -158,7 +158,7 @@ def _attending(graph: _Graph, x: str) -> str:
     x = graph.node("Reshape", patches, graph.constant(np.array([-1, width, tokens])))
     x = graph.node("Transpose", x, perm=[0, 2, 1])
 
-    def normed(of: str) -> str:
+    def layer_norm(of: str) -> str:
         ones, zeros = graph.constant(np.ones(width, np.float32)), graph.constant(np.zeros(width, np.float32))
         return graph.node("LayerNormalization", of, ones, zeros, axis=-1)
 
@@ -167,7 +167,7 @@ def _attending(graph: _Graph, x: str) -> str:
         return graph.node("Transpose", graph.node("Reshape", graph.dense(of, width, width), split), perm=perm)
 
     for _ in range(2):
-        own = normed(x)
+        own = layer_norm(x)
         asked, known = by_head(own, [0, 2, 1, 3]), by_head(own, [0, 2, 3, 1])
         scale = graph.constant(np.array((width // heads) ** -0.5, np.float32))
         shares = graph.node("Softmax", graph.node("Mul", graph.node("MatMul", asked, known), scale), axis=-1)
@@ -175,9 +175,9 @@ def _attending(graph: _Graph, x: str) -> str:
         seen = graph.node("Transpose", seen, perm=[0, 2, 1, 3])
         seen = graph.node("Reshape", seen, graph.constant(np.array([-1, tokens, width])))
         x = graph.node("Add", x, graph.dense(seen, width, width))
-        inner = graph.node("Gelu", graph.dense(normed(x), width, 4 * width))
+        inner = graph.node("Gelu", graph.dense(layer_norm(x), width, 4 * width))
         x = graph.node("Add", x, graph.dense(inner, 4 * width, width))
-    pooled = graph.node("ReduceMean", normed(x), graph.constant(np.array([1])), keepdims=0)
+    pooled = graph.node("ReduceMean", layer_norm(x), graph.constant(np.array([1])), keepdims=0)
     return graph.dense(pooled, width, 10)
 
 
@@ -199,10 +199,10 @@ _KINDS: dict[str, Callable[[_Graph, str], str]] = {
     "plain": _plain,
     "residual": _residual,
     "separable": _separable,
-    "inverted": _inverted,
-    "gated": _gated,
+    "inverted": _inverted_residual,
+    "gated": _gated_block,
     "fire": _fire,
-    "shuffled": _shuffled,
+    "shuffled": _shuffle_block,
     "dense": _dense,
     "attending": _attending,
     "segmenting": _segmenting,

@@ -40,10 +40,10 @@ def predict_latency(counts: Counts, target: Target, threads: int, model: Latency
     result = estimate(weights, figures)
     if not result:
         raise PredictionError(
-            f"no latency is predicted for {target.id}: nothing that ran has a price", "measure on the board itself"
+            f"no latency is predicted for {target.id}: no executed operator has a price", "measure on the board itself"
         )
     doubts = _doubts(fit, str(target.runtime), figures, result)
-    basis = f"from {count_of(len(fit.errors), 'network')} of {fit.runtime} on a {fit.board}"
+    basis = f"calibrated with {count_of(len(fit.errors), 'network')} of {fit.runtime} on a {fit.board}"
     if fit.margin is not None and not doubts:
         spread = math.exp(fit.margin)
         return Prediction(result, result / spread, result * spread, COVERED, basis)
@@ -51,7 +51,7 @@ def predict_latency(counts: Counts, target: Target, threads: int, model: Latency
     alone = estimate(_scalar_alone(weights, cycle_ns), figures)
     by_formula = estimates(weights, figures)
     spread = math.exp(max(model.transfer, largest_error(fit)) + math.log(max(by_formula) / min(by_formula)) / 2)
-    how = f"no claim how often that holds: {'; '.join(doubts)}; {basis}"
+    how = f"no coverage guarantee: {'; '.join(doubts)}; {basis}"
     return Prediction(result, result / spread, alone * spread, 0.0, how)
 
 
@@ -77,10 +77,10 @@ def _doubts(fit: BoardFit, runtime: str, figures: Figures, milliseconds: float) 
     elif runtime != fit.runtime:
         found.append(f"calibrated on another {name_of(runtime)} than {runtime}")
     if not fit.shortest_ms / 2 <= milliseconds <= fit.longest_ms * 2:
-        found.append(f"it knows networks of {_digits(fit.shortest_ms)} to {_digits(fit.longest_ms)} ms")
-    found += [f"it knows none of {kind.replace('_', ' ')}" for kind in products_in(figures) if kind not in fit.products]
+        found.append(f"its networks took {_digits(fit.shortest_ms)} to {_digits(fit.longest_ms)} ms")
+    found += [f"no network had {kind.replace('_', ' ')}" for kind in products_in(figures) if kind not in fit.products]
     if fit.margin is None:
-        found.append(f"it takes {FEWEST} networks of {FEWEST_FAMILIES} kinds to tell")
+        found.append(f"a coverage guarantee needs {FEWEST} networks of {FEWEST_FAMILIES} kinds")
     return found
 
 
@@ -92,8 +92,11 @@ def _why_not(model: LatencyModel, target: Target, threads: int) -> tuple[str, st
     known = sorted({each.threads for each in model.fits if model.fit_for(target, each.threads)})
     if known:
         several = " and ".join(map(str, known))
-        return f"no latency of {threads} threads is predicted", f"it is for {several}: --threads {known[-1]}"
+        return (
+            f"no latency with {threads} threads is predicted",
+            f"the calibration is for {several}: --threads {known[-1]}",
+        )
     return (
-        f"no latency is predicted for {target.id}: no board with its core and caches was calibrated",
+        f"no latency is predicted for {target.id}: no calibrated board has its core and caches",
         "measure on the board itself: --runner ssh://USER@HOST",
     )

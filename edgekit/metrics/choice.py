@@ -27,14 +27,14 @@ def with_metric(project: Project, splits: Splits) -> Project:
     judged = project.copy_with(metric=metric)
     if not split.labelled and comparing_score(judged) is None:
         raise DataError(
-            f"'{split.entry}' has no labels, which {judged.metric} takes",
+            f"'{split.entry}' has no labels, which the metric {judged.metric} needs",
             'give labels, or compare with the float model: metric = "cosine"',
         )
     classes = outputs[0].shape[1] if len(outputs[0].shape) == 2 else None
     if judged.metric in _OF_CLASSES and split.classes and isinstance(classes, int) and classes != len(split.classes):
         raise DataError(
-            f"'{split.entry}' names {len(split.classes)} classes, and the model's output has {classes}",
-            "name the folders, or the labels, by the numbers of the classes",
+            f"'{split.entry}' has {len(split.classes)} classes, but the model's output has {classes}",
+            "use class indices as the names of the folders or as labels",
         )
     return _with_allowance(judged)
 

@@ -55,11 +55,11 @@ def file_evaluation(
     runs under `runtime` if that is installed. `reference` holds the float model's outputs, sample by sample."""
     running, parts, targets = _run(path, split, exact=exact, runtime=runtime)
     if reference is None:
-        return evaluate_outputs(project, running.joined(parts), join_trees(targets))
-    given = running.sampled(parts)
+        return evaluate_outputs(project, running.join(parts), join_trees(targets))
+    given = running.by_sample(parts)
     score = comparing_score(project)
     if score is None:
-        found = evaluate_outputs(project, running.joined(parts), join_trees(targets))
+        found = evaluate_outputs(project, running.join(parts), join_trees(targets))
     else:
         chance = chance_similarity(score, given, reference, project.seed)
         found = Evaluation(score(given, reference), None, chance)
@@ -69,7 +69,7 @@ def file_evaluation(
 def file_outputs(path: Path, split: Split, *, exact: bool) -> Sampled:
     """A file's outputs for the whole split on this machine, sample by sample; with `exact`, without saturation."""
     running, parts, _ = _run(path, split, exact=exact)
-    return running.sampled(parts)
+    return running.by_sample(parts)
 
 
 def _run(path: Path, split: Split, *, exact: bool, runtime: str = "") -> "tuple[ModelRuns, list[Part], list[Tree]]":
@@ -104,14 +104,14 @@ class ModelRuns:
         return ModelRuns(opened, feeding, axes, tuple(each.name for each in opened.get_outputs()))
 
     def parts(self, inputs: Arrays) -> list[Part]:
-        """The outputs for samples, run by run."""
+        """The outputs for samples (samples, ...), run by run, each with its number of samples."""
         return [(session_outputs(self.session, feed), count) for feed, count in self.feeding.feeds(inputs)]
 
-    def joined(self, parts: Sequence[Part]) -> Outputs[Array]:
-        """The outputs of runs as one batch, without padding."""
+    def join(self, parts: Sequence[Part]) -> Outputs[Array]:
+        """The outputs of runs joined along their sample axes, without padding."""
         return join_outputs([self._cut(*part) for part in parts], self.axes)
 
-    def sampled(self, parts: Sequence[Part]) -> Sampled:
+    def by_sample(self, parts: Sequence[Part]) -> Sampled:
         """The outputs of runs, sample by sample. If a run holds several samples, outputs without a sample axis are left
         out; if there are no others, a run counts as one sample."""
         return [sample for part in parts for sample in self._samples(self._cut(*part), part[1])]

@@ -27,15 +27,18 @@ def metric_value(project: Project, outputs: Sequence[Array], targets: Any) -> fl
     if not is_function(project.metric):
         value_of = named_metric(project).value
         if value_of is None:
-            raise DataError(f"{project.metric} compares with a model file", "build from that, or name another metric")
+            raise DataError(
+                f"the metric {project.metric} compares with a model file",
+                "build from an ONNX file, or choose another metric",
+            )
         return value_of(outputs, targets)
     function = entry_function(project.root, project.metric)
-    given = outputs.renamed(project.model.outputs) if isinstance(outputs, Outputs) else outputs
+    given = outputs.with_names(project.model.outputs) if isinstance(outputs, Outputs) else outputs
     value = function(outputs[0] if len(outputs) == 1 else given, targets)
     with user_code_errors(f"'{project.metric}'"):
         number = float(value)
     if not np.isfinite(number):
-        raise EntryPointError(f"'{project.metric}' gave {number}", "return a finite number, higher is better")
+        raise EntryPointError(f"'{project.metric}' gave {number}", "return a finite number; higher is better")
     return number
 
 
@@ -43,7 +46,9 @@ def named_metric(project: Project) -> Named:
     """The named metric. Raises ProjectError for an unknown name."""
     if project.metric not in NAMED:
         hint = did_you_mean(project.metric, list(NAMED))
-        raise ProjectError(f"no metric '{project.metric}'", f'{hint} (or your own: metric = "module:function")')
+        raise ProjectError(
+            f"there is no metric '{project.metric}'", f'{hint} (or your own: metric = "module:function")'
+        )
     return NAMED[project.metric]
 
 

@@ -58,8 +58,8 @@ def _mean_iou(outputs: Sequence[Array], labels: Any) -> float:
     logits = outputs[0]
     if not isinstance(labels, np.ndarray) or labels.shape != (logits.shape[0], *logits.shape[2:]):
         raise DataError(
-            f"mean-iou takes logits (batch, classes, ...), here {logits.shape}, and labels (batch, ...)",
-            "give a label for each place of the output",
+            f"mean-iou takes logits (batch, classes, ...) and labels (batch, ...); the logits are {logits.shape}",
+            "give a label for each position of the output",
         )
     return _mean_share(logits.argmax(1), labels, lambda hits, both: hits / (both - hits))
 
@@ -79,7 +79,7 @@ def _cosine(given: Sampled, expected: Sampled) -> float:
     outputs = [[*zip(*both, strict=True)] for both in zip(*sides, strict=True)]
     floats = [pairs for pairs in outputs if pairs[0][0].dtype.kind == "f"]
     if not floats:
-        raise DataError("cosine compares floats, and no output is one", 'compare labels: metric = "agreement"')
+        raise DataError("cosine compares float outputs, and the model has none", 'compare labels: metric = "agreement"')
     return min(_mean_cosine(pairs) for pairs in floats)
 
 
@@ -93,8 +93,9 @@ def _mean_cosine(pairs: Sequence[tuple[Array, Array]]) -> float:
 def _cosine_of(given: Array, expected: Array) -> float:
     if given.shape != expected.shape:
         raise DataError(
-            f"for one sample an output is {given.shape}, and the float model's {expected.shape}",
-            "give outputs whose shape does not hang on the data: leave non-maximum suppression to the device",
+            f"for one sample, an output has the shape {given.shape} and the float model's {expected.shape}",
+            "give outputs whose shape does not depend on the data: run non-maximum suppression on the device, after "
+            "the model",
         )
     if np.array_equal(given, expected):
         return 1.0
@@ -127,10 +128,10 @@ def _logits(outputs: Sequence[Array], labels: Any) -> Array:
             'for another task name a metric: metric = "module:function", or "cosine" where only a file is built',
         )
     if labels.dtype.kind not in "iu":
-        raise DataError(f"labels are {labels.dtype.name}, not whole numbers", "give the numbers of the classes")
+        raise DataError(f"labels are {labels.dtype.name}, not integers", "give class indices as labels")
     if labels.min() < 0 or labels.max() >= logits.shape[1]:
         raise DataError(
-            f"a label of the evaluation split lies outside 0 to {logits.shape[1] - 1}",
+            f"a label of the evaluation split is outside 0 to {logits.shape[1] - 1}",
             "correct the labels or the model",
         )
     return logits

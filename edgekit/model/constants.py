@@ -20,7 +20,7 @@ _SMALL = 64
 
 
 def small_constants(graph: GraphProto) -> dict[str, Array]:
-    """The small constants of a graph, initializers and Constant nodes, by tensor."""
+    """The small constants of a graph, initializers and Constant nodes, by tensor, in their stored shapes."""
     known: dict[str, Array] = {
         tensor.name: numpy_helper.to_array(tensor)
         for tensor in graph.initializer

@@ -25,9 +25,12 @@ class Feeding:
     """The samples per run, if the file fixes them; 0 for any number."""
 
     def feed(self, inputs: Arrays) -> Arrays:
-        """The samples as inputs of one run. Raises ModelError if the number of inputs differs."""
+        """The samples (samples, ...) as inputs of one run, with the sample axis where the model has it. Raises
+        ModelError if the number of inputs differs."""
         if len(inputs) != len(self.axes):
-            raise ModelError(f"the model takes {len(self.axes)} inputs, the data has {len(inputs)}", "make both agree")
+            raise ModelError(
+                f"the model takes {len(self.axes)} inputs, but the data has {len(inputs)}", "make both agree"
+            )
         return tuple(_along(*pair) for pair in zip(inputs, self.axes, strict=True))
 
     def feeds(self, inputs: Arrays, size: int = 0) -> Iterator[tuple[Arrays, int]]:
@@ -37,7 +40,7 @@ class Feeding:
         step = self.size or size or count
         for start in range(0, count, step):
             part = tuple(each[start : start + step] for each in inputs)
-            yield self.feed(_filled(part, self.size)), len(part[0])
+            yield self.feed(_pad(part, self.size)), len(part[0])
 
 
 def feeding_of(ports: Sequence[Port]) -> Feeding:
@@ -70,7 +73,7 @@ def _along(array: Array, axis: int | None) -> Array:
     return np.moveaxis(array, 0, axis) if axis < array.ndim else array
 
 
-def _filled(inputs: Arrays, size: int) -> Arrays:
+def _pad(inputs: Arrays, size: int) -> Arrays:
     missing = size - len(inputs[0])
     if missing <= 0:
         return inputs

@@ -34,7 +34,7 @@ def import_model(path: Path) -> ModelProto:
     if foreign:
         raise ModelError(
             f"{path.name} has operators that are not standard ONNX: {', '.join(foreign[:3])}",
-            "start from the file as it was exported, before a runtime's optimizer or quantizer",
+            "start from the exported file, before any runtime's optimizer or quantizer",
         )
     return model
 

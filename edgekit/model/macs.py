@@ -81,7 +81,7 @@ def _of_node(node: NodeProto, shapes: Mapping[str, Shape], constants: Mapping[st
         return counter(_Node(node, shapes))
     if is_standard(node) or node.op_type in _FREE:
         return 0
-    raise _Unknown(f"what {node.domain}.{node.op_type} multiplies is not known")
+    raise _Unknown(f"the multiply-accumulates of {node.domain}.{node.op_type} are not known")
 
 
 def _of_control_flow(
@@ -98,7 +98,7 @@ def _of_control_flow(
         return 0
     if node.op_type == "Scan" and not any(each.name == "scan_input_axes" for each in node.attribute):
         return counts["body"] * _Node(node, shapes).input(len(node.input) - 1)[0]
-    raise _Unknown(f"how often a {node.op_type} runs is not known")
+    raise _Unknown(f"the number of iterations of a {node.op_type} is not known")
 
 
 def _conditions(graph: GraphProto) -> dict[str, bool]:
@@ -119,7 +119,7 @@ def _transposed_convolution(node: _Node) -> int:
 
 def _product(node: _Node) -> int:
     if node.flag("transBatchA") or node.flag("transBatchB"):
-        raise _Unknown("a product over transposed batches is not counted")
+        raise _Unknown("matrix products over transposed batches are not counted")
     return node.output * node.input(0)[-2 if node.flag("transA") else -1]
 
 
@@ -143,7 +143,7 @@ def _einsum(node: _Node) -> int:
     if len(terms) == 1:
         return 0
     if len(terms) > 2 or "." in equation or any(len(set(term)) != len(term) for term in terms):
-        raise _Unknown(f"in which order Einsum computes {equation} is not known")
+        raise _Unknown(f"the order in which Einsum computes {equation} is not known")
     if "->" not in equation:
         wanted = "".join(each for each in set(given) if given.count(each) == 1)
     sizes: dict[str, int] = {}
@@ -170,7 +170,7 @@ def _fused_attention(node: _Node) -> int:
     """ONNX Runtime's Attention and QAttention: one projection of x (batch, steps, features), then attention. Queries,
     keys and values have the same width."""
     if any(each.name == "qkv_hidden_sizes" for each in node.node.attribute) or node.flag("do_rotary"):
-        raise _Unknown(f"{node.node.op_type} with sizes of its own is not counted")
+        raise _Unknown(f"{node.node.op_type} with its own sizes is not counted")
     past = {"Attention": 4, "QAttention": 8}[node.node.op_type]
     if node.has(past):
         raise _Unknown("attention over a past of unknown length is not counted")
@@ -181,7 +181,7 @@ def _fused_attention(node: _Node) -> int:
 def _separate_attention(node: _Node) -> int:
     """ONNX Runtime's MultiHeadAttention on queries, keys and values (batch, steps, heads x size)."""
     if not (node.has(1) and node.has(2)) or node.has(6) or len(node.input(1)) != 3 or len(node.input(0)) != 3:
-        raise _Unknown("packed attention, or over a past, is not counted")
+        raise _Unknown("attention that is packed or over a past is not counted")
     query, key, value = (node.input(i) for i in range(3))
     return query[0] * query[1] * key[1] * (query[2] + value[2])
 

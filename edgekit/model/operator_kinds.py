@@ -35,7 +35,7 @@ _IDLE = {
 
 NOT_COMPUTING = frozenset({*_MOVES, *_IDLE, *CONVERSIONS})
 
-MOVES = "moves of floats between integers"
+MOVES = "data movement of floats between integer operators"
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def operator_kinds(model: ModelProto, shaped: ModelProto) -> OperatorKinds:
     return OperatorKinds(
         integer,
         {kind: count for kind, count in floating.most_common() if count},
-        dict(Counter(_named(island) for island in islands).most_common()),
+        dict(Counter(_describe(island) for island in islands).most_common()),
     )
 
 
@@ -85,7 +85,7 @@ def _computes_on_floats(node: NodeProto, types: Mapping[str, int]) -> bool:
     """Whether a node computes, and one of its tensors is float or of unknown type."""
     if _moves(node) or node.op_type in _IDLE | CONVERSIONS | INTEGER_OPERATORS:
         return False
-    kinds = {types.get(name, TensorProto.FLOAT) for name in (*_read(node), *node.output) if name}
+    kinds = {types.get(name, TensorProto.FLOAT) for name in (*_value_inputs(node), *node.output) if name}
     return not kinds or bool(kinds & FLOATS)
 
 
@@ -95,7 +95,7 @@ def _islands(graph: GraphProto, types: Mapping[str, int]) -> list[list[NodeProto
     makers = {name: node for node in graph.node for name in node.output if name}
     takers: dict[str, list[NodeProto]] = {}
     for node in graph.node:
-        for name in _read(node):
+        for name in _value_inputs(node):
             takers.setdefault(name, []).append(node)
     ends = {value.name for value in graph.output}
     stored = {tensor.name for tensor in graph.initializer}
@@ -107,7 +107,7 @@ def _islands(graph: GraphProto, types: Mapping[str, int]) -> list[list[NodeProto
             sources == {"DequantizeLinear"}
             and drains == {"QuantizeLinear"}
             and not any(name in ends for node in island for name in node.output)
-            and all(name in makers or name in stored for node in island for name in _read(node))
+            and all(name in makers or name in stored for node in island for name in _value_inputs(node))
         ):
             inner = {id(node) for node in island}
             found.append([node for node in graph.node if id(node) in inner])
@@ -133,7 +133,7 @@ def _around(
             continue
         seen.add(id(node))
         found.append(node)
-        feeding = [makers[name] for name in _read(node) if name in makers]
+        feeding = [makers[name] for name in _value_inputs(node) if name in makers]
         taking = [each for name in node.output for each in takers.get(name, ())]
         waiting += [*feeding, *taking]
         sources += feeding
@@ -147,10 +147,10 @@ def _outer(neighbours: list[NodeProto], island: list[NodeProto]) -> set[str]:
     return {node.op_type for node in neighbours if id(node) not in inner} - _IDLE
 
 
-def _read(node: NodeProto) -> list[str]:
+def _value_inputs(node: NodeProto) -> list[str]:
     """The inputs whose values a node computes with or moves: not shapes, indices, factors or conditions."""
     return [name for name in node.input[: _MOVES.get(node.op_type)] if name]
 
 
-def _named(island: list[NodeProto]) -> str:
+def _describe(island: list[NodeProto]) -> str:
     return ", ".join(dict.fromkeys(node.op_type for node in island))

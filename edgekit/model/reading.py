@@ -24,7 +24,7 @@ def load_model(path: Path) -> ModelProto:
     if not path.exists():
         raise ModelError(f"there is no file {path}", "check the path")
     if path.is_dir():
-        raise ModelError(f"{path} is a folder, not a model", "name the .onnx file itself")
+        raise ModelError(f"{path} is a folder, not a model", "give the .onnx file itself")
     model = _read(path)
     _take_weights_in(model, path)
     _check_divisors(model, path)
@@ -55,12 +55,12 @@ def _read(path: Path) -> ModelProto:
         model = onnx.load(str(path), load_external_data=False)
     except Exception as error:  # protobuf's DecodeError, memory
         if path.read_bytes()[4:8] == _TFLITE:
-            raise ModelError(f"{path} is a TFLite model", "name the .onnx file that it was made from") from error
+            raise ModelError(f"{path} is a TFLite model", "give the .onnx file that it was converted from") from error
         raise ModelError(
-            f"{path} is no readable ONNX model: it is truncated, damaged or of another format", "export it again"
+            f"{path} is not a readable ONNX model: it is truncated, damaged or in another format", "export it again"
         ) from error
     if not model.graph.node and not model.graph.output:
-        raise ModelError(f"{path} is no ONNX model: it holds no graph", "name an .onnx file")
+        raise ModelError(f"{path} is not an ONNX model: it has no graph", "give an .onnx file")
     return model
 
 
@@ -76,7 +76,9 @@ def _weight_files(model: ModelProto, path: Path) -> tuple[Path, ...]:
     found = tuple(path.parent / name for name in sorted(names))
     for each in found:
         if not each.is_file():
-            raise ModelError(f"{path} keeps weights in {each.name}, which is not there", "put it beside the model")
+            raise ModelError(
+                f"{path} stores weights in {each.name}, which does not exist", "put that file beside the model"
+            )
     return found
 
 
@@ -85,8 +87,8 @@ def _take_weights_in(model: ModelProto, path: Path) -> None:
     size = sum(each.stat().st_size for each in (path, *found))
     if size >= _MOST_BYTES:
         raise ModelError(
-            f"{path} has {size / 1e9:.1f} GB with its weights, and one ONNX file holds 2 at most",
-            "a device's runtime loads one file: start from a smaller model",
+            f"{path} has {size / 1e9:.1f} GB with its weights, but one ONNX file holds at most 2 GB",
+            "a device's runtime loads a single file: start from a smaller model",
         )
     if not found:
         return

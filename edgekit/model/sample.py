@@ -33,7 +33,7 @@ def comparison_samples(path: Path, given: Arrays) -> ComparisonSamples:
         inputs, count = next(feeding_of(ports).feeds(given))
         if all(_fits(*pair) for pair in zip(ports, inputs, strict=True)):
             return ComparisonSamples(inputs, f"{count} calibration sample{'s' if count > 1 else ''}")
-    why = "the calibration samples do not fit" if given else "no samples were given"
+    why = "the calibration samples do not match the inputs" if given else "no samples were given"
     return ComparisonSamples(random_inputs(path, batch=2), f"made-up inputs: {why}")
 
 
@@ -51,7 +51,7 @@ def random_feeds(path: Path, count: int, sizes: Sizes | None = None, batch: int 
 
 
 def feeds_like(ports: Sequence[Port], count: int, sizes: Sizes | None = None, batch: int = 1) -> Arrays:
-    """The same for a model with these inputs."""
+    """Random feeds (count, *input shape) for a model with these inputs."""
     whole = fill_sizes(ports, sizes or {}, batch)
     made = [_random_arrays(whole, seed) for seed in range(count)]
     return tuple(np.stack(each) for each in zip(*made, strict=True))
@@ -65,8 +65,8 @@ def _random_arrays(ports: Sequence[Port], seed: int) -> Arrays:
         dtype = None if port.dtype in ("string", "unknown") else np.dtype(port.dtype)
         if dtype is None or dtype.kind not in "fiub":
             raise ModelError(
-                f"input '{port.name}' has type {port.dtype}, for which no input can be made up",
-                "use a tensor of numbers",
+                f"input '{port.name}' has the type {port.dtype}, for which no random input can be generated",
+                "use a numeric tensor",
             )
         made.append(
             np.asarray(random.standard_normal(shape), dtype)

@@ -111,7 +111,7 @@ def _infer_freely(model: ModelProto) -> ModelProto:
                 value.CopyFrom(stated)
             continue
         for dim, said in zip(_dims(value), _dims(stated), strict=True):
-            if not _is_told(dim):
+            if not _is_given(dim):
                 dim.CopyFrom(said)
     return inferred
 
@@ -123,10 +123,10 @@ def _is_stated(graph: GraphProto) -> bool:
 
 
 def _is_whole(value: ValueInfoProto) -> bool:
-    return value.type.tensor_type.HasField("shape") and all(map(_is_told, _dims(value)))
+    return value.type.tensor_type.HasField("shape") and all(map(_is_given, _dims(value)))
 
 
-def _is_told(dim: Dimension) -> bool:
+def _is_given(dim: Dimension) -> bool:
     return dim.HasField("dim_value") or (bool(dim.dim_param) and not dim.dim_param.startswith(_MADE_UP))
 
 

@@ -56,14 +56,14 @@ def _stated_sizes(ports: Sequence[Port], sizes: Sizes) -> tuple[dict[str, tuple[
         elif name in inputs:
             whole[name] = _check(inputs[name], entry)
         elif name in names:
-            raise ModelError(f"'{name}' is one axis, and {len(entry)} lengths are given", f"--shape {name}={entry[0]}")
+            raise ModelError(f"'{name}' is one axis, but {len(entry)} lengths are given", f"--shape {name}={entry[0]}")
         else:
             known = sorted({*names, *inputs})
-            raise ModelError(f"no input and no dynamic axis is called '{name}'", did_you_mean(name, known))
+            raise ModelError(f"no input and no dynamic axis has the name '{name}'", did_you_mean(name, known))
     for name, shape in whole.items():
         for size, length in zip(inputs[name].shape, shape, strict=True):
             if isinstance(size, str) and size != ANONYMOUS and axes.setdefault(size, length) != length:
-                raise ModelError(f"the axis '{size}' cannot be {axes[size]} and {length}", "tell one length of it")
+                raise ModelError(f"the axis '{size}' cannot be {axes[size]} and {length}", "give one length for it")
     return whole, axes
 
 
@@ -71,8 +71,10 @@ def _check(port: Port, items: Sequence[int]) -> tuple[int, ...]:
     if len(items) != len(port.shape) or any(
         isinstance(size, int) and size != length for size, length in zip(port.shape, items, strict=True)
     ):
-        wanted = ",".join(str(size) for size in port.shape) or "nothing: it is a scalar"
-        raise ModelError(f"input '{port.name}' takes no shape {','.join(map(str, items))}", f"its shape is {wanted}")
+        wanted = ",".join(str(size) for size in port.shape) or "empty: it is a scalar"
+        raise ModelError(
+            f"input '{port.name}' does not take the shape {','.join(map(str, items))}", f"its shape is {wanted}"
+        )
     return tuple(items)
 
 

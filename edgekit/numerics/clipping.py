@@ -14,7 +14,7 @@ def read_by_branches(model: ModelProto) -> dict[str, str]:
     to keep them: a quantizer that reads only the outer graph does not see such a reader."""
     outer = ir.from_proto(model).graph
     return {
-        str(node.name): f"{node.op_type}: {value.name}, read inside control flow"
+        str(node.name): f"{node.op_type}: {value.name}, which a subgraph of a control-flow operator reads"
         for node in outer
         if node.op_type in _CLIPPING
         for value in (node.inputs[0], node.outputs[0])
@@ -39,7 +39,7 @@ def lost_clipping(source: ModelProto, quantized: ModelProto) -> dict[str, str]:
         step, lowest, highest = grids[node.output[0]]
         low, high = _bounds(node, constants)
         if lowest < low - step / 2 or highest > high + step / 2:
-            found[node.name] = f"{node.op_type}: {node.output[0]}, integers reach from {lowest:g} to {highest:g}"
+            found[node.name] = f"{node.op_type}: {node.output[0]}, whose integers represent {lowest:g} to {highest:g}"
     return found
 
 

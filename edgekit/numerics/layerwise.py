@@ -27,7 +27,7 @@ def layer_sqnr(source: Path, rewritten: Path, inputs: Sequence[Array]) -> dict[s
     tensors = inner_tensors(rewritten, inputs)
     floats = {name: array for name, array in tensors.items() if array.dtype.kind == "f"}
     model = load_model(rewritten)
-    passed = _values_read(model, floats)
+    passed = _input_values(model, floats)
     made = _outputs_of(load_model(source), inputs, _clip_to_ranges(model, floats))
     return {name: signal_to_noise(array, _where_finite(array, passed[name])) for name, array in made.items()}
 
@@ -46,7 +46,8 @@ def layer_lsb_errors(source: Path, fused: Path, inputs: Sequence[Array]) -> dict
 
 
 def lsb_errors(source: Path, inputs: Sequence[Array], integers: Mapping[str, Array]) -> dict[str, float]:
-    """The same for 8-bit tensors, unsigned, that another runtime computed from the inputs."""
+    """The largest difference in LSB by tensor, for 8-bit tensors of the model's shapes that another runtime computed
+    from the inputs. The tensors are uint8."""
     made = _outputs_of(to_unsigned(load_model(source)), inputs, integers)
     return {name: _lsb_error(array, integers[name]) for name, array in made.items()}
 
@@ -94,7 +95,7 @@ def _clip_to_ranges(model: ModelProto, tensors: Mapping[str, Array]) -> dict[str
     return found
 
 
-def _values_read(model: ModelProto, tensors: Mapping[str, Array]) -> dict[str, Array]:
+def _input_values(model: ModelProto, tensors: Mapping[str, Array]) -> dict[str, Array]:
     """The value that readers get of each tensor: after QuantizeLinear and DequantizeLinear, if it passes through
     them."""
     quantized = {node.input[0]: node.output[0] for node in model.graph.node if node.op_type == "QuantizeLinear"}

@@ -23,12 +23,12 @@ _CARRYING = {
 
 
 def collapsed_tensors(tensors: Mapping[str, Array]) -> dict[str, str]:
-    """The tensors of which one 8-bit scale leaves almost no levels, by name, with the reason.
+    """The tensors, of any shape, of which one 8-bit scale leaves almost no levels, by name, with the reason.
 
     Additive masks cause this: beside -inf, the lowest float, or -10,000, all scores share one level. A tensor counts as
     collapsed if it has more than 16 different values and at most 4 of 256 levels remain, and if it is not finite.
     """
-    return {name: result for name, array in tensors.items() if (result := _collapsed(array))}
+    return {name: result for name, array in tensors.items() if (result := _describe_collapse(array))}
 
 
 def mixed_range_tensors(model: ModelProto, tensors: Mapping[str, Array]) -> dict[str, str]:
@@ -80,16 +80,16 @@ def nodes_behind(model: ModelProto, tensors: Mapping[str, str], rounded: Collect
     return found
 
 
-def _collapsed(array: Array) -> str:
+def _describe_collapse(array: Array) -> str:
     if not array.size:
         return ""
     low, high = float(array.min()), float(array.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         return "not finite"
-    return _levels_left(array, min(low, 0.0), max(high, 0.0))
+    return _describe_levels(array, min(low, 0.0), max(high, 0.0))
 
 
-def _levels_left(array: Array, low: float, high: float) -> str:
+def _describe_levels(array: Array, low: float, high: float) -> str:
     """What remains of the values on the levels from `low` to `high`, if that is almost nothing."""
     values = array.reshape(-1)
     if len(_levels(values[:: max(1, len(values) // _GLANCE)], low, high)) > _FEW:
@@ -113,7 +113,7 @@ def _merged_inputs(known: Mapping[str, Array], names: Sequence[str]) -> str:
     if len(arrays) < 2 or not all(np.isfinite(each).all() for each in arrays):
         return ""
     low, high = min(0.0, *(each.min() for each in arrays)), max(0.0, *(each.max() for each in arrays))
-    return next((result for each in arrays if (result := _levels_left(each, low, high))), "")
+    return next((result for each in arrays if (result := _describe_levels(each, low, high))), "")
 
 
 def _mixed_table(table: Array | None) -> str:
@@ -123,7 +123,7 @@ def _mixed_table(table: Array | None) -> str:
     for axis in range(table.ndim):
         others = tuple(each for each in range(table.ndim) if each != axis)
         narrow = np.flatnonzero(np.ptp(table, others) < _FEW * (high - low) / _STEPS)
-        items = (_levels_left(np.take(table, index, axis).astype(np.float64), low, high) for index in narrow)
+        items = (_describe_levels(np.take(table, index, axis).astype(np.float64), low, high) for index in narrow)
         if found := next((each for each in items if each), ""):
             return found
     return ""

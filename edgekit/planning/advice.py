@@ -13,9 +13,9 @@ from edgekit.planning.remedies import Proposal, apply_remedy, propose
 from edgekit.records import Record
 
 _NEEDED = {
-    Family.DISTILLATION: "a teacher that knows what it was trained for",
-    Family.PRUNING: "magnitudes that tell which weights matter",
-    Family.QUANTIZATION: "weights that nothing has rounded or cut without training them on",
+    Family.DISTILLATION: "a trained teacher",
+    Family.PRUNING: "trained weight magnitudes",
+    Family.QUANTIZATION: "weights that were not quantized or pruned without fine-tuning",
 }
 """What a technique depends on, by family."""
 
@@ -72,29 +72,29 @@ class Advice(Record, frozen=True):
 
 def advise(
     judgement: LintResult,
-    surroundings: PlanningContext,
+    context: PlanningContext,
     interactions: Interactions,
     others: Sequence[PlanningContext] = (),
 ) -> Advice:
     """Advice on a recipe, found by trying changes and checking each. Nothing is trained. The proposal must also hold
     for `others`, further targets."""
-    primary = _primary(judgement, surroundings, interactions)
-    proposal = propose(judgement.recipe, surroundings, interactions)
+    primary = _primary(judgement, context, interactions)
+    proposal = propose(judgement.recipe, context, interactions)
     for each in others:
         further = propose(proposal.recipe, each, interactions)
         changes = (*proposal.changes, *further.changes)
-        proposal = Proposal(lint(further.recipe, surroundings, interactions), changes)
+        proposal = Proposal(lint(further.recipe, context, interactions), changes)
     proposed_for = [proposal.judgement, *(lint(proposal.recipe, each, interactions) for each in others)]
     return Advice(
         primary,
-        tuple(_cascade(judgement, primary.step, surroundings)) if primary and primary.finding.can_be_allowed else (),
+        tuple(_cascade(judgement, primary.step, context)) if primary and primary.finding.can_be_allowed else (),
         proposal,
         tuple(each for each in merge_findings(proposed_for) if each.severity is not Severity.INFO),
-        tuple(_omissions(proposal.judgement, surroundings, interactions)),
+        tuple(_omissions(proposal.judgement, context, interactions)),
     )
 
 
-def _primary(judgement: LintResult, surroundings: PlanningContext, interactions: Interactions) -> PrimaryFinding | None:
+def _primary(judgement: LintResult, context: PlanningContext, interactions: Interactions) -> PrimaryFinding | None:
     """The step to correct first. Each step in a finding is removed, replaced or, if nothing else applies, moved, and
     the recipe is checked again. Steps are ranked by the errors removed, then by the findings removed that do not
     concern this step alone, minus new ones. Of equal steps the earlier is chosen, since damage propagates forward."""
@@ -104,10 +104,10 @@ def _primary(judgement: LintResult, surroundings: PlanningContext, interactions:
     for step in sorted({index for each in grave for index in (each.step, each.other) if index is not None}):
         own = [each for each in grave if step in (each.step, each.other)]
         is_settled = False
-        for variant in (*_without_or_else(recipe.steps, step, own, surroundings), *_move(recipe.steps, step)):
+        for variant in (*_without_or_else(recipe.steps, step, own, context), *_move(recipe.steps, step)):
             if is_settled and variant.is_move:
                 break
-            tried = lint(replace(recipe, steps=variant.steps), surroundings, interactions)
+            tried = lint(replace(recipe, steps=variant.steps), context, interactions)
             after = Counter(_identity(each, variant.origin) for each in _grave(tried))
             gone, new = before - after, after - before
             is_settled = is_settled or not new
@@ -138,12 +138,12 @@ class _Variant(Record, frozen=True):
 
 
 def _without_or_else(
-    steps: Sequence[RecipeStep], step: int, findings: Sequence[Finding], surroundings: PlanningContext
+    steps: Sequence[RecipeStep], step: int, findings: Sequence[Finding], context: PlanningContext
 ) -> Iterator[_Variant]:
     kept = [index for index in range(len(steps)) if index != step]
     yield _Variant("without it", tuple(steps[index] for index in kept), kept)
     for finding in findings:
-        changed = apply_remedy(steps, finding, surroundings, [])
+        changed = apply_remedy(steps, finding, context, [])
         if len(changed) == len(steps) and changed[step] != steps[step]:
             yield _Variant(f"as {changed[step].label}", tuple(changed), range(len(steps)))
 
@@ -175,12 +175,12 @@ def _errors(found: Counter[_Identity]) -> int:
     return sum(count for each, count in found.items() if each.severity is Severity.ERROR)
 
 
-def _cascade(judgement: LintResult, primary: int, surroundings: PlanningContext) -> Iterator[InheritedFinding]:
+def _cascade(judgement: LintResult, primary: int, context: PlanningContext) -> Iterator[InheritedFinding]:
     """The later techniques whose model, or whose teacher, depends on the primary finding's step."""
     walk = judgement.walked
     damaging = [primary]
     for each in walk.steps:
-        technique = each.step.technique(surroundings.target)
+        technique = each.step.technique(context.target)
         before = {*walk.line(each.index), *walk.joined_line(each.index)}
         if primary not in before or not (is_compression(technique) or technique.prepares):
             continue
@@ -192,34 +192,34 @@ def _cascade(judgement: LintResult, primary: int, surroundings: PlanningContext)
         damaging.append(each.index)
 
 
-def _omissions(judgement: LintResult, surroundings: PlanningContext, interactions: Interactions) -> Iterator[Omission]:
+def _omissions(judgement: LintResult, context: PlanningContext, interactions: Interactions) -> Iterator[Omission]:
     """The techniques without which the recipe stays possible and clean, and whose pairs are at most moderate in the
     table; the least costly first, then in the order in which the table would remove one of too many."""
     if not judgement.is_clean:
         return
-    techniques = [each.step.technique(surroundings.target) for each in judgement.walked.steps]
+    techniques = [each.step.technique(context.target) for each in judgement.walked.steps]
     compressions = [index for index, each in enumerate(techniques) if is_compression(each)]
     ranked = []
     for index in compressions if len(compressions) > 1 else ():
         steps = judgement.recipe.steps[:index] + judgement.recipe.steps[index + 1 :]
-        if not lint(replace(judgement.recipe, steps=steps), surroundings, interactions).is_clean:
+        if not lint(replace(judgement.recipe, steps=steps), context, interactions).is_clean:
             continue
         pairs = [each for each in (*judgement.findings, *judgement.sound) if each.other is not None]
         spoken = [each for each in pairs if index in (each.step, each.other)]
         cost = sum(1 if each.verdict is PairVerdict.GOOD else -1 for each in spoken)
         if spoken and cost <= 0:
-            rank = _rank_to_leave_out(judgement.recipe.steps[index], interactions, surroundings)
+            rank = _rank_to_leave_out(judgement.recipe.steps[index], interactions, context)
             ranked.append(((cost, rank, index), spoken))
     for (_, _, index), spoken in sorted(ranked, key=lambda each: each[0]):
         text = "; ".join(f"{each.title}: {each.verdict} ({each.code})" for each in spoken)
         yield Omission(index, text, tuple(each.code for each in spoken))
 
 
-def _rank_to_leave_out(step: RecipeStep, interactions: Interactions, surroundings: PlanningContext) -> int:
+def _rank_to_leave_out(step: RecipeStep, interactions: Interactions, context: PlanningContext) -> int:
     """A step's rank among those that the rows on too many steps would remove first."""
     for row in interactions:
         if row.count is not None and row.remedy is not None and isinstance(row.remedy.remove, tuple):
             for rank, condition in enumerate(row.remedy.remove):
-                if step_fits(condition, step.step.technique(surroundings.target), step.role):
+                if step_fits(condition, step.step.technique(context.target), step.role):
                     return rank
     return sys.maxsize

@@ -65,7 +65,7 @@ def explain(words: Sequence[str], interactions: Interactions) -> tuple[Explanati
         return tuple(known[code] for code in dict.fromkeys(codes))
     if len(words) > 2:
         raise InteractionsError(
-            f"{len(words)} words where codes, or one or two techniques, are asked for",
+            f"expected codes, or one or two techniques, not {len(words)} words",
             "edgekit explain quantization pruning",
         )
     families = [family_of(word) for word in words]
@@ -109,7 +109,7 @@ def _speaks_of(row: Interaction, families: Sequence[Family]) -> bool:
 
 def _of_rule(code: str) -> Explanation:
     rule = RULES[code]
-    evidence = Evidence(kind="documentation", source=rule.source, says="the finding's own message has the particulars")
+    evidence = Evidence(kind="documentation", source=rule.source, says="the finding's message has the details")
     return Explanation(
         code, rule.title, PairVerdict.POOR, rule.severity, "", rule.why, rule.fix, (evidence,), rule.example
     )

@@ -151,7 +151,7 @@ class Interaction(Record, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if (self.first is None) != (self.then is None) or (self.first is None) == (self.step is None):
-            raise ValueError("a row has either 'first' and 'then', or 'step'")
+            raise ValueError("a row needs either 'first' and 'then', or 'step'")
         for condition in (self.first, self.then, self.step, self.without_before, self.without_after):
             _check_names(condition or {}, _STEP_NAMES)
             for family in _families(condition or {}):
@@ -160,9 +160,9 @@ class Interaction(Record, frozen=True, kw_only=True):
         _check_names(self.when, CONTEXT_PROPERTIES)
         if self.verdict is PairVerdict.POOR:
             if self.severity not in (Severity.ERROR, Severity.WARNING):
-                raise ValueError("a poor verdict has the severity 'error' or 'warning'")
+                raise ValueError("a poor verdict needs the severity 'error' or 'warning'")
             if not self.fix:
-                raise ValueError("a poor verdict says what to do in 'fix'")
+                raise ValueError("a poor verdict needs 'fix': what to do")
         elif self.severity is not None:
             raise ValueError("only a poor verdict has a severity: a moderate one is info, a good one is none")
 
@@ -205,41 +205,43 @@ class Rule(Record, frozen=True):
     example: Example
 
 
-_CONTRACTS = "the contracts of the steps"
+_CONTRACTS = "the steps' contracts"
 
 RULES = {
     "EK001": Rule(
-        "a step cannot work on what it gets",
+        "a step cannot take its input",
         Severity.ERROR,
-        "Each step's contract says what a model must be for it (a PyTorch module or an ONNX file, float or integers, "
-        "trained, shaped, folded, portable), what it makes of it and what it keeps. Another step took what this one "
-        "needs, or no step gave it. It cannot be run, and so it cannot be allowed.",
-        "move the step before the one that took what it needs, or add the one that gives it",
+        "Each step's contract declares the traits that its input must have (a PyTorch module or an ONNX file, float or "
+        "quantized, trained, shaped, folded, portable), and the traits that it provides and preserves. A step before "
+        "this "
+        "one removed a required trait, or no step provides it. The recipe cannot run, so the finding cannot be "
+        "allowed.",
+        "move the step before the one that removes the trait, or add a step that provides it",
         _CONTRACTS,
         Example(triggers="train; export; prune; simplify; quantize", silent="train; prune; export; simplify; quantize"),
     ),
     "EK002": Rule(
         "a step needs a model that the project does not have",
         Severity.ERROR,
-        "Distillation reads a teacher; edgekit.toml names none in [model].",
-        'name one: teacher = "model:teacher" in [model]; or train instead (recipe train-prune-int8)',
+        "Distillation needs a teacher; [model] in edgekit.toml has none.",
+        'add teacher = "model:teacher" to [model]; or train instead (recipe train-prune-int8)',
         _CONTRACTS,
         Example(triggers="distill; export", silent="train; export", given={"teacher": False}),
     ),
     "EK003": Rule(
-        "nothing for the device",
+        "no model for the device",
         Severity.ERROR,
-        "The recipe ends without a model file of the student.",
+        "The recipe ends without a model file for the student.",
         "add the step export",
         _CONTRACTS,
         Example(triggers="train", silent="train; export"),
     ),
     "EK190": Rule(
-        "an order that loses on your own model",
+        "an order with a lower metric on your own model",
         Severity.ERROR,
-        "Both orders of two steps were measured on this project, and this one lost, the 95 % interval lying below "
-        "zero. No row of the table speaks of the pair.",
-        "put them the other way round",
+        "Both orders of two steps were measured on this project. This order has the lower metric: the 95 % interval of "
+        "the difference is below zero. The interactions table has no row for the pair.",
+        "swap the two steps",
         "a study's results for the project",
         Example(
             triggers="train; qat; sparsify; export; simplify; quantize",
@@ -248,16 +250,20 @@ RULES = {
         ),
     ),
     "EK191": Rule(
-        "a step that is not worth its stage on your own model",
+        "a step without measurable benefit on your own model",
         Severity.WARNING,
-        "The recipe was measured on this project with and without this step: neither the metric nor the file gets "
-        "better by it.",
-        "leave it out",
+        "The recipe was measured on this project with and without this step. The step improves neither the metric "
+        "nor the "
+        "file size.",
+        "remove the step",
         "a study's results for the project",
         Example(
             triggers="train; sparsify; export; simplify; quantize",
             silent="train; export; simplify; quantize",
-            given={"study": "an example: with sparsify against without it: 0.0 points [-1.0, 1.0], and no fewer bytes"},
+            given={
+                "study": "an example: with sparsify against without it: 0.0 points [-1.0, 1.0], and the file is not "
+                "smaller"
+            },
         ),
     ),
 }
@@ -356,7 +362,8 @@ def _check_remedies(rows: Sequence[Interaction], path: Path) -> None:
         for name in (row.remedy.add, row.remedy.replace.use if row.remedy.replace else None) if row.remedy else ():
             if name is not None and name not in Step.registry:
                 raise InteractionsError(
-                    f"{path}, {row.code}: its remedy names no step '{name}'", did_you_mean(name, list(Step.registry))
+                    f"{path}, {row.code}: its remedy names the step '{name}', which does not exist",
+                    did_you_mean(name, list(Step.registry)),
                 )
 
 
@@ -366,8 +373,9 @@ def _check_contradictions(rows: Sequence[Interaction], path: Path) -> None:
     for one, other in combinations(rows, 2):
         if one.verdict is not other.verdict and (_is_same_pair(one, other) or _is_same_step(one, other)):
             raise InteractionsError(
-                f"{path}: {one.code} calls {one.verdict} what {other.code} calls {other.verdict}",
-                "keep one of them, or tell their conditions apart",
+                f"{path}: {one.code} and {other.code} give the same case the verdicts {one.verdict} and "
+                f"{other.verdict}",
+                "keep one of them, or give them different conditions",
             )
 
 
@@ -393,8 +401,8 @@ def _check_circles(rows: Sequence[Interaction], path: Path) -> None:
         for chain in _chains([one], orders):
             codes = " -> ".join(each[0].code for each in chain)
             raise InteractionsError(
-                f"{path}: no order can satisfy {codes}: each wants its step before the other's",
-                "change a verdict, or tell the conditions apart",
+                f"{path}: no order satisfies {codes}: their required orders form a cycle",
+                "change a verdict, or give the rows different conditions",
             )
 
 

@@ -31,7 +31,7 @@ from edgekit.traits import Facts, Format, Role, Trait
 
 FAULT_CODES = {FaultKind.MISSING: "EK001", FaultKind.NO_ROLE: "EK002", FaultKind.NO_FILE: "EK003"}
 _CONTRACT = Evidence(
-    kind="documentation", source="the step's contract", says="what it requires, provides and preserves"
+    kind="documentation", source="the step's contract", says="the traits that it requires, provides and preserves"
 )
 
 
@@ -45,7 +45,7 @@ class MeasuredOrders(Protocol):
     def summary(self) -> str:
         """What was measured, over how many seeds, as a sentence."""
 
-    def judged(self, judgement: "LintResult") -> "LintResult":
+    def revise(self, judgement: "LintResult") -> "LintResult":
         """A lint result in which measured orders replace those of the table."""
 
     def verdict(self, first: RecipeStep, then: RecipeStep) -> PairVerdict | None:
@@ -175,17 +175,17 @@ class LintResult(Record, frozen=True):
         return all(each.severity is Severity.INFO for each in self.findings)
 
 
-def lint(recipe: Recipe, surroundings: PlanningContext, interactions: Interactions) -> LintResult:
+def lint(recipe: Recipe, context: PlanningContext, interactions: Interactions) -> LintResult:
     """All findings of a recipe, and the pairs whose order is good."""
-    walk = walk_recipe(recipe, surroundings.roles, surroundings.entry_of(recipe))
-    lint = _Lint(walk, surroundings)
+    walk = walk_recipe(recipe, context.roles, context.entry_of(recipe))
+    lint = _Lint(walk, context)
     for row in interactions:
         lint.judge(row)
     faults = [_of_fault(each) for each in walk.faults]
     found = sorted([*faults, *(each for each in lint.found if each.verdict is not PairVerdict.GOOD)], key=sort_key)
     sound = tuple(each for each in lint.found if each.verdict is PairVerdict.GOOD)
     judgement = LintResult(recipe, walk, tuple(found), sound, tuple(lint.undecided.values()))
-    return surroundings.measured.judged(judgement) if surroundings.measured else judgement
+    return context.measured.revise(judgement) if context.measured else judgement
 
 
 def lint_alone(recipe: Recipe) -> LintResult:
@@ -214,7 +214,7 @@ def _of_fault(fault: Fault) -> Finding:
         step=culprit,
         other=fault.step if fault.culprit is not None else None,
         message=fault.message,
-        why="the contracts of the steps do not fit together: it cannot be run",
+        why="the steps' contracts do not match: the recipe cannot run",
         fix=fault.hint,
         evidence=(_CONTRACT,),
     )
@@ -223,13 +223,13 @@ def _of_fault(fault: Fault) -> Finding:
 class _Lint:
     """Evaluates the rows of the interaction table on a recipe."""
 
-    def __init__(self, walk: RecipeWalk, surroundings: PlanningContext) -> None:
+    def __init__(self, walk: RecipeWalk, context: PlanningContext) -> None:
         self.walk = walk
-        self.surroundings = surroundings
+        self.context = context
         self.sides = [self._side(each) for each in walk.steps]
         self.before = [sorted({*walk.line(each.index), *walk.joined_line(each.index)}) for each in walk.steps]
         """The earlier steps that each step's result depends on."""
-        self.around = {role: surroundings.known(role) for role in Role}
+        self.around = {role: context.known(role) for role in Role}
         self.found: list[Finding] = []
         self.undecided: dict[str, Undecided] = {}
 
@@ -279,7 +279,7 @@ class _Lint:
         """The properties of a step, and the names of unknown ones."""
         before = self.walk.entry if planned.parent is None else self.walk.steps[planned.parent].facts
         trained = Trait.CONVERGED in before
-        return step_properties(planned.step.technique(self.surroundings.target), planned.role, trained=trained)
+        return step_properties(planned.step.technique(self.context.target), planned.role, trained=trained)
 
     def _fits(self, condition: Condition | None, index: int) -> bool | None:
         return fits(condition or {}, *self.sides[index])
@@ -305,7 +305,7 @@ class _Lint:
                 fix=row.fix,
                 evidence=row.evidence,
                 remedy=row.remedy,
-                target=self.surroundings.target.id if about_target and self.surroundings.target else None,
+                target=self.context.target.id if about_target and self.context.target else None,
             )
         )
 

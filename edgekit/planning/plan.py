@@ -207,15 +207,15 @@ class _Walk:
     def _faults(self, index: int, step: Step, role: Role, needed: Facts) -> Iterator[Fault]:
         label = f"step {index + 1} {step.name()}"
         if role not in self.last and Format.ONNX in self.entry:
-            text = f"{label} needs a {role}, and the project starts from an ONNX file"
-            yield Fault(FaultKind.NO_ROLE, index, None, text, "choose a recipe that starts from one: int8")
+            text = f"{label} needs a {role}, but the project starts from an ONNX file"
+            yield Fault(FaultKind.NO_ROLE, index, None, text, "choose a recipe that starts from an ONNX file: int8")
             return
         if role not in self.last:
             yield Fault(
                 FaultKind.NO_ROLE,
                 index,
                 None,
-                f"{label} needs a {role}, and edgekit.toml names none",
+                f"{label} needs a {role}, but edgekit.toml has none",
                 f'add {role} = "model:{role}" to [model]',
             )
             return
@@ -226,7 +226,7 @@ class _Walk:
                 FaultKind.MISSING,
                 index,
                 None if culprit is None else culprit.index,
-                *self._told(role, missing[0], label, culprit),
+                *self._explain(role, missing[0], label, culprit),
             )
 
     def _taker(self, role: Role, missing: Fact) -> PlannedStep | None:
@@ -240,22 +240,25 @@ class _Walk:
             index = parent
         return None
 
-    def _told(self, role: Role, missing: Fact, label: str, culprit: PlannedStep | None) -> tuple[str, str]:
-        needs = f"{label} works on {MEANING[missing]}"
+    def _explain(self, role: Role, missing: Fact, label: str, culprit: PlannedStep | None) -> tuple[str, str]:
+        needs = f"{label} takes {MEANING[missing]}"
         if culprit is not None:
             made = next(
                 (MEANING[fact] for fact in sorted(culprit.step.contract.provides - {Trait.CONVERGED})),
                 "something else",
             )
             name = f"step {culprit.index + 1} {culprit.step.name()}"
-            return f"{needs}, which {name} turned into {made}", f"move it before {name}"
+            return f"{needs}, which {name} converted to {made}", f"move it before {name}"
         if missing is Format.TORCH:
-            return f"{label} works on {MEANING[missing]}, and the project starts from an ONNX file", "leave it out"
+            return f"{label} takes {MEANING[missing]}, but the project starts from an ONNX file", "remove the step"
         if missing is Trait.FLOAT:
-            return f"{needs}, and the file is quantized already", "start from the float model, or leave it: as-given"
+            return (
+                f"{needs}, but the file is quantized already",
+                "start from the float model, or use the recipe as-given",
+            )
         names = [kind.name() for kind in providers(missing) if role not in kind.contract.joins]
         hint = f"put {' or '.join(names)} before it" if names else "no step provides that"
-        return f"{needs}, which no step before it gives the {role}", hint
+        return f"{needs}, which no step before it provides for the {role}", hint
 
 
 def providers(missing: Fact) -> Sequence[type[Step]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from edgekit.contract.registry import fallback_step, load_all, step_from
+from edgekit.contract.registry import current_step_name, fallback_step, load_all, step_from
 from edgekit.contract.step import Step
 from edgekit.deprecation import current_name
 from edgekit.errors import RecipeError, did_you_mean
@@ -59,16 +59,16 @@ def recipe_of(project: Project) -> Recipe:
         named = recipe_for(project, find_recipe(project.recipe or recommended_recipe(project), project.root))
         for role in _unused_weights(named, project):
             raise RecipeError(
-                f"edgekit.toml names {role}_weights, and recipe '{named.name}' does not train the {role}: no step "
+                f"edgekit.toml has {role}_weights, but recipe '{named.name}' does not train the {role}: no step "
                 "loads them",
                 f'choose a recipe that trains the {role}, or [[steps]] with use = "load", or remove the key',
             )
-        return _with_options(named, project.options, str(path))
+        return _with_options(named, _options_of(project), str(path))
     own = replace(recipe_from(project.name, project.steps, str(path)), source=path)
     for role in _unused_weights(own, project):
         raise RecipeError(
-            f"edgekit.toml names {role}_weights, and no step loads them",
-            f'put [[steps]] use = "load", role = "{role}" in the place of train, or remove the key',
+            f"edgekit.toml has {role}_weights, but no step loads them",
+            f'put [[steps]] use = "load", role = "{role}" instead of train, or remove the key',
         )
     _check_loads(own, project)
     return own
@@ -84,22 +84,25 @@ def recipes_of(project: Project) -> list[Recipe]:
     while found[-1].fallback and not project.recipe and not project.steps:
         named = recipe_for(project, find_recipe(found[-1].fallback, project.root))
         steps = {each.step.name() for each in named.steps}
-        options = {name: table for name, table in project.options.items() if name in steps}
+        options = {name: table for name, table in _options_of(project).items() if name in steps}
         found.append(_with_options(named, options, str(project.root / PROJECT_FILE)))
     return found
 
 
-def with_placement(project: Project, floats: Sequence[str]) -> Project:
+def with_float_operators(project: Project, floats: Sequence[str]) -> Project:
     """The project with these operators in float in the step of its recipe that chooses them. Raises RecipeError if its
     own [[steps]] have no such step."""
-    name, option = fallback_step()
-    given = {option: list(floats)}
+    kind = fallback_step()
+    name, given = kind.name(), {kind.fallback_option: list(floats)}
+    names = (name, *kind.former_names)
     if not project.steps:
-        return project.copy_with(options={**project.options, name: given})
-    if all(each.get("use") != name for each in project.steps):
-        raise RecipeError(f"the recipe has no step {name}, which a placement is for", f'add [[steps]] use = "{name}"')
+        return project.copy_with(options={**_options_of(project), name: given})
+    if all(each.get("use") not in names for each in project.steps):
+        raise RecipeError(
+            f"the recipe has no step {name}, which keeps operators in float", f'add [[steps]] use = "{name}"'
+        )
     return project.copy_with(
-        steps=tuple({**each, **given} if each.get("use") == name else each for each in project.steps)
+        steps=tuple({**each, **given} if each.get("use") in names else each for each in project.steps)
     )
 
 
@@ -134,7 +137,7 @@ def _check_loads(recipe: Recipe, project: Project) -> None:
     for number, each in enumerate(recipe.steps, start=1):
         if each.step.loads_weights() and each.role in project.roles and project.weights_file(each.role) is None:
             raise RecipeError(
-                f"step {number} loads the {each.role}, and edgekit.toml names no weights",
+                f"step {number} loads the {each.role}, but edgekit.toml has no weights",
                 f'add {each.role}_weights = "file.safetensors" to [model], or use the step train',
             )
 
@@ -143,6 +146,12 @@ def _with_loading(each: RecipeStep, project: Project) -> RecipeStep:
     if each.step.loaded_by and project.weights_file(each.role) is not None:
         return RecipeStep(Step.registry[each.step.loaded_by](), each.role)
     return each
+
+
+def _options_of(project: Project) -> dict[str, Mapping[str, Any]]:
+    """The project's [options] by the current name of the step."""
+    path = project.root / PROJECT_FILE
+    return {current_step_name(name, f"{path}, [options]"): table for name, table in project.options.items()}
 
 
 def _with_options(recipe: Recipe, options: Mapping[str, Mapping[str, Any]], where: str) -> Recipe:
@@ -168,7 +177,7 @@ def _with_options(recipe: Recipe, options: Mapping[str, Mapping[str, Any]], wher
 def _lacking(recipe: Recipe, name: str, role: Role | None, where: str) -> tuple[str, str]:
     """The error and hint for options of a step that a recipe lacks."""
     whose = f"{name} {role}" if role else name
-    text = f"{where}: [options.{'.'.join(whose.split())}], and recipe '{recipe.name}' has no step '{whose}'"
+    text = f"{where}: [options.{'.'.join(whose.split())}], but recipe '{recipe.name}' has no step '{whose}'"
     loader = Step.registry[name].loaded_by if name in Step.registry else ""
     if loader and any(each.step.name() == loader and role in (None, each.role) for each in recipe.steps):
         return text, "declared weights are loaded, not trained: remove these options, or the weights from [model]"
@@ -197,7 +206,7 @@ def find_recipe(name: str, root: Path) -> Recipe:
         raise RecipeError(f"{path}: unknown key '{min(unknown)}'", did_you_mean(min(unknown), ["steps", *_TEXTS]))
     for key, hint in _TEXTS.items():
         if not isinstance(tables.get(key, ""), str):
-            raise RecipeError(f"{path}: '{key}' is no text", hint)
+            raise RecipeError(f"{path}: '{key}' is not a string", hint)
     recipe = recipe_from(path.stem, tables.get("steps", ()), str(path))
     return replace(recipe, source=path, **{key: tables.get(key, "") for key in _TEXTS})
 

@@ -39,30 +39,30 @@ class Proposal(Record, frozen=True):
         return self.judgement.recipe
 
 
-def propose(recipe: Recipe, surroundings: PlanningContext, interactions: Interactions) -> Proposal:
+def propose(recipe: Recipe, context: PlanningContext, interactions: Interactions) -> Proposal:
     """The recipe with every finding's remedy applied, if it has one, and its steps sorted by contracts and by the
     orders that rows require."""
-    surroundings = surroundings.copy_with(entry=surroundings.entry_of(recipe))
+    context = context.copy_with(entry=context.entry_of(recipe))
     changes: list[str] = []
-    steps = list(_for_roles(recipe.steps, surroundings.roles, changes))
+    steps = list(_for_roles(recipe.steps, context.roles, changes))
     is_sorted = False
     seen = set()
     for _ in range(_ROUNDS):
-        sorting = _Sorting(steps, surroundings, interactions)
-        ordered = sorting.ordered(changes)
+        sorting = _Sorting(steps, context, interactions)
+        ordered = sorting.order_steps(changes)
         is_sorted = is_sorted or ordered != steps
         steps = ordered
-        judged = lint(replace(recipe, steps=tuple(steps)), surroundings, interactions)
+        judged = lint(replace(recipe, steps=tuple(steps)), context, interactions)
         if judged.is_clean or tuple(steps) in seen:
             break
         seen.add(tuple(steps))
         for finding in judged.findings:
-            if finding.verdict is PairVerdict.POOR and (changed := apply_remedy(steps, finding, surroundings, changes)):
+            if finding.verdict is PairVerdict.POOR and (changed := apply_remedy(steps, finding, context, changes)):
                 steps = changed
                 break
     if is_sorted and tuple(steps) != recipe.steps:
         changes.append("order: " + ", ".join(each.label for each in steps))
-    return Proposal(lint(replace(recipe, steps=tuple(steps)), surroundings, interactions), tuple(changes))
+    return Proposal(lint(replace(recipe, steps=tuple(steps)), context, interactions), tuple(changes))
 
 
 def _for_roles(steps: Sequence[RecipeStep], roles: frozenset[Role], changes: list[str]) -> Iterator[RecipeStep]:
@@ -70,17 +70,17 @@ def _for_roles(steps: Sequence[RecipeStep], roles: frozenset[Role], changes: lis
     training."""
     for each in steps:
         if each.role not in roles:
-            changes.append(f"removed {each.label}: the project has no {each.role}")
+            changes.append(f"removed {each.label}, because the project has no {each.role}")
         elif not set(each.step.contract.joins) <= roles:
             substitute = each.step.without_joined
-            changes.append(f"{each.label} became {substitute}: the project has no teacher")
+            changes.append(f"replaced {each.label} with {substitute}, because the project has no teacher")
             yield RecipeStep(_convert(each.step, Replacement(side="step", use=substitute)), each.role)
         else:
             yield each
 
 
 def apply_remedy(
-    steps: Sequence[RecipeStep], finding: Finding, surroundings: PlanningContext, changes: list[str]
+    steps: Sequence[RecipeStep], finding: Finding, context: PlanningContext, changes: list[str]
 ) -> list[RecipeStep]:
     """The steps with a finding's remedy applied; empty if it has none, or if sorting applies it."""
     remedy = finding.remedy
@@ -93,7 +93,7 @@ def apply_remedy(
         _tell(changes, f"{finding.code}: added {remedy.add}")
         return found
     if remedy.remove is not None:
-        index = _chosen(steps, remedy.remove, sides, surroundings)
+        index = _chosen(steps, remedy.remove, sides, context)
         if index is None:
             return []
         _tell(changes, f"{finding.code}: removed {steps[index].label}")
@@ -105,7 +105,7 @@ def apply_remedy(
     old = steps[index]
     if remedy.to_student:
         found[index] = RecipeStep(old.step, Role.STUDENT)
-        _tell(changes, f"{finding.code}: {old.step.name()} works on the student, after distillation")
+        _tell(changes, f"{finding.code}: moved {old.step.name()} to the student, after distillation")
     elif remedy.replace:
         found[index] = RecipeStep(_convert(old.step, remedy.replace), old.role)
         _tell(changes, f"{finding.code}: {old.label} became {remedy.replace.use}")
@@ -120,13 +120,13 @@ def _chosen(
     steps: Sequence[RecipeStep],
     remove: Side | tuple[Condition, ...],
     sides: dict[str, int | None],
-    surroundings: PlanningContext,
+    context: PlanningContext,
 ) -> int | None:
     if isinstance(remove, str):
         return sides[remove]
     for condition in remove:
         for index, each in enumerate(steps):
-            if step_fits(condition, each.step.technique(surroundings.target), each.role):
+            if step_fits(condition, each.step.technique(context.target), each.role):
                 return index
     return None
 
@@ -151,13 +151,13 @@ def _with(step: Step, options: dict[str, Any]) -> Step:
 class _Sorting:
     """A topological sort by contracts and verdicts: the order nearest to the given one that both allow."""
 
-    def __init__(self, steps: Sequence[RecipeStep], surroundings: PlanningContext, interactions: Interactions) -> None:
+    def __init__(self, steps: Sequence[RecipeStep], context: PlanningContext, interactions: Interactions) -> None:
         self.steps = list(steps)
-        self.roles = surroundings.roles
-        self.entry = surroundings.entry or MODULE_ENTRY
+        self.roles = context.roles
+        self.entry = context.entry or MODULE_ENTRY
         self.tries = 0
         orders = [order for row in interactions if (order := required_order(row)) is not None]
-        sides = [step_properties(each.step.technique(surroundings.target), each.role) for each in steps]
+        sides = [step_properties(each.step.technique(context.target), each.role) for each in steps]
 
         def fitting(condition: Condition, index: int) -> bool:
             return fits(condition, *sides[index]) is True
@@ -168,23 +168,23 @@ class _Sorting:
                 related = steps[earlier].role is steps[later].role or steps[earlier].role is Role.TEACHER
                 if earlier == later or not related:
                     continue
-                asked = self._measured(earlier, later, surroundings)
+                asked = self._measured_order(earlier, later, context)
                 if asked is None:
                     asked = any(fitting(one, earlier) and fitting(other, later) for one, other in orders)
                 if asked:
                     self.before[later].add(earlier)
 
-    def _measured(self, earlier: int, later: int, surroundings: PlanningContext) -> bool | None:
+    def _measured_order(self, earlier: int, later: int, context: PlanningContext) -> bool | None:
         """Whether a measurement requires this order; None if there is none."""
-        if surroundings.measured is None:
+        if context.measured is None:
             return None
         one, other = self.steps[earlier], self.steps[later]
-        verdict, turned = surroundings.measured.verdict(one, other), surroundings.measured.verdict(other, one)
+        verdict, turned = context.measured.verdict(one, other), context.measured.verdict(other, one)
         if verdict is None and turned is None:
             return None
         return verdict is PairVerdict.GOOD or turned is PairVerdict.POOR
 
-    def ordered(self, changes: list[str]) -> list[RecipeStep]:
+    def order_steps(self, changes: list[str]) -> list[RecipeStep]:
         """The sorted steps. Where no order is possible, a step that provides the missing fact is added, or the step is
         removed."""
         for _ in range(2 * len(self.steps) + 4):
@@ -193,7 +193,7 @@ class _Sorting:
                 found = self._search([], dict.fromkeys(self.roles, self.entry), verdicts, set())
                 if found is not None:
                     return [self.steps[index] for index in found]
-            if not self._mended(changes):
+            if not self._insert_missing(changes):
                 break
         return self.steps
 
@@ -225,7 +225,7 @@ class _Sorting:
                 return role, lacking[0]
         return None
 
-    def _mended(self, changes: list[str]) -> bool:
+    def _insert_missing(self, changes: list[str]) -> bool:
         """Place steps as far as possible, then add what the first blocked step requires, or remove that step."""
         placed: list[int] = []
         have = dict.fromkeys(self.roles, self.entry)
@@ -234,7 +234,7 @@ class _Sorting:
             harmless = [i for i in ready if not self._destroys(i, placed, have)]
             for index, each in enumerate(self.steps):
                 missing = None if harmless or index in placed else self._missing(each, have)
-                if missing is not None and self._added(*missing, have, changes):
+                if missing is not None and self._add_provider(*missing, have, changes):
                     return True
             if not ready:
                 break
@@ -243,8 +243,8 @@ class _Sorting:
             placed.append(chosen)
         stuck = [index for index in range(len(self.steps)) if index not in placed]
         if not stuck:
-            return self._added(Role.STUDENT, Format.ONNX, have, changes)
-        _tell(changes, f"removed {self.steps[stuck[0]].label}: no order makes it possible")
+            return self._add_provider(Role.STUDENT, Format.ONNX, have, changes)
+        _tell(changes, f"removed {self.steps[stuck[0]].label}, because it cannot run in any order")
         self._remove(stuck[0])
         return True
 
@@ -258,7 +258,7 @@ class _Sorting:
             for each in waiting
         )
 
-    def _added(self, role: Role, missing: Fact, have: dict[Role, Facts], changes: list[str]) -> bool:
+    def _add_provider(self, role: Role, missing: Fact, have: dict[Role, Facts], changes: list[str]) -> bool:
         """Add the simplest step that provides a fact and can run, if there is none of its kind. A quantization is never
         added only because a step requires integers."""
         if missing is Trait.INTEGER:

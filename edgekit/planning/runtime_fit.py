@@ -25,8 +25,8 @@ def fit_to_runtime(recipe: Recipe, target: Target | None) -> Recipe:
     for writer in (each for each in recipe.steps if Format.TFLITE in each.step.contract.provides):
         if spec.format is not Format.TFLITE:
             raise PlanError(
-                f"recipe '{recipe.name}' leaves a TFLite file, and {target.id} runs {target.runtime.name}",
-                f"leave {writer.step.name()} out of it, or build for another target",
+                f"recipe '{recipe.name}' writes a TFLite file, but {target.id} runs {target.runtime.name}",
+                f"remove {writer.step.name()} from the recipe, or build for another target",
             )
     is_supported = [
         each.role is not Role.STUDENT or each.step.feature is None or each.step.feature in spec.features

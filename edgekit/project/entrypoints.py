@@ -34,7 +34,7 @@ def entry_function(root: Path, entry: str) -> Callable[..., Any]:
     if not _lies_below(root, getattr(module, "__file__", None)):
         raise EntryPointError(
             f"'{module_name}' is an installed module, not one of {root}",
-            "give the project's file a name of its own and correct edgekit.toml",
+            "give the project's file another name, and correct edgekit.toml",
         )
     function = getattr(module, function_name, None)
     if function is None:
@@ -65,7 +65,7 @@ def user_code_errors(what: str) -> Iterator[None]:
         last = traceback.extract_tb(error.__traceback__)[-1]
         raise EntryPointError(
             f"{what} raised {type_and_line(error)}",
-            f"look at {Path(last.filename).name}, line {last.lineno}; --debug shows the whole traceback",
+            f"see {Path(last.filename).name}, line {last.lineno}; --debug shows the whole traceback",
         ) from error
 
 

@@ -33,7 +33,7 @@ def file_project(
     """
     if not model.is_file():
         text = f"{model} is a folder, not a model" if model.is_dir() else f"there is no file {model}"
-        raise ModelError(text, "name an .onnx file")
+        raise ModelError(text, "give an .onnx file")
     root = (folder or model.parent).resolve()
     given = {"calibration": calibration, "evaluation": evaluation, "labels": labels}
     data: dict[str, Any] = {key: _place(value) for key, value in given.items() if value is not None}
@@ -63,11 +63,11 @@ def write_project(project: Project, folder: Path, targets: Sequence[str] = ()) -
     there is one already, or if a function would not be found from there."""
     path = folder / PROJECT_FILE
     if path.exists():
-        raise ProjectError(f"{path} is there already", "name a new folder, or remove the file")
+        raise ProjectError(f"{path} exists already", "give a new folder, or remove the file")
     for entry in (project.data.calibration, project.data.evaluation, project.metric):
         if entry and is_function(entry) and folder.resolve() != project.root:
             raise ProjectError(
-                f"'{entry}' lies in {project.root}, and would not be found from {folder}",
+                f"'{entry}' is in {project.root} and cannot be imported from {folder}",
                 f"write the project there: --write-project {project.root}",
             )
     moved = project.copy_with(

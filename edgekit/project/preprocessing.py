@@ -61,5 +61,5 @@ def preprocessing_as(kind: type[Any], fields: Mapping[str, Any], where: str) -> 
     }
     record = validate(kind, values, where, ProjectError)
     if 0 in getattr(record, "std", ()):
-        raise ProjectError(f"{where}: 'std' holds 0", "pixels are divided by it: correct it")
+        raise ProjectError(f"{where}: 'std' holds 0", "give a value other than zero: pixels are divided by it")
     return record

@@ -181,20 +181,18 @@ def load_project(folder: Path) -> Project:
     if not path.is_file():
         raise ProjectError(
             f"there is no {PROJECT_FILE} in {folder.resolve()}",
-            "change to a project's folder, or make one: edgekit init DIR",
+            "change to a project's folder, or create a project: edgekit init DIR",
         )
     tables = read_toml(path, ProjectError)
     if "root" in tables:
-        raise ProjectError(f"{path}: unknown key 'root'", "remove it: the root is the folder of edgekit.toml")
+        raise ProjectError(f"{path}: unknown key 'root'", "remove it: the project's root is the folder of edgekit.toml")
     project: Project = validate(Project, {**tables, "root": folder.resolve()}, str(path), ProjectError)
     if project.recipe and project.steps:
-        raise ProjectError(
-            f"{path} has both 'recipe' and [[steps]]", "keep one: a recipe's name, or the steps themselves"
-        )
+        raise ProjectError(f"{path} has both 'recipe' and [[steps]]", "keep one of them: a recipe's name, or [[steps]]")
     if project.steps and project.options:
         raise ProjectError(
             f"{path} has both [[steps]] and [options.{next(iter(project.options))}]",
-            "write the options into the steps: [options] are for a named recipe",
+            "write the options into the steps: [options] apply to a named recipe",
         )
     _check_sources(project, path)
     if project.metric == UNSAID and project.model_file is None:
@@ -215,10 +213,12 @@ def _check_sources(project: Project, path: Path) -> None:
     if project.model_file is not None:
         if model.student or model.teacher or data.train:
             key = "data.train" if data.train else "model.teacher" if model.teacher else "model.student"
-            raise ProjectError(f"{path} has both model.onnx and {key}", "keep one: a model from a file is not trained")
+            raise ProjectError(
+                f"{path} has both model.onnx and {key}", "keep one of them: a model from a file is not trained"
+            )
         if data.calibration is None:
             raise ProjectError(
-                f"{path}: 'data.calibration' is missing", 'name samples: calibration = "samples/", or module:function'
+                f"{path}: 'data.calibration' is missing", 'give samples: calibration = "samples/", or module:function'
             )
         return
     for key, value in (
@@ -231,6 +231,6 @@ def _check_sources(project: Project, path: Path) -> None:
     for key, value in (("calibration", data.calibration), ("evaluation", data.evaluation), ("labels", data.labels)):
         if value is not None and not is_function(value):
             raise ProjectError(
-                f"{path}: 'data.{key}' is {value!r}, and only an ONNX model has its samples in files",
-                "name a function: module:function",
+                f"{path}: 'data.{key}' is {value!r}, but only an ONNX model takes samples from files",
+                "give a function: module:function",
             )

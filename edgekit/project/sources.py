@@ -85,7 +85,7 @@ def _imported_names(path: Path, module: str) -> frozenset[str]:
         return _names_in(path.read_bytes(), module)
     except (SyntaxError, ValueError) as error:
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        raise EntryPointError(f"{path}{line} is not valid Python: {first_line(error)}", "mend the file") from error
+        raise EntryPointError(f"{path}{line} is not valid Python: {first_line(error)}", "correct the file") from error
 
 
 @cache

@@ -15,7 +15,7 @@ def new_project(folder: Path) -> list[Path]:
     """Write a project's files into `folder` and return them. Raises ProjectError if one of them exists."""
     taken = [folder / name for name in _FILES if (folder / name).exists()]
     if taken:
-        raise ProjectError(f"{taken[0]} is there already", "name a new folder, or remove the file")
+        raise ProjectError(f"{taken[0]} exists already", "give a new folder, or remove the file")
     if folder.exists() and not folder.is_dir():
         raise ProjectError(f"{folder} is a file", "name a folder")
     written = []

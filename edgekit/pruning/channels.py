@@ -17,7 +17,7 @@ from edgekit.pruning.heads import reachable_nodes, without_heads
 from edgekit.training.batches import TensorBatch
 from edgekit.training.modules import deep_copy, outputs_of, tie, tied_parameters
 
-_WHAT = "looking for channels to take"
+_WHAT = "searching for channels to prune"
 _MIXING = nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.LocalResponseNorm
 """Norms with a mean over channels, which changes with their number."""
 _ROUNDING = 1e-3
@@ -49,7 +49,7 @@ class Share:
         """The part of the pruning that is done. Multiples are respected when all of it is."""
         self._first: dict[str, int] = {}
 
-    def kept(self, name: str, count: int, groups: int = 1) -> int:
+    def count_to_keep(self, name: str, count: int, groups: int = 1) -> int:
         """How many of a layer's `count` channels to keep, equally in each group; at least as many as in the end."""
         whole = self._first.setdefault(name, count)
         step = groups if groups < count else 1
@@ -95,7 +95,7 @@ def _without_channels(
     trial = _Trial(module, example, share)
     fitting, faults = _fitting(trial, [name for name in others if name not in shared], (), progress)
     done = trial.cut(fitting)
-    assert isinstance(done, nn.Module), "the same cut was tried before"
+    assert isinstance(done, nn.Module), "this cut was tried before"
     return PruningResult(done, tuple(sorted(last)), tuple(sorted(shared)), {}, faults)
 
 
@@ -147,10 +147,10 @@ class _Trial:
     def cut(self, names: Collection[str]) -> nn.Module | str:
         """A copy in which these layers are pruned, or the error."""
         if set(names) != self._latest[0]:
-            self._latest = set(names), self._tried(names)
+            self._latest = set(names), self._try_cut(names)
         return self._latest[1]
 
-    def _tried(self, names: Collection[str]) -> nn.Module | str:
+    def _try_cut(self, names: Collection[str]) -> nn.Module | str:
         copy = deep_copy(self.module)
         ties = tied_parameters(copy)
         frozen = {name for name, each in copy.named_parameters() if not each.requires_grad}
@@ -172,7 +172,7 @@ class _Trial:
             return f"cannot be traced ({type_and_line(error)})"
         tie(copy, ties)
         if tied_parameters(copy) != ties:
-            return "shares weights with a layer that keeps its own"
+            return "shares weights with a layer that is not pruned"
         for name, parameter in copy.named_parameters():
             parameter.requires_grad_(name not in frozen)
         return self._fault(copy.eval(), removed) or copy
@@ -193,7 +193,7 @@ class _Trial:
         if any(isinstance(each, _MIXING) for each in touched):
             return ""
         apart = relative_difference([each.numpy() for each in expected], [each.numpy() for each in given])
-        return "has channels that do not fit together when it is cut" if apart > _ROUNDING else ""
+        return "has mismatched channels when it is cut" if apart > _ROUNDING else ""
 
 
 @dataclass(frozen=True)
@@ -252,7 +252,7 @@ def _ratios(module: nn.Module, share: Share) -> dict[nn.Module, float]:
         if isinstance(channels, int):
             groups = getattr(layer, "groups", 1)
             # The pruner keeps int(channels * (1 - ratio)): slightly more than the whole number survives the truncation.
-            ratios[layer] = max(1 - (share.kept(name, channels, groups) + 0.01 * groups) / channels, 0.0)
+            ratios[layer] = max(1 - (share.count_to_keep(name, channels, groups) + 0.01 * groups) / channels, 0.0)
     return ratios
 
 

@@ -74,7 +74,7 @@ def without_heads(module: nn.Module, example: TensorBatch, kept: Callable[[str, 
             continue
         cut = _remove_heads(done, example, each, count)
         if cut is None:
-            faults[each.name] = "shapes its heads in a way that cannot be followed"
+            faults[each.name] = "reshapes its heads in a way that cannot be traced"
         else:
             done = cut
             heads[each.name] = each.heads, each.heads - count * each.share
@@ -125,10 +125,10 @@ class _OutputRecorder(TorchFunctionMode):
     def __post_init__(self) -> None:
         super().__init__()
         for name, each in self.module.named_modules():
-            each.register_forward_pre_hook(self._entered(name))
-            each.register_forward_hook(self._left(name))
+            each.register_forward_pre_hook(self._on_enter(name))
+            each.register_forward_hook(self._on_leave(name))
 
-    def _entered(self, name: str) -> Callable[..., None]:
+    def _on_enter(self, name: str) -> Callable[..., None]:
         def hook(module: nn.Module, given: tuple[Any, ...]) -> None:
             self.running.append(name)
             if isinstance(module, nn.Linear) and given and isinstance(given[0], Tensor):
@@ -136,7 +136,7 @@ class _OutputRecorder(TorchFunctionMode):
 
         return hook
 
-    def _left(self, name: str) -> Callable[..., None]:
+    def _on_leave(self, name: str) -> Callable[..., None]:
         def hook(module: nn.Module, _: tuple[Any, ...], output: object) -> None:
             self.running.pop()
             if isinstance(module, nn.Linear) and isinstance(output, Tensor) and output.grad_fn is not None:
@@ -298,7 +298,7 @@ def _writings(attention: Attention, count: int) -> list[Callable[[nn.Module], No
     heads, groups = attention.heads, attention.groups
     counts = {heads: heads - count * attention.share, groups: groups - count}
 
-    def named(module: nn.Module) -> None:
+    def update_counts(module: nn.Module) -> None:
         for owner, key, value in _integers(module, attention.owners):
             if value in counts and ("head" in key.lower() or key in ("h", "nh")):
                 setattr(owner, key, counts[value])
@@ -311,9 +311,9 @@ def _writings(attention: Attention, count: int) -> list[Callable[[nn.Module], No
         for owner, key, value in _integers(module, attention.owners):
             if value in widths:
                 setattr(owner, key, widths[value])
-        named(module)
+        update_counts(module)
 
-    return [named, with_widths, lambda _: None] if attention.projections else [lambda _: None]
+    return [update_counts, with_widths, lambda _: None] if attention.projections else [lambda _: None]
 
 
 def _integers(module: nn.Module, names: Sequence[str]) -> list[tuple[nn.Module, str, int]]:

@@ -24,7 +24,7 @@ def channel_ranges(path: Path, names: Set[str], batches: CalibrationBatches) -> 
         whole = Path(folder) / "whole.onnx"
         save_model(expose_tensors(model, names), whole)
         running = session(whole)
-        for feed in batches.fed(ports):
+        for feed in batches.feeds(ports):
             given = session_outputs(running, feed)
             values = dict(zip((*(port.name for port in ports), *given.names), (*feed, *given), strict=True))
             for name in names & values.keys():

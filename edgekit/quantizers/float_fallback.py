@@ -76,8 +76,8 @@ class QuantizationLoss:
         if self.defects:
             name, what = next(iter(self.defects.items()))
             raise StepError(
-                f"quantizing changes what the model computes: '{name}', {what}",
-                "leave quantize out of the recipe, or report the model: 8-bit rounding does not explain this",
+                f"quantizing gives wrong values at '{name}': {what}",
+                "remove quantize from the recipe, or report the model: 8-bit rounding does not explain this difference",
             )
 
 
@@ -113,7 +113,7 @@ def _below(limit: float, noises: Mapping[str, float], model: ModelProto) -> dict
     """The tensors whose SQNR in dB is below a limit, with the operator that produces each."""
     producers = {name: node.op_type for node in model.graph.node for name in node.output}
     return {
-        name: f"{producers.get(name, 'an input')}: {noise:.1f} dB of signal to noise"
+        name: f"{producers.get(name, 'an input')}: SQNR of {noise:.1f} dB"
         for name, noise in noises.items()
         if noise < limit
     }

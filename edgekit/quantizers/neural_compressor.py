@@ -56,7 +56,7 @@ def search(
     """
     is_static = scheme["approach"] == "static"
     if scheme["weight"] != "int8":
-        raise StepError("Intel Neural Compressor makes int8 weights alone", 'set weight = "int8", or backend = "ort"')
+        raise StepError("Intel Neural Compressor supports int8 weights only", 'set weight = "int8", or backend = "ort"')
     try:
         # Neural Compressor creates its workspace on import, so that the folder must be set before.
         with warnings.catch_warnings(), redirect_stdout(sys.stderr):
@@ -83,7 +83,7 @@ def search(
 
     raised: list[Exception] = []
 
-    def judged(trial: ModelProto) -> float:
+    def evaluate(trial: ModelProto) -> float:
         if not any(node.op_type in ("QuantizeLinear", "DynamicQuantizeLinear") for node in trial.graph.node):
             return goal.floating
         _forget_domains(trial)
@@ -121,7 +121,7 @@ def search(
         tuning_criterion=TuningCriterion(max_trials=goal.trials),
     )
     with redirect_stdout(sys.stderr):
-        quantization.fit(model, conf=conf, calib_dataloader=Loader(), eval_func=judged)
+        quantization.fit(model, conf=conf, calib_dataloader=Loader(), eval_func=evaluate)
     if raised:
         raise raised[0]
 

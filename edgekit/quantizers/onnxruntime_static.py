@@ -109,7 +109,7 @@ def _calibrate(
         calibrator = create_calibrator(source, types, str(watched), calibrate_method=method)
         calibrator.infer_session = ort.session(watched)
         names = [port.name for port in ports]
-        calibrator.collect_data(_Reader(dict(zip(names, feed, strict=True)) for feed in batches.fed(ports)))
+        calibrator.collect_data(_Reader(dict(zip(names, feed, strict=True)) for feed in batches.feeds(ports)))
         save_tensors_data(calibrator.compute_data(), ranges)
 
 

@@ -147,7 +147,7 @@ _COLUMNS = {
     "throughput": "samples/s",
     "memory_peak": "memory",
     "latency_ratio": "ratio, 95 %",
-    "steps_apart": "steps\napart",
+    "steps_apart": "LSB\napart",
     "share_apart": "apart",
     "same_largest": "same\nlargest",
 }

@@ -24,7 +24,7 @@ def board_report(board: Board, matching: Sequence[Target]) -> list[RenderableTyp
     shown.append(f"measurements there apply to: {ids}" if ids else "it matches no known target")
     if board.is_here:
         shown.append("the address is this machine: its figures are [bold]native[/], not device")
-    shown += [f"[bold yellow]disturbed[/]: {escape(why)}" for why in hindrances(board.report["surroundings"])]
+    shown += [f"[bold yellow]disturbed[/]: {escape(why)}" for why in hindrances(board.report["machine_state"])]
     return shown
 
 
@@ -43,15 +43,15 @@ def board_json(board: Board, matching: Sequence[Target]) -> str:
         "free_disk": board.report["free_disk"],
         "runtime": board.report["versions"]["onnxruntime"],
         "targets": [each.id for each in matching],
-        "surroundings": board.report["surroundings"],
-        "disturbed": hindrances(board.report["surroundings"]),
+        "machine_state": board.report["machine_state"],
+        "disturbed": hindrances(board.report["machine_state"]),
     }
     return json.dumps(values, indent=2)
 
 
 def _facts(board: Board) -> dict[str, str]:
     item, host = board.report, board.host
-    around = item["surroundings"]
+    around = item["machine_state"]
     facts = {
         "system": f"{item['os']}, {board.arch}",
         "CPU": f"{item['cores']} x {host.cpu_name}" + (f" (part {host.cpu_part})" if host.cpu_part else ""),

@@ -58,12 +58,12 @@ def _search_line(notes: Mapping[str, Any]) -> str:
     return f"by {name}, the better by {metric} on calibration samples: {values}{failed}"
 
 
-def placement_lines(notes: Mapping[str, Any]) -> list[str]:
-    """Of place: the operators in float for speed, and how they were found."""
+def precision_lines(notes: Mapping[str, Any]) -> list[str]:
+    """Of mixed-precision: the operators in float for speed, and how they were found."""
     floats, ratio = notes["floats"], notes["ratio"]
     time = f", {ratio['median']:.3f} ({ratio['low']:.3f} to {ratio['high']:.3f}) of the time" if ratio else ""
     if not floats:
-        return [f"placed {notes['placed']}{time}"]
+        return [f"mixed precision: {notes['placed']}{time}"]
     return [f"{count_of(len(floats), 'operator')} put back to float, such as {floats[0]}{time}: {notes['placed']}"]
 
 
@@ -92,7 +92,7 @@ def tflite_lines(notes: Mapping[str, Any]) -> list[str]:
     text = f"as TFLite, under {notes['compared_with']} on {notes['compared_on']}"
     if "steps_off" not in notes:
         noise = notes["signal_to_noise_db"]
-        exact = "outputs are the same" if noise is None else f"{noise:.1f} dB of signal to noise"
+        exact = "outputs are the same" if noise is None else f"SQNR of {noise:.1f} dB"
         return [f"{text}: {exact} against the ONNX model"]
     most = max(notes["output_steps_off"].values(), default=0.0)
     return [
@@ -110,7 +110,7 @@ _LINES: Mapping[Section, Callable[[Mapping[str, Any]], list[str]]] = {
     "as-given": given_lines,
     "training": training_lines,
     "scheme": scheme_lines,
-    "float-fallback": placement_lines,
+    "float-fallback": precision_lines,
     "operators": operator_lines,
     "tflite": tflite_lines,
     "simplification": simplification_lines,

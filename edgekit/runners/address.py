@@ -14,15 +14,15 @@ _SSH_FAILED = 255
 _NO_PYTHON = 127
 
 _MEANINGS = (
-    ("IDENTIFICATION HAS CHANGED", "its host key is not the one that is known", "find out why; then: ssh-keygen -R"),
-    ("Host key verification failed", "its host key is not known here", "compare it and accept it once: ssh"),
-    ("Permission denied", "it does not let you in", "give it your key: ssh-copy-id"),
-    ("Too many authentication failures", "it does not let you in", "name the key in ~/.ssh/config for"),
-    ("Could not resolve", "there is no such name", "check the name, or give its number instead of"),
-    ("refused", "nothing listens there", "check the port, and that sshd runs on"),
-    ("timed out", "it does not answer", "check that it is on and in reach:"),
-    ("No route", "it is not in reach", "check that it is on and in the same network:"),
-    ("unreachable", "it is not in reach", "check that it is on and in the same network:"),
+    ("IDENTIFICATION HAS CHANGED", "its host key differs from the known one", "find out why; then run ssh-keygen -R"),
+    ("Host key verification failed", "its host key is unknown", "check the key and accept it once: ssh"),
+    ("Permission denied", "it refuses the login", "install your key there: ssh-copy-id"),
+    ("Too many authentication failures", "it refuses the login", "set IdentityFile in ~/.ssh/config for"),
+    ("Could not resolve", "the host name is unknown", "check the name, or use the IP address instead of"),
+    ("refused", "nothing listens on that port", "check the port, and that sshd runs on"),
+    ("timed out", "it does not answer", "check that it is on and reachable:"),
+    ("No route", "it is not reachable", "check that it is on and in the same network:"),
+    ("unreachable", "it is not reachable", "check that it is on and in the same network:"),
 )
 
 
@@ -63,9 +63,9 @@ class Address:
                 if mark in said:
                     return BoardError(f"{self} cannot be used: {meaning}", f"{remedy} {self}")
             return BoardError(
-                f"the connection to {self} was lost {doing}: {last_line(said)}", "look at its network, and again"
+                f"the connection to {self} was lost {doing}: {last_line(said)}", "check its network and run again"
             )
-        return BoardError(f"{self} ended {doing}: {last_line(said)}", "look at its memory and its log: dmesg")
+        return BoardError(f"{self} ended {doing}: {last_line(said)}", "check its memory and its log: dmesg")
 
 
 def address_of(url: str) -> Address:
@@ -76,11 +76,11 @@ def address_of(url: str) -> Address:
     except ValueError as error:
         raise RunnerError(f"{url}: {first_line(error)}", "write ssh://USER@HOST:PORT") from error
     if parts.scheme != "ssh" or not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
-        raise RunnerError(f"{url} is no address of a board", "write ssh://USER@HOST:PORT, or ssh://HOST")
+        raise RunnerError(f"{url} is not the address of a board", "write ssh://USER@HOST:PORT, or ssh://HOST")
     if parts.password is not None:
-        raise RunnerError("a password in an address ends up in histories and logs", "use a key: ssh-copy-id")
+        raise RunnerError("a password in an address is recorded in histories and logs", "use a key: ssh-copy-id")
     host, user = parts.netloc.rpartition("@")[2], parts.username or ""
     host = parts.hostname if host.startswith("[") else re.sub(r":\d*$", "", host)
     if host.startswith("-") or user.startswith("-"):
-        raise RunnerError(f"{url}: no name begins with '-'", "write ssh://USER@HOST:PORT")
+        raise RunnerError(f"{url}: a name cannot begin with '-'", "write ssh://USER@HOST:PORT")
     return Address(host, user, port)

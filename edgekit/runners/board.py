@@ -22,7 +22,7 @@ _UPLOAD_S = 900.0
 class Board:
     address: Address
     report: dict[str, Any]
-    """The answer to the courier's `look`."""
+    """The answer to the agent's `look`."""
 
     @property
     def host(self) -> Host:
@@ -67,9 +67,9 @@ class Board:
 def board_at(address: Address) -> Board:
     """The machine at an address. Raises BoardError if it cannot be reached or is not supported."""
     asked = {"do": "look", "worker": WORKER.read_text(), "packages": [*RUNTIMES, "numpy"]}
-    board = Board(address, answer(address, Request(asked, doing=lambda: "while it was asked what it is")))
+    board = Board(address, answer(address, Request(asked, doing=lambda: "while its hardware was read")))
     if board.report["system"] != "Linux":
-        raise BoardError(f"{address} runs {board.report['system']}", "edgekit measures on Linux; name another board")
+        raise BoardError(f"{address} runs {board.report['system']}", "edgekit measures on Linux; use another board")
     if board.arch not in ARCHITECTURES or not ARCHITECTURES[board.arch].is_board:
         more = f" on a 64-bit kernel: {board.report['arch']}" if board.report["bits"] == 32 else ""
         raise BoardError(
@@ -84,8 +84,8 @@ def check_is(board: Board, target: Target) -> None:
     if not target.is_this(board.host):
         text = ", ".join(part for part in (board.arch, board.host.cpu_part, *sorted(board.host.isa)) if part)
         raise BoardError(
-            f"{board.address} is no {target.id}: {board.name} ({text})",
-            f"name the target that it is: edgekit targets check ssh://{board.address}",
+            f"{board.address} is not a {target.id}: it is {board.name} ({text})",
+            f"find the matching target: edgekit targets check ssh://{board.address}",
         )
 
 
@@ -94,11 +94,11 @@ def provide_runtime(board: Board, runtime: Runtime, progress: Progress) -> str:
     if there is no wheel or no space."""
     name = board.kept_name(runtime)
     if name not in board.report["kept"]:
-        hint = f"edgekit needs a Python on it for which there is a wheel; it has {board.report['python']}"
+        hint = f"install a Python there for which a wheel exists; it has {board.report['python']}"
         wheels = fetch_wheels(wheels_folder(), runtime, board.arch, board.python, BoardError, hint, progress)
-        progress.note(f"bringing {runtime.name} {runtime.version} to {board.address}")
+        progress.note(f"installing {runtime.name} {runtime.version} on {board.address}")
         asked = {"do": "keep", "name": name}
-        doing = f"while {runtime.name} was brought there"
+        doing = f"while {runtime.name} was installed there"
         answer(
             board.address,
             Request(asked, sent=wheels, compressed=not board.is_here, limit_s=_UPLOAD_S, doing=lambda: doing),

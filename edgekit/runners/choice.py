@@ -26,10 +26,10 @@ def runner_for(target: Target | None, wanted: str = "", progress: Progress | Non
         return SshRunner(address_of(wanted), target, progress or Silent())
     if wanted and wanted not in _NAMES:
         known = did_you_mean(wanted, list(_NAMES))
-        raise RunnerError(f"no runner '{wanted}'", f"{known}; a board is ssh://USER@HOST:PORT")
+        raise RunnerError(f"there is no runner '{wanted}'", f"{known}; for a board: ssh://USER@HOST:PORT")
     is_here = target is None or target.is_this(this_host())
     if wanted == "native" and target and not is_here:
-        raise EmulatorError(f"this machine is no {target.id}", "leave --runner out, or name a board: ssh://USER@HOST")
+        raise EmulatorError(f"this machine is not a {target.id}", "omit --runner, or give a board: ssh://USER@HOST")
     if wanted in ("qemu", "container") and target is None:
         raise RunnerError(f"the runner {wanted} needs a target", "add --target ID")
     if target and wanted == "container":

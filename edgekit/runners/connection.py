@@ -1,4 +1,4 @@
-"""A connection to a place that has Python but not edgekit, with a courier at the other end."""
+"""A connection to a place that has Python but not edgekit, with a agent at the other end."""
 
 import base64
 import json
@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from edgekit.device import courier
+from edgekit.device import agent
 from edgekit.errors import BoardError, ToolError
 
-COURIER = Path(courier.__file__)
+AGENT = Path(agent.__file__)
 _BEAT_S = 5.0
 _ANSWER_S = 60.0
 """The time allowed for a connection in addition to its request."""
@@ -64,7 +64,7 @@ class Request:
     """The folder for returned files."""
     limit_s: float = 0.0
     """The time limit on the board."""
-    doing: Callable[[], str] = lambda: "while it was asked"
+    doing: Callable[[], str] = lambda: "while its state was read"
     """Describes the current work, for an error if the connection is lost."""
     heard: Callable[[dict[str, Any]], None] = lambda _: None
     """Called with each line of the worker (`said`) and its `memory` at that time, if it was requested."""
@@ -72,7 +72,7 @@ class Request:
 
 def answer(reach: Reach, request: Request) -> dict[str, Any]:
     """The answer to a request. Raises a ToolError if the place cannot be reached, refuses, is lost, or has no space."""
-    packed_source = base64.b64encode(zlib.compress(COURIER.read_bytes(), 9)).decode()
+    packed_source = base64.b64encode(zlib.compress(AGENT.read_bytes(), 9)).decode()
     source = f'import base64,zlib;exec(zlib.decompress(base64.b64decode("{packed_source}")))'
     with tempfile.TemporaryFile() as packed, tempfile.TemporaryFile() as stderr:
         size = _pack(request.sent, packed) if request.sent else 0
@@ -114,7 +114,7 @@ def answer(reach: Reach, request: Request) -> dict[str, Any]:
             words = stderr.read().decode(errors="replace")
             if silent:
                 raise BoardError(
-                    f"{reach} said nothing for too long {request.doing()}", "look at its load, and run again"
+                    f"{reach} sent no output within the time limit {request.doing()}", "check its load and run again"
                 )
             raise reach.no_answer(code, words, request.doing())
     if "fault" in result:
@@ -182,7 +182,8 @@ class _Beat(threading.Thread):
 def _refusal(reach: Reach, values: dict[str, Any]) -> BoardError:
     if values["fault"] == "full":
         return BoardError(
-            f"the disk of {reach} is full: {values['words']}", f"free some space there; edgekit's is {values['folder']}"
+            f"the disk of {reach} is full: {values['words']}",
+            f"free some space there; edgekit's folder is {values['folder']}",
         )
     return BoardError(
         f"{reach} cannot write: {values['words']}", f"make {values['folder']} a folder that you may write to"

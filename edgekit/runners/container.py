@@ -5,6 +5,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edgekit.architectures import ARCHITECTURES
 from edgekit.errors import ContainerError, EmulatorError, RunError, ToolError, last_line
 from edgekit.instruction_counts.plugin import can_be_counted, plugin_options
 from edgekit.runners.connection import Request, answer
@@ -45,12 +46,15 @@ class Container:
         if code == _KILLED:
             limit = self.limits.memory_bytes / 1e6
             return RunError(
-                f"the model ran out of memory {doing}: the container has {limit:,.0f} MB, the emulator's included",
+                f"the model ran out of memory {doing}: the container's limit is {limit:,.0f} MB, including the "
+                "emulator",
                 "make the model smaller, or choose a target with more memory",
             )
         if code in _ENGINE_FAILED:
-            return ContainerError(f"{self.engine} cannot start it: {last_line(words)}", "run it by hand to see why")
-        return ContainerError(f"{self} ended {doing}: {last_line(words)}", f"look at {self.engine.program[0]}'s log")
+            return ContainerError(
+                f"{self.engine} cannot start it: {last_line(words)}", "run it by hand to see the reason"
+            )
+        return ContainerError(f"{self} ended {doing}: {last_line(words)}", f"see {self.engine.program[0]}'s log")
 
 
 class ContainerRunner:
@@ -64,11 +68,12 @@ class ContainerRunner:
     def __init__(self, target: Target) -> None:
         check_emulated(target)
         self.target = target
+        self.architecture = ARCHITECTURES[target.arch]
         self.engine = find_engine()
         self.image = image_name(target)
         if not self.engine.has(self.image):
             raise EmulatorError(
-                f"the image for {target.id} is not built", f"edgekit setup --runner container {target.id}"
+                f"the container image for {target.id} is not built", f"edgekit setup --runner container {target.id}"
             )
         memory = min(guest_bytes(target), self.engine.memory_bytes)
         self.limits = ContainerLimits(memory, min(target.cores or 1, self.engine.cpus))
@@ -81,7 +86,7 @@ class ContainerRunner:
 
     @property
     def _knows_memory(self) -> bool:
-        return self.target.arch != "x86_64"
+        return self.architecture.has_guest_space
 
     def run(self, job: Job) -> Result:
         runtime = job.runtimes[0] if job.runtimes else self.target.runtime
@@ -91,7 +96,7 @@ class ContainerRunner:
         items: list[dict[str, object]] = [{"said": ""}]
         size = guest_bytes(self.target)
         counted = job.counted and can_be_counted(self.target)
-        qemu = [f"qemu-{self.target.arch}", "-cpu", self.target.cpu, "-L", "{folder}/root"]
+        qemu = [f"qemu-{self.architecture.qemu}", "-cpu", self.target.cpu, "-L", "{folder}/root"]
         space = space_options(size) if self._knows_memory else []
         if counted:
             out = Path("{folder}") / _COUNTS

@@ -28,10 +28,10 @@ def derive_target(board: Board, name: str, known: Sequence[Target]) -> Target:
         if each.arch == host.arch and each.isa & DECISIVE_ISA == host.isa & DECISIVE_ISA  # the same kernels
     ]
     if not alike:
-        sets = ", ".join(sorted(host.isa)) or "none that edgekit knows"
+        sets = ", ".join(sorted(host.isa)) or "no known instruction sets"
         raise BoardError(
             f"no known target has the kernels of {board.address}: {host.arch} with {sets}",
-            "write a target file by hand, from the one that is nearest: edgekit targets show ID",
+            "write a target file by hand, starting from the nearest one: edgekit targets show ID",
         )
     of_core = [each for each in alike if each.is_this(host)]
     model = (of_core or alike)[0]

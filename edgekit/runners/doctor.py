@@ -36,9 +36,9 @@ _PACKAGES = (
     ("soundfile", "sounds as calibration data", ""),
     ("torch", "training, distilling, exporting", "training"),
     ("torch-pruning", "the step prune", "training"),
-    ("safetensors", "weights without pickles", "training"),
-    ("scipy", "confidence intervals, a board's own prices", "training"),
-    ("scikit-learn", "the digits that edgekit init starts from", "training"),
+    ("safetensors", "loading weights without pickle", "training"),
+    ("scipy", "confidence intervals, latency calibration of a board", "training"),
+    ("scikit-learn", "the digits data of the project that edgekit init writes", "training"),
     ("matplotlib", "the plot of a study", "plot"),
     ("neural-compressor", "Intel Neural Compressor's quantizer", "inc"),
 )
@@ -73,11 +73,13 @@ def _cuda() -> Checkup:
     import torch
 
     name = torch.cuda.get_device_name(0) if torch.cuda.is_available() else ""
-    return Checkup("cuda", name, gives, "" if name else "an NVIDIA GPU and torch's CUDA build; the CPU serves too")
+    return Checkup(
+        "cuda", name, gives, "" if name else "an NVIDIA GPU and torch's CUDA build; training also runs on the CPU"
+    )
 
 
 def _engine() -> Checkup:
-    gives = "--runner container: a target's CPU on any system"
+    gives = "--runner container: a target's CPU on any operating system"
     try:
         return Checkup("container engine", str(find_engine()), gives, "")
     except ContainerError as error:
@@ -85,13 +87,13 @@ def _engine() -> Checkup:
 
 
 def _ssh() -> Checkup:
-    gives = "--runner ssh://: figures of a board"
+    gives = "--runner ssh://: measuring on a board"
     found = shutil.which("ssh") or ""
     return Checkup("ssh", found, gives, "" if found else "install the OpenSSH client")
 
 
 def _target_checkup(target: Target) -> Checkup:
-    gives = "parity, memory and the target's own crashes"
+    gives = "parity, memory and crashes on the target's CPU"
     if target.is_this(this_host()):
         return Checkup(f"target {target.id}", "this machine", f"{gives}, latency", "")
     try:

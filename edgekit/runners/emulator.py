@@ -86,7 +86,7 @@ def find_emulator(target: Target, hint: str = "") -> Emulator:
     `hint` if setting up the target alone is not enough."""
     if not can_emulate(target):
         raise EmulatorError(
-            f"no emulator runs the instruction sets of {target.id}", f"measure on a machine that is one: {target.name}"
+            f"no emulator runs the instruction sets of {target.id}", f"measure on the target itself: {target.name}"
         )
     qemu, shares_host = _qemu_command(target.arch), _shares_host(target)
     base = emulators_folder() / target.arch
@@ -111,7 +111,7 @@ def prepare(target: Target, progress: Progress) -> Emulator:
     """
     if not can_emulate(target):
         raise EmulatorError(
-            f"no emulator runs the instruction sets of {target.id}", f"measure on a machine that is one: {target.name}"
+            f"no emulator runs the instruction sets of {target.id}", f"measure on the target itself: {target.name}"
         )
     if not sys.platform.startswith("linux"):
         raise EmulatorError(f"user-mode emulation needs Linux, and this is {sys.platform}", CONTAINER_HINT)
@@ -149,11 +149,11 @@ def _prepare_plugin(target: Target, progress: Progress) -> None:
         if not (emulators_folder() / _QEMU_FOLDER).is_dir():  # the system's may be the static build
             _fetch_qemu(emulators_folder())
         plugin = compile_plugin(emulators_folder())
-        progress.note("compiled the plugin that counts instructions and cache misses")
+        progress.note("compiled the instruction-counting plugin")
         _try_plugin(plugin, target)
     except EmulatorError as error:
         plugin_path(emulators_folder()).unlink(missing_ok=True)
-        progress.note(f"nothing is counted and no latency predicted: {error.message}; {error.hint}")
+        progress.note(f"no instructions are counted and no latency is predicted: {error.message}; {error.hint}")
 
 
 def _try_plugin(plugin: Path, target: Target) -> None:
@@ -166,7 +166,7 @@ def _try_plugin(plugin: Path, target: Target) -> None:
         command = [*emulator.command(options), *program]
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=emulator.environment())
         if done.returncode or not out.is_file() or out.read_text().count("interval") != 2:
-            result = last_line(done.stderr) if done.stderr else "it counted nothing"
+            result = last_line(done.stderr) if done.stderr else "it counted no instructions"
             raise EmulatorError(
                 f"{emulator.version} does not take the plugin: {result}", "it is for QEMU 5 to 8; Debian 12 has 7.2"
             )
@@ -255,7 +255,7 @@ def _download(packages: Sequence[str], arch: str, state: Path) -> list[Path]:
     """The .deb files of packages and their dependencies, downloaded with a separate apt state; the system's is not
     changed."""
     if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
-        raise EmulatorError("this distribution has no apt, from which the emulator is set up", CONTAINER_HINT)
+        raise EmulatorError("the emulator is set up with apt, which this distribution does not have", CONTAINER_HINT)
     own = state / arch
     archives = own / "cache" / "archives"
     for folder in (own / "state" / "lists" / "partial", archives / "partial"):
@@ -291,7 +291,7 @@ def _download(packages: Sequence[str], arch: str, state: Path) -> list[Path]:
 
 def _unpack(package: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    again = "remove the emulators' folder and set up again"
+    again = "remove the emulators' folder and run edgekit setup again"
     run_tool(["dpkg-deb", "-x", str(package), str(folder)], "dpkg-deb", EmulatorError, again)
 
 

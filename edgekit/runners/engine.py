@@ -32,9 +32,9 @@ class Engine:
         return f"{self.program[0]} {self.version}"
 
     def has(self, image: str) -> bool:
-        return not self.said("image", "inspect", image).returncode
+        return not self.run("image", "inspect", image).returncode
 
-    def said(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """The result of an engine command, run in a temporary folder, because Podman's monitor writes a file named oom
         to its working directory when memory runs out."""
         with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
@@ -60,7 +60,7 @@ def find_engine() -> Engine:
     if not there:
         raise ContainerError(
             f"there is no {' and no '.join(each[0] for each in wanted)} on this machine",
-            "install Docker or Podman, or name the program: EDGEKIT_CONTAINER",
+            "install Docker or Podman, or set EDGEKIT_CONTAINER to the program",
         )
     failed = []
     for program in there:
@@ -83,7 +83,7 @@ def _engine(program: tuple[str, ...]) -> Engine:
             timeout=_ANSWER_S,
         )
     except subprocess.TimeoutExpired as error:
-        raise ContainerError(f"{name} did not answer within {_ANSWER_S:.0f} s", "start it anew") from error
+        raise ContainerError(f"{name} did not answer within {_ANSWER_S:.0f} s", "restart it") from error
     values: dict[str, Any] = json.loads(done.stdout) if done.stdout.startswith("{") else {}
     if "host" in values:  # Podman
         host = values["host"]
@@ -91,9 +91,7 @@ def _engine(program: tuple[str, ...]) -> Engine:
     if done.returncode or not values.get("ServerVersion"):
         words = "; ".join(values.get("ServerErrors") or ()) or done.stderr
         if "permission denied" in words.lower():
-            raise ContainerError(
-                f"{name} does not let you in: {last_line(words)}", f"become a member of the group {name}, or use podman"
-            )
+            raise ContainerError(f"{name} denies access: {last_line(words)}", f"join the group {name}, or use podman")
         raise ContainerError(f"the daemon of {name} does not answer: {last_line(words)}", "start it, and run again")
     return Engine(program, values["ServerVersion"], values["MemTotal"], values["NCPU"], values["Architecture"])
 
@@ -103,14 +101,14 @@ def enforces_memory(engine: Engine, image: str) -> bool:
     """Whether a memory limit is enforced: a process that needs twice the limit is killed, and one that needs a quarter
     is not. Some rootless engines accept the option without effect."""
 
-    def taken(share: float) -> bool:
+    def allocates(share: float) -> bool:
         size = int(_PROBE_BYTES * share)
-        done = engine.said(
+        done = engine.run(
             "run", *run_options(ContainerLimits(_PROBE_BYTES, 1)), image, "python3", "-c", _PROBE, str(size)
         )
         return "held" in done.stdout
 
-    return taken(0.25) and not taken(2)
+    return allocates(0.25) and not allocates(2)
 
 
 def run_options(limits: ContainerLimits) -> list[str]:

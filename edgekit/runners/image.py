@@ -37,12 +37,12 @@ def check_emulated(target: Target) -> None:
     """Raises EmulatorError if nothing in an image emulates a target's CPU."""
     if not ARCHITECTURES[target.arch].has_image:
         raise EmulatorError(
-            f"there is no image for {target.arch}, which {target.id} is",
-            f"leave --runner out: edgekit setup {target.id} sets up an emulator without a container",
+            f"there is no image for {target.arch}, the architecture of {target.id}",
+            f"omit --runner: edgekit setup {target.id} sets up an emulator without a container",
         )
     if not can_emulate(target):
         raise EmulatorError(
-            f"no emulator runs the instruction sets of {target.id}", f"measure on a machine that is one: {target.name}"
+            f"no emulator runs the instruction sets of {target.id}", f"measure on the target itself: {target.name}"
         )
 
 
@@ -71,9 +71,10 @@ def build_image(engine: Engine, target: Target, base: str, progress: Progress) -
             words = done.stderr or done.stdout
             if "No space left" in words or "no space left" in words:
                 raise ContainerError(
-                    "the disk of the engine is full", f"free about 500 MB: {engine.program[0]} system df"
+                    "the container engine's disk is full", f"free about 500 MB: {engine.program[0]} system df"
                 )
             raise ContainerError(
-                f"the image could not be built: {last_line(words)}", "check the network; another base: --base IMAGE"
+                f"the image could not be built: {last_line(words)}",
+                "check the network, or use another base image: --base IMAGE",
             )
     return name

@@ -9,7 +9,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from edgekit.architectures import ARCHITECTURES
-from edgekit.device.courier import guest_memory
+from edgekit.device.agent import guest_memory
 from edgekit.instruction_counts.counts import CountInterval, Counts, read_intervals
 from edgekit.instruction_counts.operator_counts import counts_of_operators, counts_of_run, marked_runs
 from edgekit.instruction_counts.plugin import MARK, can_be_counted, plugin_options
@@ -58,9 +58,9 @@ def with_counts(result: Result, written: Path) -> Result:
 def why_not_counted(target: Target, *, has_plugin: bool) -> str:
     """Why nothing can be counted for a target, and what to do; empty if it can."""
     if not can_be_counted(target):
-        return f"{target.id} is no 64-bit ARM core whose caches its file tells"
+        return f"{target.id} is not a 64-bit ARM core with caches in its target file"
     if not has_plugin:
-        return f"the plugin that counts is not set up: edgekit setup {target.id}, with a C compiler at hand"
+        return f"the instruction-counting plugin is not set up: install a C compiler and run edgekit setup {target.id}"
     return ""
 
 

@@ -133,7 +133,7 @@ class Result:
     first_ms: Sequence[float] = ()
     """The first run of each model."""
     rounds: Sequence[Round] = ()
-    surroundings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    machine_state: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The machine's state `before` and `after` timing, from the worker's `machine_state`."""
     profiles: Sequence[Profile] = ()
     """Of each model, if runs were profiled. Under emulation their times have no meaning."""
@@ -189,7 +189,7 @@ class WorkerResult:
             load_ms=value["load_ms"],
             first_ms=value["first_ms"],
             rounds=[Round(**each) for each in value.get("rounds", ())],
-            surroundings=value.get("surroundings", {}),
+            machine_state=value.get("machine_state", {}),
             profiles=self.profiles,
         )
 
@@ -240,11 +240,11 @@ def write_job(job: Job, folder: Path, runtimes: Sequence[Runtime]) -> None:
     for given, runtime in zip(formats, runtimes, strict=True):
         if given is not runtime.format:
             raise ModelError(
-                f"{runtime.name} runs no {given.label} models",
-                f"name a file that ends in .{runtime.format}, or another target",
+                f"{runtime.name} does not run {given.label} models",
+                f"give a file that ends in .{runtime.format}, or another target",
             )
         if job.profiled_runs and not runtime.spec.times_operators:
-            raise ModelError(f"edgekit has no times of single operators from {runtime.name}", "leave --profile out")
+            raise ModelError(f"edgekit cannot read per-operator times from {runtime.name}", "omit --profile")
     for opener in {opener_of(each) for each in runtimes}:
         shutil.copy(opener, folder)
     names = [f"model_{number}.{given}" for number, given in enumerate(formats)]
@@ -295,7 +295,8 @@ def run_error(code: int | None, words: str, said: str, job: Job, cpu: str, runti
     (`words`) and its last line on standard output (`said`)."""
     if code is None:
         return RunError(
-            f"the model did not finish on {cpu} within {job.limit_s:.0f} s", "raise the limit, or look for a loop"
+            f"the model did not finish on {cpu} within {job.limit_s:.0f} s",
+            "raise the limit, or check the model for an endless loop",
         )
     named = " beside ".join(dict.fromkeys(map(str, runtimes)))
     return RunError(*_fault(code, words, f"{cpu} {stage_words(said)}", named))
@@ -360,7 +361,7 @@ def _fault(code: int, words: str, where: str, runtime: str) -> tuple[str, str]:
     number = number if number in set(signal.Signals) else 0
     if number == signal.SIGILL:
         return (
-            f"{runtime} died of SIGILL on {where}: it used an instruction that this CPU does not have",
+            f"{runtime} was stopped by SIGILL on {where}: it used an instruction that this CPU does not have",
             "pin another version of it in the target's [runtime]",
         )
     last, value = _last_words(words), words.rpartition("Traceback")[2]  # `last` is truncated if the line is long
@@ -368,10 +369,10 @@ def _fault(code: int, words: str, where: str, runtime: str) -> tuple[str, str]:
         return f"the model ran out of memory on {where}", "make the model smaller, or choose a target with more memory"
     if number:
         return (
-            f"{runtime} died of {signal.Signals(number).name} on {where}{f': {last}' if words.strip() else ''}",
-            "run again with --debug; report it if it repeats",
+            f"{runtime} was stopped by {signal.Signals(number).name} on {where}{f': {last}' if words.strip() else ''}",
+            "run again with --debug; report it if it happens again",
         )
-    return f"the model failed on {where}: {last}", "look at the model with: edgekit inspect"
+    return f"the model failed on {where}: {last}", "inspect the model: edgekit inspect"
 
 
 def _last_words(text: str) -> str:

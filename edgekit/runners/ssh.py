@@ -32,7 +32,7 @@ class SshRunner:
             check_is(self.board, target)
         self.kept: dict[str, str] = {}
         if target:
-            self._provided([target.runtime])
+            self._provide([target.runtime])
 
     @property
     def fidelity(self) -> Fidelity:
@@ -43,7 +43,7 @@ class SshRunner:
         where = f"{board.name}, {board.cpu}" if board.cpu not in board.name else board.name
         return f"ssh {board.address}: {where}{f', {self.target.runtime}' if self.target else ''}"
 
-    def _provided(self, runtimes: Sequence[Runtime]) -> list[str]:
+    def _provide(self, runtimes: Sequence[Runtime]) -> list[str]:
         """The folders of runtimes that share a process on the board; empty if its own Python has all of them."""
         if all(map(self.board.has, runtimes)):
             return []
@@ -61,7 +61,7 @@ class SshRunner:
     def run(self, job: Job) -> Result:
         said = [""]
         runtimes = job.runtimes or [self._runtime_for(model) for model in job.models]
-        kept = self._provided(runtimes)
+        kept = self._provide(runtimes)
         own = {"PYTHONPATH": ":".join(f"{{home}}/{each}" for each in kept)} if kept else {}
         command = ["{python}", *(["-S"] if kept else [])]
         asked = {"do": "run", "command": command, "environment": own, "limit_s": job.limit_s}
@@ -83,7 +83,7 @@ class SshRunner:
             if result["ended"] or result["expired"]:
                 words = result["words"]
                 if "No space left" in words:
-                    raise BoardError(f"the disk of {self.board.address} is full", "free some space there, and again")
+                    raise BoardError(f"the disk of {self.board.address} is full", "free some space there and run again")
                 code = None if result["expired"] else result["ended"]
                 raise run_error(code, words, said[-1], job, self.board.cpu, runtimes)
             return read_results(job, Path(received)).result(self.fidelity)

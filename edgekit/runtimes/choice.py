@@ -18,7 +18,7 @@ def runtime_words(words: Sequence[str], target: Target | None, other: str = ALL)
     found = list(dict.fromkeys(each for word in words for each in (names if word == ALL else [word])))
     for word in found:
         if word not in (*names, *typed):
-            whose = f"{target.id} names no runtime '{word}'" if target else f"no runtime '{word}'"
+            whose = f"{target.id} has no runtime '{word}'" if target else f"there is no runtime '{word}'"
             raise TargetError(whose, did_you_mean(word, [*names, *typed, other]))
     return found
 

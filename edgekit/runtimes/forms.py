@@ -24,7 +24,8 @@ def form_for(path: Path, runtime: Runtime, folder: Path, arch: str) -> Path:
     if format_of(path) is Format.TFLITE:
         if runtime.format is not Format.TFLITE:
             raise ModelError(
-                f"{runtime.name} runs no {Format.TFLITE.label} models", "name the ONNX file that it was written from"
+                f"{runtime.name} does not run {Format.TFLITE.label} models",
+                "give the ONNX file that it was converted from",
             )
         return path
     model = load_model(path)

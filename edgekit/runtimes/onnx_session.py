@@ -23,7 +23,7 @@ class OnnxSession:
             self.running: Any = opener.open_model(import_module(runtime.spec.module), str(path), threads, "f32")
         except Exception as error:  # the runtimes' exceptions have no common base class
             raise ModelError(
-                f"{runtime.name} cannot load {path.name}: {all_lines(error)}", "look at its operators: edgekit inspect"
+                f"{runtime.name} cannot load {path.name}: {all_lines(error)}", "inspect its operators: edgekit inspect"
             ) from error
 
     def get_inputs(self) -> tuple[Port, ...]:

@@ -32,9 +32,12 @@ def session(path: Path, *, threads: int = 0, optimize: bool = True, exact: bool 
             source = exact_copy(path, Path(folder)) if exact else path
             return onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's exceptions have no common base class
-        remedy = "check the file with: edgekit inspect"
+        remedy = "inspect the file: edgekit inspect"
         if "NOT_IMPLEMENTED" in first_line(error):
-            remedy = "the runtime has no kernel for this operator or type: export it from a module of float32 weights"
+            remedy = (
+                "the runtime has no kernel for this operator or type: export the model from a module with "
+                "float32 weights"
+            )
         raise ModelError(f"ONNX Runtime cannot load {path.name}: {all_lines(error)}", remedy) from error
 
 
@@ -59,15 +62,16 @@ def exact_copy(path: Path, folder: Path) -> Path:
 
 
 def session_outputs(running: Any, inputs: Sequence[Array]) -> Outputs[Array]:
-    """The outputs of one run; `inputs` are in the model's order. Raises ModelError if they do not fit."""
+    """The outputs of one run; `inputs` are in the model's order and have its shapes. Raises ModelError if they do
+    not."""
     names = [each.name for each in running.get_inputs()]
     if len(names) != len(inputs):
-        raise ModelError(f"the model takes {len(names)} inputs, the data has {len(inputs)}", "make both agree")
+        raise ModelError(f"the model takes {len(names)} inputs, but the data has {len(inputs)}", "make both agree")
     try:
         given = [as_array(np, each) for each in running.run(None, dict(zip(names, inputs, strict=True)))]
     except Exception as error:
         raise ModelError(
-            f"the model does not take these inputs: {all_lines(error)}", "check shapes and types: edgekit inspect"
+            f"the model does not take these inputs: {all_lines(error)}", "check its shapes and types: edgekit inspect"
         ) from error
     return Outputs(given, [each.name for each in running.get_outputs()])
 
@@ -153,5 +157,5 @@ def optimize_offline(source: Path, path: Path, *, keep_int8_activations: bool, l
         onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise ModelError(
-            f"ONNX Runtime cannot optimize {source.name}: {first_line(error)}", "check it with: edgekit inspect"
+            f"ONNX Runtime cannot optimize {source.name}: {first_line(error)}", "inspect it: edgekit inspect"
         ) from error

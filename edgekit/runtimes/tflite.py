@@ -41,7 +41,7 @@ class TfliteSession:
             self.running: Any = Interpreted(import_module(runtime.spec.module), str(path), threads)
         except Exception as error:  # the interpreter raises ValueError or RuntimeError
             raise ModelError(
-                f"{runtime.name} cannot load {path.name}: {all_lines(error)}", "look at its operators: edgekit inspect"
+                f"{runtime.name} cannot load {path.name}: {all_lines(error)}", "inspect its operators: edgekit inspect"
             ) from error
 
     def get_inputs(self) -> tuple[Port, ...]:

@@ -66,7 +66,7 @@ class Export(Step):
         compared = [samples, singles[0]]
         if _fixes_batch(path):
             context.progress.note(
-                "forward fixes the number of samples, as len(x) does and x.shape[0] does not: the file takes one"
+                "forward fixes the batch size (len(x) does, x.shape[0] does not): the file takes one sample"
             )
             _export(module, singles[0], inputs, project.model.outputs, path, batch=None)
             compared = singles
@@ -77,7 +77,7 @@ class Export(Step):
             if apart > _TOLERANCE and apart > _tolerance(module, batch):
                 raise StepError(
                     f"the exported model differs from the module by {apart:.1e} of its largest output",
-                    "look for behaviour that changes with the batch or with training mode in forward",
+                    "check forward for behaviour that depends on the batch or on training mode",
                 )
             worst = max(worst, apart)
         _check_batching(module, samples)
@@ -133,16 +133,16 @@ def _export(
     given = outputs_of(module, samples)
     if outputs and len(outputs) != len(given):
         raise ModelError(
-            f"the model has {len(given)} outputs, edgekit.toml names {len(outputs)}", "correct [model] outputs"
+            f"the model has {len(given)} outputs, but edgekit.toml names {len(outputs)}", "correct [model] outputs"
         )
     if len(inputs) != len(samples.inputs):
         raise ModelError(
-            f"the data has {len(samples.inputs)} inputs, edgekit.toml names {len(inputs)}",
+            f"the data has {len(samples.inputs)} inputs, but edgekit.toml names {len(inputs)}",
             "correct [model] inputs",
         )
     names = list(outputs) or [f"{name}_output" if name in inputs else name for name in given.names]
     if twice := sorted(name for name in {*inputs, *names} if [*inputs, *names].count(name) > 1):
-        raise ModelError(f"two inputs or outputs are called '{twice[0]}'", "correct [model] inputs and outputs")
+        raise ModelError(f"two inputs or outputs have the name '{twice[0]}'", "correct [model] inputs and outputs")
     # torch.export treats an axis of length 1 as constant.
     given_inputs = tuple(each[:2].repeat(2, *[1] * (each.ndim - 1))[:2] for each in samples.inputs)
     for name in ("torch.onnx", "onnxscript"):
@@ -162,7 +162,7 @@ def _export(
         except Exception as error:
             raise ModelError(
                 f"torch.onnx cannot export the model: {first_line(error.__cause__ or error)}",
-                "keep Python branches on tensor values and fixed batch sizes out of forward; --debug shows the report",
+                "remove Python branches on tensor values and fixed batch sizes from forward; --debug shows the report",
             ) from error
     save_model(rewrite(load_model(path), port_names(inputs, names)), path)
 
@@ -214,9 +214,10 @@ def _check_batching(module: "nn.Module", samples: "TensorBatch") -> None:
     apart = relative_difference(one, first)
     if apart > _MIXED:
         raise ModelError(
-            f"the model gives for a sample alone something else than in a batch: they differ by {apart:.1e} of the "
+            f"a sample's outputs depend on the batch: computed alone and in a batch they differ by {apart:.1e} of the "
             "largest output",
-            "keep samples apart in forward: batch_first=True where the batch is the first axis, no statistics of the "
+            "compute each sample independently in forward: batch_first=True if the batch is the first axis, no "
+            "statistics of the "
             "batch in evaluation mode",
         )
 

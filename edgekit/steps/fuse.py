@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _ONE_STEP = 1
 """In LSB: integer kernels round once where the graph as written rounds in float, so that ties may differ."""
-_LEAVE_OUT = "leave fuse out of the recipe: the device's runtime fuses when it loads the model"
+_LEAVE_OUT = "remove fuse from the recipe: the device's runtime fuses when it loads the model"
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Fuse(Step):
         if not after <= before:
             raise StepError(
                 f"fusing changed the activations from {', '.join(sorted(before))} to {', '.join(sorted(after))}, "
-                "which the target's kernels are not chosen for",
+                "for which the target's kernels were not chosen",
                 _LEAVE_OUT,
             )
         compared = first_calibration_samples(context.splits, model.path)
@@ -75,7 +75,7 @@ class Fuse(Step):
             outputs = host_outputs(path, compared.inputs, optimize=False)
             save_model(rewrite(fused, slim_graph), path)
             if relative_difference(outputs, host_outputs(path, compared.inputs, optimize=False)) > 0:
-                raise StepError("slimming changes what the model computes", "set slim = false in the step fuse")
+                raise StepError("slimming changes the model's outputs", "set slim = false in the step fuse")
         found = inspect_model(path)
         return Outcome(
             path,
@@ -104,8 +104,8 @@ def _float_differences(source: Path, fused: Path, inputs: "Arrays") -> dict[str,
         tolerance = max(tolerance, lsb_tolerance(source, tuple(each[None] for each in inputs)))
     if apart > tolerance:
         raise StepError(
-            f"fusing changes what the model computes: outputs differ by {apart:.1e} of their largest, "
-            f"{tolerance:.1e} is rounding",
+            f"fusing changes the model's outputs: they differ by {apart:.1e} of the largest value, "
+            f"the rounding tolerance is {tolerance:.1e}",
             _LEAVE_OUT,
         )
     return {"difference": apart, "tolerance": tolerance}
@@ -124,8 +124,7 @@ def _integer_differences(source: Path, fused: Path, inputs: "Arrays") -> dict[st
     if off:
         makers = {name: node.op_type for node in load_model(fused).graph.node for name in node.output}
         raise StepError(
-            f"fusing changes what the model computes: '{off[0]}' ({makers[off[0]]}) is off by {steps[off[0]]:g} "
-            "integer steps",
+            f"fusing changes the model's outputs: '{off[0]}' ({makers[off[0]]}) differs by {steps[off[0]]:g} LSB",
             _LEAVE_OUT,
         )
     outputs = (host_outputs(path, inputs, optimize=False) for path in (source, fused))

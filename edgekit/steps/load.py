@@ -38,16 +38,16 @@ class Load(Step):
         weights = context.project.weights_file(context.role)
         if weights is None:
             raise ProjectError(
-                f"the recipe loads the {context.role}, and edgekit.toml names no weights",
+                f"the recipe loads the {context.role}, but edgekit.toml has no weights",
                 f'add {context.role}_weights = "file.safetensors" to [model], or use the step train',
             )
         module = saved_module(context.project, model)
-        notes = self.loaded(module, weights, context.progress)
+        notes = self.load(module, weights, context.progress)
         path = context.folder / "model.safetensors"
         save_module(module, context.project, context.role, path)
         return Outcome(path, {"weights": weights.name, **notes, "parameters": parameter_count(module)})
 
-    def loaded(self, module: "nn.Module", weights: Path, progress: Progress) -> dict[str, Any]:
+    def load(self, module: "nn.Module", weights: Path, progress: Progress) -> dict[str, Any]:
         """Load the file into the module, in place; returns what to note."""
         from edgekit.training.weights import load_weights
 

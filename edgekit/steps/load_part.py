@@ -17,7 +17,7 @@ class LoadPart(Load):
 
     contract = replace(Load.contract, provides=frozenset())
 
-    def loaded(self, module: "nn.Module", weights: Path, progress: Progress) -> dict[str, Any]:
+    def load(self, module: "nn.Module", weights: Path, progress: Progress) -> dict[str, Any]:
         """Load what fits; returns what was loaded, ignored and initialized."""
         from edgekit.training.weights import load_part
 

@@ -78,8 +78,8 @@ def _agreement(
         apart = relative_difference(wanted, given)
         if apart > LEAST and not dynamic:
             raise StepError(
-                f"as TFLite, the model computes something else: outputs differ by {apart:.1e} of their largest",
-                "leave tflite out of the recipe, and report the model",
+                f"the TFLite model's outputs differ from the ONNX model's by {apart:.1e} of the largest value",
+                "remove tflite from the recipe, and report the model",
             )
         finite = [each for each in noise if np.isfinite(each)]
         return {"difference": apart, "signal_to_noise_db": min(finite, default=None)}
@@ -98,7 +98,7 @@ def _lsb_errors(source: Path, path: Path, made: "WrittenModel", feeds: "Arrays",
     from edgekit.numerics.layerwise import lsb_errors
 
     exposed = path.with_name("exposed.tflite")
-    exposed.write_bytes(made.exposed())
+    exposed.write_bytes(made.with_integer_outputs())
     given = _integers(exposed, feeds, running)
     exposed.unlink()
     worst, name = 0.0, ""
@@ -108,8 +108,8 @@ def _lsb_errors(source: Path, path: Path, made: "WrittenModel", feeds: "Arrays",
         worst, name = max((worst, name), *((steps, each) for each, steps in found.items()))
     if worst > _STEPS:
         raise StepError(
-            f"as TFLite, the model computes something else: '{name}' is off by {worst:g} integer steps",
-            "leave tflite out of the recipe, and report the model",
+            f"the TFLite model's outputs differ from the ONNX model's: '{name}' by {worst:g} LSB",
+            "remove tflite from the recipe, and report the model",
         )
     return worst
 

@@ -72,7 +72,7 @@ class Prune(FineTunedStep):
             raise StepError(*self._nothing(done.faults, share.multiple))
         if done.faults:
             name, why = next(iter(done.faults.items()))
-            context.progress.note(f"{len(done.faults)} layers are kept whole, such as '{name}': it {why}")
+            context.progress.note(f"{len(done.faults)} layers are not pruned, such as '{name}': it {why}")
         for cut, training in enumerate(self._trainings(), 1):
             share.done = 1 - (1 - cut / self._cuts) ** 3
             cut_now = done if self._cuts == 1 else prune_units(module, example, share, self.units, context.progress)
@@ -108,18 +108,17 @@ class Prune(FineTunedStep):
             name, why = next(iter(faults.items()))
             more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
             return (
-                f"prune can take nothing: '{name}' {why}{more}",
-                "write what stands between the layers in operators that keep channels in their order, or leave the "
-                "step out",
+                f"prune can remove nothing: '{name}' {why}{more}",
+                "use operators between the layers that keep the order of channels, or remove the step",
             )
         if self.units == "heads":
             return (
-                f"prune found no attention heads to take at ratio {self.ratio}",
-                "let it take channels as well: leave units out",
+                f"prune found no attention heads to remove at ratio {self.ratio}",
+                "prune channels as well: omit the option units",
             )
         return (
-            f"prune found nothing to take at ratio {self.ratio} with channels in multiples of {multiple}",
-            "raise the ratio, or leave the step out: the student is small already",
+            f"prune found nothing to remove at ratio {self.ratio} with channels in multiples of {multiple}",
+            "raise the ratio, or remove the step: the student is small already",
         )
 
 

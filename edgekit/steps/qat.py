@@ -78,6 +78,6 @@ class Qat(Step):
         samples = project.data.calibration_samples
         rounding = Rounding(module, held, calibration, samples, symmetric=scheme.symmetric_activation)
         training = Training(Schedule(self.epochs, self.learning_rate, self.weight_decay), "kept")
-        what = f"training the {context.role} under INT8 rounding"
+        what = f"training the {context.role} with simulated INT8 rounding"
         outcome = train_module(module, held, training, context, what, constraint=rounding)
         return Outcome(outcome.path, {**outcome.notes, "weight_bits": self.bits, "range_drift": rounding.drift(module)})

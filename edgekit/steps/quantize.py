@@ -91,7 +91,7 @@ class Quantize(Step):
     def _reason(self, defaults: Quantization) -> str:
         """The reason for the scheme."""
         asked = (self.activation, self.weight, self.per_channel)
-        return defaults.why if set(asked) == {"target"} else "as the recipe's options say"
+        return defaults.why if set(asked) == {"target"} else "as set in the recipe's options"
 
     def reads(self) -> Contract:
         return contract_with_search(self.contract, self.backend)
@@ -120,7 +120,7 @@ class Quantize(Step):
             self.backend, context, model.path, path, lambda one: self._by_runtime(work, one), by_compressor
         )
         for name, entry in made.notes["lost_parts"].items():
-            context.progress.note(f"in the output '{name}' more is noise than signal: {entry}")
+            context.progress.note(f"the quantization noise in the output '{name}' exceeds the signal: {entry}")
         prepared.unlink()
         return Outcome(
             path,
@@ -152,7 +152,9 @@ class Quantize(Step):
             more = loss.next_fallback(kept)
             if not more or number == _ROUNDS:
                 break
-            work.context.progress.note(f"again, with {len(more)} operators in float: {next(iter(more.values()))}")
+            work.context.progress.note(
+                f"quantizing again with {len(more)} operators in float: {next(iter(more.values()))}"
+            )
             if without is None and not more.keys() <= loss.lost_clipping.keys():
                 without = loss, dict(kept)
                 shutil.copyfile(path, plain)
@@ -160,7 +162,7 @@ class Quantize(Step):
             noisy |= more
         if without is not None:
             if not (loss.defects or loss.is_better_than(without[0])):
-                work.context.progress.note("back to integers: floats there lose as much")
+                work.context.progress.note("quantized again: floats there lose as much")
                 loss, kept = without
                 shutil.copyfile(plain, path)
             plain.unlink()
@@ -271,8 +273,8 @@ def _run_prepared(path: Path, prepared: Path, inputs: "Arrays") -> tuple["Arrays
     apart = relative_difference(host_outputs(path, inputs, optimize=False), after)
     if apart > _REWRITTEN:
         raise StepError(
-            f"put in the quantizer's form, the model gives something else: {apart:.1e} of the largest output apart",
-            "leave quantize out of the recipe, and report the model",
+            f"conversion to the quantizer's form changes the model's outputs by {apart:.1e} of the largest value",
+            "remove quantize from the recipe, and report the model",
         )
     return after, tensors
 
@@ -304,12 +306,12 @@ def _check_quantized(model: "ModelProto", kept: Mapping[str, str], noisy: Mappin
     inner = sorted({node.op_type for node in model.graph.node for each in node.attribute if each.type in graphs})
     if inner and not noisy:
         raise StepError(
-            f"nothing here can be in integers: the network lies inside {', '.join(inner)}, where the quantizer does "
-            "not look",
-            "leave quantize out of the recipe, or export the branch that the device runs",
+            f"no operator can be quantized: the network is inside {', '.join(inner)}, which the quantizer does "
+            "not enter",
+            "remove quantize from the recipe, or export the branch that the device runs",
         )
     why = next((f": {entry}" for each in (noisy, kept) for entry in each.values()), "")
-    raise StepError(f"nothing here can be in integers{why}", "leave quantize out of the recipe")
+    raise StepError(f"no operator can be quantized{why}", "remove quantize from the recipe")
 
 
 def _check_scales(model: "ModelProto") -> None:
@@ -323,6 +325,6 @@ def _check_scales(model: "ModelProto") -> None:
             scale = numpy_helper.to_array(constants[node.input[1]])
             if not (np.isfinite(scale).all() and (scale > 0).all()):
                 raise StepError(
-                    f"the tensor '{node.input[0]}' gets the scale {scale.ravel()[0]}: its values are not finite",
-                    "mask with a finite constant such as -30 instead of -inf, or leave quantize out of the recipe",
+                    f"the tensor '{node.input[0]}' has the scale {scale.ravel()[0]}: its values are not finite",
+                    "mask with a finite constant such as -30 instead of -inf, or remove quantize from the recipe",
                 )

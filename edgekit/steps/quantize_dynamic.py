@@ -27,7 +27,7 @@ _JUDGED = 32
 """The number of samples on which they are compared."""
 _WORTH_DB = 1.0
 """The gain that justifies the extra operators of smoothing: 12 % of the noise."""
-_WHY = "a transformer's activations have ranges that no fixed scale holds, so each run finds its own"
+_WHY = "no fixed scale fits the activation ranges of a transformer, so each run computes its own"
 
 
 @dataclass(frozen=True)
@@ -127,16 +127,16 @@ class QuantizeDynamic(Step):
 
         def signal(smoothing: _Smoothing) -> float:
             if smoothing not in tried:
-                save_model(self._quantized(work, largest, smoothing), path)
+                save_model(self._quantize(work, largest, smoothing), path)
                 tried[smoothing] = work.noise(path)
-                work.context.progress.note(f"{smoothing}: {worst(tried[smoothing]):.1f} dB of signal to noise")
+                work.context.progress.note(f"{smoothing}: SQNR of {worst(tried[smoothing]):.1f} dB")
             return worst(tried[smoothing])
 
         kept = best = max(map(_Smoothing, self._alphas()), key=signal)
         if self.smoothing == "chosen":
             cheaper = (_Smoothing(None), _Smoothing(best.alpha, everywhere=False))
             kept = next((each for each in cheaper if signal(each) >= signal(best) - _WORTH_DB), best)
-        save_model(self._quantized(work, largest, kept), path)
+        save_model(self._quantize(work, largest, kept), path)
         calibrated_by = {"calibration": "the largest of each channel", "calibration_samples": batches.samples}
         notes = {"smoothing": kept.alpha, "smoothed_everywhere": kept.everywhere, "blocks": self.blocks}
         return QuantizedFile({**notes, **(calibrated_by if largest else {})}, tried[kept])
@@ -153,7 +153,7 @@ class QuantizeDynamic(Step):
         found = search_compressor(work.context, goal, work.prepared, path, scheme, (), self.trials, finish)
         return QuantizedFile(found, work.noise(path), max(found["trials"]))
 
-    def _quantized(
+    def _quantize(
         self, work: "_DynamicQuantization", largest: Mapping[str, "Array"], smoothing: "_Smoothing"
     ) -> "ModelProto":
         from edgekit.model.passes.dynamic_products import block_products, dynamic_products, integer_tables
@@ -229,8 +229,8 @@ def _prepare(path: Path, opset: int) -> "ModelProto":
     model = rewrite(upgrade_opset(load_model(path), opset), convert_to_float32, name_nodes, gemm_to_matmul)
     if not _product_inputs(model):
         raise StepError(
-            "nothing here can be in integers: there is no matrix product over constant weights",
-            "a convolutional network takes the step quantize",
+            "no operator can be quantized: there is no matrix product with constant weights",
+            "for a convolutional network use the step quantize",
         )
     return with_shapes(model)
 

@@ -90,7 +90,7 @@ def search_compressor(
     def feeds() -> Iterator["Arrays"]:
         from edgekit.data.calibration_batches import calibration_batches
 
-        return calibration_batches(context.splits, context.progress).fed(ports)
+        return calibration_batches(context.splits, context.progress).feeds(ports)
 
     def judge(proto: "ModelProto") -> float:
         save_model(proto, trial)
@@ -116,7 +116,7 @@ def search_compressor(
     trial.unlink(missing_ok=True)
     if not values:
         raise StepError(
-            "Intel Neural Compressor made no model of this one", 'set backend = "ort", or "best", which tries both'
+            "Intel Neural Compressor could not quantize this model", 'set backend = "ort", or "best", which tries both'
         )
     return {"backend": "inc", "metric": judged.name, "trials": values, "float": judged.floating}
 
@@ -137,7 +137,7 @@ def keep_better(
             failed[name] = error.message
             context.progress.note(f"{name}: {error.message}")
     if not found:
-        raise StepError("; ".join(failed.values()), "leave quantize out of the recipe")
+        raise StepError("; ".join(failed.values()), "remove quantize from the recipe")
     best = max(found, key=lambda name: (found[name][0], worst(found[name][1].noise)))
     files[best].replace(path)
     for each in files.values():

@@ -88,7 +88,7 @@ class Simplify(Step):
         else:
             chosen, best = "neither", model.path
             text = "; ".join(f"{name}: {each['status']}" for name, each in tried.items())
-            context.progress.note(f"neither simplifier gave an equal graph, it stays as it was ({text})")
+            context.progress.note(f"neither simplifier gave an equivalent graph; the graph is unchanged ({text})")
         plain = with_shapes(load_model(best))
         folded = rewrite(plain, fold_batch_norm)
         versions = [rewrite(with_shapes(folded), mean_to_global_pool), folded, plain]
@@ -104,8 +104,8 @@ class Simplify(Step):
         missing = self.contract.provides - observed_facts(load_model(path))
         if missing:
             raise StepError(
-                f"the graph came out without: {', '.join(sorted(missing))}",
-                "look at the operators with: edgekit inspect",
+                f"the simplified graph lacks {', '.join(sorted(missing))}",
+                "inspect the operators: edgekit inspect",
             )
         return Outcome(
             path,
@@ -153,7 +153,7 @@ class _Source:
         except ModelError as error:
             return {"status": f"gave a broken file: {error.message}"}
         if apart > self.tolerance:
-            return {"status": f"differs by {apart:.1e}, {self.tolerance:.1e} is rounding"}
+            return {"status": f"differs by {apart:.1e}, the rounding tolerance is {self.tolerance:.1e}"}
         return {"status": "equal", "nodes": len(model.graph.node), "parity": apart}
 
 

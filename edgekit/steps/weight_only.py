@@ -69,6 +69,6 @@ class WeightOnly(Step):
         if "MatMulNBits" not in found["operators"]:
             raise StepError(
                 "weight-only found no matrix product with constant weights to quantize",
-                "it is for transformers; a convolutional network takes the step quantize",
+                "it is for transformers; for a convolutional network use the step quantize",
             )
         return Outcome(path, {**found, "block_size": self.block_size, "symmetric": self.symmetric})

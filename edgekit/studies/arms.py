@@ -62,8 +62,8 @@ def arms_of(project: Project, recipe: Recipe, pairs: Sequence[str], *, orders: b
     """
     if project.model_file is not None:
         raise StudyError(
-            "a study trains, and this project starts from an ONNX file",
-            "what its recipes lose: edgekit build; for a study name modules and training data in edgekit.toml",
+            "a study trains models, but this project starts from an ONNX file",
+            "edgekit build shows what its recipes lose; for a study, give modules and training data in edgekit.toml",
         )
     found = [pair_arms(project, recipe, pair) for pair in pairs]
     if orders:
@@ -85,15 +85,17 @@ def pair_arms(project: Project, recipe: Recipe, words: str) -> Arms:
     tables = [_as_recipe_has(step_in_words(each), recipe) for each in words.split(",")]
     pair = recipe_from("", tables, f"--pair '{words}'").steps
     if len(pair) != 2:
-        raise StudyError(f"--pair '{words}' names {len(pair)} steps", "name two: --pair quantize-weights,sparsify")
+        raise StudyError(
+            f"--pair '{words}' names {len(pair)} steps", "give two steps: --pair quantize-weights,sparsify"
+        )
     one, other = pair
     if one == other:
-        raise StudyError(f"--pair '{words}' names the same step twice", "name two that differ")
+        raise StudyError(f"--pair '{words}' names the same step twice", "give two different steps")
     found = [_both_orders(recipe, *steps, entry) for entry, steps in _tunings(one, other)]
     for arms in found:
         for arm in arms.recipes:
             if fault := _fault(arm, project):
-                raise StudyError(f"{one.label} and {other.label} have one order only: {fault}", "name another pair")
+                raise StudyError(f"{one.label} and {other.label} have one order only: {fault}", "give another pair")
     return _join(found)
 
 
@@ -153,7 +155,7 @@ def order_arms(project: Project, recipe: Recipe) -> Arms:
     places = [index for index, each in enumerate(recipe.steps) if _is_technique(each)]
     if len(places) > _MOST:
         raise StudyError(
-            f"'{recipe.name}' has {len(places)} techniques: too many orders to try", "leave some out, or use --pair"
+            f"'{recipe.name}' has {len(places)} techniques: too many orders to try", "remove some, or use --pair"
         )
     allowed: dict[tuple[int, ...], Recipe] = {}
     impossible = []
@@ -198,7 +200,7 @@ def ablation_arms(project: Project, recipe: Recipe) -> Arms:
             arms.append(arm)
             omissions.append(StepOmission(each, name))
     if not omissions:
-        raise StudyError(f"'{recipe.name}' has no technique that could be left out", "name another recipe: --recipe")
+        raise StudyError(f"'{recipe.name}' has no technique that can be left out", "give another recipe: --recipe")
     return Arms(tuple(arms), (), recipe.name, tuple(omissions), tuple(impossible))
 
 

@@ -22,7 +22,7 @@ def measurements_of(project: Project | None, path: Path) -> "Measurements":
     EvidenceError as `load_study` does, and where there is no project."""
     if project is None:
         raise EvidenceError(
-            f"{path} was measured on a project's own model, and there is no {PROJECT_FILE} here",
+            f"{path} was measured on a project's model, but there is no {PROJECT_FILE} in this folder",
             "change to the project's folder, or name it: -C DIR",
         )
     return Measurements(load_study(path, project), str(path))
@@ -31,13 +31,13 @@ def measurements_of(project: Project | None, path: Path) -> "Measurements":
 def load_study(path: Path, project: Project) -> Study:
     """The results in a file that `edgekit study` wrote. Raises EvidenceError if it cannot be read, is damaged, or is
     about another model or other data."""
-    again = "name the file that edgekit study wrote"
+    again = "give the file that edgekit study wrote"
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as fault:
         raise EvidenceError(f"{path} cannot be read: {fault.strerror}", again) from fault
     except ValueError as fault:
-        raise EvidenceError(f"{path} is no JSON: {first_line(fault)}", again) from fault
+        raise EvidenceError(f"{path} is not JSON: {first_line(fault)}", again) from fault
     if isinstance(data, dict) and data.get("schema", SCHEMA) != SCHEMA:
         raise EvidenceError(f"{path} has schema {data['schema']}, not {SCHEMA}", "run edgekit study again")
     try:
@@ -68,11 +68,11 @@ class Measurements:
         study = self.study
         parts = [f"{count_of(len(study.orders) // 2, 'order')} of two steps"] if study.orders else []
         parts += [f"{count_of(len(study.ablations), 'step')} left out"] if study.ablations else []
-        what = " and ".join(parts) or "nothing that a plan could be judged by"
+        what = " and ".join(parts) or "nothing that applies to a plan"
         over = count_of(len(study.seeds), "seed")
-        return f"{self.source} measured {what} on this model, over {over}: that counts, not the table"
+        return f"{self.source} measured {what} on this model, over {over}: these results replace the table's rows"
 
-    def judged(self, judgement: LintResult) -> LintResult:
+    def revise(self, judgement: LintResult) -> LintResult:
         """The lint result with measured pairs decided by the measurement instead of the table."""
         findings, sound = list(judgement.findings), list(judgement.sound)
         steps = judgement.walked.steps
@@ -129,7 +129,7 @@ def _order_finding(
     by: Measurements, measured: OrderComparison, first: PlannedStep, then: PlannedStep, about: Sequence[Finding]
 ) -> Finding:
     title = {
-        PairVerdict.POOR: "this order loses on your model",
+        PairVerdict.POOR: "this order has the lower metric on your model",
         PairVerdict.MODERATE: "no large difference between the orders on your model",
         PairVerdict.GOOD: "the better order on your model",
     }[measured.verdict]
@@ -146,7 +146,7 @@ def _order_finding(
         why=shipped.why if shipped else RULES["EK190"].why,
         fix=RULES["EK190"].fix if measured.verdict is PairVerdict.POOR else "",
         evidence=(
-            by.evidence(measured.points, "this order against the other"),
+            by.evidence(measured.points, "this order compared with the other"),
             *(shipped.evidence if shipped else ()),
         ),
         remedy=Remedy(swap=True),
@@ -166,5 +166,5 @@ def _ablation_finding(by: Measurements, ablated: StepAblation, each: PlannedStep
         message=f"step {each.index + 1} {each.label}: {rule.title} ({size})",
         why=rule.why,
         fix=rule.fix,
-        evidence=(by.evidence(ablated.points, "with this step against without it"),),
+        evidence=(by.evidence(ablated.points, "with this step compared with without it"),),
     )

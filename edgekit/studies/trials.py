@@ -84,8 +84,8 @@ def run_trials(
         runs.pop()
         if not runs:
             raise StudyError(
-                f"the budget of {(budget_s or 0) / 60:g} minutes was spent before the first seed was through",
-                "run again: it goes on where it was; or give it more minutes, or fewer arms",
+                f"the budget of {(budget_s or 0) / 60:g} minutes was spent before the first seed ended",
+                "run again to continue; or give more minutes, or fewer arms",
             ) from None
     trials = zip(recipes, plans, zip(*runs, strict=True), strict=True)
     return tuple(

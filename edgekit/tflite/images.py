@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from edgekit.tflite.lowering import End, Lowering, Order, Placed, Unsupported, readers
+from edgekit.tflite.lowering import End, LoweredTensor, Lowering, Order, Unsupported, readers
 from edgekit.tflite.subgraph import QuantParams
 
 CHANNELS_LAST = {3: (0, 2, 1), 4: (0, 2, 3, 1)}
@@ -30,10 +30,10 @@ _THROUGH = {
 
 def preferred_order(value: ir.Value, rank: int) -> Order:
     """The axis order that the first operators with a preference want for an input."""
-    return _preferred(value, rank, set()) or tuple(range(rank))
+    return _preferred_order(value, rank, set()) or tuple(range(rank))
 
 
-def _preferred(value: ir.Value, rank: int, seen: set[ir.Value]) -> Order | None:
+def _preferred_order(value: ir.Value, rank: int, seen: set[ir.Value]) -> Order | None:
     if value in seen:
         return None
     seen.add(value)
@@ -41,10 +41,10 @@ def _preferred(value: ir.Value, rank: int, seen: set[ir.Value]) -> Order | None:
         if node.op_type in _SLIDING and rank in CHANNELS_LAST:
             return CHANNELS_LAST[rank]
         if node.op_type in _THROUGH:
-            found = _preferred(node.outputs[0], rank, seen)
+            found = _preferred_order(node.outputs[0], rank, seen)
         elif node.op_type == "Transpose":
             moved = node.attributes.get_ints("perm", range(rank - 1, -1, -1))
-            behind = _preferred(node.outputs[0], rank, seen)
+            behind = _preferred_order(node.outputs[0], rank, seen)
             found = None if behind is None else tuple(moved[axis] for axis in behind)
         else:
             found = None
@@ -90,7 +90,7 @@ def rank_of(work: Lowering, node: ir.Node) -> int:
     """The rank of a node's input. Raises StepError if it is neither a sequence nor an image."""
     rank = len(work.given_shape(node))
     if rank not in CHANNELS_LAST:
-        raise Unsupported(node, f"over {max(rank - 2, 0)} dimensions, and TFLite has it over images and sequences")
+        raise Unsupported(node, f"over {max(rank - 2, 0)} spatial dimensions; TFLite supports one and two")
     return rank
 
 
@@ -119,27 +119,27 @@ def _pair(values: Sequence[int], fill: int) -> Pair:
     return (int(values[0]), int(values[1])) if len(values) == 2 else (fill, int(values[0]))
 
 
-def image(work: Lowering, given: Placed) -> int:
+def image(work: Lowering, given: LoweredTensor) -> int:
     """A tensor with axes (batch, rows, columns, channels)."""
     rank = len(given.order)
-    tensor = work.ordered(given, CHANNELS_LAST[rank]).tensor
+    tensor = work.transpose(given, CHANNELS_LAST[rank]).tensor
     shape = work.graph.tensors[tensor].shape
-    return tensor if rank == 4 else work.reshaped(tensor, (shape[0], 1, *shape[1:]))
+    return tensor if rank == 4 else work.reshape(tensor, (shape[0], 1, *shape[1:]))
 
 
-def new_image(work: Lowering, end: End, grid: QuantParams | None) -> int:
+def new_image(work: Lowering, end: End, quant: QuantParams | None) -> int:
     """A new tensor of this form for an operator's output."""
     batch, channels, *sizes = end.shape
     shape = (batch, *_pair(sizes, 1), channels)
-    return work.graph.tensor(work.name(end.value), "int8" if grid else "float32", shape, grid)
+    return work.graph.tensor(work.name(end.value), "int8" if quant else "float32", shape, quant)
 
 
 def settle_image(work: Lowering, end: End, tensor: int) -> None:
     """Bind an operator's output to an image."""
     rank = len(end.shape)
     shape = work.graph.tensors[tensor].shape
-    placed = tensor if rank == 4 else work.reshaped(tensor, (shape[0], *shape[2:]))
-    work.settle(end, Placed(placed, CHANNELS_LAST[rank], work.graph.tensors[tensor].grid))
+    lowered = tensor if rank == 4 else work.reshape(tensor, (shape[0], *shape[2:]))
+    work.settle(end, LoweredTensor(lowered, CHANNELS_LAST[rank], work.graph.tensors[tensor].quant))
 
 
 def pad_image(work: Lowering, tensor: int, before: Pair, after: Pair, fill: Any = None) -> int:
@@ -153,7 +153,7 @@ def pad_image(work: Lowering, tensor: int, before: Pair, after: Pair, fill: Any 
     if fill is None:
         return work.graph.operator("PAD", inputs, made)
     given = work.graph.tensors[tensor]
-    value = work.graph.constant("fill", np.array(fill, given.kind), given.grid)
+    value = work.graph.constant("fill", np.array(fill, given.kind), given.quant)
     return work.graph.operator("PADV2", [*inputs, value], made)
 
 

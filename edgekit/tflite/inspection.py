@@ -23,7 +23,7 @@ def tflite_inspection(path: Path) -> Inspection:
     try:
         return _inspection(found)
     except Exception as error:
-        raise ModelError(f"{path} is no sound TFLite model: {first_line(error)}", "convert it again") from error
+        raise ModelError(f"{path} is not a valid TFLite model: {first_line(error)}", "convert it again") from error
 
 
 def _inspection(found: TfliteFile) -> Inspection:
@@ -68,7 +68,7 @@ def _macs(found: TfliteFile) -> tuple[int | None, str]:
     total = 0
     for each in found.operators:
         if each.kind.startswith(("custom ", "operator ")):
-            return None, f"{each.kind} is not known"
+            return None, f"the operator {each.kind} is unknown"
         count = _MACS.get(each.kind)
         if count is not None:
             total += count(

@@ -33,12 +33,12 @@ class Unsupported(StepError):
 
 
 @dataclass(frozen=True)
-class Placed:
+class LoweredTensor:
     """An ONNX tensor's place in the file."""
 
     tensor: int
     order: Order
-    grid: QuantParams | None
+    quant: QuantParams | None
     """If it is stored as int8."""
 
 
@@ -48,7 +48,7 @@ class StoredConstant:
 
     values: Array
     """int8, or int32 for a bias."""
-    grid: QuantParams
+    quant: QuantParams
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class End:
 
     value: ir.Value
     activation: str
-    grid: QuantParams | None
+    quant: QuantParams | None
     """If all readers read the same integers."""
     shape: Shape
 
@@ -70,12 +70,12 @@ class Lowering:
     graph: Subgraph = field(default_factory=Subgraph)
     dynamic: bool = False
     """Whether float products get int8 weights and dynamic input ranges."""
-    placed: dict[ir.Value, Placed] = field(default_factory=dict)
-    flattened: dict[int, Placed] = field(default_factory=dict)
+    lowered: dict[ir.Value, LoweredTensor] = field(default_factory=dict)
+    flattened: dict[int, LoweredTensor] = field(default_factory=dict)
     """The source of a tensor (batch, features) before its values were moved into ONNX's order."""
-    gates: dict[int, Placed] = field(default_factory=dict)
+    gates: dict[int, LoweredTensor] = field(default_factory=dict)
     """The input of a HardSigmoid, by its output."""
-    doubled: dict[int, Placed] = field(default_factory=dict)
+    doubled: dict[int, LoweredTensor] = field(default_factory=dict)
     """Maps a tensor to the tensor whose values it reinterprets with another scale."""
     within: set[ir.Node] = field(default_factory=set)
     """Activations that the operator before them includes."""
@@ -102,12 +102,12 @@ class Lowering:
             raise Unsupported(node, f"without its input {place}")
         return self.shape(value)
 
-    def at(self, node: ir.Node, place: int = 0) -> Placed:
+    def at(self, node: ir.Node, place: int = 0) -> LoweredTensor:
         """A node's input in the file. Raises StepError if it is a constant or missing."""
         value = input_of(node, place)
-        if value is None or value not in self.placed:
-            raise Unsupported(node, f"its input {place} is no tensor that the graph computes")
-        return self.placed[value]
+        if value is None or value not in self.lowered:
+            raise Unsupported(node, f"its input {place} is not a tensor that the graph computes")
+        return self.lowered[value]
 
     def end(self, value: ir.Value, activation: str = "NONE") -> End:
         """A node's output as its readers see it."""
@@ -124,69 +124,69 @@ class Lowering:
 
     def bind(self, value: ir.Value, tensor: int, order: Order) -> None:
         """Bind a value, and its quantized form if the tensor is quantized, to a tensor of the file."""
-        grid = self.graph.tensors[tensor].grid
-        self.placed[value] = Placed(tensor, order, grid)
-        if grid is not None:
+        quant = self.graph.tensors[tensor].quant
+        self.lowered[value] = LoweredTensor(tensor, order, quant)
+        if quant is not None:
             for reader in readers(value):
-                if reader.op_type == "QuantizeLinear" and has_same_quant_params(quant_params_of(reader), grid):
-                    self.placed[reader.outputs[0]] = self.placed[value]
+                if reader.op_type == "QuantizeLinear" and has_same_quant_params(quant_params_of(reader), quant):
+                    self.lowered[reader.outputs[0]] = self.lowered[value]
 
-    def output(self, value: ir.Value, order: Order, grid: QuantParams | None) -> int:
+    def output(self, value: ir.Value, order: Order, quant: QuantParams | None) -> int:
         """A new tensor for a value, with its axes in this order."""
         shape = [self.shape(value)[axis] for axis in order]
-        return self.graph.tensor(self.name(value), "int8" if grid else "float32", shape, grid)
+        return self.graph.tensor(self.name(value), "int8" if quant else "float32", shape, quant)
 
     def inner(self, like: int, shape: Sequence[int], suffix: str) -> int:
         """A new tensor with the type of another one."""
         tensor = self.graph.tensors[like]
-        return self.graph.tensor(f"{tensor.name}_{suffix}", tensor.kind, shape, tensor.grid)
+        return self.graph.tensor(f"{tensor.name}_{suffix}", tensor.kind, shape, tensor.quant)
 
-    def floats(self, given: Placed) -> Placed:
+    def floats(self, given: LoweredTensor) -> LoweredTensor:
         """The tensor in float."""
-        if given.grid is None:
+        if given.quant is None:
             return given
         key = "floats", given.tensor
         if key not in self._moved:
             tensor = self.graph.tensors[given.tensor]
             made = self.graph.tensor(f"{tensor.name}_floats", "float32", tensor.shape)
             self._moved[key] = self.graph.operator("DEQUANTIZE", [given.tensor], made)
-        return Placed(self._moved[key], given.order, None)
+        return LoweredTensor(self._moved[key], given.order, None)
 
-    def on_grid(self, given: Placed, grid: QuantParams) -> Placed:
+    def requantize(self, given: LoweredTensor, quant: QuantParams) -> LoweredTensor:
         """The tensor in integers with these quantization parameters."""
-        if has_same_quant_params(given.grid, grid):
+        if has_same_quant_params(given.quant, quant):
             return given
-        key = "grid", given.tensor, grid
+        key = "quant", given.tensor, quant
         if key not in self._moved:
             tensor = self.graph.tensors[given.tensor]
-            made = self.graph.tensor(f"{tensor.name}_grid", "int8", tensor.shape, grid)
+            made = self.graph.tensor(f"{tensor.name}_quant", "int8", tensor.shape, quant)
             self._moved[key] = self.graph.operator("QUANTIZE", [given.tensor], made)
-        return Placed(self._moved[key], given.order, grid)
+        return LoweredTensor(self._moved[key], given.order, quant)
 
-    def as_wanted(self, given: Placed, grid: QuantParams | None) -> Placed:
+    def on_integers_or_float(self, given: LoweredTensor, quant: QuantParams | None) -> LoweredTensor:
         """The tensor in integers if an operator computes on integers, else in float."""
-        return given if grid is not None else self.floats(given)
+        return given if quant is not None else self.floats(given)
 
-    def ordered(self, given: Placed, order: Order) -> Placed:
+    def transpose(self, given: LoweredTensor, order: Order) -> LoweredTensor:
         """The tensor with its axes in this order."""
         if given.order == order:
             return given
         shape = self.graph.tensors[given.tensor].shape
         permutation = tuple(given.order.index(axis) for axis in order)
         if has_same_order(shape, permutation):
-            return Placed(self.reshaped(given.tensor, [shape[axis] for axis in permutation]), order, given.grid)
+            return LoweredTensor(self.reshape(given.tensor, [shape[axis] for axis in permutation]), order, given.quant)
         key = "order", given.tensor, permutation
         if key not in self._moved:
             made = self.inner(given.tensor, [shape[axis] for axis in permutation], "moved")
             axes = self.graph.numbers("permutation", permutation)
             self._moved[key] = self.graph.operator("TRANSPOSE", [given.tensor, axes], made)
-        return Placed(self._moved[key], order, given.grid)
+        return LoweredTensor(self._moved[key], order, given.quant)
 
-    def plain(self, given: Placed) -> Placed:
+    def plain(self, given: LoweredTensor) -> LoweredTensor:
         """The tensor with its axes in ONNX's order."""
-        return self.ordered(given, tuple(range(len(given.order))))
+        return self.transpose(given, tuple(range(len(given.order))))
 
-    def reshaped(self, tensor: int, shape: Sequence[int]) -> int:
+    def reshape(self, tensor: int, shape: Sequence[int]) -> int:
         """A tensor's values, in memory order, with another shape."""
         tensor = self._reshaped.get(tensor, tensor)
         wanted = tuple(int(size) for size in shape)
@@ -199,10 +199,10 @@ class Lowering:
             self._reshaped[made] = tensor
         return self._moved[key]
 
-    def settle(self, end: End, made: Placed) -> None:
+    def settle(self, end: End, made: LoweredTensor) -> None:
         """Bind an operator's output to a tensor, converted to the integers that its readers expect."""
-        placed = made if end.grid is None or made.grid is None else self.on_grid(made, end.grid)
-        self.bind(end.value, placed.tensor, placed.order)
+        lowered = made if end.quant is None or made.quant is None else self.requantize(made, end.quant)
+        self.bind(end.value, lowered.tensor, lowered.order)
 
 
 Lower = Callable[[Lowering, ir.Node], None]
@@ -277,8 +277,8 @@ def quant_params_after(value: ir.Value) -> QuantParams | None:
     found = readers(value)
     if not found or value.is_graph_output() or any(each.op_type != "QuantizeLinear" for each in found):
         return None
-    grids = {quant_params_of(each) for each in found}
-    return grids.pop() if len(grids) == 1 else None
+    quants = {quant_params_of(each) for each in found}
+    return quants.pop() if len(quants) == 1 else None
 
 
 def has_same_quant_params(one: QuantParams | None, other: QuantParams | None) -> bool:
@@ -301,24 +301,24 @@ def stored_constant(value: ir.Value | None) -> StoredConstant | None:
     axis = node.attributes.get_int("axis", 1) % max(values.ndim, 1) if scale.size > 1 else 0
     shift = _SIGNED if values.dtype == np.uint8 else 0
     integers = values if values.dtype == np.int32 else (values.astype(np.int16) - shift).astype(np.int8)
-    grid = QuantParams(
+    quant = QuantParams(
         tuple(float(each) for each in scale.reshape(-1)),
         tuple(int(each) - shift for each in zeros.reshape(-1)),
         axis,
     )
-    return StoredConstant(integers, grid)
+    return StoredConstant(integers, quant)
 
 
 def constant_of(value: ir.Value | None) -> Array | None:
-    """The float values of a constant, also of a quantized one; None if it is not constant."""
+    """The float values of a constant in its stored shape, also of a quantized one; None if it is not constant."""
     stored = stored_constant(value)
     if stored is None:
         return array_of(value)
     along = [1] * stored.values.ndim
-    if len(stored.grid.scales) > 1:
-        along[stored.grid.axis] = -1
-    zeros = np.array(stored.grid.zeros, np.float32).reshape(along)
-    scales = np.array(stored.grid.scales, np.float32).reshape(along)
+    if len(stored.quant.scales) > 1:
+        along[stored.quant.axis] = -1
+    zeros = np.array(stored.quant.zeros, np.float32).reshape(along)
+    scales = np.array(stored.quant.scales, np.float32).reshape(along)
     return np.asarray((stored.values.astype(np.float32) - zeros) * scales, np.float32)
 
 

@@ -128,16 +128,16 @@ def _tensor(s: Any, tensor: Tensor, buffers: _Buffers) -> Any:
     made.shape = np.array(tensor.shape, np.int32)
     made.type = getattr(s.TensorType, tensor.kind.upper())
     made.buffer = 0 if tensor.data is None else buffers.number(tensor.data.tobytes())
-    if tensor.grid is not None:
-        made.quantization = _quantization(s, tensor.grid)
+    if tensor.quant is not None:
+        made.quantization = _quantization(s, tensor.quant)
     return made
 
 
-def _quantization(s: Any, grid: QuantParams) -> Any:
+def _quantization(s: Any, quant: QuantParams) -> Any:
     made = s.QuantizationParametersT()
-    made.scale = np.array(grid.scales, np.float32)
-    made.zeroPoint = np.array(grid.zeros, np.int64)
-    made.quantizedDimension = grid.axis
+    made.scale = np.array(quant.scales, np.float32)
+    made.zeroPoint = np.array(quant.zeros, np.int64)
+    made.quantizedDimension = quant.axis
     return made
 
 

@@ -126,11 +126,11 @@ def read_tflite(path: Path) -> TfliteFile:
     if not path.exists():
         raise ModelError(f"there is no file {path}", "check the path")
     if path.is_dir():
-        raise ModelError(f"{path} is a folder, not a model", "name the .tflite file itself")
+        raise ModelError(f"{path} is a folder, not a model", "give the .tflite file itself")
     data = path.read_bytes()
     if data[4:8] != IDENTIFIER:
         raise ModelError(
-            f"{path} is no readable TFLite model: it is truncated, damaged or of another format", "convert it again"
+            f"{path} is not a readable TFLite model: it is truncated, damaged or in another format", "convert it again"
         )
     try:
         return _read(path, data)
@@ -138,10 +138,10 @@ def read_tflite(path: Path) -> TfliteFile:
         raise
     except struct.error as error:
         raise ModelError(
-            f"{path} is no sound TFLite model: its tables point outside of it", "convert it again"
+            f"{path} is not a valid TFLite model: its offsets point outside the file", "convert it again"
         ) from error
     except Exception as error:  # a damaged file may cause any exception
-        raise ModelError(f"{path} is no sound TFLite model: {first_line(error)}", "convert it again") from error
+        raise ModelError(f"{path} is not a valid TFLite model: {first_line(error)}", "convert it again") from error
 
 
 def _read(path: Path, data: bytes) -> TfliteFile:
@@ -149,13 +149,13 @@ def _read(path: Path, data: bytes) -> TfliteFile:
     model = s.Model.GetRootAs(data, 0)
     if model.SubgraphsLength() != _SOLE:
         raise ModelError(
-            f"{path} holds {model.SubgraphsLength()} graphs, and edgekit reads one: it has control flow, or none",
-            "convert the model without control flow",
+            f"{path} has {model.SubgraphsLength()} subgraphs, but edgekit reads models with exactly one",
+            "convert the model without control flow operators",
         )
     graph = model.Subgraphs(0)
     counts = [graph.TensorsLength(), graph.OperatorsLength(), graph.InputsLength(), graph.OutputsLength()]
     if max(*counts, model.BuffersLength(), model.OperatorCodesLength()) > min(_MOST_TENSORS, len(data)):
-        raise ModelError(f"{path} is no sound TFLite model: it holds more tensors than bytes", "convert it again")
+        raise ModelError(f"{path} is not a valid TFLite model: it holds more tensors than bytes", "convert it again")
     operator_names, type_names = _names_in(s.BuiltinOperator), _names_in(s.TensorType)
     codes = [_kind(model.OperatorCodes(number), operator_names) for number in range(model.OperatorCodesLength())]
     stored = [_content(model.Buffers(number)) for number in range(model.BuffersLength())]
@@ -170,9 +170,13 @@ def _read(path: Path, data: bytes) -> TfliteFile:
     outputs = tuple(graph.Outputs(place) for place in range(counts[3]))
     numbers = (*inputs, *outputs, *(number for each in operators for number in (*each.inputs, *each.outputs)))
     if any(not -1 <= number < len(tensors) for number in numbers) or -1 in (*inputs, *outputs):
-        raise ModelError(f"{path} is no sound TFLite model: it names tensors that it has not", "convert it again")
+        raise ModelError(
+            f"{path} is not a valid TFLite model: it refers to tensors that do not exist", "convert it again"
+        )
     if any(tensors[number].bytes > _MOST_BYTES for number in (*inputs, *outputs)):
-        raise ModelError(f"{path} is no sound TFLite model: it wants more than any device has", "convert it again")
+        raise ModelError(
+            f"{path} is not a valid TFLite model: its sizes exceed any device's memory", "convert it again"
+        )
     return TfliteFile(tensors, tuple(operators), inputs, outputs, _names(model), _orders(model))
 
 
@@ -186,7 +190,7 @@ def _content(buffer: Any) -> tuple[int, bool]:
 
 def _length(count: int, data: bytes) -> int:
     if count > len(data):
-        raise ValueError("a list is longer than the file")
+        raise ValueError("a vector is longer than the file")
     return count
 
 
@@ -208,8 +212,8 @@ def _read_tensor(tensor: Any, kinds: Mapping[int, str], stored: Sequence[tuple[i
     shape = tuple(int(tensor.Shape(axis)) for axis in range(min(tensor.ShapeLength(), 16)))
     signature = [int(tensor.ShapeSignature(axis)) for axis in range(min(tensor.ShapeSignatureLength(), 16))]
     free = tuple(size < 0 for size in signature) if len(signature) == len(shape) else (False,) * len(shape)
-    grid = tensor.Quantization()
-    count = 0 if grid is None else grid.ScaleLength()
+    quant = tensor.Quantization()
+    count = 0 if quant is None else quant.ScaleLength()
     single = count == 1
     size, uniform = stored[int(tensor.Buffer())]
     return TfliteTensor(
@@ -217,8 +221,8 @@ def _read_tensor(tensor: Any, kinds: Mapping[int, str], stored: Sequence[tuple[i
         kinds.get(tensor.Type(), "unknown").lower(),
         tuple(max(size, 0) for size in shape),
         free,
-        float(grid.Scale(0)) if single else None,
-        int(grid.ZeroPoint(0)) if single and grid.ZeroPointLength() else None,
+        float(quant.Scale(0)) if single else None,
+        int(quant.ZeroPoint(0)) if single and quant.ZeroPointLength() else None,
         count,
         size,
         uniform,
@@ -242,7 +246,7 @@ def _orders(model: Any) -> dict[str, tuple[int, ...]]:
             data = json.loads(bytes(model.Buffers(each.Buffer()).DataAsNumpy()))
             found = {str(name): tuple(int(axis) for axis in order) for name, order in data.items()}
             if any(sorted(order) != list(range(len(order))) for order in found.values()):
-                raise ValueError("what it says of its axes is no order")
+                raise ValueError("its axis order is not a permutation")
             return found
     return {}
 
@@ -257,7 +261,8 @@ def to_file_inputs(found: TfliteFile, arrays: Sequence[Array], *, feeds: bool = 
 
 
 def to_onnx_outputs(found: TfliteFile, arrays: Sequence[Array], *, feeds: bool = False) -> list[Array]:
-    """Convert the file's outputs to those of the ONNX model: integers with a scale become floats."""
+    """Convert the file's outputs to those of the ONNX model: integers with a scale become floats, axes in ONNX's
+    order."""
     orders = [found.order(number) for number in found.outputs]
     back = [None if order is None else tuple(int(axis) for axis in np.argsort(order)) for order in orders]
     return [
@@ -282,7 +287,7 @@ def _reorder(array: Array, order: tuple[int, ...] | None, feeds: bool) -> Array:
 
 
 def as_integers(array: Array, held: TfliteTensor) -> Array:
-    """Quantize floats for a tensor with one scale; other arrays are unchanged."""
+    """Quantize floats of any shape for a tensor with one scale; other arrays are unchanged."""
     if held.scale is None or array.dtype.kind != "f" or held.kind not in INTEGERS:
         return array
     limits = np.iinfo(held.kind)

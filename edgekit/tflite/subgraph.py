@@ -44,7 +44,7 @@ class Tensor:
     name: str
     kind: Kind
     shape: Shape
-    grid: QuantParams | None = None
+    quant: QuantParams | None = None
     data: Array | None = None
     """The values of a constant."""
 
@@ -66,18 +66,18 @@ class Subgraph:
     outputs: list[int] = field(default_factory=list)
     _constants: dict[Any, int] = field(default_factory=dict)
 
-    def tensor(self, name: str, kind: Kind, shape: Sequence[int], grid: QuantParams | None = None) -> int:
+    def tensor(self, name: str, kind: Kind, shape: Sequence[int], quant: QuantParams | None = None) -> int:
         """Add a tensor; returns its number."""
-        self.tensors.append(Tensor(name, kind, tuple(shape), grid))
+        self.tensors.append(Tensor(name, kind, tuple(shape), quant))
         return len(self.tensors) - 1
 
-    def constant(self, name: str, data: Array, grid: QuantParams | None = None) -> int:
-        """Add a float32, int8 or int32 constant unless an equal one exists; returns its number."""
+    def constant(self, name: str, data: Array, quant: QuantParams | None = None) -> int:
+        """Add a float32, int8 or int32 constant of the array's shape unless an equal one exists; returns its number."""
         data = np.ascontiguousarray(data)
-        key = (data.dtype.str, data.shape, data.tobytes(), grid)
+        key = (data.dtype.str, data.shape, data.tobytes(), quant)
         if key not in self._constants:
             kinds: dict[str, Kind] = {"float32": "float32", "int8": "int8", "int32": "int32"}
-            self.tensors.append(Tensor(name, kinds[str(data.dtype)], data.shape, grid, data))
+            self.tensors.append(Tensor(name, kinds[str(data.dtype)], data.shape, quant, data))
             self._constants[key] = len(self.tensors) - 1
         return self._constants[key]
 
@@ -90,7 +90,7 @@ class Subgraph:
         self.operators.append(Operator(kind, tuple(inputs), (output,), options))
         return output
 
-    def trimmed(self) -> tuple["Subgraph", dict[int, int]]:
+    def without_unused(self) -> tuple["Subgraph", dict[int, int]]:
         """The graph without what no output depends on, and the new numbers of the remaining tensors."""
         needed, kept = set(self.outputs), []
         for each in reversed(self.operators):
@@ -101,12 +101,14 @@ class Subgraph:
         used = sorted((needed | {number for outputs in whole for number in outputs}) - {NONE})
         places = {number: place for place, number in enumerate(used)} | {NONE: NONE}
 
-        def moved(numbers: Sequence[int]) -> list[int]:
+        def renumber(numbers: Sequence[int]) -> list[int]:
             return [places[number] for number in numbers]
 
         operators = [
-            replace(each, inputs=tuple(moved(each.inputs)), outputs=tuple(moved(each.outputs)))
+            replace(each, inputs=tuple(renumber(each.inputs)), outputs=tuple(renumber(each.outputs)))
             for each in reversed(kept)
         ]
-        left = Subgraph([self.tensors[number] for number in used], operators, moved(self.inputs), moved(self.outputs))
+        left = Subgraph(
+            [self.tensors[number] for number in used], operators, renumber(self.inputs), renumber(self.outputs)
+        )
         return left, places

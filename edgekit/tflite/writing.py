@@ -12,7 +12,7 @@ from edgekit.model.operators import opset_of
 from edgekit.model.shapes import known_shapes
 from edgekit.model.versions import CHANNEL_SCALES, upgrade_opset
 from edgekit.tflite.images import preferred_order
-from edgekit.tflite.lowering import Lowering, Order, Placed, lower_nodes, quant_params_after
+from edgekit.tflite.lowering import LoweredTensor, Lowering, Order, lower_nodes, quant_params_after
 from edgekit.tflite.lowerings import LOWERINGS
 from edgekit.tflite.packing import pack
 from edgekit.tflite.subgraph import Subgraph
@@ -30,14 +30,14 @@ class WrittenModel:
     """For inputs and outputs whose axis order differs from the ONNX model's: the ONNX axis of each of their axes."""
     names: dict[str, dict[str, int]]
     """The tensors of `inputs` and `outputs` by name."""
-    integers: dict[str, Placed]
+    integers: dict[str, LoweredTensor]
     """The ONNX model's 8-bit tensors that exist in the file."""
 
-    def exposed(self) -> bytes:
+    def with_integer_outputs(self) -> bytes:
         """A file whose outputs are all of `integers`, named as in the ONNX model."""
-        names = {name: placed.tensor for name, placed in self.integers.items()}
+        names = {name: lowered.tensor for name, lowered in self.integers.items()}
         orders = {name: order for name, order in self.orders.items() if name in self.names["inputs"]}
-        orders |= {name: placed.order for name, placed in self.integers.items()}
+        orders |= {name: lowered.order for name, lowered in self.integers.items()}
         graph = replace(self.graph, outputs=list(names.values()))
         return pack(graph, {"inputs": self.names["inputs"], "outputs": names}, orders)
 
@@ -63,11 +63,11 @@ def write_model(model: ModelProto, *, integer_ports: bool = False, dynamic: bool
     for value in inside.graph.outputs:
         _place_output(work, value, integer=integer_ports)
     orders = {
-        work.name(value): work.placed[value].order
+        work.name(value): work.lowered[value].order
         for value in (*inputs, *inside.graph.outputs)
-        if list(work.placed[value].order) != sorted(work.placed[value].order) and prod(work.shape(value)) > 1
+        if list(work.lowered[value].order) != sorted(work.lowered[value].order) and prod(work.shape(value)) > 1
     }
-    graph, places = work.graph.trimmed()
+    graph, places = work.graph.without_unused()
     names = {
         "inputs": dict(zip(map(work.name, inputs), graph.inputs, strict=True)),
         "outputs": dict(zip(map(work.name, inside.graph.outputs), graph.outputs, strict=True)),
@@ -75,21 +75,22 @@ def write_model(model: ModelProto, *, integer_ports: bool = False, dynamic: bool
     return WrittenModel(pack(graph, names, orders), graph, orders, names, _integers(work, graph, places))
 
 
-def _integers(work: Lowering, graph: Subgraph, places: dict[int, int]) -> dict[str, Placed]:
+def _integers(work: Lowering, graph: Subgraph, places: dict[int, int]) -> dict[str, LoweredTensor]:
     """Each tensor of the file once, by the first ONNX tensor that it represents."""
     made = {number for each in graph.operators for number in each.outputs}
-    found: dict[int, tuple[str, Placed]] = {}
-    for value, placed in work.placed.items():
-        number = places.get(placed.tensor)
+    found: dict[int, tuple[str, LoweredTensor]] = {}
+    for value, lowered in work.lowered.items():
+        number = places.get(lowered.tensor)
         if number in made and number not in found and value.dtype in _BYTES and value.name:
-            found[number] = value.name, replace(placed, tensor=number)
+            found[number] = value.name, replace(lowered, tensor=number)
     return dict(found.values())
 
 
 def _place_input(work: Lowering, value: ir.Value, *, integer: bool) -> None:
     if value.dtype is not ir.DataType.FLOAT:
         raise StepError(
-            f"the input '{value.name}' is of {value.dtype}, and edgekit writes TFLite models of float inputs",
+            f"the input '{value.name}' has the type {value.dtype}, but edgekit writes TFLite models with float "
+            "inputs only",
             "export the model with float32 inputs",
         )
     order = preferred_order(value, len(work.shape(value)))
@@ -100,18 +101,19 @@ def _place_input(work: Lowering, value: ir.Value, *, integer: bool) -> None:
 
 def _place_output(work: Lowering, value: ir.Value, *, integer: bool) -> None:
     """Give an output a tensor of its own."""
-    if value not in work.placed:
+    if value not in work.lowered:
         raise StepError(
-            f"the output '{value.name}' hangs on no input", "leave it out of the model: it is the same in every run"
+            f"the output '{value.name}' does not depend on any input",
+            "remove it from the model: it is the same in every run",
         )
-    placed = work.placed[value]
+    lowered = work.lowered[value]
     if not integer:
-        placed = work.floats(placed)
-    if placed.tensor in (*work.graph.inputs, *work.graph.outputs):
-        shape = work.graph.tensors[placed.tensor].shape
-        copied = work.inner(placed.tensor, shape, "output")
-        placed = Placed(
-            work.graph.operator("RESHAPE", [placed.tensor], copied, newShape=shape), placed.order, placed.grid
+        lowered = work.floats(lowered)
+    if lowered.tensor in (*work.graph.inputs, *work.graph.outputs):
+        shape = work.graph.tensors[lowered.tensor].shape
+        copied = work.inner(lowered.tensor, shape, "output")
+        lowered = LoweredTensor(
+            work.graph.operator("RESHAPE", [lowered.tensor], copied, newShape=shape), lowered.order, lowered.quant
         )
-    work.placed[value] = placed
-    work.graph.outputs.append(placed.tensor)
+    work.lowered[value] = lowered
+    work.graph.outputs.append(lowered.tensor)

@@ -26,7 +26,8 @@ class FewerHeads(nn.MultiheadAttention):
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        """As the original's: the output, and the attention weights if they are requested."""
+        """As in the original: the output (batch, tokens, width, or as `batch_first` says), and the attention weights
+        (batch, tokens, tokens) if they are requested."""
         batched = query.dim() == 3
         given = [query, key, value]
         if not batched:

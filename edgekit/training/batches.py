@@ -39,7 +39,7 @@ def tensor_example(split: Split) -> TensorBatch:
 
 
 def unlabelled_batch(inputs: Arrays) -> TensorBatch:
-    """Inputs as tensors without a target."""
+    """Inputs (samples, ...) as tensors without a target."""
     return TensorBatch(tuple(_tensor(each) for each in inputs), None)
 
 

@@ -105,7 +105,7 @@ def fold(module: nn.Module, example: TensorBatch) -> None:
         if (left - right).abs().max() > _TOLERANCE * left.abs().max():
             raise StepError(
                 "folding the batch norms changes the model's outputs",
-                "a layer's output must go to its batch norm alone; use the step quantize without qat",
+                "only the batch norm may read a layer's output; use the step quantize without qat",
             )
 
 

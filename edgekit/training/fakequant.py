@@ -53,14 +53,14 @@ class Rounding(Constraint):
 
     def epoch_started(self, module: nn.Module, epoch: int, epochs: int) -> None:
         if 2 * epoch < epochs:
-            self.ranges = self.observed(module)
+            self.ranges = self.observe(module)
             module.train()
         for each in self.norms:
             each.eval()
 
     @contextmanager
-    def applied(self, module: nn.Module) -> Iterator[None]:
-        with super().applied(module), _reading(module, self._rounded):
+    def apply(self, module: nn.Module) -> Iterator[None]:
+        with super().apply(module), _reading(module, self._round):
             yield
 
     def settle(self, module: nn.Module) -> None:
@@ -74,7 +74,7 @@ class Rounding(Constraint):
     def resume(self, state: Mapping[str, Any]) -> None:
         self.ranges = dict(state["ranges"])
 
-    def observed(self, module: nn.Module) -> Ranges:
+    def observe(self, module: nn.Module) -> Ranges:
         """The range of every operator input, by place. The module is left in evaluation mode."""
         ranges: Ranges = {}
 
@@ -85,14 +85,14 @@ class Rounding(Constraint):
 
         device = device_of_training()
         module.to(device).eval()
-        with torch.no_grad(), super().applied(module), _reading(module, seen):
+        with torch.no_grad(), super().apply(module), _reading(module, seen):
             for batch in tensor_batches(self.calibration, limit=self.samples):
                 outputs_of(module, batch.on(device))
         return {where: ends for where, ends in ranges.items() if all(map(_is_finite, ends))}
 
     def drift(self, module: nn.Module) -> float:
         """The largest relative difference of a range's width from that used in training."""
-        now = self.observed(module)
+        now = self.observe(module)
         module.cpu()
         widths = {where: high - low for where, (low, high) in self.ranges.items() if high > low}
         return max(
@@ -104,7 +104,7 @@ class Rounding(Constraint):
             default=0.0,
         )
 
-    def _rounded(self, where: str, read: Tensor) -> Tensor:
+    def _round(self, where: str, read: Tensor) -> Tensor:
         if where not in self.ranges:
             return read
         low, high = self.ranges[where]
@@ -120,8 +120,8 @@ def _reading(module: nn.Module, read: _Read) -> Iterator[None]:
     mode = _Reading(read)
     hooks = []
     for name, each in module.named_modules():
-        hooks.append(each.register_forward_pre_hook(lambda _, __, name=name: mode.entered(name)))
-        hooks.append(each.register_forward_hook(lambda _, __, ___: mode.left(), always_call=True))
+        hooks.append(each.register_forward_pre_hook(lambda _, __, name=name: mode.enter(name)))
+        hooks.append(each.register_forward_hook(lambda _, __, ___: mode.leave(), always_call=True))
     try:
         with mode:
             yield
@@ -140,12 +140,12 @@ class _Reading(TorchFunctionMode):
         self.inside: list[str] = []
         self.calls: Counter[str] = Counter()
 
-    def entered(self, name: str) -> None:
+    def enter(self, name: str) -> None:
         if not self.inside:
             self.calls.clear()
         self.inside.append(name)
 
-    def left(self) -> None:
+    def leave(self) -> None:
         self.inside.pop()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -92,12 +92,12 @@ def _step(
     epoch: int,
     constraint: Constraint,
 ) -> tuple[float, Tensor]:
-    with constraint.applied(module):
+    with constraint.apply(module):
         outputs = outputs_of(module, batch)
         value = loss(outputs, batch)
         if not torch.isfinite(value):
             raise DataError(
-                f"the loss became {value.item()} in epoch {epoch + 1}", "lower learning_rate, or look at the data"
+                f"the loss became {value.item()} in epoch {epoch + 1}", "lower learning_rate, or check the data"
             )
         optimizer.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]

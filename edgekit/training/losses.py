@@ -20,7 +20,7 @@ def task_loss(project: Project) -> Loss:
     own = entry_function(project.root, project.loss)
 
     def loss(outputs: Outputs[Tensor], batch: TensorBatch) -> Tensor:
-        given = outputs[0] if len(outputs) == 1 else outputs.renamed(project.model.outputs)
+        given = outputs[0] if len(outputs) == 1 else outputs.with_names(project.model.outputs)
         value: Tensor = own(given, batch.target)
         return value
 
@@ -31,14 +31,15 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Cross entropy of logits (batch, classes) and labels (batch,). Raises DataError for labels out of range."""
     if not isinstance(labels, Tensor) or labels.is_floating_point() or labels.ndim != 1 or logits.ndim != 2:
         raise DataError(
-            f"classification takes logits (batch, classes) and integer labels (batch,); it got {tuple(logits.shape)} "
+            "classification takes logits (batch, classes) and integer labels (batch,); given are "
+            f"{tuple(logits.shape)} "
             f"and {getattr(labels, 'dtype', type(labels).__name__)} {tuple(getattr(labels, 'shape', ()))}",
-            'for another task name a loss and a metric: loss = "module:function", metric = "module:function"',
+            'for another task set a loss and a metric: loss = "module:function", metric = "module:function"',
         )
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= logits.shape[1]:
         raise DataError(
-            f"a label is {low if low < 0 else high}, and the model has {logits.shape[1]} classes",
+            f"a label is {low if low < 0 else high}, but the model has {logits.shape[1]} classes",
             f"labels must lie in 0 to {logits.shape[1] - 1}",
         )
     return F.cross_entropy(logits, labels.long())
@@ -58,7 +59,8 @@ def distillation_loss(task: Loss, teacher: nn.Module, temperature: float, alpha:
             taught = outputs_of(teacher, batch, "the teacher")
         if len(taught) > len(outputs):
             raise DataError(
-                f"the teacher has {len(taught)} outputs and the student {len(outputs)}", "give both the same outputs"
+                f"the teacher has {len(taught)} outputs, but the student has {len(outputs)}",
+                "give both the same outputs",
             )
         soft = [_soft(mine, theirs, temperature) for mine, theirs in zip(outputs, taught, strict=False)]
         return alpha * torch.stack(soft).mean() + (1 - alpha) * task(outputs, batch)
@@ -69,7 +71,7 @@ def distillation_loss(task: Loss, teacher: nn.Module, temperature: float, alpha:
 def _soft(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     if student.shape != teacher.shape:
         raise DataError(
-            f"the student's output is {tuple(student.shape)} and the teacher's {tuple(teacher.shape)}",
+            f"the student's output has the shape {tuple(student.shape)}, but the teacher's {tuple(teacher.shape)}",
             "give both the same outputs",
         )
     if student.ndim != 2:

@@ -68,7 +68,7 @@ def untrained_module(project: Project, role: Role) -> nn.Module:
     """The module that a role's entry point returns, seeded. Raises EntryPointError if it is not an nn.Module."""
     entry = project.model_entry(role)
     if entry is None:
-        raise EntryPointError(f"edgekit.toml names no {role}", f'add {role} = "model:{role}" to [model]')
+        raise EntryPointError(f"edgekit.toml has no {role}", f'add {role} = "model:{role}" to [model]')
     seed_everything(project.seed)
     module = entry_function(project.root, entry)()
     if not isinstance(module, nn.Module):
@@ -206,7 +206,7 @@ def _remedy(module: nn.Module, batch: TensorBatch, error: Exception) -> str:
         names = [str(min(each, key=str)).removeprefix("torch.") for each in (given, weights)]
         return f"the data is {names[0]} and the model's weights are {names[1]}: convert the data"
     if "more than 1 value per channel" in str(error):
-        return "batch norms take the statistics of two samples or more: raise batch_size"
+        return "batch norms need two samples or more in training mode: raise batch_size"
     return "make the model and the data agree on the inputs' shapes and types"
 
 

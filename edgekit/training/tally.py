@@ -26,7 +26,7 @@ class Tally:
         self._samples = 0
 
     def add(self, loss: float, first: Tensor, batch: TensorBatch) -> None:
-        """Add a batch: its mean loss, the module's first output, the targets."""
+        """Add a batch: its mean loss (a scalar), the module's first output (batch, ...), the targets."""
         self._loss += loss * len(batch)
         self._samples += len(batch)
         if (

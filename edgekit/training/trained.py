@@ -75,7 +75,8 @@ def _check_batch_norms(
     if anew is at_rest:
         return "up to date", at_rest
     progress.note(
-        f"the batch norms' running statistics lag behind training: taken anew, the loss on training samples falls "
+        "the batch norms' running statistics lag behind training: re-estimating them lowers the loss on training "
+        "samples "
         f"from {at_rest['loss']:.3g} to {anew['loss']:.3g}"
     )
     return "re-estimated", anew

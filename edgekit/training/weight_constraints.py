@@ -28,8 +28,9 @@ class WeightGrid:
     """The largest integer that symmetric levels will be stored as. Each level is moved to the nearest integer, so that
     storing changes nothing. None for evenly spaced levels."""
 
-    def rounded(self, weight: Tensor) -> Tensor:
-        """The nearest levels (Jacob et al., arXiv 1712.05877, section 2.1; symmetric: with zero point 0)."""
+    def round(self, weight: Tensor) -> Tensor:
+        """The nearest levels, in the weight's shape (output channels first; Jacob et al., arXiv 1712.05877, section
+        2.1; symmetric: with zero point 0)."""
         scale, lowest, highest = self.levels(weight)
         level = (weight / scale).round().clamp(lowest, highest)
         if self.stored is not None:
@@ -78,7 +79,7 @@ def constraints_from_json(values: Mapping[str, object]) -> WeightConstraints:
 
 
 def weights_of(module: nn.Module) -> dict[str, Tensor]:
-    """The weights of convolutions and linear layers by name, without biases and batch norms."""
+    """The weights of convolutions and linear layers by name, output channels first, without biases and batch norms."""
     return {
         f"{name}.weight" if name else "weight": each.weight
         for name, each in module.named_modules()
@@ -108,7 +109,7 @@ class Constraint:
         """The inverse of `state`."""
 
     @contextmanager
-    def applied(self, module: nn.Module) -> Iterator[None]:
+    def apply(self, module: nn.Module) -> Iterator[None]:
         """Within the context, the module's weights are those that would be deployed."""
         hidden = {}
         with torch.no_grad():
@@ -118,7 +119,7 @@ class Constraint:
                     weight.mul_(self.masks[name])
                 if self.grid is not None:
                     hidden[name] = weight.detach().clone()
-                    weight.copy_(self.grid.rounded(weight))
+                    weight.copy_(self.grid.round(weight))
         yield
         with torch.no_grad():
             for name, weight in weights_of(module).items():
@@ -132,4 +133,4 @@ class Constraint:
                 if name in self.masks:
                     weight.mul_(self.masks[name].to(weight.device))
                 if self.grid is not None:
-                    weight.copy_(self.grid.rounded(weight))
+                    weight.copy_(self.grid.round(weight))

@@ -53,8 +53,9 @@ def load_weights(module: nn.Module, path: Path) -> None:
     if wrong:
         raise ModelError(
             f"{path.name} does not fit the module: {len(wrong)} tensors differ, first '{wrong[0]}'",
-            "save the weights of the same architecture: torch.save(module.state_dict(), ...); or load what fits, and "
-            "train the rest: the step load-part",
+            "save the weights of the same architecture: torch.save(module.state_dict(), ...); or load the tensors "
+            "that fit and "
+            "train the rest: step load-part",
         )
     module.load_state_dict(state)
 
@@ -96,7 +97,7 @@ def _tie(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:
         given = [name for name in names if name in state]
         if any(not torch.equal(state[given[0]], state[name]) for name in given[1:]):
             raise ModelError(
-                f"{path.name} holds different values for {' and '.join(given)}, which the module ties",
+                f"{path.name} holds different values for {' and '.join(given)}, which are tied in the module",
                 "save the weights of the same architecture, or untie them in the model",
             )
         state.update({name: state[given[0]] for name in names if given})
@@ -116,7 +117,7 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
         return load_file(str(path))
     except (SafetensorError, OSError) as error:
         raise ModelError(
-            f"{path} is no readable .safetensors file: {first_line(error)}", "save the weights again"
+            f"{path} is not a readable .safetensors file: {first_line(error)}", "save the weights again"
         ) from error
 
 
@@ -127,7 +128,7 @@ def _state_dict(path: Path) -> dict[str, Tensor]:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise ModelError(
-            f"{path} was refused: it holds more than plain tensors, or is damaged",
+            f"{path} was rejected: it holds objects other than tensors, or is damaged",
             "save the weights with safetensors.torch.save_file, whose files run no code on loading",
         ) from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):

@@ -53,7 +53,7 @@ def test_models_are_compared_in_turns(conv_model: Path, built: Build) -> None:
     found = bench_files([conv_model, deployed], None, QUICK)
     assert [each.model for each in found.models] == [conv_model, deployed]
     first, second = ({one.name: one for one in each.measurements} for each in found.models)
-    assert "latency_ratio" not in first and second["latency_ratio"].detail == f"to {conv_model.name}, in turns"
+    assert "latency_ratio" not in first and second["latency_ratio"].detail == f"to {conv_model.name}, timed in turns"
     assert second["latency_ratio"].value == pytest.approx(second["latency_p50"].value / first["latency_p50"].value, 0.5)
     assert {"memory_peak", "file_size", "first_inference"} <= first.keys() & second.keys()
 
@@ -83,7 +83,7 @@ def test_a_target_s_budgets_are_judged(conv_model: Path) -> None:
     assert gates["latency"].status.value == "not_run" and "caches" in gates["latency"].detail
 
 
-def test_another_format_is_told(tmp_path: Path) -> None:
+def test_another_format_is_reported(tmp_path: Path) -> None:
     (tmp_path / "m.tflite").touch()
     with pytest.raises(ModelError, match="TFLite"):
         bench_files([tmp_path / "m.tflite"], None, QUICK)
@@ -191,12 +191,12 @@ TABLE = numpy_helper.from_array(np.zeros(1, np.float32), "table")
 @pytest.mark.parametrize(
     ("given", "sizes", "told"),
     [
-        (("x", TensorProto.STRING, [1]), {}, "input 'x' has type string"),
+        (("x", TensorProto.STRING, [1]), {}, "input 'x' has the type string"),
         (("x", TensorProto.INT64, [None, None]), {}, "input 'x' has the dynamic axis '?'"),
         (("x", TensorProto.INT64, ["n", 3]), {}, "running Gather node.*indices element out of data bounds"),
     ],
 )
-def test_what_cannot_be_measured_is_told(tmp_path: Path, given: Port, sizes: Sizes, told: str) -> None:
+def test_what_cannot_be_measured_is_reported(tmp_path: Path, given: Port, sizes: Sizes, told: str) -> None:
     nodes = [helper.make_node("Cast", ["x"], ["i"], to=7), helper.make_node("Gather", ["table", "i"], ["y"])]
     with pytest.raises((ModelError, RunError), match=told) as raised:
         bench_files(
@@ -213,21 +213,21 @@ def test_one_model_runs_under_each_runtime(conv_model: Path) -> None:
     for each in others:
         values = {one.name: one for one in each.measurements}
         assert values["share_apart"].value < 1e-5 and values["same_largest"].value == 100
-        assert values["latency_ratio"].detail == f"to {first.name}, in turns" and "XNNPACK" in each.runtime
+        assert values["latency_ratio"].detail == f"to {first.name}, timed in turns" and "XNNPACK" in each.runtime
 
 
 @needs_runtime
-def test_a_runtime_whose_form_takes_one_sample_at_a_time_is_told(conv_model: Path) -> None:
+def test_a_runtime_whose_form_takes_one_sample_at_a_time_is_reported(conv_model: Path) -> None:
     settings = Settings(seconds=0.1, batches=[2], runtimes=["onnxruntime", "ai-edge-litert"])
     found = bench_files([conv_model], None, settings)
-    assert len(found.models) == 1 and "takes 1 sample at a time, not 2" in found.absent[0].why
+    assert len(found.models) == 1 and "has the fixed batch size 1, not 2" in found.absent[0].why
 
 
 @needs_runtime
 def test_a_model_that_runs_under_none_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.tflite"
     path.write_bytes(write_model(floats([1, 4], [node("Relu", ["x"], ["y"])])).data)
-    with pytest.raises(ModelError, match=r"m\.tflite runs under none of the runtimes: onnxruntime runs no TFLite"):
+    with pytest.raises(ModelError, match=r"m\.tflite runs under none of the given runtimes: onnxruntime does not"):
         bench_files([path], None, Settings(seconds=0.1, runtimes=["onnxruntime"]))
 
 
@@ -236,7 +236,7 @@ def test_what_several_threads_take_is_predicted_from_one(conv_model: Path) -> No
     found = bench_files([conv_model], find_target("rpi4"), Settings(threads=(1, 2, 4), seconds=0.1))
     values = {one.threads: one for one in found.measurements if one.name == "latency_predicted"}
     assert set(values) == {1, 4} and {one.fidelity for one in values.values()} == {Fidelity.PREDICTED}
-    assert found.unpredicted == ("no latency of 2 threads is predicted; it is for 1 and 4: --threads 4",)
+    assert found.unpredicted == ("no latency with 2 threads is predicted; the calibration is for 1 and 4: --threads 4",)
 
 
 def test_under_several_runtimes_parity_is_judged_for_each(built: Build) -> None:

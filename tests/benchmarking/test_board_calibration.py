@@ -49,7 +49,7 @@ def test_what_was_measured_before_a_board_is_gone_is_kept(
     def run(job: Job) -> Result:
         if next(runs):
             return really(job)
-        raise BoardError("the connection was lost", "look at its network")
+        raise BoardError("the connection was lost", "check its network")
 
     monkeypatch.setattr(board, "run", run)
     with pytest.raises(BoardError, match="was lost"):
@@ -68,9 +68,11 @@ def _that_fails(path: Path) -> Path:
 
 def test_an_emulator_has_no_times(conv_model: Path, tmp_path: Path) -> None:
     rpi4 = find_target("rpi4")
-    with pytest.raises(RunnerError, match="has no times") as raised:
+    with pytest.raises(RunnerError, match="measured no latencies") as raised:
         calibrate_board(runner_for(rpi4, "qemu"), rpi4, {conv_model: "conv"}, [1], 0.1, tmp_path / "c.json", Silent())
-    assert raised.value.hint == "name the board: --runner ssh://USER@HOST" and not (tmp_path / "c.json").exists()
+    assert (
+        raised.value.hint == "give the board's address: --runner ssh://USER@HOST" and not (tmp_path / "c.json").exists()
+    )
 
 
 def test_a_board_whose_runs_cannot_be_counted_is_not_measured(
@@ -79,6 +81,6 @@ def test_a_board_whose_runs_cannot_be_counted_is_not_measured(
     monkeypatch.setenv("EDGEKIT_SSH", pretend_pi.client)
     own = load_target(write_target(tmp_path)).copy_with(caches=())
     board = runner_for(own, pretend_pi.url)
-    with pytest.raises(PredictionError, match="nothing is calibrated: pretend-pi is no 64-bit ARM core whose caches"):
+    with pytest.raises(PredictionError, match="instruction counts: pretend-pi is not a 64-bit ARM core with caches"):
         calibrate_board(board, own, {conv_model: "conv"}, [1], 0.1, tmp_path / "c.json", Silent())
     assert not (tmp_path / "c.json").exists()

@@ -27,7 +27,7 @@ def test_a_target_names_its_runtimes_and_their_versions(conv_model: Path, tmp_pa
     assert found[1].name == f"{conv_model.name}, openvino 2026.1.0"
 
 
-def test_here_they_are_as_installed_and_those_that_are_not_are_told(
+def test_here_they_are_as_installed_and_those_that_are_not_are_reported(
     conv_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def installed(name: RuntimeName) -> Runtime:
@@ -43,7 +43,7 @@ def test_here_they_are_as_installed_and_those_that_are_not_are_told(
 
 def test_a_file_that_is_no_model_is_told_once(tmp_path: Path) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"no model")
-    with pytest.raises(ModelError, match=r"bad\.onnx is no readable ONNX model"):
+    with pytest.raises(ModelError, match=r"bad\.onnx is not a readable ONNX model"):
         find_candidates([tmp_path / "bad.onnx"], ["all"], RPI4, tmp_path, here=False)
 
 

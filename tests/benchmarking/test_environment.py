@@ -15,7 +15,7 @@ NOTHING: dict[str, Any] = dict.fromkeys(QUIET)
 def timed(after: dict[str, Any], before: dict[str, Any] = QUIET, busy: float = 1.0) -> Result:
     rounds = [Round([[10.0] * 100], 0), Round([[10.0] * 100], 0, busy)]
     values = {"before": before, "after": after}
-    return Result([], None, {}, Fidelity.NATIVE, "", rounds=rounds, surroundings=values)
+    return Result([], None, {}, Fidelity.NATIVE, "", rounds=rounds, machine_state=values)
 
 
 def test_a_quiet_machine_disturbs_nothing() -> None:
@@ -27,16 +27,16 @@ def test_a_quiet_machine_disturbs_nothing() -> None:
 @pytest.mark.parametrize(
     ("result", "threads", "told"),
     [
-        (timed(QUIET, busy=0.8), 1, "the runs waited for a CPU, up to 20% of their time"),
+        (timed(QUIET, busy=0.8), 1, "the runs waited for a CPU during up to 20% of their time"),
         (timed(QUIET), 3, "3 threads on 2 CPUs"),
-        (timed({**QUIET, "stolen_s": 3.5}), 1, "other machines on the same hardware took 0.50 s of CPU time"),
-        (timed({**QUIET, "celsius": 55.0}), 1, "it grew 15 degrees hotter"),
-        (timed({**QUIET, "throttled": 0x50005}), 1, "the voltage is too low, the board says"),
-        (timed({**QUIET, "throttled": 0x20000}), 1, "the clock is capped, the board says"),
-        (timed({**QUIET, "throttle_count": 8}), 1, "its heat held the clock down"),
+        (timed({**QUIET, "stolen_s": 3.5}), 1, "the hypervisor took 0.50 s of CPU time (steal time)"),
+        (timed({**QUIET, "celsius": 55.0}), 1, "the temperature rose by 15 degrees C"),
+        (timed({**QUIET, "throttled": 0x50005}), 1, "the supply voltage is too low, as the board reports"),
+        (timed({**QUIET, "throttled": 0x20000}), 1, "the clock is capped, as the board reports"),
+        (timed({**QUIET, "throttle_count": 8}), 1, "the CPU throttled its clock because of its temperature"),
     ],
 )
-def test_what_disturbed_the_timing_is_told(result: Result, threads: int, told: str) -> None:
+def test_what_disturbed_the_timing_is_reported(result: Result, threads: int, told: str) -> None:
     assert told in disturbances(result, threads)
 
 
@@ -44,14 +44,16 @@ def test_what_a_board_was_before_it_was_timed_is_not_held_against_it() -> None:
     once = {**QUIET, "throttled": 0x50000}
     assert not disturbances(timed(once, once), 1)
     assert disturbances(timed(QUIET, {**QUIET, "throttled": 0x8}), 1) == [
-        "it is near its limit of heat, the board says"
+        "the temperature is near its limit, as the board reports"
     ]
 
 
 def test_the_machine_is_told_in_a_line() -> None:
     result = machine_line(timed(QUIET))
-    assert result.startswith("2 of 4 CPUs, load 0.10 before, clock governor performance, 1,800 MHz after, 40 degrees C")
-    assert machine_line(timed(NOTHING, NOTHING)) == "clock governor unknown"
+    assert result.startswith(
+        "2 of 4 CPUs, load 0.10 before, CPU frequency governor performance, 1,800 MHz after, 40 degrees C"
+    )
+    assert machine_line(timed(NOTHING, NOTHING)) == "CPU frequency governor unknown"
 
 
 def test_this_machine_tells_what_it_can() -> None:

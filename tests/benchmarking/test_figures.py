@@ -19,7 +19,7 @@ def test_the_median_lies_where_the_loads_say() -> None:
     found = ran([Round([[9.0, 1.0 + number, 1.0 + number]], 1) for number in range(7)])
     median = found["latency_p50"]
     assert (median.value, median.low, median.high) == (4.0, 1.0, 7.0)
-    assert median.detail == "14 runs of 7 loads, 7 more to warm up"
+    assert median.detail == "14 runs of 7 loads, after 7 warm-up runs"
     assert (median.threads, median.batch) == (2, 8)
     assert found["latency_max"].value == 7.0, "warm-up is left out"
     assert found["throughput"].value == pytest.approx(8e3 / 4)
@@ -44,7 +44,7 @@ def test_a_ratio_is_of_loads_side_by_side() -> None:
     results = [Result([], None, {}, Fidelity.NATIVE, "", rounds=each) for each in (slower, base)]
     found = latency_ratio("a", results[0], "b", results[1], 1, 1)
     assert found.value == pytest.approx(2.0) and found.low == pytest.approx(2.0), "the drifting clock met both"
-    assert found.detail == "to b, in turns"
+    assert found.detail == "to b, timed in turns"
 
 
 def test_energy_is_by_the_run_of_a_model_that_was_alone() -> None:

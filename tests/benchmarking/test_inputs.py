@@ -29,8 +29,8 @@ def test_samples_of_a_file_come_in_their_order(conv_model: Path, samples: Path) 
     assert np.array_equal(single[:, 0], X[:4])
 
 
-def test_what_cannot_be_fed_is_told(conv_model: Path, samples: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"x\.npz holds 5 samples, and the batch is 6"):
+def test_what_cannot_be_fed_is_reported(conv_model: Path, samples: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"x\.npz holds 5 samples, fewer than the batch size 6"):
         feeds_of(conv_model, 6, 1, {}, samples)
     (tmp_path / "no.npz").write_bytes(b"none")
     with pytest.raises(DataError, match=r"no\.npz cannot be read"):
@@ -38,5 +38,5 @@ def test_what_cannot_be_fed_is_told(conv_model: Path, samples: Path, tmp_path: P
     fixed = load_model(conv_model)
     fixed.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
     save_model(fixed, tmp_path / "fixed.onnx")
-    with pytest.raises(ModelError, match=r"fixed\.onnx takes 1 sample at a time, not 2"):
+    with pytest.raises(ModelError, match=r"fixed\.onnx has the fixed batch size 1, not 2"):
         feeds_of(tmp_path / "fixed.onnx", 2, 1, {}, None)

@@ -15,5 +15,5 @@ def test_a_prediction_is_a_figure_of_its_own_fidelity() -> None:
 
 def test_why_there_is_none_comes_with_what_to_do() -> None:
     assert predicted_measurement("m", counts(), find_target("rpi4"), 3, 1) == (
-        "no latency of 3 threads is predicted; it is for 1 and 4: --threads 4"
+        "no latency with 3 threads is predicted; the calibration is for 1 and 4: --threads 4"
     )

@@ -196,7 +196,9 @@ def test_a_step_that_raises_keeps_what_was_done(make_project: MakeProject, monke
     assert cached(build(load_project(folder), [QUICK], Silent()))[:3] == [True, True, False]
 
 
-def test_a_step_that_breaks_its_declaration_is_told(make_project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_that_breaks_its_declaration_is_reported(
+    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from edgekit.steps.simplify import Simplify
 
     folder = shortened(make_project({'teacher = "model:teacher"\n': ""}))
@@ -214,7 +216,7 @@ def test_a_step_that_breaks_its_declaration_is_told(make_project: MakeProject, m
         return Outcome(path, {})
 
     monkeypatch.setattr(Simplify, "run", idle)
-    with pytest.raises(StepError, match="step 3 simplify declares that its output is portable, and it is not"):
+    with pytest.raises(StepError, match="step 3 simplify declares the output traits portable, but its output"):
         build(load_project(folder), [QUICK], Silent())
 
 
@@ -222,10 +224,10 @@ def test_a_step_that_breaks_its_declaration_is_told(make_project: MakeProject, m
     ("old", "new", "kind", "told"),
     [
         ("return images(96, 1)", "return images(0, 1)", DataError, "'data:train' is empty"),
-        ("return images(96, 1)", "return [1, 2]", DataError, "no (input, target) pair"),
+        ("return images(96, 1)", "return [1, 2]", DataError, "not (input, target) pairs"),
         ("return images(96, 1)", "return None", EntryPointError, "returned a NoneType"),
         ("return images(96, 1)", "raise OSError('gone')", EntryPointError, "'data:train' raised OSError: gone"),
-        ("labels)", "labels + 1)", DataError, "a label is 4, and the model has 4 classes"),
+        ("labels)", "labels + 1)", DataError, "a label is 4, but the model has 4 classes"),
         ("0.3 * noise", "0.3 * noise / 0", DataError, "has NaN or infinite inputs, first in sample"),
         (
             "[:, None] +",
@@ -279,12 +281,12 @@ def test_an_unwise_order_is_refused_before_any_work_or_allowed_and_written_down(
 
 
 @pytest.mark.parametrize(("code", "told"), [("EK001", "cannot be allowed"), ("EK999", "no finding has the code")])
-def test_what_cannot_be_allowed_is_told(tiny: Project, code: str, told: str) -> None:
+def test_what_cannot_be_allowed_is_reported(tiny: Project, code: str, told: str) -> None:
     with pytest.raises(PlanError, match=told):
         build(tiny, [QUICK], Silent(), [code])
 
 
-def test_a_model_entry_that_returns_no_module_is_told(make_project: MakeProject) -> None:
+def test_a_model_entry_that_returns_no_module_is_reported(make_project: MakeProject) -> None:
     folder = shortened(make_project({'teacher = "model:teacher"\n': ""}))
     (folder / "model.py").write_text("def student():\n    return 'a module'\n")
     with pytest.raises(EntryPointError, match=r"returned a str, not a torch\.nn\.Module"):
@@ -294,7 +296,7 @@ def test_a_model_entry_that_returns_no_module_is_told(make_project: MakeProject)
 def test_targets_come_from_the_command_or_the_project(tiny: Project) -> None:
     assert [each.id for each in chosen_targets(tiny, ())] == ["rpi4"]
     assert [each.id for each in chosen_targets(tiny, ("rpi5", "rpi3", "rpi5"))] == ["rpi5", "rpi3"]
-    with pytest.raises(TargetError, match="no target is named"):
+    with pytest.raises(TargetError, match="no target is given"):
         chosen_targets(tiny.copy_with(targets=()), ())
 
 
@@ -381,7 +383,7 @@ def test_a_calibrated_target_is_judged_by_prediction(
     assert gates["never-slower"].detail.startswith("predicted: ")
     (plain,) = build(load_project(folder), [RPI4], Silent()).targets
     gates = {gate.name: gate for gate in plain.verdict.gates}
-    assert gates["never-slower"].status == "not_run" and "no prices vouch" in gates["never-slower"].detail
+    assert gates["never-slower"].status == "not_run" and "no latency calibration covers" in gates["never-slower"].detail
 
 
 def test_the_environment_may_lack_the_emulator(make_project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -557,6 +559,6 @@ def test_a_board_that_is_another_is_refused_before_anything_is_trained(
 ) -> None:
     monkeypatch.setenv("EDGEKIT_SSH", sshd.client)
     folder = shortened(make_project())
-    with pytest.raises(BoardError, match="is no rpi4"):
+    with pytest.raises(BoardError, match="is not a rpi4"):
         build(load_project(folder), [RPI4], Silent(), runner=sshd.url)
     assert not (folder / ".edgekit").exists()

@@ -82,6 +82,6 @@ def test_openvino_takes_conversions(folder: Path, here: Target) -> None:
     (done,) = build(load_project(folder), [here], Silent(), runtime="openvino").targets
     kinds = {node.op_type for node in load_model(done.bundle / "model.onnx").graph.node}
     assert "QuantizeLinear" in kinds and not kinds & INTEGER_OPERATORS
-    assert {run.name for run in done.steps if run.role == "student"}.isdisjoint({"fuse", "place"})
+    assert {run.name for run in done.steps if run.role == "student"}.isdisjoint({"fuse", "mixed-precision"})
     parity = next(gate for gate in done.verdict.gates if gate.name == "parity")
     assert parity.status is Status.PASSED

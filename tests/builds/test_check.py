@@ -43,7 +43,7 @@ def test_a_recipe_named_is_judged_as_it_stands(make_project: MakeProject, monkey
     monkeypatch.chdir(folder)
     assert about(folder, FAILED).has_errors
     (folder / "mine.toml").write_text('[[steps]]\nuse = "load"\n[[steps]]\nuse = "export"\n')
-    with pytest.raises(RecipeError, match="names no weights"):
+    with pytest.raises(RecipeError, match="has no weights"):
         about(folder, "mine.toml")
 
 
@@ -64,7 +64,7 @@ def test_one_recipe_is_proposed_for_all_targets(targets: tuple[str, ...], tmp_pa
     assert not result.advice.remaining
 
 
-def test_what_no_change_mends_is_told(tmp_path: Path) -> None:
+def test_what_no_change_mends_is_reported(tmp_path: Path) -> None:
     (tmp_path / "bare.toml").write_text(BARE)
     result = about(None, "distil-int8", str(tmp_path / "bare.toml"))
     assert [each.code for each in result.advice.remaining] == ["EK403"]
@@ -82,7 +82,7 @@ quantization = { activation = "uint8", weight = "int8", per_channel = true, redu
 """
 
 
-def test_wrong_names_are_told(tmp_path: Path) -> None:
+def test_wrong_names_are_reported(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match="rpi44"):
         about(None, None, "rpi44")
     with pytest.raises(RecipeError, match="no recipe 'distil'"):

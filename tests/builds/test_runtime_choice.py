@@ -52,7 +52,7 @@ def test_the_fastest_is_taken_and_the_others_say_how_much_slower_they_are(conv_m
     found = ranked(conv_model, onnxruntime=steady, ai_edge_litert=[0.4] * 8, openvino=[0.5] * 8)
     assert [each.runtime for each in found] == [LITERT, OPENVINO, ORT]
     assert [each.taken for each in found] == [True, False, False]
-    assert found[0].why == "0.400 (0.400 to 0.400) of the time of onnxruntime 1.0.0, in turns"
+    assert found[0].why == "0.400 (0.400 to 0.400) of the time of onnxruntime 1.0.0, timed in turns"
     latency, ratio = found[0].measurements
     assert (latency.value, latency.fidelity, ratio.value) == (0.4, Fidelity.DEVICE, 0.4)
     assert found[2].to_json()["runtime"] == "onnxruntime 1.0.0" and found[2].why == "slower"
@@ -64,7 +64,7 @@ def test_what_may_be_noise_does_not_replace_the_targets_own(conv_model: Path, ti
     assert found[0].runtime == ORT and found[0].taken
 
 
-def test_a_runtime_that_fails_is_told(conv_model: Path) -> None:
+def test_a_runtime_that_fails_is_reported(conv_model: Path) -> None:
     found = ranked(conv_model, onnxruntime=[1.0] * 8, openvino=[0.5] * 8)
     assert [each.runtime for each in found] == [OPENVINO, ORT, LITERT]
     assert found[2].why == "ai-edge-litert died; look at it" and not found[2].measurements

@@ -37,10 +37,10 @@ def test_a_runtime_that_is_missing_is_told_before_anything_is_trained(
 @pytest.mark.parametrize(
     ("name", "told", "hint"),
     [
-        ("all", "a build is for one runtime", "--runtime best"),
-        ("openvino", "rpi4 names no runtime 'openvino'", ""),
-        ("onnx", "rpi4 names no runtime 'onnx'", "onnxruntime"),
-        ("fastest", "rpi4 names no runtime 'fastest'", "best"),
+        ("all", "a build takes one runtime", "--runtime best"),
+        ("openvino", "rpi4 has no runtime 'openvino'", ""),
+        ("onnx", "rpi4 has no runtime 'onnx'", "onnxruntime"),
+        ("fastest", "rpi4 has no runtime 'fastest'", "best"),
     ],
 )
 def test_a_runtime_that_a_target_does_not_name_is_refused(

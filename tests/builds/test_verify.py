@@ -78,7 +78,7 @@ def test_a_metric_no_better_than_chance_never_passes(
     verdict = judged(tiny, built, tmp_path, chance=91.0, **budgets)
     assert status(verdict)[name] == expected
     value = next(gate.detail for gate in verdict.gates if gate.name == name)
-    assert ("no better than chance, 91.00" in value) == (expected == "not_run")
+    assert ("is not above chance level, 91.00" in value) == (expected == "not_run")
     assert status(judged(tiny, built, tmp_path, chance=89.0, **budgets))[name] != "not_run"
 
 

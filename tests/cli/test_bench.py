@@ -40,7 +40,7 @@ def test_the_emulated_table_has_a_predicted_latency_and_no_other(run_edgekit: Ru
     done = run_edgekit("bench", conv_model, "-t", "arm64-generic")
     assert done.returncode == 0 and "latency_predicted" not in done.stdout
     text = " ".join(done.stdout.split())
-    assert "no prediction: arm64-generic is no 64-bit ARM core whose caches its file tells" in text
+    assert "no prediction: arm64-generic is not a 64-bit ARM core with caches in its target file" in text
 
 
 def test_one_table_holds_every_runtime(run_edgekit: Run, conv_model: Path) -> None:
@@ -55,7 +55,7 @@ def test_one_table_holds_every_runtime(run_edgekit: Run, conv_model: Path) -> No
 def test_a_runtime_that_there_is_none_of(run_edgekit: Run, conv_model: Path) -> None:
     done = run_edgekit("bench", conv_model, "--runtimes", "onnxrumtime")
     assert done.returncode == 2
-    assert done.stderr == "error: no runtime 'onnxrumtime'\nhint: did you mean 'onnxruntime'?\n"
+    assert done.stderr == "error: there is no runtime 'onnxrumtime'\nhint: did you mean 'onnxruntime'?\n"
 
 
 def test_several_boards_are_measured_and_one_that_fails_loses_nothing(
@@ -67,13 +67,13 @@ def test_several_boards_are_measured_and_one_that_fails_loses_nothing(
     assert [each["place"].split()[0] for each in data["benches"]] == ["native,", "ssh"]
     fidelities = {one["fidelity"] for each in data["benches"] for one in each["models"][0]["measurements"]}
     assert fidelities == {"native", "static"}, "a loopback host is this machine"
-    assert done.returncode == 3 and "127.0.0.1:1 cannot be used: nothing listens there" in done.stderr
+    assert done.returncode == 3 and "127.0.0.1:1 cannot be used: nothing listens on that port" in done.stderr
 
 
 def test_a_board_that_is_another_is_exit_code_three(run_edgekit: Run, conv_model: Path, sshd: Sshd) -> None:
     done = run_edgekit("bench", conv_model, "-t", "rpi4", "--runner", sshd.url, EDGEKIT_SSH=sshd.client)
     assert done.returncode == 3 and not done.stdout
-    assert "is no rpi4" in done.stderr and f"hint: name the target that it is: edgekit targets check {sshd.url}" in (
+    assert "is not a rpi4" in done.stderr and f"hint: find the matching target: edgekit targets check {sshd.url}" in (
         done.stderr
     )
 
@@ -173,7 +173,7 @@ def until(told: Callable[[], Any]) -> Any:
         (["--seconds", "0"], "0.05"),
         (["--inputs", "none.npz"], "none.npz cannot be read"),
         (["--json", "--csv"], "choose one"),
-        (["--shape", "nothing=3"], "no input and no dynamic axis is called 'nothing'"),
+        (["--shape", "nothing=3"], "no input and no dynamic axis has the name 'nothing'"),
     ],
 )
 def test_bad_options_are_told_in_a_line(run_edgekit: Run, conv_model: Path, options: list[str], told: str) -> None:

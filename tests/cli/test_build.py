@@ -25,6 +25,19 @@ def test_json_is_one_object_and_nothing_else(run_edgekit: Run, built: Build, bui
     assert data["targets"][0]["bytes"] == built.targets[0].model_bytes
 
 
+def test_the_former_option_placement_is_accepted_with_one_line_of_warning(
+    run_edgekit: Run, built: Build, built_folder: Path
+) -> None:
+    done = run_edgekit("build", "-q", "-t", "rpi4", "--placement", built.targets[0].bundle, cwd=built_folder)
+    lines = [line for line in done.stderr.splitlines() if "placement" in line]
+    assert lines == [
+        "warning: edgekit build, option: 'placement' is now called 'float-operators'; the next release rejects the "
+        "former name"
+    ]
+    assert done.returncode == 2 and "records no float operators" in done.stderr, "the option was read"
+    assert "--placement" not in run_edgekit("build", "--help").stdout
+
+
 def test_a_missed_budget_is_exit_code_one(
     run_edgekit: Run, make_project: Callable[..., Path], built_folder: Path
 ) -> None:
@@ -55,5 +68,5 @@ def test_an_impossible_order_is_refused_before_any_work(run_edgekit: Run, make_p
     folder = make_project({f"{prune}\n\n[[steps]]\n{export}": f"{export}\n\n[[steps]]\n{prune}"})
     done = run_edgekit("build", cwd=folder)
     assert done.returncode == 2
-    assert "step 4 prune works on a PyTorch module, which step 3 export turned into an ONNX file" in done.stderr
+    assert "step 4 prune takes a PyTorch module, which step 3 export converted to an ONNX file" in done.stderr
     assert not (folder / ".edgekit").exists()

@@ -16,4 +16,4 @@ def test_the_lengths_of_axes_may_be_given(run_edgekit: Run, in_steps: Path) -> N
     assert "give its length: --shape steps=128" in " ".join(output.split())
     assert json.loads(run_edgekit("inspect", in_steps, "--shape", "steps=7", "--json").stdout)["macs"] == 7 * 16
     wrong = run_edgekit("inspect", in_steps, "--shape", "step=7")
-    assert wrong.returncode == 2 and "no input and no dynamic axis is called 'step'" in wrong.stderr
+    assert wrong.returncode == 2 and "no input and no dynamic axis has the name 'step'" in wrong.stderr

@@ -21,7 +21,7 @@ def test_a_project_is_judged_by_what_is_known_of_it(run_edgekit: Run, make_proje
     before = run_edgekit("plan", cwd=folder)
     assert before.returncode == 0 and "--inspect examines the model" in before.stdout
     looked = run_edgekit("plan", "--inspect", "-C", folder)
-    assert looked.returncode == 0 and "looking at the student" in looked.stderr
+    assert looked.returncode == 0 and "inspecting the student" in looked.stderr
     assert "Not known" not in run_edgekit("plan", cwd=folder).stdout
 
 

@@ -43,7 +43,7 @@ def test_a_transformer_takes_the_ranges_of_each_run(run_edgekit: Run, attending:
     np.save(samples, np.random.default_rng(0).standard_normal((12, 1, 8, 8)).astype(np.float32))
     command = ["quantize", attending, "-q", "-t", "rpi4", "--calibration", samples]
     done = run_edgekit(*command, "--set", "smoothing=0.5", "--set", "tables=false")
-    assert "each run finds its own" in " ".join(done.stdout.split()) and "smoothed by alpha 0.5" in done.stdout
+    assert "each run computes its own" in " ".join(done.stdout.split()) and "smoothed by alpha 0.5" in done.stdout
     same = edgekit.quantize(
         attending, samples, target="rpi4", ranges="dynamic", options={"smoothing": 0.5}, output=tmp_path / "same.onnx"
     )
@@ -82,5 +82,5 @@ def test_former_ranges_are_accepted_with_one_line_of_warning(
     assert (tmp_path / "former.onnx").read_bytes() == (tmp_path / "same.onnx").read_bytes()
     wrong = run_edgekit(*given, "--ranges", "dynamc")
     assert wrong.returncode == 2 and "dynamic" in wrong.stderr
-    with pytest.raises(EdgekitError, match="no ranges 'dynamc'"):
+    with pytest.raises(EdgekitError, match="no kind of ranges 'dynamc'"):
         edgekit.quantize(conv_model, samples, target="rpi4", ranges="dynamc")  # type: ignore[arg-type]

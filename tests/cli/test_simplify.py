@@ -16,4 +16,4 @@ def test_a_file_is_simplified(run_edgekit: Run, conv_model: Path, tmp_path: Path
 
 def test_samples_that_are_not_there(run_edgekit: Run, conv_model: Path, tmp_path: Path) -> None:
     done = run_edgekit("simplify", conv_model, "--calibration", tmp_path / "none")
-    assert done.returncode == 2 and "there is no" in done.stderr and "hint: name a folder" in done.stderr
+    assert done.returncode == 2 and "there is no" in done.stderr and "hint: give a folder" in done.stderr

@@ -51,7 +51,9 @@ def test_a_pair_is_studied_and_the_plan_is_judged_by_it(run_edgekit: Run, make_p
     assert len(measured) == 1 and measured[0]["evidence"][0]["source"] == "study.json"
     assert row["evidence"] == measured[0]["evidence"][1:] and by_study["evidence"] == "study.json"
     shown = " ".join(run_edgekit("plan", "--recipe", "r.toml", "--evidence", "study.json", cwd=folder).stdout.split())
-    assert "study.json measured 2 orders of two steps on this model, over 2 seeds: that counts, not the table" in shown
+    assert (
+        "study.json measured 2 orders of two steps on this model, over 2 seeds: these results replace the table's rows"
+    ) in shown
     (folder / "model.py").write_text((folder / "model.py").read_text() + "\n# another\n")
     refused = run_edgekit("plan", "--evidence", "study.json", cwd=folder)
     assert refused.returncode == 2 and "measured another model or other data: its student and teacher" in refused.stderr
@@ -83,7 +85,7 @@ def test_what_the_recipe_is_made_of_and_a_budget(run_edgekit: Run, make_project:
     folder = make_project()
     (folder / "edgekit.toml").write_text((folder / "edgekit.toml").read_text().partition("[[steps]]")[0] + RECIPE)
     spent = run_edgekit("study", "--ablate", "--budget", "0.0001", cwd=folder)
-    assert spent.returncode == 2 and "spent before the first seed was through" in spent.stderr
+    assert spent.returncode == 2 and "spent before the first seed ended" in spent.stderr
     done = run_edgekit("study", "--ablate", "--seeds", "1", "-q", "-o", "out/a.json", cwd=folder)
     assert done.returncode == 0 and done.stderr == ""
     assert "effect of each technique" in done.stdout and (folder / "out" / "a.png").is_file()
@@ -105,7 +107,7 @@ def test_what_the_recipe_is_made_of_and_a_budget(run_edgekit: Run, make_project:
         (("--budget", "0"), "0"),
     ],
 )
-def test_what_cannot_be_studied_is_told(
+def test_what_cannot_be_studied_is_reported(
     run_edgekit: Run, make_project: Callable[..., Path], arguments: tuple[str, ...], told: str
 ) -> None:
     done = run_edgekit("study", *arguments, cwd=make_project())

@@ -40,8 +40,8 @@ def test_a_board_says_what_it_is_and_becomes_a_target(run_edgekit: Run, sshd: Ss
     [
         ("ssh://127.0.0.1:1", "there", 2, "there.toml is there already"),
         ("ssh://127.0.0.1:1", "../out", 2, "'../out' is no id"),
-        ("ssh://127.0.0.1:1", "board", 3, "127.0.0.1:1 cannot be used: nothing listens there"),
-        ("127.0.0.1", "board", 2, "127.0.0.1 is no address of a board"),
+        ("ssh://127.0.0.1:1", "board", 3, "127.0.0.1:1 cannot be used: nothing listens on that port"),
+        ("127.0.0.1", "board", 2, "127.0.0.1 is not the address of a board"),
     ],
 )
 def test_a_board_that_cannot_be_asked(

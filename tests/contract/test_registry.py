@@ -10,7 +10,16 @@ load_all()
 
 def test_every_file_of_the_room_registers_its_step() -> None:
     torch_steps = {"train", "load", "load-part", "distill", "prune", "sparsify", "quantize-weights", "qat"}
-    file_steps = {"simplify", "quantize", "quantize-dynamic", "weight-only", "keep", "place", "fuse", "tflite"}
+    file_steps = {
+        "simplify",
+        "quantize",
+        "quantize-dynamic",
+        "weight-only",
+        "keep",
+        "mixed-precision",
+        "fuse",
+        "tflite",
+    }
     file_steps |= {"tflite-dynamic"}
     assert set(Step.registry) == torch_steps | {"export"} | file_steps
 
@@ -26,7 +35,7 @@ def test_every_file_of_the_room_registers_its_step() -> None:
         ("quantize", {"activation": "int4"}, "'activation' is 'int4'", "int8"),
     ],
 )
-def test_a_wrong_step_or_option_is_told(use: str, options: dict[str, object], told: str, hint: str) -> None:
+def test_a_wrong_step_or_option_is_reported(use: str, options: dict[str, object], told: str, hint: str) -> None:
     with pytest.raises(RecipeError) as raised:
         step_from(use, options, "recipe, step 1")
     assert told in raised.value.message

@@ -24,7 +24,9 @@ def test_a_contract_is_consistent(name: str) -> None:
     assert set(kind().options()) == {each.name for each in fields(kind)}
 
 
-@pytest.mark.parametrize("name", ["simplify", "quantize", "weight-only", "keep", "quantize-dynamic", "place", "fuse"])
+@pytest.mark.parametrize(
+    "name", ["simplify", "quantize", "weight-only", "keep", "quantize-dynamic", "mixed-precision", "fuse"]
+)
 def test_steps_on_files_need_no_extra(name: str) -> None:
     value = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["dependencies"]
     installed = {re.split("[<>=!~ ]", each)[0] for each in value}

@@ -39,7 +39,7 @@ def test_labels_that_do_not_match(tmp_path: Path) -> None:
         ArrayFileSamples([path], None, INPUTS)
     np.savez(path, x=rows(1, 2), labels=np.array([4, 5]))
     np.savez(other, x=rows(3))
-    with pytest.raises(DataError, match=r"b.npz has no label, and others have"):
+    with pytest.raises(DataError, match=r"b.npz has no label, but other files have one"):
         ArrayFileSamples([path, other], None, INPUTS)
 
 

@@ -42,7 +42,7 @@ def test_what_is_no_samples_own_is_kept_once_or_stacked() -> None:
 
 
 def test_lengths_that_hang_on_the_data_are_refused() -> None:
-    with pytest.raises(DataError, match="the output 'o' has other shapes from batch to batch"):
+    with pytest.raises(DataError, match="the output 'o' has different shapes in different batches"):
         join_outputs([part(np.ones((2, 3))), part(np.ones((2, 1)))], (0,))
     with pytest.raises(DataError, match="the output 'o'"):
         join_outputs([part(np.ones(3)), part(np.ones(1))], (None,))

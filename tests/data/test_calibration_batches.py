@@ -16,8 +16,8 @@ def watched() -> CalibrationBatches:
 
 def test_batches_are_fed_as_the_model_takes_them(conv_model: Path) -> None:
     ports, batches = inputs_of(load_model(conv_model).graph), watched()
-    assert [len(each[0]) for each in batches.fed(ports)] == [1] * 12
+    assert [len(each[0]) for each in batches.feeds(ports)] == [1] * 12
     assert batches.samples == 12
     model = load_model(conv_model)
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 4
-    assert [len(each[0]) for each in watched().fed(inputs_of(model.graph))] == [4] * 3
+    assert [len(each[0]) for each in watched().feeds(inputs_of(model.graph))] == [4] * 3

@@ -69,7 +69,7 @@ def test_what_is_no_source(value: Any, fault: str) -> None:
     [
         ((X, Y[:2]), "gives 3 samples and 2 labels"),
         ([X, X], "item 0 holds 3 samples"),
-        ([None], "gives a NoneType, which is no array of numbers"),
+        ([None], "gives a NoneType, which is not a numeric array"),
         ([np.zeros(5, np.float32)], "item 0 holds 5 for the input 'image', which takes 2"),
     ],
 )

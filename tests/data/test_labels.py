@@ -29,7 +29,7 @@ def test_files_in_no_folder_or_one_have_no_labels(names: tuple[str, ...]) -> Non
 
 
 def test_files_beside_folders_are_refused() -> None:
-    with pytest.raises(DataError, match=r"samples has files in folders, and 3.png in none"):
+    with pytest.raises(DataError, match=r"samples has files in folders, but 3.png is in none"):
         folders("a/1.png", "b/2.png", "3.png")
 
 
@@ -57,11 +57,11 @@ def test_classes_of_files_elsewhere_are_counted_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "fault"),
     [
-        (("2.png,1",), "a/1.png has no label in .*labels.csv, nor have 1 others"),
+        (("2.png,1",), r"a/1.png has no label in .*labels.csv \(nor have 1 others\)"),
         (("2.png,1", "3.png,1"), "line 2: there is no file '3.png' in samples"),
-        (("1.png,1",), "line 1: 2 files are called '1.png'"),
+        (("1.png,1",), "line 1: 2 files have the name '1.png'"),
         (("2.png,1", "2.png,2"), "line 2: '2.png' is labelled twice: 1, 2"),
-        (("2.png,1,2",), "line 1: columns are 3, not 2"),
+        (("2.png,1,2",), "line 1: the row has 3 columns, not 2"),
     ],
 )
 def test_what_does_not_match_is_named(tmp_path: Path, rows: tuple[str, ...], fault: str) -> None:

@@ -32,7 +32,7 @@ def test_nothing_to_be_found(tmp_path: Path) -> None:
     for path, fault in [
         (tmp_path / "no", "there is no .*no"),
         (tmp_path, "holds no samples"),
-        (tmp_path / "a" / "notes.txt", "is no file of samples"),
+        (tmp_path / "a" / "notes.txt", "is not a file of samples"),
     ]:
         with pytest.raises(DataError, match=fault):
             listing_of(path)

@@ -42,11 +42,11 @@ def test_numbers_of_the_same_kind_are_converted() -> None:
         (IMAGE, [image(2, 5, 3, 4, 4)], "a.npy holds 2x5x3x4x4"),
         (IMAGE, [np.array(1.0)], "a.npy holds a scalar"),
         (IMAGE, [image(3, 4, 4, dtype="uint8")], "a.npy holds uint8 for the input 'image', which takes float32"),
-        (IMAGE, [image(3, 4, 4)] * 2, "a.npy gives 2 inputs, and the model takes image"),
+        (IMAGE, [image(3, 4, 4)] * 2, "a.npy gives 2 inputs, but the model takes image"),
         (
             SPEECH,
             [image(3, 9), image(4, 2, 4), np.array(1)],
-            "other numbers of samples .*: 'x' 3, 'state' 4",
+            "different numbers of samples .*: 'x' 3, 'state' 4",
         ),
         (SPEECH, [image(9), image(2, 4), np.array(0.5)], "holds float64 for the input 'rate', which takes int64"),
         (Inputs((Port("ids", "uint8", ("n",)),)), [np.array([256])], "holds 256 to 256 for the input 'ids'"),
@@ -60,21 +60,21 @@ def test_what_does_not_fit_is_named(inputs: Inputs, given: list[Any], fault: str
 
 def test_arrays_by_name_and_labels() -> None:
     arrays = {"x": image(9), "state": image(2, 4), "rate": np.array(1), "y": np.array(3)}
-    found, labels = SPEECH.named(arrays, "a.npz")
+    found, labels = SPEECH.match(arrays, "a.npz")
     assert set(found) == {"x", "state", "rate"} and labels is not None and int(labels) == 3
-    found, labels = IMAGE.named({"arr_0": image(3, 4, 4)}, "a.npz")
+    found, labels = IMAGE.match({"arr_0": image(3, 4, 4)}, "a.npz")
     assert set(found) == {"image"} and labels is None
     # An input that is called as labels often are is an input.
-    assert Inputs((Port("y", "float32", ("n", 2)),)).named({"y": image(1, 2)}, "a.npz")[1] is None
+    assert Inputs((Port("y", "float32", ("n", 2)),)).match({"y": image(1, 2)}, "a.npz")[1] is None
 
 
 def test_an_array_that_is_missing() -> None:
     with pytest.raises(DataError, match=r"a.npz has no array 'state'") as raised:
-        SPEECH.named({"x": image(9), "states": image(2, 4), "rate": np.array(1)}, "a.npz")
+        SPEECH.match({"x": image(9), "states": image(2, 4), "rate": np.array(1)}, "a.npz")
     assert "states" in raised.value.hint
 
 
 def test_one_input_alone() -> None:
     assert IMAGE.only("images")[1] == (3, 4, 4)
-    with pytest.raises(DataError, match="images feed one input, and the model takes 3: x, state, rate"):
+    with pytest.raises(DataError, match="images feed one input, but the model takes 3: x, state, rate"):
         SPEECH.only("images")

@@ -84,7 +84,7 @@ def test_a_function_that_gives_arrays(tmp_path: Path, file_project: FileProject)
 
 def test_several_inputs_want_arrays(tmp_path: Path, file_project: FileProject) -> None:
     greys(tmp_path / "samples", "0.png", "1.png")
-    with pytest.raises(DataError, match="images feed one input, and the model takes 2: a, b"):
+    with pytest.raises(DataError, match="images feed one input, but the model takes 2: a, b"):
         open_source(file_project({"a": ("n", 1, 2, 2), "b": ("n", 2)}), Data.CALIBRATION)
     arrays = {"a": np.ones((3, 2), np.float32), "b": np.zeros((3, 4), np.float32)}
     np.savez(tmp_path / "samples.npz", **arrays)
@@ -94,7 +94,7 @@ def test_several_inputs_want_arrays(tmp_path: Path, file_project: FileProject) -
 
 def test_too_little_to_hold_out(tmp_path: Path, file_project: FileProject) -> None:
     greys(tmp_path / "samples", "0.png")
-    with pytest.raises(DataError, match="'samples' holds one sample, of which none can be held out"):
+    with pytest.raises(DataError, match="'samples' holds one sample, so none can be held out for evaluation"):
         Split(file_project({"x": ("batch", 1, 2, 2)}), Data.CALIBRATION)
 
 

@@ -36,14 +36,14 @@ def test_cut_or_filled_to_a_length(tmp_path: Path, length: int, expected: Any) -
 
 
 def test_files_that_do_not_serve(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"a.wav has 8000 samples a second, not 16000"):
+    with pytest.raises(DataError, match=r"a.wav has 8000 samples per second, not 16000"):
         sound_array(written(tmp_path), SoundPreprocessing(rate=16000))
-    with pytest.raises(DataError, match=r"a.wav holds no sound"):
+    with pytest.raises(DataError, match=r"a.wav holds no audio samples"):
         sound_array(written(tmp_path, np.zeros(0)), SoundPreprocessing())
     (tmp_path / "a.wav").write_bytes(b"RIFF")
-    with pytest.raises(DataError, match=r"a.wav is no sound that can be read"):
+    with pytest.raises(DataError, match=r"a.wav is not a readable sound file"):
         sound_array(tmp_path / "a.wav", SoundPreprocessing())
-    with pytest.raises(DataError, match=r"a.wav is no sound that can be read"):
+    with pytest.raises(DataError, match=r"a.wav is not a readable sound file"):
         preprocessing_for(Port("x", "float32", ("n", 4)), (4,), SoundPreprocessing(), tmp_path / "a.wav")
 
 
@@ -52,7 +52,7 @@ def test_what_is_left_open_the_input_and_the_files_say(tmp_path: Path) -> None:
     for shape, length in (((4,), 4), ((1, 4), 4), ((4, 1), 4), (("n",), None)):
         how = preprocessing_for(Port("x", "float32", ("batch", *shape)), shape, SoundPreprocessing(), path)
         assert how == SoundPreprocessing(length=length, rate=8000)
-    with pytest.raises(DataError, match="the input 'x' takes 4x5 for one sample, which is no raw sound"):
+    with pytest.raises(DataError, match="the input 'x' takes 4x5 for one sample, which is not a waveform"):
         preprocessing_for(Port("x", "float32", ("batch", 4, 5)), (4, 5), SoundPreprocessing(), path)
 
 

@@ -131,13 +131,13 @@ def test_a_stream_and_a_loader_of_ones_own_serve_too(entry: Callable[[str], Spli
     ("name", "kind", "told"),
     [
         ("nothing", DataError, "is empty"),
-        ("singles", DataError, r"no \(input, target\) pair"),
+        ("singles", DataError, r"not \(input, target\) pairs"),
         ("numbers", DataError, "inputs of type"),
         ("halves", DataError, "tensors of type bfloat16"),
         ("broken", EntryPointError, "raised ZeroDivisionError"),
     ],
 )
-def test_bad_items_are_told(entry: Callable[[str], Split], name: str, kind: type[Exception], told: str) -> None:
+def test_bad_items_are_reported(entry: Callable[[str], Split], name: str, kind: type[Exception], told: str) -> None:
     with pytest.raises(kind, match=told):
         list(entry(name).batches())
 
@@ -178,13 +178,15 @@ def test_a_length_is_what_is_served(entry: Callable[[str], Split]) -> None:
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("once", "can be read only once: it is empty the second time"),
-        ("by_itself", "gives other samples than at its first reading"),
-        ("fewer", "gives 4 samples, and gave 6 at its first reading"),
-        ("more", "gives more samples than at its first reading"),
+        ("once", "can be read only once: it was empty in the second reading"),
+        ("by_itself", "gave other samples than in its first reading"),
+        ("fewer", "gave 4 samples, but 6 in its first reading"),
+        ("more", "gave more samples than in its first reading"),
     ],
 )
-def test_a_source_that_differs_on_a_second_reading_is_told(entry: Callable[[str], Split], name: str, told: str) -> None:
+def test_a_source_that_differs_on_a_second_reading_is_reported(
+    entry: Callable[[str], Split], name: str, told: str
+) -> None:
     split = entry(name)
     assert list(split.batches())
     with pytest.raises(DataError, match=told) as raised:

@@ -23,8 +23,8 @@ def test_batches_are_joined_leaf_by_leaf() -> None:
     assert np.array_equal(join_trees([np.ones(1), np.zeros(1)]), [1, 0])
 
 
-def test_batches_that_do_not_fit_together_are_told() -> None:
-    with pytest.raises(DataError, match="other shapes from batch to batch"):
+def test_batches_that_do_not_fit_together_are_reported() -> None:
+    with pytest.raises(DataError, match="different shapes in different batches"):
         join_trees([np.ones((2, 3)), np.ones((2, 4))])
-    with pytest.raises(DataError, match="other shapes"):
+    with pytest.raises(DataError, match="different shapes"):
         join_trees([{"a": np.ones(2)}, {"b": np.ones(2)}])

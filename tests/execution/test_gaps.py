@@ -34,7 +34,7 @@ def test_what_fails_in_evaluation_mode_is_said_to(batch_norm: str | None, cause:
 
 
 def test_what_fails_on_other_data_is_said_to() -> None:
-    assert "by heart" in gap_warning(notes(99.0, 98.0, batch_norm="up to date"), scores(60))
+    assert "overfits" in gap_warning(notes(99.0, 98.0, batch_norm="up to date"), scores(60))
 
 
 def test_both_parts_count_together() -> None:

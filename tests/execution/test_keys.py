@@ -100,7 +100,9 @@ _ROOMS = {
     "weight-only": "contract device model project runtimes steps",
     "quantize": f"{_RAN} metrics quantizers",
     "quantize-dynamic": f"{_RAN} metrics quantizers",
-    "place": "contract data device figures instruction_counts latency model project runners runtimes steps tflite",
+    "mixed-precision": (
+        "contract data device figures instruction_counts latency model project runners runtimes steps tflite"
+    ),
     "tflite": f"{_RAN} instruction_counts runners",
     "tflite-dynamic": f"{_RAN} instruction_counts runners",
 }

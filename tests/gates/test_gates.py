@@ -30,7 +30,7 @@ def test_where_a_step_is_known_one_is_allowed(built: Build) -> None:
     inputs = (np.random.default_rng(0).standard_normal((8, 1, 1, 8, 8)).astype(np.float32),)
     for steps, status in ((0.9, Status.PASSED), (1.0, Status.PASSED), (1.1, Status.FAILED)):
         gate = parity_gate(model, inputs, [expected], ran(expected + np.float32(steps * step)))
-        assert gate.status is status and "one integer step" in gate.detail
+        assert gate.status is status and "one LSB" in gate.detail
 
 
 def test_floats_are_judged_part_by_part(conv_model: Path) -> None:
@@ -51,7 +51,7 @@ def test_where_each_run_finds_its_ranges_a_nudge_says_what_is_allowed(attending:
     largest = np.abs(expected).max((0, 1))
     for share, status in ((0.009, Status.PASSED), (0.21, Status.FAILED)):
         gate = parity_gate(model, feeds, [expected], ran(expected + share * largest * (expected == largest)))
-        assert gate.status is status and "rounding moves 8-bit steps" in gate.detail
+        assert gate.status is status and "rounding differences move values by 8-bit LSBs" in gate.detail
 
 
 @pytest.mark.parametrize("given", [np.full((8, 5), np.nan, np.float32), np.zeros((8, 4), np.float32)])
@@ -74,8 +74,8 @@ def test_memory_that_was_not_measured_is_not_judged() -> None:
 
 
 def test_a_crash_fails_parity_and_a_missing_emulator_does_not_run_it(conv_model: Path) -> None:
-    crashed = parity_gate(conv_model, (X,), [np.ones(1)], RunError("the runtime died of SIGILL", ""))
-    assert (crashed.status, crashed.detail) == (Status.FAILED, "the runtime died of SIGILL")
+    crashed = parity_gate(conv_model, (X,), [np.ones(1)], RunError("the runtime was stopped by SIGILL", ""))
+    assert (crashed.status, crashed.detail) == (Status.FAILED, "the runtime was stopped by SIGILL")
     assert parity_gate(conv_model, (X,), [np.ones(1)], EmulatorError("none", "get one")).status is Status.NOT_RUN
 
 
@@ -114,8 +114,8 @@ def test_a_measured_latency_counts_before_a_predicted_one() -> None:
     assert next(each for each in gates if each.name == "latency").status is Status.PASSED
 
 
-def test_why_no_latency_is_judged_is_told() -> None:
+def test_why_no_latency_is_judged_is_reported() -> None:
     budgets, target = Budgets(max_latency_ms=10.0), find_target("rpi4")
-    for why, entry in (("", "wall time under emulation is no latency"), ("no compiler", "no compiler")):
+    for why, entry in (("", "wall time under emulation is not a latency"), ("no compiler", "no compiler")):
         gate = next(each for each in budget_gates(budgets, target, [], ran(X), why) if each.name == "latency")
         assert (gate.status, gate.detail) == (Status.NOT_RUN, entry)

@@ -4,4 +4,4 @@ import shutil
 
 import pytest
 
-needs_compiler = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler for the plugin that counts")
+needs_compiler = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler for the plugin")

@@ -121,7 +121,7 @@ def test_the_caches_are_those_of_a_plain_model(seed: int, harness: Path, tmp_pat
 @pytest.mark.parametrize(
     "wrong", ["cache=3:2", "cache=4:0", "cache=x", "nothing", "out=/no/such/folder/counts", "what=1"]
 )
-def test_what_the_plugin_cannot_take_is_told(wrong: str, harness: Path, tmp_path: Path) -> None:
+def test_what_the_plugin_cannot_take_is_reported(wrong: str, harness: Path, tmp_path: Path) -> None:
     given = [wrong, f"out={tmp_path}/counts", "mark=173"]
     done = subprocess.run([str(harness), *given], capture_output=True, text=True, check=False)
     assert done.returncode and f"counters: cannot take {wrong.partition('=')[0]}" in done.stderr

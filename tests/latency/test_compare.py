@@ -48,18 +48,18 @@ def test_a_calibration_that_errs_more_leaves_more_doubt(target: Target, tmp_path
     assert wide.low < narrow.low < narrow.median < narrow.high < wide.high
 
 
-def test_what_nothing_vouches_for_is_told(target: Target, tmp_path: Path) -> None:
+def test_what_nothing_vouches_for_is_reported(target: Target, tmp_path: Path) -> None:
     assert is_calibrated(target, 1)
     older = target.on(Runtime(name="onnxruntime", version="1.31.0"))
     for each, threads in ((RPI4, 1), (older, 1), (target, 4), (with_file(RPI4, tmp_path, slower(8)), 1)):
         assert not is_calibrated(each, threads)
-        with pytest.raises(PredictionError, match="no prices vouch for onnxruntime") as raised:
+        with pytest.raises(PredictionError, match="no latency calibration covers onnxruntime") as raised:
             predict_ratios([counts(1), counts(2)], each, threads)
         assert raised.value.hint == "edgekit calibrate rpi4"
 
 
-def test_products_that_were_never_measured_are_told(target: Target) -> None:
+def test_products_that_were_never_measured_are_reported(target: Target) -> None:
     run = counts(1)
     integers = replace(run, instructions={**run.instructions, InstructionKind.INTEGER_PRODUCT: 10**8})
-    with pytest.raises(PredictionError, match=r"onnxruntime 1.32.0 on rpi4 know none of integer products"):
+    with pytest.raises(PredictionError, match=r"onnxruntime 1.32.0 on rpi4 has no prices for integer products"):
         predict_ratios([run, integers], target, 1)

@@ -37,7 +37,7 @@ def counts(size: float = 1.0) -> Counts:
 def test_a_runtime_that_nothing_was_calibrated_on_has_a_range_without_a_claim() -> None:
     result = predict_latency(counts(), RPI4, 1)
     assert result.low < result.milliseconds < result.high and result.confidence == 0
-    assert result.how.startswith("no claim how often that holds: not calibrated on onnxruntime 1.32.0; from 20")
+    assert result.how.startswith("no coverage guarantee: not calibrated on onnxruntime 1.32.0; calibrated with 20")
     assert result.high / result.milliseconds >= math.exp(shipped_model().transfer) - 1e-9
     assert 100 < result.milliseconds < 200, "MobileNet v1 takes 139 ms by ncnn"
 
@@ -48,22 +48,22 @@ def test_one_that_was_has_an_interval() -> None:
     result = predict_latency(counts(), RPI4, 1, own)
     fit = own.fit_for(RPI4, 1)
     assert fit and result.confidence == 0.9 and result.high / result.milliseconds == pytest.approx(math.exp(fit.margin))
-    assert result.how == "from 20 networks of onnxruntime 1.32.0 on a Raspberry Pi 4 Model B"
+    assert result.how == "calibrated with 20 networks of onnxruntime 1.32.0 on a Raspberry Pi 4 Model B"
     other = predict_latency(counts(), RPI4.copy_with(runtime=Runtime(name="onnxruntime", version="1.31.0")), 1, own)
     assert other.confidence == 0 and other.milliseconds == result.milliseconds, "another version may have other kernels"
     assert other.high > result.high
 
 
 @pytest.mark.parametrize("size", [0.01, 50.0])
-def test_sizes_that_were_never_seen_are_told(size: float) -> None:
+def test_sizes_that_were_never_seen_are_reported(size: float) -> None:
     model = shipped_model()
     own = model.copy_with(fits=tuple(each.copy_with(runtime=str(RPI4.runtime)) for each in model.fits))
     result = predict_latency(counts(size), RPI4, 1, own)
-    assert result.confidence == 0 and "it knows networks of 12.5 to 533 ms" in result.how
+    assert result.confidence == 0 and "its networks took 12.5 to 533 ms" in result.how
 
 
 def test_long_ones_are_told_in_full() -> None:
-    assert "it knows networks of 42.2 to 1801 ms" in predict_latency(counts(0.01), find_target("rpi-zero2w"), 1).how
+    assert "its networks took 42.2 to 1801 ms" in predict_latency(counts(0.01), find_target("rpi-zero2w"), 1).how
 
 
 def test_what_the_formulas_differ_by_widens_the_range() -> None:
@@ -97,10 +97,10 @@ def test_a_slower_clock_takes_longer() -> None:
 
 
 def test_where_nothing_can_be_predicted_it_is_said_why() -> None:
-    with pytest.raises(PredictionError, match="nothing that ran has a price"):
+    with pytest.raises(PredictionError, match="no executed operator has a price"):
         predict_latency(Counts({InstructionKind.PREFETCH: 5}, {}, 0, 0, (CacheCounts(0, 0, 0, 0),)), RPI4, 1)
-    with pytest.raises(PredictionError, match="no latency of 2 threads is predicted") as raised:
+    with pytest.raises(PredictionError, match="no latency with 2 threads is predicted") as raised:
         predict_latency(counts(), RPI4, 2)
-    assert raised.value.hint == "it is for 1 and 4: --threads 4"
+    assert raised.value.hint == "the calibration is for 1 and 4: --threads 4"
     with pytest.raises(PredictionError, match="no latency is predicted for arm64-generic"):
         predict_latency(counts(), find_target("arm64-generic"), 1)

@@ -55,7 +55,7 @@ def test_what_a_project_says_stands(tmp_path: Path, judged: Any) -> None:
 def test_metrics_that_cannot_be_taken(tmp_path: Path, judged: Any) -> None:
     samples(tmp_path)
     for metric in ("accuracy", "score:own"):
-        with pytest.raises(DataError, match=f"'samples.npz' has no labels, which {metric} takes"):
+        with pytest.raises(DataError, match=f"'samples.npz' has no labels, which the metric {metric} needs"):
             judged(metric=metric)
     with pytest.raises(ProjectError, match="no metric 'cosin'") as raised:
         judged(metric="cosin")
@@ -68,6 +68,6 @@ def test_classes_of_another_model(tmp_path: Path, file_project: FileProject) -> 
         for number in range(3):
             np.save(tmp_path / "samples" / name / f"{number}.npy", np.ones(4, np.float32))
     project = file_project({"x": ("batch", 4)})
-    with pytest.raises(DataError, match="'samples' names 3 classes, and the model's output has 4"):
+    with pytest.raises(DataError, match="'samples' has 3 classes, but the model's output has 4"):
         with_metric(project, Splits(project))
     assert with_metric(project.copy_with(metric="cosine"), Splits(project)).metric == "cosine"

@@ -41,7 +41,7 @@ def test_several_outputs_reach_the_metric_as_a_tuple(make_project: Callable[...,
         ("raise KeyError('k')", EntryPointError),
     ],
 )
-def test_a_metric_that_gives_no_number_is_told(
+def test_a_metric_that_gives_no_number_is_reported(
     make_project: Callable[..., Path], body: str, kind: type[EdgekitError]
 ) -> None:
     folder = make_project({'name = "tiny"': 'name = "tiny"\nmetric = "score:f"'})
@@ -50,7 +50,7 @@ def test_a_metric_that_gives_no_number_is_told(
         metric_value(load_project(folder), (LOGITS,), None)
 
 
-def test_wrong_shapes_labels_and_names_are_told(tiny: Project) -> None:
+def test_wrong_shapes_labels_and_names_are_reported(tiny: Project) -> None:
     with pytest.raises(DataError, match="label of the evaluation split"):
         metric_value(tiny, (LOGITS,), np.array([0, 1, 2, 0]))
     with pytest.raises(DataError, match="accuracy takes logits"):

@@ -45,9 +45,9 @@ def test_cosine_is_of_the_lowest_output() -> None:
     zeros = np.zeros(2)
     assert (score("cosine", [zeros], [zeros]), score("cosine", [zeros], [a])) == (1, 0)
     assert score("cosine", [a * np.nan], [a]) == 0
-    with pytest.raises(DataError, match="no output is one"):
+    with pytest.raises(DataError, match="and the model has none"):
         score("cosine", [LABELS], [LABELS])
-    with pytest.raises(DataError, match="an output is"):
+    with pytest.raises(DataError, match="an output has the shape"):
         score("cosine", [a], [a[:1]])
 
 
@@ -75,7 +75,7 @@ def test_agreement_is_of_the_largest_logit_or_of_integers() -> None:
     ("labels", "fault"),
     [
         (np.array([0, 1, 2, 3]), "outside 0 to 2"),
-        (np.array([0.0, 1.0, 2.0, 0.0]), "labels are float64, not whole numbers"),
+        (np.array([0.0, 1.0, 2.0, 0.0]), "labels are float64, not integers"),
         (LOGITS, "accuracy takes logits"),
         ((), "accuracy takes logits"),
     ],

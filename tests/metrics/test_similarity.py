@@ -27,8 +27,8 @@ def test_it_is_the_mean_over_samples_of_any_shapes() -> None:
     assert similarities(logits, logits) == {"cosine": 1.0, "agreement": 100.0}
 
 
-def test_outputs_that_hang_on_the_data_are_told() -> None:
-    with pytest.raises(DataError, match=r"an output is \(2,\), and the float model's \(3,\)"):
+def test_outputs_that_hang_on_the_data_are_reported() -> None:
+    with pytest.raises(DataError, match=r"an output has the shape \(2,\) and the float model's \(3,\)"):
         cosine()(sampled(np.ones(2)), sampled(np.ones(3)))
     assert similarities(sampled(np.ones(1)), sampled(np.ones(3))) == {}
 

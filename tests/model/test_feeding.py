@@ -63,5 +63,5 @@ def test_the_shape_of_one_sample() -> None:
 
 
 def test_more_inputs_than_the_model_has() -> None:
-    with pytest.raises(ModelError, match="the model takes 1 inputs, the data has 2"):
+    with pytest.raises(ModelError, match="the model takes 1 inputs, but the data has 2"):
         feeding(("batch", 2)).feed((np.ones(1), np.ones(1)))

@@ -46,7 +46,7 @@ def test_weights_that_are_missing_are_named(conv_model: Path, tmp_path: Path) ->
     split = beside(conv_model, tmp_path)
     (tmp_path / "split.data").unlink()
     for read in (file_digest, import_model):
-        with pytest.raises(ModelError, match=r"split.onnx keeps weights in split.data, which is not there"):
+        with pytest.raises(ModelError, match=r"split.onnx stores weights in split.data, which does not exist"):
             read(split)
 
 

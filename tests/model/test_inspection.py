@@ -40,20 +40,20 @@ def test_dynamic_axes_take_the_lengths_that_are_named(in_steps: Path) -> None:
     assert inspect_model(in_steps).macs is None and "the shape of" in inspect_model(in_steps).macs_unknown
     assert inspect_model(in_steps, {"steps": [7]}).macs == 7 * 16
     assert inspect_model(in_steps, {"steps": [7]}).macs_unknown == ""
-    with pytest.raises(ModelError, match="no input and no dynamic axis is called 'step'") as raised:
+    with pytest.raises(ModelError, match="no input and no dynamic axis has the name 'step'") as raised:
         inspect_model(in_steps, {"step": [7]})
     assert "steps" in raised.value.hint
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x09", b"\x00" * 100])
-def test_a_file_that_is_no_model_is_told(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_model_is_reported(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "m.onnx").write_bytes(content)
     with pytest.raises(ModelError) as raised:
         inspect_model(tmp_path / "m.onnx")
     assert raised.value.hint
 
 
-def test_an_absent_file_and_a_folder_are_told(tmp_path: Path) -> None:
+def test_an_absent_file_and_a_folder_are_reported(tmp_path: Path) -> None:
     for path in (tmp_path / "absent.onnx", tmp_path):
         with pytest.raises(ModelError):
             inspect_model(path)

@@ -238,7 +238,7 @@ def test_the_models_own_functions_are_looked_into() -> None:
 
 def test_an_operator_that_nobody_knows_makes_the_count_unknown() -> None:
     made = model([helper.make_node("Twist", ["x"], ["y"], domain="mine")], ROWS)
-    assert macs_of(made) == Macs(None, "what mine.Twist multiplies is not known")
+    assert macs_of(made) == Macs(None, "the multiply-accumulates of mine.Twist are not known")
     assert macs_of(model([own("Gelu", "x", "g"), node("MatMul", "g w")], ROWS, [constant("w", 32, 4)])) == Macs(
         10 * 32 * 4
     )

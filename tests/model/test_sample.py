@@ -36,12 +36,12 @@ def test_every_type_of_number_can_be_made_up(tmp_path: Path, kind: int) -> None:
     assert array.shape == (2, 4)
 
 
-def test_an_axis_without_a_length_and_strings_are_told(tmp_path: Path) -> None:
+def test_an_axis_without_a_length_and_strings_are_reported(tmp_path: Path) -> None:
     path = model(tmp_path / "m.onnx", ["batch", "sequence"])
     with pytest.raises(ModelError, match="dynamic axis 'sequence'"):
         random_inputs(path)
     assert random_inputs(path, sizes={"sequence": [9]})[0].shape == (1, 9)
-    with pytest.raises(ModelError, match="no input can be made up"):
+    with pytest.raises(ModelError, match="no random input can be generated"):
         random_inputs(model(tmp_path / "s.onnx", [1], TensorProto.STRING))
 
 

@@ -35,15 +35,15 @@ def test_whole_shapes_hold_for_the_axes_of_other_inputs_too() -> None:
 @pytest.mark.parametrize(
     ("sizes", "told", "hint"),
     [
-        ({"sequenc": [7]}, "no input and no dynamic axis is called 'sequenc'", "sequence"),
-        ({"state": [1, 1, 16]}, "input 'state' takes no shape 1,1,16", "2,batch,16"),
-        ({"tokens": [7]}, "input 'tokens' takes no shape 7", "batch,sequence"),
-        ({"scale": [1]}, "input 'scale' takes no shape 1", "scalar"),
-        ({"sequence": [1, 7]}, "'sequence' is one axis, and 2 lengths are given", "--shape sequence=1"),
+        ({"sequenc": [7]}, "no input and no dynamic axis has the name 'sequenc'", "sequence"),
+        ({"state": [1, 1, 16]}, "input 'state' does not take the shape 1,1,16", "2,batch,16"),
+        ({"tokens": [7]}, "input 'tokens' does not take the shape 7", "batch,sequence"),
+        ({"scale": [1]}, "input 'scale' does not take the shape 1", "scalar"),
+        ({"sequence": [1, 7]}, "'sequence' is one axis, but 2 lengths are given", "--shape sequence=1"),
         ({"tokens": [2, 7], "state": [2, 3, 16]}, "the axis 'batch' cannot be 2 and 3", "one length"),
     ],
 )
-def test_sizes_that_cannot_be_are_told(sizes: Sizes, told: str, hint: str) -> None:
+def test_sizes_that_cannot_be_are_reported(sizes: Sizes, told: str, hint: str) -> None:
     with pytest.raises(ModelError) as raised:
         fill_sizes((TOKENS, STATE, SCALAR), sizes)
     assert told in raised.value.message and hint in raised.value.hint

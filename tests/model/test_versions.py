@@ -19,6 +19,6 @@ def test_an_old_opset_is_raised_and_a_newer_one_left() -> None:
     assert upgrade_opset(newer, 13) is newer
 
 
-def test_what_cannot_follow_is_told() -> None:
+def test_what_cannot_follow_is_reported() -> None:
     with pytest.raises(ModelError, match="opset 9 cannot be raised to 13"):
         upgrade_opset(model("Upsample", 9, mode="nearest"), 13)

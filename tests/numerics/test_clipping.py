@@ -51,7 +51,7 @@ def test_integers_that_reach_further_than_the_activation(
 ) -> None:
     found = lost_clipping(source(op, **bounds), quantized(scale, zero, dtype))
     assert list(found) == (["act"] if lost else [])
-    assert all(entry.startswith(f"{op}: r, integers reach from ") for entry in found.values())
+    assert all(entry.startswith(f"{op}: r, whose integers represent ") for entry in found.values())
 
 
 def test_an_activation_that_is_still_there_clips() -> None:
@@ -59,5 +59,5 @@ def test_an_activation_that_is_still_there_clips() -> None:
 
 
 def test_what_branches_read_is_found(branching: onnx.ModelProto) -> None:
-    assert read_by_branches(branching) == {"relu": "Relu: r, read inside control flow"}
+    assert read_by_branches(branching) == {"relu": "Relu: r, which a subgraph of a control-flow operator reads"}
     assert read_by_branches(source("Relu")) == {}

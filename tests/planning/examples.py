@@ -1,4 +1,4 @@
-"""Examples of findings: the surroundings that a recipe is judged in."""
+"""Examples of findings: the context that a recipe is judged in."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -13,9 +13,9 @@ from tests.planning.test_lint import KNOWN
 from tests.strategies import recipes
 
 
-def advice(recipe: Recipe | str, surroundings: PlanningContext = KNOWN) -> Advice:
+def advice(recipe: Recipe | str, context: PlanningContext = KNOWN) -> Advice:
     whole = recipe_in_words(recipe) if isinstance(recipe, str) else recipe
-    return advise(lint(whole, surroundings, shipped_interactions()), surroundings, shipped_interactions())
+    return advise(lint(whole, context, shipped_interactions()), context, shipped_interactions())
 
 
 def labels(recipe: Recipe) -> list[str]:
@@ -25,9 +25,9 @@ def labels(recipe: Recipe) -> list[str]:
 FAILED = find_recipe("failed-int4-first", Path())
 
 
-@pytest.mark.parametrize("surroundings", [KNOWN, PlanningContext()], ids=["known", "unknown"])
-def test_of_the_failed_pipeline_int4_first_is_the_primary_flaw(surroundings: PlanningContext) -> None:
-    found = advice(FAILED, surroundings)
+@pytest.mark.parametrize("context", [KNOWN, PlanningContext()], ids=["known", "unknown"])
+def test_of_the_failed_pipeline_int4_first_is_the_primary_flaw(context: PlanningContext) -> None:
+    found = advice(FAILED, context)
     assert found.primary is not None
     assert FAILED.steps[found.primary.step].label == "quantize-weights teacher"
     assert found.primary.finding.code == "EK101" and found.primary.change == "without it"

@@ -74,7 +74,7 @@ def test_people_call_techniques_by_many_names(word: str) -> None:
         (("pruning", "int8", "kd"), "3 words"),
     ],
 )
-def test_what_cannot_be_explained_is_told(words: tuple[str, ...], told: str) -> None:
+def test_what_cannot_be_explained_is_reported(words: tuple[str, ...], told: str) -> None:
     with pytest.raises(InteractionsError, match=told):
         explain(words, ROWS)
 

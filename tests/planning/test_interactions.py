@@ -74,7 +74,7 @@ def test_the_five_starting_pairs_are_there(first: str, then: str, verdict: PairV
     [
         ("", "is missing"),
         ("[[rows]]\na = 1\n", "is missing"),
-        ("[[interactions", "no valid TOML"),
+        ("[[interactions", "is not valid TOML"),
         (row("EK1", f"step = {PRUNE}"), "code"),
         (row("EK501", ""), "either 'first' and 'then', or 'step'"),
         (row("EK501", f"first = {PRUNE}"), "either 'first' and 'then', or 'step'"),
@@ -83,25 +83,25 @@ def test_the_five_starting_pairs_are_there(first: str, then: str, verdict: PairV
         (row("EK501", 'step = { family = "prunning" }'), "no technique family 'prunning'; did you mean 'pruning'"),
         (
             row("EK501", f"step = {PRUNE}", more='remedy = { add = "prun" }'),
-            "names no step 'prun'",
+            "names the step 'prun', which does not exist",
         ),
         (
             row("EK501", f"step = {PRUNE}", more='remedy = { replace = { side = "step", use = "heads" } }'),
-            "no step 'heads'",
+            "names the step 'heads', which does not exist",
         ),
-        (row("EK501", f"step = {PRUNE}", "poor"), "a poor verdict has the severity"),
+        (row("EK501", f"step = {PRUNE}", "poor"), "a poor verdict needs the severity"),
         (row("EK501", f"step = {PRUNE}", severity='severity = "error"'), "only a poor verdict has a severity"),
         (row("EK501", f"step = {PRUNE}") * 2, "EK501 stands twice"),
-        (row("EK501", f"step = {PRUNE}") + row("EK502", f"step = {PRUNE}", "good"), "calls moderate what"),
+        (row("EK501", f"step = {PRUNE}") + row("EK502", f"step = {PRUNE}", "good"), "give the same case the verdicts"),
         (
             row("EK501", pair(PRUNE, QUANTIZE), "good") + row("EK502", pair(QUANTIZE, PRUNE), "good"),
-            "no order can satisfy EK501 -> EK502",
+            "no order satisfies EK501 -> EK502",
         ),
         (
             row("EK501", pair(PRUNE, QUANTIZE), "good")
             + row("EK502", pair(QUANTIZE, '{ family = "distillation" }'), "good")
             + row("EK503", pair('{ family = "distillation" }', PRUNE), "good"),
-            "no order can satisfy",
+            "no order satisfies",
         ),
     ],
 )
@@ -125,10 +125,10 @@ def test_a_projects_row_takes_the_place_of_the_shipped_one(tmp_path: Path) -> No
 
 
 def test_a_projects_row_may_not_contradict_the_shipped_table(tmp_path: Path) -> None:
-    with pytest.raises(InteractionsError, match="EK101 calls poor what EK501 calls good"):
+    with pytest.raises(InteractionsError, match="EK101 and EK501 give the same case the verdicts poor and good"):
         interactions_with(written(tmp_path, row("EK501", pair(QUANTIZE, PRUNE), "good")))
     training = '{ family = "training" }'
-    with pytest.raises(InteractionsError, match="no order can satisfy"):
+    with pytest.raises(InteractionsError, match="no order satisfies"):
         interactions_with(written(tmp_path, row("EK501", pair(training, "{ discards = true }"), "good")))
 
 
@@ -143,9 +143,11 @@ def test_conditions_that_can_hold_at_once_may_not_differ_in_verdict(tmp_path: Pa
             row("EK502", pair(other, PRUNE), "poor", 'severity = "error"', more),
         )
 
-    with pytest.raises(InteractionsError, match="EK501 calls moderate what EK502 calls poor") as raised:
+    with pytest.raises(
+        InteractionsError, match="EK501 and EK502 give the same case the verdicts moderate and poor"
+    ) as raised:
         load_interactions(rows("{ min = 4 }"))
-    assert "tell their conditions apart" in raised.value.hint
+    assert "give them different conditions" in raised.value.hint
     assert load_interactions(rows("{ min = 5 }")), "no rounding has both"
     assert load_interactions(rows("{ min = 4 }", '{ architecture = "transformer" }')), "no model is both"
 

@@ -28,13 +28,13 @@ PREFIX = [{"use": "train", "role": "teacher"}, {"use": "distill"}]
 SUFFIX = [{"use": "export"}, {"use": "simplify"}, {"use": "quantize"}, {"use": "fuse"}]
 
 
-def codes(tables: list[dict[str, object]], surroundings: PlanningContext = KNOWN) -> dict[str, Severity]:
-    judged = lint(recipe_from("r", tables, "r"), surroundings, shipped_interactions())
+def codes(tables: list[dict[str, object]], context: PlanningContext = KNOWN) -> dict[str, Severity]:
+    judged = lint(recipe_from("r", tables, "r"), context, shipped_interactions())
     return {each.code: each.severity for each in judged.findings}
 
 
-def about(name: str, surroundings: PlanningContext = KNOWN) -> dict[str, Severity]:
-    judged = lint(find_recipe(name, Path()), surroundings, shipped_interactions())
+def about(name: str, context: PlanningContext = KNOWN) -> dict[str, Severity]:
+    judged = lint(find_recipe(name, Path()), context, shipped_interactions())
     return {each.code: each.severity for each in judged.findings}
 
 
@@ -56,8 +56,8 @@ def test_what_edgekit_recommends_lints_clean_for_every_target(name: str, target:
 def test_every_shipped_recipe_but_the_failed_one_is_clean_for_its_kind_of_model() -> None:
     for name in shipped_recipes():
         survey = TRANSFORMER if name == "weight-only-int4" else CNN
-        surroundings = KNOWN.copy_with(surveys={Role.TEACHER: replace(survey, parameters=2000), Role.STUDENT: survey})
-        judged = lint(find_recipe(name, Path()), surroundings, shipped_interactions())
+        context = KNOWN.copy_with(surveys={Role.TEACHER: replace(survey, parameters=2000), Role.STUDENT: survey})
+        judged = lint(find_recipe(name, Path()), context, shipped_interactions())
         assert judged.is_clean == (name != "failed-int4-first"), (name, judged.findings)
 
 

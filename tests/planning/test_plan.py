@@ -85,30 +85,30 @@ def test_a_damaged_teacher_is_no_reference() -> None:
     [
         (
             ("train", "distill", "export", "prune"),
-            "step 4 prune works on a PyTorch module, which step 3 export turned into an ONNX file",
+            "step 4 prune takes a PyTorch module, which step 3 export converted to an ONNX file",
             "move it before step 3 export",
         ),
         (
             ("train", "distill", "export", "simplify", "fuse", "quantize"),
-            "step 6 quantize works on a graph of standard operators, which step 5 fuse turned into",
+            "step 6 quantize takes a graph of standard operators, which step 5 fuse converted to",
             "move it before step 5 fuse",
         ),
         (
             ("train", "distill", "export", "quantize"),
-            "step 4 quantize works on a graph with folded batch norms, which no step before it gives the student",
+            "step 4 quantize takes a graph with folded batch norms, which no step before it provides for the student",
             "put simplify before it",
         ),
         (
             ("train", "distill", "export", "simplify", "quantize", "quantize"),
-            "step 6 quantize works on a model with float weights, which step 5 quantize turned into a quantized model",
+            "step 6 quantize takes a model with float weights, which step 5 quantize converted to a quantized model",
             "move it before step 5 quantize",
         ),
         (
             ("train", "prune", "load", "export"),
-            "step 3 load works on a module in the shapes of its entry point, which step 2 prune turned into something",
+            "step 3 load takes a module in the shapes of its entry point, which step 2 prune converted to something",
             "move it before step 2 prune",
         ),
-        (("distill",), "step 1 distill works on a trained model", "put"),
+        (("distill",), "step 1 distill takes a trained model", "put"),
         (("train", "distill"), "ends without a model file", "export"),
     ],
 )
@@ -119,7 +119,7 @@ def test_a_broken_order_names_the_culprit(tiny: Project, names: tuple[str, ...],
     assert hint in raised.value.hint
 
 
-def test_a_missing_teacher_is_told(tiny: Project) -> None:
+def test_a_missing_teacher_is_reported(tiny: Project) -> None:
     alone = tiny.copy_with(model=Models(student="model:student"))
     with pytest.raises(PlanError, match="needs a teacher"):
         planned(alone, "distill", "export")

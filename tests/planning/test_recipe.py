@@ -11,10 +11,10 @@ from edgekit.planning.recipe import (
     recipe_of,
     recipes_of,
     shipped_recipes,
-    with_placement,
+    with_float_operators,
 )
 from edgekit.project.project import Project, load_project
-from edgekit.steps.place import Place
+from edgekit.steps.mixed_precision import MixedPrecision
 from edgekit.steps.prune import Prune
 from edgekit.traits import Role
 from tests.conftest import FileProject
@@ -57,7 +57,7 @@ def test_a_recipe_may_be_a_file_of_the_project(tmp_path: Path) -> None:
         ("[[steps]]\nuse = 'exprt'", "no step 'exprt'"),
     ],
 )
-def test_a_wrong_recipe_is_told(tmp_path: Path, text: str, told: str) -> None:
+def test_a_wrong_recipe_is_reported(tmp_path: Path, text: str, told: str) -> None:
     (tmp_path / "mine.toml").write_text(text)
     with pytest.raises(RecipeError) as raised:
         find_recipe("mine.toml", tmp_path)
@@ -84,12 +84,12 @@ def test_a_named_recipe_loads_declared_weights_instead_of_training(make_project:
     assert recipe.steps[0].role is Role.TEACHER
 
 
-def test_declared_weights_that_no_step_loads_are_told(make_project: Callable[..., Path]) -> None:
-    with pytest.raises(RecipeError, match="names teacher_weights, and no step loads them"):
+def test_declared_weights_that_no_step_loads_are_reported(make_project: Callable[..., Path]) -> None:
+    with pytest.raises(RecipeError, match="has teacher_weights, but no step loads them"):
         recipe_of(weighted(make_project(), '[[steps]]\nuse = "train"\nrole = "teacher"\n'))
 
 
-def test_declared_weights_that_a_named_recipe_leaves_are_told(make_project: Callable[..., Path]) -> None:
+def test_declared_weights_that_a_named_recipe_leaves_are_reported(make_project: Callable[..., Path]) -> None:
     folder = make_project({'student = "model:student"': 'student = "model:student"\nstudent_weights = "s.pt"'})
     text = (folder / "edgekit.toml").read_text()
     (folder / "edgekit.toml").write_text(text[: text.index("[[steps]]")])
@@ -98,7 +98,7 @@ def test_declared_weights_that_a_named_recipe_leaves_are_told(make_project: Call
         recipe_of(load_project(folder))
 
 
-def test_weights_to_load_that_are_not_declared_are_told(make_project: Callable[..., Path]) -> None:
+def test_weights_to_load_that_are_not_declared_are_reported(make_project: Callable[..., Path]) -> None:
     folder = make_project({"seed = 0": 'seed = 0\nrecipe = "mine.toml"'})
     (folder / "mine.toml").write_text('[[steps]]\nuse = "load"\n[[steps]]\nuse = "export"\n')
     for project in (named(folder, ""), named(make_project(name="own"), '[[steps]]\nuse = "load"\n')):
@@ -144,7 +144,7 @@ def test_the_recommended_recipe_takes_options_too(make_project: Callable[..., Pa
 @pytest.mark.parametrize(
     ("options", "told", "hint"),
     [
-        ("[options.trian]\nepochs = 5", "[options.trian], and recipe 'distil-prune-int8' has no step", "'train'"),
+        ("[options.trian]\nepochs = 5", "[options.trian], but recipe 'distil-prune-int8' has no step", "'train'"),
         ("[options.sparsify]\nepochs = 5", "has no step 'sparsify'", ""),
         ("[options.train.student]\nepochs = 5", "[options.train.student]", "set [options.train] instead"),
         ("[options.prune.teacher]\nratio = 0.5", "has no step 'prune teacher'", "set [options.prune] instead"),
@@ -152,7 +152,7 @@ def test_the_recommended_recipe_takes_options_too(make_project: Callable[..., Pa
         ("[options.prune]\nratio = 1.5", "[options.prune], step 'prune': 'ratio' is 1.5", "correct"),
     ],
 )
-def test_options_that_would_change_nothing_are_told(
+def test_options_that_would_change_nothing_are_reported(
     make_project: Callable[..., Path], options: str, told: str, hint: str
 ) -> None:
     with pytest.raises(RecipeError) as raised:
@@ -160,13 +160,13 @@ def test_options_that_would_change_nothing_are_told(
     assert told in raised.value.message and hint in raised.value.hint
 
 
-def test_options_of_training_where_weights_are_loaded_are_told(make_project: Callable[..., Path]) -> None:
+def test_options_of_training_where_weights_are_loaded_are_reported(make_project: Callable[..., Path]) -> None:
     with pytest.raises(RecipeError, match=r"\[options\.train\]") as raised:
         recipe_of(weighted(make_project(), "[options.train]\nepochs = 5\n"))
     assert "loaded, not trained" in raised.value.hint
 
 
-def test_options_beside_steps_and_options_that_are_no_tables_are_told(make_project: Callable[..., Path]) -> None:
+def test_options_beside_steps_and_options_that_are_no_tables_are_reported(make_project: Callable[..., Path]) -> None:
     with pytest.raises(ProjectError, match=r"both \[\[steps\]\] and \[options\.train\]"):
         load_project(make_project({"[budgets]": "[options.train]\nepochs = 1\n\n[budgets]"}))
     with pytest.raises(ProjectError, match=r"'options\.\*' is \{'train': 5\}: expected table, got int"):
@@ -182,17 +182,32 @@ def test_what_may_stand_in_for_the_recommended_recipe(file_project: FileProject)
     assert calibrations == [[None, "entropy", None, None], [None, "entropy", None, None], [None, None]]
 
 
-def test_a_placement_goes_where_the_recipe_places(make_project: Callable[..., Path]) -> None:
+def test_float_operators_are_set_in_the_step_that_chooses_them(make_project: Callable[..., Path]) -> None:
     folder = make_project()
     tiny = load_project(folder)
-    with pytest.raises(RecipeError, match="no step place"):
-        with_placement(tiny, ["a"])
-    own = tiny.copy_with(steps=(*tiny.steps[:-1], {"use": "place"}, tiny.steps[-1]))
-    assert Place(floats=("a",)) in [each.step for each in recipe_of(with_placement(own, ["a"])).steps]
+    with pytest.raises(RecipeError, match="no step mixed-precision"):
+        with_float_operators(tiny, ["a"])
+    own = tiny.copy_with(steps=(*tiny.steps[:-1], {"use": "mixed-precision"}, tiny.steps[-1]))
+    assert MixedPrecision(floats=("a",)) in [each.step for each in recipe_of(with_float_operators(own, ["a"])).steps]
     text = (folder / "edgekit.toml").read_text()
     (folder / "edgekit.toml").write_text(text[: text.index("[[steps]]")])
-    named = with_placement(load_project(folder), [])
-    assert Place(floats=()) in [each.step for each in recipe_of(named).steps]
+    named = with_float_operators(load_project(folder), [])
+    assert MixedPrecision(floats=()) in [each.step for each in recipe_of(named).steps]
+
+
+def test_former_step_names_are_accepted_with_a_warning(make_project: Callable[..., Path]) -> None:
+    folder = make_project()
+    tiny = load_project(folder)
+    own = tiny.copy_with(steps=(*tiny.steps[:-1], {"use": "place"}, tiny.steps[-1]))
+    with pytest.warns(RenamedWarning, match="'place' is now called 'mixed-precision'"):
+        assert MixedPrecision() in [each.step for each in recipe_of(own).steps]
+    with pytest.warns(RenamedWarning):
+        steps = [each.step for each in recipe_of(with_float_operators(own, ["a"])).steps]
+    assert MixedPrecision(floats=("a",)) in steps
+    text = (folder / "edgekit.toml").read_text()
+    (folder / "edgekit.toml").write_text(text[: text.index("[[steps]]")] + '[options.place]\nfloats = "none"\n')
+    with pytest.warns(RenamedWarning, match=r"\[options\]: 'place' is now called 'mixed-precision'"):
+        assert MixedPrecision(floats="none") in [each.step for each in recipe_of(load_project(folder)).steps]
 
 
 def test_the_former_key_otherwise_names_the_fallback(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_a_clean_recipe_is_left_as_it_is(name: str) -> None:
     assert proposal.recipe.steps == recipe.steps and not proposal.changes
 
 
-@pytest.mark.parametrize("needing", ["keep", "place"])
+@pytest.mark.parametrize("needing", ["keep", "mixed-precision"])
 def test_what_works_on_integers_waits_for_them_or_goes(needing: str) -> None:
     """A quantization that nobody asked for was added for it, and could not stand beside the one that came later."""
     late = recipe_from("r", [{"use": "distill"}, {"use": needing}, {"use": "export"}, {"use": "quantize"}], "r")

@@ -28,7 +28,7 @@ def test_a_recipe_that_writes_tflite_itself_keeps_its_options(tmp_path: Path) ->
     )
     mine = find_recipe("mine.toml", tmp_path)
     assert fit_to_runtime(mine, find_target("rpi-armv7l")).steps[-1].step.options() == {"ports": "int8"}
-    with pytest.raises(PlanError, match="'mine' leaves a TFLite file, and rpi4 runs onnxruntime"):
+    with pytest.raises(PlanError, match="'mine' writes a TFLite file, but rpi4 runs onnxruntime"):
         fit_to_runtime(mine, find_target("rpi4"))
 
 

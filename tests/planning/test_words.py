@@ -17,6 +17,6 @@ def test_words_are_a_recipe() -> None:
 
 
 @pytest.mark.parametrize(("words", "told"), [("trian", "no step 'trian'"), ("train pupil", "no role 'pupil'")])
-def test_wrong_words_are_told(words: str, told: str) -> None:
+def test_wrong_words_are_reported(words: str, told: str) -> None:
     with pytest.raises(RecipeError, match=told):
         recipe_in_words(words)

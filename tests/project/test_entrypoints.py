@@ -37,10 +37,10 @@ def test_two_projects_may_use_the_same_module_name(root: Path, tmp_path_factory:
         ("absent:f", "there is no module 'absent'", "create absent.py"),
         ("model:fien", "no function 'fien'", "did you mean 'fine'?"),
         ("model:number", "is a int, not a function", "function"),
-        ("json:loads", "is an installed module", "name of its own"),
+        ("json:loads", "is an installed module", "another name"),
     ],
 )
-def test_a_missing_entry_point_is_told(root: Path, entry: str, told: str, hint: str) -> None:
+def test_a_missing_entry_point_is_reported(root: Path, entry: str, told: str, hint: str) -> None:
     with pytest.raises(EntryPointError) as raised:
         entry_function(root, entry)
     assert told in raised.value.message
@@ -58,7 +58,7 @@ def test_a_function_that_raises_is_blamed_with_its_line(root: Path) -> None:
     ("text", "told"),
     [("import nothing_of_this_name", "no module 'nothing_of_this_name'"), ("x = 1 / 0", "ZeroDivisionError")],
 )
-def test_a_module_that_cannot_be_imported_is_told(tmp_path: Path, text: str, told: str) -> None:
+def test_a_module_that_cannot_be_imported_is_reported(tmp_path: Path, text: str, told: str) -> None:
     (tmp_path / "broken.py").write_text(text)
     with pytest.raises(EntryPointError, match=told):
         entry_function(tmp_path, "broken:f")

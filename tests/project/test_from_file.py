@@ -35,13 +35,13 @@ def test_written_it_is_the_same_project(conv_model: Path, tmp_path: Path, monkey
     assert places == ["../samples", "../held", "../labels.csv"]
     assert (read.metric, read.recipe, read.data.calibration_samples) == ("top5", "int8", 9)
     assert read.preprocessing == {"resize": [6, 8], "mean": [0.5]}
-    with pytest.raises(ProjectError, match=r"edgekit.toml is there already"):
+    with pytest.raises(ProjectError, match=r"edgekit.toml exists already"):
         write_project(project, Path("new"))
 
 
 def test_functions_stay_where_they_are(conv_model: Path, tmp_path: Path) -> None:
     project = file_project(conv_model, "data:samples")
-    with pytest.raises(ProjectError, match="'data:samples' lies in"):
+    with pytest.raises(ProjectError, match="'data:samples' is in"):
         write_project(project, tmp_path / "new")
     assert write_project(project, tmp_path).data.calibration == "data:samples"
 

@@ -42,7 +42,7 @@ def test_a_wrong_key_is_named(make_project: Callable[..., Path], old: str, new: 
     assert hint in raised.value.hint
 
 
-def test_a_folder_without_a_project_and_broken_toml_are_told(tmp_path: Path) -> None:
+def test_a_folder_without_a_project_and_broken_toml_are_reported(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match=r"no edgekit\.toml") as raised:
         load_project(tmp_path)
     assert "edgekit init" in raised.value.hint
@@ -78,12 +78,12 @@ def test_a_folder_may_lie_elsewhere_and_be_absent(
     assert len(set(digests)) == 4
 
 
-def test_a_pattern_that_matches_nothing_is_told(make_project: Callable[..., Path]) -> None:
+def test_a_pattern_that_matches_nothing_is_reported(make_project: Callable[..., Path]) -> None:
     project = load_project(make_project({"data_files = []": 'data_files = ["absent/*"]'}))
     with pytest.raises(DataError, match="matches no file"):
         project.declared_data_digest()
 
 
-def test_weights_that_are_not_there_are_told(make_project: Callable[..., Path]) -> None:
+def test_weights_that_are_not_there_are_reported(make_project: Callable[..., Path]) -> None:
     with pytest.raises(ProjectError, match=r"weights file 't\.pt' does not exist"):
         load_project(make_project({'student = "model:student"': 'student = "model:student"\nteacher_weights = "t.pt"'}))

@@ -60,7 +60,7 @@ def test_the_digest_changes_with_an_imported_file_and_with_no_other(tmp_path: Pa
     assert sources_digest(tmp_path, "model") != before
 
 
-def test_an_absent_module_and_broken_python_are_told(tmp_path: Path) -> None:
+def test_an_absent_module_and_broken_python_are_reported(tmp_path: Path) -> None:
     with pytest.raises(EntryPointError, match="no module 'model'"):
         imported_files(tmp_path, "model")
     write(tmp_path, model="def f(:")

@@ -20,7 +20,7 @@ def test_a_new_project_loads_under_its_folders_name(tmp_path: Path) -> None:
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text("mine")
-    with pytest.raises(ProjectError, match="there already"):
+    with pytest.raises(ProjectError, match="exists already"):
         new_project(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["model.py"]
     (tmp_path / "file").write_text("")

@@ -44,9 +44,9 @@ def test_a_gradual_cut_ends_where_one_cut_does(
     channels *= groups
     share, counts = Share(ratio, multiple), [channels]
     for share.done in (0.3, 0.8, 1.0):
-        counts.append(share.kept("layer", counts[-1], groups))
+        counts.append(share.count_to_keep("layer", counts[-1], groups))
     assert counts == sorted(counts, reverse=True)
-    assert counts[-1] == Share(ratio, multiple).kept("layer", channels, groups)
+    assert counts[-1] == Share(ratio, multiple).count_to_keep("layer", channels, groups)
     assert groups == channels or all(each % groups == 0 for each in counts)
     heads = data.draw(st.integers(1, 16))
     for share.done in (0.3, 0.8, 1.0):
@@ -243,4 +243,4 @@ def test_what_comes_before_a_norm_over_channels_is_still_held_against_the_whole(
             return self.head(self.norm(self.b(hidden * weights)))
 
     done = cut(Shuffled(), torch.randn(2, 8), units="channels")
-    assert "do not fit together" in done.faults["a"]
+    assert "has mismatched channels" in done.faults["a"]

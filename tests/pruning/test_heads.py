@@ -131,7 +131,7 @@ def test_the_heads_that_matter_least_go() -> None:
 def test_attention_that_cannot_be_followed_is_kept_and_said() -> None:
     module = Fixed("parts first").eval()
     done = without_heads(module, TensorBatch((X,), None), half)
-    assert done.faults == {"proj": "shapes its heads in a way that cannot be followed"} and not done.heads
+    assert done.faults == {"proj": "reshapes its heads in a way that cannot be traced"} and not done.heads
     assert parameter_count(done.module) == parameter_count(module) and done.layers == {"proj", "qkv"}
 
 

@@ -38,7 +38,7 @@ def test_fallback_goes_group_by_group_and_ends() -> None:
 def test_a_defect_between_nodes_that_are_all_float_is_refused() -> None:
     loss = replace(LOSS, defects={"t": "Conv: 3.0 dB of signal to noise"}, defect_nodes=frozenset({"a", "b"}))
     assert loss.next_fallback(["a"]) and not loss.next_fallback(["a", "b"])
-    with pytest.raises(StepError, match="'t', Conv: 3"):
+    with pytest.raises(StepError, match="'t': Conv: 3"):
         loss.check()
 
 

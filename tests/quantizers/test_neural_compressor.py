@@ -128,7 +128,7 @@ def test_without_the_package_it_says_how_to_get_it(
     assert "edgekit[inc]" in entry.value.hint
 
 
-def test_a_scheme_that_it_does_not_know_is_told(named: Path, tmp_path: Path) -> None:
+def test_a_scheme_that_it_does_not_know_is_reported(named: Path, tmp_path: Path) -> None:
     scheme = {**SCHEME, "weight": "uint8"}
-    with pytest.raises(StepError, match="int8 weights alone"):
+    with pytest.raises(StepError, match="int8 weights only"):
         search(named, feeds, SAMPLES, scheme, (), Goal(lambda _: 1.0, 1.0, 0.0, 1), tmp_path)

@@ -9,7 +9,7 @@ def test_a_board_is_told_with_what_would_disturb_it() -> None:
     result = rendered(*board_report(PI, [RPI4]))
     assert "pi@pi.local: Raspberry Pi 4 Model B Rev 1.4" in result and "part 0xd08" in result
     assert "measurements there apply to: rpi4" in result and "1,800 MHz at most" in result
-    assert "disturbed: the governor ondemand lets the clock vary" in result and "3981.5 MB, 3500.0 MB free" in result
+    assert "disturbed: the governor ondemand varies the clock" in result and "3981.5 MB, 3500.0 MB free" in result
     assert "native" not in result
     assert "no known target" in rendered(*board_report(PI, []))
 

@@ -4,7 +4,7 @@ import pytest
 
 from edgekit.report.integers import (
     operator_lines,
-    placement_lines,
+    precision_lines,
     scheme_lines,
     section_lines,
     tflite_lines,
@@ -72,13 +72,13 @@ def test_each_shipped_target_says_why(name: str) -> None:
     assert find_target(name).quantization.why
 
 
-def test_what_is_on_floats_for_speed_is_told_with_how_that_was_found() -> None:
+def test_what_is_dequantize_for_speed_is_told_with_how_that_was_found() -> None:
     ratio = {"median": 0.9721, "low": 0.968, "high": 0.9755}
     values = {"floats": ["a", "b"], "placed": "measured here", "ratio": ratio}
-    assert placement_lines(values) == [
+    assert precision_lines(values) == [
         "2 operators put back to float, such as a, 0.972 (0.968 to 0.976) of the time: measured here"
     ]
-    assert placement_lines({**values, "floats": [], "ratio": None}) == ["placed measured here"]
+    assert precision_lines({**values, "floats": [], "ratio": None}) == ["placed measured here"]
 
 
 def test_a_search_tells_its_figures() -> None:
@@ -95,7 +95,7 @@ def test_a_search_tells_its_figures() -> None:
     assert scheme_lines(one)[1].endswith("ONNX Runtime 0.99910; Intel Neural Compressor failed: not there")
 
 
-def test_how_far_a_tflite_file_lies_from_its_onnx_model_is_told() -> None:
+def test_how_far_a_tflite_file_lies_from_its_onnx_model_is_reported() -> None:
     notes = {"compared_with": "tflite-runtime 2.14.0", "compared_on": "8 calibration samples"}
     steps = {**notes, "steps_off": 1.0, "output_steps_off": {"y": 2.0, "z": 0.0}}
     assert tflite_lines(steps) == [

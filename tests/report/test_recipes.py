@@ -29,7 +29,7 @@ def test_each_recipe_has_its_findings_in_a_word() -> None:
 def test_a_recipe_is_shown_with_every_option() -> None:
     shown = " ".join(text(*recipe_report(lint_alone(FAILED))).split())
     for part in (
-        "How not to do it",
+        "A counterexample",
         "2 quantize-weights teacher epochs 0 integer, >= 0",
         "granularity tensor * channel, group, tensor",
     ):

@@ -7,7 +7,7 @@ from tests.latency.test_board_fit import RPI4, slower, with_file
 from tests.report.rendered import rendered
 
 
-def test_what_calibrates_a_target_is_told(tmp_path: Path) -> None:
+def test_what_calibrates_a_target_is_reported(tmp_path: Path) -> None:
     result = rendered(target_report(with_file(RPI4, tmp_path, slower(9))))
     assert "onnxruntime 1.32.0, 1 thread: 9 networks on a Raspberry Pi 4 Model B" in " ".join(result.split())
     assert "90 % intervals of x 1." in " ".join(result.split())

@@ -1,4 +1,4 @@
-"""What a Raspberry Pi 4 says of itself, as the courier sends it."""
+"""What a Raspberry Pi 4 says of itself, as the agent sends it."""
 
 from typing import Any
 
@@ -37,6 +37,6 @@ TOLD: dict[str, Any] = {
     "free_disk": 20_000_000_000,
     "versions": {"onnxruntime": "1.32.0", "numpy": "1.26.4"},
     "kept": [],
-    "surroundings": AROUND,
+    "machine_state": AROUND,
 }
 PI = Board(Address("pi.local", "pi"), TOLD)

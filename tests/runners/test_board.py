@@ -19,7 +19,7 @@ def test_a_pi_is_its_target_and_no_other(monkeypatch: pytest.MonkeyPatch) -> Non
     assert board.name.startswith("Raspberry Pi 4") and board.python == "311" and not board.is_here
     check_is(board, RPI4)
     for other in ("rpi3", "rpi5", "x86-vnni"):
-        with pytest.raises(BoardError, match=f"pi is no {other}: Raspberry Pi 4 .*aarch64, 0xd08, neon"):
+        with pytest.raises(BoardError, match=f"pi is not a {other}: it is Raspberry Pi 4 .*aarch64, 0xd08, neon"):
             check_is(board, find_target(other))
 
 

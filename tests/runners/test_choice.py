@@ -36,7 +36,7 @@ def test_a_runner_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("target", "wanted", "error", "message"),
     [
-        ("rpi4", "native", EmulatorError, "this machine is no rpi4"),
+        ("rpi4", "native", EmulatorError, "this machine is not a rpi4"),
         ("", "qemu", RunnerError, "needs a target"),
         ("", "container", RunnerError, "needs a target"),
         ("rpi4", "qmeu", RunnerError, "no runner 'qmeu'"),

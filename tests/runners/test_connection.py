@@ -20,9 +20,9 @@ def test_a_board_answers(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("options", "expected", "remedy"),
     [
-        ((), "it does not let you in", "ssh-copy-id"),
-        (("UserKnownHostsFile=/dev/null",), "its host key is not known here", "accept it once: ssh "),
-        (("UserKnownHostsFile=FOLDER/other",), "its host key is not the one that is known", "ssh-keygen -R"),
+        ((), "it refuses the login", "ssh-copy-id"),
+        (("UserKnownHostsFile=/dev/null",), "its host key is unknown", "accept it once: ssh "),
+        (("UserKnownHostsFile=FOLDER/other",), "its host key differs from the known one", "ssh-keygen -R"),
     ],
 )
 def test_why_a_board_cannot_be_used(
@@ -40,9 +40,9 @@ def test_why_a_board_cannot_be_used(
 def test_a_board_that_is_not_there() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        with pytest.raises(BoardError, match="nothing listens there"):
+        with pytest.raises(BoardError, match="nothing listens on that port"):
             answer(Address("127.0.0.1", port=unused.getsockname()[1]), LOOK)
-    with pytest.raises(BoardError, match="there is no such name"):
+    with pytest.raises(BoardError, match="the host name is unknown"):
         answer(Address("no-such-board.invalid"), LOOK)
 
 
@@ -70,5 +70,5 @@ def test_a_board_that_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "ssh").write_text("#!/bin/sh\nexec sleep 60\n")
     (tmp_path / "ssh").chmod(0o755)
     monkeypatch.setenv("EDGEKIT_SSH", str(tmp_path / "ssh"))
-    with pytest.raises(BoardError, match="said nothing for too long while it was asked"):
+    with pytest.raises(BoardError, match="sent no output within the time limit while its state was read"):
         answer(Address("board"), LOOK)

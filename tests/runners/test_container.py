@@ -41,7 +41,11 @@ def test_a_target_that_nothing_emulates_has_no_container() -> None:
 @pytest.mark.parametrize(
     ("code", "error", "message"),
     [
-        (137, RunError, "the model ran out of memory while it ran: the container has 67 MB, the emulator's included"),
+        (
+            137,
+            RunError,
+            "the model ran out of memory while it ran: the container's limit is 67 MB, including the emulator",
+        ),
         (125, ContainerError, "engine 1 cannot start it: last words"),
         (1, ContainerError, "the container of engine ended while it ran: last words"),
     ],
@@ -65,7 +69,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 def running(engine: Engine) -> list[str]:
-    return engine.said("ps", "--all", "--quiet").stdout.split()
+    return engine.run("ps", "--all", "--quiet").stdout.split()
 
 
 @pytest.mark.slow
@@ -95,7 +99,7 @@ def test_a_run_takes_there_what_it_takes_under_qemu(conv_model: Path) -> None:
 @pytest.mark.usefixtures("engine")
 def test_a_core_whose_caches_are_not_known_is_not_counted(conv_model: Path) -> None:
     result = ContainerRunner(RPI4.copy_with(caches=())).run(Job([conv_model], X, counted=True))
-    assert not result.counts and "whose caches its file tells" in result.uncounted
+    assert not result.counts and "with caches in its target file" in result.uncounted
 
 
 @pytest.mark.slow
@@ -144,7 +148,7 @@ def test_a_runtime_that_dies_on_the_board_dies_in_the_container(engine: Engine, 
     old = RPI4.copy_with(runtime=Runtime(name="onnxruntime", version="1.21.0"))
     build_image(engine, old, engines.BASE, Silent())
     with pytest.raises(
-        RunError, match=r"onnxruntime 1\.21\.0 died of SIGILL on cortex-a72 while the runtime was imported"
+        RunError, match=r"onnxruntime 1\.21\.0 was stopped by SIGILL on cortex-a72 while the runtime was imported"
     ):
         ContainerRunner(old).run(Job([conv_model], X))
     assert ContainerRunner(old.copy_with(cpu="max")).run(Job([conv_model], X)).outputs
@@ -176,6 +180,6 @@ def test_an_interrupted_bench_leaves_no_container(engine: Engine, conv_model: Pa
 @pytest.mark.slow
 @pytest.mark.usefixtures("engine")
 def test_an_image_that_is_not_built_says_how() -> None:
-    with pytest.raises(EmulatorError, match="the image for rpi4 is not built") as failed:
+    with pytest.raises(EmulatorError, match="the container image for rpi4 is not built") as failed:
         ContainerRunner(RPI4.copy_with(runtime=Runtime(name="onnxruntime", version="1.30.0")))
     assert failed.value.hint == "edgekit setup --runner container rpi4"

@@ -16,7 +16,7 @@ def test_what_is_there_has_a_version_and_what_is_missing_a_remedy() -> None:
         assert bool(each.found) != bool(each.remedy)
 
 
-def test_without_an_emulator_the_way_to_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_emulator_the_way_to_it_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGEKIT_EMULATORS", str(tmp_path))
     found = {each.name: each for each in checkups()}
     assert found["target rpi4"].remedy == "edgekit setup rpi4"

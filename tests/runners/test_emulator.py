@@ -48,7 +48,7 @@ def test_preparing_twice_downloads_nothing_again() -> None:
     assert not notes.told
 
 
-def test_a_target_that_nothing_emulates_is_told() -> None:
+def test_a_target_that_nothing_emulates_is_reported() -> None:
     for function in (find_emulator, lambda target: prepare(target, Silent())):
         with pytest.raises(EmulatorError, match="no emulator runs the instruction sets of x86-vnni"):
             function(find_target("x86-vnni"))
@@ -57,7 +57,7 @@ def test_a_target_that_nothing_emulates_is_told() -> None:
 def test_without_apt_the_container_is_pointed_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGEKIT_EMULATORS", str(tmp_path / "emulators"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(EmulatorError, match="no apt") as raised:
+    with pytest.raises(EmulatorError, match="with apt, which this") as raised:
         prepare(RPI4, Silent())
     assert "--runner container" in raised.value.hint
     monkeypatch.setattr(emulator.sys, "platform", "darwin")
@@ -106,7 +106,7 @@ def test_without_a_compiler_all_but_the_counts_is_prepared(tmp_path: Path, monke
     monkeypatch.setenv("CC", "no-such-compiler")
     notes = Notes()
     assert prepare(RPI4, notes).plugin is None
-    assert any("nothing is counted and no latency predicted: no C compiler" in each for each in notes.told)
+    assert any("no instructions are counted and no latency is predicted: there is no C" in each for each in notes.told)
     monkeypatch.setattr(emulator, "compile_plugin", lambda folder: copied(Path("/bin/true"), folder))
     notes = Notes()
     assert prepare(RPI4, notes).plugin is None

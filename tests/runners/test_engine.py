@@ -43,7 +43,7 @@ def test_docker_and_podman_tell_what_they_are(
     ("told", "message", "hint"),
     [
         (DOWN, "the daemon of .* does not answer: Cannot connect to the Docker daemon", "start it"),
-        (REFUSED, "does not let you in: permission denied", "become a member of the group"),
+        (REFUSED, "denies access: permission denied", "join the group"),
         ({}, "the daemon of .* does not answer: no message", "start it"),
     ],
 )

@@ -35,11 +35,11 @@ def test_it_is_built_from_the_runtimes_wheels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("script", "message"),
     [
-        ("echo 'no space left on device' >&2; exit 1", "the disk of the engine is full"),
+        ("echo 'no space left on device' >&2; exit 1", "the container engine's disk is full"),
         ("echo 'lookup deb.debian.org: no such host' >&2; exit 1", "could not be built: lookup deb.debian.org"),
     ],
 )
-def test_what_stopped_the_build_is_told(script: str, message: str, tmp_path: Path) -> None:
+def test_what_stopped_the_build_is_reported(script: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(ContainerError, match=message):
         build_image(engine(tmp_path, script), RPI4, "base", Silent())
 
@@ -47,4 +47,4 @@ def test_what_stopped_the_build_is_told(script: str, message: str, tmp_path: Pat
 def test_a_target_of_32_bits_has_no_image() -> None:
     with pytest.raises(EmulatorError, match="there is no image for armv7l") as raised:
         check_emulated(find_target("rpi-armv7l"))
-    assert "leave --runner out" in raised.value.hint
+    assert "omit --runner" in raised.value.hint

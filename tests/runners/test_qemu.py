@@ -96,7 +96,7 @@ def test_the_crash_that_only_the_board_has_is_caught(conv_model: Path) -> None:
     emulator = prepare(board, Silent())
     with pytest.raises(RunError) as raised:
         QemuRunner(board, emulator).run(Job([conv_model], X))
-    assert raised.value.message.startswith("onnxruntime 1.21.0 died of SIGILL on cortex-a72 while ")
+    assert raised.value.message.startswith("onnxruntime 1.21.0 was stopped by SIGILL on cortex-a72 while ")
     assert "pin another version" in raised.value.hint
     hidden = board.copy_with(cpu="max")
     assert QemuRunner(hidden, prepare(hidden, Silent())).run(Job([conv_model], X)).runtime == "onnxruntime 1.21.0"
@@ -137,8 +137,8 @@ def test_models_are_counted_one_by_one(conv_model: Path, built: Build) -> None:
         for each, x in ((conv_model, X[0][:1]), (model, small))
     ]
     both = runner("rpi4").run(Job([conv_model, model], (), inputs_of=[(X[0][:1],), (small,)], counted=True))
-    # What precedes a run in its process (the allocator's free lists, Python's specialised bytecode) changes its count by
-    # up to 5,000 instructions, of 73,000 and 161,000 here. A model's floating-point instructions stay the same.
+    # What precedes a run in its process (the allocator's free lists, Python's specialised bytecode) changes its
+    # count by up to 5,000 instructions, of 73,000 and 161,000 here. A model's floating-point products do not change.
     for first, second in zip(alone, both.counts, strict=True):
         assert first.total == pytest.approx(second.total, abs=10_000)
         assert (
@@ -146,10 +146,10 @@ def test_models_are_counted_one_by_one(conv_model: Path, built: Build) -> None:
         )
 
 
-def test_why_nothing_is_counted_is_told(conv_model: Path) -> None:
+def test_why_nothing_is_counted_is_reported(conv_model: Path) -> None:
     result = runner("arm64-generic").run(Job([conv_model], X, counted=True))
-    assert not result.counts and "arm64-generic is no 64-bit ARM core whose caches its file tells" in result.uncounted
+    assert not result.counts and "arm64-generic is not a 64-bit ARM core with caches" in result.uncounted
     emulator = replace(prepare(find_target("rpi4"), Silent()), plugin=None)
     result = QemuRunner(find_target("rpi4"), emulator).run(Job([conv_model], X, counted=True))
-    assert not result.counts and "edgekit setup rpi4, with a C compiler at hand" in result.uncounted
+    assert not result.counts and "install a C compiler and run edgekit setup rpi4" in result.uncounted
     assert not runner("rpi4").run(Job([conv_model], X)).uncounted

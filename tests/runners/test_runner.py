@@ -29,11 +29,12 @@ def run(script: str, model: Path, folder: Path, timeout_s: float = 60.0) -> None
     [
         (
             "import os; os.kill(os.getpid(), 4)",
-            "died of SIGILL on some-cpu while the runtime was imported: it used an instruction that this CPU does not",
+            "was stopped by SIGILL on some-cpu while the runtime was imported: it used an instruction that this CPU "
+            "does not",
         ),
         (
             "import os; os.kill(os.getpid(), 11)",
-            "onnxruntime 1.0 died of SIGSEGV on some-cpu while the runtime was imported",
+            "onnxruntime 1.0 was stopped by SIGSEGV on some-cpu while the runtime was imported",
         ),
         ("import os; os.kill(os.getpid(), 9)", "ran out of memory on some-cpu while the runtime was imported"),
         ("import sys; sys.exit(132)", "SIGILL"),
@@ -48,7 +49,7 @@ def run(script: str, model: Path, folder: Path, timeout_s: float = 60.0) -> None
         ),
         (
             "import os, sys; print('what(): no kernel', file=sys.stderr, flush=True); os.kill(os.getpid(), 6)",
-            "died of SIGABRT on some-cpu while the runtime was imported: what(): no kernel",
+            "was stopped by SIGABRT on some-cpu while the runtime was imported: what(): no kernel",
         ),
         ("pass", "failed on some-cpu while the runtime was imported: no message"),
     ],

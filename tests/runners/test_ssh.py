@@ -64,7 +64,7 @@ def test_a_run_gives_what_this_machine_gives_and_leaves_nothing(sshd: Sshd, conv
     assert (
         result.latencies_ms[0] and result.load_ms and result.profiles and result.resident.keys() == here.resident.keys()
     )
-    assert result.memory_bytes and result.surroundings["before"]["cpus"]
+    assert result.memory_bytes and result.machine_state["before"]["cpus"]
     assert result.fidelity is Fidelity.NATIVE, "a loopback host is this machine"
     assert not sshd.left()
 
@@ -99,7 +99,7 @@ def test_the_runtime_stays_for_the_next_run(sshd: Sshd, conv_model: Path) -> Non
 
 
 def test_a_board_that_is_not_the_target_is_refused(sshd: Sshd) -> None:
-    with pytest.raises(BoardError, match="is no rpi4") as refused:
+    with pytest.raises(BoardError, match="is not a rpi4") as refused:
         runner(sshd, "rpi4")
     assert "edgekit targets check ssh://" in refused.value.hint
 

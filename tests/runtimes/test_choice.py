@@ -22,8 +22,8 @@ def test_openvino_takes_bf16_where_that_is_asked_for() -> None:
 @pytest.mark.parametrize(
     ("word", "target", "told", "hint"),
     [
-        ("opnvino", "x86-vnni", "x86-vnni names no runtime 'opnvino'", "openvino"),
-        ("openvino:bf16", "rpi4", "rpi4 names no runtime 'openvino:bf16'", ""),
+        ("opnvino", "x86-vnni", "x86-vnni has no runtime 'opnvino'", "openvino"),
+        ("openvino:bf16", "rpi4", "rpi4 has no runtime 'openvino:bf16'", ""),
         ("onnxruntime:bf16", None, "no runtime 'onnxruntime:bf16'", "onnxruntime"),
     ],
 )

@@ -27,7 +27,7 @@ def test_outputs_of_one_run_stay_when_the_next_one_comes(conv_model: Path) -> No
     assert np.array_equal(first, kept)
 
 
-def test_a_file_that_it_does_not_load_is_told(tmp_path: Path) -> None:
+def test_a_file_that_it_does_not_load_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "odd.onnx"
     model = floats([1, 4], [node("Relu", ["x"], ["y"])])
     model.opset_import.add(domain="odd", version=1)

@@ -26,7 +26,7 @@ def test_one_that_is_not_installed_is_told_with_the_extra_that_brings_it(monkeyp
     assert raised.value.hint == "pip install 'edgekit[openvino]'"
 
 
-def test_where_there_is_no_wheel_of_one_its_successor_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_there_is_no_wheel_of_one_its_successor_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opening, "installed_version", lambda _: "")
     monkeypatch.setattr(opening.sys, "version_info", (3, 12, 0))
     with pytest.raises(ToolError, match="tflite-runtime is not installed") as raised:

@@ -29,9 +29,9 @@ def test_optimizing_leaves_the_outputs(conv_model: Path, tmp_path: Path) -> None
     assert np.allclose(host_outputs(conv_model, x)[0], host_outputs(tmp_path / "o.onnx", x)[0], atol=1e-5)
 
 
-def test_what_does_not_fit_is_told(conv_model: Path, tmp_path: Path) -> None:
+def test_what_does_not_fit_is_reported(conv_model: Path, tmp_path: Path) -> None:
     running = session(conv_model)
-    with pytest.raises(ModelError, match="takes 1 inputs, the data has 2"):
+    with pytest.raises(ModelError, match="takes 1 inputs, but the data has 2"):
         session_outputs(running, (np.zeros(1), np.zeros(1)))
     with pytest.raises(ModelError, match="does not take these inputs"):
         session_outputs(running, (np.zeros((1, 1, 6, 6), np.float32),))

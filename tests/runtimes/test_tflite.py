@@ -44,7 +44,7 @@ def test_the_wanted_runtime_is_taken_where_it_is_installed(monkeypatch: pytest.M
     assert "edgekit[litert]" in raised.value.hint
 
 
-def test_a_graph_that_the_runtime_refuses_is_told(tmp_path: Path) -> None:
+def test_a_graph_that_the_runtime_refuses_is_reported(tmp_path: Path) -> None:
     graph = Subgraph()
     given, made = graph.tensor("x", "float32", (2, 3)), graph.tensor("y", "float32", (9,))
     graph.inputs, graph.outputs = [given], [made]

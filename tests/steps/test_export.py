@@ -29,11 +29,11 @@ def test_the_file_takes_any_batch_and_has_the_declared_names(run_step: Callable[
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ('inputs = ["image"]', 'inputs = ["a", "b"]', "the data has 1 inputs, edgekit.toml names 2"),
-        ('outputs = ["logits"]', 'outputs = ["a", "b"]', "the model has 1 outputs, edgekit.toml names 2"),
+        ('inputs = ["image"]', 'inputs = ["a", "b"]', "the data has 1 inputs, but edgekit.toml names 2"),
+        ('outputs = ["logits"]', 'outputs = ["a", "b"]', "the model has 1 outputs, but edgekit.toml names 2"),
     ],
 )
-def test_wrong_names_are_told(
+def test_wrong_names_are_reported(
     run_step: Callable[..., Outcome], make_project: Callable[..., Path], old: str, new: str, told: str
 ) -> None:
     with pytest.raises(ModelError, match=told):
@@ -78,7 +78,7 @@ RANDOM = "import torch\n        features = self.first(image + torch.rand_like(im
 
 
 @pytest.mark.parametrize(("body", "kind"), [(BRANCHING, ModelError), (RANDOM, StepError), (MIXING, ModelError)])
-def test_a_forward_that_cannot_be_exported_is_told(
+def test_a_forward_that_cannot_be_exported_is_reported(
     run_step: Callable[..., Outcome], make_project: Callable[..., Path], body: str, kind: type[Exception]
 ) -> None:
     folder = make_project()

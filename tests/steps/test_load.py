@@ -24,7 +24,7 @@ def test_declared_weights_are_loaded(run_step: Callable[..., Outcome], make_proj
     assert torch.equal(loaded.get_parameter("head.bias"), torch.full((4,), 7.0))
 
 
-def test_undeclared_weights_are_told(run_step: Callable[..., Outcome], tiny: Project) -> None:
-    with pytest.raises(ProjectError, match="names no weights") as raised:
+def test_undeclared_weights_are_reported(run_step: Callable[..., Outcome], tiny: Project) -> None:
+    with pytest.raises(ProjectError, match="has no weights") as raised:
         run_step(Load(), tiny)
     assert "student_weights" in raised.value.hint

@@ -19,4 +19,4 @@ def test_where_tflite_has_only_coarser_integers_an_operator_may_round_twice(
     save(integers([1, 64], [node(kind, ["xd"], ["yd"])], made=made), tmp_path / "given.onnx")
     notes = run_step(Tflite(), tiny, tmp_path / "given.onnx").notes
     assert notes["steps_off"] <= most and notes["output_steps_off"]["y"] <= most
-    assert notes["compared_on"].startswith("made-up inputs: the calibration samples do not fit")
+    assert notes["compared_on"].startswith("made-up inputs: the calibration samples do not match the inputs")

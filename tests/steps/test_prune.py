@@ -24,10 +24,10 @@ def test_channels_keep_the_targets_multiple_and_the_module_gets_smaller(
     assert module(torch.zeros(2, 1, 8, 8)).shape == (2, 4), "the classes stay"
 
 
-def test_a_ratio_that_takes_nothing_is_told(run_step: Callable[..., Outcome], tiny: Project) -> None:
-    with pytest.raises(StepError, match=r"found nothing to take at ratio 0\.01"):
+def test_a_ratio_that_takes_nothing_is_reported(run_step: Callable[..., Outcome], tiny: Project) -> None:
+    with pytest.raises(StepError, match=r"found nothing to remove at ratio 0\.01"):
         run_step(Prune(ratio=0.01, epochs=1), tiny)
-    with pytest.raises(StepError, match="found no attention heads to take") as raised:
+    with pytest.raises(StepError, match="found no attention heads to remove") as raised:
         run_step(Prune(ratio=0.5, epochs=1, units="heads"), tiny)
     assert "units" in raised.value.hint
 
@@ -43,7 +43,7 @@ def shuffled(x: Tensor) -> Tensor:
     return x.view(len(x), 2, x.shape[1] // 2, *x.shape[2:]).transpose(1, 2).reshape(x.shape)
 """
     (tiny.root / "model.py").write_text(shuffled)
-    with pytest.raises(StepError, match=r"prune can take nothing: '.*' has channels that do not fit") as raised:
+    with pytest.raises(StepError, match=r"prune can remove nothing: '.*' has mismatched channels") as raised:
         run_step(Prune(ratio=0.5, epochs=1), tiny)
     assert "small" not in raised.value.hint
 

@@ -92,7 +92,7 @@ def test_batch_norms_are_folded_before_training(run_step: Callable[..., Outcome]
     assert torch.equal(norm.running_var, torch.ones(16)), "its statistics are frozen"
 
 
-def test_what_cannot_be_folded_is_told(run_step: Callable[..., Outcome], make_project: MakeProject) -> None:
+def test_what_cannot_be_folded_is_reported(run_step: Callable[..., Outcome], make_project: MakeProject) -> None:
     folder = make_project()
     code = (folder / "model.py").read_text()
     (folder / "model.py").write_text(

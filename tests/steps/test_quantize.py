@@ -156,7 +156,7 @@ def test_a_relu_that_never_opened_in_calibration_still_clips(
     model = saved(tmp_path / "shut.onnx", nodes, constants)
     done = run_step(Quantize(), tiny, model)
     assert list(done.notes["kept_float"]) == ["shut"]
-    assert "integers reach from -128 to 127" in done.notes["kept_float"]["shut"]
+    assert "whose integers represent -128 to 127" in done.notes["kept_float"]["shut"]
     assert apart(tiny, model, done.path) < 0.05
 
 
@@ -174,7 +174,7 @@ def test_a_relu_that_a_branch_reads_stays(run_step: Callable[..., Outcome], tiny
     constants = {"w": weights(64, 4), "v": weights(4, 4), "true": np.array(True)}
     model = saved(tmp_path / "branch.onnx", nodes, constants)
     done = run_step(Quantize(), tiny, model, "x86-vnni")
-    assert done.notes["kept_float"] == {"read": "Relu: r, read inside control flow"}
+    assert done.notes["kept_float"] == {"read": "Relu: r, which a subgraph of a control-flow operator reads"}
     assert apart(tiny, model, done.path) < 0.05
 
 
@@ -279,10 +279,10 @@ def test_why_nothing_is_in_integers() -> None:
     inside, plain = (helper.make_model(helper.make_graph(each, "g", [], [y])) for each in ([node], []))
     kept, noisy = {"add": "Add: a mask"}, {"gemm": "parts lost: scores"}
     for model, reasons, entry in (
-        (inside, (kept, {}), "the network lies inside If"),
+        (inside, (kept, {}), "the network is inside If"),
         (inside, (kept | noisy, noisy), "parts lost: scores"),
         (plain, (kept, {}), "Add: a mask"),
-        (plain, ({}, {}), "leave quantize out of the recipe"),
+        (plain, ({}, {}), "remove quantize from the recipe"),
     ):
         with pytest.raises(StepError) as raised:
             _check_quantized(model, *reasons)
@@ -304,7 +304,7 @@ def test_what_integers_do_not_explain_is_refused(
 
     monkeypatch.setattr(onnxruntime_static, "quantize_static", faulty)
     model = saved(tmp_path / "deep.onnx", *deep())
-    with pytest.raises(StepError, match=r"changes what the model computes: '.*', Gemm: .* dB") as raised:
+    with pytest.raises(StepError, match=r"gives wrong values at '.*': Gemm: .* dB") as raised:
         run_step(Quantize(), tiny, model)
     assert "report" in raised.value.hint
 
@@ -349,7 +349,7 @@ def test_a_scale_that_no_kernel_can_use_is_refused(tmp_path: Path) -> None:
     nodes = [helper.make_node("QuantizeLinear", ["image", "s", "z"], ["q"])]
     constants = {"s": np.array(np.inf, np.float32), "z": np.array(0, np.int8)}
     model = onnx.load(saved(tmp_path / "m.onnx", nodes, constants))
-    with pytest.raises(StepError, match="'image' gets the scale inf") as raised:
+    with pytest.raises(StepError, match="'image' has the scale inf") as raised:
         _check_scales(model)
     assert "-30" in raised.value.hint
 

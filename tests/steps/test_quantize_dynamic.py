@@ -101,11 +101,13 @@ def test_products_over_weights_alone_become_integers(
     assert "SkipLayerNormalization" not in fused.notes["operators"]
 
 
-def test_a_network_without_products_is_told(run_step: Callable[..., Outcome], tiny: Project, tmp_path: Path) -> None:
+def test_a_network_without_products_is_reported(
+    run_step: Callable[..., Outcome], tiny: Project, tmp_path: Path
+) -> None:
     ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 1, 8, 8]) for name in ("image", "logits")]
     graph = helper.make_graph([helper.make_node("Relu", ["image"], ["logits"])], "g", ports[:1], ports[1:])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "m.onnx")
-    with pytest.raises(StepError, match="no matrix product over constant weights"):
+    with pytest.raises(StepError, match="no matrix product with constant weights"):
         run_step(QuantizeDynamic(), tiny, tmp_path / "m.onnx")
 
 

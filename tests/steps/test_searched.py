@@ -57,7 +57,7 @@ def test_the_higher_figure_wins_and_then_the_clearer_signal(tmp_path: Path) -> N
     assert made.notes["backend"] == "inc", "nothing differs at all"
 
 
-def test_one_that_fails_is_told(tmp_path: Path) -> None:
+def test_one_that_fails_is_reported(tmp_path: Path) -> None:
     _, made = chosen(tmp_path, ort=("0.9", 1.0), inc=StepError("it is not there", ""))
     assert (made.notes["backend"], made.notes["failed"]) == ("ort", {"inc": "it is not there"})
     with pytest.raises(StepError, match="no; neither"):

@@ -72,7 +72,7 @@ def test_a_fault_of_the_writer_is_found(
         return numbers(self, name, values)
 
     monkeypatch.setattr(Subgraph, "numbers", turned)
-    with pytest.raises(StepError, match="as TFLite, the model computes something else: 'yq' is off by"):
+    with pytest.raises(StepError, match="the TFLite model's outputs differ from the ONNX model's: 'yq' by"):
         run_step(Tflite(), tiny, stored(tmp_path, conv()))
 
 

@@ -72,7 +72,9 @@ def test_an_encoder_gets_smaller_and_answers_nearly_the_same(
     assert cosine > 0.98
 
 
-def test_a_network_without_matrix_products_is_told(run_step: Callable[..., Outcome], make_project: MakeProject) -> None:
+def test_a_network_without_matrix_products_is_reported(
+    run_step: Callable[..., Outcome], make_project: MakeProject
+) -> None:
     folder = make_project(name="pooled")
     code = (folder / "model.py").read_text()
     replaced = code.replace("self.head = nn.Linear(width, 4)", "self.head = nn.Conv2d(width, 4, 1)")

@@ -58,18 +58,18 @@ def test_a_teachers_pair_comes_after_the_teachers_training(tiny: Project) -> Non
         ("prune", "names 1 steps"),
         ("prune,sparsify,qat", "names 3 steps"),
         ("prune,prune", "names the same step twice"),
-        ("prune,quantize", "have one order only: step 6 prune works on"),
-        ("distill,prune", "have one order only: step 2 prune works on"),
+        ("prune,quantize", "have one order only: step 6 prune takes"),
+        ("distill,prune", "have one order only: step 2 prune takes"),
     ],
 )
-def test_a_pair_that_compares_nothing_is_told(tiny: Project, words: str, told: str) -> None:
+def test_a_pair_that_compares_nothing_is_reported(tiny: Project, words: str, told: str) -> None:
     with pytest.raises(StudyError) as caught:
         pair_arms(tiny, WHOLE, words)
-    assert told in caught.value.message and "name " in caught.value.hint
+    assert told in caught.value.message and "give " in caught.value.hint
 
 
 @pytest.mark.parametrize("words", ["", "prune,", "prune,sparsfy", "prune,sparsify sparsity=2", "prune,sparsify 0.5"])
-def test_words_that_are_no_steps_are_told(tiny: Project, words: str) -> None:
+def test_words_that_are_no_steps_are_reported(tiny: Project, words: str) -> None:
     with pytest.raises(RecipeError, match="--pair"):
         pair_arms(tiny, WHOLE, words)
 
@@ -111,7 +111,7 @@ def test_what_works_on_integers_alone_goes_with_them(tiny: Project) -> None:
 
 
 def test_a_recipe_without_techniques_has_nothing_to_leave_out(tiny: Project) -> None:
-    with pytest.raises(StudyError, match="no technique that could be left out"):
+    with pytest.raises(StudyError, match="no technique that can be left out"):
         ablation_arms(tiny, recipe_in_words("train; export"))
 
 
@@ -125,7 +125,7 @@ def test_all_that_is_asked_for_is_run_once(tiny: Project) -> None:
     assert all(isinstance(each, Swap) for each in both.swaps)
 
 
-def test_a_project_that_trains_nothing_is_told(file_project: FileProject) -> None:
+def test_a_project_that_trains_nothing_is_reported(file_project: FileProject) -> None:
     project = file_project({"x": ("batch", 3)}, calibration="samples")
     with pytest.raises(StudyError, match="starts from an ONNX file"):
         arms_of(project, recipe_in_words("simplify; quantize; fuse"), [], orders=False, ablate=True)

@@ -74,19 +74,19 @@ def test_a_measured_pair_is_judged_by_the_measurement(tiny: Project) -> None:
     before = judgement(tiny)
     table = next(each for each in before.findings if each.code == "EK103")
     assert table.severity is Severity.INFO
-    after = Measurements(load_study(study(tiny, before), tiny), "study.json").judged(before)
+    after = Measurements(load_study(study(tiny, before), tiny), "study.json").revise(before)
     own = next(each for each in after.findings if each.code == "EK103")
     assert own.severity is Severity.ERROR and own.verdict is PairVerdict.POOR
     assert "-5.00 (-7.00 to -3.00) % over 3 seeds" in own.evidence[0].says
     assert own.evidence[1:] == table.evidence, "the table's own evidence stands beside it"
 
 
-def test_a_step_that_adds_nothing_is_told(tiny: Project) -> None:
+def test_a_step_that_adds_nothing_is_reported(tiny: Project) -> None:
     before = judgement(tiny)
-    after = Measurements(load_study(study(tiny, before), tiny), "study.json").judged(before)
+    after = Measurements(load_study(study(tiny, before), tiny), "study.json").revise(before)
     assert [each.step for each in after.findings if each.code == "EK191"] == [2]
     other = lint(recipe_from("r", STEPS[:3], "r"), planning_context(tiny, None), shipped_interactions())
-    again = Measurements(load_study(tiny.root / "study.json", tiny), "study.json").judged(other)
+    again = Measurements(load_study(tiny.root / "study.json", tiny), "study.json").revise(other)
     assert not [each for each in again.findings if each.code == "EK191"], "of another recipe it says nothing"
 
 
@@ -114,7 +114,7 @@ def test_a_pair_that_the_table_does_not_know_has_a_finding_of_its_own(tiny: Proj
     train, _, sparsify, _ = (step_record(each).to_json() for each in before.recipe.steps)
     points = {"mean": -5.0, "low": -7.0, "high": -3.0}
     order = {"first": train, "then": sparsify, "arm": "a", "other": "b", "points": points, "verdict": "poor"}
-    after = Measurements(load_study(study(tiny, before, orders=[order], ablations=[]), tiny), "study.json").judged(
+    after = Measurements(load_study(study(tiny, before, orders=[order], ablations=[]), tiny), "study.json").revise(
         before
     )
     (own,) = [each for each in after.findings if each.code == "EK190"]
@@ -133,16 +133,16 @@ def test_a_pair_that_the_table_does_not_know_has_a_finding_of_its_own(tiny: Proj
         ({"more": 1}, "unknown key 'more'"),
     ],
 )
-def test_a_study_that_cannot_be_used_is_told(tiny: Project, changed: dict[str, Any], told: str) -> None:
+def test_a_study_that_cannot_be_used_is_reported(tiny: Project, changed: dict[str, Any], told: str) -> None:
     with pytest.raises(EvidenceError, match=told):
         load_study(study(tiny, judgement(tiny), **changed), tiny)
 
 
-def test_a_file_that_is_no_study_is_told(tiny: Project) -> None:
+def test_a_file_that_is_no_study_is_reported(tiny: Project) -> None:
     for content in ("", "[]", "{}", "nonsense"):
         (tiny.root / "study.json").write_text(content)
         with pytest.raises(EvidenceError) as caught:
             load_study(tiny.root / "study.json", tiny)
-        assert caught.value.hint == "name the file that edgekit study wrote"
+        assert caught.value.hint == "give the file that edgekit study wrote"
     with pytest.raises(EvidenceError, match="cannot be read"):
         load_study(tiny.root / "absent.json", tiny)

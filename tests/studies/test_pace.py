@@ -32,7 +32,7 @@ def test_a_budget_ends_the_work_between_epochs_and_steps(monkeypatch: pytest.Mon
     Budget(Silent(), None).check()
 
 
-def test_only_what_is_news_is_told() -> None:
+def test_only_what_is_news_is_reported() -> None:
     result = Told()
     budget = Budget(result, None)
     for cached in (True, False):

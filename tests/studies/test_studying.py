@@ -49,7 +49,7 @@ def test_what_each_technique_adds(tiny: Project) -> None:
     assert [each.step.label for each in found.ablations] == ["prune", "quantize"]
     prune, quantize = found.ablations
     assert prune.bytes_with < prune.bytes_without and quantize.bytes_with < quantize.bytes_without
-    assert prune.is_worth_it and quantize.is_worth_it and prune.latency is None, "this machine is no rpi4"
+    assert prune.is_worth_it and quantize.is_worth_it and prune.latency is None, "this machine is not a rpi4"
     whole = next(each for each in found.arms if each.name == found.whole)
     assert whole.bytes == prune.bytes_with == quantize.bytes_with
 

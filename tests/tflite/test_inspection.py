@@ -41,7 +41,7 @@ def test_the_same_is_counted_of_both_formats(
     assert tflite.traits == ("float", "tflite")
 
 
-def test_integers_are_told(tmp_path: Path) -> None:
+def test_integers_are_reported(tmp_path: Path) -> None:
     dequantized, stored = weights([6, 4, 3, 3])
     model = integers([1, 4, 8, 9], [*dequantized, node("Conv", ["xd", "wd", "b"], ["yd"])], stored)
     onnx, tflite = both(tmp_path, model)

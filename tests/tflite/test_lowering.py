@@ -22,15 +22,15 @@ def test_constants_behind_a_dequantize_linear() -> None:
     model = ir.from_proto(floats([1, 4, 5, 6], [*dequantized, node("Conv", ["x", "wd", "b"], ["y"])], stored))
     weight = model.graph.node(1).inputs[1]
     found = stored_constant(weight)
-    assert found is not None and found.grid.axis == 0 and len(found.grid.scales) == 6
+    assert found is not None and found.quant.axis == 0 and len(found.quant.scales) == 6
     assert constant_of(weight) == pytest.approx(stored["w"] * stored["sw"].reshape(-1, 1, 1, 1), rel=1e-6)
     assert stored_constant(model.graph.node(1).inputs[0]) is None
 
 
 def test_a_grid_is_that_of_int8() -> None:
     made = ir.from_proto(integers([1, 8], [node("Relu", ["xd"], ["yd"])], kind=np.uint8))
-    grid = quant_params_of(made.graph.node(0))
-    assert grid is not None and (grid.scale, grid.zero) == (pytest.approx(0.03), -5)
+    quant = quant_params_of(made.graph.node(0))
+    assert quant is not None and (quant.scale, quant.zero) == (pytest.approx(0.03), -5)
 
 
 @needs_runtime

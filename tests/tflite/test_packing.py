@@ -30,7 +30,7 @@ def test_buffers_are_aligned_and_none_is_there_twice() -> None:
     assert buffers[0].DataLength() == 0
 
 
-def test_ports_are_named_and_the_order_of_their_axes_is_told() -> None:
+def test_ports_are_named_and_the_order_of_their_axes_is_reported() -> None:
     model = unpacked(write_model(floats([1, 4, 5, 6], [node("MaxPool", ["x"], ["y"], kernel_shape=[2, 2])])).data)
     (signature,) = model.signatureDefs
     assert [each.name for each in (*signature.inputs, *signature.outputs)] == [b"x", b"y"]

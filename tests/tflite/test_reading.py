@@ -58,12 +58,12 @@ def test_unsigned_integers_are_what_they_stand_for_as_well(conv: Path) -> None:
     assert made.dtype == np.float32 and (made == 1).all()
 
 
-def test_a_file_that_is_none_is_told(tmp_path: Path, conv: Path) -> None:
+def test_a_file_that_is_none_is_reported(tmp_path: Path, conv: Path) -> None:
     other = tmp_path / "other.tflite"
     for content, entry in (
-        (b"", "no readable TFLite model"),
-        (b"\x08\x07pytorch" * 9, "no readable TFLite model"),
-        (conv.read_bytes()[:40], "no sound TFLite model"),
+        (b"", "not a readable TFLite model"),
+        (b"\x08\x07pytorch" * 9, "not a readable TFLite model"),
+        (conv.read_bytes()[:40], "not a valid TFLite model"),
     ):
         other.write_bytes(content)
         with pytest.raises(ModelError, match=entry):
@@ -74,14 +74,14 @@ def test_a_file_that_is_none_is_told(tmp_path: Path, conv: Path) -> None:
         read_tflite(tmp_path)
 
 
-def test_tensors_that_are_not_there_are_told(tmp_path: Path) -> None:
+def test_tensors_that_are_not_there_are_reported(tmp_path: Path) -> None:
     graph = Subgraph()
     given, made = (graph.tensor(name, "float32", (2,)) for name in ("x", "y"))
     graph.inputs, graph.outputs = [given], [made]
     graph.operator("RELU", [given], 77)
     path = tmp_path / "wild.tflite"
     path.write_bytes(pack(graph, {"inputs": {"x": given}, "outputs": {"y": made}}, {}))
-    with pytest.raises(ModelError, match="names tensors that it has not"):
+    with pytest.raises(ModelError, match="refers to tensors that do not exist"):
         read_tflite(path)
 
 

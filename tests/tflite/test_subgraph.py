@@ -21,7 +21,7 @@ def test_what_no_output_hangs_on_is_taken_out() -> None:
     graph.inputs, graph.outputs = [given], [made]
     graph.operator("RELU", [given], unused)
     graph.operator("CONV_2D", [given, NONE], made)
-    left, places = graph.trimmed()
+    left, places = graph.without_unused()
     assert places[made] == 1 and unused not in places
     assert [each.name for each in left.tensors] == ["x", "y"]
     assert [(each.kind, each.inputs, each.outputs) for each in left.operators] == [("CONV_2D", (0, NONE), (1,))]
@@ -33,4 +33,4 @@ def test_an_input_that_nothing_reads_stays_one() -> None:
     graph.inputs = [graph.tensor("x", "float32", (2,))]
     made = graph.tensor("y", "float32", (2,))
     graph.outputs = [graph.operator("RELU", [graph.constant("c", np.ones(2, np.float32))], made)]
-    assert len(graph.trimmed()[0].inputs) == 1
+    assert len(graph.without_unused()[0].inputs) == 1

@@ -66,7 +66,7 @@ def test_a_layer_used_twice_is_left_alone(tiny: Project) -> None:
     assert torch.equal(module.conv.weight, weight)
 
 
-def test_an_output_that_goes_elsewhere_is_told(tiny: Project) -> None:
+def test_an_output_that_goes_elsewhere_is_reported(tiny: Project) -> None:
     module, example = Branching(), tensor_example(Split(tiny, Data.TRAIN))
     module.norm.running_var.fill_(9.0)
     with pytest.raises(StepError, match="changes the model's outputs"):

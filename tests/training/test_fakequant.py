@@ -56,7 +56,7 @@ def test_all_that_computes_reads_rounded_numbers(tiny: Project, symmetric: bool)
     }
     inputs = example(tiny)
     before, seen = module(*inputs), list[Tensor]()
-    with rounding.applied(module):
+    with rounding.apply(module):
         hook = module.head.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
         within = module(*inputs)
         hook.remove()
@@ -85,7 +85,7 @@ def test_batch_norms_are_frozen_until_it_settles(tiny: Project) -> None:
     rounding = rounding_of(module, tiny)
     module.train()
     rounding.epoch_started(module, 0, 1)
-    with rounding.applied(module):
+    with rounding.apply(module):
         module(*example(tiny)).sum().backward()
     assert module.training and not norm.training and not norm.weight.requires_grad
     assert not norm.running_mean.any()
@@ -105,7 +105,7 @@ def test_ranges_are_observed_in_the_first_half_and_frozen_then(tiny: Project) ->
             module.get_submodule("first.0").weight.mul_(2)
     assert given[0] != given[1] == given[2] == given[3]
     assert rounding.drift(module) > 0.1
-    rounding.ranges = rounding.observed(module)
+    rounding.ranges = rounding.observe(module)
     assert rounding.drift(module) == 0
 
 
@@ -118,7 +118,7 @@ def test_what_is_not_finite_stays_as_it_is(tiny: Project) -> None:
     rounding = rounding_of(module, tiny)
     rounding.epoch_started(module, 0, 1)
     assert " add 1 0" in rounding.ranges and " add 1 1" not in rounding.ranges
-    with rounding.applied(module):
+    with rounding.apply(module):
         assert not module(*example(tiny)).isnan().any()
 
 

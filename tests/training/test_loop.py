@@ -62,7 +62,7 @@ def test_training_learns_and_tells(tiny: Project, tmp_path: Path) -> None:
     assert not module.training
 
 
-def test_a_loss_that_runs_away_is_told(tiny: Project, tmp_path: Path) -> None:
+def test_a_loss_that_runs_away_is_reported(tiny: Project, tmp_path: Path) -> None:
     module = untrained_module(tiny, Role.STUDENT)
     with pytest.raises(DataError, match=r"the loss became nan in epoch 1") as raised:
         fit(

@@ -53,18 +53,18 @@ def test_other_outputs_than_logits_are_compared_by_their_squares() -> None:
 @pytest.mark.parametrize(
     ("labels", "told"),
     [
-        (torch.tensor([0, 3]), "a label is 3, and the model has 3 classes"),
+        (torch.tensor([0, 3]), "a label is 3, but the model has 3 classes"),
         (torch.tensor([-1, 0]), "a label is -1"),
         (torch.tensor([0.0, 1.0]), "integer labels"),
         (torch.tensor([[0], [1]]), "integer labels"),
     ],
 )
-def test_labels_that_cannot_be_are_told(labels: torch.Tensor, told: str) -> None:
+def test_labels_that_cannot_be_are_reported(labels: torch.Tensor, told: str) -> None:
     with pytest.raises(DataError, match=told):
         cross_entropy(LOGITS, labels)
 
 
-def test_a_student_with_other_outputs_than_the_teacher_is_told() -> None:
+def test_a_student_with_other_outputs_than_the_teacher_is_reported() -> None:
     with pytest.raises(DataError, match=r"the teacher's \(2, 4\)"):
         loss(LOGITS, torch.zeros(2, 4), 1.0, 0.5)
 
@@ -80,11 +80,11 @@ def test_what_a_student_gives_besides_in_training_is_not_taught() -> None:
     assert float(function(outputs, TensorBatch((LOGITS,), LABELS))) == pytest.approx(1.0)
 
 
-def test_a_teacher_of_more_outputs_is_told() -> None:
+def test_a_teacher_of_more_outputs_is_reported() -> None:
     class Two(nn.Module):
         def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             return x, x
 
     function = distillation_loss(lambda outputs, _: outputs[0].sum(), Two(), 4.0, 0.5)
-    with pytest.raises(DataError, match="the teacher has 2 outputs and the student 1"):
+    with pytest.raises(DataError, match="the teacher has 2 outputs, but the student has 1"):
         function(Outputs([LOGITS], ["output"]), TensorBatch((LOGITS,), LABELS))

@@ -53,7 +53,7 @@ def test_a_module_of_another_shape_comes_back_as_it_was(tiny: Project, tmp_path:
     assert again.get_submodule("first.0").out_channels == 8
 
 
-def test_inputs_and_outputs_that_do_not_fit_are_told(tiny: Project) -> None:
+def test_inputs_and_outputs_that_do_not_fit_are_reported(tiny: Project) -> None:
     module = untrained_module(tiny, Role.STUDENT)
     with pytest.raises(ModelError, match=r"the model does not take inputs of float32 \(2, 3, 8, 8\)"):
         outputs_of(module, TensorBatch((torch.zeros(2, 3, 8, 8),), None))
@@ -96,7 +96,7 @@ def test_weights_in_the_recipe_go_without_training(make_project: Callable[..., P
     done = build(project, [find_target("rpi4")], Silent()).targets[0]
     assert done.steps[0].artifact.notes["weights"] == "t.pt"
     nameless = project.copy_with(model=project.model.copy_with(teacher=None))
-    with pytest.raises(EntryPointError, match="names no teacher"):
+    with pytest.raises(EntryPointError, match="has no teacher"):
         untrained_module(nameless, Role.TEACHER)
 
 

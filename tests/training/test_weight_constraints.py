@@ -25,34 +25,34 @@ weights = st.tuples(st.integers(1, 5), st.integers(1, 7), st.integers(0, 99)).ma
 
 @given(grids, weights)
 def test_rounding_stays_within_half_a_step_and_rounds_once(grid: WeightGrid, weight: torch.Tensor) -> None:
-    rounded = grid.rounded(weight)
+    rounded = grid.round(weight)
     step, _, _ = grid.levels(weight)
     assert rounded.shape == step.shape == weight.shape
     # The zero point is a whole number, too: it may move the range by half a step.
     assert ((rounded - weight).abs() <= step * (0.5 if grid.symmetric else 1) + 1e-6).all()
     if grid.symmetric:
-        assert torch.allclose(grid.rounded(rounded), rounded, atol=1e-6)
+        assert torch.allclose(grid.round(rounded), rounded, atol=1e-6)
     assert (rounded.sign() * weight.sign() >= 0).all()
 
 
 @given(grids, weights)
 def test_zero_is_a_level_of_every_grid(grid: WeightGrid, weight: torch.Tensor) -> None:
     weight[:, ::2] = 0
-    assert (grid.rounded(weight)[:, ::2] == 0).all()
+    assert (grid.round(weight)[:, ::2] == 0).all()
 
 
 @given(st.integers(2, 6), weights, st.booleans())
 def test_a_tensor_has_no_more_levels_than_its_bits_allow(bits: int, weight: torch.Tensor, symmetric: bool) -> None:
     levels = 2**bits - symmetric
-    assert len(WeightGrid(bits, "tensor", symmetric=symmetric).rounded(weight).unique()) <= levels
-    for row in WeightGrid(bits, "channel", symmetric=symmetric).rounded(weight):
+    assert len(WeightGrid(bits, "tensor", symmetric=symmetric).round(weight).unique()) <= levels
+    for row in WeightGrid(bits, "channel", symmetric=symmetric).round(weight):
         assert len(row.unique()) <= levels
 
 
 def test_weights_of_one_sign_are_rounded_finer_without_symmetry() -> None:
     weight = torch.rand(4, 32, generator=torch.Generator().manual_seed(0)) + 0.5
     lost = {
-        each: float((WeightGrid(4, "tensor", symmetric=each).rounded(weight) - weight).norm()) for each in (True, False)
+        each: float((WeightGrid(4, "tensor", symmetric=each).round(weight) - weight).norm()) for each in (True, False)
     }
     assert lost[False] < 0.6 * lost[True]
 
@@ -60,13 +60,13 @@ def test_weights_of_one_sign_are_rounded_finer_without_symmetry() -> None:
 def test_finer_scales_lose_less() -> None:
     weight = torch.randn(8, 64, generator=torch.Generator().manual_seed(0)) * torch.logspace(-2, 0, 8)[:, None]
     lost = {
-        name: float((WeightGrid(4, name, 8).rounded(weight) - weight).norm()) for name in ("tensor", "channel", "group")
+        name: float((WeightGrid(4, name, 8).round(weight) - weight).norm()) for name in ("tensor", "channel", "group")
     }
     assert lost["tensor"] > lost["channel"] > lost["group"]
 
 
 def test_zero_weights_stay_as_they_are() -> None:
-    assert torch.equal(WeightGrid(4, "channel").rounded(torch.zeros(2, 3)), torch.zeros(2, 3))
+    assert torch.equal(WeightGrid(4, "channel").round(torch.zeros(2, 3)), torch.zeros(2, 3))
 
 
 @given(st.booleans(), st.none() | grids)
@@ -85,7 +85,7 @@ def test_zeros_and_grid_outlast_training() -> None:
     hidden = module[0].weight.detach().clone()
     for _ in range(5):
         optimizer.zero_grad()
-        with constraint.applied(module):
+        with constraint.apply(module):
             assert all(len(each.unique()) <= 15 for each in weights_of(module).values())
             module(torch.randn(4, 6)).square().sum().backward()
         optimizer.step()

@@ -48,16 +48,16 @@ class _Form:
 def qoperator_to_qdq(model: ir.Model) -> None:
     """Replace each integer operator by its float equivalent with dequantized inputs and a quantized output; also data
     movement of integers. Operators without an equivalent stay."""
-    grids: dict[ir.Value, _ScaleAndZero] = {}
+    quants: dict[ir.Value, _ScaleAndZero] = {}
     for node in list(model.graph):
         if node.op_type in ("QuantizeLinear", "DequantizeLinear") and node.domain == "com.microsoft":
             node.domain = ""
         if node.op_type == "QuantizeLinear" and node.inputs[1] is not None:
-            grids[node.outputs[0]] = _ScaleAndZero(node.inputs[1], node.inputs[2] if len(node.inputs) > 2 else None)
+            quants[node.outputs[0]] = _ScaleAndZero(node.inputs[1], node.inputs[2] if len(node.inputs) > 2 else None)
         elif (form := _form(node)) is not None:
-            _restate(model, node, form, grids)
+            _restate(model, node, form, quants)
         elif node.op_type in _MOVES and not node.domain:
-            _restate_move(model, node, grids)
+            _restate_move(model, node, quants)
 
 
 def _form(node: ir.Node) -> _Form | None:
@@ -79,7 +79,7 @@ def _form(node: ir.Node) -> _Form | None:
     return None
 
 
-def _restate(model: ir.Model, node: ir.Node, form: _Form, grids: dict[ir.Value, _ScaleAndZero]) -> None:
+def _restate(model: ir.Model, node: ir.Node, form: _Form, quants: dict[ir.Value, _ScaleAndZero]) -> None:
     made_once = {tuple(node.inputs[place : place + 3]): place for place in form.given}
     floats = {key: _dequantize(node, place, form.kind) for key, place in made_once.items()}
     before = list(floats.values())
@@ -103,19 +103,19 @@ def _restate(model: ir.Model, node: ir.Node, form: _Form, grids: dict[ir.Value, 
     zero = _input(node, form.output + 1)
     after = ir.node("QuantizeLinear", [made.outputs[0], scale, zero])
     replace(model, node, [*before, made, after])
-    grids[after.outputs[0]] = _ScaleAndZero(scale, zero)
+    quants[after.outputs[0]] = _ScaleAndZero(scale, zero)
 
 
-def _restate_move(model: ir.Model, node: ir.Node, grids: dict[ir.Value, _ScaleAndZero]) -> None:
+def _restate_move(model: ir.Model, node: ir.Node, quants: dict[ir.Value, _ScaleAndZero]) -> None:
     """Convert a data-movement operator whose first input has a scale; constants among its other inputs have the same
     scale."""
-    grid = grids.get(node.inputs[0]) if node.inputs and node.inputs[0] is not None else None
-    if grid is None:
+    quant = quants.get(node.inputs[0]) if node.inputs and node.inputs[0] is not None else None
+    if quant is None:
         return
     before: dict[ir.Value, ir.Node] = {}
     for value in dict.fromkeys(node.inputs):
-        if value is not None and (value in grids or (array_of(value) is not None and value.dtype in _BYTES)):
-            own = grids.get(value, grid)
+        if value is not None and (value in quants or (array_of(value) is not None and value.dtype in _BYTES)):
+            own = quants.get(value, quant)
             before[value] = ir.node("DequantizeLinear", [value, own.scale, own.zero])
             _describe(before[value].outputs[0], value, "_floats")
     inputs = [before[value].outputs[0] if value in before else value for value in node.inputs]
@@ -123,8 +123,8 @@ def _restate_move(model: ir.Model, node: ir.Node, grids: dict[ir.Value, _ScaleAn
     after = []
     for value, old in zip(made.outputs, node.outputs, strict=True):
         _describe(value, old, "_float")
-        after.append(ir.node("QuantizeLinear", [value, grid.scale, grid.zero]))
-        grids[after[-1].outputs[0]] = grid
+        after.append(ir.node("QuantizeLinear", [value, quant.scale, quant.zero]))
+        quants[after[-1].outputs[0]] = quant
     _replace_all(model, node, [*before.values(), made], after)
 
 

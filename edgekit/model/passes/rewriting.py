@@ -54,7 +54,7 @@ def values_of(graph: ir.Graph) -> list[ir.Value]:
 
 
 def constant(node: ir.Node, name: str, array: Array) -> ir.Value:
-    """A constant in a node's graph, with this name or a similar one."""
+    """A constant of the array's shape in a node's graph, with this name or a similar one."""
     graph = node.graph
     assert graph is not None
     while name in graph.initializers:
@@ -66,6 +66,6 @@ def constant(node: ir.Node, name: str, array: Array) -> ir.Value:
 
 
 def array_of(value: ir.Value | None) -> Array | None:
-    """The values of a constant; None if the value is not constant."""
+    """The values of a constant in its stored shape; None if the value is not constant."""
     tensor = None if value is None else ir.convenience.get_const_tensor(value)
     return None if tensor is None else tensor.numpy()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import onnx_ir as ir
 
-from edgekit.tflite.lowering import Lowering, Placed, Unsupported, activation_of, limits_of
+from edgekit.tflite.lowering import LoweredTensor, Lowering, Unsupported, activation_of, limits_of
 from edgekit.tflite.subgraph import Kind, QuantParams
 
 UNIT = QuantParams((1 / 256,), (-128,))
@@ -18,11 +18,11 @@ _FINE = 0.9
 def _unary(work: Lowering, node: ir.Node, kind: str, **options: float) -> None:
     """An operator with arbitrary quantization parameters."""
     given, end = work.at(node), work.end(node.outputs[0])
-    grid = end.grid if given.grid is not None else None
-    given = work.as_wanted(given, grid)
-    made = work.output(end.value, given.order, grid)
+    quant = end.quant if given.quant is not None else None
+    given = work.on_integers_or_float(given, quant)
+    made = work.output(end.value, given.order, quant)
     work.graph.operator(kind, [given.tensor], made, **options)
-    work.settle(end, Placed(made, given.order, grid))
+    work.settle(end, LoweredTensor(made, given.order, quant))
 
 
 def relu(work: Lowering, node: ir.Node) -> None:
@@ -40,25 +40,25 @@ def clip(work: Lowering, node: ir.Node) -> None:
         return _unary(work, node, kind)
     given, end, (low, high) = work.at(node), work.end(node.outputs[0]), limits_of(node)
     if np.isnan([low, high]).any():
-        raise Unsupported(node, "between limits that are computed")
-    if given.grid is not None and end.grid is not None:
-        least, most = end.grid.reaches()
-        if low <= least + end.grid.scale / 2 and most - end.grid.scale / 2 <= high:
+        raise Unsupported(node, "with computed limits")
+    if given.quant is not None and end.quant is not None:
+        least, most = end.quant.reaches()
+        if low <= least + end.quant.scale / 2 and most - end.quant.scale / 2 <= high:
             return work.settle(end, given)
-    placed = work.floats(given)
+    lowered = work.floats(given)
     for kind, limit in (("MAXIMUM", low), ("MINIMUM", high)):
         if np.isfinite(limit):
-            made = work.output(end.value, placed.order, None)
+            made = work.output(end.value, lowered.order, None)
             bound = work.graph.constant("limit", np.array([limit], np.float32))
-            placed = Placed(work.graph.operator(kind, [placed.tensor, bound], made), placed.order, None)
-    return work.settle(end, placed)
+            lowered = LoweredTensor(work.graph.operator(kind, [lowered.tensor, bound], made), lowered.order, None)
+    return work.settle(end, lowered)
 
 
 def bounded_activation(kind: str, natural: QuantParams) -> Callable[[Lowering, ir.Node], None]:
     """A function with fixed output quantization parameters."""
 
     def lower(work: Lowering, node: ir.Node) -> None:
-        _bounded(work, node, work.at(node), kind, natural)
+        _emit_bounded(work, node, work.at(node), kind, natural)
 
     return lower
 
@@ -71,17 +71,19 @@ def softmax(work: Lowering, node: ir.Node) -> None:
     rank = len(given.order)
     axis = node.attributes.get_int("axis", -1) % rank
     if given.order[-1] != axis:
-        given = work.ordered(given, (*(each for each in given.order if each != axis), axis))
-    _bounded(work, node, given, "SOFTMAX", UNIT, beta=1.0)
+        given = work.transpose(given, (*(each for each in given.order if each != axis), axis))
+    _emit_bounded(work, node, given, "SOFTMAX", UNIT, beta=1.0)
 
 
-def _bounded(work: Lowering, node: ir.Node, given: Placed, kind: str, natural: QuantParams, **options: float) -> None:
+def _emit_bounded(
+    work: Lowering, node: ir.Node, given: LoweredTensor, kind: str, natural: QuantParams, **options: float
+) -> None:
     end = work.end(node.outputs[0])
-    ints = given.grid is not None and end.grid is not None and end.grid.scale >= _FINE * natural.scale
+    ints = given.quant is not None and end.quant is not None and end.quant.scale >= _FINE * natural.scale
     given = given if ints else work.floats(given)
     made = work.output(end.value, given.order, natural if ints else None)
     work.graph.operator(kind, [given.tensor], made, **options)
-    work.settle(end, Placed(made, given.order, natural if ints else None))
+    work.settle(end, LoweredTensor(made, given.order, natural if ints else None))
 
 
 def hard_swish(work: Lowering, node: ir.Node) -> None:
@@ -93,10 +95,10 @@ def hard_sigmoid(work: Lowering, node: ir.Node) -> None:
     if not is_gate(*slope):
         raise Unsupported(node, f"with alpha {slope[0]:.3g} and beta {slope[1]:.3g}: edgekit writes 1/6 and 0.5")
     end = work.end(node.outputs[0])
-    given = work.as_wanted(work.at(node), end.grid)
+    given = work.on_integers_or_float(work.at(node), end.quant)
     made = gate(work, given, work.name(end.value))
     work.settle(end, made)
-    work.gates[work.placed[end.value].tensor] = given
+    work.gates[work.lowered[end.value].tensor] = given
 
 
 def is_gate(alpha: float, beta: float) -> bool:
@@ -104,9 +106,9 @@ def is_gate(alpha: float, beta: float) -> bool:
     return bool(np.allclose((alpha, beta), (1 / 6, 0.5), atol=1e-6))
 
 
-def gate(work: Lowering, given: Placed, name: str) -> Placed:
+def gate(work: Lowering, given: LoweredTensor, name: str) -> LoweredTensor:
     """A HardSigmoid, as a sum clipped at 6 whose integers are reinterpreted with a sixth of the scale."""
-    shape, ints = work.graph.tensors[given.tensor].shape, given.grid is not None
+    shape, ints = work.graph.tensors[given.tensor].shape, given.quant is not None
     kind: Kind = "int8" if ints else "float32"
     cut, made = (
         work.graph.tensor(f"{name}{part}", kind, shape, QuantParams((top / 255,), (-128,)) if ints else None)
@@ -115,18 +117,18 @@ def gate(work: Lowering, given: Placed, name: str) -> Placed:
     three, sixth = (_one(work, value, ints=ints) for value in (3.0, 1 / 6))
     work.graph.operator("ADD", [given.tensor, three], cut, fusedActivationFunction="RELU6")
     work.graph.operator("MUL", [cut, sixth], made, fusedActivationFunction="NONE")
-    placed = Placed(made, given.order, work.graph.tensors[made].grid)
+    lowered = LoweredTensor(made, given.order, work.graph.tensors[made].quant)
     work.gates[made] = given
-    return placed
+    return lowered
 
 
-def rescale(work: Lowering, given: Placed, grid: QuantParams, factor: float) -> Placed:
+def rescale(work: Lowering, given: LoweredTensor, quant: QuantParams, factor: float) -> LoweredTensor:
     """Reinterpret integers with `factor` times their scale; the integers do not change."""
     tensor = work.graph.tensors[given.tensor]
-    made = work.graph.tensor(f"{tensor.name}_scaled", "int8", tensor.shape, grid)
+    made = work.graph.tensor(f"{tensor.name}_scaled", "int8", tensor.shape, quant)
     work.graph.operator("MUL", [given.tensor, _one(work, factor, ints=True)], made, fusedActivationFunction="NONE")
     work.doubled[made] = given
-    return Placed(made, given.order, grid)
+    return LoweredTensor(made, given.order, quant)
 
 
 def _one(work: Lowering, value: float, *, ints: bool) -> int:

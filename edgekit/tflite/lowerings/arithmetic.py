@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import onnx_ir as ir
 
-from edgekit.tflite.lowering import Lowering, Order, Placed, Unsupported, constant_of, input_of, stored_constant
+from edgekit.tflite.lowering import LoweredTensor, Lowering, Order, Unsupported, constant_of, input_of, stored_constant
 from edgekit.tflite.subgraph import QuantParams
 
 
@@ -19,24 +19,24 @@ def binary(kind: str, *, on_integers: bool) -> Callable[[Lowering, ir.Node], Non
         operands = [_Operand(work, node, place) for place in range(2)]
         order = next((each.order for each in operands if len(each.order) == len(end.shape)), None)
         order = tuple(range(len(end.shape))) if order is None else order
-        ints = on_integers and end.grid is not None and all(each.is_integer for each in operands)
-        made = work.output(end.value, order, end.grid if ints else None)
+        ints = on_integers and end.quant is not None and all(each.is_integer for each in operands)
+        made = work.output(end.value, order, end.quant if ints else None)
         given = _gated_product(work, operands) if kind == "MUL" and end.activation == "NONE" else None
         if given is not None:
-            given = work.ordered(work.as_wanted(given, end.grid if ints else None), order)
+            given = work.transpose(work.on_integers_or_float(given, end.quant if ints else None), order)
             work.graph.operator("HARD_SWISH", [given.tensor], made)
         else:
             tensors = [each.tensor(order, ints=ints) for each in operands]
             work.graph.operator(kind, tensors, made, fusedActivationFunction=end.activation)
-        work.settle(end, Placed(made, order, end.grid if ints else None))
+        work.settle(end, LoweredTensor(made, order, end.quant if ints else None))
 
     return lower
 
 
-def _gated_product(work: Lowering, operands: "list[_Operand]") -> Placed | None:
+def _gated_product(work: Lowering, operands: "list[_Operand]") -> LoweredTensor | None:
     """The operand that is multiplied with its own HardSigmoid; None if there is none."""
-    placed = [each.placed for each in operands]
-    for one, other in (placed, placed[::-1]):
+    lowered = [each.lowered for each in operands]
+    for one, other in (lowered, lowered[::-1]):
         if one is not None and other is not None and work.gates.get(other.tensor) == one:
             return one
     return None
@@ -46,41 +46,41 @@ class _Operand:
     def __init__(self, work: Lowering, node: ir.Node, place: int) -> None:
         self.work = work
         self.value = input_of(node, place)
-        self.placed = work.placed.get(self.value) if self.value is not None else None
+        self.lowered = work.lowered.get(self.value) if self.value is not None else None
         self.stored = stored_constant(self.value)
         self.constant = constant_of(self.value)
-        if self.placed is None and self.constant is None:
-            raise Unsupported(node, f"its input {place} is no tensor that the graph computes")
+        if self.lowered is None and self.constant is None:
+            raise Unsupported(node, f"its input {place} is not a tensor that the graph computes")
 
     @property
     def order(self) -> Order:
         """Empty for a constant, which can take the other operand's order."""
-        return () if self.placed is None else self.placed.order
+        return () if self.lowered is None else self.lowered.order
 
     @property
     def is_integer(self) -> bool:
-        if self.placed is not None:
-            return self.placed.grid is not None
-        return self.stored is not None and self.stored.values.dtype == np.int8 and len(self.stored.grid.scales) == 1
+        if self.lowered is not None:
+            return self.lowered.quant is not None
+        return self.stored is not None and self.stored.values.dtype == np.int8 and len(self.stored.quant.scales) == 1
 
     def tensor(self, order: Order, *, ints: bool) -> int:
         """The operand with its axes in this order, with leading axes of length 1 if it has fewer."""
         rank = len(order)
-        if self.placed is not None:
-            placed = self.placed if ints else self.work.floats(self.placed)
-            if len(placed.order) < rank:
-                shape = self.work.graph.tensors[self.work.plain(placed).tensor].shape
-                wide = self.work.reshaped(self.work.plain(placed).tensor, (1,) * (rank - len(shape)) + shape)
-                placed = Placed(wide, tuple(range(rank)), placed.grid)
-            return self.work.ordered(placed, order).tensor
+        if self.lowered is not None:
+            lowered = self.lowered if ints else self.work.floats(self.lowered)
+            if len(lowered.order) < rank:
+                shape = self.work.graph.tensors[self.work.plain(lowered).tensor].shape
+                wide = self.work.reshape(self.work.plain(lowered).tensor, (1,) * (rank - len(shape)) + shape)
+                lowered = LoweredTensor(wide, tuple(range(rank)), lowered.quant)
+            return self.work.transpose(lowered, order).tensor
         assert self.constant is not None
-        grid: QuantParams | None = None
+        quant: QuantParams | None = None
         array = np.asarray(self.constant, np.float32)
         if ints and self.stored is not None:
-            array, grid = self.stored.values, self.stored.grid
+            array, quant = self.stored.values, self.stored.quant
         array = array.reshape((1,) * (rank - array.ndim) + array.shape).transpose(order)
         name = self.value.name if self.value is not None else None
-        return self.work.graph.constant(name or "constant", array, grid)
+        return self.work.graph.constant(name or "constant", array, quant)
 
 
 def batch_norm(work: Lowering, node: ir.Node) -> None:
@@ -99,4 +99,4 @@ def batch_norm(work: Lowering, node: ir.Node) -> None:
     work.graph.operator("MUL", [given.tensor, tensors[0]], scaled, fusedActivationFunction="NONE")
     made = work.output(end.value, given.order, None)
     work.graph.operator("ADD", [scaled, tensors[1]], made, fusedActivationFunction=end.activation)
-    work.settle(end, Placed(made, given.order, None))
+    work.settle(end, LoweredTensor(made, given.order, None))

@@ -7,7 +7,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgekit.tflite.images import CHANNELS_LAST
-from edgekit.tflite.lowering import End, Lowering, Order, Placed, Unsupported, constant_of, input_of
+from edgekit.tflite.lowering import End, LoweredTensor, Lowering, Order, Unsupported, constant_of, input_of
 from edgekit.tflite.subgraph import QuantParams
 
 
@@ -19,41 +19,41 @@ def _ints(node: ir.Node, place: int, name: str, default: Sequence[int] | None = 
         return list(result) if result is not None else (None if default is None else list(default))
     array = constant_of(value)
     if array is None:
-        raise Unsupported(node, f"by '{name}' that are computed")
+        raise Unsupported(node, f"with computed '{name}'")
     return [int(each) for each in array.reshape(-1)]
 
 
 def concat(work: Lowering, node: ir.Node) -> None:
     end = work.end(node.outputs[0])
-    parts = [work.placed.get(value) if value is not None else None for value in node.inputs]
+    parts = [work.lowered.get(value) if value is not None else None for value in node.inputs]
     known = [each for each in parts if each is not None]
     if not known:
         raise Unsupported(node, "of constants alone")
     order = known[0].order
-    grid = _common_grid(end, known) if len(known) == len(parts) else None
+    quant = _common_grid(end, known) if len(known) == len(parts) else None
     tensors = []
     for place, part in enumerate(parts):
         if part is None:
             array = constant_of(input_of(node, place))
             if array is None:
-                raise Unsupported(node, f"its input {place} is no tensor that the graph computes")
+                raise Unsupported(node, f"its input {place} is not a tensor that the graph computes")
             tensors.append(work.graph.constant("part", np.asarray(array, np.float32).transpose(order)))
         else:
-            alike = work.floats(part) if grid is None else work.on_grid(part, grid)
-            tensors.append(work.ordered(alike, order).tensor)
-    made = work.output(end.value, order, grid)
+            alike = work.floats(part) if quant is None else work.requantize(part, quant)
+            tensors.append(work.transpose(alike, order).tensor)
+    made = work.output(end.value, order, quant)
     axis = order.index(node.attributes.get_int("axis", 0) % len(order))
     work.graph.operator("CONCATENATION", tensors, made, axis=axis, fusedActivationFunction="NONE")
-    work.settle(end, Placed(made, order, grid))
+    work.settle(end, LoweredTensor(made, order, quant))
 
 
-def _common_grid(end: End, parts: Sequence[Placed]) -> QuantParams | None:
+def _common_grid(end: End, parts: Sequence[LoweredTensor]) -> QuantParams | None:
     """The quantization parameters to which all parts are converted: those of the readers, else those that the parts
     share."""
-    grids = {part.grid for part in parts}
-    if None in grids:
+    quants = {part.quant for part in parts}
+    if None in quants:
         return None
-    return end.grid if end.grid is not None else (grids.pop() if len(grids) == 1 else None)
+    return end.quant if end.quant is not None else (quants.pop() if len(quants) == 1 else None)
 
 
 def slices(work: Lowering, node: ir.Node) -> None:
@@ -74,10 +74,10 @@ def slices(work: Lowering, node: ir.Node) -> None:
 
 
 def _cut(
-    work: Lowering, end: End, given: Placed, begin: Sequence[int], sizes: Sequence[int], stride: Sequence[int]
+    work: Lowering, end: End, given: LoweredTensor, begin: Sequence[int], sizes: Sequence[int], stride: Sequence[int]
 ) -> None:
     order = given.order
-    made = work.output(end.value, order, given.grid)
+    made = work.output(end.value, order, given.quant)
     first, size, step = (tuple(each[axis] for axis in order) for each in (begin, sizes, stride))
     if all(each == 1 for each in step):
         numbers = [work.graph.numbers("begin", first), work.graph.numbers("size", size)]
@@ -87,7 +87,7 @@ def _cut(
         numbers = [work.graph.numbers(name, each) for name, each in (("begin", first), ("end", last), ("stride", step))]
         masks = dict.fromkeys(("beginMask", "endMask", "ellipsisMask", "newAxisMask", "shrinkAxisMask"), 0)
         work.graph.operator("STRIDED_SLICE", [given.tensor, *numbers], made, **masks)
-    work.settle(end, Placed(made, order, given.grid))
+    work.settle(end, LoweredTensor(made, order, given.quant))
 
 
 def split(work: Lowering, node: ir.Node) -> None:
@@ -107,7 +107,7 @@ def pad(work: Lowering, node: ir.Node) -> None:
     rank, mode = len(given.order), node.attributes.get_string("mode", "constant")
     pads = _ints(node, 1, "pads")
     if pads is None or min(pads, default=0) < 0:
-        raise Unsupported(node, "by nothing, or by less than nothing")
+        raise Unsupported(node, "with a size of zero or less")
     result = _ints(node, 3, "axes")
     axes = list(range(rank)) if result is None else [axis % rank for axis in result]
     around = [(0, 0)] * rank
@@ -116,23 +116,23 @@ def pad(work: Lowering, node: ir.Node) -> None:
     if mode not in ("constant", "reflect"):
         raise Unsupported(node, f"in mode {mode}")
     fill = _fill(node, given) if mode == "constant" else 0.0
-    if given.grid is not None and fill is None:
+    if given.quant is not None and fill is None:
         given = work.floats(given)
         fill = _fill(node, given)
     order, places = given.order, work.graph.numbers("around", tuple(around[axis] for axis in given.order))
-    made = work.output(end.value, order, given.grid)
-    nought = given.grid.zero if given.grid else 0.0
+    made = work.output(end.value, order, given.quant)
+    nought = given.quant.zero if given.quant else 0.0
     if mode == "reflect":
         work.graph.operator("MIRROR_PAD", [given.tensor, places], made, mode="REFLECT")
     elif fill == nought:
         work.graph.operator("PAD", [given.tensor, places], made)
     else:
-        value = work.graph.constant("fill", np.array(fill, "int8" if given.grid else "float32"), given.grid)
+        value = work.graph.constant("fill", np.array(fill, "int8" if given.quant else "float32"), given.quant)
         work.graph.operator("PADV2", [given.tensor, places, value], made)
-    work.settle(end, Placed(made, order, given.grid))
+    work.settle(end, LoweredTensor(made, order, given.quant))
 
 
-def _fill(node: ir.Node, given: Placed) -> float | None:
+def _fill(node: ir.Node, given: LoweredTensor) -> float | None:
     """The stored fill value; None if it is outside the integer range. Raises StepError for a computed one."""
     value = input_of(node, 2)
     if value is None:
@@ -146,23 +146,23 @@ def _fill(node: ir.Node, given: Placed) -> float | None:
         is_stored = array.dtype in (np.int8, np.uint8)
         if is_stored:
             return result - (128 if array.dtype == np.uint8 else 0)
-    if given.grid is None:
+    if given.quant is None:
         return result
-    least, most = given.grid.reaches()
-    if not least - given.grid.scale / 2 <= result <= most + given.grid.scale / 2:
+    least, most = given.quant.reaches()
+    if not least - given.quant.scale / 2 <= result <= most + given.quant.scale / 2:
         return None
-    return float(np.clip(np.rint(result / given.grid.scale) + given.grid.zero, -128, 127))
+    return float(np.clip(np.rint(result / given.quant.scale) + given.quant.zero, -128, 127))
 
 
 def reshape(work: Lowering, node: ir.Node) -> None:
     """The values are first moved into ONNX's order, unless a following matrix product does not need that."""
     given, end = work.at(node), work.end(node.outputs[0])
     plain = work.plain(given)
-    tensor = work.reshaped(plain.tensor, end.shape)
+    tensor = work.reshape(plain.tensor, end.shape)
     shape = work.given_shape(node)
     if plain.tensor != given.tensor and end.shape == (shape[0], prod(shape[1:])):
         work.flattened[tensor] = given
-    work.settle(end, Placed(tensor, tuple(range(len(end.shape))), given.grid))
+    work.settle(end, LoweredTensor(tensor, tuple(range(len(end.shape))), given.quant))
 
 
 def squeeze(work: Lowering, node: ir.Node) -> None:
@@ -183,9 +183,9 @@ def unsqueeze(work: Lowering, node: ir.Node) -> None:
     _as(work, end, given, (*(old[axis] for axis in given.order), *sorted(new)))
 
 
-def _as(work: Lowering, end: End, given: Placed, order: Order) -> None:
-    tensor = work.reshaped(given.tensor, [end.shape[axis] for axis in order])
-    work.settle(end, Placed(tensor, order, given.grid))
+def _as(work: Lowering, end: End, given: LoweredTensor, order: Order) -> None:
+    tensor = work.reshape(given.tensor, [end.shape[axis] for axis in order])
+    work.settle(end, LoweredTensor(tensor, order, given.quant))
 
 
 def transpose(work: Lowering, node: ir.Node) -> None:
@@ -193,7 +193,7 @@ def transpose(work: Lowering, node: ir.Node) -> None:
     given, end = work.at(node), work.end(node.outputs[0])
     rank = len(given.order)
     moved = list(node.attributes.get_ints("perm", range(rank - 1, -1, -1)))
-    work.settle(end, Placed(given.tensor, tuple(moved.index(axis) for axis in given.order), given.grid))
+    work.settle(end, LoweredTensor(given.tensor, tuple(moved.index(axis) for axis in given.order), given.quant))
 
 
 def same(work: Lowering, node: ir.Node) -> None:
@@ -202,8 +202,8 @@ def same(work: Lowering, node: ir.Node) -> None:
 
 def depth_to_space(work: Lowering, node: ir.Node) -> None:
     if node.attributes.get_string("mode", "DCR") != "DCR":
-        raise Unsupported(node, "in mode CRD, whose channels TFLite has in another order")
-    given, end = work.ordered(work.at(node), CHANNELS_LAST[4]), work.end(node.outputs[0])
-    made = work.output(end.value, given.order, given.grid)
+        raise Unsupported(node, "in mode CRD, whose channel order differs from TFLite's")
+    given, end = work.transpose(work.at(node), CHANNELS_LAST[4]), work.end(node.outputs[0])
+    made = work.output(end.value, given.order, given.quant)
     work.graph.operator("DEPTH_TO_SPACE", [given.tensor], made, blockSize=node.attributes.get_int("blocksize", 1))
-    work.settle(end, Placed(made, given.order, given.grid))
+    work.settle(end, LoweredTensor(made, given.order, given.quant))

@@ -5,7 +5,7 @@ import onnx_ir as ir
 
 from edgekit.arrays import Array
 from edgekit.tflite.images import CHANNELS_LAST
-from edgekit.tflite.lowering import Lowering, Placed, Unsupported
+from edgekit.tflite.lowering import LoweredTensor, Lowering, Unsupported
 from edgekit.tflite.subgraph import Shape
 
 _LAST = CHANNELS_LAST[4]
@@ -18,19 +18,19 @@ def resize(work: Lowering, node: ir.Node) -> None:
     before, given = work.given_shape(node), work.at(node)
     end = work.end(node.outputs[0])
     if len(before) != 4 or before[:2] != end.shape[:2]:
-        raise Unsupported(node, "of more than the rows and columns of an image")
+        raise Unsupported(node, "along axes other than height and width")
     mode = node.attributes.get_string("mode", "nearest")
     if node.attributes.get_int("antialias", 0):
         raise Unsupported(node, "with antialiasing")
     if mode not in ("nearest", "linear"):
         raise Unsupported(node, f"in mode {mode}")
     way = _way(node, mode, before, end.shape)
-    given = work.ordered(given, _LAST)
-    made = work.output(end.value, _LAST, given.grid)
+    given = work.transpose(given, _LAST)
+    made = work.output(end.value, _LAST, given.quant)
     size = work.graph.numbers("size", end.shape[2:])
     kind = "RESIZE_NEAREST_NEIGHBOR" if mode == "nearest" else "RESIZE_BILINEAR"
     work.graph.operator(kind, [given.tensor, size], made, alignCorners=way[0], halfPixelCenters=way[1])
-    work.settle(end, Placed(made, _LAST, given.grid))
+    work.settle(end, LoweredTensor(made, _LAST, given.quant))
 
 
 def _way(node: ir.Node, mode: str, before: Shape, after: Shape) -> tuple[bool, bool]:
@@ -42,7 +42,7 @@ def _way(node: ir.Node, mode: str, before: Shape, after: Shape) -> tuple[bool, b
     for way in _WAYS:
         if all(_agree(mode, transformation, rounding, way, *pair) for pair in pairs):
             return way
-    raise Unsupported(node, f"with {transformation} and {rounding}, which TFLite has not for these sizes")
+    raise Unsupported(node, f"with {transformation} and {rounding}, which TFLite does not support for these sizes")
 
 
 def _agree(mode: str, transformation: str, rounding: str, way: tuple[bool, bool], size: int, wanted: int) -> bool:

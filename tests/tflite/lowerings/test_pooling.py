@@ -49,7 +49,7 @@ def test_the_average_of_each_window(options: dict[str, object], floating: list[s
 
 def test_padding_that_does_not_count_and_is_not_tflites_is_named() -> None:
     pool = node("AveragePool", ["x"], ["y"], kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1], name="it")
-    with pytest.raises(StepError, match="'it' is AveragePool: with padding that does not count"):
+    with pytest.raises(StepError, match="'it' is AveragePool: with excluded padding"):
         write_model(floats([1, 4, 8, 8], [pool]))
 
 
@@ -83,7 +83,7 @@ def test_pooling_over_a_sequence() -> None:
 
 def test_a_size_that_is_rounded_up_with_padding_that_counts_is_named() -> None:
     options = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1], "ceil_mode": 1, "count_include_pad": 1}
-    with pytest.raises(StepError, match="a size that is rounded up"):
+    with pytest.raises(StepError, match="ceil_mode"):
         write_model(floats([1, 4, 8, 8], [node("AveragePool", ["x"], ["y"], **options)]))
 
 

@@ -85,10 +85,10 @@ def test_the_bias_is_in_steps_of_input_times_weights_and_channels_lie_along_the_
     conv = node("Conv", ["xd", "wd", "b"], ["yd"], group=6)
     operator = (made := write_model(integers([1, 6, 5, 5], [*dequantized, conv], stored))).graph.operators[1]
     _, weight, bias = (made.graph.tensors[number] for number in operator.inputs)
-    assert weight.grid and weight.grid.axis == 3 and weight.shape == (1, 3, 3, 6)
-    assert bias.grid and bias.kind == "int32" and bias.data is not None
-    assert bias.grid.scales == pytest.approx(0.03 * stored["sw"], rel=1e-6)
-    assert bias.data.tolist() == np.rint(stored["b"] / np.array(bias.grid.scales)).tolist()
+    assert weight.quant and weight.quant.axis == 3 and weight.shape == (1, 3, 3, 6)
+    assert bias.quant and bias.kind == "int32" and bias.data is not None
+    assert bias.quant.scales == pytest.approx(0.03 * stored["sw"], rel=1e-6)
+    assert bias.data.tolist() == np.rint(stored["b"] / np.array(bias.quant.scales)).tolist()
 
 
 @pytest.mark.parametrize(
@@ -147,13 +147,16 @@ def test_behind_a_flattened_image_the_weights_are_moved_and_the_image_is_not() -
     [
         ([node("Conv", ["x", "c"], ["y"], name="it")], "'it' is Conv: its weights are computed"),
         ([node("Conv", ["x", "w", "bias"], ["y"], name="it")], "'it' is Conv: its bias is computed"),
-        ([node("Conv", ["long", "u"], ["z"], name="it"), node("Reshape", ["z", "to"], ["y"])], "over 3 dimensions"),
-        ([node("Flatten", ["x"], ["f"]), node("Gemm", ["f", "g"], ["y"], transA=1, name="it")], "transposed"),
+        (
+            [node("Conv", ["long", "u"], ["z"], name="it"), node("Reshape", ["z", "to"], ["y"])],
+            "over 3 spatial dimensions",
+        ),
+        ([node("Flatten", ["x"], ["f"]), node("Gemm", ["f", "g"], ["y"], transA=1, name="it")], "transA"),
         ([node("Flatten", ["x"], ["f"]), node("Gemm", ["f", "g"], ["y"], alpha=2.0, name="it")], "alpha or beta"),
-        ([node("MatMul", ["x", "x"], ["y"], name="it")], "'it' is MatMul: of two tensors that are both computed"),
+        ([node("MatMul", ["x", "x"], ["y"], name="it")], "'it' is MatMul: of two computed tensors"),
         (
             [node("Flatten", ["x"], ["f"]), node("Gemm", ["f", "k", "rows"], ["y"], name="it")],
-            "another one for each row",
+            "differs from row to row",
         ),
     ],
 )
@@ -179,7 +182,7 @@ def test_with_dynamic_ranges_weights_alone_are_integers() -> None:
     assert kinds(made) == ["CONV_2D", "CONV_2D"]
     first, second = (made.graph.tensors[each.inputs[1]] for each in made.graph.operators)
     assert (first.kind, second.kind) == ("int8", "float32")
-    assert first.grid and len(first.grid.scales) == 32
+    assert first.quant and len(first.quant.scales) == 32
     model = floats([1, 16, 6, 6], nodes, constants)
     largest = max(np.abs(each).max() for each in expected(model, samples(model)))
     found = apart(model, dynamic=True)
@@ -188,6 +191,6 @@ def test_with_dynamic_ranges_weights_alone_are_integers() -> None:
 
 def test_a_dense_layers_dynamic_weights_have_one_scale_which_older_runtimes_know() -> None:
     made = write_model(floats([1, 64], [node("MatMul", ["x", "w"], ["y"])], {"w": drawn(64, 32)}), dynamic=True)
-    grid = made.graph.tensors[made.graph.operators[0].inputs[1]].grid
-    assert grid and len(grid.scales) == 1
+    quant = made.graph.tensors[made.graph.operators[0].inputs[1]].quant
+    assert quant and len(quant.scales) == 1
     assert products._WORTH_ROUNDING <= 64 * 32

@@ -38,7 +38,7 @@ def test_a_resize_takes_each_pixel_from_where_onnx_does(
     [
         ({"mode": "cubic"}, "in mode cubic"),
         ({"mode": "linear", "antialias": 1}, "with antialiasing"),
-        ({"mode": "nearest", "nearest_mode": "ceil"}, "with half_pixel and ceil, which TFLite has not"),
+        ({"mode": "nearest", "nearest_mode": "ceil"}, "with half_pixel and ceil, which TFLite does not"),
         ({"mode": "linear", "coordinate_transformation_mode": "half_pixel_symmetric"}, "half_pixel_symmetric"),
     ],
 )
@@ -49,6 +49,6 @@ def test_ways_that_tflite_has_not_are_named(options: dict[str, str | int], told:
 
 
 def test_more_than_rows_and_columns_is_named() -> None:
-    with pytest.raises(StepError, match="of more than the rows and columns"):
+    with pytest.raises(StepError, match="along axes other than height and width"):
         scales = {"scales": np.array([1, 2, 2, 2], np.float32)}
         write_model(floats([1, 3, 6, 8], [node("Resize", ["x", "", "scales"], ["y"], mode="nearest")], scales))

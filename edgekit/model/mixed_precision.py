@@ -16,26 +16,26 @@ def unit_names(model: ModelProto) -> list[str]:
     return list(integer_units(ir.from_proto(model)))
 
 
-def on_floats(model: ModelProto, names: Collection[str]) -> tuple[ModelProto, frozenset[str]]:
+def dequantize(model: ModelProto, names: Collection[str]) -> tuple[ModelProto, frozenset[str]]:
     """The model with these operators in float, and those that are: an operator without weights follows its
     neighbours."""
-    placed = rewrite(model, lambda inside: dequantize_operators(inside, names))
-    return placed, frozenset(names) - set(unit_names(placed))
+    mixed = rewrite(model, lambda inside: dequantize_operators(inside, names))
+    return mixed, frozenset(names) - set(unit_names(mixed))
 
 
-def groups_to_try(model: ModelProto, placed: Collection[str]) -> dict[str, frozenset[str]]:
-    """Groups of operators that may be faster in float in addition to those `placed`: those at the float inputs and
+def candidate_groups(model: ModelProto, floats: Collection[str]) -> dict[str, frozenset[str]]:
+    """Groups of operators that may be faster in float in addition to `floats`: those at the float inputs and
     outputs, whose conversions then move or disappear, and depthwise convolutions, which are memory-bound."""
-    units = {name: unit for name, unit in integer_units(ir.from_proto(model)).items() if name not in placed}
+    units = {name: unit for name, unit in integer_units(ir.from_proto(model)).items() if name not in floats}
     names = list(units)
     groups = {f"the first {number}": names[:number] for number in range(1, _FIRST + 1)}
     groups |= {f"the last {number}": names[-number:] for number in range(1, _LAST + 1)}
     groups["every depthwise convolution"] = [name for name, unit in units.items() if _is_depthwise(unit)]
     found: dict[str, frozenset[str]] = {}
     for entry, group in groups.items():
-        placeable = on_floats(model, {*placed, *group})[1] - set(placed)
-        if placeable and placeable not in found.values():
-            found[entry] = placeable
+        possible = dequantize(model, {*floats, *group})[1] - set(floats)
+        if possible and possible not in found.values():
+            found[entry] = possible
     return found
 
 

@@ -119,7 +119,7 @@ def look(asked: dict[str, Any], _: Line) -> None:
             "free_disk": shutil.disk_usage(place).free,
             "versions": {name: version_of(name) for name in asked["packages"]},
             "kept": sorted(each.name for each in home().glob("*") if each.is_dir()),
-            "surroundings": worker["machine_state"](),
+            "machine_state": worker["machine_state"](),
         }
     )
 

@@ -1,5 +1,5 @@
-"""place: put operators back to float whose integer form is not faster, by timing if the target is this machine, or by
-predicting times from counts under the target's emulator."""
+"""mixed-precision: put operators back to float whose integer form is not faster. Times are measured if the target is
+this machine, or predicted from counts under the target's emulator."""
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Ratios = Callable[[Sequence[Path]], list["Ratio"]]
 """The ratio of each other file's time to the first one's."""
 
-_RULE = "by rule, all on integers"
+_RULE = "by rule: all operators quantized"
 _LEAST_GAIN = 0.98
 """As a ratio of times: two sessions of the same file were observed to differ by 1 %."""
 _ROUNDS = 3
@@ -39,7 +39,7 @@ _ALONE = "one thread, batch 1"
 
 
 @dataclass(frozen=True)
-class Place(Step):
+class MixedPrecision(Step):
     """Put operators back to float that are faster in float, including conversions."""
 
     floats: Literal["measured", "none"] | tuple[str, ...] = "measured"
@@ -56,6 +56,7 @@ class Place(Step):
     )
     sections = ("float-fallback",)
     feature = "onnxruntime-kernels"
+    former_names = ("place",)
     fallback_option = "floats"
 
     def technique(self, target: Target | None) -> Technique:
@@ -76,22 +77,23 @@ class Place(Step):
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.model.inspection import file_notes
-        from edgekit.model.placement import on_floats, unit_names
+        from edgekit.model.mixed_precision import dequantize, unit_names
         from edgekit.model.reading import load_model, save_model, strip_annotations
         from edgekit.model.shapes import with_shapes
 
         path = context.folder / "model.onnx"
         source = with_shapes(load_model(model.path))
         names = unit_names(source)
-        found = self._placement(source, names, model.path, context)
-        placed, floats = on_floats(source, found.floats)
+        found = self._choice(source, names, model.path, context)
+        mixed, floats = dequantize(source, found.floats)
         for name in sorted(found.floats - floats):
             raise StepError(
-                f"place: '{name}' has no weights, and what it reads stays on integers: the runtime has it there, too",
-                "place the operator in front of it on floats, or leave both",
+                f"mixed-precision: '{name}' has no weights and its input stays quantized, so the runtime quantizes it "
+                "as well",
+                "keep the operator before it in float as well, or neither",
             )
         if floats:
-            save_model(placed, path)
+            save_model(mixed, path)
             strip_annotations(path, model.path)
         else:
             shutil.copyfile(model.path, path)
@@ -105,7 +107,7 @@ class Place(Step):
             },
         )
 
-    def _placement(self, source: "ModelProto", names: Sequence[str], path: Path, context: Context) -> "Placement":
+    def _choice(self, source: "ModelProto", names: Sequence[str], path: Path, context: Context) -> "PrecisionChoice":
         from edgekit.data.calibration_batches import first_calibration_samples
         from edgekit.figures.ratios import LEAST_MACS
         from edgekit.host import this_host
@@ -115,33 +117,38 @@ class Place(Step):
 
         if isinstance(self.floats, tuple):
             _check(self.floats, names)
-            return Placement(frozenset(self.floats), "as it was given")
+            return PrecisionChoice(frozenset(self.floats), "as it was given")
         if self.floats == "none" or not names:
-            return Placement(frozenset(), "as it was given" if names else "no operator lies between conversions")
+            return PrecisionChoice(frozenset(), "as it was given" if names else "no operator is between conversions")
         macs = inspect_model(path).macs
         if macs is not None and macs < LEAST_MACS:
-            return Placement(frozenset(), f"{_RULE}: {macs:,} multiply-accumulates take less time than calls")
+            return PrecisionChoice(
+                frozenset(), f"{_RULE}: {macs:,} multiply-accumulates take less time than the operator calls"
+            )
         feed, _ = next(
             feeding_of(inputs_of(source.graph)).feeds(first_calibration_samples(context.splits, path).inputs, 1)
         )
         inputs = tuple(each[None] for each in feed)
         if context.target.is_this(this_host()):
             how = f"measured on this machine, timed in turns, {_ALONE}"
-            return find_placement(_timer(inputs), how, source, context.folder, context.progress)
+            return choose_precision(_timer(inputs), how, source, context.folder, context.progress)
         emulator = _emulator(context.target.target)
         if emulator is None:
-            return Placement(frozenset(), f"{_RULE}: this machine is not the target, and no prices vouch for a gain")
+            return PrecisionChoice(
+                frozenset(),
+                f"{_RULE}: this machine is not the target, and no latency calibration covers the comparison",
+            )
         if macs is not None and macs > _MOST_MACS:
-            return Placement(frozenset(), f"{_RULE}: {macs:,} multiply-accumulates take too long under emulation")
-        how = f"predicted from what is counted under the target's emulator, {_ALONE}"
+            return PrecisionChoice(frozenset(), f"{_RULE}: emulating {macs:,} multiply-accumulates takes too long")
+        how = f"predicted from instruction counts under the target's emulator, {_ALONE}"
         try:
-            return find_placement(_predictor(emulator, inputs), how, source, context.folder, context.progress)
+            return choose_precision(_predictor(emulator, inputs), how, source, context.folder, context.progress)
         except PredictionError as error:
-            return Placement(frozenset(), f"{_RULE}: {error.message}")
+            return PrecisionChoice(frozenset(), f"{_RULE}: {error.message}")
 
 
 @dataclass(frozen=True)
-class Placement:
+class PrecisionChoice:
     """The operators in float, and how they were found."""
 
     floats: frozenset[str]
@@ -150,18 +157,20 @@ class Placement:
     """The ratio of the time with these in float to that with everything in integers."""
 
 
-def find_placement(compared: Ratios, how: str, model: "ModelProto", folder: Path, progress: Progress) -> Placement:
+def choose_precision(
+    compared: Ratios, how: str, model: "ModelProto", folder: Path, progress: Progress
+) -> PrecisionChoice:
     """The operators that are faster in float, found group by group while the whole interval of the ratio is an
     improvement. The result is then compared with all integers once more, and dropped if that does not confirm it. `how`
     describes the method."""
-    from edgekit.model.placement import groups_to_try, on_floats
+    from edgekit.model.mixed_precision import candidate_groups, dequantize
     from edgekit.model.reading import save_model
 
     def ratios(sets: Sequence[frozenset[str]]) -> list["Ratio"]:
         """The ratio of each set's time to the first one's."""
         paths = [folder / f"candidate_{number}.onnx" for number in range(len(sets))]
         for path, floats in zip(paths, sets, strict=True):
-            save_model(on_floats(model, floats)[0], path)
+            save_model(dequantize(model, floats)[0], path)
         found = compared(paths)
         for each in paths:
             each.unlink()
@@ -170,7 +179,7 @@ def find_placement(compared: Ratios, how: str, model: "ModelProto", folder: Path
     integers: frozenset[str] = frozenset()
     floats = integers
     for _ in range(_ROUNDS):
-        groups = groups_to_try(model, floats)
+        groups = candidate_groups(model, floats)
         found = dict(zip(groups, ratios([floats, *(floats | each for each in groups.values())]), strict=True))
         value, best = min(found.items(), key=lambda each: each[1].median, default=("", None))
         if best is None or best.high >= 1 or best.median > _LEAST_GAIN:
@@ -178,11 +187,11 @@ def find_placement(compared: Ratios, how: str, model: "ModelProto", folder: Path
         progress.note(f"faster with {value} on floats: {best} of the time")
         floats |= groups[value]
     if not floats:
-        return Placement(integers, f"{how}: nothing is faster on floats")
+        return PrecisionChoice(integers, f"{how}: no operator is faster on floats")
     (whole,) = ratios([integers, floats])
     if whole.high >= 1 or whole.median > _LEAST_GAIN:
-        return Placement(integers, f"{how}: nothing is faster on floats beyond doubt", whole)
-    return Placement(floats, how, whole)
+        return PrecisionChoice(integers, f"{how}: no operator is significantly faster on floats", whole)
+    return PrecisionChoice(floats, how, whole)
 
 
 def _timer(inputs: "Arrays") -> Ratios:
@@ -193,12 +202,12 @@ def _timer(inputs: "Arrays") -> Ratios:
 
     least, most = _RUNS
 
-    def compared(paths: Sequence[Path]) -> list["Ratio"]:
+    def compare(paths: Sequence[Path]) -> list["Ratio"]:
         job = Job(paths, inputs, seconds=_SECONDS / len(paths), least_runs=least, most_runs=most)
         first, *others = NativeRunner().run(job).latencies_ms
         return [ratio_of(other, first) for other in others]
 
-    return compared
+    return compare
 
 
 def _predictor(emulator: "QemuRunner", inputs: "Arrays") -> Ratios:
@@ -206,11 +215,11 @@ def _predictor(emulator: "QemuRunner", inputs: "Arrays") -> Ratios:
     from edgekit.latency.compare import predict_ratios
     from edgekit.runners.runner import Job
 
-    def compared(paths: Sequence[Path]) -> list["Ratio"]:
+    def compare(paths: Sequence[Path]) -> list["Ratio"]:
         counts = emulator.run(Job(paths, inputs, counted=True)).counts
         return predict_ratios(counts, emulator.target, 1)
 
-    return compared
+    return compare
 
 
 def _emulator(target: Target | None) -> "QemuRunner | None":
@@ -232,4 +241,6 @@ def _emulator(target: Target | None) -> "QemuRunner | None":
 def _check(floats: Sequence[str], names: Sequence[str]) -> None:
     for name in floats:
         if name not in names:
-            raise StepError(f"place: no operator '{name}' lies between conversions", did_you_mean(name, list(names)))
+            raise StepError(
+                f"mixed-precision: no operator '{name}' is between conversions", did_you_mean(name, list(names))
+            )

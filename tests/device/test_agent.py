@@ -1,4 +1,4 @@
-"""The courier as a process of its own, with pipes for a connection."""
+"""The agent as a process of its own, with pipes for a connection."""
 
 import io
 import json
@@ -9,14 +9,14 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from edgekit.runners.connection import COURIER
+from edgekit.runners.connection import AGENT
 
 
 def asked(home: Path, packed: bytes = b"", **request: Any) -> list[dict[str, Any]]:
     """The lines that it answers."""
     result = json.dumps({**request, "size": len(packed)}).encode() + b"\n"
     done = subprocess.run(
-        [sys.executable, str(COURIER)],
+        [sys.executable, str(AGENT)],
         input=result + packed,
         capture_output=True,
         env={**os.environ, "XDG_CACHE_HOME": str(home)},
@@ -42,7 +42,7 @@ def test_a_runtime_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
     assert (tmp_path / "edgekit" / "runtime" / "module").stat().st_size == 20_000
     result = json.dumps({"do": "keep", "name": "other", "size": len(whole)}).encode() + b"\n"
     subprocess.run(
-        [sys.executable, str(COURIER)],
+        [sys.executable, str(AGENT)],
         input=result + whole[:5000],
         env={**os.environ, "XDG_CACHE_HOME": str(tmp_path)},
         check=False,
