@@ -31,7 +31,7 @@ def test_a_runtime_that_is_missing_is_told_before_anything_is_trained(
     monkeypatch.setattr(opening, "installed_version", lambda _: "")
     with pytest.raises(ToolError, match="openvino is not installed") as raised:
         build(load_project(make_project()), [find_target("x86-vnni")], Silent(), runtime="openvino")
-    assert "edgekit[openvino]" in raised.value.hint
+    assert "'.[openvino]'" in raised.value.hint
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def test_without_the_package_it_says_how_to_get_it(
     monkeypatch.setitem(sys.modules, "neural_compressor", None)
     with pytest.raises(StepError, match="cannot be imported") as entry:
         search(named, feeds, SAMPLES, SCHEME, (), Goal(lambda _: 1.0, 1.0, 0.0, 1), tmp_path)
-    assert "edgekit[inc]" in entry.value.hint
+    assert "'.[inc]'" in entry.value.hint
 
 
 def test_a_scheme_that_it_does_not_know_is_reported(named: Path, tmp_path: Path) -> None:

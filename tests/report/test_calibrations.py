@@ -49,7 +49,7 @@ def test_too_few_claim_nothing() -> None:
 def test_what_finds_prices_may_not_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "scipy" not in rendered(*calibration_report(done(9)))
     monkeypatch.setattr("edgekit.latency.board_fit.installed_version", lambda _: "")
-    assert "needs scipy: pip install 'edgekit[training]'" in " ".join(rendered(*calibration_report(done(9))).split())
+    assert "needs scipy: pip install '.[training]'" in " ".join(rendered(*calibration_report(done(9))).split())
 
 
 def test_networks_that_tell_no_prices_yet_are_kept() -> None:

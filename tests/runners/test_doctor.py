@@ -6,6 +6,7 @@ import pytest
 
 from edgekit.runners.doctor import checkups
 from edgekit.runtime_specs import RUNTIMES
+from edgekit.version import DISTRIBUTION
 
 
 def test_what_is_there_has_a_version_and_what_is_missing_a_remedy() -> None:
@@ -34,5 +35,5 @@ def test_every_runtime_and_all_that_an_extra_installs_is_reported() -> None:
     extras = project["optional-dependencies"]
     shown = {name: {re.split(r"[<>=!~\[; ]", each)[0] for each in extras[name]} for name in extras}
     for extra in set(shown) - {"all", "dev", "test", "wild"}:
-        pins = {"onnx", "numpy", "setuptools", "six", "edgekit"}  # they pin what others bring
+        pins = {"onnx", "numpy", "setuptools", "six", DISTRIBUTION}  # they pin what others bring
         assert shown[extra] - pins <= listed, f"extra '{extra}'"

@@ -23,7 +23,7 @@ def test_one_that_is_not_installed_is_told_with_the_extra_that_brings_it(monkeyp
     monkeypatch.setattr(opening, "installed_version", lambda _: "")
     with pytest.raises(ToolError, match="openvino is not installed") as raised:
         host_runtime(Format.ONNX, "openvino")
-    assert raised.value.hint == "pip install 'edgekit[openvino]'"
+    assert raised.value.hint == "pip install '.[openvino]' in edgekit's checkout"
 
 
 def test_where_there_is_no_wheel_of_one_its_successor_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,7 @@ def test_the_wanted_runtime_is_taken_where_it_is_installed(monkeypatch: pytest.M
     monkeypatch.setattr(tflite, "installed_version", lambda _: "")
     with pytest.raises(ToolError, match="no runtime for TFLite") as raised:
         tflite.tflite_runtime()
-    assert "edgekit[litert]" in raised.value.hint
+    assert "'.[litert]'" in raised.value.hint
 
 
 def test_a_graph_that_the_runtime_refuses_is_reported(tmp_path: Path) -> None:

@@ -10,4 +10,4 @@ def test_without_the_package_the_error_says_what_to_install(monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
     with pytest.raises(StepError) as raised:
         schema()
-    assert "edgekit[litert]" in raised.value.hint
+    assert "'.[litert]'" in raised.value.hint
