@@ -95,7 +95,8 @@ def mobilenet(folder: Path, target: str) -> Path:
     if not (built / "dist" / target / "model.onnx").is_file():
         ptq_models.prepare(made)
         samples = made / "calibration.npz"
-        edgekit.build(made / "float.onnx", targets=target, calibration=samples, recipe="int8", folder=built)
+        options = edgekit.BuildOptions(recipe="int8")
+        edgekit.build(made / "float.onnx", samples, targets=target, options=options, folder=built)
     return built / "dist" / target / "model.onnx"
 
 
@@ -137,7 +138,11 @@ def pairs(name: str, path: Path) -> Level:
 
 def median(path: Path) -> Measurement:
     """The latency that a bench prints."""
-    return next(one for one in edgekit.bench(path, seconds=SECONDS).measurements if one.name == "latency_p50")
+    return next(
+        one
+        for one in edgekit.bench(path, options=edgekit.BenchOptions(seconds=SECONDS)).measurements
+        if one.name == "latency_p50"
+    )
 
 
 def emulated(path: Path) -> Level:
@@ -156,7 +161,11 @@ def emulated(path: Path) -> Level:
 def memory(path: Path) -> Level:
     """The guest's peak to this machine's, of the same file."""
     peaks = [
-        next(one.value for one in edgekit.bench(path, target, seconds=0.1).measurements if one.name == "memory_peak")
+        next(
+            one.value
+            for one in edgekit.bench(path, target, options=edgekit.BenchOptions(seconds=0.1)).measurements
+            if one.name == "memory_peak"
+        )
         for target in (EMULATED, None)
     ]
     ratio = peaks[0] / peaks[1]

@@ -6,15 +6,72 @@ from typing import TYPE_CHECKING, Any
 from edgekit.version import __version__
 
 if TYPE_CHECKING:
-    from edgekit.api import bench, build, calibrate, quantize, simplify, study
+    from edgekit.api import bench, build, calibrate, explain, inspect, plan, quantize, setup, simplify, study
+    from edgekit.benchmarking.bench import Bench
+    from edgekit.benchmarking.board_calibration import BoardCalibration
+    from edgekit.builds.check import RecipeCheck
+    from edgekit.builds.result import Build
+    from edgekit.call_options import BenchOptions, BuildOptions, CalibrateOptions, QuantizeOptions, StudyOptions
+    from edgekit.errors import EdgekitError
+    from edgekit.execution.single_step import Conversion
+    from edgekit.model.inspection import Inspection
+    from edgekit.planning.explanations import Explanation
+    from edgekit.progress import Progress
+    from edgekit.runners.preparation import Preparation
+    from edgekit.studies.results import Study
 
-__all__ = ["__version__", "bench", "build", "calibrate", "quantize", "simplify", "study"]
+_MODULES = {
+    "edgekit.api": "bench build calibrate explain inspect plan quantize setup simplify study",
+    "edgekit.benchmarking.bench": "Bench",
+    "edgekit.benchmarking.board_calibration": "BoardCalibration",
+    "edgekit.builds.check": "RecipeCheck",
+    "edgekit.builds.result": "Build",
+    "edgekit.call_options": "BenchOptions BuildOptions CalibrateOptions QuantizeOptions StudyOptions",
+    "edgekit.errors": "EdgekitError",
+    "edgekit.execution.single_step": "Conversion",
+    "edgekit.model.inspection": "Inspection",
+    "edgekit.planning.explanations": "Explanation",
+    "edgekit.progress": "Progress",
+    "edgekit.runners.preparation": "Preparation",
+    "edgekit.studies.results": "Study",
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+__all__ = [
+    "Bench",
+    "BenchOptions",
+    "BoardCalibration",
+    "Build",
+    "BuildOptions",
+    "CalibrateOptions",
+    "Conversion",
+    "EdgekitError",
+    "Explanation",
+    "Inspection",
+    "Preparation",
+    "Progress",
+    "QuantizeOptions",
+    "RecipeCheck",
+    "Study",
+    "StudyOptions",
+    "__version__",
+    "bench",
+    "build",
+    "calibrate",
+    "explain",
+    "inspect",
+    "plan",
+    "quantize",
+    "setup",
+    "simplify",
+    "study",
+]
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public function when it is first used, so that `import edgekit` loads nothing."""
-    if name in __all__:
-        return getattr(import_module("edgekit.api"), name)
+    """Import a public name when it is first used, so that `import edgekit` loads nothing."""
+    if name in _MODULE_OF:
+        return getattr(import_module(_MODULE_OF[name]), name)
     raise AttributeError(f"module 'edgekit' has no attribute '{name}'")
 
 

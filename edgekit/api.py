@@ -1,29 +1,37 @@
 """edgekit as a library: the functions that `import edgekit` exposes."""
 
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from edgekit.benchmarking.bench import Bench, Settings, bench_files
 from edgekit.benchmarking.board_calibration import BoardCalibration, calibrate_board
 from edgekit.builds.build import build as project_build
 from edgekit.builds.build import chosen_targets
+from edgekit.builds.check import RecipeCheck, check_recipe
 from edgekit.builds.result import Build
+from edgekit.call_options import BenchOptions, BuildOptions, CalibrateOptions, QuantizeOptions, Ranges, StudyOptions
 from edgekit.contract.registry import load_all, step_from
 from edgekit.contract.step import Step
-from edgekit.deprecation import FORMER_BUILD_OPTIONS, FORMER_RANGES, current_name
+from edgekit.deprecation import FORMER_BUILD_OPTIONS, FORMER_RANGES, accepts_former_keywords, current_name
 from edgekit.errors import RecipeError, StudyError, did_you_mean
 from edgekit.execution.single_step import Conversion, run_single_step
 from edgekit.files import write_bytes
+from edgekit.formats import inspect_file
+from edgekit.planning import explanations
+from edgekit.planning.lint import interactions_of
 from edgekit.planning.recipe import find_recipe, recipe_for, recipe_of
+from edgekit.process_state import leaves_process_unchanged
 from edgekit.progress import Progress, Silent
 from edgekit.project.from_file import file_project
-from edgekit.project.project import Project, load_project
+from edgekit.project.project import Project, load_project, project_at
 from edgekit.runners.choice import runner_for
+from edgekit.runners.preparation import QEMU, Preparation, prepare_targets
 from edgekit.runtimes.choice import target_runtimes
 from edgekit.studies.arms import arms_of
+from edgekit.studies.evidence import measurements_of
 from edgekit.studies.results import Study
 from edgekit.studies.studying import run_study
 from edgekit.target import Target, calibration_file, find_target
@@ -31,90 +39,74 @@ from edgekit.version import pip_install
 
 if TYPE_CHECKING:
     from edgekit.arrays import Array
+    from edgekit.model.inspection import Inspection
 
-Ranges = Literal["auto", "fixed", "dynamic"]
-"""Where the ranges of activations come from."""
 _PROBE_SAMPLES = 16
 """Calibration samples for each network of `calibrate`, whose weights are random."""
 
 
+@leaves_process_unchanged
+@accepts_former_keywords(BuildOptions, FORMER_BUILD_OPTIONS)
 def build(
     model: str | Path | None = None,
+    calibration: str | Path | None = None,
     *,
     targets: str | Sequence[str] = (),
-    calibration: str | Path | None = None,
-    evaluation: str | Path | None = None,
-    labels: str | Path | None = None,
-    metric: str | None = None,
-    recipe: str | None = None,
+    options: BuildOptions | None = None,
     folder: str | Path | None = None,
-    calibration_samples: int | None = None,
-    preprocessing: Mapping[str, Any] | None = None,
-    allowed: Collection[str] = (),
-    float_operators: str | Path | None = None,
-    runner: str = "",
-    runtime: str = "",
     progress: Progress | None = None,
-    placement: str | Path | None = None,
 ) -> Build:
     """Do what `edgekit build` does: build the ONNX file `model` with its samples, or the project in `folder`.
 
-    `calibration` and `evaluation` are paths of a folder or file of samples, or `module:function` in `folder`; without
-    them the model's own samples are used. `folder` also holds the cache and dist/. `preprocessing` is the table of that
-    name in edgekit.toml. `float_operators` is the manifest of an earlier build for the same target: its float
-    operators stay float (formerly `placement`). `runner` is where the result is verified: native, qemu, or a board's ssh://user@host:port.
-    `runtime` is one that the target lists, or `best`. Raises EdgekitError: `message` says what is wrong, `hint` what to
-    do.
+    `calibration` is the path of a folder or file of samples, or a `module:function` in `folder`; without it the
+    model's own samples are used. `folder` also holds the cache and dist/. Raises EdgekitError: `message` says what is
+    wrong, `hint` what to do.
     """
-    if placement is not None:
-        current_name("placement", FORMER_BUILD_OPTIONS, "edgekit.build")
-        float_operators = placement
-    names = [targets] if isinstance(targets, str) else targets
+    given = options or BuildOptions()
     if model is None:
         project = load_project(Path(folder or "."))
     else:
         project = file_project(
             Path(model),
-            str(calibration) if calibration is not None else None,
-            evaluation=str(evaluation) if evaluation is not None else None,
-            labels=str(labels) if labels is not None else None,
-            metric=metric,
-            recipe=recipe,
+            _text(calibration),
+            evaluation=_text(given.evaluation),
+            labels=_text(given.labels),
+            metric=given.metric,
+            recipe=given.recipe,
             folder=Path(folder) if folder is not None else None,
-            calibration_samples=calibration_samples,
-            preprocessing=preprocessing,
+            calibration_samples=given.calibration_samples,
+            preprocessing=given.preprocessing,
         )
-    manifest = Path(float_operators) if float_operators is not None else None
-    chosen = chosen_targets(project, names)
-    return project_build(project, chosen, progress or Silent(), allowed, manifest, runner, runtime)
+    manifest = Path(given.float_operators) if given.float_operators is not None else None
+    chosen = chosen_targets(project, _listed(targets))
+    return project_build(project, chosen, progress or Silent(), given.allowed, manifest, given.runner, given.runtime)
 
 
+@leaves_process_unchanged
+@accepts_former_keywords(QuantizeOptions, mapping="step")
 def quantize(
     model: str | Path,
     calibration: "str | Path | Array | Mapping[str, Array]",
     *,
     target: str,
     output: str | Path | None = None,
-    calibration_samples: int | None = None,
-    ranges: Ranges = "auto",
-    preprocessing: Mapping[str, Any] | None = None,
-    options: Mapping[str, Any] | None = None,
+    options: QuantizeOptions | None = None,
     progress: Progress | None = None,
 ) -> Conversion:
     """Quantize a model file to INT8 with the target's scheme.
 
-    The result is written to `output`, by default model-quantized.onnx beside the model. If the `ranges` of activations
-    are `fixed`, it is what the step `quantize` of a build makes of the same file, in QDQ form. If they are `dynamic`,
-    so that each run computes them, it is what the step `quantize-dynamic` makes. `auto` chooses `dynamic` for
-    transformers. `calibration` is the path of a folder or file of samples, a `module:function` beside the model, an
-    array with axes (samples, ...), or one array per input name. `options` are those of the step; `edgekit recipes show
-    int8` lists them. Raises EdgekitError.
+    The result is written to `output`, by default model-quantized.onnx beside the model. With fixed ranges it is what
+    the step `quantize` of a build makes of the same file, in QDQ form; with dynamic ranges it is what the step
+    `quantize-dynamic` makes. `calibration` is the path of a folder or file of samples, a `module:function` beside the
+    model, an array with axes (samples, ...), or one array per input name. Raises EdgekitError.
     """
-    step, path = _step(_quantizer(Path(model), ranges), options or {}), _output_path(model, output, "quantized")
-    with _project_of(model, calibration, preprocessing, calibration_samples) as project:
+    given = options or QuantizeOptions()
+    step, path = _step(_quantizer(Path(model), given.ranges), given.step), _output_path(model, output, "quantized")
+    with _project_of(model, calibration, given.preprocessing, given.calibration_samples) as project:
         return run_single_step(step, project, find_target(target), path, progress or Silent())
 
 
+@leaves_process_unchanged
 def simplify(
     model: str | Path,
     calibration: "str | Path | Array | Mapping[str, Array] | None" = None,
@@ -126,57 +118,54 @@ def simplify(
     """Simplify a model file: write the smallest equivalent graph that was found.
 
     The result is written to `output`, by default model-simplified.onnx beside the model. It is what the step `simplify`
-    of a build makes of the same file. Both files are compared on `calibration`, as for `quantize`, or on random inputs.
-    Raises EdgekitError.
+    of a build makes of the same file. Both files are compared on `calibration`, as for `quantize`, or on random inputs
+    in the shapes of the model's inputs. Raises EdgekitError.
     """
     path = _output_path(model, output, "simplified")
     with _project_of(model, calibration, preprocessing) as project:
         return run_single_step(_step("simplify", {}), project, None, path, progress or Silent())
 
 
+@leaves_process_unchanged
+@accepts_former_keywords(BenchOptions)
 def bench(
     model: str | Path | Sequence[str | Path],
     target: str | None = None,
     *,
-    threads: int | Sequence[int] = 1,
-    batch: int | Sequence[int] = 1,
-    seconds: float = 2.0,
-    shapes: Mapping[str, Sequence[int]] | None = None,
-    inputs: str | Path | None = None,
-    profile: bool = False,
+    options: BenchOptions | None = None,
     runner: str = "",
     folder: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Bench:
     """Do what `edgekit bench` does: measure on this machine, or for a target where its instruction set runs.
 
-    Targets and their latency calibrations are also searched in targets/ of `folder`, by default the working directory.
-    Several models are timed in turns and compared with the first; several numbers of `threads` or samples per `batch`
-    are measured one after the other. `shapes` gives the lengths of dynamic axes by name, or whole input shapes;
-    `inputs` is a file of samples. `profile` adds the time of each operator type. `runner` is where the models run:
-    native, qemu, or a board's ssh://user@host:port. Raises EdgekitError.
+    Several models are timed in turns and compared with the first. `runner` is where they run: native, qemu, or a
+    board's ssh://user@host:port. Targets and their latency calibrations are also searched in targets/ of `folder`, by
+    default the working directory. Raises EdgekitError.
     """
     models = [model] if isinstance(model, str | Path) else model
+    given = options or BenchOptions()
     settings = Settings(
-        [threads] if isinstance(threads, int) else threads,
-        [batch] if isinstance(batch, int) else batch,
-        seconds,
-        shapes or {},
-        Path(inputs) if inputs is not None else None,
-        profile,
+        _numbers(given.threads),
+        _numbers(given.batch),
+        given.seconds,
+        given.shapes,
+        Path(given.inputs) if given.inputs is not None else None,
+        given.profile,
+        _listed(given.runtimes),
     )
     chosen = find_target(target, (Path(folder or ".") / "targets",)) if target else None
     return bench_files([Path(each) for each in models], chosen, settings, runner, progress)
 
 
+@leaves_process_unchanged
+@accepts_former_keywords(CalibrateOptions)
 def calibrate(
     target: str,
     models: Sequence[str | Path] = (),
     *,
     runner: str = "",
-    runtime: str = "",
-    threads: int | Sequence[int] = 1,
-    seconds: float = 2.0,
+    options: CalibrateOptions | None = None,
     folder: str | Path | None = None,
     progress: Progress | None = None,
 ) -> BoardCalibration:
@@ -184,59 +173,130 @@ def calibrate(
 
     `models`, or edgekit's own networks in float and INT8, are timed on a board (`runner` is its ssh://user@host:port)
     and counted under the target's emulator; prices are fitted to both. The calibration is written to targets/ of
-    `folder`, by default the working directory, or beside the target file that is named. `runtime` is one that the
-    target lists. Raises EdgekitError.
+    `folder`, by default the working directory, or beside the target file that is named. Raises EdgekitError.
     """
+    given = options or CalibrateOptions()
     place = Path(folder or ".") / "targets"
     chosen = find_target(target, (place,))
-    if runtime:
-        chosen = chosen.on(target_runtimes((runtime,), chosen)[0])
+    if given.runtime:
+        chosen = chosen.on(target_runtimes((given.runtime,), chosen)[0])
     beside = Path(target).parent if target.endswith(".toml") else place
     path = Path(chosen.calibration) if chosen.calibration else calibration_file(chosen, beside)
     watch = progress or Silent()
-    counts = [threads] if isinstance(threads, int) else threads
     on = runner_for(chosen, runner, watch)
     with tempfile.TemporaryDirectory(prefix="edgekit-") as made:
         named: dict[Path, str] = {Path(each): Path(each).stem for each in models}
         known = named or _quantize_networks(chosen, Path(made), watch)
-        return calibrate_board(on, chosen, known, counts, seconds, path, watch)
+        return calibrate_board(on, chosen, known, _numbers(given.threads), given.seconds, path, watch)
 
 
+@leaves_process_unchanged
+@accepts_former_keywords(StudyOptions)
 def study(
     folder: str | Path = ".",
     *,
     pairs: str | Sequence[str] = (),
-    recipe: str | None = None,
-    orders: bool = False,
-    ablate: bool = False,
-    seeds: int = 3,
-    budget_min: float | None = None,
+    options: StudyOptions | None = None,
     target: str | None = None,
     output: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Study:
-    """Do what `edgekit study` does on the project in `folder`, with seeds from 0.
+    """Do what `edgekit study` does on the project in `folder`.
 
-    `pairs` such as "quantize-weights bits=4, sparsify" are measured in both orders; `orders` measures all orders of the
-    recipe's techniques; `ablate` measures what each of them adds. Without any of these, the recipe alone is measured
-    step by step. `recipe` is the name of a shipped one or a TOML file, by default the project's own. After `budget_min`
-    minutes the study ends with the seeds that are complete. The results are written to `output`, with a plot as .png
-    and .svg beside it where matplotlib is installed. Raises EdgekitError.
+    `pairs` such as "quantize-weights bits=4, sparsify" are measured in both orders. Without pairs, and without
+    `orders` or `ablate` in the options, the recipe alone is measured step by step. The results are written to `output`,
+    with a plot as .png and .svg beside it if matplotlib is installed. Raises EdgekitError.
     """
     if output is not None and Path(output).suffix != ".json":
         raise StudyError(
             f"{output} does not end in .json: the plot is written beside the results",
             "give a file name that ends in .json",
         )
-    project, value = load_project(Path(folder)), progress or Silent()
-    chosen = recipe_of(project) if recipe is None else recipe_for(project, find_recipe(recipe, Path()))
-    arms = arms_of(project, chosen, [pairs] if isinstance(pairs, str) else pairs, orders=orders, ablate=ablate)
+    given = options or StudyOptions()
+    project, watch = load_project(Path(folder)), progress or Silent()
+    chosen = recipe_of(project) if given.recipe is None else recipe_for(project, find_recipe(given.recipe, Path()))
+    arms = arms_of(project, chosen, _listed(pairs), orders=given.orders, ablate=given.ablate)
     device = chosen_targets(project, [target] if target else ())[0]
-    budget = None if budget_min is None else 60 * budget_min
-    found = run_study(project, arms, range(seeds), device, value, budget)
+    budget = None if given.budget_min is None else 60 * given.budget_min
+    found = run_study(project, arms, range(given.seeds), device, watch, budget)
     if output is not None:
-        _write_study(found, Path(output), value)
+        _write_study(found, Path(output), watch)
     return found
+
+
+@leaves_process_unchanged
+def plan(
+    folder: str | Path | None = None,
+    *,
+    targets: str | Sequence[str] = (),
+    recipe: str | None = None,
+    inspect: bool = False,
+    evidence: str | Path | None = None,
+    progress: Progress | None = None,
+) -> RecipeCheck:
+    """Do what `edgekit plan` does: check the recipe of the project in `folder`, or the one that `recipe` names, before
+    training, and propose a better order.
+
+    By default `folder` is the working directory if it holds an edgekit.toml; without a project nothing is known of the
+    model. `inspect` loads and examines the models. `evidence` is a file that `study` wrote. Raises EdgekitError.
+    """
+    project = project_at(Path(folder) if folder is not None else None)
+    measured = measurements_of(project, Path(evidence)) if evidence is not None else None
+    watch = progress or Silent()
+    return check_recipe(project, watch, recipe, _listed(targets), inspect=inspect, measured=measured)
+
+
+@leaves_process_unchanged
+def explain(*words: str, folder: str | Path | None = None) -> tuple[explanations.Explanation, ...]:
+    """Do what `edgekit explain` does: explain findings by code, a technique, or two techniques in either order.
+
+    Without words, every finding is returned. The interactions.toml of the project in `folder` is read as well. Raises
+    EdgekitError.
+    """
+    project = project_at(Path(folder) if folder is not None else None)
+    return explanations.explain(words, interactions_of(project))
+
+
+@leaves_process_unchanged
+def inspect(model: str | Path, *, shapes: Mapping[str, Sequence[int]] | None = None) -> "Inspection":
+    """Do what `edgekit inspect` does: inputs, outputs, operators, types, parameters and MACs of an ONNX or TFLite file.
+
+    `shapes` gives the lengths of dynamic axes by name, or whole input shapes by input. Raises EdgekitError.
+    """
+    return inspect_file(Path(model), shapes or {})
+
+
+@leaves_process_unchanged
+def setup(
+    targets: str | Sequence[str],
+    *,
+    runner: str = QEMU,
+    runtimes: str | Sequence[str] = (),
+    base: str = "",
+    folder: str | Path | None = None,
+    progress: Progress | None = None,
+) -> tuple[Preparation, ...]:
+    """Do what `edgekit setup` does: download the emulator of each target to the user's cache directory, or build its
+    container image with the `runner` container, from the image `base`.
+
+    `runtimes` are some that the targets list, or `all`; by default each target's own. Targets are also searched in
+    targets/ of `folder`, by default the working directory. Raises EdgekitError.
+    """
+    named = [find_target(each, (Path(folder or ".") / "targets",)) for each in _listed(targets)]
+    chosen = [each.on(runtime) for each in named for runtime in target_runtimes(_listed(runtimes), each)]
+    return prepare_targets(chosen, runner, progress or Silent(), base)
+
+
+def _listed(names: str | Sequence[str]) -> Sequence[str]:
+    return [names] if isinstance(names, str) else names
+
+
+def _numbers(given: int | Sequence[int]) -> Sequence[int]:
+    return [given] if isinstance(given, int) else given
+
+
+def _text(given: str | Path | None) -> str | None:
+    return None if given is None else str(given)
 
 
 def _write_study(found: Study, path: Path, progress: Progress) -> None:

@@ -42,7 +42,8 @@ _file_options = several(
 
 
 def _current_option(name: str) -> str:
-    return current_name(name, FORMER_BUILD_OPTIONS, "edgekit build, option")
+    former = {name: current.replace("_", "-") for name, current in FORMER_BUILD_OPTIONS.items()}
+    return current_name(name, former, "edgekit build, option")
 
 
 @click.command(

@@ -35,6 +35,7 @@ def command(
     which edgekit predicts the target's latency. Without models it uses networks of its own, float and INT8. Earlier
     measurements are kept; nine models give an interval, twelve may give the board prices of its own."""
     from edgekit.api import calibrate
+    from edgekit.call_options import CalibrateOptions
     from edgekit.cli.console import print_tables
     from edgekit.cli.progress import watcher
     from edgekit.report.calibrations import calibration_json, calibration_report
@@ -43,9 +44,7 @@ def command(
         target,
         models,
         runner=runner,
-        runtime=runtime or "",
-        threads=threads,
-        seconds=seconds,
+        options=CalibrateOptions(runtime=runtime or "", threads=threads, seconds=seconds),
         folder=folder,
         progress=watcher(quiet=False),
     )

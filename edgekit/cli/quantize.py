@@ -62,6 +62,7 @@ def command(
     them. For a transformer it runs `quantize-dynamic`.
     """
     from edgekit.api import quantize
+    from edgekit.call_options import QuantizeOptions
     from edgekit.cli.console import print_tables
     from edgekit.cli.progress import watcher
     from edgekit.report.conversions import conversion_json, conversion_report
@@ -73,10 +74,12 @@ def command(
         calibration,
         target=target,
         output=output,
-        calibration_samples=samples,
-        ranges=ranges,
-        preprocessing={name: value for name, value in preprocessing.items() if value is not None},
-        options={**({"backend": backend} if backend else {}), **_parse_options(options)},
+        options=QuantizeOptions(
+            ranges=ranges,
+            calibration_samples=samples,
+            preprocessing={name: value for name, value in preprocessing.items() if value is not None},
+            step={**({"backend": backend} if backend else {}), **_parse_options(options)},
+        ),
         progress=watcher(quiet=quiet or as_json),
     )
     if as_json:

@@ -21,24 +21,17 @@ def command(targets: tuple[str, ...], runner: str, runtimes: tuple[str, ...], ba
     With --runner container, build a Docker or Podman image instead, on any system that has one of them.
     """
     from edgekit.cli.progress import watcher
-    from edgekit.runners.emulator import emulators_bytes, emulators_folder, prepare
-    from edgekit.runners.engine import find_engine
-    from edgekit.runners.image import BASE, build_image
+    from edgekit.runners.emulator import emulators_bytes, emulators_folder
+    from edgekit.runners.preparation import QEMU, prepare_targets
     from edgekit.runtimes.choice import target_runtimes
     from edgekit.target import find_target
 
-    if base and runner != "container":
+    if base and runner == QEMU:
         raise click.UsageError("--base is for --runner container")
     named = [find_target(name, (folder / "targets",)) for name in targets]
-    chosen = [each.on(runtime) for each in named for runtime in target_runtimes(runtimes, each)]
-    if runner == "container":
-        engine = find_engine()
-        for target in chosen:
-            click.echo(f"{target.id}: {build_image(engine, target, base or BASE, watcher(quiet=False))} is ready")
-        return 0
-    for target in chosen:
-        emulator = prepare(target, watcher(quiet=False))
-        runtime = f" with {target.runtime}" if runtimes else ""
-        click.echo(f"{target.id}: {emulator.version} -cpu {target.cpu.split(',')[0]}{runtime} is ready")
-    click.echo(f"{emulators_bytes() / 1e6:.0f} MB in {emulators_folder()}")
+    for target in (each.on(runtime) for each in named for runtime in target_runtimes(runtimes, each)):
+        for ready in prepare_targets([target], runner, watcher(quiet=False), base or ""):
+            click.echo(f"{ready.target}: {ready.what} is ready")
+    if runner == QEMU:
+        click.echo(f"{emulators_bytes() / 1e6:.0f} MB in {emulators_folder()}")
     return 0

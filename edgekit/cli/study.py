@@ -66,6 +66,7 @@ def command(
     granularity=tensor, sparsify sparsity=0.7".
     """
     from edgekit.api import study
+    from edgekit.call_options import StudyOptions
     from edgekit.cli.console import print_tables
     from edgekit.cli.progress import watcher
     from edgekit.report.studies import study_report
@@ -78,11 +79,7 @@ def command(
     found = study(
         folder,
         pairs=pairs,
-        recipe=recipe,
-        orders=orders,
-        ablate=ablate,
-        seeds=seeds,
-        budget_min=budget,
+        options=StudyOptions(recipe=recipe, orders=orders, ablate=ablate, seeds=seeds, budget_min=budget),
         target=target,
         output=path,
         progress=watcher(quiet=quiet or as_json),

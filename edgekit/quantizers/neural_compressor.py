@@ -2,10 +2,8 @@
 
 import logging
 import re
-import sys
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from edgekit.model.operators import graphs
 from edgekit.model.ports import inputs_of
 from edgekit.model.reading import load_model
 from edgekit.model.unsigned import to_signed
+from edgekit.process_state import quiet_loggers, stdout_as_stderr
 from edgekit.version import pip_install
 
 _METHODS = {"minmax": "minmax", "percentile": "percentile", "entropy": "kl"}
@@ -59,7 +58,7 @@ def search(
         raise StepError("Intel Neural Compressor supports int8 weights only", 'set weight = "int8", or backend = "ort"')
     try:
         # Neural Compressor creates its workspace on import, so that the folder must be set before.
-        with warnings.catch_warnings(), redirect_stdout(sys.stderr):
+        with warnings.catch_warnings(), stdout_as_stderr():
             warnings.simplefilter("ignore")
             from neural_compressor import quantization, set_workspace
             from neural_compressor.config import AccuracyCriterion, PostTrainingQuantConfig, TuningCriterion
@@ -68,7 +67,6 @@ def search(
             f"Intel Neural Compressor cannot be imported: {first_line(error)}",
             f'{pip_install("inc")}, or backend = "ort"',
         ) from error
-    logging.getLogger("neural_compressor").setLevel(logging.CRITICAL)
     set_workspace(str(folder))
     model = load_model(source)
     # Neural Compressor merges its inferred shapes with the file's and fails if they differ.
@@ -120,7 +118,7 @@ def search(
         accuracy_criterion=AccuracyCriterion(criterion="absolute", tolerable_loss=goal.allowed),
         tuning_criterion=TuningCriterion(max_trials=goal.trials),
     )
-    with redirect_stdout(sys.stderr):
+    with stdout_as_stderr(), quiet_loggers("neural_compressor", level=logging.CRITICAL):
         quantization.fit(model, conf=conf, calib_dataloader=Loader(), eval_func=evaluate)
     if raised:
         raise raised[0]

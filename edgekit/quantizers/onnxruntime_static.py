@@ -1,9 +1,6 @@
 """ONNX Runtime's static quantizer."""
 
-import logging
-import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +14,7 @@ from edgekit.errors import StepError, first_line
 from edgekit.model.operators import PRODUCTS
 from edgekit.model.ports import Port, inputs_of
 from edgekit.model.reading import load_model
+from edgekit.process_state import quiet_root_logger, stdout_as_stderr
 from edgekit.runtimes import ort
 
 PASSING = (
@@ -62,11 +60,10 @@ def quantize_static(
         "entropy": CalibrationMethod.Entropy,
     }
     types = [*PRODUCTS, *PASSING] if operators == "conv-matmul" else sorted({*QDQRegistry, *QLinearOpsRegistry})
-    logging.getLogger().setLevel(logging.ERROR)
     try:
         # Masks, which are among the tensors that stay float, cause divisions by infinity. What the histogram collector
         # prints must not appear in the output of --json.
-        with np.errstate(invalid="ignore"), redirect_stdout(sys.stderr):
+        with np.errstate(invalid="ignore"), stdout_as_stderr(), quiet_root_logger("onnxruntime"):
             if not ranges.exists():
                 _calibrate(source, batches, inputs_of(model.graph), types, methods[method], ranges)
             quantize_static(

@@ -22,14 +22,13 @@ def study_plot(study: Study, form: Literal["png", "svg"]) -> bytes:
 def stages_plot(arms: Sequence[Arm], unit: str, title: str, form: Literal["png", "svg"]) -> bytes:
     """The metric after every step that has one, with the arms' last steps side by side at the right."""
     import matplotlib as mpl
-
-    mpl.use("agg")
-    mpl.rcParams["svg.hashsalt"] = "edgekit"
-    from matplotlib import pyplot as plt
+    from matplotlib.figure import Figure
 
     lines = [[(stage.step.label, stage.metric) for stage in arm.stages if stage.metric is not None] for arm in arms]
     longest = max(map(len, lines))
-    figure, axes = plt.subplots(figsize=(max(6.4, 1.1 * longest + 2), 4.2 + 0.22 * len(arms)), layout="constrained")
+    # Without pyplot, so that the caller's backend and open figures stay as they are.
+    figure = Figure(figsize=(max(6.4, 1.1 * longest + 2), 4.2 + 0.22 * len(arms)), layout="constrained")
+    axes = figure.subplots()
     for number, (arm, line) in enumerate(zip(arms, lines, strict=True)):
         colour, style = COLOURS[number % len(COLOURS)], _STYLES[number // len(COLOURS) % len(_STYLES)]
         at = list(range(1, len(line) + 1))
@@ -43,8 +42,8 @@ def stages_plot(arms: Sequence[Arm], unit: str, title: str, form: Literal["png",
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside lower center", fontsize=8, ncols=1 if longest < 6 else 2, frameon=False)
     buffer = BytesIO()
-    figure.savefig(buffer, format=form, dpi=150, metadata={"Date": None} if form == "svg" else {"Software": None})
-    plt.close(figure)
+    with mpl.rc_context({"svg.hashsalt": "edgekit"}):
+        figure.savefig(buffer, format=form, dpi=150, metadata={"Date": None} if form == "svg" else {"Software": None})
     return buffer.getvalue()
 
 

@@ -10,6 +10,7 @@ from edgekit.contract.artifact import Artifact
 from edgekit.contract.step import Context, Contract, Outcome, Step
 from edgekit.contract.technique import Family, Technique
 from edgekit.errors import ModelError, StepError, first_line
+from edgekit.process_state import quiet_loggers
 from edgekit.target import Target
 from edgekit.traits import Data, Format, Role, Trait, facts
 
@@ -120,7 +121,6 @@ def _export(
     batch: str | None,
 ) -> None:
     """Write the file with first axes that are dynamic with the name `batch`, or as long as the samples."""
-    import logging
     import warnings
 
     import torch
@@ -145,9 +145,7 @@ def _export(
         raise ModelError(f"two inputs or outputs have the name '{twice[0]}'", "correct [model] inputs and outputs")
     # torch.export treats an axis of length 1 as constant.
     given_inputs = tuple(each[:2].repeat(2, *[1] * (each.ndim - 1))[:2] for each in samples.inputs)
-    for name in ("torch.onnx", "onnxscript"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    with warnings.catch_warnings(), _exact_masks():
+    with warnings.catch_warnings(), _exact_masks(), quiet_loggers("torch.onnx", "onnxscript"):
         warnings.simplefilter("ignore")
         try:
             torch.onnx.export(

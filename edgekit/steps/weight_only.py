@@ -8,6 +8,7 @@ from edgekit.contract.artifact import Artifact
 from edgekit.contract.step import Context, Contract, Outcome, Step
 from edgekit.contract.technique import Family, Technique
 from edgekit.errors import StepError
+from edgekit.process_state import quiet_loggers
 from edgekit.target import Target
 from edgekit.traits import Format, Role, Trait, facts
 
@@ -44,8 +45,6 @@ class WeightOnly(Step):
         )
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        import logging
-
         from edgekit.model.inspection import file_notes
         from edgekit.model.passes.gemm_to_matmul import gemm_to_matmul
         from edgekit.model.passes.rewriting import rewrite
@@ -55,14 +54,14 @@ class WeightOnly(Step):
         from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer  # isort: skip
 
         path = context.folder / "model.onnx"
-        logging.getLogger("onnxruntime.quantization").setLevel(logging.ERROR)
         quantizer = MatMulNBitsQuantizer(
             rewrite(load_model(model.path), gemm_to_matmul),
             block_size=self.block_size,
             is_symmetric=self.symmetric,
             accuracy_level=4,
         )
-        quantizer.process()
+        with quiet_loggers("onnxruntime.quantization"):
+            quantizer.process()
         save_model(quantizer.model.model, path)
         strip_annotations(path, model.path)
         found = file_notes(path)

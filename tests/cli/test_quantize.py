@@ -23,7 +23,11 @@ def test_the_command_and_the_function_leave_the_same_bytes(run_edgekit: Run, con
     data = json.loads(done.stdout)
     assert data["notes"]["calibration"] == "percentile" and Path(data["path"]).name == "conv-simplified-quantized.onnx"
     same = edgekit.quantize(
-        simple, samples, target="rpi4", options={"calibration": "percentile"}, output=tmp_path / "same.onnx"
+        simple,
+        samples,
+        target="rpi4",
+        options=edgekit.QuantizeOptions(step={"calibration": "percentile"}),
+        output=tmp_path / "same.onnx",
     )
     assert Path(data["path"]).read_bytes() == same.path.read_bytes()
     assert (
@@ -45,10 +49,14 @@ def test_a_transformer_takes_the_ranges_of_each_run(run_edgekit: Run, attending:
     done = run_edgekit(*command, "--set", "smoothing=0.5", "--set", "tables=false")
     assert "each run computes its own" in " ".join(done.stdout.split()) and "smoothed by alpha 0.5" in done.stdout
     same = edgekit.quantize(
-        attending, samples, target="rpi4", ranges="dynamic", options={"smoothing": 0.5}, output=tmp_path / "same.onnx"
+        attending,
+        samples,
+        target="rpi4",
+        options=edgekit.QuantizeOptions(ranges="dynamic", step={"smoothing": 0.5}),
+        output=tmp_path / "same.onnx",
     )
     assert attending.with_name("attending-quantized.onnx").read_bytes() == same.path.read_bytes()
-    fixed = edgekit.quantize(attending, samples, target="rpi4", ranges="fixed")
+    fixed = edgekit.quantize(attending, samples, target="rpi4", options=edgekit.QuantizeOptions(ranges="fixed"))
     assert "QuantizeLinear" in fixed.notes["operators"]
     beyond = run_edgekit(*command, "--set", "smoothing=2")
     assert beyond.returncode == 2 and "'smoothing' is 2" in beyond.stderr
@@ -78,9 +86,20 @@ def test_former_ranges_are_accepted_with_one_line_of_warning(
     lines = [line for line in former.stderr.splitlines() if "'run'" in line]
     assert lines == ["warning: --ranges: 'run' is now called 'dynamic'; the next release rejects the former name"]
     with pytest.warns(RenamedWarning, match="'run' is now called 'dynamic'"):
-        edgekit.quantize(conv_model, samples, target="rpi4", ranges="run", output=tmp_path / "same.onnx")  # type: ignore[arg-type]
+        edgekit.quantize(
+            conv_model,
+            samples,
+            target="rpi4",
+            options=edgekit.QuantizeOptions(ranges="run"),  # type: ignore[arg-type]
+            output=tmp_path / "same.onnx",
+        )
     assert (tmp_path / "former.onnx").read_bytes() == (tmp_path / "same.onnx").read_bytes()
     wrong = run_edgekit(*given, "--ranges", "dynamc")
     assert wrong.returncode == 2 and "dynamic" in wrong.stderr
     with pytest.raises(EdgekitError, match="no kind of ranges 'dynamc'"):
-        edgekit.quantize(conv_model, samples, target="rpi4", ranges="dynamc")  # type: ignore[arg-type]
+        edgekit.quantize(
+            conv_model,
+            samples,
+            target="rpi4",
+            options=edgekit.QuantizeOptions(ranges="dynamc"),  # type: ignore[arg-type]
+        )

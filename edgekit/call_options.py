@@ -1,0 +1,93 @@
+"""Options of the functions that `import edgekit` exposes."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Ranges = Literal["auto", "fixed", "dynamic"]
+"""Where the ranges of activations come from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildOptions:
+    """Options of `edgekit.build`. The first six apply to a model file; a project sets them in edgekit.toml."""
+
+    evaluation: str | Path | None = None
+    """A folder or file of samples, or a `module:function`. By default one fifth of the samples is held out."""
+    labels: str | Path | None = None
+    """A CSV file of paths and labels. By default each file's folder is its label."""
+    metric: str | None = None
+    recipe: str | None = None
+    """The name of a shipped recipe, or a TOML file."""
+    calibration_samples: int | None = None
+    preprocessing: Mapping[str, Any] | None = None
+    """The table of that name in edgekit.toml."""
+    allowed: Collection[str] = ()
+    """Codes of error findings that do not stop the build."""
+    float_operators: str | Path | None = None
+    """The manifest of an earlier build for the same target, whose float operators stay float."""
+    runner: str = ""
+    """Where the result is verified: native, qemu, container, or a board's ssh://user@host:port."""
+    runtime: str = ""
+    """One that the target lists, or `best`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantizeOptions:
+    """Options of `edgekit.quantize`."""
+
+    ranges: Ranges = "auto"
+    """`fixed` ranges are those of the step `quantize`, `dynamic` ones, which each run computes, those of
+    `quantize-dynamic`. `auto` chooses `dynamic` for transformers."""
+    calibration_samples: int | None = None
+    preprocessing: Mapping[str, Any] | None = None
+    """The table of that name in edgekit.toml."""
+    step: Mapping[str, Any] = field(default_factory=dict)
+    """Options of the step; `edgekit recipes show int8` lists them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchOptions:
+    """Options of `edgekit.bench`. Several numbers of threads, and several batch sizes, are measured one by one."""
+
+    threads: int | Sequence[int] = 1
+    batch: int | Sequence[int] = 1
+    """Samples per run."""
+    seconds: float = 2.0
+    """The longest timing of each model."""
+    shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    """Lengths of dynamic axes by name, or whole input shapes by input."""
+    inputs: str | Path | None = None
+    """Samples in a .npz or .npy file instead of random ones."""
+    profile: bool = False
+    """Whether to report the time of each operator type."""
+    runtimes: str | Sequence[str] = ()
+    """The runtimes under which each model is measured, or `all`. By default the target's, or ONNX Runtime here."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrateOptions:
+    """Options of `edgekit.calibrate`."""
+
+    runtime: str = ""
+    """One that the target lists; by default its own."""
+    threads: int | Sequence[int] = 1
+    seconds: float = 2.0
+    """The longest timing of each network."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyOptions:
+    """Options of `edgekit.study`."""
+
+    recipe: str | None = None
+    """The name of a shipped recipe, or a TOML file; by default the project's own."""
+    orders: bool = False
+    """Whether to measure all orders of the recipe's techniques."""
+    ablate: bool = False
+    """Whether to measure the recipe without each technique."""
+    seeds: int = 3
+    """Seeds, counted from 0."""
+    budget_min: float | None = None
+    """Minutes after which the study ends with the seeds that are complete."""

@@ -1,0 +1,50 @@
+"""Prepare the runners that emulate targets: what `edgekit setup` does."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgekit.errors import RunnerError, did_you_mean
+from edgekit.progress import Progress
+from edgekit.runners.emulator import prepare
+from edgekit.runners.engine import find_engine
+from edgekit.runners.image import BASE, build_image
+from edgekit.target import Target
+
+QEMU, CONTAINER = "qemu", "container"
+RUNNERS = (QEMU, CONTAINER)
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """A target whose runner is ready."""
+
+    target: str
+    runner: str
+    what: str
+    """The emulator's version, CPU and runtime, or the name of the image."""
+
+
+def prepare_targets(
+    targets: Sequence[Target], runner: str, progress: Progress, base: str = ""
+) -> tuple[Preparation, ...]:
+    """Set up the emulator of each target, or build the container image of each from the image `base`, by default
+    Debian 12's slim variant. Existing parts are kept.
+
+    Raises RunnerError for another runner, and for a `base` without a container; EmulatorError and ContainerError if
+    this machine cannot set one up.
+    """
+    if runner not in RUNNERS:
+        raise RunnerError(f"there is no runner '{runner}' to prepare", did_you_mean(runner, list(RUNNERS)))
+    if base and runner != CONTAINER:
+        raise RunnerError("a base image is for the runner container", f"omit it, or choose {CONTAINER}")
+    if runner == CONTAINER:
+        engine = find_engine()
+        return tuple(
+            Preparation(each.id, runner, build_image(engine, each, base or BASE, progress)) for each in targets
+        )
+    return tuple(_prepared(each, progress) for each in targets)
+
+
+def _prepared(target: Target, progress: Progress) -> Preparation:
+    emulator = prepare(target, progress)
+    return Preparation(target.id, QEMU, f"{emulator.version} -cpu {target.cpu.split(',')[0]}, {target.runtime}")
