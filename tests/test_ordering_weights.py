@@ -37,9 +37,9 @@ def test_an_untouched_module_keeps_its_ranking(original: nn.Module) -> None:
 
 
 def test_four_bits_a_tensor_leave_few_levels_and_many_ties(original: nn.Module) -> None:
-    result = mechanism(changed(original, WeightGrid(4, "tensor").rounded), original)
+    result = mechanism(changed(original, WeightGrid(4, "tensor").round), original)
     assert result.levels <= 15 and result.ties > 0.1
-    eight = mechanism(changed(original, WeightGrid(8, "tensor").rounded), original)
+    eight = mechanism(changed(original, WeightGrid(8, "tensor").round), original)
     assert result.rank_correlation < eight.rank_correlation < 1
 
 

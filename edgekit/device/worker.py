@@ -334,11 +334,15 @@ def file_text(path: str) -> str:
 def memory(name: str) -> "int | None":
     """A value of /proc/self/status in bytes: VmRSS is the current resident memory, VmHWM its peak; None where the
     system does not report it."""
+    # A buffer of fixed size: the file's length varies, and would change the allocator's state and thereby counts.
+    held = bytearray(8192)
     try:
-        with open("/proc/self/status") as file:
-            return next(int(line.split()[1]) * 1024 for line in file if line.startswith(name))
-    except (OSError, StopIteration):
+        with open("/proc/self/status", "rb", buffering=0) as file:
+            file.readinto(held)
+    except OSError:
         return None
+    start = held.find(b"\n%s:" % name.encode())
+    return int(held[start : held.index(b"\n", start + 1)].split()[1]) * 1024 if start >= 0 else None
 
 
 if __name__ == "__main__":

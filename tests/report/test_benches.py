@@ -69,7 +69,7 @@ def test_runtimes_stand_side_by_side_in_one_table() -> None:
     rows = [line.split() for line in result.splitlines()]
     assert ["a", "1.0", "1.5", "50.0", "MB"] in rows and ["b", "2.0,", "1.5", "50.0", "MB", "0.500", "2"] in rows
     assert "m.onnx for rpi4 by runtime, on ssh" in result and result.count("p50") == 1
-    assert "steps apart: from a 1.0" in result and "not run: c: c is not installed; get it" in result
+    assert "LSB apart: from a 1.0" in result and "not run: c: c is not installed; get it" in result
     assert ["a", "1.0", "latency", "not", "run", "why"] in rows, "gates by runtime"
     whole = json.loads(bench_json([found]))
     assert [each["runtime"] for each in whole["models"]] == ["a 1.0", "b 2.0, fast"]

@@ -72,13 +72,13 @@ def test_each_shipped_target_says_why(name: str) -> None:
     assert find_target(name).quantization.why
 
 
-def test_what_is_dequantize_for_speed_is_told_with_how_that_was_found() -> None:
+def test_operators_in_float_for_speed_are_reported_with_the_method() -> None:
     ratio = {"median": 0.9721, "low": 0.968, "high": 0.9755}
     values = {"floats": ["a", "b"], "placed": "measured here", "ratio": ratio}
     assert precision_lines(values) == [
         "2 operators put back to float, such as a, 0.972 (0.968 to 0.976) of the time: measured here"
     ]
-    assert precision_lines({**values, "floats": [], "ratio": None}) == ["placed measured here"]
+    assert precision_lines({**values, "floats": [], "ratio": None}) == ["mixed precision: measured here"]
 
 
 def test_a_search_tells_its_figures() -> None:

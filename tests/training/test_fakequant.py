@@ -71,12 +71,12 @@ def test_levels_are_those_of_8_bits_and_zero_is_one(tiny: Project) -> None:
     for symmetric, given in ((False, (-0.5, 2.0)), (True, (-0.5, 2.0)), (False, (0.0, 2.0))):
         rounding = rounding_of(module, tiny, symmetric=symmetric)
         rounding.ranges = {"x": given}
-        rounded = rounding._rounded("x", values)
+        rounded = rounding._round("x", values)
         ends = (-2.0, 2.0) if symmetric else given
         assert len(rounded.unique()) == 256 and (rounded == 0).any()
         step = (ends[1] - ends[0]) / 255
         assert rounded.min() == pytest.approx(ends[0], abs=step) and rounded.max() == pytest.approx(ends[1], abs=step)
-        assert rounding._rounded("elsewhere", values) is values
+        assert rounding._round("elsewhere", values) is values
 
 
 def test_batch_norms_are_frozen_until_it_settles(tiny: Project) -> None:
