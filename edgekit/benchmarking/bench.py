@@ -17,6 +17,7 @@ from edgekit.figures.measurement import Measurement, static_measurements
 from edgekit.gates.gates import NO_LATENCY, Gate, Status, budget_gates, parity_gate
 from edgekit.instruction_counts.counts import Counts
 from edgekit.model.sizes import Sizes
+from edgekit.notebooks import ShownInNotebooks
 from edgekit.progress import Progress
 from edgekit.runners.choice import runner_for
 from edgekit.runners.connection import close_on_error
@@ -71,7 +72,7 @@ class CandidateBench:
 
 
 @dataclass(frozen=True)
-class Bench:
+class Bench(ShownInNotebooks):
     target: Target | None
     place: str
     """A description of where it ran."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from edgekit.errors import ProjectError
+from edgekit.notebooks import ShownInNotebooks
 from edgekit.planning.advice import Advice, advise
 from edgekit.planning.interactions import Severity
 from edgekit.planning.lint import (
@@ -27,7 +28,7 @@ from edgekit.target import Target, find_target
 from edgekit.traits import Role
 
 
-class RecipeCheck(Record, frozen=True):
+class RecipeCheck(Record, ShownInNotebooks, frozen=True):
     """A recipe with its findings for each target and the advice for all of them."""
 
     recipe: Recipe

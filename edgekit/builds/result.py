@@ -10,6 +10,7 @@ from edgekit.execution.driver import StepRun
 from edgekit.gates.gates import Status
 from edgekit.gates.speed import NEVER_SLOWER
 from edgekit.gates.verdict import Verdict
+from edgekit.notebooks import ShownInNotebooks
 from edgekit.planning.lint import Finding
 from edgekit.project.project import Project
 from edgekit.target import Target
@@ -83,7 +84,7 @@ class DataUse:
 
 
 @dataclass(frozen=True)
-class Build:
+class Build(ShownInNotebooks):
     project: Project
     targets: tuple[TargetBuild, ...]
     assumed: tuple[str, ...]

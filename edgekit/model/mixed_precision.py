@@ -5,7 +5,7 @@ from collections.abc import Collection
 import onnx_ir as ir
 from onnx import ModelProto
 
-from edgekit.model.passes.dequantize_operators import Unit, dequantize_operators, integer_units
+from edgekit.model.passes.dequantize_operators import DequantizeOperatorsPass, Unit, integer_units
 from edgekit.model.passes.rewriting import array_of, rewrite
 
 _FIRST, _LAST = 4, 2
@@ -19,7 +19,7 @@ def unit_names(model: ModelProto) -> list[str]:
 def dequantize(model: ModelProto, names: Collection[str]) -> tuple[ModelProto, frozenset[str]]:
     """The model with these operators in float, and those that are: an operator without weights follows its
     neighbours."""
-    mixed = rewrite(model, lambda inside: dequantize_operators(inside, names))
+    mixed = rewrite(model, DequantizeOperatorsPass(names))
     return mixed, frozenset(names) - set(unit_names(mixed))
 
 

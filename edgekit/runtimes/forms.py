@@ -6,7 +6,7 @@ from edgekit.errors import ModelError
 from edgekit.formats import format_of
 from edgekit.model.facts import activation_types
 from edgekit.model.operators import INTEGER_OPERATORS, nodes
-from edgekit.model.passes.qoperator_to_qdq import qoperator_to_qdq
+from edgekit.model.passes.qoperator_to_qdq import QOperatorToQdqPass
 from edgekit.model.passes.rewriting import rewrite
 from edgekit.model.reading import load_model, save_model
 from edgekit.target import Runtime
@@ -34,7 +34,7 @@ def form_for(path: Path, runtime: Runtime, folder: Path, arch: str) -> Path:
     if has_kernels and not (is_fused and arch == "x86_64" and "int8" in activation_types(model)):
         return path
     if is_fused:
-        model = rewrite(model, qoperator_to_qdq)
+        model = rewrite(model, QOperatorToQdqPass())
     elif runtime.format is Format.ONNX:
         return path
     made = folder / f"{path.stem}.{runtime.format}"

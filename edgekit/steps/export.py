@@ -125,7 +125,7 @@ def _export(
 
     import torch
 
-    from edgekit.model.passes.port_names import port_names
+    from edgekit.model.passes.port_names import NamePortsPass
     from edgekit.model.passes.rewriting import rewrite
     from edgekit.model.reading import load_model, save_model
     from edgekit.training.modules import outputs_of
@@ -162,7 +162,7 @@ def _export(
                 f"torch.onnx cannot export the model: {first_line(error.__cause__ or error)}",
                 "remove Python branches on tensor values and fixed batch sizes from forward; --debug shows the report",
             ) from error
-    save_model(rewrite(load_model(path), port_names(inputs, names)), path)
+    save_model(rewrite(load_model(path), NamePortsPass(inputs, names)), path)
 
 
 @contextmanager

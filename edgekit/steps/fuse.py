@@ -48,16 +48,16 @@ class Fuse(Step):
         from edgekit.data.calibration_batches import first_calibration_samples
         from edgekit.model.facts import activation_types
         from edgekit.model.inspection import file_notes, inspect_model, operator_notes
-        from edgekit.model.passes.add_to_sum import add_to_sum
+        from edgekit.model.passes.add_to_sum import AddToSumPass
         from edgekit.model.passes.rewriting import rewrite
-        from edgekit.model.passes.slim_graph import slim_graph
+        from edgekit.model.passes.slim_graph import SlimGraphPass
         from edgekit.model.reading import load_model, save_model, strip_annotations
         from edgekit.numerics.compare import relative_difference
         from edgekit.runtimes.ort import host_outputs, optimize_offline
 
         path, plain = context.folder / "model.onnx", context.folder / "plain.onnx"
         given = load_model(model.path)
-        save_model(rewrite(given, add_to_sum), plain)
+        save_model(rewrite(given, AddToSumPass()), plain)
         optimize_offline(plain, path, keep_int8_activations=context.target.arch == "aarch64", layouts=self.layouts)
         plain.unlink()
         strip_annotations(path, model.path)
@@ -73,7 +73,7 @@ class Fuse(Step):
         differences = (_integer_differences if after else _float_differences)(model.path, path, compared.inputs)
         if self.slim:
             outputs = host_outputs(path, compared.inputs, optimize=False)
-            save_model(rewrite(fused, slim_graph), path)
+            save_model(rewrite(fused, SlimGraphPass()), path)
             if relative_difference(outputs, host_outputs(path, compared.inputs, optimize=False)) > 0:
                 raise StepError("slimming changes the model's outputs", "set slim = false in the step fuse")
         found = inspect_model(path)

@@ -211,15 +211,15 @@ class _StaticQuantization:
     def finish(self, path: Path, kept: Mapping[str, str], noisy: Mapping[str, str]) -> None:
         """Rewrite a quantizer's output into the form with the most integer kernels. Raises StepError if nothing is
         quantized, or if a scale is invalid."""
-        from edgekit.model.passes.integer_activations import integer_activations
-        from edgekit.model.passes.integer_moves import integer_moves
+        from edgekit.model.passes.integer_activations import IntegerActivationsPass
+        from edgekit.model.passes.integer_moves import IntegerMovesPass
         from edgekit.model.passes.rewriting import rewrite
         from edgekit.model.reading import load_model, save_model, take_annotations_off
         from edgekit.model.shapes import with_shapes
 
         proto = load_model(path)
         take_annotations_off(proto, self.given)
-        proto = with_shapes(rewrite(proto, integer_activations, integer_moves))
+        proto = with_shapes(rewrite(proto, IntegerActivationsPass(), IntegerMovesPass()))
         _check_quantized(proto, kept, noisy)
         _check_scales(proto)
         save_model(proto, path)
@@ -245,10 +245,10 @@ def _without_products(model: "ModelProto") -> dict[str, str]:
 def _prepare(given: "ModelProto", prepared: Path, operators: str) -> "ModelProto":
     """Write the model to `prepared` in the form that the quantizer takes: float32, Gemm without factors, named nodes,
     an opset with per-channel scales and, for `all` operators, forms with integer kernels."""
-    from edgekit.model.passes.convert_to_float32 import convert_to_float32
-    from edgekit.model.passes.fold_gemm_factors import fold_gemm_factors
-    from edgekit.model.passes.integer_forms import integer_forms
-    from edgekit.model.passes.name_nodes import name_nodes
+    from edgekit.model.passes.convert_to_float32 import ConvertToFloat32Pass
+    from edgekit.model.passes.fold_gemm_factors import FoldGemmFactorsPass
+    from edgekit.model.passes.integer_forms import IntegerFormsPass
+    from edgekit.model.passes.name_nodes import NameNodesPass
     from edgekit.model.passes.rewriting import rewrite
     from edgekit.model.reading import save_model
     from edgekit.model.shapes import with_shapes
@@ -256,9 +256,9 @@ def _prepare(given: "ModelProto", prepared: Path, operators: str) -> "ModelProto
 
     model = _with_gelus(given)
     plain = with_shapes(
-        rewrite(upgrade_opset(model, CHANNEL_SCALES), convert_to_float32, name_nodes, fold_gemm_factors)
+        rewrite(upgrade_opset(model, CHANNEL_SCALES), ConvertToFloat32Pass(), NameNodesPass(), FoldGemmFactorsPass())
     )
-    source = with_shapes(rewrite(plain, integer_forms)) if operators == "all" else plain
+    source = with_shapes(rewrite(plain, IntegerFormsPass())) if operators == "all" else plain
     save_model(source, prepared)
     return source
 
@@ -282,14 +282,14 @@ def _run_prepared(path: Path, prepared: Path, inputs: "Arrays") -> tuple["Arrays
 def _with_gelus(model: "ModelProto") -> "ModelProto":
     """The model with Gelu fused into one operator, if its opset has it or can be upgraded."""
     from edgekit.model.operators import operator_counts
-    from edgekit.model.passes.fuse_gelu import OPSET, fuse_gelu
+    from edgekit.model.passes.fuse_gelu import OPSET, FuseGeluPass
     from edgekit.model.passes.rewriting import rewrite
     from edgekit.model.versions import upgrade_opset
 
     if not operator_counts(model)["Erf"]:
         return model
     try:
-        whole = rewrite(upgrade_opset(model, OPSET), fuse_gelu)
+        whole = rewrite(upgrade_opset(model, OPSET), FuseGeluPass())
     except ModelError:
         return model
     return whole if operator_counts(whole)["Gelu"] else model

@@ -156,20 +156,18 @@ class QuantizeDynamic(Step):
     def _quantize(
         self, work: "_DynamicQuantization", largest: Mapping[str, "Array"], smoothing: "_Smoothing"
     ) -> "ModelProto":
-        from edgekit.model.passes.dynamic_products import block_products, dynamic_products, integer_tables
-        from edgekit.model.passes.rewriting import rewrite
-        from edgekit.model.passes.smoothing import smooth
+        from edgekit.model.passes.dynamic_products import BlockProductsPass, DynamicProductsPass, IntegerTablesPass
+        from edgekit.model.passes.rewriting import GraphPass, rewrite
+        from edgekit.model.passes.smoothing import SmoothPass
 
-        def passed(model: Any) -> None:
-            if smoothing.alpha is not None:
-                smooth(model, largest, smoothing.alpha, everywhere=smoothing.everywhere)
-            if self.tables:
-                integer_tables(model)
-            if self.blocks:
-                block_products(model)
-            dynamic_products(model, reduced=work.scheme["reduce_range"])
-
-        return rewrite(work.source, passed)
+        passes: list[GraphPass] = []
+        if smoothing.alpha is not None:
+            passes.append(SmoothPass(largest, smoothing.alpha, smoothing.everywhere))
+        if self.tables:
+            passes.append(IntegerTablesPass())
+        if self.blocks:
+            passes.append(BlockProductsPass())
+        return rewrite(work.source, *passes, DynamicProductsPass(work.scheme["reduce_range"]))
 
     def _alphas(self) -> tuple[float | None, ...]:
         if self.smoothing == "chosen":
@@ -218,15 +216,15 @@ class _DynamicQuantization:
 
 def _prepare(path: Path, opset: int) -> "ModelProto":
     """The model with its products as MatMul, in float32. Raises StepError if there is none with constant weights."""
-    from edgekit.model.passes.convert_to_float32 import convert_to_float32
-    from edgekit.model.passes.gemm_to_matmul import gemm_to_matmul
-    from edgekit.model.passes.name_nodes import name_nodes
+    from edgekit.model.passes.convert_to_float32 import ConvertToFloat32Pass
+    from edgekit.model.passes.gemm_to_matmul import GemmToMatMulPass
+    from edgekit.model.passes.name_nodes import NameNodesPass
     from edgekit.model.passes.rewriting import rewrite
     from edgekit.model.reading import load_model
     from edgekit.model.shapes import with_shapes
     from edgekit.model.versions import upgrade_opset
 
-    model = rewrite(upgrade_opset(load_model(path), opset), convert_to_float32, name_nodes, gemm_to_matmul)
+    model = rewrite(upgrade_opset(load_model(path), opset), ConvertToFloat32Pass(), NameNodesPass(), GemmToMatMulPass())
     if not _product_inputs(model):
         raise StepError(
             "no operator can be quantized: there is no matrix product with constant weights",

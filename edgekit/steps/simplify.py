@@ -67,8 +67,8 @@ class Simplify(Step):
         from edgekit.data.calibration_batches import first_calibration_samples
         from edgekit.model.facts import observed_facts
         from edgekit.model.inspection import file_notes
-        from edgekit.model.passes.fold_batch_norm import fold_batch_norm
-        from edgekit.model.passes.mean_to_global_pool import mean_to_global_pool
+        from edgekit.model.passes.fold_batch_norm import FoldBatchNormPass
+        from edgekit.model.passes.mean_to_global_pool import MeanToGlobalPoolPass
         from edgekit.model.passes.rewriting import rewrite
         from edgekit.model.reading import load_model, save_model, strip_annotations
         from edgekit.model.shapes import with_shapes
@@ -90,8 +90,8 @@ class Simplify(Step):
             text = "; ".join(f"{name}: {each['status']}" for name, each in tried.items())
             context.progress.note(f"neither simplifier gave an equivalent graph; the graph is unchanged ({text})")
         plain = with_shapes(load_model(best))
-        folded = rewrite(plain, fold_batch_norm)
-        versions = [rewrite(with_shapes(folded), mean_to_global_pool), folded, plain]
+        folded = rewrite(plain, FoldBatchNormPass())
+        versions = [rewrite(with_shapes(folded), MeanToGlobalPoolPass()), folded, plain]
         path = context.folder / "model.onnx"
         for version in versions:
             save_model(with_shapes(version), path)

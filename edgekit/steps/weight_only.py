@@ -46,7 +46,7 @@ class WeightOnly(Step):
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.model.inspection import file_notes
-        from edgekit.model.passes.gemm_to_matmul import gemm_to_matmul
+        from edgekit.model.passes.gemm_to_matmul import GemmToMatMulPass
         from edgekit.model.passes.rewriting import rewrite
         from edgekit.model.reading import load_model, save_model, strip_annotations
         from edgekit.runtimes import ort  # noqa: F401  (switches telemetry off before the next import)
@@ -55,7 +55,7 @@ class WeightOnly(Step):
 
         path = context.folder / "model.onnx"
         quantizer = MatMulNBitsQuantizer(
-            rewrite(load_model(model.path), gemm_to_matmul),
+            rewrite(load_model(model.path), GemmToMatMulPass()),
             block_size=self.block_size,
             is_symmetric=self.symmetric,
             accuracy_level=4,

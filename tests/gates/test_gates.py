@@ -8,7 +8,7 @@ from edgekit.errors import EmulatorError, RunError
 from edgekit.figures.measurement import Measurement
 from edgekit.gates.gates import Status, budget_gates, memory_gate, parity_gate
 from edgekit.model.facts import output_step
-from edgekit.model.passes.dynamic_products import dynamic_products
+from edgekit.model.passes.dynamic_products import DynamicProductsPass
 from edgekit.model.passes.rewriting import rewrite
 from edgekit.model.reading import load_model, save_model
 from edgekit.runners.runner import Result
@@ -45,7 +45,7 @@ def test_floats_are_judged_part_by_part(conv_model: Path) -> None:
 
 def test_where_each_run_finds_its_ranges_a_nudge_says_what_is_allowed(attending: Path, tmp_path: Path) -> None:
     model = tmp_path / "m.onnx"
-    save_model(rewrite(load_model(attending), lambda inside: dynamic_products(inside, reduced=False)), model)
+    save_model(rewrite(load_model(attending), DynamicProductsPass(reduced=False)), model)
     feeds = (np.random.default_rng(0).standard_normal((8, 1, 1, 8, 8)).astype(np.float32),)
     (expected,) = feed_outputs(model, feeds)
     largest = np.abs(expected).max((0, 1))

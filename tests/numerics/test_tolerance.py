@@ -6,7 +6,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import edgekit
 from edgekit.model.facts import output_step
-from edgekit.model.passes.dynamic_products import dynamic_products
+from edgekit.model.passes.dynamic_products import DynamicProductsPass
 from edgekit.model.passes.rewriting import rewrite
 from edgekit.model.reading import load_model, save_model
 from edgekit.numerics.compare import relative_difference
@@ -52,7 +52,7 @@ def _deep(path: Path, layers: int) -> Path:
     graph = helper.make_graph(nodes, "g", ports[:1], ports[1:], tensors)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.checker.check_model(model, full_check=True)
-    save_model(rewrite(model, lambda inside: dynamic_products(inside, reduced=False)), path)
+    save_model(rewrite(model, DynamicProductsPass(reduced=False)), path)
     return path
 
 

@@ -10,7 +10,7 @@ from onnx import ModelProto, numpy_helper
 from edgekit.arrays import Arrays
 from edgekit.errors import EntryPointError, StepError
 from edgekit.model.facts import activation_types, observed_facts
-from edgekit.model.passes.name_nodes import name_nodes
+from edgekit.model.passes.name_nodes import NameNodesPass
 from edgekit.model.passes.rewriting import rewrite
 from edgekit.model.reading import load_model, save_model
 from edgekit.quantizers.neural_compressor import Goal, search
@@ -37,7 +37,7 @@ def feeds() -> Iterator[Arrays]:
 
 @pytest.fixture
 def named(conv_model: Path) -> Path:
-    save_model(rewrite(load_model(conv_model), name_nodes), conv_model)
+    save_model(rewrite(load_model(conv_model), NameNodesPass()), conv_model)
     return conv_model
 
 

@@ -8,7 +8,7 @@ from onnx import TensorProto, numpy_helper
 
 from edgekit.contract.step import Outcome
 from edgekit.errors import StepError
-from edgekit.model.passes.dynamic_products import dynamic_products
+from edgekit.model.passes.dynamic_products import DynamicProductsPass
 from edgekit.model.passes.rewriting import rewrite
 from edgekit.model.reading import load_model, save_model
 from edgekit.project.project import Project
@@ -95,7 +95,7 @@ def test_a_float_graph_is_held_against_its_source_too(
 
 
 def test_where_each_run_finds_its_ranges_rounding_moves_steps(attending: Path, tmp_path: Path) -> None:
-    model = rewrite(load_model(attending), lambda inside: dynamic_products(inside, reduced=False))
+    model = rewrite(load_model(attending), DynamicProductsPass(reduced=False))
     source, fused = tmp_path / "source.onnx", tmp_path / "fused.onnx"
     x = (np.random.default_rng(0).standard_normal((8, 1, 8, 8)).astype(np.float32),)
     save_model(model, source)

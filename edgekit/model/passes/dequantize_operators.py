@@ -9,7 +9,7 @@ import onnx_ir as ir
 from edgekit.arrays import Array
 from edgekit.model.operator_kinds import NOT_COMPUTING
 from edgekit.model.operators import PRODUCTS
-from edgekit.model.passes.rewriting import array_of, constant, insert_before
+from edgekit.model.passes.rewriting import GraphPass, array_of, constant, insert_before
 
 _TAILS = {"Clip", "HardSigmoid", "HardSwish", "LeakyRelu", "Relu"}
 """Activations that the kernel before them may absorb."""
@@ -68,36 +68,41 @@ def _producer(value: ir.Value) -> ir.Node:
     return source
 
 
-def dequantize_operators(model: ir.Model, names: Collection[str]) -> None:
+@dataclass(frozen=True)
+class DequantizeOperatorsPass(GraphPass):
     """Convert the integer units with these names to float: dequantize their weights and remove the conversions between
     two of them. Values are still clipped to the conversion's range, which may replace a ReLU. A unit without weights
     stays integer unless it reads the model's input or another such unit, since the runtime would run it on integers in
     any case."""
-    units = integer_units(model)
-    chosen = {name: unit for name, unit in units.items() if name in names}
-    makers = {unit.result: unit for unit in chosen.values()}
-    clipped: dict[ir.Value, ir.Value] = {}
-    for unit in chosen.values():
-        for index, value in enumerate(unit.node.inputs):
-            source = value.producer() if value is not None else None
-            if source is None or source.op_type != "DequantizeLinear":
-                continue
-            stored = _dequantize(source)
-            if stored is not None:
-                folded = constant(unit.node, f"{source.outputs[0].name}_float", stored)
-                unit.node.replace_input_with(index, folded)
-                continue
-            rounded = source.inputs[0].producer() if source.inputs[0] is not None else None
-            if rounded is None or rounded.op_type != "QuantizeLinear":
-                continue
-            given = rounded.inputs[0]
-            assert given is not None
-            if given.is_graph_input():
-                unit.node.replace_input_with(index, given)
-            elif given in makers:
-                if given not in clipped:
-                    clipped[given] = _clip(model, rounded, given)
-                unit.node.replace_input_with(index, clipped[given])
+
+    names: Collection[str]
+
+    def apply(self, model: ir.Model) -> None:
+        units = integer_units(model)
+        chosen = {name: unit for name, unit in units.items() if name in self.names}
+        makers = {unit.result: unit for unit in chosen.values()}
+        clipped: dict[ir.Value, ir.Value] = {}
+        for unit in chosen.values():
+            for index, value in enumerate(unit.node.inputs):
+                source = value.producer() if value is not None else None
+                if source is None or source.op_type != "DequantizeLinear":
+                    continue
+                stored = _dequantize(source)
+                if stored is not None:
+                    folded = constant(unit.node, f"{source.outputs[0].name}_float", stored)
+                    unit.node.replace_input_with(index, folded)
+                    continue
+                rounded = source.inputs[0].producer() if source.inputs[0] is not None else None
+                if rounded is None or rounded.op_type != "QuantizeLinear":
+                    continue
+                given = rounded.inputs[0]
+                assert given is not None
+                if given.is_graph_input():
+                    unit.node.replace_input_with(index, given)
+                elif given in makers:
+                    if given not in clipped:
+                        clipped[given] = _clip(model, rounded, given)
+                    unit.node.replace_input_with(index, clipped[given])
 
 
 def _last(node: ir.Node) -> ir.Node:

@@ -1,10 +1,12 @@
 """Integer matrix products with dynamic activation ranges."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import onnx_ir as ir
 
 from edgekit.arrays import Array
-from edgekit.model.passes.rewriting import array_of, constant, insert_before, replace
+from edgekit.model.passes.rewriting import GraphPass, array_of, constant, insert_before, replace
 from edgekit.model.passes.weight_products import narrows, products_by_input
 
 _FULL, _REDUCED = 127, 64
@@ -15,42 +17,51 @@ _TABLE = 4096
 """Elements: converting a smaller table costs more than it saves."""
 
 
-def dynamic_products(model: ir.Model, *, reduced: bool) -> None:
+@dataclass(frozen=True)
+class DynamicProductsPass(GraphPass):
     """Replace each matrix product with a constant by an 8-bit one, in the form that ONNX Runtime fuses. Weights are
     symmetric with one scale per column, over half of their range if `reduced`. Activations are unsigned with the range
     of each run, computed once for all products that share them. Products of two activations stay float."""
-    for given, nodes in products_by_input(model):
-        _quantize(model, given, nodes, _REDUCED if reduced else _FULL)
+
+    reduced: bool
+
+    def apply(self, model: ir.Model) -> None:
+        for given, nodes in products_by_input(model):
+            _quantize(model, given, nodes, _REDUCED if self.reduced else _FULL)
 
 
-def block_products(model: ir.Model) -> None:
+class BlockProductsPass(GraphPass):
     """Quantize the weights of each matrix product that narrows to 8 bits with one scale per block of a column. ONNX
     Runtime fuses this (from opset 21 on) into a kernel that also rounds activations per block of a row, which is finer
     than one range for all."""
-    for _, nodes in products_by_input(model):
-        for node in nodes:
-            weight = array_of(node.inputs[1])
-            assert weight is not None
-            size = next((each for each in _BLOCKS if len(weight) % each == 0), 0)
-            if size and narrows(node):
-                _put_in_blocks(model, node, weight, size)
+
+    def apply(self, model: ir.Model) -> None:
+        for _, nodes in products_by_input(model):
+            for node in nodes:
+                weight = array_of(node.inputs[1])
+                assert weight is not None
+                size = next((each for each in _BLOCKS if len(weight) % each == 0), 0)
+                if size and narrows(node):
+                    _put_in_blocks(model, node, weight, size)
 
 
-def integer_tables(model: ir.Model) -> None:
+class IntegerTablesPass(GraphPass):
     """Quantize tables that are only looked up by row to 8 bits with one scale."""
-    for node in list(model.graph.all_nodes()):
-        table = array_of(node.inputs[0]) if node.op_type == "Gather" and not node.domain else None
-        value = node.inputs[0] if node.inputs else None
-        if table is None or value is None or table.dtype != np.float32 or table.size < _TABLE:
-            continue
-        if node.attributes.get_int("axis", 0) == 0 and len(value.uses()) == 1:
-            scale, integers = _symmetric(table, None, _FULL)
-            stored = constant(node, f"{value.name}_integers", integers)
-            rows = ir.node("Gather", [stored, node.inputs[1]], name=node.name)
-            rows.outputs[0].name = f"{node.outputs[0].name}_rows"
-            factor = constant(node, f"{value.name}_scale", scale.reshape(()))
-            zero = constant(node, f"{value.name}_zero_point", np.array(0, np.int8))
-            replace(model, node, [rows, ir.node("DequantizeLinear", [rows.outputs[0], factor, zero])])
+
+    def apply(self, model: ir.Model) -> None:
+        for node in list(model.graph.all_nodes()):
+            table = array_of(node.inputs[0]) if node.op_type == "Gather" and not node.domain else None
+            value = node.inputs[0] if node.inputs else None
+            if table is None or value is None or table.dtype != np.float32 or table.size < _TABLE:
+                continue
+            if node.attributes.get_int("axis", 0) == 0 and len(value.uses()) == 1:
+                scale, integers = _symmetric(table, None, _FULL)
+                stored = constant(node, f"{value.name}_integers", integers)
+                rows = ir.node("Gather", [stored, node.inputs[1]], name=node.name)
+                rows.outputs[0].name = f"{node.outputs[0].name}_rows"
+                factor = constant(node, f"{value.name}_scale", scale.reshape(()))
+                zero = constant(node, f"{value.name}_zero_point", np.array(0, np.int8))
+                replace(model, node, [rows, ir.node("DequantizeLinear", [rows.outputs[0], factor, zero])])
 
 
 def _quantize(model: ir.Model, given: ir.Value, nodes: list[ir.Node], limit: int) -> None:

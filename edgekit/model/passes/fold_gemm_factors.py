@@ -3,26 +3,28 @@
 import numpy as np
 import onnx_ir as ir
 
-from edgekit.model.passes.rewriting import constant, replace
+from edgekit.model.passes.rewriting import GraphPass, constant, replace
 
 
-def fold_gemm_factors(model: ir.Model) -> None:
+class FoldGemmFactorsPass(GraphPass):
     """Fold the factors of Gemm into its constants, and make a bias of one row a vector: ONNX Runtime's quantizer
     assumes that beta is 1 (its issue 28130 is similar) and that biases are vectors (issue 24815).
 
     A weight or bias that is not constant is multiplied by the factor. A bias with several rows is added by a separate
     node.
     """
-    for node in list(model.graph.all_nodes()):
-        if node.op_type != "Gemm" or node.domain or node.graph is None:
-            continue
-        _fold(node, 1, "alpha")
-        if len(node.inputs) > 2 and node.inputs[2] is not None:
-            _fold(node, 2, "beta")
-            _make_vector(node)
-            if not _is_vector(node.inputs[2]):
-                replace(model, node, _product_and_sum(node))
-        node.attributes.pop("beta", None)
+
+    def apply(self, model: ir.Model) -> None:
+        for node in list(model.graph.all_nodes()):
+            if node.op_type != "Gemm" or node.domain or node.graph is None:
+                continue
+            _fold(node, 1, "alpha")
+            if len(node.inputs) > 2 and node.inputs[2] is not None:
+                _fold(node, 2, "beta")
+                _make_vector(node)
+                if not _is_vector(node.inputs[2]):
+                    replace(model, node, _product_and_sum(node))
+            node.attributes.pop("beta", None)
 
 
 def _fold(node: ir.Node, index: int, name: str) -> None:

@@ -3,21 +3,23 @@
 import numpy as np
 import onnx_ir as ir
 
-from edgekit.model.passes.rewriting import array_of, replace
+from edgekit.model.passes.rewriting import GraphPass, array_of, replace
 
 OPSET = 20
 """The first opset with Gelu."""
 
 
-def fuse_gelu(model: ir.Model) -> None:
+class FuseGeluPass(GraphPass):
     """Replace x (1 + erf(x / sqrt 2)) / 2 (Hendrycks, Gimpel, arXiv 1606.08415, section 2), with factors in any order,
     by Gelu. Quantized operator by operator, it could no longer be fused into the runtime's kernel."""
-    if model.opset_imports.get("", 0) < OPSET:
-        return
-    for node in list(model.graph.all_nodes()):
-        if node.op_type == "Erf" and (found := _gelu(node)):
-            last, given = found
-            replace(model, last, [ir.node("Gelu", [given], name=last.name)])
+
+    def apply(self, model: ir.Model) -> None:
+        if model.opset_imports.get("", 0) < OPSET:
+            return
+        for node in list(model.graph.all_nodes()):
+            if node.op_type == "Erf" and (found := _gelu(node)):
+                last, given = found
+                replace(model, last, [ir.node("Gelu", [given], name=last.name)])
 
 
 def _gelu(erf: ir.Node) -> tuple[ir.Node, ir.Value] | None:

@@ -2,22 +2,24 @@
 
 import onnx_ir as ir
 
-from edgekit.model.passes.rewriting import replace
+from edgekit.model.passes.rewriting import GraphPass, replace
 
 
-def gemm_to_matmul(model: ir.Model) -> None:
+class GemmToMatMulPass(GraphPass):
     """Convert Gemm with a constant weight to MatMul, and Add if it has a bias: the runtime's 4-bit kernels replace
     MatMul only. Gemm that transposes its input or scales is left unchanged."""
-    for node in list(model.graph.all_nodes()):
-        if node.op_type != "Gemm" or node.domain or not _is_plain(node):
-            continue
-        weight = node.inputs[1]
-        tensor = None if weight is None else ir.convenience.get_const_tensor(weight)
-        if weight is None or tensor is None:
-            continue
-        if node.attributes.get_int("transB", 0):
-            weight = _transpose(model.graph, f"{weight.name}_transposed", tensor)
-        replace(model, node, _product(node, weight))
+
+    def apply(self, model: ir.Model) -> None:
+        for node in list(model.graph.all_nodes()):
+            if node.op_type != "Gemm" or node.domain or not _is_plain(node):
+                continue
+            weight = node.inputs[1]
+            tensor = None if weight is None else ir.convenience.get_const_tensor(weight)
+            if weight is None or tensor is None:
+                continue
+            if node.attributes.get_int("transB", 0):
+                weight = _transpose(model.graph, f"{weight.name}_transposed", tensor)
+            replace(model, node, _product(node, weight))
 
 
 def _is_plain(node: ir.Node) -> bool:

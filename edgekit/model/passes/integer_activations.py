@@ -7,26 +7,28 @@ import onnx_ir as ir
 
 from edgekit.arrays import Array
 from edgekit.model.passes.conversions import converts, keep_scale, zero_of
-from edgekit.model.passes.rewriting import array_of, constant, replace
+from edgekit.model.passes.rewriting import GraphPass, array_of, constant, replace
 
 _STEPS = 255
 """The number of LSB between the smallest and the largest 8-bit value."""
 
 
-def integer_activations(model: ir.Model) -> None:
+class IntegerActivationsPass(GraphPass):
     """Replace HardSigmoid and Tanh between conversions by operators for which ONNX Runtime has integer kernels: an
     addition whose range clips, and a Sigmoid of the same integers at twice their scale. The output uses all 8 bits."""
-    for node in list(model.graph.all_nodes()):
-        source = node.inputs[0].producer() if node.inputs and node.inputs[0] is not None else None
-        if node.domain or source is None or not converts(source, "DequantizeLinear"):
-            continue
-        takers = [each.node for each in node.outputs[0].uses()]
-        if node.outputs[0].is_graph_output() or not all(converts(each, "QuantizeLinear") for each in takers):
-            continue
-        if node.op_type == "HardSigmoid":
-            _by_sum(model, node, source)
-        elif node.op_type == "Tanh":
-            _by_sigmoid(model, node, source)
+
+    def apply(self, model: ir.Model) -> None:
+        for node in list(model.graph.all_nodes()):
+            source = node.inputs[0].producer() if node.inputs and node.inputs[0] is not None else None
+            if node.domain or source is None or not converts(source, "DequantizeLinear"):
+                continue
+            takers = [each.node for each in node.outputs[0].uses()]
+            if node.outputs[0].is_graph_output() or not all(converts(each, "QuantizeLinear") for each in takers):
+                continue
+            if node.op_type == "HardSigmoid":
+                _by_sum(model, node, source)
+            elif node.op_type == "Tanh":
+                _by_sigmoid(model, node, source)
 
 
 def _by_sum(model: ir.Model, node: ir.Node, source: ir.Node) -> None:

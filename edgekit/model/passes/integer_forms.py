@@ -5,18 +5,20 @@ from collections.abc import Callable
 import numpy as np
 import onnx_ir as ir
 
-from edgekit.model.passes.rewriting import array_of, constant, replace
+from edgekit.model.passes.rewriting import GraphPass, array_of, constant, replace
 
 _HARD_SWISH = {"alpha": 1 / 6, "beta": 0.5}
 
 
-def integer_forms(model: ir.Model) -> None:
+class IntegerFormsPass(GraphPass):
     """Rewrite what ONNX Runtime computes in float only: a batch norm that no convolution absorbs becomes a depthwise
     convolution, Max(x, 0) becomes Relu, PRelu with one slope becomes LeakyRelu, HardSwish becomes its product."""
-    for node in list(model.graph.all_nodes()):
-        made = _FORMS[node.op_type](node) if node.op_type in _FORMS and not node.domain else None
-        if made:
-            replace(model, node, made)
+
+    def apply(self, model: ir.Model) -> None:
+        for node in list(model.graph.all_nodes()):
+            made = _FORMS[node.op_type](node) if node.op_type in _FORMS and not node.domain else None
+            if made:
+                replace(model, node, made)
 
 
 def _of_channels(node: ir.Node) -> list[ir.Node] | None:

@@ -4,22 +4,29 @@ import numpy as np
 import onnx_ir as ir
 
 from edgekit.model.passes.conversions import converts, keep_scale, zero_of
-from edgekit.model.passes.rewriting import array_of, constant, replace
+from edgekit.model.passes.rewriting import GraphPass, array_of, constant, replace
 
 _KINDS = {"Compress", "DepthToSpace", "Expand", "GatherElements", "GatherND", "Pad", "SpaceToDepth", "Tile"}
 """Data-movement operators with integer kernels that ONNX Runtime leaves between the conversions."""
 
 
-def integer_moves(model: ir.Model) -> None:
+class IntegerMovesPass(GraphPass):
     """Let data-movement operators move integers instead of dequantized values, and keep the scale if the result is
     quantized again. Values do not change, and one rounding is saved.
 
     ONNX Runtime removes the conversions around Reshape and Transpose only.
     """
-    for node in list(model.graph.all_nodes()):
-        source = node.inputs[0].producer() if node.inputs and node.inputs[0] is not None else None
-        if source is not None and converts(source, "DequantizeLinear") and node.op_type in _KINDS and not node.domain:
-            _move_before(model, source, node)
+
+    def apply(self, model: ir.Model) -> None:
+        for node in list(model.graph.all_nodes()):
+            source = node.inputs[0].producer() if node.inputs and node.inputs[0] is not None else None
+            if (
+                source is not None
+                and converts(source, "DequantizeLinear")
+                and node.op_type in _KINDS
+                and not node.domain
+            ):
+                _move_before(model, source, node)
 
 
 def _move_before(model: ir.Model, source: ir.Node, node: ir.Node) -> None:

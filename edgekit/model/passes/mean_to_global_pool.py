@@ -2,23 +2,25 @@
 
 import onnx_ir as ir
 
-from edgekit.model.passes.rewriting import replace
+from edgekit.model.passes.rewriting import GraphPass, replace
 
 _SPATIAL = ([2, 3], [-2, -1], [3, 2], [-1, -2])
 
 
-def mean_to_global_pool(model: ir.Model) -> None:
+class MeanToGlobalPoolPass(GraphPass):
     """Replace ReduceMean over height and width of (batch, channels, height, width) by GlobalAveragePool, with a Flatten
     if the axes are dropped: the exporter writes the former, and runtimes have integer kernels for the latter only.
 
     The types and shapes of inner tensors must be known. Only 32-bit floats are pooled, for which runtimes have kernels.
     """
-    for node in list(model.graph.all_nodes()):
-        given = node.inputs[0] if node.inputs else None
-        if node.op_type != "ReduceMean" or node.domain or given is None or given.shape is None:
-            continue
-        if len(given.shape) == 4 and given.dtype is ir.DataType.FLOAT and _axes(node) in _SPATIAL:
-            replace(model, node, _pool(node, given))
+
+    def apply(self, model: ir.Model) -> None:
+        for node in list(model.graph.all_nodes()):
+            given = node.inputs[0] if node.inputs else None
+            if node.op_type != "ReduceMean" or node.domain or given is None or given.shape is None:
+                continue
+            if len(given.shape) == 4 and given.dtype is ir.DataType.FLOAT and _axes(node) in _SPATIAL:
+                replace(model, node, _pool(node, given))
 
 
 def _pool(node: ir.Node, given: ir.Value) -> list[ir.Node]:

@@ -1,17 +1,22 @@
 """Rename a graph's inputs and outputs, whatever inner tensors are named."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from edgekit.model.passes.rewriting import Pass, values_of
+from edgekit.model.passes.rewriting import GraphPass, values_of
 
 
-def port_names(inputs: Sequence[str], outputs: Sequence[str]) -> Pass:
-    """A pass that names the inputs and outputs. An inner tensor with one of these names is renamed. An output that is
-    also an input, a constant or an earlier output gets a tensor of its own."""
+@dataclass(frozen=True)
+class NamePortsPass(GraphPass):
+    """Name the inputs and outputs. An inner tensor with one of these names is renamed. An output that is also an input,
+    a constant or an earlier output gets a tensor of its own."""
 
-    def rename(model: ir.Model) -> None:
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+
+    def apply(self, model: ir.Model) -> None:
         graph = model.graph
         for number, value in enumerate(graph.outputs):
             if value.is_graph_input() or value.is_initializer() or value in list(graph.outputs)[:number]:
@@ -20,7 +25,7 @@ def port_names(inputs: Sequence[str], outputs: Sequence[str]) -> Pass:
                 graph.append(own)
                 graph.outputs[number] = own.outputs[0]
         ports = [*graph.inputs, *graph.outputs]
-        names = [*inputs, *outputs]
+        names = [*self.inputs, *self.outputs]
         others = [value for value in values_of(graph) if value not in ports]
         taken = {value.name for value in others} | set(names)
         for value in others:
@@ -30,5 +35,3 @@ def port_names(inputs: Sequence[str], outputs: Sequence[str]) -> Pass:
                 taken.add(value.name)
         for value, name in zip(ports, names, strict=True):
             value.name = name
-
-    return rename

@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 
 from edgekit.arrays import Array
-from edgekit.model.passes.rewriting import array_of, constant, replace
+from edgekit.model.passes.rewriting import GraphPass, array_of, constant, replace
 
 _BYTES = (ir.DataType.INT8, ir.DataType.UINT8)
 _TRIPLES = {"QLinearAdd": "Add", "QLinearMul": "Mul", "QLinearMatMul": "MatMul"}
@@ -45,19 +45,23 @@ class _Form:
     output: int
 
 
-def qoperator_to_qdq(model: ir.Model) -> None:
+class QOperatorToQdqPass(GraphPass):
     """Replace each integer operator by its float equivalent with dequantized inputs and a quantized output; also data
     movement of integers. Operators without an equivalent stay."""
-    quants: dict[ir.Value, _ScaleAndZero] = {}
-    for node in list(model.graph):
-        if node.op_type in ("QuantizeLinear", "DequantizeLinear") and node.domain == "com.microsoft":
-            node.domain = ""
-        if node.op_type == "QuantizeLinear" and node.inputs[1] is not None:
-            quants[node.outputs[0]] = _ScaleAndZero(node.inputs[1], node.inputs[2] if len(node.inputs) > 2 else None)
-        elif (form := _form(node)) is not None:
-            _restate(model, node, form, quants)
-        elif node.op_type in _MOVES and not node.domain:
-            _restate_move(model, node, quants)
+
+    def apply(self, model: ir.Model) -> None:
+        quants: dict[ir.Value, _ScaleAndZero] = {}
+        for node in list(model.graph):
+            if node.op_type in ("QuantizeLinear", "DequantizeLinear") and node.domain == "com.microsoft":
+                node.domain = ""
+            if node.op_type == "QuantizeLinear" and node.inputs[1] is not None:
+                quants[node.outputs[0]] = _ScaleAndZero(
+                    node.inputs[1], node.inputs[2] if len(node.inputs) > 2 else None
+                )
+            elif (form := _form(node)) is not None:
+                _restate(model, node, form, quants)
+            elif node.op_type in _MOVES and not node.domain:
+                _restate_move(model, node, quants)
 
 
 def _form(node: ir.Node) -> _Form | None:

@@ -1,24 +1,65 @@
 """Apply passes: an ONNX graph is converted to onnx-ir, which maintains uses and subgraphs, and back."""
 
-from collections.abc import Callable, Sequence
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import onnx_ir as ir
 from onnx import ModelProto
+from onnx_ir.passes import InPlacePass, PassBase, PassResult
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from edgekit.arrays import Array
 
-Pass = Callable[[ir.Model], None]
-"""Rewrites a model in place and preserves its outputs."""
+
+class GraphPass(InPlacePass):
+    """Rewrites a model in place and preserves its outputs. A subclass implements `apply`."""
+
+    @abstractmethod
+    def apply(self, model: ir.Model) -> None:
+        """Change the model."""
+
+    def call(self, model: ir.Model) -> PassResult:
+        """Apply the pass, and report whether the model differs afterwards."""
+        before = _structure(model)
+        self.apply(model)
+        return PassResult(model, modified=before != _structure(model))
 
 
-def rewrite(model: ModelProto, *passes: Pass) -> ModelProto:
+def rewrite(model: ModelProto, *passes: PassBase) -> ModelProto:
     """Apply the passes to a model, and remove what is no longer used."""
     inside = ir.from_proto(model)
     for each in passes:
         each(inside)
     RemoveUnusedNodesPass()(inside)
     return ir.to_proto(inside)
+
+
+def _structure(model: ir.Model) -> list[Any]:
+    """Everything that a pass may change, as objects that are compared by identity: tensors are not compared by
+    value."""
+    graph = model.graph
+    found: list[Any] = [dict(model.opset_imports), tuple(graph.inputs), tuple(graph.outputs)]
+    for value in values_of(graph):
+        found += [value, value.name, value.dtype, value.shape and tuple(value.shape), _Same(value.const_value)]
+    for node in graph.all_nodes():
+        attributes = {name: _Same(attribute) for name, attribute in node.attributes.items()}
+        found += [node, node.domain, node.op_type, node.name, node.inputs, node.outputs, attributes]
+    return found
+
+
+@dataclass(frozen=True)
+class _Same:
+    """Equal only if it holds the very same object."""
+
+    what: object
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.what is other.what
+
+    def __hash__(self) -> int:
+        return id(self.what)
 
 
 def replace(model: ir.Model, old: ir.Node, new: Sequence[ir.Node]) -> None:

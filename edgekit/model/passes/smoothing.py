@@ -1,19 +1,21 @@
 """Smooth activations: move the range of outlier channels into the weights."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
 
 from edgekit.arrays import Array
-from edgekit.model.passes.rewriting import array_of, constant, insert_before
+from edgekit.model.passes.rewriting import GraphPass, array_of, constant, insert_before
 from edgekit.model.passes.weight_products import narrows, products_by_input
 
 _LEAST = 1e-5
 """A lower bound relative to a channel's largest value, so that unused channels are not divided by zero."""
 
 
-def smooth(model: ir.Model, largest: Mapping[str, Array], alpha: float, *, everywhere: bool = True) -> None:
+@dataclass(frozen=True)
+class SmoothPass(GraphPass):
     """Divide the input channels of matrix products by s and multiply the weight rows by s, with s = max|x|^alpha /
     max|w|^(1 - alpha) per channel (SmoothQuant, arXiv 2211.10438, equation 4), normalized by its geometric mean.
     Products with the same input share one s.
@@ -22,17 +24,24 @@ def smooth(model: ir.Model, largest: Mapping[str, Array], alpha: float, *, every
     the input for these products alone, its factors absorb the division. Otherwise a Mul is inserted; unless
     `everywhere`, it is omitted before products that do not narrow.
     """
-    for given, nodes in products_by_input(model):
-        if given.name is None or given.name not in largest:
-            continue
-        norm = _absorbing_norm(given, nodes)
-        if norm is None and not everywhere and not any(map(narrows, nodes)):
-            continue
-        inverse = _smooth_factors(nodes, largest[given.name], alpha)
-        if norm is not None:
-            _divide_in(norm, given, inverse)
-        else:
-            _divide_before(model, given, nodes, inverse)
+
+    largest: Mapping[str, Array]
+    """By input: the largest absolute values, shape (channels,)."""
+    alpha: float
+    everywhere: bool = True
+
+    def apply(self, model: ir.Model) -> None:
+        for given, nodes in products_by_input(model):
+            if given.name is None or given.name not in self.largest:
+                continue
+            norm = _absorbing_norm(given, nodes)
+            if norm is None and not self.everywhere and not any(map(narrows, nodes)):
+                continue
+            inverse = _smooth_factors(nodes, self.largest[given.name], self.alpha)
+            if norm is not None:
+                _divide_in(norm, given, inverse)
+            else:
+                _divide_before(model, given, nodes, inverse)
 
 
 def _smooth_factors(nodes: list[ir.Node], largest: Array, alpha: float) -> Array:

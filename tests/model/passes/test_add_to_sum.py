@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from edgekit.model.passes.add_to_sum import add_to_sum
+from edgekit.model.passes.add_to_sum import AddToSumPass
 from edgekit.model.passes.rewriting import rewrite
 from edgekit.model.shapes import with_shapes
 from edgekit.runtimes.ort import host_outputs, optimize_offline
@@ -39,7 +39,7 @@ def test_no_slow_kernel_takes_the_sum_in(norm: list[NodeProto], tmp_path: Path) 
         [numpy_helper.from_array(each.astype(np.float32), name) for name, each in arrays.items() if name in used],
     )
     model = with_shapes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9))
-    after = rewrite(model, add_to_sum)
+    after = rewrite(model, AddToSumPass())
     assert [node.op_type for node in after.graph.node][1] == "Sum"
     kinds = {}
     x = (random.standard_normal((2, 5, 8)).astype(np.float32),)
@@ -58,4 +58,4 @@ def test_other_sums_stay(conv_model: Path) -> None:
     model = onnx.load(conv_model)
     model.graph.node.append(helper.make_node("Add", ["f", "f"], ["twice"]))
     model.graph.output.append(helper.make_tensor_value_info("twice", TensorProto.FLOAT, None))
-    assert rewrite(model, add_to_sum) == rewrite(model)
+    assert rewrite(model, AddToSumPass()) == rewrite(model)

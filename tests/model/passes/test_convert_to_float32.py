@@ -4,7 +4,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.model.passes.convert_to_float32 import convert_to_float32
+from edgekit.model.passes.convert_to_float32 import ConvertToFloat32Pass
 from edgekit.model.passes.rewriting import rewrite
 
 X = np.linspace(-2, 2, 12).reshape(3, 4)
@@ -37,7 +37,7 @@ def run(model: onnx.ModelProto, dtype: np.dtype) -> list[np.ndarray]:
 @pytest.mark.parametrize("kind", [TensorProto.FLOAT16, TensorProto.DOUBLE])
 def test_it_computes_in_float32_and_keeps_its_ports(kind: int) -> None:
     dtype = helper.tensor_dtype_to_np_dtype(kind)
-    model = rewrite(graph(kind), convert_to_float32)
+    model = rewrite(graph(kind), ConvertToFloat32Pass())
     for given, expected in zip(run(model, dtype), run(graph(kind), dtype), strict=True):
         assert given.dtype == expected.dtype == dtype and np.allclose(given, expected, rtol=1e-2)
     casts = [node.name or node.output[0] for node in model.graph.node if node.op_type == "Cast"]
@@ -47,4 +47,4 @@ def test_it_computes_in_float32_and_keeps_its_ports(kind: int) -> None:
 
 def test_a_graph_of_float32_stays_as_it_is() -> None:
     model = rewrite(graph(TensorProto.FLOAT))
-    assert rewrite(model, convert_to_float32) == model
+    assert rewrite(model, ConvertToFloat32Pass()) == model

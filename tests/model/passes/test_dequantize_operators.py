@@ -7,7 +7,7 @@ import pytest
 from onnx import ModelProto
 
 from edgekit.model.operators import operator_counts
-from edgekit.model.passes.dequantize_operators import dequantize_operators, integer_units
+from edgekit.model.passes.dequantize_operators import DequantizeOperatorsPass, integer_units
 from edgekit.model.passes.rewriting import rewrite
 from edgekit.model.reading import load_model, save_model
 from edgekit.runtimes.ort import host_outputs
@@ -17,7 +17,7 @@ X = np.random.default_rng(1).uniform(-2.56, 2.54, (4, 3, 8, 8)).astype(np.float3
 
 
 def placed(path: Path, *names: str) -> ModelProto:
-    model = rewrite(load_model(path), lambda inside: dequantize_operators(inside, names))
+    model = rewrite(load_model(path), DequantizeOperatorsPass(names))
     onnx.checker.check_model(model, full_check=True)
     return model
 

@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.model.passes.dynamic_products import block_products, dynamic_products, integer_tables
+from edgekit.model.passes.dynamic_products import BlockProductsPass, DynamicProductsPass, IntegerTablesPass
 from edgekit.model.passes.rewriting import rewrite
 from edgekit.model.shapes import with_shapes
 from edgekit.numerics.compare import signal_to_noise
@@ -41,7 +41,7 @@ def model_of(*, shared: bool) -> onnx.ModelProto:
 @pytest.mark.parametrize("shared", [False, True])
 def test_the_runtime_fuses_them_and_little_is_lost(shared: bool, reduced: bool, tmp_path: Path) -> None:
     model = model_of(shared=shared)
-    after = rewrite(model, integer_tables, lambda inside: dynamic_products(inside, reduced=reduced))
+    after = rewrite(model, IntegerTablesPass(), DynamicProductsPass(reduced=reduced))
     onnx.checker.check_model(after, full_check=True)
     kinds = [node.op_type for node in after.graph.node]
     assert kinds.count("DynamicQuantizeLinear") == 1, "one range for all that share it"
@@ -66,11 +66,11 @@ def test_tables_that_are_small_or_read_otherwise_stay() -> None:
     model = model_of(shared=False)
     model.graph.node.append(helper.make_node("MatMul", ["table", "q"], ["z"]))
     model.graph.output.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, None))
-    assert rewrite(model, integer_tables) == rewrite(model)
+    assert rewrite(model, IntegerTablesPass()) == rewrite(model)
     small = model_of(shared=False)
     table = next(each for each in small.graph.initializer if each.name == "table")
     table.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(table)[:64], "table"))
-    assert rewrite(small, integer_tables) == rewrite(small)
+    assert rewrite(small, IntegerTablesPass()) == rewrite(small)
 
 
 def test_products_inside_branches_are_quantized_each_in_its_own(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_products_inside_branches_are_quantized_each_in_its_own(tmp_path: Path) 
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 8])
     graph = helper.make_graph(nodes, "g", [x], [y], [numpy_helper.from_array(np.float32(0), "nought")])
     model = with_shapes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9))
-    after = rewrite(model, lambda inside: dynamic_products(inside, reduced=False))
+    after = rewrite(model, DynamicProductsPass(reduced=False))
     onnx.checker.check_model(after, full_check=True)
     for each, path in ((model, tmp_path / "before.onnx"), (after, tmp_path / "after.onnx")):
         onnx.save(each, path)
@@ -122,12 +122,12 @@ def _feed_forward(inner: int) -> onnx.ModelProto:
 @pytest.mark.parametrize(("inner", "size"), [(384, 128), (192, 64), (96, 32)])
 def test_the_second_of_a_feed_forward_block_in_blocks(inner: int, size: int, tmp_path: Path) -> None:
     model = _feed_forward(inner)
-    after = rewrite(model, block_products)
+    after = rewrite(model, BlockProductsPass())
     onnx.checker.check_model(after, full_check=True)
     (floats,) = (node for node in after.graph.node if node.op_type == "DequantizeLinear")
     assert {each.name: each.i for each in floats.attribute} == {"axis": 0, "block_size": size}
-    whole = rewrite(after, lambda inside: dynamic_products(inside, reduced=False))
-    alone = rewrite(model, lambda inside: dynamic_products(inside, reduced=False))
+    whole = rewrite(after, DynamicProductsPass(reduced=False))
+    alone = rewrite(model, DynamicProductsPass(reduced=False))
     for name, each in (("before", model), ("blocks", whole), ("alone", alone)):
         onnx.save(each, tmp_path / f"{name}.onnx")
     optimize_offline(tmp_path / "blocks.onnx", tmp_path / "fused.onnx", keep_int8_activations=False)
@@ -142,4 +142,4 @@ def test_the_second_of_a_feed_forward_block_in_blocks(inner: int, size: int, tmp
 
 def test_a_column_that_no_block_divides_stays() -> None:
     model = _feed_forward(100)
-    assert rewrite(model, block_products) == rewrite(model)
+    assert rewrite(model, BlockProductsPass()) == rewrite(model)

@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.model.passes.fold_batch_norm import fold_batch_norm
+from edgekit.model.passes.fold_batch_norm import FoldBatchNormPass
 from edgekit.model.passes.rewriting import rewrite
 from edgekit.model.shapes import with_shapes
 from edgekit.numerics.compare import relative_difference
@@ -40,7 +40,7 @@ def test_norms_go_into_what_they_follow_and_outputs_stay(
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.save(model, tmp_path / "before.onnx")
-    folded = rewrite(with_shapes(model), fold_batch_norm)
+    folded = rewrite(with_shapes(model), FoldBatchNormPass())
     onnx.save(folded, tmp_path / "after.onnx")
     assert [node.op_type for node in folded.graph.node] == [op]
     x = (random.standard_normal((3, *input_shape[1:])).astype(np.float32),)

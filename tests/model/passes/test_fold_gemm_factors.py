@@ -6,7 +6,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.model.passes.fold_gemm_factors import fold_gemm_factors
+from edgekit.model.passes.fold_gemm_factors import FoldGemmFactorsPass
 from edgekit.model.passes.rewriting import rewrite
 from edgekit.numerics.compare import relative_difference
 from edgekit.runtimes.ort import host_outputs
@@ -37,7 +37,7 @@ def gemm(bias: tuple[int, ...], constant: bool, **options: float) -> tuple[onnx.
 def test_factors_are_gone_and_outputs_stay(tmp_path: Path, bias: tuple[int, ...], constant: bool) -> None:
     for alpha, beta, turned in product((1.0, 0.5), (1.0, 2.0), (0, 1)):
         model, feeds = gemm(bias, constant, alpha=alpha, beta=beta, transB=turned)
-        plain = rewrite(model, fold_gemm_factors)
+        plain = rewrite(model, FoldGemmFactorsPass())
         onnx.checker.check_model(plain, full_check=True)
         for name, each in (("before", model), ("after", plain)):
             onnx.save(each, tmp_path / f"{name}.onnx")
@@ -62,7 +62,7 @@ def test_gemms_that_share_a_constant_keep_their_own_factors(tmp_path: Path) -> N
     graph = helper.make_graph(nodes, "g", [x], [y], [square])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.save(model, tmp_path / "before.onnx")
-    onnx.save(rewrite(model, fold_gemm_factors), tmp_path / "after.onnx")
+    onnx.save(rewrite(model, FoldGemmFactorsPass()), tmp_path / "after.onnx")
     feeds = (RANDOM.standard_normal((3, 4)).astype(np.float32),)
     before, after = (host_outputs(tmp_path / f"{name}.onnx", feeds) for name in ("before", "after"))
     assert relative_difference(before, after) < 1e-5

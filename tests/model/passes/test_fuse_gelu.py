@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from edgekit.model.passes.fuse_gelu import fuse_gelu
+from edgekit.model.passes.fuse_gelu import FuseGeluPass
 from edgekit.model.passes.rewriting import rewrite
 from edgekit.numerics.compare import relative_difference
 from edgekit.runtimes.ort import host_outputs
@@ -48,7 +48,7 @@ def model_of(nodes: list[NodeProto], opset: int = 20) -> onnx.ModelProto:
 @pytest.mark.parametrize("name", FORMS)
 def test_a_gelu_written_out_becomes_one_and_outputs_stay(name: str, tmp_path: Path) -> None:
     model = model_of(FORMS[name])
-    after = rewrite(model, fuse_gelu)
+    after = rewrite(model, FuseGeluPass())
     onnx.checker.check_model(after, full_check=True)
     assert [node.op_type for node in after.graph.node] == ["Gelu"]
     x = (np.linspace(-5, 5, 100, dtype=np.float32).reshape(2, 50),)
@@ -62,9 +62,9 @@ def test_a_gelu_written_out_becomes_one_and_outputs_stay(name: str, tmp_path: Pa
 @pytest.mark.parametrize("name", OTHERS)
 def test_what_is_none_stays(name: str) -> None:
     model = model_of(OTHERS[name])
-    assert rewrite(model, fuse_gelu) == rewrite(model)
+    assert rewrite(model, FuseGeluPass()) == rewrite(model)
 
 
 def test_an_opset_without_it_stays() -> None:
     model = model_of(FORMS["x/2"], 17)
-    assert rewrite(model, fuse_gelu) == rewrite(model)
+    assert rewrite(model, FuseGeluPass()) == rewrite(model)

@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.model.passes.gemm_to_matmul import gemm_to_matmul
+from edgekit.model.passes.gemm_to_matmul import GemmToMatMulPass
 from edgekit.model.passes.rewriting import rewrite
 from edgekit.numerics.compare import relative_difference
 from edgekit.runtimes.ort import host_outputs
@@ -28,7 +28,7 @@ def test_gemm_becomes_a_product_and_outputs_stay(
     graph = helper.make_graph([node], "g", [x], [y], constants if bias else constants[:1])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.save(model, tmp_path / "before.onnx")
-    onnx.save(rewrite(model, gemm_to_matmul), tmp_path / "after.onnx")
+    onnx.save(rewrite(model, GemmToMatMulPass()), tmp_path / "after.onnx")
     assert ("MatMul" in {each.op_type for each in onnx.load(tmp_path / "after.onnx").graph.node}) == replaced
     inputs = (random.standard_normal((2, 3)).astype(np.float32),)
     before, after = host_outputs(tmp_path / "before.onnx", inputs), host_outputs(tmp_path / "after.onnx", inputs)

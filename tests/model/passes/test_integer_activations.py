@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from edgekit.model.passes.integer_activations import integer_activations
+from edgekit.model.passes.integer_activations import IntegerActivationsPass
 from edgekit.model.passes.rewriting import rewrite
 from edgekit.runtimes.ort import host_outputs, optimize_offline
 
@@ -49,7 +49,7 @@ NODES = {
 @pytest.mark.parametrize("name", NODES)
 def test_the_runtime_computes_them_on_integers(name: str, kind: type[np.integer], tmp_path: Path) -> None:
     model = quantized([NODES[name]], kind)
-    after = rewrite(model, integer_activations)
+    after = rewrite(model, IntegerActivationsPass())
     step = 1 / 255 if name != "Tanh" else 2 / 256
     apart = np.abs(outputs(after, tmp_path / "after.onnx") - outputs(model, tmp_path / "before.onnx")).max()
     assert apart <= 0.501 * (2 / 255 + 2 * step), "each rounds to half a step, the sum before it, too"
@@ -71,4 +71,4 @@ def test_the_runtime_computes_them_on_integers(name: str, kind: type[np.integer]
 )
 def test_others_stay(nodes: list[NodeProto]) -> None:
     model = quantized(nodes, np.int8)
-    assert rewrite(model, integer_activations) == rewrite(model)
+    assert rewrite(model, IntegerActivationsPass()) == rewrite(model)

@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from edgekit.model.passes.integer_forms import integer_forms
+from edgekit.model.passes.integer_forms import IntegerFormsPass
 from edgekit.model.passes.rewriting import rewrite
 from edgekit.model.shapes import with_shapes
 from edgekit.numerics.compare import relative_difference
@@ -50,7 +50,7 @@ def test_what_has_an_integer_form_takes_it_and_outputs_stay(
     node: NodeProto, shape: list[object], kinds: list[str] | None, tmp_path: Path
 ) -> None:
     model = model_of(node, shape)
-    after = rewrite(model, integer_forms)
+    after = rewrite(model, IntegerFormsPass())
     onnx.checker.check_model(after, full_check=True)
     assert [each.op_type for each in after.graph.node] == (kinds or [node.op_type])
     x = (np.random.default_rng(0).standard_normal([3, *shape[1:]]).astype(np.float32) * 3,)

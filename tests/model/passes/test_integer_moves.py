@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from edgekit.model.passes.integer_moves import integer_moves
+from edgekit.model.passes.integer_moves import IntegerMovesPass
 from edgekit.model.passes.rewriting import rewrite
 from edgekit.model.shapes import with_shapes
 from edgekit.runtimes.ort import host_outputs
@@ -66,7 +66,7 @@ def outputs(model: onnx.ModelProto, path: Path) -> np.ndarray:
 @pytest.mark.parametrize("name", MOVES)
 def test_integers_are_moved_and_the_numbers_stay(name: str, kind: type, tmp_path: Path) -> None:
     model = quantized([move(name, "d", "m")], kind, 0.03)
-    after = rewrite(model, integer_moves)
+    after = rewrite(model, IntegerMovesPass())
     assert [node.op_type for node in after.graph.node] == [
         "QuantizeLinear", MOVES[name][0], "DequantizeLinear", "Relu"
     ]  # fmt: skip
@@ -76,7 +76,7 @@ def test_integers_are_moved_and_the_numbers_stay(name: str, kind: type, tmp_path
 def test_a_row_of_moves_keeps_the_first_scale(tmp_path: Path) -> None:
     nodes = [move("unshuffle", "d", "a"), move("shuffle", "a", "b"), move("pad", "b", "m")]
     model = quantized(nodes, np.int8)
-    after = rewrite(model, integer_moves)
+    after = rewrite(model, IntegerMovesPass())
     assert [node.op_type for node in after.graph.node].count("QuantizeLinear") == 1
     first = quantized(nodes, np.int8, 0.03)
     assert np.array_equal(outputs(after, tmp_path / "m.onnx"), outputs(first, tmp_path / "m.onnx"))
@@ -85,15 +85,15 @@ def test_a_row_of_moves_keeps_the_first_scale(tmp_path: Path) -> None:
 def test_what_the_scale_does_not_reach_is_filled_in_as_floats() -> None:
     pad = helper.make_node("Pad", ["d", "pads", "far"], ["m"])
     model = quantized([pad], np.int8)
-    assert rewrite(model, integer_moves) == rewrite(model)
+    assert rewrite(model, IntegerMovesPass()) == rewrite(model)
 
 
 def test_floats_that_are_read_elsewhere_stay(tmp_path: Path) -> None:
     nodes = [helper.make_node("Add", ["d", "x"], ["a"]), move("pad", "a", "m")]
     model = quantized(nodes, np.int8)
-    assert rewrite(model, integer_moves) == rewrite(model), "floats are moved"
+    assert rewrite(model, IntegerMovesPass()) == rewrite(model), "floats are moved"
     nodes = [move("shuffle", "d", "b"), helper.make_node("Sigmoid", ["b"], ["m"])]
-    after = rewrite(quantized(nodes, np.int8), integer_moves)
+    after = rewrite(quantized(nodes, np.int8), IntegerMovesPass())
     kinds = [node.op_type for node in after.graph.node]
     assert kinds[1:4] == ["DepthToSpace", "DequantizeLinear", "Sigmoid"]
     assert np.array_equal(outputs(after, tmp_path / "m.onnx"), outputs(quantized(nodes, np.int8), tmp_path / "m.onnx"))

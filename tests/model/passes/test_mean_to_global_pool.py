@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.model.passes.mean_to_global_pool import mean_to_global_pool
+from edgekit.model.passes.mean_to_global_pool import MeanToGlobalPoolPass
 from edgekit.model.passes.rewriting import rewrite
 from edgekit.model.shapes import with_shapes
 from edgekit.numerics.compare import relative_difference
@@ -31,7 +31,7 @@ def test_only_spatial_means_become_pools_and_outputs_stay(
     tmp_path: Path, opset: int, keepdims: int, axes: list[int], pooled: bool
 ) -> None:
     onnx.save(mean_model(axes, keepdims, opset), tmp_path / "before.onnx")
-    model = rewrite(with_shapes(mean_model(axes, keepdims, opset)), mean_to_global_pool)
+    model = rewrite(with_shapes(mean_model(axes, keepdims, opset)), MeanToGlobalPoolPass())
     onnx.save(model, tmp_path / "after.onnx")
     assert ("GlobalAveragePool" in {node.op_type for node in model.graph.node}) == pooled
     x = (np.random.default_rng(0).standard_normal((2, 3, 4, 5)).astype(np.float32),)
@@ -49,7 +49,7 @@ def test_two_means_of_one_tensor_are_told_apart(tmp_path: Path) -> None:
     model = helper.make_model(
         helper.make_graph(nodes, "g", [x], outputs), opset_imports=[helper.make_opsetid("", 13)], ir_version=9
     )
-    onnx.save(rewrite(with_shapes(model), mean_to_global_pool), tmp_path / "after.onnx")
+    onnx.save(rewrite(with_shapes(model), MeanToGlobalPoolPass()), tmp_path / "after.onnx")
     onnx.checker.check_model(onnx.load(tmp_path / "after.onnx"))
     given = np.random.default_rng(0).standard_normal((2, 3, 4, 5)).astype(np.float32)
     after = host_outputs(tmp_path / "after.onnx", (given,))
@@ -61,5 +61,5 @@ def test_means_of_other_types_stay_since_no_kernel_pools_them(kind: int) -> None
     model = mean_model([2, 3], 0, 18)
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.elem_type = kind
-    after = rewrite(with_shapes(model), mean_to_global_pool)
+    after = rewrite(with_shapes(model), MeanToGlobalPoolPass())
     assert "ReduceMean" in {node.op_type for node in after.graph.node}

@@ -1,6 +1,6 @@
 from onnx import TensorProto, helper
 
-from edgekit.model.passes.name_nodes import name_nodes
+from edgekit.model.passes.name_nodes import NameNodesPass
 from edgekit.model.passes.rewriting import rewrite
 
 
@@ -13,6 +13,6 @@ def test_each_node_has_a_name_of_its_own() -> None:
         for i, name in enumerate(names)
     ]
     model = helper.make_model(helper.make_graph(nodes, "g", values[:1], values[1:]))
-    found = [node.name for node in rewrite(model, name_nodes).graph.node]
+    found = [node.name for node in rewrite(model, NameNodesPass()).graph.node]
     assert len(set(found)) == len(names) and all(found)
     assert found[1] == "same" and found[4] == "kept"

@@ -3,7 +3,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 
-from edgekit.model.passes.port_names import port_names
+from edgekit.model.passes.port_names import NamePortsPass
 from edgekit.model.passes.rewriting import rewrite
 
 
@@ -25,16 +25,16 @@ def run(model: onnx.ModelProto) -> dict[str, list[float]]:
 
 
 def test_an_input_may_have_any_name_too() -> None:
-    model = rewrite(graph(["y"]), port_names(["twice"], ["x"]))
+    model = rewrite(graph(["y"]), NamePortsPass(["twice"], ["x"]))
     assert [each.name for each in model.graph.input] == ["twice"]
     assert [each.name for each in model.graph.output] == ["x"]
     onnx.checker.check_model(model, full_check=True)
 
 
 def test_a_name_that_an_inner_tensor_or_a_constant_has_is_taken_from_it() -> None:
-    assert run(rewrite(graph(["y"]), port_names(["x"], ["twice"]))) == {"twice": [1, 3, 5]}
-    assert run(rewrite(graph(["y"]), port_names(["x"], ["one"]))) == {"one": [1, 3, 5]}
-    assert run(rewrite(graph(["y", "twice"]), port_names(["x"], ["twice", "y"]))) == {
+    assert run(rewrite(graph(["y"]), NamePortsPass(["x"], ["twice"]))) == {"twice": [1, 3, 5]}
+    assert run(rewrite(graph(["y"]), NamePortsPass(["x"], ["one"]))) == {"one": [1, 3, 5]}
+    assert run(rewrite(graph(["y", "twice"]), NamePortsPass(["x"], ["twice", "y"]))) == {
         "twice": [1, 3, 5],
         "y": [0, 2, 4],
     }
@@ -43,4 +43,8 @@ def test_a_name_that_an_inner_tensor_or_a_constant_has_is_taken_from_it() -> Non
 def test_an_output_that_is_something_else_besides_gets_a_tensor_of_its_own() -> None:
     model = graph(["y"])
     model.graph.output.extend([model.graph.output[0], model.graph.input[0]])
-    assert run(rewrite(model, port_names(["x"], ["a", "b", "c"]))) == {"a": [1, 3, 5], "b": [1, 3, 5], "c": [0, 1, 2]}
+    assert run(rewrite(model, NamePortsPass(["x"], ["a", "b", "c"]))) == {
+        "a": [1, 3, 5],
+        "b": [1, 3, 5],
+        "c": [0, 1, 2],
+    }

@@ -9,9 +9,9 @@ from onnx import ModelProto, NodeProto, helper, numpy_helper
 
 from edgekit.arrays import Array
 from edgekit.model.operators import INTEGER_OPERATORS
-from edgekit.model.passes.qoperator_to_qdq import qoperator_to_qdq
+from edgekit.model.passes.qoperator_to_qdq import QOperatorToQdqPass
 from edgekit.model.passes.rewriting import rewrite
-from edgekit.model.passes.slim_graph import slim_graph
+from edgekit.model.passes.slim_graph import SlimGraphPass
 from edgekit.model.reading import load_model, save_model
 from edgekit.runtimes.ort import optimize_offline
 from tests.tflite.models import expected, integers, node, samples, weights
@@ -23,7 +23,7 @@ def fused(model: ModelProto, folder: Path) -> ModelProto:
     """As a build leaves it for ARM: on int8, inner names and shapes gone."""
     save_model(model, folder / "qdq.onnx")
     optimize_offline(folder / "qdq.onnx", folder / "fused.onnx", keep_int8_activations=True)
-    return rewrite(load_model(folder / "fused.onnx"), slim_graph)
+    return rewrite(load_model(folder / "fused.onnx"), SlimGraphPass())
 
 
 def around(kind: str, **attributes: object) -> list[NodeProto]:
@@ -65,7 +65,7 @@ def test_an_integer_operator_becomes_the_float_one_between_conversions(kind: str
     shape, nodes, constants = CASES[kind]
     given = fused(integers(shape, nodes, constants), tmp_path)
     assert kind in {each.op_type for each in given.graph.node}
-    made = rewrite(given, qoperator_to_qdq)
+    made = rewrite(given, QOperatorToQdqPass())
     onnx.shape_inference.infer_shapes(made, check_type=True, strict_mode=True)
     assert not {each.op_type for each in made.graph.node} & INTEGER_OPERATORS
     assert not {each.domain for each in made.graph.node} - {""}
@@ -111,7 +111,7 @@ CONSTANTS = {"pads": np.array([0, 0, 1, 1, 0, 0, 1, 1]), "fill": np.array(-5, np
 @pytest.mark.parametrize("name", MOVES)
 def test_moves_of_integers_become_moves_of_floats(name: str) -> None:
     model = whole(MOVES[name], CONSTANTS)
-    made = rewrite(model, qoperator_to_qdq)
+    made = rewrite(model, QOperatorToQdqPass())
     kinds = Counter(each.op_type for each in made.graph.node)
     moves = sum(count for kind, count in kinds.items() if not kind.endswith("Linear"))
     assert kinds["QuantizeLinear"] == 1 + moves
@@ -127,7 +127,7 @@ def test_each_part_of_a_split_keeps_the_scale() -> None:
         last("c", scale="t", zero="u"),
     ]
     model = whole(nodes)
-    made = rewrite(model, qoperator_to_qdq)
+    made = rewrite(model, QOperatorToQdqPass())
     onnx.shape_inference.infer_shapes(made, check_type=True, strict_mode=True)
     assert Counter(each.op_type for each in made.graph.node)["QuantizeLinear"] == 4
     for before, after in zip(expected(model, samples(made)), expected(made, samples(made)), strict=True):
@@ -138,7 +138,7 @@ def test_each_part_of_a_split_keeps_the_scale() -> None:
 def test_means_over_axes_take_them_as_an_input(axes: list[int] | None) -> None:
     values = {} if axes is None else {"axes": axes}
     mean = helper.make_node("QLinearReduceMean", ["q", "s", "z", "t", "u"], ["m"], domain="com.microsoft", **values)
-    made = rewrite(whole([mean, last("m", scale="t", zero="u")]), qoperator_to_qdq)
+    made = rewrite(whole([mean, last("m", scale="t", zero="u")]), QOperatorToQdqPass())
     onnx.shape_inference.infer_shapes(made, check_type=True, strict_mode=True)
     (x,) = samples(made, count=1)
     grid = np.clip(np.rint(x / 0.03) - 5, -128, 127)
@@ -151,7 +151,7 @@ def test_a_choice_between_integers_is_one_between_floats() -> None:
         "QLinearWhere", ["c", "q", "s", "z", "q", "s", "z", "t", "u"], ["m"], domain="com.microsoft"
     )
     model = whole([node("Greater", ["x", "h"], ["c"]), where, last("m", scale="t", zero="u")], {"h": np.float32([0.1])})
-    made = rewrite(model, qoperator_to_qdq)
+    made = rewrite(model, QOperatorToQdqPass())
     for before, after in zip(expected(model, samples(made)), expected(made, samples(made)), strict=True):
         assert np.abs(before - after).max() <= 0.05 * 1.001
 
@@ -159,7 +159,7 @@ def test_a_choice_between_integers_is_one_between_floats() -> None:
 def test_what_has_its_channels_last_stays() -> None:
     names = ["q", "s", "z", "t", "u"]
     pool = helper.make_node("QLinearGlobalAveragePool", names, ["m"], domain="com.microsoft", channels_last=1)
-    made = rewrite(whole([pool, last("m", scale="t", zero="u")]), qoperator_to_qdq)
+    made = rewrite(whole([pool, last("m", scale="t", zero="u")]), QOperatorToQdqPass())
     assert [each.op_type for each in made.graph.node] == ["QuantizeLinear", pool.op_type, "DequantizeLinear"]
 
 
@@ -169,7 +169,7 @@ def test_a_product_that_leaves_floats_is_not_quantized_again() -> None:
     constants |= {"sw": np.array(0.02, np.float32), "zw": np.array(0, np.int8), "sh": np.array([-1, 4])}
     inputs = ["f", "s", "z", "w", "sw", "zw"]
     nodes = [node("Reshape", ["q", "sh"], ["f"]), helper.make_node("QGemm", inputs, ["y"], domain="com.microsoft")]
-    made = rewrite(whole(nodes, constants), qoperator_to_qdq)
+    made = rewrite(whole(nodes, constants), QOperatorToQdqPass())
     assert made.graph.node[-1].op_type == "Gemm"
     for before, after in zip(
         expected(whole(nodes, constants), samples(made)), expected(made, samples(made)), strict=True

@@ -5,7 +5,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from edgekit.model.passes.rewriting import rewrite
-from edgekit.model.passes.slim_graph import slim_graph
+from edgekit.model.passes.slim_graph import SlimGraphPass
 from edgekit.model.shapes import with_shapes
 from edgekit.runtimes.ort import host_outputs
 from tests.model.test_operators import branching
@@ -18,7 +18,7 @@ def test_a_port_with_a_short_name_keeps_it(conv_model: Path) -> None:
     for node in model.graph.node:
         node.input[:] = ["4" if name == "x" else name for name in node.input]
     model.graph.input[0].name = "4"
-    onnx.save(rewrite(model, slim_graph), conv_model)
+    onnx.save(rewrite(model, SlimGraphPass()), conv_model)
     assert [each.name for each in onnx.load(conv_model).graph.input] == ["4"]
     assert np.array_equal(host_outputs(conv_model, x)[0], expected)
 
@@ -27,7 +27,7 @@ def test_names_shapes_and_domains_that_nobody_reads_go(conv_model: Path) -> None
     model = with_shapes(onnx.load(conv_model))
     model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
     model.graph.node[0].name = "a long name"
-    slim = rewrite(model, slim_graph)
+    slim = rewrite(model, SlimGraphPass())
     assert not slim.graph.value_info and not any(node.name for node in slim.graph.node)
     assert [each.domain for each in slim.opset_import] == [""]
     assert max(len(name) for node in slim.graph.node for name in (*node.input, *node.output)) <= 2
@@ -38,7 +38,7 @@ def test_names_shapes_and_domains_that_nobody_reads_go(conv_model: Path) -> None
 
 def test_branches_still_find_the_tensors_outside_of_them(tmp_path: Path) -> None:
     model = branching()
-    onnx.save(rewrite(model, slim_graph), tmp_path / "slim.onnx")
+    onnx.save(rewrite(model, SlimGraphPass()), tmp_path / "slim.onnx")
     onnx.checker.check_model(onnx.load(tmp_path / "slim.onnx"))
     x = np.array([3.0], np.float32)
     for condition, expected in ((True, 4.0), (False, 3.0)):
@@ -60,7 +60,7 @@ def test_what_a_loop_carries_keeps_its_type(tmp_path: Path) -> None:
     ports = [value("times", number, []), value("x", floats, [1])], [value("y", floats, [1])]
     graph = helper.make_graph([loop], "g", *ports)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    onnx.save(rewrite(model, slim_graph), tmp_path / "slim.onnx")
+    onnx.save(rewrite(model, SlimGraphPass()), tmp_path / "slim.onnx")
     x = np.array([2.0], np.float32)
     assert host_outputs(tmp_path / "slim.onnx", (np.array(3), x))[0].tolist() == [8.0]
 
@@ -71,7 +71,7 @@ def test_a_tensor_of_a_branch_with_the_name_of_a_port_stays(tmp_path: Path) -> N
     inner = model.graph.node[0].attribute[0].g
     inner.node[0].output[0] = "0"
     inner.output[0].name = "0"
-    onnx.save(rewrite(model, slim_graph), tmp_path / "slim.onnx")
+    onnx.save(rewrite(model, SlimGraphPass()), tmp_path / "slim.onnx")
     names = [
         name for graph in _graphs(onnx.load(tmp_path / "slim.onnx").graph) for n in graph.node for name in n.output
     ]

@@ -8,7 +8,7 @@ import pytest
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from edgekit.model.passes.rewriting import rewrite
-from edgekit.model.passes.smoothing import smooth
+from edgekit.model.passes.smoothing import SmoothPass
 from edgekit.model.passes.weight_products import products_by_input
 from edgekit.model.shapes import with_shapes
 from edgekit.numerics.compare import relative_difference
@@ -60,7 +60,7 @@ def test_channels_are_evened_out_and_outputs_stay(
     name = products_by_input(ir.from_proto(model))[0][0].name
     assert name is not None
     largest = np.array([1, 50, 1, 2, 0, 3, 1, 1], np.float32)
-    after = rewrite(model, lambda inside: smooth(inside, {name: largest}, 0.8))
+    after = rewrite(model, SmoothPass({name: largest}, 0.8))
     onnx.checker.check_model(after, full_check=True)
     assert [node.op_type for node in after.graph.node] == kinds
     x = (np.random.default_rng(1).standard_normal((3, 8)).astype(np.float32),)
@@ -91,7 +91,7 @@ def test_what_costs_a_pass_is_left_out_where_it_is_not_wanted_everywhere(
         monkeypatch.setitem(ARRAYS, name, array)
     model = model_of(nodes, [node.output[0] for node in nodes[1:]])
     largest = {"n": np.linspace(0.5, 40, 8).astype(np.float32)}
-    after = rewrite(model, lambda inside: smooth(inside, largest, 0.5, everywhere=False))
+    after = rewrite(model, SmoothPass(largest, 0.5, everywhere=False))
     assert sum(node.op_type == "Mul" for node in after.graph.node) == count
     smoothed = any(each.name.startswith("q_smooth") for each in after.graph.initializer)
     assert smoothed is (count == 1 or nodes[0] is NORM)
@@ -100,7 +100,7 @@ def test_what_costs_a_pass_is_left_out_where_it_is_not_wanted_everywhere(
 def test_the_scale_is_the_papers() -> None:
     """By channel max|x|^alpha / max|w|^(1 - alpha), over its geometric mean."""
     largest = np.linspace(0.5, 40, 8).astype(np.float32)
-    after = rewrite(model_of([product("x", "q", "y")], ["y"]), lambda inside: smooth(inside, {"x": largest}, 0.6))
+    after = rewrite(model_of([product("x", "q", "y")], ["y"]), SmoothPass({"x": largest}, 0.6))
     stored = {each.name: numpy_helper.to_array(each) for each in after.graph.initializer}
     scale = largest**0.6 / np.abs(ARRAYS["q"]).max(axis=1) ** 0.4
     scale /= np.exp(np.log(scale).mean())
@@ -115,5 +115,5 @@ def test_a_name_that_is_taken_is_not_taken_again() -> None:
         product("n", "q", "y"),
     ]
     model = model_of(nodes, ["y", "n_smooth"])
-    after = rewrite(model, lambda inside: smooth(inside, {"n": np.ones(8, np.float32)}, 0.5))
+    after = rewrite(model, SmoothPass({"n": np.ones(8, np.float32)}, 0.5))
     onnx.checker.check_model(after, full_check=True)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from edgekit.errors import StepError
-from edgekit.model.passes.integer_activations import integer_activations
-from edgekit.model.passes.integer_forms import integer_forms
+from edgekit.model.passes.integer_activations import IntegerActivationsPass
+from edgekit.model.passes.integer_forms import IntegerFormsPass
 from edgekit.model.passes.rewriting import rewrite
 from edgekit.model.shapes import with_shapes
 from edgekit.tflite.writing import write_model
@@ -83,7 +83,7 @@ def test_limits_and_slopes_that_are_not_written_are_named() -> None:
 def test_what_was_taken_apart_for_onnx_runtime_is_whole_again(kind: str, wanted: str) -> None:
     """As `quantize` leaves them: a HardSwish is a product with a sum that integers cut off, a Tanh a Sigmoid."""
     whole = floats([1, 4, 5, 6], [node(kind, ["x"], ["y"], name="it")])
-    forms = rewrite(whole, integer_forms)
+    forms = rewrite(whole, IntegerFormsPass())
     inside = list(forms.graph.node)
     for each in inside:
         each.input[:] = ["xd" if name == "x" else name for name in each.input]
@@ -99,7 +99,9 @@ def test_what_was_taken_apart_for_onnx_runtime_is_whole_again(kind: str, wanted:
         ]
         inside = [inside[0], *around, inside[1]]
     made = (0.02, -100) if kind == "HardSwish" else (1 / 128, 0)
-    model = with_shapes(rewrite(with_shapes(integers([1, 4, 5, 6], inside, between, made=made)), integer_activations))
+    model = with_shapes(
+        rewrite(with_shapes(integers([1, 4, 5, 6], inside, between, made=made)), IntegerActivationsPass())
+    )
     assert any(each.op_type == ("Add" if kind == "HardSwish" else "Sigmoid") for each in model.graph.node)
     assert len(expected(model, samples(model))) == 4
     assert kinds(write_model(model)) == ["QUANTIZE", wanted, "DEQUANTIZE"]
