@@ -1,8 +1,8 @@
-# A fresh machine needs Python 3.11 with venv, and nothing else: no root, no prompts. Every target may be run again.
+# A new machine needs only Python 3.11 with venv: no root, no prompts. Every target can be run again.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-# On Linux, pip's default torch brings gigabytes of CUDA. Where pip does not find a CPU build by itself, name the index
+# On Linux, pip's default torch downloads gigabytes of CUDA. If pip does not select a CPU build, give the index
 # that pytorch.org/get-started shows for "CPU": make demo TORCH_INDEX=URL
 TORCH_INDEX ?=
 TORCH := torch==2.13.0
@@ -20,11 +20,11 @@ test: check .venv/emulators
 test-all: check .venv/emulators .venv/vision test-numpy2 onnx-only .venv-wild/test
 	$(BIN)/pytest -n 2
 
-# The other world: numpy 2 and the newest onnx, which the extras inc and tflite do not take.
+# numpy 2 and the newest onnx, which the extras inc and tflite do not support.
 test-numpy2: .venv-numpy2/test .venv/emulators
 	.venv-numpy2/bin/pytest -n 2 -m "not slow"
 
-# Without torch and without the checkout: the wheel, built and installed anew.
+# Without torch and without the checkout: the wheel, built and installed again.
 test-onnx-only: onnx-only .venv/emulators
 	$(BIN)/pytest tests/test_onnx_only.py
 
@@ -35,16 +35,16 @@ onnx-only: .venv/dev
 	.venv-onnx-only/bin/python -m pip install --quiet .venv-onnx-only/dist/*.whl
 	.venv-onnx-only/bin/python -m pip install --quiet --force-reinstall --no-deps .venv-onnx-only/dist/*.whl
 
-# Models that packages bring, built and run by the packages; benchmarks/wild.py measures all of them.
+# Models from packages, built by edgekit and run by the packages; benchmarks/wild.py measures all of them.
 test-wild: .venv/dev .venv-wild/test
 	$(BIN)/pytest tests/test_wild.py
 
-# The habit before every commit: what changed since the last one, in under a minute.
+# Before every commit: the tests of what changed since the last one.
 quick: check
 	$(BIN)/pytest -n 2 -q -m "not slow" $$($(BIN)/python tests/changed.py)
 
-# Property tests with random inputs, and many; one that fails is left below .hypothesis/ and tried first the next time.
-# And all of onnx's node cases, of which make test-all takes 150.
+# Property tests with many random inputs; a failing one is kept in .hypothesis/ and tried first the next time.
+# Also all of onnx's node cases, of which make test-all runs 150.
 fuzz: .venv/dev
 	$(BIN)/pytest -n 2 -m "hypothesis or fuzz" --hypothesis-profile=fuzz
 
@@ -60,7 +60,7 @@ benchmark: .venv/training .venv/emulators
 	$(BIN)/python benchmarks/latency_model.py
 	$(BIN)/python benchmarks/counting.py
 
-# Hours: run it in pieces, with --budget and --work.
+# This takes hours: run it in parts, with --budget and --work.
 benchmark-ordering: .venv/dev
 	cd benchmarks && ../$(BIN)/python ordering.py && ../$(BIN)/python ordering_rows.py
 
@@ -70,7 +70,7 @@ benchmark-wild: .venv-wild/test .venv/emulators
 benchmark-ptq: .venv/dev .venv-openvino/peer .venv-executorch/peer .venv-litert/peer
 	$(BIN)/python benchmarks/ptq.py
 
-# torch first: anything that merely wants "torch" would take another build of it.
+# torch first: a package that only requires "torch" would install another build.
 .venv/torch:
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) "$(TORCH)"
@@ -84,7 +84,7 @@ benchmark-ptq: .venv/dev .venv-openvino/peer .venv-executorch/peer .venv-litert/
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
 	touch $@
 
-# Its classifiers' counts are held against PyTorch's own, in a slow test.
+# A slow test compares the counts of its classifiers with PyTorch's.
 .venv/vision: .venv/dev
 	$(BIN)/python -m pip install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) "$(TORCHVISION)"
 	touch $@
@@ -101,7 +101,7 @@ benchmark-ptq: .venv/dev .venv-openvino/peer .venv-executorch/peer .venv-litert/
 	.venv-wild/bin/python -m pip install --quiet --editable ".[wild]"
 	touch $@
 
-# Other tools' runtimes, which benchmarks/ptq.py holds ours against; it runs without them, and says so.
+# Runtimes of other tools for benchmarks/ptq.py, which runs without them and says so.
 .venv-openvino/peer:
 	$(PYTHON) -m venv .venv-openvino
 	.venv-openvino/bin/python -m pip install --quiet openvino==2026.4.1 nncf==3.4.0 onnx
@@ -119,7 +119,7 @@ benchmark-ptq: .venv/dev .venv-openvino/peer .venv-executorch/peer .venv-litert/
 	.venv-litert/bin/python -m pip install --quiet litert-torch==0.10.0
 	touch $@
 
-# rpi4 with all its runtimes. Where the host cannot set them up, the build goes on and says which gates could not run.
+# rpi4 with all its runtimes. If the host cannot set them up, the build continues and says which gates could not run.
 .venv/emulators: .venv/training
 	$(BIN)/edgekit setup $(EMULATED) && $(BIN)/edgekit setup rpi4 --runtimes all && touch $@ || $(BIN)/edgekit doctor
 

@@ -5,16 +5,16 @@
 ARG BASE=python:3.11-slim-bookworm
 FROM ${BASE}
 
-# The index of torch's CPU build, as pytorch.org/get-started shows it for "CPU"; pip's default brings CUDA along.
+# The index of torch's CPU build, as pytorch.org/get-started shows it for "CPU"; pip's default includes CUDA.
 ARG TORCH_INDEX=
 COPY . /src
 RUN python3 -m pip install --no-cache-dir ${TORCH_INDEX:+--index-url ${TORCH_INDEX}} "torch==2.13.0" \
     && python3 -m pip install --no-cache-dir "/src[training]" \
     && rm -rf /src
 
-# Any user may run it: HOME is where torch and others put what they keep.
+# Any user may run it: torch and others write their caches to HOME.
 ENV EDGEKIT_EMULATORS=/opt/edgekit/emulators HOME=/tmp
-# The compiler is for the plugin that counts; it is not left in the image.
+# The compiler builds the instruction-counting plugin; it is removed from the image.
 RUN apt-get -qq update && apt-get -qq install --yes --no-install-recommends gcc libc6-dev \
     && edgekit setup rpi4 rpi5 rpi-zero2w x86-avx2 \
     && apt-get -qq purge --yes --auto-remove gcc libc6-dev && rm -rf /var/lib/apt/lists/* \

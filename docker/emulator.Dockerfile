@@ -1,6 +1,6 @@
 # What `edgekit setup --runner container ID` builds: qemu for one architecture with Python and the target's runtime behind
-# it. It runs natively on whatever machine the engine is on, and needs no binfmt there: qemu is named, with its CPU.
-# The build context holds site/, the runtime's wheels, unpacked, and counters.c, the plugin that counts what a run takes.
+# it. It runs natively on the engine's machine without binfmt: qemu is called by name, with its CPU model.
+# The build context holds site/, the unpacked wheels of the runtime, and counters.c, the instruction-counting plugin.
 # The base needs apt: Debian 12 or a derivative.
 ARG BASE=debian:bookworm-slim
 FROM ${BASE} AS guest
@@ -19,7 +19,7 @@ RUN apt-get -qq update && apt-get -qq install --yes --no-install-recommends gcc 
 COPY counters.c /tmp/counters.c
 RUN gcc -O2 -shared -fPIC -fvisibility=hidden -o /opt/counters.so /tmp/counters.c
 
-# A static qemu takes no plugins.
+# A static qemu does not support plugins.
 FROM ${BASE}
 RUN apt-get -qq update \
     && apt-get -qq install --yes --no-install-recommends python3-minimal libpython3-stdlib qemu-user \

@@ -283,10 +283,10 @@ def test_where_integers_lose_too_much_floats_are_deployed(conv_model: Path, imag
     strict = project.copy_with(budgets=project.budgets.copy_with(max_drop=0.0))
     (target,) = build(strict, [find_target("rpi4")], Silent()).targets
     assert target.recipe == "float" and target.value == 1.0
-    assert [each.recipe for each in target.rejected_recipes] == ["int8", "int8-products"]
+    assert [each.recipe for each in target.rejected_recipes] == ["int8", "int8-conv-matmul"]
     assert all("lost, allowed 0" in each.why for each in target.rejected_recipes)
     manifest = json.loads((target.bundle / "manifest.json").read_text())
-    assert [each["recipe"] for each in manifest["rejected_recipes"]] == ["int8", "int8-products"]
+    assert [each["recipe"] for each in manifest["rejected_recipes"]] == ["int8", "int8-conv-matmul"]
     assert manifest["passed_over"] == manifest["rejected_recipes"], "schema 1 keeps the former key"
     named = strict.copy_with(recipe="int8")
     (target,) = build(named, [find_target("rpi4")], Silent()).targets

@@ -22,6 +22,7 @@ RECOMMENDED_FOR_INTEGERS = "as-given"
 _TEXTS = {"about": 'write one sentence: about = "..."', "fallback": 'name a recipe: fallback = "..."'}
 """The keys of a recipe file besides its steps, and the hint for a value that is not text."""
 _FORMER_KEYS = {"otherwise": "fallback"}
+_FORMER_RECIPES = {"int8-products": "int8-conv-matmul"}
 
 
 @dataclass(frozen=True)
@@ -195,9 +196,10 @@ def shipped_recipes() -> dict[str, Path]:
 def find_recipe(name: str, root: Path) -> Recipe:
     """The shipped recipe with this name, or the one in this file below `root`. Raises RecipeError."""
     known = shipped_recipes()
+    name = current_name(name, _FORMER_RECIPES, "recipe")
     path = root / name if name.endswith(".toml") else known.get(name)
     if path is None:
-        raise RecipeError(f"no recipe '{name}'", did_you_mean(name, list(known)))
+        raise RecipeError(f"there is no recipe '{name}'", did_you_mean(name, list(known)))
     given = read_toml(path, RecipeError)
     former = {old: new for old, new in _FORMER_KEYS.items() if new not in given}
     tables = {current_name(key, former, str(path)): value for key, value in given.items()}

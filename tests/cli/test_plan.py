@@ -4,6 +4,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 FAILED = "failed-int4-first"
 
@@ -48,6 +50,7 @@ def test_nothing_heavy_is_loaded_to_plan(make_project: Callable[..., Path]) -> N
     assert done.returncode == 0 and done.stderr == "", done.stderr
 
 
+@pytest.mark.slow
 def test_the_failed_recipe_builds_where_it_is_allowed_and_mended_without(
     run_edgekit: Run, make_project: Callable[..., Path]
 ) -> None:

@@ -120,7 +120,7 @@ def test_where_integers_are_slower_floats_are_deployed(
     (target,) = done.targets
     assert target.recipe == "float" and gate_of(done) is None
     assert [(one.recipe, one.gate) for one in target.rejected_recipes] == [
-        ("int8", NEVER_SLOWER), ("int8-products", NEVER_SLOWER),
+        ("int8", NEVER_SLOWER), ("int8-conv-matmul", NEVER_SLOWER),
     ]  # fmt: skip
     assert target.rejected_recipes[0].why.startswith("never-slower: 1.400 (1.400 to 1.400) of the float model's time")
     assert done.passes(strict=False) and not done.passes(strict=True)
@@ -131,7 +131,7 @@ def test_a_recipe_that_is_fast_enough_stands_in(
 ) -> None:
     done = built_so(conv_model, images, {0: 1.0, 2: 0.8, 3: 1.4}, monkeypatch)
     gate = gate_of(done)
-    assert done.targets[0].recipe == "int8-products" and gate is not None and gate.status is Status.PASSED
+    assert done.targets[0].recipe == "int8-conv-matmul" and gate is not None and gate.status is Status.PASSED
     assert done.passes(strict=True), [each.to_json() for each in done.targets[0].verdict.gates]
 
 

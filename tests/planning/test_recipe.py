@@ -175,7 +175,7 @@ def test_options_beside_steps_and_options_that_are_no_tables_are_reported(make_p
 
 def test_what_may_stand_in_for_the_recommended_recipe(file_project: FileProject) -> None:
     project = file_project({"x": ("batch", 3)})
-    assert [each.name for each in recipes_of(project)] == ["int8", "int8-products", "float"]
+    assert [each.name for each in recipes_of(project)] == ["int8", "int8-conv-matmul", "float"]
     assert [each.name for each in recipes_of(project.copy_with(recipe="int8"))] == ["int8"]
     result = project.copy_with(options={"quantize": {"calibration": "entropy"}})
     calibrations = [[getattr(step.step, "calibration", None) for step in each.steps] for each in recipes_of(result)]
@@ -208,6 +208,11 @@ def test_former_step_names_are_accepted_with_a_warning(make_project: Callable[..
     (folder / "edgekit.toml").write_text(text[: text.index("[[steps]]")] + '[options.place]\nfloats = "none"\n')
     with pytest.warns(RenamedWarning, match=r"\[options\]: 'place' is now called 'mixed-precision'"):
         assert MixedPrecision(floats="none") in [each.step for each in recipe_of(load_project(folder)).steps]
+
+
+def test_the_former_name_of_a_recipe_is_accepted_with_a_warning(tmp_path: Path) -> None:
+    with pytest.warns(RenamedWarning, match="'int8-products' is now called 'int8-conv-matmul'"):
+        assert find_recipe("int8-products", tmp_path) == find_recipe("int8-conv-matmul", tmp_path)
 
 
 def test_the_former_key_otherwise_names_the_fallback(tmp_path: Path) -> None:
