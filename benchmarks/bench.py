@@ -1,9 +1,9 @@
-"""Whether edgekit bench can be trusted: python benchmarks/bench.py [--work DIR]
+"""Check whether edgekit bench is reliable: python benchmarks/bench.py [--work DIR]
 
-Its loop against a bare one, two benches of the same file against each other, a target's emulator against the clock, and
-the guest's memory against this machine's; prints each level and writes results/bench.json. The models are a small
-convolutional network of about 0.1 ms and one of MobileNetV2's shape in INT8, both with random weights: time and memory
-hang on the shape alone. Leave the machine alone meanwhile (about six minutes).
+It compares bench's loop with a bare loop, two benches of the same file with each other, and the guest's memory with
+this machine's, and times bench under a target's emulator. It prints each level and writes results/bench.json. The
+models are a small convolutional network of about 0.1 ms and one of MobileNetV2's shape in INT8, both with random
+weights: time and memory depend on the shape only. Keep the machine idle meanwhile (about six minutes).
 """
 
 import argparse
@@ -89,7 +89,7 @@ def small_network(folder: Path) -> Path:
 
 
 def mobilenet(folder: Path, target: str) -> Path:
-    """In INT8, as a build for the target leaves it."""
+    """The INT8 model that a build for the target deploys."""
     made = folder / "mobilenet_v2"
     built = folder / target
     if not (built / "dist" / target / "model.onnx").is_file():
@@ -101,8 +101,8 @@ def mobilenet(folder: Path, target: str) -> Path:
 
 
 def overhead(path: Path) -> list[Level]:
-    """The time of a run in bench's loop to that in a loop that does nothing else, block by block; and how far the
-    median that bench prints lies from the bare loop's time."""
+    """The ratio of a run's time in bench's loop to that in a loop that does nothing else, block by block; and the
+    difference between bench's median and the bare loop's."""
     running = session(path, threads=1)
     (array,) = random_inputs(path)
     given = {running.get_inputs()[0].name: array}
@@ -126,7 +126,7 @@ def overhead(path: Path) -> list[Level]:
 
 
 def pairs(name: str, path: Path) -> Level:
-    """How often the intervals of two benches, one after the other, overlap."""
+    """How often the intervals of two consecutive benches overlap."""
     medians = [median(path) for _ in range(2 * PAIRS)]
     items = list(zip(medians[::2], medians[1::2], strict=True))
     agreeing = sum((one.low or 0) <= (other.high or 0) and (other.low or 0) <= (one.high or 0) for one, other in items)
@@ -137,7 +137,7 @@ def pairs(name: str, path: Path) -> Level:
 
 
 def median(path: Path) -> Measurement:
-    """The latency that a bench prints."""
+    """The latency that bench reports."""
     return next(
         one
         for one in edgekit.bench(path, options=edgekit.BenchOptions(seconds=SECONDS)).measurements
@@ -146,7 +146,7 @@ def median(path: Path) -> Measurement:
 
 
 def emulated(path: Path) -> Level:
-    """How long the command takes, from its start to its end."""
+    """The wall time of the command."""
     seconds = []
     for _ in range(ROUNDS):
         started = time.perf_counter()
@@ -159,7 +159,7 @@ def emulated(path: Path) -> Level:
 
 
 def memory(path: Path) -> Level:
-    """The guest's peak to this machine's, of the same file."""
+    """The ratio of the guest's peak memory to this machine's, for the same file."""
     peaks = [
         next(
             one.value

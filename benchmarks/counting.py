@@ -1,8 +1,9 @@
-"""What counting under emulation costs, and whether it counts right: python benchmarks/counting.py [--work DIR]
+"""Measure the cost and the correctness of counting under emulation: python benchmarks/counting.py [--work DIR]
 
-The simulated caches against block counts alone, `edgekit bench` against the clock, processes against each other, and
-ncnn's MobileNet, built here from its published structure, against the counts in data/pi/features.csv, which another
-plugin took of ncnn's own file. Prints each level and writes results/counting.json; about five minutes, one core.
+It compares simulated caches with block counts only, processes with each other, and the counts of ncnn's MobileNet,
+built here from its published structure, with those in data/pi/features.csv, which another plugin counted in ncnn's own
+file; and it times `edgekit bench`. It prints each level and writes results/counting.json; about five minutes on one
+core.
 """
 
 import argparse
@@ -37,9 +38,9 @@ RESULTS = Path(__file__).parent / "results" / "counting.json"
 TARGET = "rpi4"
 ROUNDS = 5
 NCNN = {"rpi4": "1.0.20230816", "rpi5": "1.0.20240102"}
-"""Whose kernels are compared: the versions of features.csv."""
+"""The ncnn versions whose kernels are compared: those of features.csv."""
 NOT_COMPARED = ("integer_products", "dot_products")
-"""Of which a float network has none."""
+"""Counts that a float network does not have."""
 
 
 def main() -> None:
@@ -60,7 +61,8 @@ def main() -> None:
 
 
 def cost(model: Path) -> list[Level]:
-    """Of the caches, in turns with block counts alone; and how far the processes' counts lie apart."""
+    """The cost of simulated caches, timed in turns with block counts only; and the differences between processes'
+    counts."""
     target = find_target(TARGET)
     emulator = prepare(target, Silent())
     inputs = tuple(each[None] for each in random_inputs(model, 1))
@@ -89,7 +91,7 @@ def cost(model: Path) -> list[Level]:
 
 
 def command(model: Path) -> Level:
-    """From the start of the command to its end."""
+    """The wall time of the command."""
     seconds = []
     for _ in range(ROUNDS):
         started = time.perf_counter()
@@ -112,7 +114,7 @@ def ncnn_level(name: str, ratios: Mapping[str, float]) -> Level:
 
 
 def ncnn_ratios(folder: Path, name: str) -> dict[str, float]:
-    """What the plugin counts to what features.csv has, by figure."""
+    """The ratio of the plugin's counts to those in features.csv, by figure."""
     target, version = find_target(name), NCNN[name]
     ours = figures_of(ncnn_counts(folder, target, version))
     with (latency_model.DATA / "features.csv").open(encoding="utf-8") as lines:
@@ -123,7 +125,7 @@ def ncnn_ratios(folder: Path, name: str) -> dict[str, float]:
 
 
 def ncnn_counts(folder: Path, target: Target, version: str) -> Counts:
-    """A run of MobileNet v1, weights all zero, as ncnn's own benchmark has them."""
+    """The counts of a run of MobileNet v1 with all weights zero, as in ncnn's benchmark."""
     site = folder / f"ncnn-{version}"
     if not site.is_dir():
         platforms = [part for glibc in ("2_17", "2014") for part in ("--platform", f"manylinux{glibc_name(glibc)}")]

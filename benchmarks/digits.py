@@ -1,7 +1,8 @@
-"""The levels of the main job, measured on examples/digits: python benchmarks/digits.py [SEEDS]
+"""Measure the main levels on examples/digits: python benchmarks/digits.py [SEEDS]
 
-Builds a copy of the example from an empty cache for rpi4 and x86-vnni with each seed, and prints one table with every
-level marked met or not; writes results/digits.json. Latency is a ratio of interleaved runs; times are this machine's.
+It builds a copy of the example from an empty cache for rpi4 and x86-vnni with each seed, prints one table in which
+every level is marked as met or not, and writes results/digits.json. Latency is a ratio of interleaved runs; times are
+this machine's.
 """
 
 import json
@@ -47,7 +48,7 @@ def main(seeds: int) -> None:
 
 
 def measured(folder: Path, seed: int) -> dict[str, Any]:
-    """Everything that one seed's build gives."""
+    """All figures of one seed's build."""
     shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns(".edgekit", "dist", "__pycache__"))
     config = folder / "edgekit.toml"
     config.write_text(re.sub(r"^seed = \d+", f"seed = {seed}", config.read_text(), flags=re.MULTILINE))
@@ -74,9 +75,9 @@ def without_steps(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def speed_ratios(folder: Path, model: str) -> list[float]:
-    """p50 of the INT8 model over p50 of the float student, the two taking turns in one process, round after round.
+    """Ratios of the INT8 model's p50 to the float student's, one per round, timed in turns in one process.
 
-    Empty where this machine is no x86-vnni: there is no latency to be had then.
+    Empty if this machine is not an x86-vnni.
     """
     if not find_target("x86-vnni").is_this(this_host()):
         return []

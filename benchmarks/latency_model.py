@@ -1,13 +1,13 @@
-"""How far a Raspberry Pi's latency is predicted right without the Pi: python benchmarks/latency_model.py [--check DIR]
+"""Measure the error of latencies predicted for a Raspberry Pi: python benchmarks/latency_model.py [--check DIR]
 
-Fits the prices of edgekit/latency on published latencies (data/pi/published.csv) and on what the same networks took
-under emulation (data/pi/features.csv), writes them to edgekit/latency/latency.json, and prints how far networks were
-off that nothing of their family was fitted on, with the levels; results/latency_model.json and .png show them one by
-one. Every figure is of held-out networks; of the intervals, too, which come from errors held out a second time. The two
-formulas were found on these very networks, though: "chosen" is the error where the formula, or the mean of both, is
-chosen anew without the family, and it is what the levels are judged by.
+It fits the prices of edgekit/latency to published latencies (data/pi/published.csv) and to what was counted of the same
+networks under emulation (data/pi/features.csv), writes them to edgekit/latency/latency.json, and prints the errors of
+networks of whose family none was fitted, with the levels; results/latency_model.json and .png show each network. Every
+figure is of held-out networks, also the intervals, which come from errors that were held out a second time. However,
+the two formulas were found on these very networks: "chosen" is the error if the formula, or the mean of both, is chosen
+again without the family, and the levels apply to it.
 
---check DIR tries the prices on a published.csv and features.csv with networks that are not among those.
+--check DIR predicts the networks of another published.csv and features.csv, except for those that were fitted.
 """
 
 import argparse
@@ -42,24 +42,24 @@ from edgekit.target import Target, find_target
 DATA = Path(__file__).parent / "data" / "pi"
 RESULTS = Path(__file__).parent / "results"
 BOARDS = {"rpi3b+": "rpi3", "rpi-zero2w": "rpi-zero2w", "rpi4": "rpi4", "rpi5": "rpi5"}
-"""As published, and as a target."""
+"""Board names in published.csv, and the targets."""
 RUNTIMES = {"cortex-a53": "ncnn 20230816", "cortex-a72": "ncnn 20230816", "cortex-a76": "ncnn 20240102"}
-"""Whose counts stand for a core's published latencies: of the time when they were published."""
+"""The runtime version whose counts are used for a core's published latencies: that of the time of publication."""
 XNNPACK = "ai-edge-litert 1.1.2"
 THREADS = (1, 4)
 XnnpackRow = tuple[str, float, float, float, float]
-"""Network, published and predicted milliseconds, error, and the error once the other five calibrated the prices."""
+"""Network, published and predicted milliseconds, error, and the error after calibration with the other five."""
 Mean = Callable[[Sequence[float]], float]
-"""What is made of both formulas' estimates."""
+"""Combines the estimates of both formulas."""
 MEANS: Mapping[str, Mean] = {
     "by kind": lambda told: told[0],
     "by unit": lambda told: told[1],
     "both": lambda told: math.sqrt(told[0] * told[1]),
 }
 AIMS = {("rpi4", 1): 4, ("rpi3", 1): 7, ("rpi5", 1): 6, ("rpi4", 4): 7, ("rpi3", 4): 7, ("rpi5", 4): 7}
-"""Per cent of mean absolute error."""
+"""Mean absolute error in per cent."""
 HELD = (85, 97)
-"""Per cent of held-out networks inside intervals of 90 %."""
+"""The range for the percentage of held-out networks inside 90 % intervals."""
 FAMILIES = {
     "mobilenet": ("mobilenet", "mobilenet_int8", "mobilenet_ssd", "mobilenet_ssd_int8", "mobilenet_yolo"),
     "mobilenet_v2": ("mobilenet_v2", "mobilenetv2_yolov3"),
@@ -84,7 +84,7 @@ class HeldOut:
     predicted_ms: float
     low_ms: float
     high_ms: float
-    """Of an interval from errors in which nothing of its family was."""
+    """The upper end of an interval from errors without its family."""
 
     @property
     def error(self) -> float:
@@ -133,8 +133,8 @@ def fitted_model(
     published: Sequence[dict[str, str]],
     features: dict[tuple[str, str, str], Figures],
 ) -> tuple[LatencyModel, list[tuple[str, float]], list[XnnpackRow]]:
-    """The prices, and by what the doubt in unknown kernels is measured: integer ones by float ones' prices, and another
-    runtime's."""
+    """The prices, the figures that measure the uncertainty for unknown kernels (integer kernels with float prices), and
+    the rows of another runtime."""
     fits = tuple(fit_of(board, threads, of) for (board, threads), of in points.items())
     kinds, xnnpack = transfers(points), xnnpack_rows(published, features, fits)
     errors = [error for _, error in kinds] + [row[3] for row in xnnpack]
@@ -154,7 +154,7 @@ def figures_by_network(rows: Sequence[dict[str, str]]) -> dict[tuple[str, str, s
 
 
 def figures(row: dict[str, str]) -> Figures:
-    """A row's columns as `edgekit.latency.terms.figures_of` has them."""
+    """A row's columns in the form of `edgekit.latency.terms.figures_of`."""
 
     def count(*names: str) -> float:
         return sum(float(row[name] or 0) for name in names)
@@ -177,8 +177,8 @@ def figures(row: dict[str, str]) -> Figures:
 def points_of(
     published: Sequence[dict[str, str]], features: dict[tuple[str, str, str], Figures], board: str, threads: int
 ) -> list[Point]:
-    """The networks of ncnn whose latency is published and which were counted: of the least of their runs, for the mean
-    of a few holds what else the board did meanwhile."""
+    """The networks of ncnn that have a published latency and counts. The latency is the fastest run: the mean of a few
+    runs includes disturbances."""
     found = []
     for row in published:
         key = RUNTIMES[row["core"]], row["core"], row["model"]
@@ -189,7 +189,7 @@ def points_of(
 
 
 def least_price(board: str, threads: int) -> float:
-    """Of an instruction, in nanoseconds."""
+    """The least price of an instruction, in nanoseconds."""
     target = find_target(BOARDS[board])
     return slot_ns(target.cpu, target.clock_hz or 0, threads)
 
@@ -200,8 +200,8 @@ def fit_of(board: str, threads: int, points: Sequence[Point]) -> BoardFit:
 
 
 def held_out(board: str, threads: int, points: Sequence[Point]) -> list[HeldOut]:
-    """Each network predicted by prices without its family; its interval from errors of the others, each of which was
-    held out with its own family from those."""
+    """Each network predicted with prices fitted without its family. Its interval comes from errors of the others, each
+    of which was held out together with its own family."""
     target, least = BOARDS[board], least_price(board, threads)
     found = []
     for own, others in folds(points):
@@ -216,8 +216,8 @@ def held_out(board: str, threads: int, points: Sequence[Point]) -> list[HeldOut]
 
 
 def chosen_error(points: Sequence[Point], least: float) -> float:
-    """The mean error in per cent where each family is predicted by the formula, or the mean of both, that does best for
-    the other families held out one by one."""
+    """The mean error in per cent if each family is predicted by the formula, or the mean of both, with the smallest
+    error on the other families, held out one by one."""
     found = []
     for own, others in folds(points):
         inner = [(fit_prices(rest, least), left_out) for left_out, rest in folds(others)]
@@ -230,12 +230,12 @@ def chosen_error(points: Sequence[Point], least: float) -> float:
 
 
 def errors_by(mean: Mean, weights: Weights, points: Sequence[Point]) -> list[float]:
-    """Relative."""
+    """Relative errors."""
     return [abs(mean(estimates(weights, each.figures)) / each.milliseconds - 1) for each in points]
 
 
 def transfers(points: dict[tuple[str, int], list[Point]]) -> list[tuple[str, float]]:
-    """How far integer networks are off by prices from float ones alone, whose kernels are others."""
+    """The errors of integer networks predicted with prices of float networks, whose kernels differ."""
     found = []
     for (board, threads), of in points.items():
         weights = fit_prices([each for each in of if "int8" not in each.network], least_price(board, threads))
@@ -300,7 +300,7 @@ def print_transfer(kinds: Sequence[tuple[str, float]], xnnpack: Sequence[Xnnpack
 
 
 def mean_error(rows: Sequence[HeldOut]) -> float:
-    """Per cent."""
+    """In per cent."""
     return 100 * statistics.fmean(abs(each.error) for each in rows)
 
 
@@ -342,7 +342,7 @@ def plot(held: Sequence[HeldOut], path: Path) -> None:
 
 
 def check(folder: Path, model: LatencyModel, known: dict[tuple[str, int], list[Point]]) -> None:
-    """Networks that nothing was fitted on, by the prices that were written."""
+    """Print the errors of networks that were not fitted, with the prices that were written."""
     published, features = read(folder / "published.csv"), figures_by_network(read(folder / "features.csv"))
     print("\n| kept back | threads | network | published, ms | predicted | error | inside 90 % |")
     print("|---|---|---|---|---|---|---|")

@@ -1,4 +1,4 @@
-"""What a benchmark is to reach, and what it found."""
+"""Levels of benchmarks, and the figures found."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ class Level:
     level: str
     found: str
     met: bool | None
-    """None where it cannot be tried here."""
+    """None if it cannot be measured here."""
 
 
 def print_levels(levels: Sequence[Level]) -> None:

@@ -3,14 +3,14 @@
 Runs the failed pipeline (INT4, then pruning, then distillation, then graph optimization), the recommended one, control
 arms and the single interactions on examples/digits and examples/spoken over several seeds, prints tables, and writes
 results/ordering_*.json and the plots beside them. `structure` is the failed pipeline's own structure, a ResNet-50 and a
-small network, with random weights: bytes and latency alone.
+small network, with random weights: bytes and latency only.
 
     --seeds N           5 by default
     --work DIR          keep the cache there: an interrupted run goes on, a second one is quick
-    --budget MINUTES    for each part: it ends with the seeds that are through
+    --budget MINUTES    for each part: it ends with the seeds that are complete
 
 Spoken digits are read from the folder that the variable FSDD names, or from the one in examples/spoken/edgekit.toml;
-without either, generated sounds stand in, and the results say so.
+without either, generated sounds are used, and the results say so.
 """
 
 import argparse
@@ -95,7 +95,7 @@ def project_in(folder: Path, example: str) -> Project:
 
 
 def all_trials(project: Project, planned: Arms, seeds: Sequence[int], budget_min: float | None) -> dict[str, Trial]:
-    """Every arm, with the seeds that there was time for; narrower students run on projects of their own."""
+    """Every arm, with the seeds that the budget allowed; narrower students run on separate projects."""
     target, watch = find_target(TARGET), Watch()
     owners = [(project, planned.recipes)]
     for module, tables in planned.narrow.items():
@@ -143,7 +143,7 @@ def measured(example: str, project: Project, planned: Arms, trials: dict[str, Tr
 
 
 def mechanisms(project: Project, trial: Trial) -> list[dict[str, float]]:
-    """For each stage of the teacher, the means over seeds of what became of its weights."""
+    """For each stage of the teacher, the means over seeds of the weight figures."""
     from edgekit.training.modules import saved_module
     from edgekit.traits import Role
 
@@ -180,7 +180,7 @@ def print_mechanisms(values: dict[str, Any], planned: Arms) -> None:
 
 
 def compared(planned: Arms, trials: dict[str, Trial]) -> list[dict[str, Any]]:
-    """Each question with its answer: points by which the first arm is better than the second."""
+    """Each question with its answer: points by which the first arm exceeds the second."""
     print("\n| question | first arm | second arm | points, 95 % | apart |\n|---|---|---|---|---|")
     found = []
     for question in planned.questions:
@@ -196,7 +196,7 @@ def compared(planned: Arms, trials: dict[str, Trial]) -> list[dict[str, Any]]:
 
 
 def drawn(values: dict[str, Any], planned: Arms, trials: dict[str, Trial]) -> bytes:
-    """The pipelines, without the stages that only write the same network down in another way."""
+    """The plot of the pipelines, without the stages that only convert the network."""
     title = f"{values['example']}: {count_of(values['seeds'], 'seed')}, {values['host']} (native)"
     title += f", {values['data']}" if values["data"] else ""
     lines = []

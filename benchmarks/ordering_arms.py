@@ -27,18 +27,18 @@ class Question:
     first: str
     second: str
     codes: tuple[str, ...] = ()
-    """The rows of interactions.toml whose verdict it measures."""
+    """The rows of interactions.toml whose verdict the question measures."""
 
 
 @dataclass(frozen=True)
 class Arms:
     recipes: dict[str, Steps]
     narrow: dict[str, dict[str, Steps]]
-    """Those that run with a narrower student, by the module that has it."""
+    """Arms with a narrower student, by the module that defines it."""
     pipelines: list[str]
-    """Printed stage by stage, and drawn."""
+    """Arms that are printed stage by stage and plotted."""
     cascades: list[str]
-    """Printed with what becomes of the teacher's weights."""
+    """Arms that are printed with figures of the teacher's weights."""
     questions: list[Question]
 
 
@@ -180,7 +180,8 @@ INT8: Steps = [student("export"), student("simplify"), student("quantize"), stud
 
 
 def failed(taught: dict[str, Any], epochs: int, bits: int, sparsity: float) -> Steps:
-    """INT4 for a whole tensor, unstructured pruning, distillation from what is left, graph optimization."""
+    """INT4 with one scale per tensor, unstructured pruning, distillation from the damaged teacher, graph
+    optimization."""
     damage = [rounded(bits, "tensor", 0, "teacher", "kept"), zeros(sparsity, 0, "teacher", norms="kept")]
     return [taught, *damage, student("distill", epochs=epochs), *FLOAT]
 

@@ -1,6 +1,6 @@
-"""Write what ordering.py measured into the rows of interactions.toml: python benchmarks/ordering_rows.py
+"""Write ordering.py's measurements into the rows of interactions.toml: python benchmarks/ordering_rows.py
 
-Each row that a question names gets one line of evidence for each example; those of an earlier run go.
+Each row that a question names gets one line of evidence per example; lines of earlier runs are removed.
 """
 
 import json
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def evidence(values: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """(code, line of evidence) for each row that an example's results speak of."""
+    """(code, line of evidence) for each row that an example's results cover."""
     source = f"benchmarks/ordering.py, {values['example']}, {count_of(values['seeds'], 'seed')}"
     found = []
     for each in values["comparisons"]:
@@ -50,7 +50,7 @@ def evidence(values: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _inline(line: dict[str, Any]) -> Any:
-    """As the table's other lines are written."""
+    """In the style of the table's other lines."""
     text = ", ".join(f"{key} = {tomlkit.item(value).as_string()}" for key, value in line.items())
     return tomlkit.parse(f"line = {{ {text} }}")["line"]
 

@@ -1,4 +1,4 @@
-"""The failed pipeline's own structure: a ResNet-50 teacher and a small network, with random weights."""
+"""The structure of the failed pipeline: a ResNet-50 teacher and a small network, with random weights."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -85,7 +85,7 @@ batch_size = 4
 """
 LOADED = [{"use": "load", "role": "teacher"}]
 PIPELINES: dict[str, list[dict[str, Any]]] = {
-    # The student is loaded where the pipeline distils: what it has learnt changes neither bytes nor time.
+    # The student is loaded instead of distilled: its weights affect neither bytes nor time.
     "ResNet-50, INT4 weights, half of them zero (simulated)": [
         *LOADED,
         {"use": "quantize-weights", "role": "teacher", "bits": 4, "granularity": "tensor", "batch_norm": "kept"},
@@ -98,7 +98,7 @@ PIPELINES: dict[str, list[dict[str, Any]]] = {
 
 
 def structure(folder: Path) -> dict[str, Any]:
-    """Bytes and latency of the files that both pipelines end in, printed and returned."""
+    """Bytes and latency of the final files of both pipelines, printed and returned."""
     from safetensors.torch import save_file
 
     from edgekit.training.modules import untrained_module

@@ -1,4 +1,4 @@
-"""What compression does to weights, in figures that explain it: their ranking, their levels, their range."""
+"""Figures that explain the effect of compression on weights: their ranking, their levels, their range."""
 
 from dataclasses import asdict, dataclass
 
@@ -10,19 +10,19 @@ from edgekit.training.weight_constraints import weights_of
 
 @dataclass(frozen=True)
 class Mechanism:
-    """Means over a module's weight tensors, each weighing as many as it has elements."""
+    """Means over a module's weight tensors, weighted by their numbers of elements."""
 
     rank_correlation: float
-    """Spearman's, between the magnitudes now and in the original: what magnitude pruning reads. Ties share a rank."""
+    """Spearman's correlation between the present and the original magnitudes, by which pruning ranks. Ties share a
+    rank."""
     levels: float
     """Distinct values in a tensor."""
     range: float
-    """max|w| / std: the larger, the coarser the steps of a max-scaled grid."""
+    """max|w| / std: the larger it is, the coarser a max-scaled quantization grid."""
     zeros: float
     """The share of weights that are zero."""
     ties: float
-    """The largest share of the weights that have the same magnitude, zero left out: pruning tells them apart by
-    position alone."""
+    """The largest share of the nonzero weights that have the same magnitude: pruning breaks these ties by position."""
 
     def to_json(self) -> dict[str, float]:
         return asdict(self)

@@ -1,7 +1,7 @@
-"""How long the planner's commands take from start to end: python benchmarks/planning.py
+"""Measure the wall time of the planner's commands: python benchmarks/planning.py
 
-Each command is run as a process of its own, in turn with the others, in a project and outside of one; prints the
-lowest, median and highest seconds (native) beside the level, and writes results/planning.json.
+Each command runs as a separate process, in turns with the others, inside and outside of a project. Prints the lowest,
+median and highest seconds (native) beside the level, and writes results/planning.json.
 """
 
 import json
@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[list[str], bool]] = {
     "plan of the failed recipe": (["plan", "--recipe", "failed-int4-first"], False),
     "explain EK101": (["explain", "EK101"], False),
 }
-"""Arguments, and whether they are given in a project's folder."""
+"""Arguments, and whether the command runs in a project's folder."""
 
 
 def main() -> None:

@@ -8,13 +8,13 @@ then all results run in turns, one thread each, each by its own runtime in a pro
 ONNX Runtime's of the float file, round by round. NNCF with OpenVINO, ExecuTorch and LiteRT run where their environments
 are: make .venv-openvino/peer .venv-executorch/peer .venv-litert/peer.
 
-    --work DIR    keep what is made there: an interrupted run goes on, and only edgekit looks whether it changed itself
+    --work DIR    keep intermediate files there: an interrupted run resumes, and only edgekit's own results are checked for changes
     --seconds S   of timing for each model: 60 by default
     --rounds N    for the wall time of quantizing: 3 by default; 0 leaves it out
 
 spoken's recordings are read from the folder that the variable FSDD names.
 
-Prints the table and the levels, and writes results/ptq.json, where models that were not asked for stay as they were.
+Prints the table and the levels, and writes results/ptq.json, where models that were not requested are kept.
 """
 
 import argparse
@@ -42,7 +42,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "ptq.json"
 METRICS = {"digits": "agreement", "spoken": "agreement", "encoder": "cosine", "resnet_18": ANY, "mobilenet_v2": ANY}
 LIVES, LEAST_ROUNDS = 4, 8
-"""Of all processes, and in each: where the memory of one comes to lie makes 5 % of its time."""
+"""The number of processes, and the fewest rounds in each: the memory layout of a process changes its times by 5 %."""
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "ORT_DISABLE_TELEMETRY": "1"}
 
 
@@ -50,12 +50,12 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"
 class Tool:
     name: str
     room: str
-    """Its environment, .venv-ROOM; empty for edgekit's own."""
+    """The environment .venv-ROOM; empty for edgekit's own."""
     script: str
     what: str
     suffix: str = ".onnx"
     runtime: str = "onnxruntime"
-    """The script that serves what it makes."""
+    """The script that runs its models."""
 
     @property
     def python(self) -> Path:
@@ -82,18 +82,18 @@ TOOLS = (
 
 @dataclass(frozen=True)
 class Row:
-    """What became of a tool's model."""
+    """The results of one tool."""
 
     tool: str
     runtime: str
     how: str = ""
     bytes: int = 0
     ratio: Ratio | None = None
-    """Its time to the float model's under ONNX Runtime."""
+    """The ratio of its time to the float model's under ONNX Runtime."""
     likeness: float | None = None
     """The mean over samples."""
     seconds: float = 0.0
-    """Of making it, start and imports included."""
+    """The wall time of quantizing, with start and imports."""
     failed: str = ""
 
 
@@ -102,7 +102,7 @@ class Measured:
     rows: list[Row]
     times: dict[str, list[float]]
     likenesses: dict[str, Any]
-    """Of every sample."""
+    """By sample."""
 
 
 def main() -> None:
@@ -139,7 +139,7 @@ def main() -> None:
 
 
 def measured(folder: Path, seconds: float) -> Measured:
-    """Every tool's row and figures; a row of one that failed says why."""
+    """Every tool's row and figures; the row of a tool that failed has the reason."""
     name, rows = folder.name, [Row(FLOAT.name, "onnxruntime", "as exported", (folder / "float.onnx").stat().st_size)]
     files = {FLOAT.name: folder / "float.onnx"}
     for tool in TOOLS:
@@ -170,7 +170,7 @@ def measured(folder: Path, seconds: float) -> Measured:
 
 
 def started(files: dict[str, Path], folder: Path, rows: list[Row]) -> dict[str, Served]:
-    """A process for each file; a tool whose does not come up is out from then on, and its row says why."""
+    """A process for each file. A tool whose process does not start is excluded, and its row has the reason."""
     tools = {each.name: each for each in (FLOAT, *TOOLS)}
     served: dict[str, Served] = {}
     for name, path in list(files.items()):
@@ -195,7 +195,7 @@ def with_figures(row: Row, times: Mapping[str, Sequence[float]], alike: Mapping[
 
 
 def made(tool: Tool, folder: Path, path: Path) -> Row:
-    """Its row, without figures of what was made; as it was kept of a former run."""
+    """The tool's row without measurements; from an earlier run if it was kept."""
     kept = path.with_name(f"{path.stem}.json")
     if kept.exists() and path.exists():
         return Row(**json.loads(kept.read_text()))
@@ -223,8 +223,8 @@ def run(command: Sequence[object], log: Path) -> "subprocess.CompletedProcess[st
 
 
 def walls(folder: Path, rounds: int) -> Ratio | None:
-    """The wall time of `edgekit quantize` to that of quantize_static by the same scheme, each in a process of its own,
-    in turns."""
+    """The ratio of the wall time of `edgekit quantize` to that of quantize_static with the same scheme, each in a
+    separate process, timed in turns."""
     if not rounds:
         return None
     source, samples = folder / "float.onnx", folder / "calibration.npz"
@@ -251,7 +251,7 @@ def runtimes(rows: Sequence[Row]) -> dict[str, str]:
 
 
 def show(name: str, rows: Sequence[Row], judged: Sequence[Level]) -> None:
-    """The table and the levels, as they stand in the README."""
+    """Print the table and the levels, in the form of the README."""
     print(f"\n## {name} on {here().id} ({this_host().cpu_name}), one thread\n")
     print(f"| tool | time / float (native) | {METRICS[name]} | bytes | made in, s |\n|---|---|---|---|---|")
     for row in rows:
@@ -269,7 +269,7 @@ def show(name: str, rows: Sequence[Row], judged: Sequence[Level]) -> None:
 
 
 def show_all(values: Mapping[str, Any]) -> None:
-    """All models that results hold, side by side: times, with the likeness behind them where it means something."""
+    """Print all models of the results side by side: times, and the likeness if it is meaningful."""
     names = [name for name in METRICS if name in values]
     print(f"| time / float, likeness | {' | '.join(names)} |\n|---|{'---|' * len(names)}")
     for tool in TOOLS:

@@ -1,4 +1,4 @@
-"""Neural Compressor as it comes, and its tuner; a part of benchmarks/ptq.py, which calls
+"""Neural Compressor with its defaults, and with its tuner; a part of benchmarks/ptq.py, which calls
 
 python ptq_compressor.py default|tuned FOLDER METRIC OUT.onnx
 """
@@ -19,7 +19,7 @@ from ptq_terms import allowed, likenesses
 def quantize(what: str, folder: Path, metric: str, path: Path) -> None:
     set_workspace(str(folder / "nc_workspace"))
     model = onnx.load(folder / "float.onnx")
-    del model.graph.value_info[:]  # with them it fails on shapes that differ from its own
+    del model.graph.value_info[:]  # Neural Compressor fails if these shapes differ from its own.
     feeds = feeds_of(folder / "calibration.npz")
 
     def outputs(of: Path) -> Any:
@@ -43,7 +43,7 @@ def quantize(what: str, folder: Path, metric: str, path: Path) -> None:
 
     conf = PostTrainingQuantConfig(
         approach="dynamic" if folder.name == "encoder" else "static",
-        # What edgekit allows itself.
+        # The drop that edgekit allows.
         accuracy_criterion=AccuracyCriterion(criterion="absolute", tolerable_loss=allowed(metric)),
         tuning_criterion=TuningCriterion(max_trials=10, timeout=300),
     )

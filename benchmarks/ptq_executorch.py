@@ -19,7 +19,7 @@ from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
 
 def quantize(_: str, folder: Path, __: str, path: Path) -> None:
-    """By channel; transformers with activations of each run, token by token."""
+    """Per channel; for transformers with dynamic activation ranges per token."""
     module = module_of(folder)
     feeds = [tuple(map(torch.tensor, each.values())) for each in feeds_of(folder / "calibration.npz")]
     is_dynamic = folder.name == "encoder"

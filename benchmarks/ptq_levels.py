@@ -11,7 +11,7 @@ from edgekit.figures.ratios import SESSION_DIFFERENCE, Ratio, ratio_of
 _FLOAT, _BLOCKS = "float", "edgekit, blocks"
 _PLACED = 0.97
 _ENCODER = ((0.999, 0.46), (0.998, 0.39))
-"""Cosine at least, at no more of the float model's time."""
+"""The least cosine, and the largest ratio to the float model's time."""
 _WALL = 1.2
 
 
@@ -30,8 +30,8 @@ def levels(
     runtimes: Mapping[str, str],
     wall: Ratio | None,
 ) -> list[Level]:
-    """Each level that is asked of a model, and whether it is met: where a figure has an interval, all that lies within
-    it is as good."""
+    """The levels of a model, and whether each is met. If a figure has an interval, the level counts as met if the
+    interval reaches it."""
     if ours not in times:
         return [Level("edgekit builds it", "it failed", False)]
     peers = [tool for tool in times if tool not in (_FLOAT, _BLOCKS, ours)]
@@ -70,7 +70,7 @@ def _as_faithful(ours: Sequence[float], theirs: Sequence[float], best: str) -> L
 def _encoder(
     times: Mapping[str, Sequence[float]], alike: Mapping[str, Sequence[float]], ours: str, least: float, most: float
 ) -> Level:
-    """Met where one of our recipes does both."""
+    """Met if one of edgekit's recipes meets both limits."""
     figures = {
         tool: (float(np.mean(alike[tool])), ratio_of(times[tool], times[_FLOAT]))
         for tool in (ours, _BLOCKS)

@@ -12,7 +12,7 @@ from ptq_served import Feed, feeds_of, script
 
 
 def quantize(_: str, folder: Path, __: str, path: Path) -> None:
-    """Static for networks of convolutions; transformers with activations of each run."""
+    """Static for convolutional networks, dynamic activation ranges for transformers."""
     import torch
     from ptq_models import module_of
 
@@ -24,7 +24,7 @@ def quantize(_: str, folder: Path, __: str, path: Path) -> None:
 def quantized(
     module: Any, example: tuple[Any, ...], feeds: list[Feed], path: Path, *, is_dynamic: bool = False
 ) -> None:
-    """A module converted by litert-torch and quantized by ai-edge-quantizer, both as they come."""
+    """Convert a module with litert-torch and quantize it with ai-edge-quantizer, both with their defaults."""
     import litert_torch
     from ai_edge_quantizer import quantizer, recipe
 
@@ -47,7 +47,7 @@ def _interpreter(model: str) -> Any:
 
 
 def runner(model: str) -> Any:
-    """Runs one sample on one thread, its ends in floats where the model's are integers."""
+    """Runs one sample on one thread; integer inputs and outputs of the model are converted from and to floats."""
     interpreter = _interpreter(model)
     interpreter.allocate_tensors()
     inputs = sorted(interpreter.get_input_details(), key=lambda each: each["name"])
@@ -67,7 +67,7 @@ def runner(model: str) -> Any:
 
 
 def _rounded(array: Any, port: dict[str, Any]) -> Any:
-    """A sample as an input takes it."""
+    """A sample quantized for an input."""
     if array.dtype.kind != "f" or np.issubdtype(port["dtype"], np.floating):
         return array.astype(port["dtype"])
     scale, zero = port["quantization"]

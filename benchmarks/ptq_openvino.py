@@ -17,13 +17,13 @@ def made(what: str, folder: Path, _: str, path: Path) -> None:
     if what == "int8":
         feeds = feeds_of(folder / "calibration.npz")
         kind = nncf.ModelType.TRANSFORMER if folder.name == "encoder" else None
-        # All samples: by default it stops at the first 300.
+        # All samples: by default it stops after 300.
         model = nncf.quantize(model, nncf.Dataset(feeds), subset_size=len(feeds), model_type=kind)
     openvino.save_model(model, path, compress_to_fp16=False)
 
 
 def runner(model: str) -> Any:
-    """Runs one sample on one thread, its floats as float32: by default they are bf16 where the CPU has that."""
+    """Runs one sample on one thread in float32: the default is bf16 if the CPU supports it."""
     config = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
     request = openvino.Core().compile_model(model, "CPU", config).create_infer_request()
 

@@ -1,7 +1,7 @@
-"""A model in a process of its own, of whatever runtime, that runs when it is told to.
+"""A model of any runtime in a separate process that runs on request.
 
-What is common to the environments of benchmarks/ptq.py: it needs numpy alone. A runtime's script calls `script`; the
-benchmark starts it as `Served` and lets several take turns.
+The environments of benchmarks/ptq.py share this module: it needs numpy only. A runtime's script calls `script`; the
+benchmark starts it as `Served` and lets several run in turns.
 """
 
 import json
@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 Feed = dict[str, Any]
-"""One sample by the name of each input, its batch axis of 1 with it."""
+"""One sample by input name, with a batch axis of 1."""
 
 _WARM_UP_S = 0.5
 _RUNS = 3
-"""In a row, of which the quickest counts: the first finds the caches full of another's weights."""
+"""Consecutive runs, of which the fastest counts: in the first, the caches hold another model's weights."""
 
 
 def feeds_of(path: Path) -> list[Feed]:
@@ -33,8 +33,8 @@ def feeds_of(path: Path) -> list[Feed]:
 
 
 def script(make: Callable[[str, Path, str, Path], None], runner: Callable[[str], Callable[[Feed], Any]]) -> None:
-    """What a runtime's script does: `serve MODEL FEEDS.npz`, or `WHAT FOLDER METRIC OUT`, where the folder, called as
-    the model, holds float.onnx and calibration.npz."""
+    """The command line of a runtime's script: `serve MODEL FEEDS.npz`, or `WHAT FOLDER METRIC OUT`, where the folder
+    has the name of the model and holds float.onnx and calibration.npz."""
     what, *rest = sys.argv[1:]
     if what == "serve":
         serve(runner(rest[0]), Path(rest[1]))
@@ -43,8 +43,8 @@ def script(make: Callable[[str, Path, str, Path], None], runner: Callable[[str],
 
 
 def serve(run: Callable[[Feed], Any], feeds: Path) -> None:
-    """Answer each line of standard input with one of standard output: the milliseconds of a few runs of the first
-    sample, or where the outputs of all samples were left."""
+    """Answer each line of standard input with one line: the milliseconds of a few runs of the first sample, or the file
+    with the outputs of all samples."""
     samples = feeds_of(feeds)
     until = time.perf_counter() + _WARM_UP_S
     while time.perf_counter() < until:
@@ -73,7 +73,7 @@ class Served:
 
     @staticmethod
     def of(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> "Served":
-        """Raises RuntimeError where it does not come up."""
+        """Start a process. Raises RuntimeError if it does not start."""
         with log.open("w") as errors:
             process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, env=dict(environment)
@@ -101,7 +101,7 @@ class Served:
         return self._line()
 
     def _line(self) -> str:
-        """The next line that is an answer: some runtimes print to standard output."""
+        """The next line that is an answer: some runtimes also print to standard output."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             if line.startswith(("ready", '"', *"0123456789")):
@@ -110,7 +110,7 @@ class Served:
 
 
 def in_turns(served: Mapping[str, Served], seconds: float, least: int) -> dict[str, list[float]]:
-    """The milliseconds of every model, in another order each round."""
+    """The milliseconds of every model, in a different order in each round."""
     order, shuffle = list(served), random.Random(0)
     taken: dict[str, list[float]] = {name: [] for name in served}
     until = time.perf_counter() + seconds

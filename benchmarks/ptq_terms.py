@@ -1,4 +1,4 @@
-"""On what terms benchmarks/ptq.py compares: edgekit's own target, likeness and budgets."""
+"""The conditions under which benchmarks/ptq.py compares: edgekit's target, likeness and budgets."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,9 +8,9 @@ from edgekit.metrics.named import NAMED
 from edgekit.target import Target, find_target, target_files
 
 ANY = "any"
-"""In the place of a metric: of random weights, whose likeness to the float model says nothing of a tool."""
+"""Instead of a metric, for random weights: the likeness of their outputs says nothing about a tool."""
 _ALL = 2.0
-"""Of cosine."""
+"""A drop of cosine that every model keeps."""
 
 
 def here() -> Target:
@@ -19,17 +19,17 @@ def here() -> Target:
 
 
 def named(metric: str) -> str:
-    """A metric that edgekit has."""
+    """The name of edgekit's metric."""
     return "cosine" if metric == ANY else metric
 
 
 def allowed(metric: str) -> float:
-    """What a tool may lose of it."""
+    """The largest drop of a metric that a tool may cause."""
     return _ALL if metric == ANY else NAMED[metric].max_drop
 
 
 def likenesses(metric: str, expected: Any, given: Any) -> Sequence[float]:
-    """Of each sample's output to the float model's."""
+    """The likeness of each sample's output to the float model's."""
     score = NAMED[named(metric)].score
     assert score is not None, metric
     return [score([(one,)], [(other,)]) for one, other in zip(given, expected, strict=True)]

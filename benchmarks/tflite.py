@@ -1,12 +1,12 @@
-"""What becomes of models as TFLite: python benchmarks/tflite.py [--work DIR] [--examples NAME ...] [--seconds S]
+"""Compare models converted to TFLite: python benchmarks/tflite.py [--work DIR] [--examples NAME ...] [--seconds S]
 
-The examples and four more shapes, quantized for rpi-armv7l, written as .tflite and held against ONNX Runtime's outputs
-of the very same integers: under both runtimes here, and under tflite-runtime on an emulated 64-bit and 32-bit Raspberry
-Pi. Then the file's size against what its numbers need, and the time under ai-edge-litert (XNNPACK) against ONNX
-Runtime's, one after the other in turns. Where litert-torch is (make .venv-litert/peer), the shapes as that and
-ai-edge-quantizer make them beside ours: bytes, how well the float model is kept, time. Prints tables and marks each
-level; writes results/tflite.json. The shapes' weights are drawn, which amplifies what rounding does: outputs there hang
-on small differences of large sums.
+The examples and four more shapes are quantized for rpi-armv7l, written as .tflite and compared with ONNX Runtime's
+outputs for the same integers: under both runtimes here, and under tflite-runtime on an emulated 64-bit and 32-bit
+Raspberry Pi. Then the file size is compared with the size of its numbers, and the time under ai-edge-litert (XNNPACK)
+with ONNX Runtime's, timed in turns. If litert-torch is installed (make .venv-litert/peer), its conversions by
+ai-edge-quantizer are compared as well: bytes, SQNR, time. Prints tables, marks each level, and writes
+results/tflite.json. The shapes have random weights, which amplify rounding: their outputs depend on small differences
+of large sums.
 """
 
 import argparse
@@ -60,11 +60,11 @@ class Subject:
     feeds: tuple[np.ndarray, ...]
     """(feeds, ...)."""
     metrics: dict[str, float]
-    """Of the whole evaluation split, where there is one."""
+    """On the whole evaluation split, if there is one."""
     source: Path | None = None
     """The float model of a shape."""
     peer: Path | None = None
-    """The shape as litert-torch and ai-edge-quantizer make it."""
+    """The shape converted by litert-torch and ai-edge-quantizer."""
 
 
 def main() -> None:
@@ -90,7 +90,7 @@ def main() -> None:
 
 
 def of_example(name: str) -> Subject:
-    """An example as a build for the target leaves it."""
+    """An example as built for the target."""
     project = load_project(ROOT / "examples" / name)
     (built,) = build(project, [find_target(TARGET)], Silent()).targets
     runs = {run.name: run for run in built.steps if run.role == "student"}
@@ -107,7 +107,7 @@ def of_example(name: str) -> Subject:
 
 
 def of_shape(folder: Path, name: str) -> Subject:
-    """A shape quantized by the commands, its weights drawn."""
+    """A shape with random weights, quantized by the commands."""
     given, samples = tflite_models.left(folder, name)
     simple, quantized, tflite = (folder / f"{name}.{part}" for part in ("simple.onnx", "int8.onnx", "tflite"))
     edgekit("simplify", given, "-o", simple)
@@ -118,7 +118,7 @@ def of_shape(folder: Path, name: str) -> Subject:
 
 
 def of_peer(folder: Path, name: str) -> Path | None:
-    """A shape converted by others; nothing where their environment is not there."""
+    """A shape converted by litert-torch; None if that is not installed."""
     python = ROOT / ".venv-litert" / "bin" / "python"
     if not python.is_file():
         return None
@@ -133,7 +133,7 @@ def edgekit(*words: object) -> None:
 
 
 def runners() -> dict[str, Runner]:
-    """Where the files run: here under both runtimes, and emulated under the older one."""
+    """The runners: both runtimes here, and tflite-runtime under emulation."""
     pi4 = find_target("rpi4").copy_with(runtime=Runtime(name="tflite-runtime", version="2.14.0"))
     return {
         "ai-edge-litert, here": NativeRunner("ai-edge-litert"),
@@ -164,8 +164,8 @@ def measured(subject: Subject, places: dict[str, Runner], seconds: float) -> dic
 
 
 def beside(subject: Subject, seconds: float) -> dict[str, Any]:
-    """Ours and the other conversion: bytes, the noise that each adds to the float model's outputs, and the ratio of
-    their times, in turns."""
+    """Both conversions: bytes, the SQNR against the float model's outputs, and the ratio of their times, timed in
+    turns."""
     assert subject.source is not None and subject.peer is not None
     (image,) = subject.feeds
     (wanted,) = feed_outputs(subject.source, subject.feeds)
@@ -186,7 +186,8 @@ def beside(subject: Subject, seconds: float) -> dict[str, Any]:
 def compared(
     runner: Runner, subject: Subject, wanted: Sequence[np.ndarray], steps: Sequence[float]
 ) -> dict[str, float | str]:
-    """How many steps the outputs lie apart at most, which share of them does, and how often the largest stays."""
+    """The largest difference of the outputs in LSB, the share that differs, and how often the largest output is the
+    same."""
     result = runner.run(Job([subject.tflite], subject.feeds))
     off = np.concatenate(
         [
@@ -204,7 +205,7 @@ def compared(
 
 
 def needed(path: Path) -> float:
-    """The bytes that weights and biases take, with what their channels' scales and zero points do, and some slack."""
+    """The bytes of weights, biases, scales and zero points, with some margin."""
     file = read_tflite(path)
     stored = {each.buffer: each for each in file.tensors if each.stored and each.kind in ("int8", "int32")}
     numbers = [each for each in stored.values() if each.scales]
@@ -213,7 +214,7 @@ def needed(path: Path) -> float:
 
 
 def timed(subject: Subject, seconds: float) -> dict[str, Any]:
-    """Milliseconds under ONNX Runtime and under ai-edge-litert, turn and turn about, and the ratio."""
+    """Milliseconds under ONNX Runtime and under ai-edge-litert, timed in turns, and the ratio."""
     found: dict[str, list[float]] = {"onnxruntime": [], "ai-edge-litert": []}
     feed = tuple(each[:1] for each in subject.feeds)
     for _ in range(TURNS):

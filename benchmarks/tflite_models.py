@@ -1,4 +1,4 @@
-"""The shapes of benchmarks/tflite.py: small networks with what common ones are made of, their weights drawn."""
+"""The shapes of benchmarks/tflite.py: small networks of common blocks with random weights."""
 
 from pathlib import Path
 
@@ -81,7 +81,7 @@ def excited() -> nn.Module:
 
 
 class UNet(nn.Module):
-    """Down, up, and across (arXiv 1505.04597, figure 1); up by both ways that are in use."""
+    """An encoder, a decoder with both common kinds of upsampling, and skip connections (arXiv 1505.04597, figure 1)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ def images(count: int, seed: int) -> np.ndarray:
 
 
 def settled(name: str) -> tuple[nn.Module, np.ndarray]:
-    """A shape with weights drawn and batch norms that have seen images, and samples for calibration."""
+    """A shape with random weights and batch norm statistics from images, and samples for calibration."""
     torch.manual_seed(0)
     module = SHAPES[name]()
     for each in module.modules():

@@ -1,11 +1,11 @@
-"""Models that packages on PyPI bring, built and run by the packages: python benchmarks/wild.py [NAME...]
+"""Build models from PyPI packages and run them in the packages: python benchmarks/wild.py [NAME...]
 
-Needs the extra `wild`: make benchmark-wild. Each model is calibrated on what its package really gives it; then the
-package runs with the deployed file in the place of its own, over other inputs. Where this machine's 8-bit kernels
-saturate and the target's do not, the package gets the file with its integers taken unsigned, which computes the same.
-The latency ratio is of interleaved runs on this machine, of files for this machine's architecture.
+Needs the extra `wild`: make benchmark-wild. Each model is calibrated on the inputs that its package gives it; then the
+package runs with the deployed file instead of its own, on other inputs. If this machine's 8-bit kernels saturate and
+the target's do not, the package runs an equivalent file with unsigned integers. The latency ratio is of interleaved
+runs on this machine, of files for this machine's architecture.
 
-Prints the table of results/wild.json, where the models named (all, where none is) are measured anew.
+Prints the table of results/wild.json; the models named (by default all) are measured again.
 """
 
 import json
@@ -52,7 +52,7 @@ def main(names: list[str]) -> None:
 
 
 def measured(wild: Wild, folder: Path) -> dict[str, Any]:
-    """What the builds of a model for each target give, and what its package makes of them."""
+    """The figures of a model's builds for each target, and the agreement in its package."""
     feeds = wild.feeds()
     written(feeds, folder / "samples")
     model = folder / "model.onnx"
@@ -72,7 +72,7 @@ def measured(wild: Wild, folder: Path) -> dict[str, Any]:
 
 
 def written(feeds: Feeds, folder: Path) -> None:
-    """The feeds as samples: one file each, and, of hundreds alike, as many as are asked for."""
+    """Write the feeds as samples, one file each; if there are hundreds, only as many as requested."""
     folder.mkdir()
     for number, feed in enumerate(feeds[:: max(1, len(feeds) // SAMPLES)]):
         np.savez(folder / f"{number:05}.npz", **feed)
@@ -97,7 +97,7 @@ def judged(wild: Wild, feeds: Feeds, built: dict[str, Any], folder: Path) -> dic
 
 
 def ratios(deployed: Path, own: Path, feed: dict[str, Any]) -> list[float]:
-    """p50 of the deployed file over p50 of the package's own, taking turns in one process, round after round."""
+    """Ratios of the deployed file's p50 to that of the package's own, timed in turns in one process, one per round."""
     inputs = tuple(feed[port.name].astype(port.dtype)[None] for port in inputs_of(load_model(deployed).graph))
     found = []
     for _ in range(ROUNDS):

@@ -19,8 +19,8 @@ VOICES = ("en", "de", "fr", "es", "it", "ru")
 
 
 def page(seed: int) -> Any:
-    """A page of some lines of text, RGB (height, width, 3) of uint8: one word in four a number, some lines large, some
-    upside down, dark on light or light on dark, of the one scalable font that Pillow brings."""
+    """A page with some lines of text, RGB (height, width, 3), uint8: every fourth word is a number, some lines are
+    large, some upside down, dark on light or light on dark, in Pillow's scalable font."""
     random = np.random.default_rng(seed)
     width, height = (int(size) for size in random.integers(480, 1000, 2))
     dark = random.random() < 0.2
@@ -52,7 +52,7 @@ def _word(random: np.random.Generator) -> str:
 
 
 def files(count: int) -> list[Path]:
-    """Files of this machine, at most a handful of each ending and folder, in an order of their own."""
+    """Files of this machine in a seeded order, at most a handful per suffix and folder."""
     found: dict[tuple[str, Path], list[Path]] = {}
     for root in (Path(sys.base_prefix), Path(sysconfig.get_path("purelib")), Path("/usr/share"), Path("/usr/lib")):
         for path in sorted(root.rglob("*.*")):
@@ -69,7 +69,7 @@ def files(count: int) -> list[Path]:
 
 
 class Speaker:
-    """espeak-ng, as the package espeakng-loader brings it."""
+    """espeak-ng, from the package espeakng-loader."""
 
     def __init__(self) -> None:
         import espeakng_loader

@@ -1,4 +1,4 @@
-"""The packages of wild.py: their models, what each is really given, and each run with another file in its place."""
+"""The packages of wild.py: their models, the inputs that each receives, and a run of each with another file."""
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,19 +26,19 @@ class Wild:
     name: str
     path: Path
     feeds: Callable[[], Feeds]
-    """What the package gave the model for inputs kept for calibration."""
+    """The inputs that the package gave the model on the calibration inputs."""
     agreement: Callable[[Path], float]
-    """In per cent: how often the package gives with another file what it gives with its own, over other inputs."""
+    """In per cent: how often the package gives the same result with another file as with its own, on other inputs."""
     what: str
-    """Of what, such as lines of text."""
+    """What is compared, such as lines of text."""
     level: float
     options: tuple[str, ...] = ()
-    """Of the build."""
+    """Options of the build."""
 
 
 @contextmanager
 def recorded(path: Path) -> Iterator[Feeds]:
-    """What every session of a file is given meanwhile."""
+    """Record the inputs of every session of a file."""
     feeds: Feeds = []
     run = onnxruntime.InferenceSession.run
 
@@ -104,7 +104,7 @@ def _own_lines() -> list[list[str]]:
 
 
 def _same_lines(given: Mapping[str, Path]) -> float:
-    """Of the lines that either reads, those that both read alike, in the same order."""
+    """The share of lines that both read alike and in the same order, among the lines that either reads."""
     from difflib import SequenceMatcher
 
     pairs = list(zip(_own_lines(), _lines(given), strict=True))
@@ -170,18 +170,18 @@ def _alike_frames(path: Path, given: Path) -> float:
 
 @cache
 def _speaker() -> wild_inputs.Speaker:
-    """The library can be set up once in a process."""
+    """The speaker; the library can be initialized only once in a process."""
     return wild_inputs.Speaker()
 
 
 @cache
 def _recording(seed: int) -> Any:
-    """Both files hear the same: what the voice said before changes how it says the next."""
+    """A recording that is the same for both files: the voice's state affects what it says next."""
     return wild_inputs.recording(_speaker(), seed)
 
 
 def _curves(own: Path, path: Path, seeds: Sequence[int]) -> Any:
-    """The speech curves of recordings, one behind the other, with `path` in the place of the package's `own`."""
+    """The speech curves of recordings, concatenated, with `path` instead of the package's `own`."""
     import torch
     from silero_vad.sequence_vad import SileroVADSequence
     from silero_vad.utils_vad import OnnxWrapper
