@@ -8,7 +8,7 @@ then all results run in turns, one thread each, each by its own runtime in a pro
 ONNX Runtime's of the float file, round by round. NNCF with OpenVINO, ExecuTorch and LiteRT run where their environments
 are: make .venv-openvino/peer .venv-executorch/peer .venv-litert/peer.
 
-    --work DIR    keep intermediate files there: an interrupted run resumes, and only edgekit's own results are checked for changes
+    --work DIR    keep intermediate files there: an interrupted run resumes, and only edgekit's results are checked
     --seconds S   of timing for each model: 60 by default
     --rounds N    for the wall time of quantizing: 3 by default; 0 leaves it out
 
