@@ -12,11 +12,19 @@ from edgekit.builds.build import build as project_build
 from edgekit.builds.build import chosen_targets
 from edgekit.builds.check import RecipeCheck, check_recipe
 from edgekit.builds.result import Build
-from edgekit.call_options import BenchOptions, BuildOptions, CalibrateOptions, QuantizeOptions, Ranges, StudyOptions
+from edgekit.call_options import (
+    BenchOptions,
+    BuildOptions,
+    CalibrateOptions,
+    QuantizeOptions,
+    Ranges,
+    StudyOptions,
+    options_of,
+)
 from edgekit.contract.registry import load_all, step_from
 from edgekit.contract.step import Step
 from edgekit.deprecation import FORMER_BUILD_OPTIONS, FORMER_RANGES, accepts_former_keywords, current_name
-from edgekit.errors import RecipeError, StudyError, did_you_mean
+from edgekit.errors import ModelError, RecipeError, StudyError, TargetError, did_you_mean
 from edgekit.execution.single_step import Conversion, run_single_step
 from edgekit.files import write_bytes
 from edgekit.formats import inspect_file
@@ -62,7 +70,7 @@ def build(
     model's own samples are used. `folder` also holds the cache and dist/. Raises EdgekitError: `message` says what is
     wrong, `hint` what to do.
     """
-    given = options or BuildOptions()
+    given = options_of(options, BuildOptions)
     if model is None:
         project = load_project(Path(folder or "."))
     else:
@@ -100,7 +108,7 @@ def quantize(
     `quantize-dynamic` makes. `calibration` is the path of a folder or file of samples, a `module:function` beside the
     model, an array with axes (samples, ...), or one array per input name. Raises EdgekitError.
     """
-    given = options or QuantizeOptions()
+    given = options_of(options, QuantizeOptions)
     step, path = _step(_quantizer(Path(model), given.ranges), given.step), _output_path(model, output, "quantized")
     with _project_of(model, calibration, given.preprocessing, given.calibration_samples) as project:
         return run_single_step(step, project, find_target(target), path, progress or Silent())
@@ -144,7 +152,9 @@ def bench(
     default the working directory. Raises EdgekitError.
     """
     models = [model] if isinstance(model, str | Path) else model
-    given = options or BenchOptions()
+    if not models:
+        raise ModelError("no model is given", "give a path, or several")
+    given = options_of(options, BenchOptions)
     settings = Settings(
         _numbers(given.threads),
         _numbers(given.batch),
@@ -175,7 +185,7 @@ def calibrate(
     and counted under the target's emulator; prices are fitted to both. The calibration is written to targets/ of
     `folder`, by default the working directory, or beside the target file that is named. Raises EdgekitError.
     """
-    given = options or CalibrateOptions()
+    given = options_of(options, CalibrateOptions)
     place = Path(folder or ".") / "targets"
     chosen = find_target(target, (place,))
     if given.runtime:
@@ -212,7 +222,7 @@ def study(
             f"{output} does not end in .json: the plot is written beside the results",
             "give a file name that ends in .json",
         )
-    given = options or StudyOptions()
+    given = options_of(options, StudyOptions)
     project, watch = load_project(Path(folder)), progress or Silent()
     chosen = recipe_of(project) if given.recipe is None else recipe_for(project, find_recipe(given.recipe, Path()))
     arms = arms_of(project, chosen, _listed(pairs), orders=given.orders, ablate=given.ablate)
@@ -283,6 +293,8 @@ def setup(
     targets/ of `folder`, by default the working directory. Raises EdgekitError.
     """
     named = [find_target(each, (Path(folder or ".") / "targets",)) for each in _listed(targets)]
+    if not named:
+        raise TargetError("no target is given", "give its id, or several")
     chosen = [each.on(runtime) for each in named for runtime in target_runtimes(_listed(runtimes), each)]
     return prepare_targets(chosen, runner, progress or Silent(), base)
 

@@ -3,8 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
+from edgekit.errors import OptionError
+
+Options = TypeVar("Options")
 Ranges = Literal["auto", "fixed", "dynamic"]
 """Where the ranges of activations come from."""
 
@@ -65,6 +68,11 @@ class BenchOptions:
     runtimes: str | Sequence[str] = ()
     """The runtimes under which each model is measured, or `all`. By default the target's, or ONNX Runtime here."""
 
+    def __post_init__(self) -> None:
+        _check_counts("threads", self.threads)
+        _check_counts("batch", self.batch)
+        _check_positive("seconds", self.seconds)
+
 
 @dataclass(frozen=True, kw_only=True)
 class CalibrateOptions:
@@ -75,6 +83,10 @@ class CalibrateOptions:
     threads: int | Sequence[int] = 1
     seconds: float = 2.0
     """The longest timing of each network."""
+
+    def __post_init__(self) -> None:
+        _check_counts("threads", self.threads)
+        _check_positive("seconds", self.seconds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,3 +103,28 @@ class StudyOptions:
     """Seeds, counted from 0."""
     budget_min: float | None = None
     """Minutes after which the study ends with the seeds that are complete."""
+
+    def __post_init__(self) -> None:
+        _check_counts("seeds", self.seeds)
+        if self.budget_min is not None:
+            _check_positive("budget_min", self.budget_min)
+
+
+def options_of(given: Options | None, kind: type[Options]) -> Options:
+    """The given options, or the defaults. Raises OptionError for options of another function."""
+    if given is None:
+        return kind()
+    if not isinstance(given, kind):
+        raise OptionError(f"the options are of type {type(given).__name__}", f"give edgekit.{kind.__name__}(...)")
+    return given
+
+
+def _check_counts(name: str, given: int | Sequence[int]) -> None:
+    counts = [given] if isinstance(given, int) else given
+    if not counts or any(not isinstance(each, int) or each < 1 for each in counts):
+        raise OptionError(f"{name} is {given}", "give a positive integer, or several where the option takes them")
+
+
+def _check_positive(name: str, given: float) -> None:
+    if not given > 0:
+        raise OptionError(f"{name} is {given}", "give a positive number")

@@ -5,24 +5,25 @@
     |   |-- ProjectError           edgekit.toml
     |   |-- TargetError            a target's TOML, or an unknown target
     |   |-- RecipeError            a recipe, a step's name or options
-    |   |-- PlanError              steps that cannot follow one another, or should not
+    |   |-- PlanError              steps that cannot, or should not, follow one another
     |   |-- InteractionsError      the interaction table, or a question that it cannot answer
     |   |-- EvidenceError          a study's results: damaged, or of another model
-    |   |-- RunnerError            a runner that there is none of, or an address that is none
-    |   |-- PredictionError        a board or a number of threads that no latency is predicted for
-    |   |-- StudyError             a study that compares nothing, or had no time for one seed
+    |   |-- RunnerError            an unknown runner, or an invalid address
+    |   |-- OptionError            an option of a library function
+    |   |-- PredictionError        a board or a number of threads without a latency prediction
+    |   |-- StudyError             a study that compares nothing, or whose budget ended before the first seed
     |   |-- EntryPointError        a function of the user's: missing, raising, wrong type
     |   |-- DataError              a dataset: empty, NaN, labels out of range, wrong shape
     |   `-- ModelError             a model or weights file that cannot be used
-    `-- ToolError                exit 3: something that edgekit leans on failed
-        |-- StepError              a step failed in the middle, or broke its contract
+    `-- ToolError                exit 3: a tool or device failed
+        |-- StepError              a step failed, or broke its contract
         |-- EmulatorError          no emulator, or it cannot be set up
-        |-- ContainerError           no engine, or one that cannot start a container
-        |-- BoardError               a board that cannot be reached, is another one, or has no room
+        |-- ContainerError         no engine, or one that cannot start a container
+        |-- BoardError             a board that cannot be reached, is another one, or has no space
         |-- RunError               a run on a target crashed, hung or ran out of memory
         `-- StorageError           disk full, or a path that cannot be written
 
-Exit 1 is no error: a gate, a budget or a plan said no, and the report says which.
+Exit code 1 is not an error: a gate, a budget or a plan failed, and the report says which.
 """
 
 import errno
@@ -72,6 +73,10 @@ class EvidenceError(InputError):
 
 class RunnerError(InputError):
     pass
+
+
+class OptionError(InputError):
+    """An option of a library function has a value that it cannot have."""
 
 
 class PredictionError(InputError):

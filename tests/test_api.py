@@ -99,6 +99,13 @@ def test_bench(conv_model: Path) -> None:
     assert any(one.name == "latency_p50" and one.fidelity is Fidelity.NATIVE for one in found.measurements)
 
 
+def test_nothing_to_do_is_an_error() -> None:
+    with pytest.raises(EdgekitError, match="no model is given"):
+        edgekit.bench([])
+    with pytest.raises(EdgekitError, match="no target is given"):
+        edgekit.setup([])
+
+
 def test_a_project_is_built_from_its_folder(tmp_path: Path) -> None:
     with pytest.raises(EdgekitError, match=r"there is no edgekit.toml in"):
         edgekit.build(folder=tmp_path)
