@@ -89,9 +89,9 @@ def test_a_second_build_does_no_step_again_and_leaves_the_same_bytes(built: Buil
 @pytest.mark.parametrize(
     ("file", "old", "new", "redone"),
     [
-        ("edgekit.toml", "seed = 0", "seed = 1", "train"),
-        ("edgekit.toml", "epochs = 1", "epochs = 2", "train"),
-        ("model.py", "Net(16)", "Net(20)", "train"),
+        pytest.param("edgekit.toml", "seed = 0", "seed = 1", "train", marks=pytest.mark.slow),
+        pytest.param("edgekit.toml", "epochs = 1", "epochs = 2", "train", marks=pytest.mark.slow),
+        pytest.param("model.py", "Net(16)", "Net(20)", "train", marks=pytest.mark.slow),
         ("data.py", "images(96, 1)", "images(80, 1)", "train"),
         ("edgekit.toml", 'inputs = ["image"]', 'inputs = ["picture"]', "export"),
     ],
@@ -160,6 +160,7 @@ def test_a_killed_build_is_continued_and_ends_in_the_same_weights(make_project: 
     ]
 
 
+@pytest.mark.slow
 def test_two_builds_at_once_share_the_work(make_project: MakeProject) -> None:
     folder = shortened(make_project({'teacher = "model:teacher"\n': ""}), SHORT.replace("epochs = 1", "epochs = 60"))
     command = [sys.executable, "-m", "edgekit", "build", "--json", "-t", "x86-vnni"]
@@ -458,6 +459,7 @@ def right(outputs, labels):
 """
 
 
+@pytest.mark.slow
 def test_samples_need_not_lie_on_the_first_axis(make_project: MakeProject) -> None:
     names = {'outputs = ["logits"]': 'outputs = ["steps", "last"]', 'teacher = "model:teacher"\n': ""}
     scores = {"seed = 0\n": 'seed = 0\nloss = "scores:loss"\nmetric = "scores:right"\n'}

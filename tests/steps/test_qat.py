@@ -120,7 +120,7 @@ teacher = student
 
 
 @pytest.mark.parametrize("target", ["x86-vnni", "rpi4"])
-@pytest.mark.parametrize("kind", ["plain", "residual"])
+@pytest.mark.parametrize("kind", [pytest.param("plain", marks=pytest.mark.slow), "residual"])
 def test_the_runtime_fuses_all_of_it_into_integer_kernels(
     run_step: Callable[..., Outcome], make_project: MakeProject, kind: str, target: str
 ) -> None:

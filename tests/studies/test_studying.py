@@ -54,6 +54,7 @@ def test_what_each_technique_adds(tiny: Project) -> None:
     assert whole.bytes == prune.bytes_with == quantize.bytes_with
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not HOST, reason="no target is like this machine")
 def test_files_are_timed_where_this_machine_is_the_target(tiny: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     arms = ablation_arms(tiny, RECIPE)
