@@ -231,6 +231,7 @@ def test_a_model_that_runs_under_none_is_refused(tmp_path: Path) -> None:
         bench_files([path], None, Settings(seconds=0.1, runtimes=["onnxruntime"]))
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_what_several_threads_take_is_predicted_from_one(conv_model: Path) -> None:
     found = bench_files([conv_model], find_target("rpi4"), Settings(threads=(1, 2, 4), seconds=0.1))

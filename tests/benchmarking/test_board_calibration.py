@@ -37,6 +37,7 @@ def test_a_board_that_was_measured_predicts_itself(
     assert [each.threads for each in done.calibration.fits] == [1, 4] and len(json.loads(path.read_text())["fits"]) == 2
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_what_was_measured_before_a_board_is_gone_is_kept(
     pretend_pi: Sshd, conv_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -336,6 +336,7 @@ def score(outputs, targets): return -float(np.abs(outputs[0] - targets).mean())
 """
 
 
+@pytest.mark.slow
 def test_several_inputs_and_outputs_with_a_loss_and_a_metric_of_ones_own(make_project: MakeProject) -> None:
     folder = make_project(REGRESSION)
     text = (folder / "edgekit.toml").read_text().replace("model:student", "task:student")
@@ -353,6 +354,7 @@ def test_several_inputs_and_outputs_with_a_loss_and_a_metric_of_ones_own(make_pr
     assert abs(done.value - done.float_value) < 0.5
 
 
+@pytest.mark.slow
 def test_a_loader_that_shuffles_by_itself_trains_the_same_twice(make_project: MakeProject) -> None:
     digests = []
     for name in ("one", "two"):

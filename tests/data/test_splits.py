@@ -1,3 +1,5 @@
+import pytest
+
 from edgekit.builds.build import build
 from edgekit.data.splits import Splits
 from edgekit.progress import Silent
@@ -25,6 +27,7 @@ def test_a_split_is_opened_when_it_is_wanted_and_once(tiny: Project) -> None:
     assert splits[Data.TRAIN] is not splits[Data.EVALUATION]
 
 
+@pytest.mark.slow
 def test_a_cold_build_calls_each_data_function_once_and_a_warm_one_none(make_project: MakeProject) -> None:
     folder = make_project({"data_files = []\n": ""})
     calls = folder / "calls"

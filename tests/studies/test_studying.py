@@ -44,6 +44,7 @@ def test_one_seed_decides_nothing(tiny: Project) -> None:
     assert all(each.points.low is None for each in found.orders)
 
 
+@pytest.mark.slow
 def test_what_each_technique_adds(tiny: Project) -> None:
     found = run_study(tiny, ablation_arms(tiny, RECIPE), [0, 1], find_target("rpi4"), Silent())
     assert [each.step.label for each in found.ablations] == ["prune", "quantize"]
