@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from edgekit.benchmarking.bench import Bench, Settings, bench_files
+from edgekit.benchmarking.bench import Bench, bench_files
 from edgekit.benchmarking.board_calibration import BoardCalibration, calibrate_board
 from edgekit.builds.build import build as project_build
 from edgekit.builds.build import chosen_targets
@@ -19,6 +19,7 @@ from edgekit.call_options import (
     QuantizeOptions,
     Ranges,
     StudyOptions,
+    listed,
     options_of,
 )
 from edgekit.contract.registry import load_all, step_from
@@ -86,7 +87,7 @@ def build(
             preprocessing=given.preprocessing,
         )
     manifest = Path(given.float_operators) if given.float_operators is not None else None
-    chosen = chosen_targets(project, _listed(targets))
+    chosen = chosen_targets(project, listed(targets))
     return project_build(project, chosen, progress or Silent(), given.allowed, manifest, given.runner, given.runtime)
 
 
@@ -155,17 +156,8 @@ def bench(
     if not models:
         raise ModelError("no model is given", "give a path, or several")
     given = options_of(options, BenchOptions)
-    settings = Settings(
-        _numbers(given.threads),
-        _numbers(given.batch),
-        given.seconds,
-        given.shapes,
-        Path(given.inputs) if given.inputs is not None else None,
-        given.profile,
-        _listed(given.runtimes),
-    )
     chosen = find_target(target, (Path(folder or ".") / "targets",)) if target else None
-    return bench_files([Path(each) for each in models], chosen, settings, runner, progress)
+    return bench_files([Path(each) for each in models], chosen, given, runner, progress)
 
 
 @leaves_process_unchanged
@@ -197,7 +189,7 @@ def calibrate(
     with tempfile.TemporaryDirectory(prefix="edgekit-") as made:
         named: dict[Path, str] = {Path(each): Path(each).stem for each in models}
         known = named or _quantize_networks(chosen, Path(made), watch)
-        return calibrate_board(on, chosen, known, _numbers(given.threads), given.seconds, path, watch)
+        return calibrate_board(on, chosen, known, listed(given.threads), given.seconds, path, watch)
 
 
 @leaves_process_unchanged
@@ -225,7 +217,7 @@ def study(
     given = options_of(options, StudyOptions)
     project, watch = load_project(Path(folder)), progress or Silent()
     chosen = recipe_of(project) if given.recipe is None else recipe_for(project, find_recipe(given.recipe, Path()))
-    arms = arms_of(project, chosen, _listed(pairs), orders=given.orders, ablate=given.ablate)
+    arms = arms_of(project, chosen, listed(pairs), orders=given.orders, ablate=given.ablate)
     device = chosen_targets(project, [target] if target else ())[0]
     budget = None if given.budget_min is None else 60 * given.budget_min
     found = run_study(project, arms, range(given.seeds), device, watch, budget)
@@ -253,7 +245,7 @@ def plan(
     project = project_at(Path(folder) if folder is not None else None)
     measured = measurements_of(project, Path(evidence)) if evidence is not None else None
     watch = progress or Silent()
-    return check_recipe(project, watch, recipe, _listed(targets), inspect=inspect, measured=measured)
+    return check_recipe(project, watch, recipe, listed(targets), inspect=inspect, measured=measured)
 
 
 @leaves_process_unchanged
@@ -292,19 +284,11 @@ def setup(
     `runtimes` are some that the targets list, or `all`; by default each target's own. Targets are also searched in
     targets/ of `folder`, by default the working directory. Raises EdgekitError.
     """
-    named = [find_target(each, (Path(folder or ".") / "targets",)) for each in _listed(targets)]
+    named = [find_target(each, (Path(folder or ".") / "targets",)) for each in listed(targets)]
     if not named:
         raise TargetError("no target is given", "give its id, or several")
-    chosen = [each.on(runtime) for each in named for runtime in target_runtimes(_listed(runtimes), each)]
-    return prepare_targets(chosen, runner, progress or Silent(), base)
-
-
-def _listed(names: str | Sequence[str]) -> Sequence[str]:
-    return [names] if isinstance(names, str) else names
-
-
-def _numbers(given: int | Sequence[int]) -> Sequence[int]:
-    return [given] if isinstance(given, int) else given
+    chosen = [each.on(runtime) for each in named for runtime in target_runtimes(listed(runtimes), each)]
+    return tuple(prepare_targets(chosen, runner, progress or Silent(), base))
 
 
 def _text(given: str | Path | None) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 from edgekit.errors import OptionError
 
 Options = TypeVar("Options")
+Item = TypeVar("Item", str, int)
 Ranges = Literal["auto", "fixed", "dynamic"]
 """Where the ranges of activations come from."""
 
@@ -119,8 +120,13 @@ def options_of(given: Options | None, kind: type[Options]) -> Options:
     return given
 
 
+def listed(given: Item | Sequence[Item]) -> Sequence[Item]:
+    """One or several items as a sequence."""
+    return [given] if isinstance(given, str | int) else given
+
+
 def _check_counts(name: str, given: int | Sequence[int]) -> None:
-    counts = [given] if isinstance(given, int) else given
+    counts = listed(given)
     if not counts or any(not isinstance(each, int) or each < 1 for each in counts):
         raise OptionError(f"{name} is {given}", "give a positive integer, or several where the option takes them")
 

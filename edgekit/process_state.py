@@ -106,7 +106,7 @@ class _ByThread:
 def _loggers() -> Callable[[], None]:
     root = logging.getLogger()
     disabled = root.manager.disable
-    known = {each: None for each in root.manager.loggerDict.values() if isinstance(each, logging.Logger)}
+    known = [each for each in root.manager.loggerDict.values() if isinstance(each, logging.Logger)]
     before = [
         (each, each.level, each.propagate, each.disabled, list(each.handlers), list(each.filters))
         for each in (root, *known)

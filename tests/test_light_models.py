@@ -6,7 +6,8 @@ from pathlib import Path
 import onnx
 import pytest
 
-from edgekit.benchmarking.bench import Settings, bench_files
+from edgekit.benchmarking.bench import bench_files
+from edgekit.call_options import BenchOptions
 from edgekit.contract.step import Outcome
 from edgekit.model.inspection import inspect_model
 from edgekit.project.project import Project
@@ -30,7 +31,7 @@ def test_there_are_some() -> None:
 def test_it_is_inspected_measured_and_simplified(run_step: Callable[..., Outcome], tiny: Project, path: Path) -> None:
     found = inspect_model(path)
     assert found.macs and found.parameters
-    assert {one.name for one in bench_files([path], None, Settings(seconds=0.05)).measurements} >= {
+    assert {one.name for one in bench_files([path], None, BenchOptions(seconds=0.05)).measurements} >= {
         "latency_p50",
         "macs",
     }

@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +12,7 @@ from edgekit.benchmarking.candidates import MissingCandidate, find_candidates
 from edgekit.benchmarking.environment import disturbances, machine_line
 from edgekit.benchmarking.operator_profile import OperatorTime
 from edgekit.benchmarking.run import Run, RunSettings, run_candidates
+from edgekit.call_options import BenchOptions, listed
 from edgekit.errors import EdgekitError, ModelError, ToolError
 from edgekit.figures.measurement import Measurement, static_measurements
 from edgekit.gates.gates import NO_LATENCY, Gate, Status, budget_gates, parity_gate
@@ -32,27 +33,14 @@ _EACH_ALONE = "show the error of one runtime: --runtimes NAME"
 Outcome = TypeVar("Outcome")
 
 
-@dataclass(frozen=True)
-class Settings:
-    threads: Sequence[int] = (1,)
-    batches: Sequence[int] = (1,)
-    seconds: float = 2.0
-    """The most seconds of timing for each model and setting."""
-    sizes: Sizes = field(default_factory=dict)
-    inputs: Path | None = None
-    """Samples in a .npz or .npy file instead of random ones."""
-    profiled: bool = False
-    """Whether to report the time of each operator type, with the first setting."""
-    runtimes: Sequence[str] = ()
-    """The runtimes under which every model is measured, as `find_candidates` takes them."""
-
-    def each(self) -> list[RunSettings]:
-        """Every combination of thread count and batch size."""
-        pairs = enumerate(product(self.threads, self.batches))
-        return [
-            RunSettings(threads, batch, self.seconds, self.sizes, self.inputs, self.profiled and not number)
-            for number, (threads, batch) in pairs
-        ]
+def _each_setting(options: BenchOptions) -> list[RunSettings]:
+    """Every combination of thread count and batch size; operators are profiled with the first."""
+    inputs = Path(options.inputs) if options.inputs is not None else None
+    pairs = enumerate(product(listed(options.threads), listed(options.batch)))
+    return [
+        RunSettings(threads, batch, options.seconds, options.shapes, inputs, options.profile and not number)
+        for number, (threads, batch) in pairs
+    ]
 
 
 @dataclass(frozen=True)
@@ -102,7 +90,7 @@ class Bench(ShownInNotebooks):
 def bench_files(
     models: Sequence[Path],
     target: Target | None,
-    settings: Settings,
+    options: BenchOptions,
     runner: "str | Runner" = "",
     progress: Progress | None = None,
 ) -> Bench:
@@ -118,11 +106,11 @@ def bench_files(
     chosen = runner_for(target, runner, progress) if isinstance(runner, str) else runner
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
         here = chosen.fidelity is Fidelity.NATIVE
-        contenders, absent = find_candidates(models, settings.runtimes, target, Path(folder), here=here)
+        contenders, absent = find_candidates(models, listed(options.runtimes), target, Path(folder), here=here)
         if not contenders:
             raise ModelError(f"{absent[0].model} runs under none of the given runtimes: {absent[0].why}", _EACH_ALONE)
         runs: list[Run] = []
-        for setting in settings.each():
+        for setting in _each_setting(options):
             runs.append(run_candidates(chosen, contenders, setting, judged=target is not None, earlier=runs))
         found = []
         for place, each in enumerate(contenders):
@@ -130,10 +118,10 @@ def bench_files(
             if each.runtime and isinstance(result, EdgekitError):
                 absent.append(MissingCandidate(each.model.name, str(each.runtime), f"{result.message}; {result.hint}"))
             else:
-                found.append(_bench_of(runs, place, target, settings.sizes))
+                found.append(_bench_of(runs, place, target, options.shapes))
     machine = machine_line(runs[0].timed) if runs[0].timed else ""
     where = chosen.identity()
-    if settings.runtimes and target:
+    if options.runtimes and target:
         where = where.removesuffix(f", {target.runtime}")
     forecasts = [run.forecast(place, target) for run in runs for place in range(len(contenders))]
     unpredicted = dict.fromkeys(each for each in forecasts if isinstance(each, str))
@@ -160,7 +148,7 @@ def _bench_of(runs: Sequence[Run], place: int, target: Target | None, sizes: Siz
 
 
 def bench_at_runners(
-    runners: Sequence[str], models: Sequence[Path], target: Target | None, settings: Settings, progress: Progress
+    runners: Sequence[str], models: Sequence[Path], target: Target | None, options: BenchOptions, progress: Progress
 ) -> list[Bench | ToolError]:
     """Measure at several places: on boards concurrently, on this machine one after the other. A place that fails is
     represented by its error. Raises what `bench_files` raises for models and inputs, and RunnerError."""
@@ -172,7 +160,7 @@ def bench_at_runners(
             return error
 
     def bench_on(runner: Runner) -> Bench | ToolError:
-        return attempt(lambda: bench_files(models, target, settings, runner))
+        return attempt(lambda: bench_files(models, target, options, runner))
 
     with ThreadPoolExecutor(max_workers=len(runners)) as threads, close_on_error():
         tried = list(threads.map(lambda each: attempt(lambda: runner_for(target, each, progress)), runners))

@@ -67,7 +67,8 @@ def command(
     emulator, which gives exact outputs and memory but no measured latency. On a board with --runner ssh://; on several
     at once if the option is repeated.
     """
-    from edgekit.benchmarking.bench import Bench, Settings, bench_at_runners
+    from edgekit.benchmarking.bench import Bench, bench_at_runners
+    from edgekit.call_options import BenchOptions
     from edgekit.cli.console import print_tables
     from edgekit.cli.progress import watcher
     from edgekit.cli.shapes import parse_shapes
@@ -81,13 +82,21 @@ def command(
         raise click.UsageError("--json and --csv: choose one")
     if profile and runtimes:
         raise click.UsageError("--profile is of ONNX Runtime's operators: leave --runtimes out")
-    settings = Settings(threads, batch, seconds, parse_shapes(shapes), inputs, profile, runtimes)
+    options = BenchOptions(
+        threads=threads,
+        batch=batch,
+        seconds=seconds,
+        shapes=parse_shapes(shapes),
+        inputs=inputs,
+        profile=profile,
+        runtimes=runtimes,
+    )
     chosen = find_target(target, (folder / "targets",)) if target else None
     if memory is not None:
         if chosen is None:
             raise click.UsageError("--memory-profile is of a target: add --target ID")
         chosen = chosen.copy_with(ram_bytes=memory)
-    tried = bench_at_runners(runners or ("",), models, chosen, settings, watcher(quiet=False))
+    tried = bench_at_runners(runners or ("",), models, chosen, options, watcher(quiet=False))
     found = [each for each in tried if isinstance(each, Bench)]
     failed = [each for each in tried if not isinstance(each, Bench)]
     if junit and found:

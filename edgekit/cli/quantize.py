@@ -2,10 +2,11 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, get_args
 
 import click
 
+from edgekit.call_options import QuantizeOptions, Ranges
 from edgekit.cli.options import (
     RenamedChoice,
     calibration_option,
@@ -27,7 +28,7 @@ from edgekit.deprecation import FORMER_RANGES
 @samples_option
 @click.option(
     "--ranges",
-    type=RenamedChoice(["auto", "fixed", "dynamic"], FORMER_RANGES),
+    type=RenamedChoice(get_args(Ranges), FORMER_RANGES),
     default="auto",
     show_default=True,
     help="Activation ranges: fixed by calibration, or dynamic, computed by each run. auto: dynamic for transformers.",
@@ -49,7 +50,7 @@ def command(
     calibration: str | None,
     output: Path | None,
     samples: int | None,
-    ranges: Literal["auto", "fixed", "dynamic"],
+    ranges: Ranges,
     backend: str | None,
     options: tuple[str, ...],
     as_json: bool,
@@ -62,7 +63,6 @@ def command(
     them. For a transformer it runs `quantize-dynamic`.
     """
     from edgekit.api import quantize
-    from edgekit.call_options import QuantizeOptions
     from edgekit.cli.console import print_tables
     from edgekit.cli.progress import watcher
     from edgekit.report.conversions import conversion_json, conversion_report

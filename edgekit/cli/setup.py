@@ -29,9 +29,9 @@ def command(targets: tuple[str, ...], runner: str, runtimes: tuple[str, ...], ba
     if base and runner == QEMU:
         raise click.UsageError("--base is for --runner container")
     named = [find_target(name, (folder / "targets",)) for name in targets]
-    for target in (each.on(runtime) for each in named for runtime in target_runtimes(runtimes, each)):
-        for ready in prepare_targets([target], runner, watcher(quiet=False), base or ""):
-            click.echo(f"{ready.target}: {ready.what} is ready")
+    chosen = [each.on(runtime) for each in named for runtime in target_runtimes(runtimes, each)]
+    for ready in prepare_targets(chosen, runner, watcher(quiet=False), base or ""):
+        click.echo(f"{ready.target}: {ready.what} is ready")
     if runner == QEMU:
         click.echo(f"{emulators_bytes() / 1e6:.0f} MB in {emulators_folder()}")
     return 0

@@ -1,6 +1,7 @@
 """Reports as HTML, for notebooks."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from html import escape
 from io import StringIO
 from typing import Any
@@ -62,12 +63,17 @@ def _inline(content: RenderableType) -> str:
     if isinstance(content, str):
         content = Text.from_markup(content)
     if not isinstance(content, Text):
-        console = Console(file=StringIO(), width=100, highlight=False, emoji=False)
-        console.print(content)
-        return f"<pre>{escape(console.file.getvalue())}</pre>"  # type: ignore[attr-defined]
+        with _console().capture() as shown:
+            _console().print(content)
+        return f"<pre>{escape(shown.get())}</pre>"
     found = []
-    for segment in content.render(Console(file=StringIO()), end=""):
+    for segment in content.render(_console(), end=""):
         text = escape(segment.text).replace("\n", "<br>")
         style = segment.style.get_html_style() if segment.style else ""
         found.append(f'<span style="{style}">{text}</span>' if style else text)
     return "".join(found)
+
+
+@cache
+def _console() -> Console:
+    return Console(file=StringIO(), width=100, highlight=False, emoji=False)

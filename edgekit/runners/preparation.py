@@ -1,6 +1,6 @@
 """Prepare the runners that emulate targets: what `edgekit setup` does."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from edgekit.errors import RunnerError, did_you_mean
@@ -26,9 +26,9 @@ class Preparation:
 
 def prepare_targets(
     targets: Sequence[Target], runner: str, progress: Progress, base: str = ""
-) -> tuple[Preparation, ...]:
-    """Set up the emulator of each target, or build the container image of each from the image `base`, by default
-    Debian 12's slim variant. Existing parts are kept.
+) -> Iterator[Preparation]:
+    """Set up the emulator of each target in turn, or build the container image of each from the image `base`, by
+    default Debian 12's slim variant. Existing parts are kept.
 
     Raises RunnerError for another runner, and for a `base` without a container; EmulatorError and ContainerError if
     this machine cannot set one up.
@@ -39,12 +39,9 @@ def prepare_targets(
         raise RunnerError("a base image is for the runner container", f"omit it, or choose {CONTAINER}")
     if runner == CONTAINER:
         engine = find_engine()
-        return tuple(
-            Preparation(each.id, runner, build_image(engine, each, base or BASE, progress)) for each in targets
-        )
-    return tuple(_prepared(each, progress) for each in targets)
-
-
-def _prepared(target: Target, progress: Progress) -> Preparation:
-    emulator = prepare(target, progress)
-    return Preparation(target.id, QEMU, f"{emulator.version} -cpu {target.cpu.split(',')[0]}, {target.runtime}")
+        for each in targets:
+            yield Preparation(each.id, runner, build_image(engine, each, base or BASE, progress))
+        return
+    for each in targets:
+        emulator = prepare(each, progress)
+        yield Preparation(each.id, runner, f"{emulator.version} -cpu {each.cpu.split(',')[0]}, {each.runtime}")

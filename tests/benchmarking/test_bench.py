@@ -5,8 +5,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit.benchmarking.bench import Settings, bench_files
+from edgekit.benchmarking.bench import bench_files
 from edgekit.builds.result import Build
+from edgekit.call_options import BenchOptions
 from edgekit.errors import ModelError, RunError
 from edgekit.model.sizes import Sizes
 from edgekit.target import Budgets, find_target
@@ -15,7 +16,7 @@ from edgekit.traits import Fidelity
 from tests.instruction_counts.compiler import needs_compiler
 from tests.tflite.models import floats, needs_runtime, node
 
-QUICK = Settings(seconds=0.1)
+QUICK = BenchOptions(seconds=0.1)
 
 
 def test_on_this_machine_everything_is_measured(conv_model: Path) -> None:
@@ -59,7 +60,7 @@ def test_models_are_compared_in_turns(conv_model: Path, built: Build) -> None:
 
 
 def test_every_number_of_threads_and_samples_is_measured(conv_model: Path) -> None:
-    found = bench_files([conv_model], None, Settings((1, 2), (1, 3), 0.05))
+    found = bench_files([conv_model], None, BenchOptions(threads=(1, 2), batch=(1, 3), seconds=0.05))
     medians = [one for one in found.measurements if one.name == "latency_p50"]
     assert [(one.threads, one.batch) for one in medians] == [(1, 1), (1, 3), (2, 1), (2, 3)]
     assert len([one for one in found.measurements if one.name == "file_size"]) == 1
@@ -67,7 +68,7 @@ def test_every_number_of_threads_and_samples_is_measured(conv_model: Path) -> No
 
 def test_inputs_come_from_a_file(conv_model: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", np.ones((6, 3, 6, 6), np.float32))
-    found = bench_files([conv_model], find_target("rpi4"), Settings(inputs=tmp_path / "x.npz"))
+    found = bench_files([conv_model], find_target("rpi4"), BenchOptions(inputs=tmp_path / "x.npz"))
     assert "4 samples emulated" in found.gates[0].detail
     assert found.gates[0].status.value == "passed"
 
@@ -179,7 +180,7 @@ ANYTHING = {
 def test_whatever_a_model_takes_and_gives_is_measured(name: str, tmp_path: Path) -> None:
     nodes, inputs, output, sizes = ANYTHING[name]
     found = bench_files(
-        [saved(tmp_path, nodes, inputs, output)], find_target("rpi4"), Settings(seconds=0.05, sizes=sizes)
+        [saved(tmp_path, nodes, inputs, output)], find_target("rpi4"), BenchOptions(seconds=0.05, shapes=sizes)
     )
     assert found.gates[0].status.value == "passed", found.gates[0].detail
     assert "4 samples emulated" in found.gates[0].detail
@@ -200,13 +201,13 @@ def test_what_cannot_be_measured_is_reported(tmp_path: Path, given: Port, sizes:
     nodes = [helper.make_node("Cast", ["x"], ["i"], to=7), helper.make_node("Gather", ["table", "i"], ["y"])]
     with pytest.raises((ModelError, RunError), match=told) as raised:
         bench_files(
-            [saved(tmp_path, nodes, [given], tensor(None, None), TABLE)], None, Settings(seconds=0.05, sizes=sizes)
+            [saved(tmp_path, nodes, [given], tensor(None, None), TABLE)], None, BenchOptions(seconds=0.05, shapes=sizes)
         )
     assert raised.value.hint
 
 
 def test_one_model_runs_under_each_runtime(conv_model: Path) -> None:
-    found = bench_files([conv_model], None, Settings(seconds=0.1, runtimes=["onnxruntime", "ai-edge-litert"]))
+    found = bench_files([conv_model], None, BenchOptions(seconds=0.1, runtimes=["onnxruntime", "ai-edge-litert"]))
     first, *others = found.models
     assert first.runtime.startswith("onnxruntime ") and len(others) + len(found.absent) == 1
     assert "share_apart" not in {one.name for one in first.measurements}
@@ -218,7 +219,7 @@ def test_one_model_runs_under_each_runtime(conv_model: Path) -> None:
 
 @needs_runtime
 def test_a_runtime_whose_form_takes_one_sample_at_a_time_is_reported(conv_model: Path) -> None:
-    settings = Settings(seconds=0.1, batches=[2], runtimes=["onnxruntime", "ai-edge-litert"])
+    settings = BenchOptions(seconds=0.1, batch=[2], runtimes=["onnxruntime", "ai-edge-litert"])
     found = bench_files([conv_model], None, settings)
     assert len(found.models) == 1 and "has the fixed batch size 1, not 2" in found.absent[0].why
 
@@ -228,13 +229,13 @@ def test_a_model_that_runs_under_none_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.tflite"
     path.write_bytes(write_model(floats([1, 4], [node("Relu", ["x"], ["y"])])).data)
     with pytest.raises(ModelError, match=r"m\.tflite runs under none of the given runtimes: onnxruntime does not"):
-        bench_files([path], None, Settings(seconds=0.1, runtimes=["onnxruntime"]))
+        bench_files([path], None, BenchOptions(seconds=0.1, runtimes=["onnxruntime"]))
 
 
 @pytest.mark.slow
 @needs_compiler
 def test_what_several_threads_take_is_predicted_from_one(conv_model: Path) -> None:
-    found = bench_files([conv_model], find_target("rpi4"), Settings(threads=(1, 2, 4), seconds=0.1))
+    found = bench_files([conv_model], find_target("rpi4"), BenchOptions(threads=(1, 2, 4), seconds=0.1))
     values = {one.threads: one for one in found.measurements if one.name == "latency_predicted"}
     assert set(values) == {1, 4} and {one.fidelity for one in values.values()} == {Fidelity.PREDICTED}
     assert found.unpredicted == ("no latency with 2 threads is predicted; the calibration is for 1 and 4: --threads 4",)
@@ -243,7 +244,7 @@ def test_what_several_threads_take_is_predicted_from_one(conv_model: Path) -> No
 def test_under_several_runtimes_parity_is_judged_for_each(built: Build) -> None:
     """rpi4 names one; a float file has a form for all."""
     model = built.targets[0].bundle / "model.onnx"
-    found = bench_files([model], find_target("rpi4"), Settings(seconds=0.1, runtimes=["onnxruntime"]))
+    found = bench_files([model], find_target("rpi4"), BenchOptions(seconds=0.1, runtimes=["onnxruntime"]))
     (only,) = found.models
     assert only.runtime == f"onnxruntime {find_target('rpi4').runtime.version}" and found.passed
     assert [one.name for one in only.measurements if "latency" in one.name] == ["latency_predicted"]

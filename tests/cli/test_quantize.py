@@ -85,21 +85,11 @@ def test_former_ranges_are_accepted_with_one_line_of_warning(
     former = run_edgekit(*given, "--ranges", "run", "--output", tmp_path / "former.onnx")
     lines = [line for line in former.stderr.splitlines() if "'run'" in line]
     assert lines == ["warning: --ranges: 'run' is now called 'dynamic'; the next release rejects the former name"]
+    same, unknown = (edgekit.QuantizeOptions(ranges=each) for each in ("run", "dynamc"))  # type: ignore[arg-type]
     with pytest.warns(RenamedWarning, match="'run' is now called 'dynamic'"):
-        edgekit.quantize(
-            conv_model,
-            samples,
-            target="rpi4",
-            options=edgekit.QuantizeOptions(ranges="run"),  # type: ignore[arg-type]
-            output=tmp_path / "same.onnx",
-        )
+        edgekit.quantize(conv_model, samples, target="rpi4", options=same, output=tmp_path / "same.onnx")
     assert (tmp_path / "former.onnx").read_bytes() == (tmp_path / "same.onnx").read_bytes()
     wrong = run_edgekit(*given, "--ranges", "dynamc")
     assert wrong.returncode == 2 and "dynamic" in wrong.stderr
     with pytest.raises(EdgekitError, match="no kind of ranges 'dynamc'"):
-        edgekit.quantize(
-            conv_model,
-            samples,
-            target="rpi4",
-            options=edgekit.QuantizeOptions(ranges="dynamc"),  # type: ignore[arg-type]
-        )
+        edgekit.quantize(conv_model, samples, target="rpi4", options=unknown)

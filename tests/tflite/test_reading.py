@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.benchmarking.bench import Settings, bench_files
+from edgekit.benchmarking.bench import bench_files
+from edgekit.call_options import BenchOptions
 from edgekit.errors import EdgekitError, ModelError, RunError
 from edgekit.model.ports import Port
 from edgekit.tflite.inspection import tflite_inspection
@@ -114,7 +115,7 @@ def test_a_hostile_file_is_measured_or_refused(conv: Path, tmp_path: Path) -> No
     for seed in range(examples(50)):
         path.write_bytes(mutated(conv.read_bytes(), seed))
         try:
-            bench_files([path], None, Settings(seconds=0.05))
+            bench_files([path], None, BenchOptions(seconds=0.05))
         except RunError as error:
             met += 1
             assert error.message and error.hint
