@@ -110,7 +110,7 @@ def overhead(path: Path) -> list[Level]:
     whole, median, bare = [], [], []
     for _ in range(BLOCKS):
         started = time.perf_counter()
-        ((*taken,),) = run_in_turns([running], [[array[None]]], BLOCK_S, 1, None)
+        ((*taken,),), _ = run_in_turns([running], [[array[None]]], BLOCK_S, 1, None)
         whole.append((time.perf_counter() - started) / len(taken))
         median.append(statistics.median(taken) / 1e3)
         started = time.perf_counter()

@@ -24,6 +24,7 @@ from edgekit.call_options import (
 )
 from edgekit.contract.registry import load_all, step_from
 from edgekit.contract.step import Step
+from edgekit.data.splits import Splits
 from edgekit.deprecation import FORMER_BUILD_OPTIONS, FORMER_RANGES, accepts_former_keywords, current_name
 from edgekit.errors import ModelError, RecipeError, StudyError, TargetError, did_you_mean
 from edgekit.execution.single_step import Conversion, run_single_step
@@ -43,6 +44,7 @@ from edgekit.studies.arms import arms_of
 from edgekit.studies.evidence import measurements_of
 from edgekit.studies.results import Study
 from edgekit.studies.studying import run_study
+from edgekit.survey.kept import architecture_for_recipe
 from edgekit.target import Target, calibration_file, find_target
 from edgekit.version import pip_install
 
@@ -86,9 +88,7 @@ def build(
             calibration_samples=given.calibration_samples,
             preprocessing=given.preprocessing,
         )
-    manifest = Path(given.float_operators) if given.float_operators is not None else None
-    chosen = chosen_targets(project, listed(targets))
-    return project_build(project, chosen, progress or Silent(), given.allowed, manifest, given.runner, given.runtime)
+    return project_build(project, chosen_targets(project, listed(targets)), progress or Silent(), given)
 
 
 @leaves_process_unchanged
@@ -216,7 +216,10 @@ def study(
         )
     given = options_of(options, StudyOptions)
     project, watch = load_project(Path(folder)), progress or Silent()
-    chosen = recipe_of(project) if given.recipe is None else recipe_for(project, find_recipe(given.recipe, Path()))
+    if given.recipe is None:
+        chosen = recipe_of(project, architecture_for_recipe(project, Splits(project)))
+    else:
+        chosen = recipe_for(project, find_recipe(given.recipe, Path()))
     arms = arms_of(project, chosen, listed(pairs), orders=given.orders, ablate=given.ablate)
     device = chosen_targets(project, [target] if target else ())[0]
     budget = None if given.budget_min is None else 60 * given.budget_min

@@ -48,19 +48,23 @@ class Cache:
         return Entry(folder, record) if sound else None
 
     def entry(
-        self, key: str, make: Callable[[Path, Path], dict[str, Any]], waiting: Callable[[], None] = lambda: None
+        self,
+        key: str,
+        make: Callable[[Path, Path], dict[str, Any]],
+        waiting: Callable[[], None] = lambda: None,
+        usable: Callable[[dict[str, Any]], bool] = lambda _: True,
     ) -> tuple[Entry, bool]:
         """The entry of a key, and whether it existed.
 
-        If it did not, the key is locked while `make(output, checkpoints)` fills the output folder and returns the
-        record. Of concurrent builds one does the work, and the others use its entry.
+        If it did not, or if its record is not `usable`, the key is locked while `make(output, checkpoints)` fills the
+        output folder and returns the record. Of concurrent builds one does the work, and the others use its entry.
         """
         found = self.get(key)
-        if found is not None:
+        if found is not None and usable(found.record):
             return found, True
         with self.lock(key, waiting):
             found = self.get(key)
-            if found is not None:
+            if found is not None and usable(found.record):
                 return found, True
             return self.put(key, make(*self.workspace(key))), False
 

@@ -35,6 +35,8 @@ class BuildOptions:
     """Where the result is verified: native, qemu, container, or a board's ssh://user@host:port."""
     runtime: str = ""
     """One that the target lists, or `best`."""
+    again: bool = False
+    """Whether to time again what earlier builds timed. Other results are taken from the cache."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ from edgekit.builds.build import build
 from edgekit.builds.result import Build
 from edgekit.progress import Silent
 from edgekit.project.project import Datasets, Models, Project, load_project
+from edgekit.runners import environment
 from edgekit.runners.emulator import find_emulator
 from edgekit.target import find_target
 from tests.pretend import write_python
@@ -104,7 +105,15 @@ def built_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def built(built_folder: Path) -> Build:
-    return build(load_project(built_folder), [find_target("rpi4"), find_target("x86-vnni")], Silent())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(environment, "disturbances", lambda *_: ())
+        return build(load_project(built_folder), [find_target("rpi4"), find_target("x86-vnni")], Silent())
+
+
+@pytest.fixture
+def quiet_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other processes do not disturb a build's timing, whatever runs beside the tests."""
+    monkeypatch.setattr(environment, "disturbances", lambda *_: ())
 
 
 @pytest.fixture(scope="session")

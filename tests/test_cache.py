@@ -28,6 +28,15 @@ def test_what_is_put_is_got(tmp_path: Path) -> None:
     assert not any((tmp_path / "partial").iterdir())
 
 
+def test_an_entry_that_is_not_usable_is_made_again(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    for number in (1, 2):
+        entry, existed = cache.entry(KEY, lambda *_, number=number: {"number": number}, usable=lambda _: False)
+        assert (entry.record["number"], existed) == (number, False)
+    entry, existed = cache.entry(KEY, lambda *_: {"number": 3}, usable=lambda record: record["number"] == 2)
+    assert (entry.record["number"], existed) == (2, True)
+
+
 @pytest.mark.parametrize("damage", ["truncate", "remove", "record"])
 def test_a_damaged_entry_is_no_entry(tmp_path: Path, damage: str) -> None:
     cache = Cache(tmp_path)

@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import TypeVar
 
 from edgekit.benchmarking.candidates import MissingCandidate, find_candidates
-from edgekit.benchmarking.environment import disturbances, machine_line
 from edgekit.benchmarking.operator_profile import OperatorTime
 from edgekit.benchmarking.run import Run, RunSettings, run_candidates
 from edgekit.call_options import BenchOptions, listed
 from edgekit.errors import EdgekitError, ModelError, ToolError
 from edgekit.figures.measurement import Measurement, static_measurements
-from edgekit.gates.gates import NO_LATENCY, Gate, Status, budget_gates, parity_gate
+from edgekit.gates.gates import NO_LATENCY, Gate, Status, budget_gates, parity_gate, why_missing
 from edgekit.instruction_counts.counts import Counts
 from edgekit.model.sizes import Sizes
 from edgekit.notebooks import ShownInNotebooks
 from edgekit.progress import Progress
 from edgekit.runners.choice import runner_for
 from edgekit.runners.connection import close_on_error
+from edgekit.runners.environment import disturbances, machine_line
 from edgekit.runners.native import native_outputs
 from edgekit.runners.runner import Result, Runner
 from edgekit.target import Target
@@ -182,7 +182,8 @@ def _gates(run: Run, place: int, target: Target, measured: Sequence[Measurement]
     own, feeds, result = run.contenders[place], run.feeds[place], run.results[place]
     on = target.on(own.runtime) if own.runtime else target
     yield parity_gate(own.file, feeds, native_outputs(own.file, feeds, on, run.setting.threads), result)
-    yield from budget_gates(target.budgets, target, measured, result, unpredicted)
+    disturbed = disturbances(run.timed, run.setting.threads) if run.timed else ()
+    yield from budget_gates(target.budgets, target, measured, why_missing(result), unpredicted, disturbed)
     is_told = any(each.unit == "ms" for each in measured) or target.budgets.max_latency_ms is not None
     if not is_told and isinstance(result, Result) and result.fidelity is Fidelity.EMULATED:
         yield Gate("latency", Status.NOT_RUN, unpredicted or NO_LATENCY)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from edgekit.arrays import Arrays
 from edgekit.benchmarking.candidates import Candidate, MissingCandidate, find_candidates
-from edgekit.benchmarking.environment import disturbances
 from edgekit.benchmarking.figures import median_latency
 from edgekit.benchmarking.inputs import feeds_of
 from edgekit.benchmarking.run import timing_job
@@ -26,6 +25,7 @@ from edgekit.latency.predict import Prediction, predict_latency
 from edgekit.latency.terms import figures_of
 from edgekit.progress import Progress
 from edgekit.runners.emulator import find_emulator
+from edgekit.runners.environment import disturbances
 from edgekit.runners.qemu import QemuRunner
 from edgekit.runners.runner import Job, Runner
 from edgekit.runners.ssh import SshRunner

@@ -1,12 +1,14 @@
 """The figures of a run that `edgekit bench` prints."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from edgekit.benchmarking.instruction_figures import instruction_figures
 from edgekit.device.worker import interval, middle
 from edgekit.figures.measurement import Measurement, latency_measurements
 from edgekit.figures.ratios import ratio_of
-from edgekit.runners.runner import Result
+from edgekit.runners.environment import disturbances
+from edgekit.runners.runner import Result, Round
 from edgekit.wording import count_of
 
 _PARTS = {
@@ -49,13 +51,17 @@ def peak_memory(name: str, result: Result) -> list[Measurement]:
 
 
 def latency_ratio(name: str, result: Result, other: str, against: Result, threads: int, batch: int) -> Measurement:
-    """The ratio of a model's time to another's, load by load, both timed in turns."""
-    ratios = [
-        ratio_of(*(each.latencies_ms[0][each.warm_up :] for each in pair)).median
-        for pair in zip(result.rounds, against.rounds, strict=True)
-    ]
+    """The ratio of a model's time to another's, load by load, both timed in turns: of latencies, or of CPU times if the
+    machine was disturbed."""
+    disturbed = disturbances(result, threads)
+    by_cpu = bool(disturbed and all(each.cpu_ms for one in (result, against) for each in one.rounds))
+
+    def steady(each: Round) -> Sequence[float]:
+        return (each.cpu_ms if by_cpu else each.latencies_ms)[0][each.warm_up :]
+
+    ratios = [ratio_of(*map(steady, pair)).median for pair in zip(result.rounds, against.rounds, strict=True)]
     low, high = interval(ratios) or (None, None)
-    how = f"to {other}, timed in turns"
+    how = f"to {other}, timed in turns" + (", by CPU time, because the machine was disturbed" if by_cpu else "")
     return Measurement(name, "latency_ratio", middle(ratios), "ratio", result.fidelity, how, low, high, threads, batch)
 
 

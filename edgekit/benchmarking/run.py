@@ -176,5 +176,8 @@ def _time_in_turns(
     runtimes = [each for place in ran if (each := contenders[place].runtime) is not None]
     together = runner.run(replace(timing, models=models, inputs_of=inputs, runtimes=runtimes))
     for number, (place, result) in enumerate(ran.items()):
-        own = [replace(each, latencies_ms=[each.latencies_ms[number]]) for each in together.rounds]
+        own = [
+            replace(each, latencies_ms=[each.latencies_ms[number]], cpu_ms=each.cpu_ms[number : number + 1])
+            for each in together.rounds
+        ]
         results[place] = replace(result, rounds=own, machine_state=together.machine_state, shared=True)

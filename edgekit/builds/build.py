@@ -6,6 +6,7 @@ from pathlib import Path
 from edgekit.builds.builder import Builder, RecipeTrial
 from edgekit.builds.result import Build, DataUse
 from edgekit.builds.variants import RuntimeVariant, variants_for
+from edgekit.call_options import BuildOptions
 from edgekit.data.splits import Splits
 from edgekit.errors import PlanError, TargetError, did_you_mean
 from edgekit.metrics.choice import with_metric
@@ -14,8 +15,10 @@ from edgekit.planning.lint import FAULT_CODES, Finding, LintResult, interactions
 from edgekit.planning.recipe import recipes_of, with_float_operators
 from edgekit.progress import Progress
 from edgekit.project.project import Project
-from edgekit.survey.kept import known_surveys, survey_model
+from edgekit.survey.kept import architecture_for_recipe, known_surveys, survey_model
 from edgekit.target import Target, find_target
+
+DEFAULTS = BuildOptions()
 
 
 def chosen_targets(project: Project, names: Sequence[str]) -> list[Target]:
@@ -30,16 +33,14 @@ def build(
     project: Project,
     targets: Sequence[Target],
     progress: Progress,
-    allowed: Collection[str] = (),
-    float_operators: Path | None = None,
-    runner: str = "",
-    runtime: str = "",
+    options: BuildOptions = DEFAULTS,
 ) -> Build:
     """Build a project for each target. Results of earlier builds are taken from the cache.
 
-    With `float_operators`, the manifest of an earlier build for the one target, the same operators stay float without
-    being timed again. `runner` is where each target is verified, as `runner_for` takes it. `runtime` is one that the
-    target lists, by default its own; `best` builds for each and keeps the fastest that keeps the budgets.
+    With the option `float_operators`, the manifest of an earlier build for the one target, the same operators stay
+    float without being timed again. `runner` is where each target is verified, as `runner_for` takes it. `runtime` is
+    one that the target lists, by default its own; `best` builds for each and keeps the fastest that keeps the budgets.
+    With `again`, times are measured again. Options of model files are ignored: the project has them.
 
     Raises PlanError before any work if the recipe's order is impossible, or if it is unwise (a finding of severity
     error) and the finding's code is not `allowed`; TargetError for a runtime that a target does not list; StepError or
@@ -49,17 +50,18 @@ def build(
     """
     from edgekit.bundle.pack import check_place
 
-    if float_operators is not None:
-        project = _with_float_operators_from(project, targets, float_operators)
-    recipes = recipes_of(project)
+    if options.float_operators is not None:
+        project = _with_float_operators_from(project, targets, Path(options.float_operators))
+    splits = Splits(project)
+    recipes = recipes_of(project, architecture_for_recipe(project, splits))
+    runtime, runner = options.runtime, options.runner
     wanted = [variants_for(project, target, recipes, runtime, runner, progress) for target in targets]
     interactions = interactions_of(project)
-    _check_codes(allowed, interactions)
+    _check_codes(options.allowed, interactions)
     for target in targets:
         check_place(project, target)
-    splits = Splits(project)
     project = with_metric(project, splits)
-    builder = Builder(project, splits, progress)
+    builder = Builder(project, splits, progress, again=options.again)
     roles = sorted({each.role for recipe in recipes for each in recipe.steps})
     surveys = {**known_surveys(project), **{role: survey_model(project, builder.driver.splits, role) for role in roles}}
 
@@ -67,10 +69,14 @@ def build(
         context = planning_context(project, variant.target, surveys)
         pairs = zip(variant.recipes, variant.plans, strict=True)
         return [
-            RecipeTrial(plan, _accept_findings(lint(recipe, context, interactions), allowed)) for recipe, plan in pairs
+            RecipeTrial(plan, _accept_findings(lint(recipe, context, interactions), options.allowed))
+            for recipe, plan in pairs
         ]
 
     judged = [([(variant, tries(variant)) for variant in each.all], each.left) for each in wanted]
+    first = (one for variants, _ in judged for _, trials in variants for one in trials[0].findings)
+    for text in dict.fromkeys(f"{one.severity} {one.code}: {one.message}; {one.fix}" for one in first):
+        progress.note(text)
     built = tuple(builder.target_build(*each) for each in judged)
     used = DataUse.of(project, splits) if project.model_file is not None else None
     return Build(project, built, tuple(builder.driver.data.assumed), used)

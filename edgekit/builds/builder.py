@@ -1,14 +1,15 @@
 """Builder: run the plan's steps for each target, verify the result, and bundle it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from edgekit.builds.evidence import EvaluatedModel, EvaluatedModels, evidence_from_json, gather_evidence
 from edgekit.builds.result import RejectedRecipe, TargetBuild
 from edgekit.builds.runtime_choice import RuntimeTrial, rank_by_prediction, rank_by_rule, rank_by_time
 from edgekit.builds.variants import RuntimeVariant
-from edgekit.builds.verify import EvaluatedModel, EvaluatedModels, metric_gates, verify
+from edgekit.builds.verify import metric_gates, verify
 from edgekit.bundle.manifest import Lineage, Origin
 from edgekit.cache import Entry
 from edgekit.contract.artifact import Artifact
@@ -16,11 +17,11 @@ from edgekit.data.splits import Splits
 from edgekit.errors import EdgekitError, EmulatorError, ModelError, StepError
 from edgekit.execution.driver import Driver, StepRun
 from edgekit.execution.keys import package_version
-from edgekit.figures.measurement import PREDICTED, Measurement
+from edgekit.figures.measurement import PREDICTED, Measurement, highest_fidelity
 from edgekit.files import sha256_of_file, sha256_of_json
 from edgekit.gates.gates import Gate, Status
 from edgekit.gates.speed import NEVER_SLOWER
-from edgekit.gates.verdict import Verdict, verdict_from_json
+from edgekit.gates.verdict import Verdict
 from edgekit.latency.board_fit import price_files
 from edgekit.planning.lint import Finding
 from edgekit.planning.plan import Plan
@@ -32,6 +33,9 @@ from edgekit.runners.runner import Runner
 from edgekit.runtime_specs import RUNTIMES
 from edgekit.target import Runtime, Target
 from edgekit.traits import Data, Role
+
+_UNMEASURED = ("name", "budgets", "ram_bytes", "system_bytes", "other_runtimes", "channel_multiple", "quantization")
+"""The fields of a target on which the evidence for a verdict does not depend."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +64,19 @@ class _DeployedChoice:
     rejected_recipes: tuple[RejectedRecipe, ...]
 
 
+_GOLDEN = "golden.npz"
+_OF_THE_METRIC = ("drop", "metric")
+"""The gates of the metric."""
+
+
 class Builder:
-    def __init__(self, project: Project, splits: Splits, progress: Progress) -> None:
+    def __init__(self, project: Project, splits: Splits, progress: Progress, *, again: bool = False) -> None:
+        """With `again`, whatever was timed on this machine or a board is timed again."""
         self.project = project
         self.progress = progress
-        self.driver = Driver(project, progress, splits)
+        self.again = again
+        self.driver = Driver(project, progress, splits, again=again)
+        self._known: dict[str, Entry] = {}
 
     def target_build(
         self, variants: Sequence[tuple[RuntimeVariant, Sequence[RecipeTrial]]], left: Sequence[RuntimeTrial]
@@ -110,12 +122,12 @@ class Builder:
 
     def _predict_latency(self, choice: _DeployedChoice) -> Measurement | None:
         """The predicted latency of the model that would be deployed, if there is one."""
-        _, verdict = self._verdict(choice.variant, choice.made.candidates)
+        verdict = self._verdict(choice.variant, choice.made.candidates)
         return next((each for each in verdict.measurements if each.name == PREDICTED), None)
 
     def _failures(self, choice: _DeployedChoice) -> str:
         """A description of the failed gates; empty if none failed."""
-        _, verdict = self._verdict(choice.variant, choice.made.candidates)
+        verdict = self._verdict(choice.variant, choice.made.candidates)
         return "; ".join(f"{gate.name}: {gate.detail}" for gate in verdict.gates if gate.status is Status.FAILED)
 
     def _choice(self, variant: RuntimeVariant, tries: Sequence[RecipeTrial]) -> _DeployedChoice:
@@ -142,13 +154,17 @@ class Builder:
         return _DeployedChoice(variant, tried, made, tuple(rejected_recipes))
 
     def _refusals(self, variant: RuntimeVariant, candidates: EvaluatedModels) -> list[Gate]:
-        """The failed gates that another recipe might pass: those of the metric, else that of the time."""
-        gates = metric_gates(self.project, variant.target, candidates)
-        lost = [gate for gate in gates if gate.status is Status.FAILED]
-        if lost or candidates.deployed.path == candidates.float_student.path:
+        """The failed gates that another recipe might pass: those of the metric, else that of the time. Recipes that
+        replace each other differ in the quantization of one float model: what it loses itself, none of them mends."""
+        if candidates.deployed.path == candidates.float_student.path:
+            return []
+        target, float_only = variant.target, replace(candidates, deployed=candidates.float_student)
+        lost_before = _failed(metric_gates(self.project, target, float_only))
+        lost = [] if lost_before else _failed(metric_gates(self.project, target, candidates))
+        if lost:
             return lost
-        _, verdict = self._verdict(variant, candidates)
-        return [gate for gate in verdict.gates if gate.name == NEVER_SLOWER and gate.status is Status.FAILED]
+        names = {NEVER_SLOWER, *(() if lost_before else _OF_THE_METRIC)}
+        return [gate for gate in _failed(self._verdict(variant, candidates).gates) if gate.name in names]
 
     def _run_recipe(self, plan: Plan, target: Target, done: dict[int, StepRun]) -> _RecipeRun:
         """Run the steps. `done` collects finished steps by index, even if a later one fails."""
@@ -169,7 +185,9 @@ class Builder:
 
         target, tried, made = choice.variant.target, choice.tried, choice.made
         candidates = made.candidates
-        entry, verdict = self._verdict(choice.variant, candidates)
+        evidence_folder = self._evidence(choice.variant, candidates).folder
+        verdict = self._verdict(choice.variant, candidates)
+        metric = highest_fidelity([one for one in verdict.measurements if one.model == "deployed"], "metric")
         origin = Origin(
             recipe=tried.plan.recipe,
             rejected_recipes=[asdict(each) for each in choice.rejected_recipes],
@@ -179,10 +197,10 @@ class Builder:
             preprocessing=self._preprocessing(),
             assumed=self.driver.data.assumed,
             verdict=verdict,
-            value=candidates.deployed.metric,
+            metric=metric,
             reference_value=candidates.reference.metric,
         )
-        bundle = write_bundle(self.project, target, candidates.deployed.path, entry.folder / "golden.npz", origin)
+        bundle = write_bundle(self.project, target, candidates.deployed.path, evidence_folder / _GOLDEN, origin)
         models = (candidates.deployed, candidates.float_student, candidates.reference)
         sizes = [each.path.stat().st_size for each in models]
         return TargetBuild(
@@ -193,7 +211,8 @@ class Builder:
             model_bytes=sizes[0],
             float_bytes=sizes[1],
             reference_bytes=sizes[2],
-            value=candidates.deployed.metric,
+            value=metric.value,
+            fidelity=metric.fidelity,
             float_value=candidates.float_student.metric,
             reference_value=candidates.reference.metric,
             verdict=verdict,
@@ -220,39 +239,54 @@ class Builder:
         except EmulatorError as error:
             return error
 
-    def _verdict(self, variant: RuntimeVariant, candidates: EvaluatedModels) -> tuple[Entry, Verdict]:
-        """The verdict on a target, cached until the models, the data, the budgets or the emulator change."""
+    def _verdict(self, variant: RuntimeVariant, candidates: EvaluatedModels) -> Verdict:
+        """The verdict on a target: its gates are evaluated anew, on evidence that is kept."""
+        evidence = evidence_from_json(self._evidence(variant, candidates).record)
+        return verify(self.project, variant.target, candidates, evidence)
+
+    def _evidence(self, variant: RuntimeVariant, candidates: EvaluatedModels) -> Entry:
+        """The evidence for a verdict, cached until the models, the data or the emulator change, unless the machine was
+        disturbed during timing."""
         target, runner = variant.target, self._runner(variant)
         identity = f"none: {runner.message}" if isinstance(runner, EmulatorError) else runner.identity()
         models = (candidates.deployed, candidates.float_student, candidates.reference)
         key = sha256_of_json(
             {
-                "verdict": [sha256_of_file(each.path) for each in models],
-                "target": target.to_json(),
-                "budgets": self.project.budgets.to_json(),
+                "evidence": [sha256_of_file(each.path) for each in models],
+                "target": {name: value for name, value in target.to_json().items() if name not in _UNMEASURED},
                 "metric": [
                     self.project.metric,
                     *((each.metric, each.chance, dict(each.similarity)) for each in models),
                 ],
                 "data": self.driver.data.digest(Data.EVALUATION),
                 "runner": identity,
-                "code": code_version("edgekit.builds.verify"),
+                "code": code_version("edgekit.builds.evidence"),
                 "prices": [sha256_of_file(path) for path in price_files(target)],
                 "packages": {name: package_version(name) for name in RUNTIMES},
             }
         )
+        if key in self._known:
+            return self._known[key]
+        timed = not isinstance(runner, EmulatorError) and runner.fidelity.has_times
 
-        def judged(output: Path, _: Path) -> dict[str, Any]:
+        def measure(output: Path, _: Path) -> dict[str, Any]:
             self.progress.note(f"verifying on {identity}")
-            verdict = verify(
-                self.project, self.driver.splits[Data.EVALUATION], target, candidates, runner, output / "golden.npz"
-            )
-            return {"kind": "verdict", **verdict.to_json()}
+            split = self.driver.splits[Data.EVALUATION]
+            found = gather_evidence(self.project, split, target, candidates, runner, output / _GOLDEN)
+            return {"kind": "evidence", "ram_bytes": target.ram_bytes, **found.to_json()}
 
-        entry, _ = self.driver.cache.entry(
-            key, judged, lambda: self.progress.note("waiting for another build's verification to end")
-        )
-        return entry, verdict_from_json(entry.record)
+        def usable(record: Mapping[str, Any]) -> bool:
+            failed = bool(record["missing"]) and record["ram_bytes"] != target.ram_bytes
+            return not (failed or record["disturbed"] or (self.again and timed))
+
+        waiting = "waiting for another build's verification to end"
+        entry, _ = self.driver.cache.entry(key, measure, lambda: self.progress.note(waiting), usable)
+        self._known[key] = entry
+        return entry
+
+
+def _failed(gates: Sequence[Gate]) -> list[Gate]:
+    return [gate for gate in gates if gate.status is Status.FAILED]
 
 
 def _share_steps(plan: Plan, other: Plan, count: int) -> bool:

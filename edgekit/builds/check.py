@@ -1,6 +1,6 @@
 """Check a recipe before anything is trained: what `edgekit plan` shows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 
 from edgekit.errors import ProjectError
@@ -72,8 +72,12 @@ def check_recipe(
             f"there is no {PROJECT_FILE} in this folder, so no model to inspect",
             "change to the project's folder, or give it with -C DIR",
         )
-    recipe = _recipe(project, recipe_name)
-    surveys = _surveys(project, recipe, progress, inspect=inspect)
+    surveys = dict(known_surveys(project)) if project is not None else {}
+    if inspect and project is not None:
+        surveys |= _surveys_of(project, {Role.STUDENT}, progress)
+    recipe = _recipe(project, recipe_name, surveys.get(Role.STUDENT))
+    if inspect and project is not None:
+        surveys |= _surveys_of(project, {each.role for each in recipe.steps} - {Role.STUDENT}, progress)
     targets = _targets(project, target_names)
     interactions = interactions_of(project)
     contexts = [planning_context(project, each, surveys).copy_with(measured=measured) for each in targets or (None,)]
@@ -98,29 +102,24 @@ def check_recipe(
     )
 
 
-def _recipe(project: Project | None, name: str | None) -> Recipe:
-    """The named recipe, its path relative to the working directory; else the project's; else the recommended one."""
+def _recipe(project: Project | None, name: str | None, survey: Survey | None) -> Recipe:
+    """The named recipe, its path relative to the working directory; else the project's; else the recommended one, by
+    the architecture of the student if that is known."""
     if name is None and project is not None:
-        return recipe_of(project)
+        return recipe_of(project, survey.architecture if survey else None)
     named = find_recipe(name or RECOMMENDED, Path())
     return named if project is None else recipe_for(project, named)
 
 
-def _surveys(
-    project: Project | None, recipe: Recipe, progress: Progress, *, inspect: bool
-) -> Mapping[Role, Survey | None]:
-    if project is None:
-        return {}
-    known = known_surveys(project)
-    if not inspect:
-        return known
+def _surveys_of(project: Project, roles: Set[Role], progress: Progress) -> dict[Role, Survey | None]:
+    """The surveys of these roles' models, as far as the project has them, taken now if they are not kept."""
     from edgekit.data.splits import Splits
 
-    splits = Splits(project)
-    roles = sorted({each.role for each in recipe.steps} & project.roles)
-    for role in roles:
+    splits, found = Splits(project), dict[Role, Survey | None]()
+    for role in sorted(roles & project.roles):
         progress.note(f"inspecting the {role}")
-    return {**known, **{role: survey_model(project, splits, role) for role in roles}}
+        found[role] = survey_model(project, splits, role)
+    return found
 
 
 def _targets(project: Project | None, names: Sequence[str]) -> list[Target]:

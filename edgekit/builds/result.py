@@ -14,7 +14,7 @@ from edgekit.notebooks import ShownInNotebooks
 from edgekit.planning.lint import Finding
 from edgekit.project.project import Project
 from edgekit.target import Target
-from edgekit.traits import Data
+from edgekit.traits import Data, Fidelity
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,9 @@ class TargetBuild:
     float_bytes: int
     reference_bytes: int
     value: float
-    """The deployed model's metric on this machine, as are the next two."""
+    """The deployed model's metric."""
+    fidelity: Fidelity
+    """How that was obtained. The next two are of this machine."""
     float_value: float
     reference_value: float
     verdict: Verdict
@@ -93,11 +95,11 @@ class Build(ShownInNotebooks):
     """None for projects whose modules are trained."""
 
     def passes(self, *, strict: bool) -> bool:
-        """Whether no gate failed. With `strict`, every gate except never-slower must also be decided, and no float
-        model may replace slower integers."""
+        """Whether no gate failed. With `strict`, every gate must also be decided, except never-slower where nothing
+        suggests that the integers are slower, and no float model may replace slower integers."""
         gates = [gate for each in self.targets for gate in each.verdict.gates]
         if any(gate.status is Status.FAILED for gate in gates):
             return False
         open_ones = (Status.NOT_RUN, Status.UNDECIDED)
-        unknown = any(gate.status in open_ones and gate.name != NEVER_SLOWER for gate in gates)
+        unknown = any(gate.status in open_ones and (gate.name != NEVER_SLOWER or gate.warning) for gate in gates)
         return not (strict and (unknown or any(each.shuns_slow_integers for each in self.targets)))

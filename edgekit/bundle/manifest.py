@@ -10,6 +10,7 @@ from typing import Any
 
 from edgekit.contract.registry import fallback_step
 from edgekit.errors import PlanError, first_line
+from edgekit.figures.measurement import Measurement
 from edgekit.files import sha256_of_file
 from edgekit.formats import format_of
 from edgekit.gates.verdict import Verdict
@@ -56,9 +57,10 @@ class Origin:
     assumed: Sequence[str]
     """Data that the project does not declare."""
     verdict: Verdict
-    value: float
-    """The model's metric on the machine that built it, as is the next."""
+    metric: Measurement
+    """The model's metric, of the highest fidelity."""
     reference_value: float
+    """The metric of the uncompressed model on the machine that built it."""
 
 
 def manifest(
@@ -91,12 +93,14 @@ def manifest(
         "preprocessing": origin.preprocessing,
         "metric": {
             "name": project.metric,
-            "value": origin.value,
+            "value": origin.metric.value,
+            "fidelity": origin.metric.fidelity,
             "reference_value": origin.reference_value,
-            "fidelity": Fidelity.NATIVE,
+            "reference_fidelity": Fidelity.NATIVE,
         },
         "gates": [gate.to_json() for gate in origin.verdict.gates],
         "measurements": [each.to_json() for each in origin.verdict.measurements],
+        **({"disturbed": list(origin.verdict.disturbed)} if origin.verdict.disturbed else {}),
         "golden": golden,
         "lineage": [
             {

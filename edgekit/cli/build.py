@@ -69,6 +69,7 @@ def _current_option(name: str) -> str:
 )
 @runner_option
 @memory_option
+@click.option("--again", is_flag=True, help="Time again what earlier builds timed; take the rest from the cache.")
 @click.option(
     "--strict", is_flag=True, help="Also fail if a gate could not run, or if a float model replaces a slower INT8 one."
 )
@@ -84,6 +85,7 @@ def command(
     runtime: str,
     runner: str,
     memory: int | None,
+    again: bool,
     strict: bool,
     as_json: bool,
     quiet: bool,
@@ -96,6 +98,7 @@ def command(
     edgekit.toml.
     """
     from edgekit.builds.build import build, chosen_targets
+    from edgekit.call_options import BuildOptions
     from edgekit.cli.console import print_tables
     from edgekit.cli.progress import watcher
     from edgekit.project.from_file import write_project
@@ -112,7 +115,8 @@ def command(
         chosen = [each.copy_with(ram_bytes=memory) for each in chosen]
     if written is not None:
         project = write_project(project, written, [target.id for target in chosen])
-    built = build(project, chosen, watcher(quiet=quiet or as_json), allowed, float_operators, runner, runtime)
+    asked = BuildOptions(allowed=allowed, float_operators=float_operators, runner=runner, runtime=runtime, again=again)
+    built = build(project, chosen, watcher(quiet=quiet or as_json), asked)
     if as_json:
         click.echo(build_json(built))
     else:

@@ -18,6 +18,9 @@ from edgekit.traits import Data, Facts, Feature, Format, Role
 if TYPE_CHECKING:
     from edgekit.data.splits import Splits
 
+DISTURBED = "disturbed"
+"""The note of what disturbed the machine while the step measured times. Such an output is not taken from the cache."""
+
 Setting = Literal["seed", "loss", "ports", "weights", "metric"]
 """Of a project: its seed; its own loss function; the names of inputs and outputs; the file of trained weights; its
 metric and the allowed drop."""
@@ -162,6 +165,10 @@ class Step(ABC):
     def decided_by(self, target: Target) -> Any:
         """What affects the output besides what the contract reads, as JSON values; None if nothing does."""
         return None
+
+    def is_timed(self, target: Target) -> bool:
+        """Whether times measured on this machine affect the output, so that it can be requested again."""
+        return False
 
     @abstractmethod
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:

@@ -178,8 +178,8 @@ def as_array(np: Any, value: Any) -> Any:
 def rounds(
     sessions: list[Any], load: Callable[[], list[Any]], inputs: list[list[Any]], job: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """Time the models in rounds. Each round has the milliseconds of every run of each model, the number of warm-up runs
-    at its start, and the share of wall time in which this thread had a CPU.
+    """Time the models in rounds. Each round has the milliseconds of every run of each model by the clock and in CPU
+    time, the number of warm-up runs at its start, and the share of wall time in which this thread had a CPU.
 
     Each round after the first loads the models again: their place in memory changes the time of all runs of a session
     by up to 1 %. Timing ends after `seconds` for each model, or earlier when all medians agree within `precision`.
@@ -196,31 +196,33 @@ def rounds(
             until += min(taken / 1e3, share)
         started = time.perf_counter(), time.thread_time()
         in_a_row = SETTLING if len({each["name"] for each in job["runtimes"]}) > 1 else 1
-        taken_ms = run_in_turns(sessions, inputs, share, job["least_runs"], job["most_runs"], in_a_row)
+        taken_ms, cpu_ms = run_in_turns(sessions, inputs, share, job["least_runs"], job["most_runs"], in_a_row)
         wall, own = time.perf_counter() - started[0], time.thread_time() - started[1]
         cut = max(warm_up(times) for times in taken_ms)
-        found.append({"latencies_ms": taken_ms, "warm_up": cut, "busy": min(own / wall, 1.0)})
+        found.append({"latencies_ms": taken_ms, "cpu_ms": cpu_ms, "warm_up": cut, "busy": min(own / wall, 1.0)})
     return found
 
 
 def run_in_turns(
     sessions: list[Any], inputs: list[list[Any]], seconds: float, least: int, most: "int | None", in_a_row: int = 1
-) -> list[list[float]]:
-    """The milliseconds of every run of each model. Models take turns of `in_a_row` runs, in random order, so that clock
-    drift affects all alike and none always follows the same one."""
+) -> tuple[list[list[float]], list[list[float]]]:
+    """The milliseconds of every run of each model, by the clock and in CPU time of all threads. Models take turns of
+    `in_a_row` runs, in random order, so that clock drift affects all alike and none always follows the same one."""
     taken: list[list[float]] = [[] for _ in sessions]
+    used: list[list[float]] = [[] for _ in sessions]
     feeds = [feed(running, arrays, 0) for running, arrays in zip(sessions, inputs)]
-    waiting = list(zip(sessions, feeds, taken))
+    waiting = list(zip(sessions, feeds, taken, used))
     order, until = random.Random(0), time.perf_counter() + seconds
     while len(taken[0]) < least or (time.perf_counter() < until and (most is None or len(taken[0]) < most)):
         if len(waiting) > 1:
             order.shuffle(waiting)
-        for running, given, times in waiting:
+        for running, given, times, cpu_times in waiting:
             for _ in range(in_a_row):
-                started = time.perf_counter_ns()
+                cpu_started, started = time.process_time_ns(), time.perf_counter_ns()
                 running.run(None, given)
                 times.append((time.perf_counter_ns() - started) / 1e6)
-    return taken
+                cpu_times.append((time.process_time_ns() - cpu_started) / 1e6)
+    return taken, used
 
 
 def warm_up(times: Sequence[float]) -> int:

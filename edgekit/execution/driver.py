@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgekit.cache import Cache, Entry
 from edgekit.contract.artifact import Artifact
-from edgekit.contract.step import Context, TargetView
+from edgekit.contract.step import DISTURBED, Context, TargetView
 from edgekit.data.splits import Splits
 from edgekit.errors import EdgekitError, StepError, storage_errors, type_and_line
 from edgekit.execution.gaps import gap_warning
@@ -53,8 +53,12 @@ Runs = Mapping[int, StepRun] | Sequence[StepRun]
 class Driver:
     """Runs the steps of a project, or takes their outputs from the cache."""
 
-    def __init__(self, project: Project, progress: Progress, splits: Splits | None = None) -> None:
+    def __init__(
+        self, project: Project, progress: Progress, splits: Splits | None = None, *, again: bool = False
+    ) -> None:
+        """With `again`, steps whose output depends on times of this machine run again."""
         self.project = project
+        self.again = again
         self.progress = progress
         self.cache = Cache(project.cache_folder)
         self.splits = splits or Splits(project)
@@ -74,6 +78,7 @@ class Driver:
             key,
             lambda output, checkpoints: self._work(output, checkpoints, target, planned, model, joined),
             lambda: self.progress.note(f"waiting for another build's step {name} to end"),
+            lambda record: not ((self.again and planned.step.is_timed(target)) or record["notes"].get(DISTURBED)),
         )
         artifact = Artifact(
             path=entry.folder / entry.record["file"],

@@ -48,6 +48,16 @@ class Measurement:
         return asdict(self)
 
 
+def highest_fidelity(measurements: Sequence[Measurement], name: str) -> Measurement:
+    """The measurement with this name that says most about the device: on the board, else under its emulation, else on
+    this machine. Raises ValueError if there is none."""
+    order = (Fidelity.DEVICE, Fidelity.EMULATED, Fidelity.NATIVE)
+    found = [each for each in measurements if each.name == name and each.fidelity in order]
+    if not found:
+        raise ValueError(f"there is no figure '{name}'")
+    return min(found, key=lambda each: order.index(each.fidelity))
+
+
 def static_measurements(name: str, path: Path, sizes: "Sizes | None" = None) -> list[Measurement]:
     """What can be counted in a file: bytes, parameters and, if they are known, the bytes of activations and the
     multiply-accumulates of one sample, with dynamic axes of the lengths in `sizes`."""

@@ -36,9 +36,12 @@ class Gate:
     name: str
     status: Status
     detail: str
+    warning: str = ""
+    """What a user should know although the gate did not fail."""
 
     def to_json(self) -> dict[str, str]:
-        return {"name": self.name, "status": self.status.value, "detail": self.detail}
+        values = {"name": self.name, "status": self.status.value, "detail": self.detail}
+        return {**values, "warning": self.warning} if self.warning else values
 
 
 def parity_gate(
@@ -69,11 +72,13 @@ def budget_gates(
     budgets: Budgets,
     target: Target,
     measurements: Sequence[Measurement],
-    result: "Result | EdgekitError",
+    missing: str = "",
     unpredicted: str = "",
+    disturbed: Sequence[str] = (),
 ) -> list[Gate]:
     """Whether one model's measurements keep the budgets, and its memory fits into the RAM that the target's system
-    leaves. If no latency was measured, the predicted one is used, or `unpredicted` says why there is none."""
+    leaves. `missing` says why it was not run. If no latency was measured, the predicted one is used, or `unpredicted`
+    says why there is none; a latency measured on a `disturbed` machine decides nothing."""
     figures = {each.name: each for each in measurements}
     gates = []
     if budgets.max_bytes is not None:
@@ -84,17 +89,23 @@ def budget_gates(
     if memory_limit is not None:
         left = "the RAM that the target's operating system leaves free" if target.system_bytes else "the target's RAM"
         why = "the budget" if budgets.max_memory_bytes else left
-        gates.append(memory_gate(memory_limit, why, measurements, result))
+        gates.append(memory_gate(memory_limit, why, measurements, missing))
     if budgets.max_latency_ms is not None:
-        gates.append(_latency_gate(budgets.max_latency_ms, figures, why_not(result, unpredicted or NO_LATENCY)))
+        otherwise = missing or unpredicted or NO_LATENCY
+        gates.append(_latency_gate(budgets.max_latency_ms, figures, otherwise, disturbed))
     return gates
 
 
-def _latency_gate(limit: float, figures: Mapping[str, Measurement], otherwise: str) -> Gate:
+def _latency_gate(limit: float, figures: Mapping[str, Measurement], otherwise: str, disturbed: Sequence[str]) -> Gate:
     measured, predicted = figures.get("latency_p50"), figures.get(PREDICTED)
     if measured is not None:
-        status = Status.PASSED if measured.value <= limit else Status.FAILED
-        return Gate("latency", status, f"p50 {measured.value:.3g} ms, at most {limit:g} ms")
+        text = f"p50 {measured.value:.3g} ms, at most {limit:g} ms"
+        if disturbed:
+            return Gate("latency", Status.UNDECIDED, f"{text}; the machine was disturbed: {disturbed[0]}")
+        low, high = measured.low or measured.value, measured.high or measured.value
+        if low <= limit < high:
+            return Gate("latency", Status.UNDECIDED, f"{text}; the interval contains the limit: {measured.limits} ms")
+        return Gate("latency", Status.PASSED if high <= limit else Status.FAILED, text)
     if predicted is None or predicted.low is None or predicted.high is None:
         return Gate("latency", Status.NOT_RUN, otherwise)
     text = f"predicted {predicted.value:.3g} ms, {predicted.limits} ms, at most {limit:g} ms"
@@ -104,20 +115,19 @@ def _latency_gate(limit: float, figures: Mapping[str, Measurement], otherwise: s
     return Gate("latency", Status.PASSED if passes else Status.UNDECIDED, f"{text}; {predicted.detail}")
 
 
-def memory_gate(limit: int, why: str, measurements: Sequence[Measurement], result: "Result | EdgekitError") -> Gate:
-    """Whether the peak memory among `measurements` is within `limit` bytes."""
+def memory_gate(limit: int, why: str, measurements: Sequence[Measurement], missing: str = "") -> Gate:
+    """Whether the peak memory among `measurements` is within `limit` bytes. `missing` says why it was not run."""
     memory = next((each for each in measurements if each.name == "memory_peak"), None)
     if memory is None:
-        return Gate(
-            "memory", Status.NOT_RUN, why_not(result, "the emulator cannot separate the guest's memory from its own")
-        )
+        unknown = missing or "the emulator cannot separate the guest's memory from its own"
+        return Gate("memory", Status.NOT_RUN, unknown)
     status = Status.PASSED if memory.value <= limit else Status.FAILED
     return Gate("memory", status, f"{memory.value / 1e6:.1f} MB ({memory.fidelity}) of {limit / 1e6:.0f} MB, {why}")
 
 
-def why_not(result: "Result | EdgekitError", otherwise: str) -> str:
-    """Why a gate could not run: the error and its remedy if there is no result, else `otherwise`."""
-    return f"{result.message}; {result.hint}" if isinstance(result, EdgekitError) else otherwise
+def why_missing(result: "Result | EdgekitError") -> str:
+    """Why a gate could not run: the error and its remedy if there is no result; else empty."""
+    return f"{result.message}; {result.hint}" if isinstance(result, EdgekitError) else ""
 
 
 @dataclass(frozen=True)

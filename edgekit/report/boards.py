@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from rich.console import RenderableType
 from rich.markup import escape
 
-from edgekit.benchmarking.environment import hindrances
 from edgekit.report.tables import table, with_unit
 from edgekit.runners.board import Board
+from edgekit.runners.environment import hindrances
 from edgekit.target import Target
 
 SCHEMA = 1

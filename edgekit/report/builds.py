@@ -50,6 +50,17 @@ def build_report(built: Build) -> list[RenderableType]:
         for each in built.targets
         for one in each.rejected_recipes
     ]
+    found += [
+        f"[yellow]warning:[/] {each.target.id}: {escape(gate.warning)}"
+        for each in built.targets
+        for gate in each.verdict.gates
+        if gate.warning
+    ]
+    found += [
+        f"[bold yellow]disturbed[/]: {each.target.id}: {escape(why)}; times are not kept: build again when it is quiet"
+        for each in built.targets
+        for why in each.verdict.disturbed
+    ]
     warned = {(run.name, run.role, run.warning) for each in built.targets for run in each.steps if run.warning}
     found += [f"[yellow]warning:[/] {name} of the {role}: {escape(text)}" for name, role, text in sorted(warned)]
     found += [f"[yellow]assumed:[/] {escape(text)}" for text in built.assumed]
@@ -123,11 +134,13 @@ def _target_facts(built: Build, each: TargetBuild) -> dict[str, Any]:
         "value": each.value,
         "float_value": each.float_value,
         "reference_value": each.reference_value,
-        "metric_fidelity": Fidelity.NATIVE,
+        "metric_fidelity": each.fidelity,
+        "reference_fidelity": Fidelity.NATIVE,
         "passed": each.verdict.passed,
         "gates": [gate.to_json() for gate in each.verdict.gates],
         "findings": [finding.to_json() for finding in each.findings],
         "measurements": [one.to_json() for one in each.verdict.measurements],
+        "disturbed": list(each.verdict.disturbed),
         "steps": [
             {
                 "name": run.name,

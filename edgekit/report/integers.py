@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from edgekit.contract.step import Section
+from edgekit.contract.step import DISTURBED, Section
 from edgekit.wording import count_of, format_metric
 
 
@@ -62,6 +62,8 @@ def precision_lines(notes: Mapping[str, Any]) -> list[str]:
     """Of mixed-precision: the operators in float for speed, and how they were found."""
     floats, ratio = notes["floats"], notes["ratio"]
     time = f", {ratio['median']:.3f} ({ratio['low']:.3f} to {ratio['high']:.3f}) of the time" if ratio else ""
+    if notes.get(DISTURBED):
+        time += f" by CPU time, because the machine was disturbed ({notes[DISTURBED][0]})"
     if not floats:
         return [f"mixed precision: {notes['placed']}{time}"]
     return [f"{count_of(len(floats), 'operator')} put back to float, such as {floats[0]}{time}: {notes['placed']}"]

@@ -14,6 +14,7 @@ from edgekit.planning.recipe import (
     RECOMMENDED,
     RECOMMENDED_FOR_FILES,
     RECOMMENDED_FOR_INTEGERS,
+    RECOMMENDED_FOR_TRANSFORMER_FILES,
     RECOMMENDED_FOR_TRANSFORMERS,
     RecipeStep,
 )
@@ -21,7 +22,13 @@ from edgekit.report.tables import COLOURS, table
 
 SCHEMA = 1
 
-_TAKEN = (RECOMMENDED, RECOMMENDED_FOR_FILES, RECOMMENDED_FOR_TRANSFORMERS, RECOMMENDED_FOR_INTEGERS)
+_TAKEN = (
+    RECOMMENDED,
+    RECOMMENDED_FOR_TRANSFORMERS,
+    RECOMMENDED_FOR_FILES,
+    RECOMMENDED_FOR_TRANSFORMER_FILES,
+    RECOMMENDED_FOR_INTEGERS,
+)
 
 
 def recipes_report(judged: Sequence[LintResult]) -> RenderableType:
@@ -32,8 +39,9 @@ def recipes_report(judged: Sequence[LintResult]) -> RenderableType:
         name = each.recipe.name
         rows.add_row(f"{name} *" if name in _TAKEN else name, escape(each.recipe.about), _in_a_word(each))
     rows.caption = (
-        f"* the default; for an ONNX file {RECOMMENDED_FOR_FILES}, for a transformer "
-        f"{RECOMMENDED_FOR_TRANSFORMERS}, for a quantized file {RECOMMENDED_FOR_INTEGERS}"
+        f"* a default: {RECOMMENDED}, or {RECOMMENDED_FOR_TRANSFORMERS} for a transformer; for an ONNX file "
+        f"{RECOMMENDED_FOR_FILES}, or {RECOMMENDED_FOR_TRANSFORMER_FILES} for a transformer, or "
+        f"{RECOMMENDED_FOR_INTEGERS} if it is quantized"
     )
     rows.caption_justify = "left"
     return rows

@@ -89,6 +89,8 @@ class Round:
     """The number of warm-up runs at the start."""
     busy: float = 1.0
     """The share of the time in which the worker had a CPU."""
+    cpu_ms: Sequence[Sequence[float]] = ()
+    """The CPU time of every run of each model, over all threads; empty if it was not taken."""
 
 
 @dataclass(frozen=True)
@@ -149,10 +151,17 @@ class Result:
     @property
     def latencies_ms(self) -> list[list[float]]:
         """Every steady-state run of each model, paired run by run; empty if nothing was timed."""
-        models = zip(*(each.latencies_ms for each in self.rounds), strict=True)
+        return self._steady([each.latencies_ms for each in self.rounds])
+
+    @property
+    def cpu_ms(self) -> list[list[float]]:
+        """The CPU time of the same runs; empty if it was not taken."""
+        return self._steady([each.cpu_ms for each in self.rounds])
+
+    def _steady(self, rounds: Sequence[Sequence[Sequence[float]]]) -> list[list[float]]:
         return [
             [one for each, times in zip(self.rounds, of_model, strict=True) for one in times[each.warm_up :]]
-            for of_model in models
+            for of_model in zip(*rounds, strict=True)
         ]
 
 

@@ -3,12 +3,12 @@ this machine, or predicted from counts under the target's emulator."""
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from edgekit.contract.artifact import Artifact
-from edgekit.contract.step import Context, Contract, Outcome, Step
+from edgekit.contract.step import DISTURBED, Context, Contract, Outcome, Step
 from edgekit.contract.technique import Family, Technique
 from edgekit.errors import PredictionError, StepError, did_you_mean
 from edgekit.progress import Progress
@@ -75,6 +75,11 @@ class MixedPrecision(Step):
         prices = [sha256_of_file(path) for path in price_files(target)]
         return {**values, "emulator": emulator.identity(), "prices": prices}
 
+    def is_timed(self, target: Target) -> bool:
+        from edgekit.host import this_host
+
+        return self.floats == "measured" and target.is_this(this_host())
+
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.model.inspection import file_notes
         from edgekit.model.mixed_precision import dequantize, unit_names
@@ -104,6 +109,7 @@ class MixedPrecision(Step):
                 "floats": [name for name in names if name in found.floats],
                 "placed": found.how,
                 "ratio": asdict(found.ratio) if found.ratio else None,
+                **({DISTURBED: list(found.disturbed)} if found.disturbed else {}),
             },
         )
 
@@ -130,8 +136,10 @@ class MixedPrecision(Step):
         )
         inputs = tuple(each[None] for each in feed)
         if context.target.is_this(this_host()):
-            how = f"measured on this machine, timed in turns, {_ALONE}"
-            return choose_precision(_timer(inputs), how, source, context.folder, context.progress)
+            how, disturbed = f"measured on this machine, timed in turns, {_ALONE}", list[str]()
+            timer = _timer(inputs, disturbed)
+            found = choose_precision(timer, how, source, context.folder, context.progress)
+            return replace(found, disturbed=tuple(dict.fromkeys(disturbed)))
         emulator = _emulator(context.target.target)
         if emulator is None:
             return PrecisionChoice(
@@ -155,6 +163,8 @@ class PrecisionChoice:
     how: str
     ratio: "Ratio | None" = None
     """The ratio of the time with these in float to that with everything in integers."""
+    disturbed: tuple[str, ...] = ()
+    """What disturbed the machine during timing. CPU times were compared then."""
 
 
 def choose_precision(
@@ -194,18 +204,19 @@ def choose_precision(
     return PrecisionChoice(floats, how, whole)
 
 
-def _timer(inputs: "Arrays") -> Ratios:
-    """Times files in a separate process on these feeds."""
-    from edgekit.figures.ratios import ratio_of
+def _timer(inputs: "Arrays", disturbed: list[str]) -> Ratios:
+    """Times files in a separate process on these feeds. Adds to `disturbed` what disturbed the machine."""
     from edgekit.runners.native import NativeRunner
     from edgekit.runners.runner import Job
+    from edgekit.runners.turns import turn_ratios
 
     least, most = _RUNS
 
     def compare(paths: Sequence[Path]) -> list["Ratio"]:
         job = Job(paths, inputs, seconds=_SECONDS / len(paths), least_runs=least, most_runs=most)
-        first, *others = NativeRunner().run(job).latencies_ms
-        return [ratio_of(other, first) for other in others]
+        found = turn_ratios(NativeRunner().run(job), 1)
+        disturbed.extend(found.disturbed)
+        return list(found.ratios)
 
     return compare
 

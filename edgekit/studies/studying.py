@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from edgekit.figures.intervals import LEVEL, Interval, mean_of
-from edgekit.figures.ratios import LEAST_MACS, Ratio, ratio_of
+from edgekit.figures.ratios import LEAST_MACS, Ratio
 from edgekit.host import this_host
 from edgekit.metrics.metric import unit_of
 from edgekit.progress import Progress
@@ -106,8 +106,9 @@ def _minus(value: float | None) -> float | None:
 
 
 def _latency(project: Project, one: Trial, other: Trial, target: Target) -> Ratio | None:
-    """The ratio of one trial's time to the other's, measured in turns with the first seed's files; None if this is not
-    the target, and for a network so small that its time is that of the runtime's calls."""
+    """The ratio of one trial's time to the other's, measured in turns with the first seed's files, by CPU time on a
+    disturbed machine; None if this is not the target, and for a network so small that its time is that of the runtime's
+    calls."""
     files = [trial.runs[0][-1].artifact for trial in (one, other)]
     if not target.is_this(this_host()) or any(each.format is not Format.ONNX for each in files):
         return None
@@ -117,9 +118,11 @@ def _latency(project: Project, one: Trial, other: Trial, target: Target) -> Rati
         return None
     from edgekit.runners.native import NativeRunner
     from edgekit.runners.runner import Job
+    from edgekit.runners.turns import turn_ratios
 
-    result = NativeRunner().run(Job([each.path for each in files], _feeds(project), seconds=_TIMING_S))
-    return ratio_of(*result.latencies_ms)
+    result = NativeRunner().run(Job([each.path for each in reversed(files)], _feeds(project), seconds=_TIMING_S))
+    (found,) = turn_ratios(result, 1).ratios
+    return found
 
 
 def _feeds(project: Project) -> "Arrays":

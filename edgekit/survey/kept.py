@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from edgekit.cache import Cache
 from edgekit.project.project import Project
 from edgekit.survey.survey import Survey, survey_key
-from edgekit.traits import Role
+from edgekit.traits import Architecture, Role
 
 if TYPE_CHECKING:
     from edgekit.data.splits import Splits
@@ -32,6 +32,14 @@ def survey_model(project: Project, splits: "Splits", role: Role) -> Survey:
         values = found.to_json()
         Cache(project.cache_folder).entry(survey_key(project, role), lambda *_: {"kind": "survey", **values})
     return found
+
+
+def architecture_for_recipe(project: Project, splits: "Splits") -> Architecture | None:
+    """The architecture of the student, on which the recommended recipe depends; None for a project that names its
+    recipe, and for a model file, whose architecture the recipe's choice reads itself."""
+    if project.recipe or project.steps or project.model_file is not None:
+        return None
+    return survey_model(project, splits, Role.STUDENT).architecture
 
 
 def _survey_of_file(path: Path) -> Survey:

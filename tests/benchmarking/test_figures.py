@@ -47,6 +47,15 @@ def test_a_ratio_is_of_loads_side_by_side() -> None:
     assert found.detail == "to b, timed in turns"
 
 
+def test_a_ratio_on_a_disturbed_machine_is_of_cpu_times() -> None:
+    slower = [Round([[2.0] * 5], 0, 0.4, [[1.2] * 5])] * 7
+    base = [Round([[1.0] * 5], 0, 0.4, [[1.0] * 5])] * 7
+    results = [Result([], None, {}, Fidelity.NATIVE, "", rounds=each) for each in (slower, base)]
+    found = latency_ratio("a", results[0], "b", results[1], 1, 1)
+    assert found.value == pytest.approx(1.2)
+    assert found.detail == "to b, timed in turns, by CPU time, because the machine was disturbed"
+
+
 def test_energy_is_by_the_run_of_a_model_that_was_alone() -> None:
     def told(before: int | None, after: int | None, shared: bool = False) -> list[float]:
         around = {"before": {"energy_uj": before}, "after": {"energy_uj": after}}

@@ -2,20 +2,29 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edgekit.builds.build import build
-from edgekit.gates.gates import Status
+from edgekit.builds.builder import Builder
+from edgekit.builds.evidence import EvaluatedModel, EvaluatedModels
+from edgekit.builds.result import Build
+from edgekit.builds.variants import RuntimeVariant
+from edgekit.call_options import BuildOptions
+from edgekit.data.splits import Splits
+from edgekit.gates.gates import Gate, Status
+from edgekit.gates.speed import NEVER_SLOWER
+from edgekit.gates.verdict import Verdict
 from edgekit.host import this_host
 from edgekit.model.operators import INTEGER_OPERATORS
 from edgekit.model.reading import load_model
 from edgekit.progress import Silent
-from edgekit.project.project import load_project
+from edgekit.project.project import Project, load_project
 from edgekit.report.builds import build_json, build_report
 from edgekit.runners.emulator import prepare
-from edgekit.target import Target, find_target
+from edgekit.target import Budgets, Target, find_target
 from tests.report.rendered import rendered
 from tests.tflite.models import needs_runtime
 
@@ -31,9 +40,44 @@ def here() -> Target:
     pytest.skip("this machine is no target that is known")
 
 
+@pytest.mark.parametrize(
+    ("metric", "float_metric", "speed", "failed"),
+    [
+        (98.0, 98.5, Status.PASSED, []),
+        (97.0, 98.5, Status.PASSED, ["drop"]),
+        (97.0, 97.5, Status.PASSED, []),
+        (97.0, 97.5, Status.FAILED, [NEVER_SLOWER]),
+        (98.0, 98.5, Status.FAILED, [NEVER_SLOWER]),
+    ],
+    ids=["good", "INT8 loses", "the float model loses as well", "and INT8 is slower", "INT8 is slower"],
+)
+def test_a_recipe_is_rejected_for_what_its_fallback_may_mend(
+    tiny: Project,
+    built: Build,
+    monkeypatch: pytest.MonkeyPatch,
+    metric: float,
+    float_metric: float,
+    speed: Status,
+    failed: list[str],
+) -> None:
+    project = tiny.copy_with(budgets=Budgets(max_drop=1.0))
+    builder = Builder(project, Splits(project), Silent())
+    bundle = built.targets[0].bundle
+    other = shutil.copy(bundle / "model.onnx", tiny.root / "float.onnx")
+    floating = EvaluatedModel("float student", other, float_metric)
+    models = EvaluatedModels(
+        EvaluatedModel("deployed", bundle / "model.onnx", metric), floating, replace(floating, metric=99.0)
+    )
+    gates = (Gate("drop", Status.PASSED, ""), Gate(NEVER_SLOWER, speed, ""))
+    monkeypatch.setattr(builder, "_verdict", lambda *_: Verdict(gates, ()))
+    variant = RuntimeVariant(RPI4, (), (), None)
+    assert [gate.name for gate in builder._refusals(variant, models)] == failed
+    assert not builder._refusals(variant, replace(models, deployed=floating)), "there is nothing after the float model"
+
+
 @needs_runtime
 def test_a_device_may_carry_another_of_its_targets_runtimes(folder: Path) -> None:
-    (done,) = build(load_project(folder), [RPI4], Silent(), runtime="ai-edge-litert").targets
+    (done,) = build(load_project(folder), [RPI4], Silent(), BuildOptions(runtime="ai-edge-litert")).targets
     assert (done.bundle / "model.tflite").is_file() and not (done.bundle / "model.onnx").exists()
     gates = {gate.name: gate.status for gate in done.verdict.gates}
     assert gates["parity"] is Status.PASSED and done.runtimes == ()
@@ -45,7 +89,7 @@ def test_a_device_may_carry_another_of_its_targets_runtimes(folder: Path) -> Non
 def test_where_nothing_is_timed_the_fastest_is_found_by_prediction(folder: Path) -> None:
     for runtime in RPI4.runtimes:
         prepare(RPI4.on(runtime), Silent())
-    whole = build(load_project(folder), [RPI4], Silent(), runtime="best")
+    whole = build(load_project(folder), [RPI4], Silent(), BuildOptions(runtime="best"))
     (done,) = whole.targets
     first, *others = done.runtimes
     assert first.runtime == done.target.runtime and first.taken and not any(each.taken for each in others)
@@ -65,7 +109,7 @@ def test_where_nothing_is_timed_the_fastest_is_found_by_prediction(folder: Path)
 
 
 def test_on_the_target_itself_the_fastest_is_measured(folder: Path, here: Target) -> None:
-    (done,) = build(load_project(folder), [here], Silent(), runtime="best").targets
+    (done,) = build(load_project(folder), [here], Silent(), BuildOptions(runtime="best")).targets
     first, *others = done.runtimes
     assert first.taken and first.runtime == done.target.runtime
     assert {each.runtime for each in done.runtimes} == set(here.runtimes)
@@ -79,7 +123,7 @@ def test_openvino_takes_conversions(folder: Path, here: Target) -> None:
     pytest.importorskip("openvino")
     if here.arch != "x86_64":
         pytest.skip("OpenVINO is named by x86's targets alone")
-    (done,) = build(load_project(folder), [here], Silent(), runtime="openvino").targets
+    (done,) = build(load_project(folder), [here], Silent(), BuildOptions(runtime="openvino")).targets
     kinds = {node.op_type for node in load_model(done.bundle / "model.onnx").graph.node}
     assert "QuantizeLinear" in kinds and not kinds & INTEGER_OPERATORS
     assert {run.name for run in done.steps if run.role == "student"}.isdisjoint({"fuse", "mixed-precision"})

@@ -5,9 +5,9 @@ import pytest
 
 from edgekit.builds.check import RecipeCheck, check_recipe
 from edgekit.errors import ProjectError, RecipeError, TargetError
-from edgekit.planning.recipe import RECOMMENDED
+from edgekit.planning.recipe import RECOMMENDED, RECOMMENDED_FOR_TRANSFORMERS
 from edgekit.progress import Silent
-from edgekit.project.project import project_at
+from edgekit.project.project import Project, project_at
 
 MakeProject = Callable[..., Path]
 FAILED = "failed-int4-first"
@@ -36,6 +36,20 @@ def test_a_project_brings_its_recipe_its_targets_and_once_looked_at_its_models(
     assert "EK307" in {each.code for each in result.undecided}
     assert not about(None, inspect=True).undecided
     assert not about(folder).undecided, "what was seen is kept"
+
+
+def test_the_recommended_recipe_follows_the_architecture_of_an_inspected_student(tiny: Project) -> None:
+    source = (tiny.root / "model.py").read_text()
+    attention = "        features = (features @ features.transpose(-1, -2)).softmax(-1) @ features\n"
+    first = "        features = self.first(image)\n"
+    assert first in source
+    (tiny.root / "model.py").write_text(source.replace(first, first + attention))
+    bare = tiny.copy_with(steps=())
+    assert check_recipe(bare, Silent()).recipe.name == RECOMMENDED, "nothing is known of the student"
+    for inspect in (True, False):
+        found = check_recipe(bare, Silent(), inspect=inspect)
+        assert found.recipe.name == RECOMMENDED_FOR_TRANSFORMERS and not found.findings
+    assert "EK307" in {each.code for each in check_recipe(bare, Silent(), RECOMMENDED).findings}
 
 
 def test_a_recipe_named_is_judged_as_it_stands(make_project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:

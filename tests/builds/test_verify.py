@@ -3,15 +3,17 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.builds.evidence import EvaluatedModel, EvaluatedModels, Evidence
 from edgekit.builds.result import Build
-from edgekit.builds.verify import EvaluatedModel, EvaluatedModels, merge_budgets, verify
-from edgekit.data.split import Split
-from edgekit.errors import EmulatorError
+from edgekit.builds.verify import verify
+from edgekit.figures.measurement import Measurement, static_measurements
+from edgekit.gates.gates import Gate, Status
+from edgekit.gates.speed import SpeedComparison
 from edgekit.gates.verdict import Verdict
 from edgekit.host import this_host
 from edgekit.project.project import Project
 from edgekit.target import Budgets, find_target
-from edgekit.traits import Data, Fidelity
+from edgekit.traits import Fidelity
 
 
 def candidates(path: Path, metric: float, chance: float | None) -> EvaluatedModels:
@@ -23,26 +25,33 @@ def candidates(path: Path, metric: float, chance: float | None) -> EvaluatedMode
 
 
 def judged(
-    project: Project, built: Build, tmp_path: Path, metric: float = 90.0, chance: float | None = None, **budgets: float
+    project: Project,
+    built: Build,
+    metric: float = 90.0,
+    chance: float | None = None,
+    emulated: float | None = None,
+    **budgets: float,
 ) -> Verdict:
-    """The verdict on the tiny project's fused model, without a runner."""
-    model = built.targets[0].bundle / "model.onnx"
-    wanted = project.copy_with(budgets=Budgets(**budgets))
-    reason = EmulatorError("the emulator for rpi4 is not set up", "edgekit setup rpi4")
-    split = Split(wanted, Data.EVALUATION)
-    return verify(
-        wanted, split, find_target("rpi4"), candidates(model, metric, chance), reason, tmp_path / "golden.npz"
+    """The verdict on the tiny project's fused model, without a runner or with its metric under emulation."""
+    models = candidates(built.targets[0].bundle / "model.onnx", metric, chance)
+    missing = "the emulator for rpi4 is not set up; edgekit setup rpi4"
+    values = {Fidelity.NATIVE: metric, Fidelity.EMULATED: emulated}
+    measurements = (
+        *static_measurements("deployed", models.deployed.path),
+        *(Measurement("deployed", "metric", value, "%", how) for how, value in values.items() if value is not None),
     )
+    evidence = Evidence(measurements, Gate("parity", Status.NOT_RUN, missing), SpeedComparison(), missing)
+    return verify(project.copy_with(budgets=Budgets(**budgets)), find_target("rpi4"), models, evidence)
 
 
 def status(verdict: Verdict) -> dict[str, str]:
     return {gate.name: gate.status.value for gate in verdict.gates}
 
 
-def test_a_gate_that_could_not_run_never_passes(tiny: Project, built: Build, tmp_path: Path) -> None:
-    verdict = judged(tiny, built, tmp_path, max_latency_ms=5, max_memory_bytes=10)
-    assert status(verdict) == {"parity": "not_run", "memory": "not_run", "latency": "not_run"}
-    assert all("edgekit setup rpi4" in gate.detail for gate in verdict.gates)
+def test_a_gate_that_could_not_run_never_passes(tiny: Project, built: Build) -> None:
+    verdict = judged(tiny, built, max_latency_ms=5, max_memory_bytes=10)
+    assert status(verdict) == {"parity": "not_run", "drop": "passed", "memory": "not_run", "latency": "not_run"}
+    assert all("edgekit setup rpi4" in gate.detail for gate in verdict.gates if gate.status is Status.NOT_RUN)
     assert verdict.passed, "not run is not failed either"
 
 
@@ -57,10 +66,8 @@ def test_a_gate_that_could_not_run_never_passes(tiny: Project, built: Build, tmp
         ({"max_bytes": 10_000_000}, "size", "passed"),
     ],
 )
-def test_a_budget_is_judged(
-    tiny: Project, built: Build, tmp_path: Path, budgets: dict[str, float], name: str, expected: str
-) -> None:
-    assert status(judged(tiny, built, tmp_path, **budgets))[name] == expected
+def test_a_budget_is_judged(tiny: Project, built: Build, budgets: dict[str, float], name: str, expected: str) -> None:
+    assert status(judged(tiny, built, **budgets))[name] == expected
 
 
 @pytest.mark.parametrize(
@@ -73,17 +80,45 @@ def test_a_budget_is_judged(
     ],
 )
 def test_a_metric_no_better_than_chance_never_passes(
-    tiny: Project, built: Build, tmp_path: Path, budgets: dict[str, float], name: str, expected: str
+    tiny: Project, built: Build, budgets: dict[str, float], name: str, expected: str
 ) -> None:
-    verdict = judged(tiny, built, tmp_path, chance=91.0, **budgets)
+    verdict = judged(tiny, built, chance=91.0, **budgets)
     assert status(verdict)[name] == expected
     value = next(gate.detail for gate in verdict.gates if gate.name == name)
     assert ("is not above chance level, 91.00" in value) == (expected == "not_run")
-    assert status(judged(tiny, built, tmp_path, chance=89.0, **budgets))[name] != "not_run"
+    assert status(judged(tiny, built, chance=89.0, **budgets))[name] != "not_run"
 
 
-def test_a_gate_that_is_not_asked_for_is_not_there(tiny: Project, built: Build, tmp_path: Path) -> None:
-    assert set(status(judged(tiny, built, tmp_path))) == {"parity", "memory"}
+def test_without_budgets_the_metric_may_fall_by_its_default(tiny: Project, built: Build) -> None:
+    assert status(judged(tiny, built))["drop"] == "passed"
+    assert status(judged(tiny, built, metric=89.9))["drop"] == "failed"
+    assert "drop" not in status(judged(tiny, built, metric=20.0, min_metric=10.0))
+
+
+def test_a_metric_of_ones_own_has_no_default_and_its_drop_is_not_run(tiny: Project, built: Build) -> None:
+    own = tiny.copy_with(metric="score:r2")
+    gate = next(each for each in judged(own, built, metric=20.0).gates if each.name == "drop")
+    assert gate.status is Status.NOT_RUN
+    assert "71 lost" in gate.detail and "set max_drop in [budgets]" in gate.detail
+    assert status(judged(own, built, metric=20.0, max_drop=1.0))["drop"] == "failed"
+
+
+def test_a_rise_of_the_metric_is_a_gain(tiny: Project, built: Build) -> None:
+    gate = next(each for each in judged(tiny, built, metric=92.12).gates if each.name == "drop")
+    assert gate.detail == "92.12 % against 91.00: 1.12 gained, allowed 1"
+
+
+@pytest.mark.parametrize(("emulated", "expected"), [(79.35, "failed"), (79.6, "passed"), (None, "passed")])
+def test_the_figure_of_the_targets_cpu_decides(
+    tiny: Project, built: Build, emulated: float | None, expected: str
+) -> None:
+    verdict = judged(tiny, built, metric=79.77, emulated=emulated, min_metric=79.5, max_drop=12.0)
+    assert status(verdict)["metric"] == expected
+    drop = next(each.detail for each in verdict.gates if each.name == "drop")
+    if emulated:
+        assert drop.startswith(f"{emulated:.2f} % (emulated) against 91.00 (native): {91 - emulated:.2f} lost")
+    else:
+        assert drop.startswith("79.77 % against 91.00: 11.23 lost")
 
 
 def test_on_the_target_the_outputs_are_those_of_this_machine(built: Build) -> None:
@@ -106,8 +141,3 @@ def test_latency_is_native_or_predicted(built: Build) -> None:
     native = [one for one in vnni.verdict.measurements if one.name == "latency_p50"]
     assert len(native) == (2 if vnni.target.is_this(this_host()) else 0), "the deployed model and the float student"
     assert all(one.fidelity is Fidelity.NATIVE for one in native)
-
-
-def test_budgets_of_the_project_win() -> None:
-    both = merge_budgets(Budgets(max_bytes=5, max_drop=2.0), Budgets(max_drop=1.0))
-    assert (both.max_bytes, both.max_drop) == (5, 1.0)

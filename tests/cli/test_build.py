@@ -55,7 +55,7 @@ def test_a_gate_that_did_not_run_fails_a_strict_build(
 ) -> None:
     import shutil
 
-    folder = make_project({"max_drop = 100.0": "max_latency_ms = 10"})
+    folder = make_project({"max_drop = 100.0": "max_drop = 100.0\nmax_latency_ms = 10"})
     shutil.copytree(built_folder / ".edgekit", folder / ".edgekit")
     assert built.targets
     done = run_edgekit("build", "-q", cwd=folder)

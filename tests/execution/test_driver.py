@@ -1,18 +1,23 @@
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
+from edgekit.contract.step import DISTURBED, Outcome
 from edgekit.execution.driver import Driver, StepRun
 from edgekit.planning.plan import plan_of
 from edgekit.planning.recipe import recipe_from
 from edgekit.progress import Silent
 from edgekit.project.project import Project
+from edgekit.steps.export import Export
 from edgekit.target import find_target
 
 RPI4 = find_target("rpi4")
 STEPS = [{"use": "train", "epochs": 1}, {"use": "export"}]
 
 
-def ran(project: Project) -> tuple[Driver, list[StepRun]]:
-    driver = Driver(project, Silent())
+def ran(project: Project, *, again: bool = False) -> tuple[Driver, list[StepRun]]:
+    driver = Driver(project, Silent(), again=again)
     runs: list[StepRun] = []
     for planned in plan_of(recipe_from("short", STEPS, "short"), project.roles).steps:
         runs.append(driver.step_run(RPI4, planned, runs, 2))
@@ -26,6 +31,30 @@ def test_steps_run_once_and_come_from_the_cache_afterwards(tiny: Project) -> Non
     assert [run.cached for run in second[:2]] == [True, True]
     assert [run.artifact for run in first] == [run.artifact for run in second]
     assert first[1].artifact.parents == (first[0].artifact.digest,)
+
+
+@pytest.mark.parametrize(("again", "cached"), [(False, True), (True, False)])
+def test_a_step_that_measures_time_runs_again_on_request(
+    tiny: Project, monkeypatch: pytest.MonkeyPatch, again: bool, cached: bool
+) -> None:
+    monkeypatch.setattr(Export, "is_timed", lambda *_: True)
+    ran(tiny)
+    _, runs = ran(tiny, again=again)
+    assert [run.cached for run in runs[:2]] == [True, cached]
+
+
+def test_a_step_on_a_disturbed_machine_runs_again(tiny: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Export.run
+
+    def disturbed(*given: Any) -> Outcome:
+        done = run(*given)
+        return replace(done, notes={**done.notes, DISTURBED: ["the CPU throttled"]})
+
+    monkeypatch.setattr(Export, "run", disturbed)
+    for _ in range(2):
+        assert not ran(tiny)[1][1].cached
+    monkeypatch.undo()
+    assert not ran(tiny)[1][1].cached and ran(tiny)[1][1].cached
 
 
 def test_the_scores_of_samples_make_up_the_metric(tiny: Project) -> None:

@@ -69,7 +69,7 @@ def test_outputs_that_ignore_the_input_prove_nothing(conv_model: Path) -> None:
 
 
 def test_memory_that_was_not_measured_is_not_judged() -> None:
-    gate = memory_gate(10, "the budget", [], EmulatorError("no emulator", "get one"))
+    gate = memory_gate(10, "the budget", [], "no emulator; get one")
     assert gate.status is Status.NOT_RUN and "get one" in gate.detail
 
 
@@ -101,7 +101,7 @@ def test_a_latency_budget_is_judged_on_a_prediction(
 ) -> None:
     budgets, target = Budgets(max_latency_ms=limit), find_target("rpi4")
     items = [predicted(low, high, confidence)]
-    gate = next(each for each in budget_gates(budgets, target, items, ran(X)) if each.name == "latency")
+    gate = next(each for each in budget_gates(budgets, target, items) if each.name == "latency")
     assert gate.status is status
     claim = "90 %:" if confidence else "range"
     assert gate.detail == f"predicted 20 ms, {claim} {low:g} to {high:g} ms, at most {limit:g} ms; how it came"
@@ -110,12 +110,32 @@ def test_a_latency_budget_is_judged_on_a_prediction(
 def test_a_measured_latency_counts_before_a_predicted_one() -> None:
     budgets, target = Budgets(max_latency_ms=10.0), find_target("rpi4")
     own = Measurement("m", "latency_p50", 9.0, "ms", Fidelity.DEVICE)
-    gates = budget_gates(budgets, target, [predicted(18.0, 22.0, 0.9), own], ran(X))
+    gates = budget_gates(budgets, target, [predicted(18.0, 22.0, 0.9), own])
     assert next(each for each in gates if each.name == "latency").status is Status.PASSED
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "disturbed", "status", "why"),
+    [
+        (8.5, 9.5, (), Status.PASSED, ""),
+        (8.5, 10.5, (), Status.UNDECIDED, "the interval contains the limit: 95 %: 8.5 to 10.5 ms"),
+        (10.5, 11.0, (), Status.FAILED, ""),
+        (8.5, 9.5, ("the CPU throttled",), Status.UNDECIDED, "the machine was disturbed: the CPU throttled"),
+        (11.0, 12.0, ("the CPU throttled",), Status.UNDECIDED, "the machine was disturbed: the CPU throttled"),
+    ],
+)
+def test_a_measured_latency_is_judged_by_its_interval_on_a_quiet_machine(
+    low: float, high: float, disturbed: tuple[str, ...], status: Status, why: str
+) -> None:
+    own = Measurement("m", "latency_p50", (low + high) / 2, "ms", Fidelity.NATIVE, "", low, high)
+    budgets, target = Budgets(max_latency_ms=10.0), find_target("rpi4")
+    gates = budget_gates(budgets, target, [own], disturbed=disturbed)
+    gate = next(each for each in gates if each.name == "latency")
+    assert gate.status is status and gate.detail.endswith(why)
 
 
 def test_why_no_latency_is_judged_is_reported() -> None:
     budgets, target = Budgets(max_latency_ms=10.0), find_target("rpi4")
     for why, entry in (("", "wall time under emulation is not a latency"), ("no compiler", "no compiler")):
-        gate = next(each for each in budget_gates(budgets, target, [], ran(X), why) if each.name == "latency")
+        gate = next(each for each in budget_gates(budgets, target, [], "", why) if each.name == "latency")
         assert (gate.status, gate.detail) == (Status.NOT_RUN, entry)

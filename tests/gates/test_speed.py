@@ -6,25 +6,23 @@ import pytest
 
 from edgekit.builds.build import build
 from edgekit.builds.result import Build
-from edgekit.errors import RunError
-from edgekit.figures.ratios import Ratio
+from edgekit.figures.ratios import Ratio, ratio_of
 from edgekit.gates import speed
 from edgekit.gates.gates import Gate, Status
-from edgekit.gates.speed import NEVER_SLOWER, speed_gate
+from edgekit.gates.speed import NEVER_SLOWER, SpeedComparison, speed_gate
 from edgekit.model.inspection import inspect_model
 from edgekit.progress import Silent
 from edgekit.project.from_file import file_project
 from edgekit.runners.native import NativeRunner
 from edgekit.runners.runner import Job, Result, Round
 from edgekit.target import find_target
-from edgekit.traits import Fidelity
 
 STEADY = [10.0] * 20
 UNSTEADY = [9.0, 11.0] * 10
 
 
-def timed(*times: Sequence[float], fidelity: Fidelity = Fidelity.NATIVE) -> Result:
-    return Result([], None, {}, fidelity, "onnxruntime", rounds=[Round(times, 0)])
+def timed(deployed: Sequence[float], floating: Sequence[float]) -> SpeedComparison:
+    return SpeedComparison(ratio_of(deployed, floating))
 
 
 @pytest.mark.parametrize(
@@ -59,13 +57,42 @@ def test_times_are_paired_run_by_run(built: Build, monkeypatch: pytest.MonkeyPat
 
 def test_what_cannot_be_timed_is_not_run(built: Build) -> None:
     model = built.targets[0].bundle / "model.onnx"
-    emulated = speed_gate(model, None, timed(fidelity=Fidelity.EMULATED))
-    assert emulated.status is Status.NOT_RUN and "the target is not this machine" in emulated.detail
-    crashed = speed_gate(model, None, RunError("the runtime died", "look"))
+    unknown = speed_gate(model, None, SpeedComparison())
+    assert unknown.status is Status.NOT_RUN and "the target is not this machine" in unknown.detail
+    crashed = speed_gate(model, None, SpeedComparison(missing="the runtime died; look"))
     assert (crashed.status, crashed.detail) == (Status.NOT_RUN, "the runtime died; look")
-    tiny = speed_gate(model, None, timed([20.0] * 20, STEADY))
-    assert tiny.status is Status.NOT_RUN
-    assert tiny.detail.startswith("2.000 ") and f"{inspect_model(model).macs:,} multiply-accumulates" in tiny.detail
+
+
+def test_a_tiny_network_has_a_warning_if_it_is_slower_and_is_judged_if_a_limit_is_given(built: Build) -> None:
+    model = built.targets[0].bundle / "model.onnx"
+    slower, same = timed([11.5] * 20, STEADY), timed(STEADY, STEADY)
+    gate = speed_gate(model, None, slower)
+    assert gate.status is Status.NOT_RUN and "1.150 (1.150 to 1.150) of the float model's time" in gate.warning
+    assert gate.detail.startswith("1.150 ") and f"{inspect_model(model).macs:,} multiply-accumulates" in gate.detail
+    assert not speed_gate(model, None, same).warning
+    assert speed_gate(model, 1.0, slower).status is Status.FAILED and speed_gate(model, 1.0, same).status == "passed"
+
+
+@pytest.mark.parametrize(("cpu", "warned"), [(Ratio(0.9, 0.89, 0.91), False), (Ratio(1.5, 1.4, 1.6), True)])
+def test_times_of_a_disturbed_machine_decide_nothing(
+    built: Build, monkeypatch: pytest.MonkeyPatch, cpu: Ratio, warned: bool
+) -> None:
+    monkeypatch.setattr(speed, "LEAST_MACS", 1)
+    model = built.targets[0].bundle / "model.onnx"
+    for times in (Ratio(0.5, 0.4, 0.6), Ratio(2.0, 1.9, 2.1)):
+        gate = speed_gate(model, None, SpeedComparison(times, cpu), ("the runs waited for a CPU",))
+        assert gate.status is Status.UNDECIDED and bool(gate.warning) is warned
+        assert f"by CPU time {cpu}" in gate.detail and gate.detail.endswith("disturbed: the runs waited for a CPU")
+
+
+@pytest.mark.parametrize(("instructions", "warned"), [(0.7, False), (1.1, False), (1.8, True)])
+def test_instructions_decide_nothing_and_a_clearly_higher_count_is_a_warning(
+    built: Build, instructions: float, warned: bool
+) -> None:
+    model = built.targets[0].bundle / "model.onnx"
+    gate = speed_gate(model, None, SpeedComparison(instructions=instructions))
+    assert gate.status is Status.UNDECIDED and bool(gate.warning) is warned
+    assert gate.detail.startswith(f"{instructions:.2f} times the float model's instructions (emulated")
 
 
 @pytest.mark.parametrize(
@@ -83,7 +110,7 @@ def test_a_prediction_that_reaches_to_both_sides_decides_nothing(
 ) -> None:
     monkeypatch.setattr(speed, "LEAST_MACS", 1)
     model = built.targets[0].bundle / "model.onnx"
-    gate = speed_gate(model, limit, timed(fidelity=Fidelity.EMULATED), ratio)
+    gate = speed_gate(model, limit, SpeedComparison(predicted=ratio, instructions=3.0))
     assert gate.status is status and gate.detail.startswith(f"predicted: {ratio} of the float model's time")
 
 

@@ -16,7 +16,7 @@ from edgekit.planning.recipe import (
 from edgekit.project.project import Project, load_project
 from edgekit.steps.mixed_precision import MixedPrecision
 from edgekit.steps.prune import Prune
-from edgekit.traits import Role
+from edgekit.traits import Architecture, Role
 from tests.conftest import FileProject
 
 
@@ -180,6 +180,27 @@ def test_what_may_stand_in_for_the_recommended_recipe(file_project: FileProject)
     result = project.copy_with(options={"quantize": {"calibration": "entropy"}})
     calibrations = [[getattr(step.step, "calibration", None) for step in each.steps] for each in recipes_of(result)]
     assert calibrations == [[None, "entropy", None, None], [None, "entropy", None, None], [None, None]]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "names"),
+    [
+        ("cnn", ["distil-prune-int8", "distil-prune-int8-conv-matmul", "distil-prune-float"]),
+        ("other", ["distil-prune-int8", "distil-prune-int8-conv-matmul", "distil-prune-float"]),
+        (None, ["distil-prune-int8", "distil-prune-int8-conv-matmul", "distil-prune-float"]),
+        ("transformer", ["distil-int8-dynamic", "distil-int8-dynamic-blocks", "distil-float"]),
+    ],
+)
+def test_a_trained_model_has_a_recommended_recipe_and_fallbacks_by_its_architecture(
+    tiny: Project, architecture: Architecture | None, names: list[str]
+) -> None:
+    bare = tiny.copy_with(steps=())
+    found = recipes_of(bare, architecture)
+    assert [each.name for each in found] == names
+    exports = [[one.step.name() for one in each.steps].index("export") + 1 for each in found]
+    trained = {tuple(each.steps[:count]) for each, count in zip(found, exports, strict=True)}
+    assert len(trained) == 1, "they differ after the export alone, so that nothing is trained again"
+    assert [each.name for each in recipes_of(bare.copy_with(recipe="distil-int8"), architecture)] == ["distil-int8"]
 
 
 def test_float_operators_are_set_in_the_step_that_chooses_them(make_project: Callable[..., Path]) -> None:

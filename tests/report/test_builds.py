@@ -5,6 +5,7 @@ from dataclasses import replace
 from rich.console import Console
 
 from edgekit.builds.result import Build, TargetBuild
+from edgekit.gates.gates import Gate, Status
 from edgekit.report.builds import build_json, build_report
 from edgekit.traits import Fidelity
 
@@ -65,7 +66,21 @@ def test_warnings_of_steps_are_told_once(built: Build) -> None:
     assert text.count("warning: train of the teacher: 90 % in training, 10 % in [evaluation]") == 1
     assert json.loads(build_json(result))["targets"][0]["steps"][0]["warning"].startswith("90 %")
     silent = tuple(replace(each, steps=tuple(replace(run, warning="") for run in each.steps)) for each in built.targets)
-    assert "warning:" not in text_of(replace(built, targets=silent))
+    assert "of the teacher:" not in text_of(replace(built, targets=silent))
+
+
+def test_warnings_of_gates_are_reported(built: Build) -> None:
+    def warned(text: str) -> str:
+        gates = (Gate("never-slower", Status.NOT_RUN, "a small network", text),)
+        only = replace(built.targets[0], verdict=replace(built.targets[0].verdict, gates=gates))
+        result = replace(built, targets=(only,))
+        (gate,) = json.loads(build_json(result))["targets"][0]["gates"]
+        assert gate.get("warning", "") == text
+        assert result.passes(strict=True) is (not text) and result.passes(strict=False)
+        return " ".join(text_of(result).split())
+
+    assert "warning: rpi4: 1.19 times the time" in warned("1.19 times the time")
+    assert "warning: rpi4" not in warned("")
 
 
 def test_what_the_data_says_of_itself_stands_beside_the_figures(built: Build) -> None:

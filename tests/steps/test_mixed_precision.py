@@ -1,11 +1,12 @@
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from onnx import ModelProto
 
 from edgekit.contract.registry import step_from
-from edgekit.contract.step import Outcome, TargetView
+from edgekit.contract.step import DISTURBED, Outcome, TargetView
 from edgekit.errors import RunError, StepError
 from edgekit.figures.ratios import Ratio, ratio_of
 from edgekit.host import this_host
@@ -14,6 +15,9 @@ from edgekit.model.mixed_precision import unit_names
 from edgekit.model.reading import load_model
 from edgekit.progress import Silent
 from edgekit.project.project import Project
+from edgekit.report.integers import precision_lines
+from edgekit.runners.native import NativeRunner
+from edgekit.runners.runner import Job, Result, Round
 from edgekit.steps import mixed_precision
 from edgekit.steps.mixed_precision import MixedPrecision, PrecisionChoice, choose_precision
 from edgekit.target import find_target
@@ -120,6 +124,28 @@ def test_a_network_is_timed_where_it_runs(
     assert set(done.notes["floats"]) <= set(ALL), "which, is the clock's to say"
     again = run_step(MixedPrecision(floats=tuple(done.notes["floats"])), tiny, in_conversions, here())
     assert again.path.read_bytes() == done.path.read_bytes(), "and that can be repeated"
+
+
+def test_on_a_disturbed_machine_cpu_times_are_compared(
+    run_step: Callable[..., Outcome], tiny: Project, in_conversions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the clock nothing is faster in float; by CPU time everything is."""
+    monkeypatch.setattr("edgekit.figures.ratios.LEAST_MACS", 1)
+    run = NativeRunner.run
+
+    def busy(self: NativeRunner, job: Job) -> Result:
+        counts = [len(unit_names(load_model(path))) for path in job.models]
+        times, cpu_times = [[10.0] * 20 for _ in counts], [[1.0 + count] * 20 for count in counts]
+        rounds = [Round(times, 0, 0.3, cpu_times)]
+        return replace(run(self, replace(job, seconds=0.0)), rounds=rounds if job.seconds else [])
+
+    monkeypatch.setattr(NativeRunner, "run", busy)
+    done = run_step(MixedPrecision(), tiny, in_conversions, here())
+    assert done.notes["floats"] and done.notes[DISTURBED] == [
+        "the runs waited for a CPU during up to 70% of their time"
+    ]
+    (line,) = precision_lines(done.notes)
+    assert "by CPU time, because the machine was disturbed (the runs waited for a CPU" in line
 
 
 @needs_compiler

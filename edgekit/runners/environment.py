@@ -1,5 +1,6 @@
 """Whether other load or throttling disturbed a machine during timing."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ _HOTTER = 10.0
 
 def machine_line(result: Result) -> str:
     """A line that describes the machine's state during timing."""
-    before, after = result.machine_state["before"], result.machine_state["after"]
+    before, after = _known(result, "before"), _known(result, "after")
     lines = [f"{before['cpus']} of {count_of(before['all_cpus'], 'CPU')}"] if before["cpus"] else []
     if before["load"] is not None:
         lines.append(f"load {before['load']:.2f} before")
@@ -37,7 +38,7 @@ def machine_line(result: Result) -> str:
 
 def disturbances(result: Result, threads: int) -> Sequence[str]:
     """Why the times of a result are unreliable: what disturbed the machine during timing."""
-    before, after = result.machine_state["before"], result.machine_state["after"]
+    before, after = _known(result, "before"), _known(result, "after")
     found = []
     share = min((each.busy for each in result.rounds), default=1.0)
     if share < _BUSY:
@@ -61,6 +62,11 @@ def disturbances(result: Result, threads: int) -> Sequence[str]:
     ):
         found.append(f"the temperature rose by {after['celsius'] - before['celsius']:.0f} degrees C")
     return found
+
+
+def _known(result: Result, when: str) -> Mapping[str, Any]:
+    """The machine's state before or after timing; None for values that were not reported."""
+    return defaultdict(lambda: None, result.machine_state.get(when, {}))
 
 
 def hindrances(now: Mapping[str, Any]) -> Sequence[str]:

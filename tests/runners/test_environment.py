@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from edgekit.benchmarking.environment import disturbances, machine_line
 from edgekit.device.worker import machine_state
+from edgekit.runners.environment import disturbances, machine_line
 from edgekit.runners.runner import Result, Round
 from edgekit.traits import Fidelity
 
