@@ -143,7 +143,8 @@ class Builder:
                 failed = self._refusals(variant, made.candidates)
                 if not failed:
                     break
-                why = "; ".join(f"{gate.name}: {gate.detail}" for gate in failed)
+                warnings = [run.warning for run in made.runs if run.warning]
+                why = "; ".join([*(f"{gate.name}: {gate.detail}" for gate in failed), *warnings])
                 rejected = RejectedRecipe(tried.plan.recipe, why, failed[0].name)
             except (StepError, ModelError) as error:
                 if following is None or _share_steps(tried.plan, following.plan, len(done) + 1):

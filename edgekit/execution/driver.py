@@ -44,7 +44,8 @@ class StepRun:
     metric: float | None
     """On the evaluation split, on this machine; None if the step's model is not trained."""
     warning: str = ""
-    """The gap between training and evaluation if it is large, and its likely cause."""
+    """The gap between training and evaluation if it is large, and its likely cause; or outliers among the calibration
+    samples."""
 
 
 Runs = Mapping[int, StepRun] | Sequence[StepRun]
@@ -91,6 +92,7 @@ class Driver:
         )
         metric = self.metric(artifact, target) if Trait.CONVERGED in planned.facts else None
         warning = gap_warning(artifact.notes, self.scores(artifact, target) if "accuracy" in artifact.notes else None)
+        warning = warning or "; ".join(artifact.notes.get("outliers", ()))
         seconds = time.perf_counter() - started
         self.progress.step_finished(target.id, number, total, name, cached=cached, seconds=seconds)
         if warning:

@@ -79,7 +79,10 @@ def _check(port: Port, items: Sequence[int]) -> tuple[int, ...]:
 
 
 def batch_names(ports: Sequence[Port]) -> list[str]:
-    """The names of batch axes: those with `batch` in them or, if there are none, the first axes' names."""
+    """The names of batch axes: those with `batch` in them; if there are none, the first axes' names, unless all inputs
+    share another one: time-major sequences (length, samples, ...) with states (layers, samples, ...)."""
     names = [size for port in ports for size in port.shape if isinstance(size, str)]
     batches = [name for name in names if "batch" in name.lower()]
-    return batches or [port.shape[0] for port in ports if port.shape and isinstance(port.shape[0], str)]
+    firsts = [port.shape[0] for port in ports if port.shape and isinstance(port.shape[0], str)]
+    shared = [name for name in names if name != ANONYMOUS and all(name in port.shape for port in ports if port.shape)]
+    return batches or (firsts if set(firsts) & set(shared) == set(firsts) else shared[:1] or firsts)

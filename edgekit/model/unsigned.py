@@ -7,7 +7,7 @@ from onnx import GraphProto, ModelProto, TensorProto, numpy_helper
 
 from edgekit.model.operators import graphs
 
-_SHIFT = 128
+SHIFT = 128
 _ZERO_POINTS = {
     "QuantizeLinear": (2,), "DequantizeLinear": (2,),
     "ConvInteger": (2, 3), "MatMulInteger": (2, 3), "MatMulIntegerToFloat": (4, 5),
@@ -31,7 +31,7 @@ def to_unsigned(model: ModelProto) -> ModelProto:
         del graph.value_info[:]
         for tensor in _tensors(graph):
             if tensor.data_type == TensorProto.INT8:
-                shifted = numpy_helper.to_array(tensor).astype(np.int16) + _SHIFT
+                shifted = numpy_helper.to_array(tensor).astype(np.int16) + SHIFT
                 tensor.CopyFrom(numpy_helper.from_array(shifted.astype(np.uint8), tensor.name))
     return copy
 
@@ -51,7 +51,7 @@ def to_signed(model: ModelProto) -> ModelProto:
         }
         for tensor in graph.initializer:
             if tensor.data_type == TensorProto.UINT8 and tensor.name in converted:
-                shifted = numpy_helper.to_array(tensor).astype(np.int16) - _SHIFT
+                shifted = numpy_helper.to_array(tensor).astype(np.int16) - SHIFT
                 tensor.CopyFrom(numpy_helper.from_array(shifted.astype(np.int8), tensor.name))
     return copy
 

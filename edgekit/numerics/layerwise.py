@@ -6,6 +6,7 @@ An error is then attributed to the layer that causes it, not to the layers after
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from onnx import ModelProto, numpy_helper
@@ -15,7 +16,7 @@ from edgekit.model.ports import inputs_of
 from edgekit.model.reading import load_model, save_model
 from edgekit.model.shapes import with_shapes
 from edgekit.model.split_graph import GIVEN, split_at
-from edgekit.model.unsigned import to_unsigned
+from edgekit.model.unsigned import SHIFT, to_unsigned
 from edgekit.numerics.compare import signal_to_noise
 from edgekit.runtimes.ort import inner_tensors, session, session_outputs
 
@@ -47,15 +48,23 @@ def layer_lsb_errors(source: Path, fused: Path, inputs: Sequence[Array]) -> dict
 
 def lsb_errors(source: Path, inputs: Sequence[Array], integers: Mapping[str, Array]) -> dict[str, float]:
     """The largest difference in LSB by tensor, for 8-bit tensors of the model's shapes that another runtime computed
-    from the inputs. The tensors are uint8."""
+    from the inputs. Signed tensors count like unsigned ones that are 128 larger."""
     made = _outputs_of(to_unsigned(load_model(source)), inputs, integers)
-    return {name: _lsb_error(array, integers[name]) for name, array in made.items()}
+    return {name: _lsb_error(array, _in_type(integers[name], array.dtype)) for name, array in made.items()}
 
 
 def _where_finite(made: Array, passed: Array) -> Array:
     """The passed value, except where the source operator's output is not finite for the same inputs: that error was
     made earlier."""
     return np.where(np.isfinite(made), passed, made) if made.shape == passed.shape else passed
+
+
+def _in_type(array: Array, dtype: np.dtype[Any] | None) -> Array:
+    """An 8-bit tensor in another 8-bit type, shifted with its zero point: a copy of a model may stay signed where
+    another is unsigned. Other tensors are returned as they are."""
+    if dtype is None or array.dtype == dtype or {array.dtype, dtype} != {np.dtype(np.int8), np.dtype(np.uint8)}:
+        return array
+    return (array.astype(np.int16) + (SHIFT if dtype == np.uint8 else -SHIFT)).astype(dtype)
 
 
 def _lsb_error(made: Array, passed: Array) -> float:
@@ -75,7 +84,9 @@ def _outputs_of(model: ModelProto, inputs: Sequence[Array], given: Mapping[str, 
         running = session(path, optimize=False)
         whole = dict(zip(ports, inputs, strict=True))
         fed = {**whole, **given, **{f"{name}{GIVEN}": given[name] for name in common}}
-        outputs = session_outputs(running, [fed[each.name] for each in running.get_inputs()])
+        types = {"tensor(int8)": np.dtype(np.int8), "tensor(uint8)": np.dtype(np.uint8)}
+        given_inputs = [_in_type(fed[each.name], types.get(each.type)) for each in running.get_inputs()]
+        outputs = session_outputs(running, given_inputs)
         made = dict(zip((each.name for each in running.get_outputs()), outputs, strict=True))
     return {name: array for name, array in {**whole, **made}.items() if name in given}
 

@@ -11,7 +11,7 @@ from onnx import ModelProto
 
 from edgekit.data.calibration_batches import CalibrationBatches
 from edgekit.errors import StepError, first_line
-from edgekit.model.operators import PRODUCTS
+from edgekit.model.operators import PRODUCTS, attribute
 from edgekit.model.ports import Port, inputs_of
 from edgekit.model.reading import load_model
 from edgekit.process_state import quiet_root_logger, stdout_as_stderr
@@ -83,7 +83,11 @@ def quantize_static(
                     "ActivationSymmetric": scheme["symmetric_activation"],
                     "WeightSymmetric": True,
                     "TensorQuantOverrides": {
-                        name: [{"quant_type": kinds[scheme["activation"]]}] for name in _tied_tables(model)
+                        **{name: [{"quant_type": kinds[scheme["activation"]]}] for name in _tied_tables(model)},
+                        **{
+                            name: [{"quant_type": kinds[scheme["weight"]], "symmetric": True}]
+                            for name in _grouped_transposed_weights(model)
+                        },
                     },
                 },
             )
@@ -127,6 +131,18 @@ def _tied_tables(model: ModelProto) -> list[str]:
     looked_up = {node.input[0] for node in model.graph.node if node.op_type in ("Gather", "GatherElements")}
     multiplied = {name for node in model.graph.node if node.op_type in ("Gemm", "MatMul") for name in node.input[:2]}
     return sorted(stored & looked_up & multiplied)
+
+
+def _grouped_transposed_weights(model: ModelProto) -> list[str]:
+    """Weights of transposed convolutions with groups and a bias. Their channel axis has one entry per channel of a
+    group, but the quantizer needs one scale per element of the bias, so that the weight has a single scale."""
+    stored = {tensor.name for tensor in model.graph.initializer}
+    found = {
+        node.input[1]
+        for node in model.graph.node
+        if node.op_type == "ConvTranspose" and len(node.input) > 2 and attribute(node, "group", 1) > 1
+    }
+    return sorted(stored & found)
 
 
 def _sort(path: Path) -> None:

@@ -14,6 +14,9 @@ from edgekit.wording import format_metric
 
 SCHEMA = 1
 
+_APART_DB = 1.0
+"""SQNR in the runtime and as written are both shown if they differ by as much."""
+
 
 def conversion_report(found: Conversion) -> list[RenderableType]:
     """Sizes before and after, what was compared on which samples, and what stayed float with the reason."""
@@ -28,9 +31,13 @@ def conversion_report(found: Conversion) -> list[RenderableType]:
         shown.append(f"{notes['calibration']} over {notes['calibration_samples']} samples")
     for name, noise in notes.get("signal_to_noise_db", {}).items():
         text = "nothing differs" if noise is None else f"{format_metric(noise, 'dB')} dB of signal to noise"
+        written = notes.get("signal_to_noise_as_written_db", {}).get(name, noise)
+        if written is not None and noise is not None and abs(written - noise) >= _APART_DB:
+            text += f" in the runtime, {format_metric(written, 'dB')} as written,"
         shown.append(escape(f"output '{name}': {text} against the float model (native)"))
     for name, text in notes.get("lost_parts", {}).items():
         shown.append(f"[yellow]warning:[/] {escape(f'output {name!r}: more noise than signal in {text}')}")
+    shown += [f"[yellow]warning:[/] {escape(text)}" for text in notes.get("outliers", ())]
     shown.append(escape(f"compared on {notes['compared_on']}"))
     return shown
 

@@ -15,9 +15,9 @@ from edgekit.traits import Data, Format, Role, Trait, facts
 if TYPE_CHECKING:
     from edgekit.arrays import Arrays
 
-_ONE_STEP = 1
-"""In LSB: integer kernels round once where the graph as written rounds in float, so that ties may differ."""
-_LEAVE_OUT = "remove fuse from the recipe: the device's runtime fuses when it loads the model"
+_OTHERWISE = "the device's runtime does the same when it loads the model: {}"
+"""The hint if the runtime's optimization changes outputs: without this step the fault is on the device."""
+_EXPORT = _OTHERWISE.format("export that part of the model with other operators, and report the model")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Fuse(Step):
             raise StepError(
                 f"fusing changed the activations from {', '.join(sorted(before))} to {', '.join(sorted(after))}, "
                 "for which the target's kernels were not chosen",
-                _LEAVE_OUT,
+                "remove fuse from the recipe: a session on the device keeps the activations",
             )
         compared = first_calibration_samples(context.splits, model.path)
         differences = (_integer_differences if after else _float_differences)(model.path, path, compared.inputs)
@@ -106,7 +106,7 @@ def _float_differences(source: Path, fused: Path, inputs: "Arrays") -> dict[str,
         raise StepError(
             f"fusing changes the model's outputs: they differ by {apart:.1e} of the largest value, "
             f"the rounding tolerance is {tolerance:.1e}",
-            _LEAVE_OUT,
+            _EXPORT,
         )
     return {"difference": apart, "tolerance": tolerance}
 
@@ -117,15 +117,16 @@ def _integer_differences(source: Path, fused: Path, inputs: "Arrays") -> dict[st
     from edgekit.model.reading import load_model
     from edgekit.numerics.compare import relative_difference
     from edgekit.numerics.layerwise import layer_lsb_errors
+    from edgekit.numerics.runtime_differences import MOST_LSB
     from edgekit.runtimes.ort import host_outputs
 
     steps = layer_lsb_errors(source, fused, inputs)
-    off = [name for name, found in steps.items() if found > _ONE_STEP]
+    off = [name for name, found in steps.items() if found > MOST_LSB]
     if off:
         makers = {name: node.op_type for node in load_model(fused).graph.node for name in node.output}
         raise StepError(
             f"fusing changes the model's outputs: '{off[0]}' ({makers[off[0]]}) differs by {steps[off[0]]:g} LSB",
-            _LEAVE_OUT,
+            _OTHERWISE.format("quantize the float model with the step quantize, which keeps such operators in float"),
         )
     outputs = (host_outputs(path, inputs, optimize=False) for path in (source, fused))
     return {"difference": relative_difference(*outputs), "steps_off": max(steps.values(), default=0.0)}

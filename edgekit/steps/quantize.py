@@ -1,7 +1,7 @@
 """quantize: static INT8 in QDQ form by ONNX Runtime, calibrated on the project's calibration split."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -140,14 +140,32 @@ class Quantize(Step):
         from edgekit.data.calibration_batches import calibration_batches
         from edgekit.quantizers.float_fallback import measure_loss
         from edgekit.quantizers.onnxruntime_static import quantize_static
+        from edgekit.runtimes.ort import session
 
         kept, noisy = dict(work.kept), dict[str, str]()
         ranges, plain = (path.with_name(name) for name in ("ranges.json", "plain.onnx"))
         without: tuple[QuantizationLoss, dict[str, str]] | None = None
         batches = calibration_batches(work.context.splits, work.context.progress)
+
+        def quantize(floats: Collection[str]) -> None:
+            quantize_static(work.prepared, path, batches, work.scheme, self.calibration, self.operators, floats, ranges)
+            session(path)
+
         for number in range(1, _ROUNDS + 1):
-            quantize_static(work.prepared, path, batches, work.scheme, self.calibration, self.operators, kept, ranges)
-            work.finish(path, kept, noisy)
+            try:
+                quantize(kept)
+            except (StepError, ModelError):
+                failing = work.failing_operators(quantize, kept) if ranges.exists() else {}
+                if not failing:
+                    raise
+                kept |= failing
+                quantize(kept)
+            try:
+                work.finish(path, kept, noisy)
+            except StepError as error:
+                if outliers := batches.outliers():
+                    raise StepError(f"{error.message}; {outliers[0]}", error.hint) from error
+                raise
             loss = measure_loss(work.prepared, path, work.compared.inputs, work.expected)
             more = loss.next_fallback(kept)
             if not more or number == _ROUNDS:
@@ -155,7 +173,7 @@ class Quantize(Step):
             work.context.progress.note(
                 f"quantizing again with {len(more)} operators in float: {next(iter(more.values()))}"
             )
-            if without is None and not more.keys() <= loss.lost_clipping.keys():
+            if without is None and not loss.required_fallback(kept):
                 without = loss, dict(kept)
                 shutil.copyfile(path, plain)
             kept |= more
@@ -168,7 +186,7 @@ class Quantize(Step):
             plain.unlink()
         loss.check()
         ranges.unlink()
-        return _with_loss(loss, kept, {"calibration_samples": batches.samples})
+        return _with_loss(loss, kept, {"calibration_samples": batches.samples, "outliers": batches.outliers()})
 
     def _by_compressor(self, work: "_StaticQuantization", judged: "CalibrationMetric", path: Path) -> QuantizedFile:
         """Use Intel Neural Compressor, whose tuner puts operators back to float until the metric holds."""
@@ -208,6 +226,33 @@ class _StaticQuantization:
     expected: "Arrays"
     """The prepared file's outputs for the samples, without optimization."""
 
+    def failing_operators(self, quantize: Callable[[Collection[str]], None], kept: Collection[str]) -> dict[str, str]:
+        """The operators on which the quantizer or the runtime fails, in addition to those `kept` in float, and why;
+        empty if none were found. Raises nothing for failures of `quantize`."""
+        from edgekit.model.reading import load_model
+        from edgekit.quantizers.failing_operators import failing_operators
+
+        def attempt(floats: Collection[str]) -> str:
+            try:
+                quantize([*kept, *floats])
+            except (StepError, ModelError) as error:
+                return error.message
+            return ""
+
+        nodes = [node for node in load_model(self.prepared).graph.node if node.name not in kept]
+        makers = {name: node.name for node in nodes for name in node.output}
+
+        def candidates(message: str) -> list[str]:
+            """Those that the message names, those before them, and all others."""
+            named = [node for node in nodes if any(f"{mark}{node.name}{mark}" in message for mark in "'\"")]
+            before = [makers[name] for node in named for name in node.input if name in makers]
+            return list(dict.fromkeys([*(node.name for node in named), *before, *(node.name for node in nodes)]))
+
+        found = failing_operators(candidates, attempt)
+        for name, why in found.items():
+            self.context.progress.note(f"'{name}' stays in float: {why}")
+        return found
+
     def finish(self, path: Path, kept: Mapping[str, str], noisy: Mapping[str, str]) -> None:
         """Rewrite a quantizer's output into the form with the most integer kernels. Raises StepError if nothing is
         quantized, or if a scale is invalid."""
@@ -230,7 +275,8 @@ def _with_loss(
 ) -> QuantizedFile:
     kept_float = {name: kept[name] for name in sorted(kept)}
     lost = {name: str(entry) for name, entry in loss.lost_parts.items()}
-    return QuantizedFile({"kept_float": kept_float, "lost_parts": lost, **found}, loss.outputs, figure)
+    notes = {"signal_to_noise_as_written_db": loss.as_written, "kept_float": kept_float, "lost_parts": lost}
+    return QuantizedFile({**notes, **found}, loss.outputs, figure)
 
 
 def _without_products(model: "ModelProto") -> dict[str, str]:
@@ -296,11 +342,13 @@ def _with_gelus(model: "ModelProto") -> "ModelProto":
 
 
 def _check_quantized(model: "ModelProto", kept: Mapping[str, str], noisy: Mapping[str, str]) -> None:
-    """Raises StepError if every operator stayed float; some are `kept`, among them the `noisy` that were quantized
-    before."""
+    """Raises StepError if no weight became an integer; some operators are `kept` in float, among them the `noisy` that
+    were quantized before."""
     from onnx import AttributeProto
 
-    if any(node.op_type == "QuantizeLinear" for node in model.graph.node):
+    from edgekit.model.facts import observed_facts
+
+    if Trait.INTEGER in observed_facts(model):
         return
     graphs = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
     inner = sorted({node.op_type for node in model.graph.node for each in node.attribute if each.type in graphs})
@@ -310,8 +358,9 @@ def _check_quantized(model: "ModelProto", kept: Mapping[str, str], noisy: Mappin
             "not enter",
             "remove quantize from the recipe, or export the branch that the device runs",
         )
-    why = next((f": {entry}" for each in (noisy, kept) for entry in each.values()), "")
-    raise StepError(f"no operator can be quantized{why}", "remove quantize from the recipe")
+    reasons = (f": {entry}" for each in (noisy, kept) for entry in each.values())
+    why = next(reasons, ": no operator has weights that the quantizer stores as integers")
+    raise StepError(f"no operator can be quantized{why}", "remove quantize from the recipe: deploy the float model")
 
 
 def _check_scales(model: "ModelProto") -> None:

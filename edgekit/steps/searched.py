@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from edgekit.contract.step import Context, Contract
-from edgekit.errors import StepError
+from edgekit.errors import ModelError, StepError
 from edgekit.traits import Data
 
 if TYPE_CHECKING:
@@ -94,8 +94,12 @@ def search_compressor(
 
     def judge(proto: "ModelProto") -> float:
         save_model(proto, trial)
-        finish(trial)
-        value = judged.value(trial)
+        try:
+            finish(trial)
+            value = judged.value(trial)
+        except ModelError as error:
+            context.progress.note(f"a trial is left out: {error.message}")
+            return float("-inf")
         if not values or value > max(values):
             trial.replace(path)
         values.append(value)
@@ -133,7 +137,7 @@ def keep_better(
         try:
             made = way(files[name])
             found[name] = (judged.value(files[name]) if made.figure is None else made.figure, made)
-        except StepError as error:
+        except (StepError, ModelError) as error:
             failed[name] = error.message
             context.progress.note(f"{name}: {error.message}")
     if not found:

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import helper
 
 from edgekit.builds.result import Build
 from edgekit.errors import EmulatorError, RunError
@@ -11,10 +12,13 @@ from edgekit.model.facts import output_step
 from edgekit.model.passes.dynamic_products import DynamicProductsPass
 from edgekit.model.passes.rewriting import rewrite
 from edgekit.model.reading import load_model, save_model
+from edgekit.runners.native import native_outputs
 from edgekit.runners.runner import Result
 from edgekit.runtimes.ort import feed_outputs
 from edgekit.target import Budgets, find_target
+from edgekit.tflite.writing import write_model
 from edgekit.traits import Fidelity
+from tests.tflite.models import floats, integers, needs_runtime
 
 X = np.random.default_rng(0).standard_normal((8, 1, 3, 6, 6)).astype(np.float32)
 
@@ -139,3 +143,47 @@ def test_why_no_latency_is_judged_is_reported() -> None:
     for why, entry in (("", "wall time under emulation is not a latency"), ("no compiler", "no compiler")):
         gate = next(each for each in budget_gates(budgets, target, [], "", why) if each.name == "latency")
         assert (gate.status, gate.detail) == (Status.NOT_RUN, entry)
+
+
+def detector(path: Path) -> Path:
+    """A .tflite file with integer products whose float output joins boxes in pixels and scores."""
+    weight = {"w": np.random.default_rng(0).integers(-127, 128, (8, 3, 3, 3)).astype(np.int8)}
+    scale = {"sw": np.full(8, 0.005, np.float32), "zw": np.zeros(8, np.int8), "by": np.float32(320)}
+    nodes = [
+        helper.make_node("DequantizeLinear", ["w", "sw", "zw"], ["wd"], axis=0),
+        helper.make_node("QuantizeLinear", ["x", "s0", "z0"], ["xq"]),
+        helper.make_node("DequantizeLinear", ["xq", "s0", "z0"], ["xd"]),
+        helper.make_node("Conv", ["xd", "wd"], ["c"]),
+        helper.make_node("QuantizeLinear", ["c", "s1", "z1"], ["cq"]),
+        helper.make_node("DequantizeLinear", ["cq", "s1", "z1"], ["cd"]),
+        helper.make_node("Sigmoid", ["cd"], ["g"]),
+        helper.make_node("Mul", ["g", "by"], ["y"]),
+    ]
+    zero = np.array(0, np.int8)
+    scales = {"s0": np.float32(0.03), "z0": zero, "s1": np.float32(0.05), "z1": zero}
+    path.write_bytes(write_model(floats((1, 3, 6, 6), nodes, weight | scale | scales)).data)
+    return path
+
+
+@needs_runtime
+def test_a_float_end_behind_integers_may_differ_by_their_rounding(tmp_path: Path) -> None:
+    file = detector(tmp_path / "m.tflite")
+    feeds = (np.random.default_rng(0).standard_normal((8, 1, 3, 6, 6)).astype(np.float32),)
+    expected = native_outputs(file, feeds, find_target("rpi-armv7l"))
+    for share, status in ((0.005, Status.PASSED), (0.3, Status.FAILED)):
+        gate = parity_gate(file, feeds, expected, ran(expected[0] * np.float32(1 + share)))
+        assert gate.status is status and "rounding differences move values by 8-bit LSBs" in gate.detail
+    assert "float rounding" in parity_gate(file, feeds, expected, ran(expected[0])).detail
+
+
+@needs_runtime
+def test_the_lsb_that_a_tflite_output_may_differ_by_do_not_depend_on_this_host(tmp_path: Path) -> None:
+    model = integers((1, 8, 4, 4), [helper.make_node("Relu", ["xd"], ["yd"])])
+    file = tmp_path / "m.tflite"
+    file.write_bytes(write_model(model).data)
+    feeds = (np.random.default_rng(0).standard_normal((4, 1, 8, 4, 4)).astype(np.float32),)
+    expected = native_outputs(file, feeds, find_target("rpi-armv7l"))
+    for lsb, status in ((0, Status.PASSED), (1, Status.PASSED), (2, Status.PASSED), (4, Status.PASSED), (5, "failed")):
+        gate = parity_gate(file, feeds, expected, ran(expected[0] + np.float32(lsb * 0.04)))
+        assert gate.status == status, (lsb, gate)
+        assert ("4 LSB: TFLite's integer kernels round differently" in gate.detail) == (lsb > 1)

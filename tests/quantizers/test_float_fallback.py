@@ -11,9 +11,11 @@ from edgekit.runtimes.ort import host_outputs
 
 LOSS = QuantizationLoss(
     outputs={"y": 18.0},
+    as_written={"y": 18.0},
     lost_parts={"y": LostParts(10, 20, 1)},
     defects={},
-    lost_clipping={"relu": "its range ends above zero"},
+    required={"relu": "its range ends above zero"},
+    producers={},
     remedies=({"last": "parts lost"}, {"first": "12.0 dB"}),
     defect_nodes=frozenset(),
 )
@@ -23,21 +25,32 @@ def test_where_nothing_differs_there_is_no_figure(conv_model: Path) -> None:
     """JSON has no infinity."""
     inputs = [np.random.default_rng(0).standard_normal((2, 3, 6, 6)).astype(np.float32)]
     loss = measure_loss(conv_model, conv_model, inputs, host_outputs(conv_model, inputs, optimize=False))
-    assert set(loss.outputs.values()) == {None}
+    assert set(loss.as_written.values()) == {None}
+    assert all(noise is None or noise > 100 for noise in loss.outputs.values()), "the runtime rounds otherwise"
     assert (loss.lost_parts, loss.defects, loss.next_fallback([])) == ({}, {}, {})
     loss.check()
 
 
 def test_fallback_goes_group_by_group_and_ends() -> None:
     kept: list[str] = []
-    for expected in (LOSS.lost_clipping, *LOSS.remedies, {}):
+    for expected in (LOSS.required, *LOSS.remedies, {}):
         assert LOSS.next_fallback(kept) == expected
         kept += expected
 
 
+def test_what_must_stay_float_comes_first_and_takes_what_is_before_it() -> None:
+    loss = replace(
+        LOSS, required={"pool": "it differs by 13 LSB"}, producers={"pool": ("conv",)}, defect_nodes=frozenset()
+    )
+    assert loss.next_fallback([]) == loss.required_fallback([]) == {"pool": "it differs by 13 LSB"}
+    before = {"conv": "'pool' after it would be quantized by the runtime"}
+    assert loss.next_fallback(["pool"]) == loss.required_fallback(["pool"]) == before
+    assert not loss.required_fallback(["pool", "conv"]) and loss.next_fallback(["pool", "conv"]) == LOSS.remedies[0]
+
+
 def test_a_defect_between_nodes_that_are_all_float_is_refused() -> None:
     loss = replace(LOSS, defects={"t": "Conv: 3.0 dB of signal to noise"}, defect_nodes=frozenset({"a", "b"}))
-    assert loss.next_fallback(["a"]) and not loss.next_fallback(["a", "b"])
+    assert loss.next_fallback(["a", "relu"]) and not loss.next_fallback(["a", "b", "relu"])
     with pytest.raises(StepError, match="'t': Conv: 3"):
         loss.check()
 

@@ -1,3 +1,4 @@
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from edgekit.model.inspection import inspect_model
 from edgekit.model.reading import load_model
 from edgekit.model.shapes import with_shapes
 from edgekit.numerics.compare import relative_difference, signal_to_noise
-from edgekit.project.project import Project
+from edgekit.project.project import Project, load_project
 from edgekit.quantizers import onnxruntime_static
 from edgekit.runtimes.ort import session, session_outputs
 from edgekit.steps.fuse import Fuse
@@ -54,14 +55,14 @@ def test_seven_bit_weights_where_the_target_saturates(
     assert largest["x86-avx2"] <= 64 < largest["x86-vnni"] <= 127
 
 
-def saved(path: Path, nodes: list[onnx.NodeProto], constants: dict[str, np.ndarray]) -> Path:
+def saved(path: Path, nodes: list[onnx.NodeProto], constants: dict[str, np.ndarray], opset: int = 17) -> Path:
     """A graph from the tiny project's images to 4 numbers."""
     ports = [("image", ["batch", 1, 8, 8]), ("logits", ["batch", 4])]
     (image, logits) = (helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in ports)
     tensors = [numpy_helper.from_array(array, name) for name, array in constants.items()]
     model = helper.make_model(
         helper.make_graph(nodes, "g", [image], [logits], tensors),
-        opset_imports=[helper.make_opsetid("", 17)],
+        opset_imports=[helper.make_opsetid("", opset)],
         ir_version=9,
     )
     onnx.save(with_shapes(model), path)
@@ -287,6 +288,141 @@ def test_why_nothing_is_in_integers() -> None:
         with pytest.raises(StepError) as raised:
             _check_quantized(model, *reasons)
         assert entry in raised.value.message + "; " + raised.value.hint
+
+
+def test_a_model_without_weights_has_nothing_to_quantize(
+    run_step: Callable[..., Outcome], tiny: Project, tmp_path: Path
+) -> None:
+    """Its activations alone were rounded, which no kernel gains from."""
+    nodes = [
+        helper.make_node("Div", ["image", "two"], ["half"]),
+        helper.make_node("Mul", ["half", "four"], ["double"]),
+        helper.make_node("Add", ["half", "double"], ["sum"]),
+        helper.make_node("Flatten", ["sum"], ["flat"]),
+        helper.make_node("Slice", ["flat", "from", "to", "axis"], ["logits"]),
+    ]
+    numbers = {"from": [0], "to": [4], "axis": [1]}
+    constants = {"two": np.float32(2), "four": np.float32(4)}
+    constants |= {name: np.array(values, np.int64) for name, values in numbers.items()}
+    with pytest.raises(StepError, match="no operator can be quantized: no operator has weights") as raised:
+        run_step(Quantize(), tiny, saved(tmp_path / "plain.onnx", nodes, constants))
+    assert "deploy the float model" in raised.value.hint
+
+
+def upsampling(path: Path, groups: int, bias: bool, dynamic: bool = False) -> Path:
+    """A convolution and a transposed one, with groups and a bias."""
+    wanted = ["r", "up", *(["doubled" if dynamic else "shift"] if bias else [])]
+    nodes = [
+        helper.make_node("Conv", ["image", "kernel"], ["c"], name="conv"),
+        helper.make_node("Relu", ["c"], ["r"], name="relu"),
+        *([helper.make_node("Add", ["shift", "shift"], ["doubled"], name="twice")] if dynamic else []),
+        helper.make_node("ConvTranspose", wanted, ["u"], name="up", group=groups, strides=[2, 2]),
+        helper.make_node("GlobalAveragePool", ["u"], ["p"], name="pool"),
+        helper.make_node("Flatten", ["p"], ["logits"], name="flat"),
+    ]
+    constants = {"kernel": weights(8, 1, 3, 3), "up": weights(8, 4 // groups, 2, 2), "shift": weights(4)}
+    return saved(path, nodes, constants)
+
+
+@pytest.mark.parametrize("target", ["rpi4", "x86-vnni"])
+@pytest.mark.parametrize(("groups", "bias"), [(1, True), (2, True), (4, True), (2, False)])
+def test_a_transposed_convolution_may_have_groups_and_a_bias(
+    run_step: Callable[..., Outcome], tiny: Project, tmp_path: Path, groups: int, bias: bool, target: str
+) -> None:
+    model = upsampling(tmp_path / "up.onnx", groups, bias)
+    done = run_step(Quantize(), tiny, model, target)
+    assert done.notes["kept_float"] == {} and apart(tiny, model, done.path) < 0.05
+    stored = {tuple(each.dims): each.data_type for each in load_model(done.path).graph.initializer}
+    assert stored[8, 4 // groups, 2, 2] in (TensorProto.INT8, TensorProto.UINT8)
+    assert stored[(8,)] == TensorProto.FLOAT, "the other convolution keeps one scale per channel"
+
+
+def test_an_operator_on_which_the_quantizer_fails_stays_float(
+    run_step: Callable[..., Outcome], tiny: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The quantizer cannot apply scales of the groups' channels to a bias with one entry for each channel."""
+    monkeypatch.setattr(onnxruntime_static, "_grouped_transposed_weights", lambda _: [])
+    model = upsampling(tmp_path / "up.onnx", 2, bias=True)
+    done = run_step(Quantize(), tiny, model)
+    ((name, why),) = done.notes["kept_float"].items()
+    assert name == "up" and why.startswith("ONNX Runtime could not quantize the model: operands")
+    assert apart(tiny, model, done.path) < 0.05
+    stored = {tuple(each.dims): each.data_type for each in load_model(done.path).graph.initializer}
+    assert stored[8, 2, 2, 2] == TensorProto.FLOAT and stored[8, 1, 3, 3] == TensorProto.INT8
+
+
+def pooling(path: Path, **pool: object) -> Path:
+    """A pool between convolutions."""
+    nodes = [
+        helper.make_node("Conv", ["image", "kernel"], ["c"], name="conv", pads=[1] * 4),
+        helper.make_node("Relu", ["c"], ["r"], name="relu"),
+        helper.make_node("AveragePool", ["r"], ["a"], name="pool", **pool),
+        helper.make_node("Conv", ["a", "last"], ["l"], name="last", kernel_shape=[5, 5]),
+        helper.make_node("Flatten", ["l"], ["logits"], name="flat"),
+    ]
+    return saved(path, nodes, {"kernel": weights(8, 1, 3, 3), "last": weights(4, 8, 5, 5)}, opset=19)
+
+
+@pytest.mark.parametrize("target", ["rpi4", "x86-vnni"])
+@pytest.mark.parametrize(("operators", "kept"), [("all", set()), ("conv-matmul", {"pool", "relu"})])
+def test_what_is_reported_is_what_a_session_computes(
+    run_step: Callable[..., Outcome], tiny: Project, tmp_path: Path, operators: str, kept: set[str], target: str
+) -> None:
+    """Where a pool rounds its shape up and counts padding, ONNX Runtime's integer kernel divides by other counts than
+    its float one."""
+    pool = {"strides": [2, 2], "pads": [1] * 4, "ceil_mode": 1, "count_include_pad": 1}
+    model = pooling(tmp_path / "pool.onnx", kernel_shape=[3, 3], **pool)
+    done = run_step(Quantize(operators=operators), tiny, model, target)
+    noise, written = (done.notes[f"signal_to_noise_{name}"]["logits"] for name in ("db", "as_written_db"))
+    assert noise > 25 and noise == pytest.approx(written, abs=0.5)
+    assert set(done.notes["kept_float"]) == kept
+    x = next(iter(Splits(tiny)[Data.CALIBRATION].batches(limit=8))).inputs
+    expected, given = (session_outputs(session(path, exact=True), x)[0] for path in (model, done.path))
+    assert signal_to_noise(expected, given) == pytest.approx(noise, abs=0.01)
+    run_step(Fuse(), tiny, done.path, target)
+
+
+def test_an_operator_whose_integer_form_the_runtime_does_not_load_stays_float(
+    run_step: Callable[..., Outcome], tiny: Project, tmp_path: Path
+) -> None:
+    """An AveragePool with dilations: the integer kernel has no such attribute."""
+    model = pooling(tmp_path / "pool.onnx", kernel_shape=[2, 2], dilations=[3, 3])
+    done = run_step(Quantize(), tiny, model)
+    ((name, why),) = done.notes["kept_float"].items()
+    assert name == "relu" and "cannot load" in why and "pool" in why, "the pool itself gets no integers then"
+    assert apart(tiny, model, done.path) < 0.05
+    stored = {tuple(each.dims): each.data_type for each in load_model(done.path).graph.initializer}
+    assert stored[8, 1, 3, 3] == stored[4, 8, 5, 5] == TensorProto.INT8
+
+
+def test_a_backend_whose_trials_do_not_load_gives_way_to_the_other(
+    run_step: Callable[..., Outcome], tiny: Project, tmp_path: Path
+) -> None:
+    pytest.importorskip("neural_compressor")
+    model = pooling(tmp_path / "pool.onnx", kernel_shape=[2, 2], dilations=[3, 3])
+    with pytest.raises(StepError, match="Intel Neural Compressor could not quantize this model"):
+        run_step(Quantize(backend="inc", trials=1), tiny, model)
+    assert run_step(Quantize(backend="best", trials=1), tiny, model).notes["backend"] == "ort"
+
+
+def test_an_outlier_among_the_samples_is_named(
+    run_step: Callable[..., Outcome], make_project: Callable[..., Path], tmp_path: Path
+) -> None:
+    """One sample ten thousand times as large leaves nothing of the others in 8 bits."""
+
+    def project(number: int) -> Project:
+        folder = make_project(name=f"outlier{number}")
+        with (folder / "data.py").open("a") as file:
+            file.write("\n\nplain = calibration\n\n\ndef calibration():\n    found = list(plain())\n")
+            file.write(f"    found[{number}] = (found[{number}][0] * 10_000, found[{number}][1])\n    return found\n")
+        return load_project(folder)
+
+    model = upsampling(tmp_path / "up.onnx", 1, bias=True)
+    outlier = r"calibration sample {} has values [\d,]+ times as large as the median sample"
+    with pytest.raises(StepError, match="no operator can be quantized: .*; " + outlier.format(20)):
+        run_step(Quantize(), project(20), model)
+    (text,) = run_step(Quantize(), project(3), model).notes["outliers"]
+    assert re.match(outlier.format(3), text), "among the samples that are compared, it hides the loss of the others"
 
 
 def test_what_integers_do_not_explain_is_refused(

@@ -12,7 +12,9 @@ _HARD_SWISH = {"alpha": 1 / 6, "beta": 0.5}
 
 class IntegerFormsPass(GraphPass):
     """Rewrite what ONNX Runtime computes in float only: a batch norm that no convolution absorbs becomes a depthwise
-    convolution, Max(x, 0) becomes Relu, PRelu with one slope becomes LeakyRelu, HardSwish becomes its product."""
+    convolution, Max(x, 0) becomes Relu, PRelu with one slope becomes LeakyRelu, HardSwish becomes its product. An
+    AveragePool that rounds its shape up and counts padding pads separately: its integer kernel divides by other counts
+    than the float one."""
 
     def apply(self, model: ir.Model) -> None:
         for node in list(model.graph.all_nodes()):
@@ -63,7 +65,26 @@ def _of_hard_sigmoid(node: ir.Node) -> list[ir.Node] | None:
     return [gate, ir.node("Mul", [given, gate.outputs[0]], name=node.name)]
 
 
+def _of_pad(node: ir.Node) -> list[ir.Node] | None:
+    """For an AveragePool that rounds its shape up and counts padding."""
+    given, options = node.inputs[0], {name: each.value for name, each in node.attributes.items()}
+    rounds_up, counts = (node.attributes.get_int(name, 0) for name in ("ceil_mode", "count_include_pad"))
+    automatic = node.attributes.get_string("auto_pad", "NOTSET") != "NOTSET"
+    if given is None or given.shape is None or not (rounds_up and counts) or automatic:
+        return None
+    options.pop("count_include_pad")
+    around, name = list(options.pop("pads", ())), node.outputs[0].name
+    if not any(around):
+        return [ir.node("AveragePool", [given], options, name=node.name)]
+    half = len(around) // 2
+    ends = np.array([0, 0, *around[:half], 0, 0, *around[half:]], np.int64)
+    padded = ir.node("Pad", [given, constant(node, f"{name}_pads", ends)], name=f"{node.name}_pad")
+    padded.outputs[0].name, padded.outputs[0].type = f"{name}_padded", node.outputs[0].type
+    return [padded, ir.node("AveragePool", padded.outputs, options, name=node.name)]
+
+
 _FORMS: dict[str, Callable[[ir.Node], list[ir.Node] | None]] = {
+    "AveragePool": _of_pad,
     "BatchNormalization": _of_channels,
     "Max": _of_relu,
     "PRelu": _of_leaky_relu,

@@ -20,6 +20,12 @@ CONSTANTS = {
 NORM = ["x", "gamma", "beta", "mean", "variance"]
 
 
+def pooled(**options: object) -> NodeProto:
+    """A pool that rounds its shape up and counts padding."""
+    common = {"kernel_shape": [3, 3], "strides": [2, 2], "ceil_mode": 1, "count_include_pad": 1}
+    return helper.make_node("AveragePool", ["x"], ["y"], **common, **options)
+
+
 def model_of(node: NodeProto, shape: list[object]) -> onnx.ModelProto:
     (x, y) = (
         helper.make_tensor_value_info(name, TensorProto.FLOAT, each) for name, each in (("x", shape), ("y", None))
@@ -34,6 +40,10 @@ def model_of(node: NodeProto, shape: list[object]) -> onnx.ModelProto:
     [
         (helper.make_node("BatchNormalization", NORM, ["y"], epsilon=1e-3), ["n", 4, 5, 5], ["Conv"]),
         (helper.make_node("BatchNormalization", NORM, ["y"]), ["n", 4, 7], ["Conv"]),
+        (pooled(pads=[1] * 4), ["n", 4, 8, 8], ["Pad", "AveragePool"]),
+        (pooled(pads=[1, 0, 0, 1]), ["n", 4, 8, 7], ["Pad", "AveragePool"]),
+        (pooled(), ["n", 4, 8, 8], ["AveragePool"]),
+        (pooled(auto_pad="SAME_UPPER"), ["n", 4, 8, 8], ["AveragePool"]),
         (helper.make_node("Max", ["x", "nought"], ["y"]), ["n", 4, 5, 5], ["Relu"]),
         (helper.make_node("Max", ["nought", "x"], ["y"]), ["n", 4], ["Relu"]),
         (helper.make_node("PRelu", ["x", "slope"], ["y"]), ["n", 4, 5, 5], ["LeakyRelu"]),
