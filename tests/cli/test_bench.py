@@ -13,6 +13,7 @@ import pytest
 
 from edgekit.target import RuntimeName
 from tests.instruction_counts.compiler import needs_compiler
+from tests.interrupts import heeding_interrupts
 from tests.sshd import Sshd
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -139,11 +140,6 @@ def test_an_interrupted_bench_leaves_no_process(conv_model: Path, tmp_path: Path
         assert bench.wait(timeout=60) != 0
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("edgekit-")]
-
-
-def heeding_interrupts() -> None:
-    """Which a shell's background jobs do not."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def running(folder: Path) -> list[str]:

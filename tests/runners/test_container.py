@@ -26,6 +26,7 @@ from edgekit.runtimes.ort import feed_outputs
 from edgekit.target import Runtime, find_target
 from edgekit.traits import Fidelity
 from tests import engine as engines
+from tests.interrupts import heeding_interrupts
 from tests.runners.large import large_job
 
 X = (np.random.default_rng(0).standard_normal((3, 1, 3, 6, 6)).astype(np.float32),)
@@ -164,7 +165,9 @@ def test_a_model_that_hangs_is_stopped(engine: Engine, conv_model: Path) -> None
 @pytest.mark.slow
 def test_an_interrupted_bench_leaves_no_container(engine: Engine, conv_model: Path) -> None:
     command = [sys.executable, "-m", "edgekit", "bench", str(conv_model), "-t", "rpi4", "--runner", "container"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, stdout=subprocess.DEVNULL, preexec_fn=heeding_interrupts
+    )
     until = time.monotonic() + 60
     while not running(engine) and time.monotonic() < until:
         time.sleep(0.02)

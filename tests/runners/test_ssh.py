@@ -23,6 +23,7 @@ from edgekit.runtimes.opening import installed_runtime
 from edgekit.target import find_target
 from edgekit.tflite.writing import write_model
 from edgekit.traits import Fidelity
+from tests.interrupts import heeding_interrupts
 from tests.sshd import Sshd, started
 from tests.tflite.models import expected, floats, needs_runtime, node, samples
 
@@ -139,7 +140,7 @@ def test_a_connection_that_is_lost_leaves_nothing(end: str, sshd: Sshd, conv_mod
     assert until(lambda: is_running(sshd))
     for each in ends_of(sshd, end):
         os.kill(each, signal.SIGKILL)
-    thread.join(20)
+    thread.join(120)
     assert failed and "while the model ran" in failed[0]
     assert until(lambda: not sshd.left() and not workers(sshd))
 
@@ -158,10 +159,10 @@ def test_an_interrupted_bench_leaves_nothing(away: bool, sshd: Sshd, conv_model:
     script = "from edgekit.runners import board; board.boot_id = lambda: 'of another machine'; " if away else ""
     script += "from edgekit.cli.main import main; main()"
     command = [sys.executable, "-c", script, "bench", str(conv_model), "--runner", sshd.url, "--seconds", "60"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heeding_interrupts)
     assert until(lambda: is_running(sshd))
     process.send_signal(signal.SIGINT)
-    _, words = process.communicate(timeout=20)
+    _, words = process.communicate(timeout=120)
     assert process.returncode and "Traceback" not in words
     assert until(lambda: not sshd.left() and not workers(sshd))
 
