@@ -79,10 +79,24 @@ def _check(port: Port, items: Sequence[int]) -> tuple[int, ...]:
 
 
 def batch_names(ports: Sequence[Port]) -> list[str]:
-    """The names of batch axes: those with `batch` in them; if there are none, the first axes' names, unless all inputs
-    share another one: time-major sequences (length, samples, ...) with states (layers, samples, ...)."""
+    """The names of batch axes: those with `batch` in them; if there are none, that of time-major inputs, else the first
+    axes' names."""
     names = [size for port in ports for size in port.shape if isinstance(size, str)]
     batches = [name for name in names if "batch" in name.lower()]
     firsts = [port.shape[0] for port in ports if port.shape and isinstance(port.shape[0], str)]
-    shared = [name for name in names if name != ANONYMOUS and all(name in port.shape for port in ports if port.shape)]
-    return batches or (firsts if set(firsts) & set(shared) == set(firsts) else shared[:1] or firsts)
+    return batches or _time_major_batch(ports) or firsts
+
+
+def _time_major_batch(ports: Sequence[Port]) -> list[str]:
+    """The batch axis of sequences (length, samples, ...) with states (layers, samples, ...) or values (samples, ...):
+    the name that every input has as its first or second axis. Empty if there is only one input, or if every input has
+    another dynamic axis first."""
+    shapes = [port.shape for port in ports if port.shape]
+    return [
+        name
+        for name in dict.fromkeys(size for shape in shapes[:1] for size in shape[:2] if isinstance(size, str))
+        if len(shapes) > 1
+        and name != ANONYMOUS
+        and all(name in shape[:2] for shape in shapes)
+        and any(shape[0] == name or isinstance(shape[0], int) for shape in shapes)
+    ][:1]
