@@ -1,9 +1,16 @@
-"""Numbers in words, for messages and reports."""
+"""Numbers and remarks in words, for messages and reports."""
+
+from collections.abc import Sequence
 
 
 def count_of(count: int, what: str) -> str:
     """A count with its noun: 1 seed, 2 seeds."""
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def disturbed_words(causes: Sequence[str]) -> str:
+    """That a machine was disturbed during timing, and the first cause."""
+    return f"the machine was disturbed: {causes[0]}"
 
 
 def format_metric(value: float, unit: str, *, signed: bool = False) -> str:

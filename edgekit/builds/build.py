@@ -18,7 +18,7 @@ from edgekit.project.project import Project
 from edgekit.survey.kept import architecture_for_recipe, known_surveys, survey_model
 from edgekit.target import Target, find_target
 
-DEFAULTS = BuildOptions()
+_DEFAULTS = BuildOptions()
 
 
 def chosen_targets(project: Project, names: Sequence[str]) -> list[Target]:
@@ -33,7 +33,7 @@ def build(
     project: Project,
     targets: Sequence[Target],
     progress: Progress,
-    options: BuildOptions = DEFAULTS,
+    options: BuildOptions = _DEFAULTS,
 ) -> Build:
     """Build a project for each target. Results of earlier builds are taken from the cache.
 

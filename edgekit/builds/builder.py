@@ -186,8 +186,8 @@ class Builder:
 
         target, tried, made = choice.variant.target, choice.tried, choice.made
         candidates = made.candidates
-        evidence_folder = self._evidence(choice.variant, candidates).folder
-        verdict = self._verdict(choice.variant, candidates)
+        evidence = self._evidence(choice.variant, candidates)
+        verdict = verify(self.project, target, candidates, evidence_from_json(evidence.record))
         metric = highest_fidelity([one for one in verdict.measurements if one.model == "deployed"], "metric")
         origin = Origin(
             recipe=tried.plan.recipe,
@@ -201,7 +201,7 @@ class Builder:
             metric=metric,
             reference_value=candidates.reference.metric,
         )
-        bundle = write_bundle(self.project, target, candidates.deployed.path, evidence_folder / _GOLDEN, origin)
+        bundle = write_bundle(self.project, target, candidates.deployed.path, evidence.folder / _GOLDEN, origin)
         models = (candidates.deployed, candidates.float_student, candidates.reference)
         sizes = [each.path.stat().st_size for each in models]
         return TargetBuild(

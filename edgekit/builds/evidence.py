@@ -20,7 +20,7 @@ from edgekit.gates.speed import SpeedComparison
 from edgekit.project.project import Project
 from edgekit.target import Target
 from edgekit.traits import Fidelity, Format
-from edgekit.wording import format_metric
+from edgekit.wording import disturbed_words, format_metric
 
 if TYPE_CHECKING:
     from edgekit.arrays import Array, Arrays
@@ -127,8 +127,7 @@ def gather_evidence(
     parity = parity_gate(deployed.path, samples.feeds, expected, result)
     if isinstance(result, EdgekitError):
         _write_golden(golden, split, samples.feeds, expected)
-        missing = why_missing(result)
-        return Evidence(tuple(measurements), parity, SpeedComparison(missing=missing), missing)
+        return Evidence(tuple(measurements), parity, SpeedComparison(), why_missing(result))
     given = tuple(result.outputs[0])
     _write_golden(golden, split, samples.feeds, given)
     disturbed = tuple(disturbances(result, 1)) if result.rounds else ()
@@ -279,7 +278,7 @@ def _run_measurements(
     from edgekit.benchmarking.figures import peak_memory
 
     outcome = peak_memory(deployed.name, result) if len(result.outputs) == 1 else []
-    text = "1 thread, batch 1" + (f"; the machine was disturbed: {disturbed[0]}" if disturbed else "")
+    text = "1 thread, batch 1" + (f"; {disturbed_words(disturbed)}" if disturbed else "")
     for one, latencies in zip((deployed, float_student), result.latencies_ms, strict=False):
         outcome += latency_measurements(one.name, latencies, result.fidelity, text)
     return outcome

@@ -24,7 +24,8 @@ def verify(project: Project, target: Target, models: EvaluatedModels, evidence: 
     gates = [evidence.parity, *metric_gates(project, target, models, highest_fidelity(own, "metric"))]
     gates += budget_gates(budgets, target, own, evidence.missing, evidence.unpredicted, evidence.disturbed)
     if float_student.path != deployed.path:
-        gates.append(speed_gate(deployed.path, budgets.max_latency_ratio, evidence.speed, evidence.disturbed))
+        limit = budgets.max_latency_ratio
+        gates.append(speed_gate(deployed.path, limit, evidence.speed, evidence.disturbed, evidence.missing))
     return Verdict(tuple(gates), evidence.measurements, evidence.disturbed)
 
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 DISTURBED = "disturbed"
 """The note of what disturbed the machine while the step measured times. Such an output is not taken from the cache."""
 
+OUTLIERS = "outliers"
+"""The note of calibration samples that set the activation ranges alone, as sentences that warn of them."""
+
 Setting = Literal["seed", "loss", "ports", "weights", "metric"]
 """Of a project: its seed; its own loss function; the names of inputs and outputs; the file of trained weights; its
 metric and the allowed drop."""

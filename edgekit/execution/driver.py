@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgekit.cache import Cache, Entry
 from edgekit.contract.artifact import Artifact
-from edgekit.contract.step import DISTURBED, Context, TargetView
+from edgekit.contract.step import DISTURBED, OUTLIERS, Context, TargetView
 from edgekit.data.splits import Splits
 from edgekit.errors import EdgekitError, StepError, storage_errors, type_and_line
 from edgekit.execution.gaps import gap_warning
@@ -92,7 +92,7 @@ class Driver:
         )
         metric = self.metric(artifact, target) if Trait.CONVERGED in planned.facts else None
         warning = gap_warning(artifact.notes, self.scores(artifact, target) if "accuracy" in artifact.notes else None)
-        warning = warning or "; ".join(artifact.notes.get("outliers", ()))
+        warning = warning or "; ".join(artifact.notes.get(OUTLIERS, ()))
         seconds = time.perf_counter() - started
         self.progress.step_finished(target.id, number, total, name, cached=cached, seconds=seconds)
         if warning:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from edgekit.figures.measurement import PREDICTED, Measurement
 from edgekit.formats import format_of
 from edgekit.target import Budgets, Target
 from edgekit.traits import Fidelity, Format
+from edgekit.wording import disturbed_words
 
 if TYPE_CHECKING:
     from edgekit.arrays import Array
@@ -101,7 +103,7 @@ def _latency_gate(limit: float, figures: Mapping[str, Measurement], otherwise: s
     if measured is not None:
         text = f"p50 {measured.value:.3g} ms, at most {limit:g} ms"
         if disturbed:
-            return Gate("latency", Status.UNDECIDED, f"{text}; the machine was disturbed: {disturbed[0]}")
+            return Gate("latency", Status.UNDECIDED, f"{text}; {disturbed_words(disturbed)}")
         low, high = measured.low or measured.value, measured.high or measured.value
         if low <= limit < high:
             return Gate("latency", Status.UNDECIDED, f"{text}; the interval contains the limit: {measured.limits} ms")
@@ -191,13 +193,14 @@ def _tflite_differences(
 
     file = read_tflite(path)
     steps = file.output_steps()
+    rounding = cache(lambda: tflite_tolerance(path, tuple(feeds)))
     found = []
     for port, left, right in zip(file.ports(file.outputs), expected, given, strict=True):
         step = steps.get(port.name)
         if step is None:
             apart, share = relative_difference([left], [right]), LEAST
             if apart > LEAST and file.is_integer:
-                share = tflite_tolerance(path, tuple(feeds))
+                share = rounding()
             why = "float rounding" if share == LEAST else "rounding differences move values by 8-bit LSBs"
             found.append(Difference(apart, share, f"of the largest value of a part: {why}"))
         else:

@@ -7,6 +7,7 @@ from pathlib import Path
 from edgekit.figures.ratios import LEAST_MACS, SESSION_DIFFERENCE, Ratio
 from edgekit.gates.gates import Gate, Status
 from edgekit.traits import Format
+from edgekit.wording import disturbed_words
 
 NEVER_SLOWER = "never-slower"
 _CLEARLY_MORE = 1.2
@@ -27,18 +28,18 @@ class SpeedComparison:
     """Of predicted latencies, by a latency calibration that covers both."""
     instructions: float | None = None
     """Of the instructions counted in a run of each under emulation, with one thread."""
-    missing: str = ""
-    """Why neither was run, and what to do."""
 
 
-def speed_gate(path: Path, limit: float | None, found: SpeedComparison, disturbed: Sequence[str] = ()) -> Gate:
+def speed_gate(
+    path: Path, limit: float | None, found: SpeedComparison, disturbed: Sequence[str] = (), missing: str = ""
+) -> Gate:
     """Whether the deployed file at `path` takes at most `limit` times as long as the float student; 1 by default.
 
     The gate fails if the whole interval of the ratio is above the limit by more than two sessions of one file differ.
     It is undecided for times of a `disturbed` machine, for a predicted interval that contains the limit, and if only
-    instructions are known. It is not run without any of these. A network so small that its time is that of the
-    runtime's calls is only judged if a limit is given. The gate has a warning if the model is probably slower and the
-    gate does not fail.
+    instructions are known. It is not run without any of these; `missing` says why the models were not run. A network so
+    small that its time is that of the runtime's calls is only judged if a limit is given. The gate has a warning if the
+    model is probably slower and the gate does not fail.
     """
     from edgekit.formats import format_of, inspect_file
 
@@ -49,7 +50,7 @@ def speed_gate(path: Path, limit: float | None, found: SpeedComparison, disturbe
     allowed = 1.0 if limit is None else limit
     ratio = found.times or found.predicted
     if ratio is None:
-        return _counted_gate(found, allowed)
+        return _counted_gate(found.instructions, allowed, missing)
     text = f"{'' if found.times else 'predicted: '}{ratio} of the float model's time, at most {allowed:g}"
     slower = ratio.low > SESSION_DIFFERENCE * allowed
     inspected = inspect_file(path)
@@ -72,12 +73,12 @@ def speed_gate(path: Path, limit: float | None, found: SpeedComparison, disturbe
     )
 
 
-def _counted_gate(found: SpeedComparison, allowed: float) -> Gate:
+def _counted_gate(instructions: float | None, allowed: float, missing: str) -> Gate:
     """The gate without a ratio of times: undecided with a ratio of instructions, else not run."""
-    if found.instructions is None:
-        return Gate(NEVER_SLOWER, Status.NOT_RUN, found.missing or _NOTHING)
-    text = f"{found.instructions:.2f} times the float model's instructions (emulated, one thread)"
-    more = found.instructions > _CLEARLY_MORE * allowed
+    if instructions is None:
+        return Gate(NEVER_SLOWER, Status.NOT_RUN, missing or _NOTHING)
+    text = f"{instructions:.2f} times the float model's instructions (emulated, one thread)"
+    more = instructions > _CLEARLY_MORE * allowed
     return Gate(NEVER_SLOWER, Status.UNDECIDED, f"{text}; {_NOTHING}", _warning(text) * more)
 
 
@@ -86,7 +87,7 @@ def _disturbed_gate(text: str, cpu_times: Ratio | None, disturbed: Sequence[str]
     the caches that other processes use."""
     witness = f"; by CPU time {cpu_times}" if cpu_times else ""
     slower = cpu_times is not None and cpu_times.low > SESSION_DIFFERENCE * allowed
-    detail = f"{text}{witness}; the machine was disturbed: {disturbed[0]}"
+    detail = f"{text}{witness}; {disturbed_words(disturbed)}"
     return Gate(NEVER_SLOWER, Status.UNDECIDED, detail, _warning(f"{cpu_times} of the float model's CPU time") * slower)
 
 

@@ -13,7 +13,7 @@ from edgekit.model.reading import load_model
 from edgekit.numerics.layerwise import layer_lsb_errors
 from edgekit.runtimes.ort import optimize_offline
 
-MOST_LSB = 1
+ROUNDING_LSB = 1
 """Integer kernels round once where the graph as written rounds in float, so that ties may differ."""
 
 
@@ -30,7 +30,7 @@ def runtime_differences(path: Path, inputs: Sequence[Array]) -> dict[str, str]:
     return {
         nodes[name]: f"fused into {kinds[name]}, it differs by {error:g} LSB in the runtime"
         for name, error in errors.items()
-        if error > MOST_LSB and name in nodes
+        if error > ROUNDING_LSB and name in nodes
     }
 
 

@@ -10,7 +10,7 @@ from edgekit.arrays import Array, Arrays
 from edgekit.model.reading import load_model, save_model
 from edgekit.numerics.compare import relative_difference
 from edgekit.numerics.perturb import perturb_ulp
-from edgekit.runtimes.ort import feed_outputs
+from edgekit.runtimes.ort import feed_outputs, session_feed_outputs
 from edgekit.runtimes.tflite import TfliteSession, tflite_runtime
 
 LEAST = 1e-4
@@ -70,11 +70,11 @@ def tflite_tolerance(path: Path, feeds: Arrays) -> float:
     change when the float inputs move by up to half of a 255th of their range, as if each were rounded otherwise, the
     largest of three, from 0.01 to 0.2. `feeds` are arrays with axes (feeds, ...), in the ONNX model's form."""
     running = TfliteSession(path, tflite_runtime(), threads=1)
-    plain = _tflite_outputs(running, feeds)
+    plain = session_feed_outputs(running, feeds)
     apart = 0.0
     for seed in range(_PERTURBATIONS):
         moved = tuple(_moved(each, np.random.default_rng(seed)) for each in feeds)
-        apart = max(apart, relative_difference(plain, _tflite_outputs(running, moved)))
+        apart = max(apart, relative_difference(plain, session_feed_outputs(running, moved)))
     return min(max(_LEAST_OF_STEPS, apart), _MOST_OF_STEPS)
 
 
@@ -85,16 +85,6 @@ def _moved(array: Array, random: np.random.Generator) -> Array:
     half = float(np.ptp(array)) / 255 / 2
     moved: Array = (array + random.uniform(-half, half, array.shape)).astype(array.dtype)
     return moved
-
-
-def _tflite_outputs(running: TfliteSession, feeds: Arrays) -> Arrays:
-    """One array per output with axes (feeds, ...)."""
-    names = [port.name for port in running.get_inputs()]
-    runs = [
-        running.run(None, dict(zip(names, (each[number] for each in feeds), strict=True)))
-        for number in range(len(feeds[0]))
-    ]
-    return tuple(np.stack(each) for each in zip(*runs, strict=True))
 
 
 def _perturbed_outputs(path: Path, feeds: Arrays) -> Iterator[Arrays]:

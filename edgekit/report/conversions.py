@@ -6,7 +6,7 @@ from dataclasses import asdict
 from rich.console import RenderableType
 from rich.markup import escape
 
-from edgekit.contract.step import Step
+from edgekit.contract.step import OUTLIERS, Step
 from edgekit.execution.single_step import Conversion
 from edgekit.report.integers import section_lines
 from edgekit.report.tables import table, with_unit
@@ -37,7 +37,7 @@ def conversion_report(found: Conversion) -> list[RenderableType]:
         shown.append(escape(f"output '{name}': {text} against the float model (native)"))
     for name, text in notes.get("lost_parts", {}).items():
         shown.append(f"[yellow]warning:[/] {escape(f'output {name!r}: more noise than signal in {text}')}")
-    shown += [f"[yellow]warning:[/] {escape(text)}" for text in notes.get("outliers", ())]
+    shown += [f"[yellow]warning:[/] {escape(text)}" for text in notes.get(OUTLIERS, ())]
     shown.append(escape(f"compared on {notes['compared_on']}"))
     return shown
 

@@ -80,6 +80,8 @@ def _closing(study: Study) -> Iterator[RenderableType]:
             f"not timed: this machine is not {study.target}, an arm leaves no file, or a network is so small that the "
             "runtime's calls take its time"
         )
+    for how in dict.fromkeys(each.latency_how for each in study.ablations if each.latency_how):
+        yield escape(f"time: {how}")
     yield escape(f"intervals: {study.interval}")
     if study.data:
         yield escape(f"data: the metric is computed on {study.data}")

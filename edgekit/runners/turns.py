@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from edgekit.figures.ratios import Ratio, ratio_of
 from edgekit.runners.environment import disturbances
 from edgekit.runners.runner import Result
+from edgekit.wording import disturbed_words
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class TurnRatios:
     @property
     def how(self) -> str:
         """What the ratios compare, for a report; empty for latencies on a quiet machine."""
-        return f"by CPU time, because the machine was disturbed: {self.disturbed[0]}" if self.disturbed else ""
+        return f"by CPU time, because {disturbed_words(self.disturbed)}" if self.disturbed else ""
 
 
 def turn_ratios(result: Result, threads: int) -> TurnRatios:

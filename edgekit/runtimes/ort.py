@@ -85,7 +85,11 @@ def host_outputs(path: Path, inputs: Sequence[Array], *, optimize: bool = True) 
 def feed_outputs(path: Path, feeds: Arrays, *, optimize: bool = True) -> Arrays:
     """The outputs of a model file for feeds, arrays with axes (feeds, ...), run one by one; otherwise as
     `host_outputs`."""
-    running = session(path, optimize=optimize, exact=True)
+    return session_feed_outputs(session(path, optimize=optimize, exact=True), feeds)
+
+
+def session_feed_outputs(running: Any, feeds: Arrays) -> Arrays:
+    """The outputs of a session for feeds, arrays with axes (feeds, ...), run one by one."""
     runs = [session_outputs(running, [each[number, ...] for each in feeds]) for number in range(len(feeds[0]))]
     return tuple(stack_feeds(np, each) for each in zip(*runs, strict=True))
 

@@ -117,11 +117,11 @@ def _integer_differences(source: Path, fused: Path, inputs: "Arrays") -> dict[st
     from edgekit.model.reading import load_model
     from edgekit.numerics.compare import relative_difference
     from edgekit.numerics.layerwise import layer_lsb_errors
-    from edgekit.numerics.runtime_differences import MOST_LSB
+    from edgekit.numerics.runtime_differences import ROUNDING_LSB
     from edgekit.runtimes.ort import host_outputs
 
     steps = layer_lsb_errors(source, fused, inputs)
-    off = [name for name, found in steps.items() if found > MOST_LSB]
+    off = [name for name, found in steps.items() if found > ROUNDING_LSB]
     if off:
         makers = {name: node.op_type for node in load_model(fused).graph.node for name in node.output}
         raise StepError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from msgspec import Meta
 
 from edgekit.contract.artifact import Artifact
-from edgekit.contract.step import Context, Contract, Outcome, Step
+from edgekit.contract.step import OUTLIERS, Context, Contract, Outcome, Step
 from edgekit.contract.technique import Family, Technique
 from edgekit.errors import ModelError, StepError
 from edgekit.steps.searched import Backend, QuantizedFile, contract_with_search, run_backend, search_compressor
@@ -186,7 +186,7 @@ class Quantize(Step):
             plain.unlink()
         loss.check()
         ranges.unlink()
-        return _with_loss(loss, kept, {"calibration_samples": batches.samples, "outliers": batches.outliers()})
+        return _with_loss(loss, kept, {"calibration_samples": batches.samples, OUTLIERS: batches.outliers()})
 
     def _by_compressor(self, work: "_StaticQuantization", judged: "CalibrationMetric", path: Path) -> QuantizedFile:
         """Use Intel Neural Compressor, whose tuner puts operators back to float until the metric holds."""

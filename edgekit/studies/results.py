@@ -78,6 +78,8 @@ class StepAblation(Record, frozen=True):
     latency: Ratio | None
     """The ratio of the time with it to that without, native, measured in turns; None if this machine is not the
     target."""
+    latency_how: str = ""
+    """What the ratio compares, if that is not the latency: CPU times on a disturbed machine."""
 
     @property
     def is_worth_it(self) -> bool:

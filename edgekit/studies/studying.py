@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from edgekit.figures.intervals import LEVEL, Interval, mean_of
-from edgekit.figures.ratios import LEAST_MACS, Ratio
+from edgekit.figures.ratios import LEAST_MACS
 from edgekit.host import this_host
 from edgekit.metrics.metric import unit_of
 from edgekit.progress import Progress
 from edgekit.project.project import Project
-from edgekit.studies.arms import Arms, Swap
+from edgekit.studies.arms import Arms, StepOmission, Swap
 from edgekit.studies.results import (
     SCHEMA,
     Arm,
@@ -27,6 +27,7 @@ from edgekit.traits import Data, Fidelity, Format
 
 if TYPE_CHECKING:
     from edgekit.arrays import Arrays
+    from edgekit.runners.turns import TurnRatios
 
 _TIMING_S = 2.0
 _FEEDS = 8
@@ -60,17 +61,7 @@ def run_study(
         arms=tuple(arm_of(trial, unit) for trial in found),
         orders=tuple(each for swap in arms.swaps for each in _order_comparisons(swap, trials, unit)),
         whole=arms.whole,
-        ablations=tuple(
-            StepAblation(
-                step=step_record(omission.step),
-                arm=omission.arm,
-                points=difference(trials[arms.whole], trials[omission.arm]),
-                bytes_with=trials[arms.whole].bytes,
-                bytes_without=trials[omission.arm].bytes,
-                latency=_latency(project, trials[arms.whole], trials[omission.arm], target),
-            )
-            for omission in arms.omissions
-        ),
+        ablations=tuple(_ablation(project, arms, each, trials, target) for each in arms.omissions),
         impossible=arms.impossible,
     )
 
@@ -101,14 +92,30 @@ def _order_comparisons(swap: Swap, trials: Mapping[str, Trial], unit: str) -> li
     ]
 
 
+def _ablation(
+    project: Project, arms: Arms, omission: StepOmission, trials: Mapping[str, Trial], target: Target
+) -> StepAblation:
+    """The whole recipe compared with the arm that omits a step."""
+    whole, without = trials[arms.whole], trials[omission.arm]
+    timed = _timed(project, whole, without, target)
+    return StepAblation(
+        step=step_record(omission.step),
+        arm=omission.arm,
+        points=difference(whole, without),
+        bytes_with=whole.bytes,
+        bytes_without=without.bytes,
+        latency=timed.ratios[0] if timed else None,
+        latency_how=timed.how if timed else "",
+    )
+
+
 def _minus(value: float | None) -> float | None:
     return None if value is None else -value
 
 
-def _latency(project: Project, one: Trial, other: Trial, target: Target) -> Ratio | None:
-    """The ratio of one trial's time to the other's, measured in turns with the first seed's files, by CPU time on a
-    disturbed machine; None if this is not the target, and for a network so small that its time is that of the runtime's
-    calls."""
+def _timed(project: Project, one: Trial, other: Trial, target: Target) -> "TurnRatios | None":
+    """The ratio of one trial's time to the other's, measured in turns with the first seed's files; None if this is not
+    the target, and for a network so small that its time is that of the runtime's calls."""
     files = [trial.runs[0][-1].artifact for trial in (one, other)]
     if not target.is_this(this_host()) or any(each.format is not Format.ONNX for each in files):
         return None
@@ -121,8 +128,7 @@ def _latency(project: Project, one: Trial, other: Trial, target: Target) -> Rati
     from edgekit.runners.turns import turn_ratios
 
     result = NativeRunner().run(Job([each.path for each in reversed(files)], _feeds(project), seconds=_TIMING_S))
-    (found,) = turn_ratios(result, 1).ratios
-    return found
+    return turn_ratios(result, 1)
 
 
 def _feeds(project: Project) -> "Arrays":

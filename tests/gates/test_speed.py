@@ -59,7 +59,7 @@ def test_what_cannot_be_timed_is_not_run(built: Build) -> None:
     model = built.targets[0].bundle / "model.onnx"
     unknown = speed_gate(model, None, SpeedComparison())
     assert unknown.status is Status.NOT_RUN and "the target is not this machine" in unknown.detail
-    crashed = speed_gate(model, None, SpeedComparison(missing="the runtime died; look"))
+    crashed = speed_gate(model, None, SpeedComparison(), missing="the runtime died; look")
     assert (crashed.status, crashed.detail) == (Status.NOT_RUN, "the runtime died; look")
 
 

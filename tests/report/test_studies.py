@@ -92,6 +92,13 @@ def test_the_report_gives_means_with_intervals_and_says_what_cannot_be_told_apar
     assert "room for" not in flat
 
 
+def test_times_of_a_disturbed_machine_say_what_they_are() -> None:
+    how = "by CPU time, because the machine was disturbed: the runs waited for a CPU"
+    disturbed = tuple(each.copy_with(latency_how=how) for each in made_study().ablations)
+    assert f"time: {how}" in " ".join(text(made_study(ablations=disturbed)).split())
+    assert "time: " not in text(made_study())
+
+
 def test_many_impossible_orders_are_counted() -> None:
     flat = " ".join(text(made_study(impossible=tuple(f"order {number}" for number in range(9)))).split())
     assert "not run: order 1 not run: 7 more that are impossible" in flat and "order 2" not in flat
