@@ -44,7 +44,7 @@ from edgekit.studies.arms import arms_of
 from edgekit.studies.evidence import measurements_of
 from edgekit.studies.results import Study
 from edgekit.studies.studying import run_study
-from edgekit.survey.kept import architecture_for_recipe
+from edgekit.survey.kept import survey_for_recipe
 from edgekit.target import Target, calibration_file, find_target
 from edgekit.version import pip_install
 
@@ -217,7 +217,7 @@ def study(
     given = options_of(options, StudyOptions)
     project, watch = load_project(Path(folder)), progress or Silent()
     if given.recipe is None:
-        chosen = recipe_of(project, architecture_for_recipe(project, Splits(project)))
+        chosen = recipe_of(project, survey_for_recipe(project, Splits(project)))
     else:
         chosen = recipe_for(project, find_recipe(given.recipe, Path()))
     arms = arms_of(project, chosen, listed(pairs), orders=given.orders, ablate=given.ablate)

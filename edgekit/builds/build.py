@@ -12,10 +12,10 @@ from edgekit.errors import PlanError, TargetError, did_you_mean
 from edgekit.metrics.choice import with_metric
 from edgekit.planning.interactions import Interactions, Severity
 from edgekit.planning.lint import FAULT_CODES, Finding, LintResult, interactions_of, lint, planning_context
-from edgekit.planning.recipe import recipes_of, with_float_operators
+from edgekit.planning.recipe import pruned_roles, recipes_of, with_float_operators
 from edgekit.progress import Progress
 from edgekit.project.project import Project
-from edgekit.survey.kept import architecture_for_recipe, known_surveys, survey_model
+from edgekit.survey.kept import known_surveys, survey_for_recipe, survey_model
 from edgekit.target import Target, find_target
 
 _DEFAULTS = BuildOptions()
@@ -53,7 +53,7 @@ def build(
     if options.float_operators is not None:
         project = _with_float_operators_from(project, targets, Path(options.float_operators))
     splits = Splits(project)
-    recipes = recipes_of(project, architecture_for_recipe(project, splits))
+    recipes = recipes_of(project, survey_for_recipe(project, splits))
     runtime, runner = options.runtime, options.runner
     wanted = [variants_for(project, target, recipes, runtime, runner, progress) for target in targets]
     interactions = interactions_of(project)
@@ -63,7 +63,11 @@ def build(
     project = with_metric(project, splits)
     builder = Builder(project, splits, progress, again=options.again)
     roles = sorted({each.role for recipe in recipes for each in recipe.steps})
-    surveys = {**known_surveys(project), **{role: survey_model(project, builder.driver.splits, role) for role in roles}}
+    pruned = {role for recipe in recipes for role in pruned_roles(recipe)}
+    surveys = {
+        **known_surveys(project),
+        **{role: survey_model(project, splits, role, prunable=role in pruned) for role in roles},
+    }
 
     def tries(variant: RuntimeVariant) -> list[RecipeTrial]:
         context = planning_context(project, variant.target, surveys)

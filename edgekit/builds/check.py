@@ -17,7 +17,7 @@ from edgekit.planning.lint import (
     merge_findings,
     planning_context,
 )
-from edgekit.planning.recipe import RECOMMENDED, Recipe, find_recipe, recipe_for, recipe_of
+from edgekit.planning.recipe import RECOMMENDED, Recipe, find_recipe, pruned_roles, recipe_for, recipe_of
 from edgekit.planning.runtime_fit import fit_to_runtime
 from edgekit.progress import Progress
 from edgekit.project.project import PROJECT_FILE, Project
@@ -74,10 +74,11 @@ def check_recipe(
         )
     surveys = dict(known_surveys(project)) if project is not None else {}
     if inspect and project is not None:
-        surveys |= _surveys_of(project, {Role.STUDENT}, progress)
+        surveys |= _surveys_of(project, {Role.STUDENT}, {Role.STUDENT}, progress)
     recipe = _recipe(project, recipe_name, surveys.get(Role.STUDENT))
     if inspect and project is not None:
-        surveys |= _surveys_of(project, {each.role for each in recipe.steps} - {Role.STUDENT}, progress)
+        roles = {each.role for each in recipe.steps} - {Role.STUDENT}
+        surveys |= _surveys_of(project, roles, pruned_roles(recipe), progress)
     targets = _targets(project, target_names)
     interactions = interactions_of(project)
     contexts = [planning_context(project, each, surveys).copy_with(measured=measured) for each in targets or (None,)]
@@ -104,21 +105,22 @@ def check_recipe(
 
 def _recipe(project: Project | None, name: str | None, survey: Survey | None) -> Recipe:
     """The named recipe, its path relative to the working directory; else the project's; else the recommended one, by
-    the architecture of the student if that is known."""
+    what is known of the student."""
     if name is None and project is not None:
-        return recipe_of(project, survey.architecture if survey else None)
+        return recipe_of(project, survey)
     named = find_recipe(name or RECOMMENDED, Path())
     return named if project is None else recipe_for(project, named)
 
 
-def _surveys_of(project: Project, roles: Set[Role], progress: Progress) -> dict[Role, Survey | None]:
-    """The surveys of these roles' models, as far as the project has them, taken now if they are not kept."""
+def _surveys_of(project: Project, roles: Set[Role], pruned: Set[Role], progress: Progress) -> dict[Role, Survey | None]:
+    """The surveys of these roles' models, as far as the project has them, taken now if they are not kept; what pruning
+    can remove is included for those that are `pruned`."""
     from edgekit.data.splits import Splits
 
     splits, found = Splits(project), dict[Role, Survey | None]()
     for role in sorted(roles & project.roles):
         progress.note(f"inspecting the {role}")
-        found[role] = survey_model(project, splits, role)
+        found[role] = survey_model(project, splits, role, prunable=role in pruned)
     return found
 
 

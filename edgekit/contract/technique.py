@@ -59,6 +59,13 @@ class Technique:
     ties_cpu: bool | None = None
     """Whether the result runs well, or at all, only on the type of CPU that it was made on."""
 
+    @property
+    def removed_units(self) -> Units | None:
+        """The units that it removes from a module; None if it removes none, or single weights."""
+        if self.structure is None or self.structure == "unstructured":
+            return None
+        return "all" if self.structure == "units" else self.structure
+
 
 PROPERTIES = frozenset(each.name for each in fields(Technique))
 

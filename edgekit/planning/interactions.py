@@ -19,10 +19,10 @@ from edgekit.records import Record, read_toml, validate
 from edgekit.runtime_specs import RUNTIMES
 from edgekit.traits import Architecture, Role
 
-_STEP_NAMES = PROPERTIES - {"unknown"} | {"role", "trained"}
+_STEP_NAMES = PROPERTIES - {"unknown"} | {"role", "trained", "removes_units"}
 CONTEXT_PROPERTIES = (
     "architecture", "student_share", "batch_norms", "odd_channels", "training_data", "arch", "isa", "runtime",
-    "is_this_machine",
+    "is_this_machine", "prunable",
 )  # fmt: skip
 
 _POSSIBLE = {"architecture": get_args(Architecture), "arch": tuple(ARCHITECTURES), "runtime": tuple(RUNTIMES)}
@@ -324,12 +324,13 @@ def fits(condition: Condition, known: Mapping[str, Any], unknown: frozenset[str]
 
 
 def step_properties(
-    technique: Technique, role: Role, *, trained: bool | None = None
+    technique: Technique, role: Role, *, trained: bool | None = None, removes_units: bool | None = None
 ) -> tuple[dict[str, Any], frozenset[str]]:
-    """The properties of a step that conditions may refer to, and the names of unknown ones; `trained` refers to the
-    model that it reads."""
-    unknown = technique.unknown | ({"trained"} if trained is None else set())
-    return {**properties(technique), "role": role.value, "trained": trained}, unknown
+    """The properties of a step that conditions may refer to, and the names of unknown ones. `trained` refers to the
+    model that it reads, `removes_units` to what structured pruning finds in it."""
+    observed = {"trained": trained, "removes_units": removes_units}
+    unknown = technique.unknown | {name for name, value in observed.items() if value is None}
+    return {**properties(technique), "role": role.value, **observed}, unknown
 
 
 def step_fits(condition: Condition, technique: Technique, role: Role) -> bool | None:

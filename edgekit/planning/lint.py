@@ -83,6 +83,7 @@ class PlanningContext(Record, frozen=True):
             "isa": target.isa if target else None,
             "runtime": target.runtime.name if target else None,
             "is_this_machine": target.is_this(this_host()) if target else None,
+            "prunable": None if survey is None or survey.prunable is None else bool(survey.prunable),
         }
         unknown = {name for name, value in values.items() if value is None}
         if Role.TEACHER not in self.roles:
@@ -278,8 +279,24 @@ class _Lint:
     def _side(self, planned: PlannedStep) -> tuple[dict[str, Any], frozenset[str]]:
         """The properties of a step, and the names of unknown ones."""
         before = self.walk.entry if planned.parent is None else self.walk.steps[planned.parent].facts
-        trained = Trait.CONVERGED in before
-        return step_properties(planned.step.technique(self.context.target), planned.role, trained=trained)
+        technique = planned.step.technique(self.context.target)
+        return step_properties(
+            technique,
+            planned.role,
+            trained=Trait.CONVERGED in before,
+            removes_units=Trait.UNCUT not in before or self._removes_units(technique, planned.role),
+        )
+
+    def _removes_units(self, technique: Technique, role: Role) -> bool | None:
+        """Whether structured pruning removes any units of a role's module in the shapes of its entry point; None if
+        that is unknown or the technique is another one."""
+        survey, target = self.context.surveys.get(role), self.context.target
+        if survey is None or survey.prunable is None or target is None:
+            return None
+        units, ratio = technique.removed_units, technique.sparsity
+        if units is None or ratio is None:
+            return None
+        return survey.prunable.are_removed(ratio, target.channel_multiple, units)
 
     def _fits(self, condition: Condition | None, index: int) -> bool | None:
         return fits(condition or {}, *self.sides[index])

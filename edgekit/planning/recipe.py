@@ -11,11 +11,14 @@ from edgekit.deprecation import current_name
 from edgekit.errors import RecipeError, did_you_mean
 from edgekit.project.project import PROJECT_FILE, Project
 from edgekit.records import read_toml
-from edgekit.traits import Architecture, Role, Trait
+from edgekit.survey.survey import Survey
+from edgekit.traits import Role, Trait
 
 RECOMMENDED = "distil-prune-int8"
 RECOMMENDED_FOR_TRANSFORMERS = "distil-int8-dynamic"
 """For transformers that are trained."""
+RECOMMENDED_WITHOUT_PRUNING = "distil-int8"
+"""For other students of which pruning can remove nothing, such as recurrent networks."""
 RECOMMENDED_FOR_FILES = "int8"
 RECOMMENDED_FOR_TRANSFORMER_FILES = "int8-dynamic"
 """For files of transformers."""
@@ -49,9 +52,9 @@ class Recipe:
     """The recipe that a build uses if this one was not named and fails or loses too much."""
 
 
-def recipe_of(project: Project, architecture: Architecture | None = None) -> Recipe:
-    """The recipe of a project: its own [[steps]], a named recipe, or the recommended one for its student's
-    `architecture`, if that is known.
+def recipe_of(project: Project, student: Survey | None = None) -> Recipe:
+    """The recipe of a project: its own [[steps]], a named recipe, or the recommended one for its student, if that was
+    surveyed.
 
     In a named recipe, a role whose trained weights the project declares is loaded instead of trained, and [options]
     override options of its steps. Raises RecipeError for options of a step that the recipe lacks and for declared
@@ -60,7 +63,7 @@ def recipe_of(project: Project, architecture: Architecture | None = None) -> Rec
     """
     path = project.root / PROJECT_FILE
     if not project.steps:
-        name = project.recipe or recommended_recipe(project, architecture)
+        name = project.recipe or recommended_recipe(project, student)
         named = recipe_for(project, find_recipe(name, project.root))
         for role in _unused_weights(named, project):
             raise RecipeError(
@@ -79,13 +82,13 @@ def recipe_of(project: Project, architecture: Architecture | None = None) -> Rec
     return own
 
 
-def recipes_of(project: Project, architecture: Architecture | None = None) -> list[Recipe]:
+def recipes_of(project: Project, student: Survey | None = None) -> list[Recipe]:
     """The recipes that a build tries in order: only the project's, if it names one; otherwise the recommended one and
     its fallbacks, with the project's [options] for the steps that they have.
 
     Raises RecipeError as `recipe_of` does.
     """
-    found = [recipe_of(project, architecture)]
+    found = [recipe_of(project, student)]
     while found[-1].fallback and not project.recipe and not project.steps:
         named = recipe_for(project, find_recipe(found[-1].fallback, project.root))
         steps = {each.step.name() for each in named.steps}
@@ -111,17 +114,25 @@ def with_float_operators(project: Project, floats: Sequence[str]) -> Project:
     )
 
 
-def recommended_recipe(project: Project, architecture: Architecture | None = None) -> str:
-    """The name of the recommended recipe for a project that names none. The architecture of a model file is read from
-    the file. Raises ModelError for a model file that cannot be read."""
+def recommended_recipe(project: Project, student: Survey | None = None) -> str:
+    """The name of the recommended recipe for a project that names none, by the survey of its student. The architecture
+    of a model file is read from the file. Raises ModelError for a model file that cannot be read."""
     if project.model_file is None:
-        return RECOMMENDED_FOR_TRANSFORMERS if architecture == "transformer" else RECOMMENDED
+        if student is not None and student.architecture == "transformer":
+            return RECOMMENDED_FOR_TRANSFORMERS
+        cannot_be_pruned = student is not None and student.prunable is not None and not student.prunable
+        return RECOMMENDED_WITHOUT_PRUNING if cannot_be_pruned else RECOMMENDED
     if Trait.INTEGER in project.entry_facts:
         return RECOMMENDED_FOR_INTEGERS
     from edgekit.model.importing import file_architecture
 
     is_transformer = file_architecture(project.model_file) == "transformer"
     return RECOMMENDED_FOR_TRANSFORMER_FILES if is_transformer else RECOMMENDED_FOR_FILES
+
+
+def pruned_roles(recipe: Recipe) -> set[Role]:
+    """The roles from whose modules a recipe removes channels or heads."""
+    return {each.role for each in recipe.steps if each.step.technique(None).removed_units}
 
 
 def recipe_for(project: Project, named: Recipe) -> Recipe:

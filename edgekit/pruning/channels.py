@@ -1,19 +1,20 @@
-"""Prune whole units of a module, attention heads and channels, where its outputs keep their meaning."""
+"""Remove whole channels from a module where its outputs keep their meaning."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
-from math import lcm
+import warnings
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch_pruning
 from torch import Tensor, nn
 
-from edgekit.contract.technique import Units
 from edgekit.errors import EdgekitError, type_and_line
 from edgekit.numerics.compare import relative_difference
 from edgekit.progress import Progress
-from edgekit.pruning.heads import reachable_nodes, without_heads
+from edgekit.pruning.heads import reachable_nodes
+from edgekit.pruning.share import Share
 from edgekit.training.batches import TensorBatch
 from edgekit.training.modules import deep_copy, outputs_of, tie, tied_parameters
 
@@ -39,45 +40,16 @@ class PruningResult:
     """Other layers that keep all channels or heads, with the reason."""
 
 
-class Share:
-    """How many channels of each layer, and heads of each attention, to keep when a part of the pruning is done."""
+class UntraceableError(Exception):
+    """The library finds no dependency graph for a module."""
 
-    def __init__(self, ratio: float, multiple: int) -> None:
-        self.ratio = ratio
-        self.multiple = multiple
-        self.done = 1.0
-        """The part of the pruning that is done. Multiples are respected when all of it is."""
-        self._first: dict[str, int] = {}
-
-    def count_to_keep(self, name: str, count: int, groups: int = 1) -> int:
-        """How many of a layer's `count` channels to keep, equally in each group; at least as many as in the end."""
-        whole = self._first.setdefault(name, count)
-        step = groups if groups < count else 1
-        last = kept_channels(whole, self.ratio, lcm(self.multiple, step))
-        now = last if self.done == 1 else kept_channels(whole, self.ratio * self.done, step)
-        return min(max(now, last), count)
-
-    def kept_heads(self, name: str, count: int) -> int:
-        """How many of an attention's `count` heads, or groups of heads, to keep."""
-        whole = self._first.setdefault(f"{name} heads", count)
-        return min(kept_channels(whole, self.ratio * self.done, 1), count)
+    def __init__(self, fault: str) -> None:
+        super().__init__(fault)
+        self.fault = fault
+        """Why, as `PruningResult.faults` has it."""
 
 
-def prune_units(
-    module: nn.Module, example: TensorBatch, share: Share, units: Units, progress: Progress
-) -> PruningResult:
-    """Prune a copy of the module: heads by `without_heads` and channels of the other layers, as many as `share` says;
-    `units` may restrict it to one of both."""
-    beheaded = without_heads(
-        module, example, lambda name, heads: heads if units == "channels" else share.kept_heads(name, heads)
-    )
-    if units == "heads":
-        return PruningResult(beheaded.module, (), (), beheaded.heads, beheaded.faults)
-    cut = _without_channels(beheaded.module, example, share, beheaded.layers, progress)
-    return replace(cut, heads=beheaded.heads, faults={**beheaded.faults, **cut.faults})
-
-
-def _without_channels(
+def without_channels(
     module: nn.Module, example: TensorBatch, share: Share, attending: Collection[str], progress: Progress
 ) -> PruningResult:
     """Prune a copy of the module: remove the channels with the smallest group magnitude along its dependency graph
@@ -85,14 +57,16 @@ def _without_channels(
 
     A layer keeps all channels if they are the module's outputs or the width that attention shares, and if pruning it
     would change output shapes or fail; the others are still pruned. Frozen parameters stay frozen, and tied ones stay
-    tied.
+    tied. Raises UntraceableError if there is no dependency graph.
     """
-    names = [name for name, each in module.named_modules() if _is_layer(each)]
-    last = _last_layers(module, example, names)
+    names = [name for name, each in module.named_modules() if is_layer(each)]
+    last = last_layers(module, example, names)
     inside = tuple(f"{name}." for name in attending)
     others = [name for name in names if name not in {*last, *attending} and not name.startswith(inside)]
     shared = _sharing(module, example, others, attending) if attending else set()
     trial = _Trial(module, example, share)
+    if isinstance(fault := trial.cut(()), str):
+        raise UntraceableError(fault)
     fitting, faults = _fitting(trial, [name for name in others if name not in shared], (), progress)
     done = trial.cut(fitting)
     assert isinstance(done, nn.Module), "this cut was tried before"
@@ -105,13 +79,14 @@ def _sharing(module: nn.Module, example: TensorBatch, names: Sequence[str], atte
     copy = deep_copy(module).requires_grad_(True)
     layers = dict(copy.named_modules())
     try:
-        graph = torch_pruning.DependencyGraph().build_dependency(copy, example.inputs)
-        found = {}
-        for name in names:
-            function = graph.get_pruner_of_module(layers[name]).prune_out_channels
-            found[name] = {
-                dependency.target.module for dependency, _ in graph.get_pruning_group(layers[name], function, [0])
-            }
+        with _quiet_library():
+            graph = torch_pruning.DependencyGraph().build_dependency(copy, example.inputs)
+            found = {}
+            for name in names:
+                function = graph.get_pruner_of_module(layers[name]).prune_out_channels
+                found[name] = {
+                    dependency.target.module for dependency, _ in graph.get_pruning_group(layers[name], function, [0])
+                }
     except Exception:  # the library cannot trace this graph; the error is reported when pruning is tried
         return set()
     attention = {layers[name] for name in attending}
@@ -142,11 +117,11 @@ class _Trial:
         self.module = module
         self.example = example
         self.share = share
-        self._latest: tuple[set[str], nn.Module | str] = set(), module
+        self._latest: tuple[set[str], nn.Module | str] | None = None
 
     def cut(self, names: Collection[str]) -> nn.Module | str:
         """A copy in which these layers are pruned, or the error."""
-        if set(names) != self._latest[0]:
+        if self._latest is None or set(names) != self._latest[0]:
             self._latest = set(names), self._try_cut(names)
         return self._latest[1]
 
@@ -156,18 +131,19 @@ class _Trial:
         frozen = {name for name, each in copy.named_parameters() if not each.requires_grad}
         copy.requires_grad_(True)  # tracing needs gradients
         layers = dict(copy.named_modules())
-        others = [layers[name] for name, each in self.module.named_modules() if name not in names and _is_layer(each)]
+        others = [layers[name] for name, each in self.module.named_modules() if name not in names and is_layer(each)]
         try:
-            pruner = torch_pruning.pruner.BasePruner(
-                copy,
-                self.example.inputs,
-                importance=torch_pruning.importance.GroupMagnitudeImportance(p=2),
-                global_pruning=False,
-                pruning_ratio=0.0,
-                pruning_ratio_dict=_ratios(copy, self.share),
-                ignored_layers=others,
-            )
-            removed = _prune(pruner)
+            with _quiet_library():
+                pruner = torch_pruning.pruner.BasePruner(
+                    copy,
+                    self.example.inputs,
+                    importance=torch_pruning.importance.GroupMagnitudeImportance(p=2),
+                    global_pruning=False,
+                    pruning_ratio=0.0,
+                    pruning_ratio_dict=_ratios(copy, self.share),
+                    ignored_layers=others,
+                )
+                removed = _prune(pruner)
         except Exception as error:  # the library cannot trace this graph
             return f"cannot be traced ({type_and_line(error)})"
         tie(copy, ties)
@@ -194,6 +170,15 @@ class _Trial:
             return ""
         apart = relative_difference([each.numpy() for each in expected], [each.numpy() for each in given])
         return "has mismatched channels when it is cut" if apart > _ROUNDING else ""
+
+
+@contextmanager
+def _quiet_library() -> Iterator[None]:
+    """Suppress the library's warnings about parameters outside layers: what it removes is compared with the whole
+    module."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 @dataclass(frozen=True)
@@ -237,27 +222,28 @@ def _mask(module: nn.Module, outputs: list[int], inputs: list[int]) -> None:
         module.register_forward_pre_hook(lambda _, given: tuple(zero(each, inputs) for each in given))
 
 
-def kept_channels(channels: int, ratio: float, multiple: int) -> int:
-    """The number of channels to keep: the nearest multiple to their share, at least one multiple, at most all."""
-    wanted = max(round(channels * (1 - ratio) / multiple), 1) * multiple
-    return min(wanted, channels)
-
-
 def _ratios(module: nn.Module, share: Share) -> dict[nn.Module, float]:
     """Each layer's own ratio, because the pruner rounds the kept channels down to a multiple: half of a layer for 1
     %."""
     ratios: dict[nn.Module, float] = {}
     for name, layer in module.named_modules():
-        channels = getattr(layer, "out_channels", None) or getattr(layer, "out_features", None)
-        if isinstance(channels, int):
+        channels = channels_of(layer)
+        if channels:
             groups = getattr(layer, "groups", 1)
             # The pruner keeps int(channels * (1 - ratio)): slightly more than the whole number survives the truncation.
             ratios[layer] = max(1 - (share.count_to_keep(name, channels, groups) + 0.01 * groups) / channels, 0.0)
     return ratios
 
 
-def _is_layer(module: nn.Module) -> bool:
+def is_layer(module: nn.Module) -> bool:
+    """Whether a module is a layer whose channels can be removed: a convolution or a linear layer."""
     return isinstance(module, nn.modules.conv._ConvNd | nn.Linear)
+
+
+def channels_of(layer: nn.Module) -> int:
+    """The output channels or features of a layer; 0 if it has no such number."""
+    found = getattr(layer, "out_channels", None) or getattr(layer, "out_features", None)
+    return found if isinstance(found, int) else 0
 
 
 def _outputs(module: nn.Module, example: TensorBatch) -> tuple[Tensor, ...]:
@@ -265,7 +251,7 @@ def _outputs(module: nn.Module, example: TensorBatch) -> tuple[Tensor, ...]:
         return outputs_of(module, example)
 
 
-def _last_layers(module: nn.Module, example: TensorBatch, names: Collection[str]) -> set[str]:
+def last_layers(module: nn.Module, example: TensorBatch, names: Collection[str]) -> set[str]:
     """The layers whose channels reach an output without another layer in between."""
     copy = deep_copy(module).eval().requires_grad_(True)
     made: dict[object, str] = {}

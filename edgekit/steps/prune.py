@@ -16,6 +16,7 @@ from edgekit.traits import Data, Role, Trait
 
 if TYPE_CHECKING:
     from edgekit.pruning.channels import PruningResult
+    from edgekit.pruning.share import PrunableUnits
     from edgekit.training.trained import Training
 
 _CUTS = 4
@@ -59,7 +60,8 @@ class Prune(FineTunedStep):
         return _CUTS if self.gradual and self.epochs >= _CUTS else 1
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
-        from edgekit.pruning.channels import Share, prune_units
+        from edgekit.pruning.share import Share
+        from edgekit.pruning.units import prunable_units, prune_units
         from edgekit.training.batches import tensor_example
         from edgekit.training.modules import constraint_of, module_macs, parameter_count, saved_module
         from edgekit.training.trained import train_module
@@ -69,7 +71,7 @@ class Prune(FineTunedStep):
         share = Share(self.ratio, context.target.channel_multiple)
         done = prune_units(whole, example, share, self.units, context.progress)
         if parameter_count(done.module) >= parameter_count(whole):
-            raise StepError(*self._nothing(done.faults, share.multiple))
+            raise StepError(*self._nothing(prunable_units(whole, example), share.multiple))
         if done.faults:
             name, why = next(iter(done.faults.items()))
             context.progress.note(f"{len(done.faults)} layers are not pruned, such as '{name}': it {why}")
@@ -102,14 +104,20 @@ class Prune(FineTunedStep):
         schedule = self.training.schedule
         return [replace(self.training, schedule=replace(schedule, epochs=one)) for one in epochs]
 
-    def _nothing(self, faults: Mapping[str, str], multiple: int) -> tuple[str, str]:
-        """The error and hint if nothing was removed."""
-        if faults:
-            name, why = next(iter(faults.items()))
-            more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
+    def _nothing(self, units: "PrunableUnits", multiple: int) -> tuple[str, str]:
+        """The error and hint if nothing was removed, by what any ratio could remove."""
+        if not units and units.faults:
+            name, why = next(iter(units.faults.items()))
+            more = f", and {len(units.faults) - 1} more" if len(units.faults) > 1 else ""
             return (
                 f"prune can remove nothing: '{name}' {why}{more}",
                 "use operators between the layers that keep the order of channels, or remove the step",
+            )
+        if not units:
+            return (
+                "prune can remove nothing: the network has no channels besides those of its outputs and of recurrent "
+                "layers, and no attention heads",
+                "remove the step",
             )
         if self.units == "heads":
             return (

@@ -1,13 +1,17 @@
 """Surveys of a project's models, taken once and kept until their sources change."""
 
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from msgspec import convert
 
 from edgekit.cache import Cache
 from edgekit.project.project import Project
-from edgekit.survey.survey import Survey, survey_key
-from edgekit.traits import Architecture, Role
+from edgekit.pruning.share import PrunableUnits
+from edgekit.survey.survey import Survey, prunable_key, survey_key
+from edgekit.traits import Role
 
 if TYPE_CHECKING:
     from edgekit.data.splits import Splits
@@ -19,8 +23,9 @@ def known_surveys(project: Project) -> Mapping[Role, Survey | None]:
     return {role: _known(project, role) for role in project.roles}
 
 
-def survey_model(project: Project, splits: "Splits", role: Role) -> Survey:
-    """The survey of a role's model, from the cache or taken now."""
+def survey_model(project: Project, splits: "Splits", role: Role, *, prunable: bool = False) -> Survey:
+    """The survey of a role's model, from the cache or taken now. With `prunable`, what pruning can remove is searched
+    for as well, which takes some seconds."""
     found = _known(project, role)
     if found is None:
         if project.model_file is not None:
@@ -29,17 +34,22 @@ def survey_model(project: Project, splits: "Splits", role: Role) -> Survey:
             from edgekit.survey.module_survey import survey_of
 
             found = survey_of(project, splits, role)
-        values = found.to_json()
-        Cache(project.cache_folder).entry(survey_key(project, role), lambda *_: {"kind": "survey", **values})
+        _keep(project, survey_key(project, role), "survey", found.to_json())
+    if prunable and found.prunable is None and project.model_file is None:
+        from edgekit.survey.module_survey import prunable_units_of
+
+        units = prunable_units_of(project, splits, role)
+        _keep(project, prunable_key(project, role), "prunable", asdict(units))
+        return replace(found, prunable=units)
     return found
 
 
-def architecture_for_recipe(project: Project, splits: "Splits") -> Architecture | None:
-    """The architecture of the student, on which the recommended recipe depends; None for a project that names its
-    recipe, and for a model file, whose architecture the recipe's choice reads itself."""
+def survey_for_recipe(project: Project, splits: "Splits") -> Survey | None:
+    """The survey of the student, on which the recommended recipe depends; None for a project that names its recipe, and
+    for a model file, whose architecture the recipe's choice reads itself."""
     if project.recipe or project.steps or project.model_file is not None:
         return None
-    return survey_model(project, splits, Role.STUDENT).architecture
+    return survey_model(project, splits, Role.STUDENT, prunable=True)
 
 
 def _survey_of_file(path: Path) -> Survey:
@@ -53,8 +63,14 @@ def _survey_of_file(path: Path) -> Survey:
 
 
 def _known(project: Project, role: Role) -> Survey | None:
-    entry = Cache(project.cache_folder).get(survey_key(project, role))
+    cache = Cache(project.cache_folder)
+    entry = cache.get(survey_key(project, role))
     if entry is None:
         return None
-    values = {name: entry.record[name] for name in Survey.__dataclass_fields__}
-    return Survey(**{**values, "channels": tuple(values["channels"])})
+    found = convert(entry.record["survey"], Survey)
+    units = cache.get(prunable_key(project, role))
+    return found if units is None else replace(found, prunable=convert(units.record["prunable"], PrunableUnits))
+
+
+def _keep(project: Project, key: str, kind: str, values: Mapping[str, Any]) -> None:
+    Cache(project.cache_folder).entry(key, lambda *_: {"kind": kind, kind: values})

@@ -9,8 +9,10 @@ from torch.overrides import TorchFunctionMode
 
 from edgekit.data.splits import Splits
 from edgekit.project.project import Project
+from edgekit.pruning.share import PrunableUnits
+from edgekit.pruning.units import prunable_units
 from edgekit.survey.survey import Survey
-from edgekit.training.batches import tensor_batches
+from edgekit.training.batches import tensor_batches, tensor_example
 from edgekit.training.batchnorms import has_batch_norms
 from edgekit.training.losses import task_loss
 from edgekit.training.modules import outputs_of, parameter_count, untrained_module
@@ -65,3 +67,8 @@ def survey_of(project: Project, splits: Splits, role: Role) -> Survey:
         batch_s=min(seconds),
         batches=split.batches_an_epoch(),
     )
+
+
+def prunable_units_of(project: Project, splits: Splits, role: Role) -> PrunableUnits:
+    """What pruning can remove from a role's module."""
+    return prunable_units(untrained_module(project, role), tensor_example(splits[Data.TRAIN]))

@@ -5,9 +5,11 @@ from typing import Any
 
 from edgekit.files import sha256_of_file, sha256_of_json
 from edgekit.project.project import Project
+from edgekit.pruning.share import PrunableUnits
 from edgekit.traits import Architecture, Data, Role
 
-_VERSION = 1
+_VERSION = 2
+_PRUNABLE_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class Survey:
     trained."""
     batches: int | None
     """Batches in an epoch; None if the data does not report it."""
+    prunable: PrunableUnits | None = None
+    """What pruning can remove; None if that was not searched for, as in model files."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -40,3 +44,8 @@ def survey_key(project: Project, role: Role) -> str:
             "data": [project.entry_digest(project.data_entry(Data.TRAIN)), project.data.batch_size],
         }
     )
+
+
+def prunable_key(project: Project, role: Role) -> str:
+    """The cache key of what pruning can remove from a role's module."""
+    return sha256_of_json({"prunable": _PRUNABLE_VERSION, "of": survey_key(project, role)})

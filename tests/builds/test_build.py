@@ -131,6 +131,7 @@ def test_undeclared_data_is_hashed_once_and_said_to_be_assumed(make_project: Mak
 SLOW = SHORT.replace("epochs = 1", "epochs = 150")
 
 
+@pytest.mark.slow
 def test_a_killed_build_is_continued_and_ends_in_the_same_weights(make_project: MakeProject) -> None:
     """kill -9 during training; the next build goes on from the last epoch and reaches the uninterrupted result."""
     replaced = {'teacher = "model:teacher"\n': ""}
@@ -374,6 +375,7 @@ def test_a_loader_that_shuffles_by_itself_trains_the_same_twice(make_project: Ma
     assert digests[0] == digests[1]
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_a_calibrated_target_is_judged_by_prediction(
     make_project: MakeProject, monkeypatch: pytest.MonkeyPatch

@@ -108,6 +108,7 @@ def test_where_nothing_is_timed_the_fastest_is_found_by_prediction(folder: Path)
     assert "deployed" in report and f"runtime on the device: {first.runtime}" in report
 
 
+@pytest.mark.slow
 def test_on_the_target_itself_the_fastest_is_measured(folder: Path, here: Target) -> None:
     (done,) = build(load_project(folder), [here], Silent(), BuildOptions(runtime="best")).targets
     first, *others = done.runtimes

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from edgekit.planning.lint import PlanningContext
+from edgekit.pruning.share import PrunableUnits
 from edgekit.survey.survey import Survey
 from edgekit.target import find_target
 from edgekit.traits import Role
@@ -21,6 +22,7 @@ def surroundings_given(given: Mapping[str, Any]) -> PlanningContext:
         batch_norms=given.get("batch_norms", True),
         batch_s=0.1,
         batches=10,
+        prunable=PrunableUnits({"first": (16, 1)} if given.get("prunable", True) else {}, {}, {}),
     )
     teacher = replace(model, parameters=round(_PARAMETERS / given.get("student_share", 0.5)))
     target = find_target(given.get("target", "rpi4"))

@@ -13,6 +13,7 @@ from edgekit.planning.plan import walk_recipe
 from edgekit.planning.recipe import Recipe, RecipeStep, find_recipe, recipe_from, shipped_recipes
 from edgekit.planning.words import recipe_in_words
 from edgekit.project.project import Project, load_project
+from edgekit.pruning.share import PrunableUnits
 from edgekit.survey.survey import Survey
 from edgekit.target import find_target
 from edgekit.traits import Role
@@ -20,7 +21,8 @@ from tests.conftest import MakeProject, examples
 from tests.planning.examples import surroundings_given
 from tests.strategies import recipes
 
-CNN = Survey("cnn", 1000, (16, 32), batch_norms=True, batch_s=0.1, batches=6)
+WIDE = PrunableUnits({"conv": (64, 1)}, {"attention": 8}, {})
+CNN = Survey("cnn", 1000, (16, 32), batch_norms=True, batch_s=0.1, batches=6, prunable=WIDE)
 TEACHER = replace(CNN, parameters=2000)
 TRANSFORMER = replace(CNN, architecture="transformer", batch_norms=False)
 KNOWN = PlanningContext(find_target("rpi4"), {Role.TEACHER: TEACHER, Role.STUDENT: CNN})
@@ -28,9 +30,12 @@ PREFIX = [{"use": "train", "role": "teacher"}, {"use": "distill"}]
 SUFFIX = [{"use": "export"}, {"use": "simplify"}, {"use": "quantize"}, {"use": "fuse"}]
 
 
+def judged(tables: list[dict[str, object]], context: PlanningContext = KNOWN) -> LintResult:
+    return lint(recipe_from("r", tables, "r"), context, shipped_interactions())
+
+
 def codes(tables: list[dict[str, object]], context: PlanningContext = KNOWN) -> dict[str, Severity]:
-    judged = lint(recipe_from("r", tables, "r"), context, shipped_interactions())
-    return {each.code: each.severity for each in judged.findings}
+    return {each.code: each.severity for each in judged(tables, context).findings}
 
 
 def about(name: str, context: PlanningContext = KNOWN) -> dict[str, Severity]:
@@ -161,9 +166,10 @@ def test_a_projects_own_rows_are_read(make_project: MakeProject) -> None:
 
 
 def test_a_projects_surroundings_are_known_once_its_models_were_looked_at(tiny: Project) -> None:
-    from edgekit.survey.module_survey import survey_of
+    from edgekit.survey.module_survey import prunable_units_of, survey_of
 
-    surveys = {role: survey_of(tiny, Splits(tiny), role) for role in tiny.roles}
+    units = prunable_units_of(tiny, Splits(tiny), Role.STUDENT)
+    surveys = {role: replace(survey_of(tiny, Splits(tiny), role), prunable=units) for role in tiny.roles}
     values, unknown = planning_context(tiny, find_target("rpi4"), surveys).known(Role.STUDENT)
     assert values["architecture"] == "cnn" and not unknown
     assert 0 < values["student_share"] < 1 and values["odd_channels"] is False
@@ -215,3 +221,29 @@ def test_a_poor_pair_that_is_swapped_is_judged_otherwise(recipe: Recipe) -> None
         steps[each.step], steps[each.other] = steps[each.other], steps[each.step]
         swapped = lint(replace(recipe, steps=tuple(steps)), KNOWN, shipped_interactions())
         assert (each.code, each.step, each.other) not in {(new.code, new.step, new.other) for new in swapped.findings}
+
+
+def prunable(units: PrunableUnits | None, target: str = "rpi4") -> PlanningContext:
+    student = replace(CNN, prunable=units)
+    return KNOWN.copy_with(target=find_target(target), surveys={Role.TEACHER: TEACHER, Role.STUDENT: student})
+
+
+def test_pruning_that_removes_nothing_is_an_error_before_training() -> None:
+    def found(prunable_units: PrunableUnits, **options: object) -> set[str]:
+        steps = [*PREFIX, {"use": "prune", **options}, *SUFFIX]
+        return set(codes(steps, prunable(prunable_units))) & {"EK312", "EK313"}
+
+    nothing, narrow = PrunableUnits({}, {}, {}), PrunableUnits({"conv": (16, 1)}, {}, {})
+    assert found(nothing) == {"EK312"}
+    assert found(narrow, ratio=0.5) == set(), "16 channels become 8"
+    assert found(narrow, ratio=0.05) == {"EK313"}
+    assert found(narrow, ratio=0.5, units="heads") >= {"EK313"}, "there are none"
+
+
+def test_pruning_that_was_not_tried_is_undecided_and_a_second_one_is_not_judged() -> None:
+    steps = [*PREFIX, {"use": "prune"}, *SUFFIX]
+    undecided = {each.code: each.needs for each in judged(steps, prunable(None)).undecided}
+    assert undecided["EK312"] == undecided["EK313"] == ("prunable",)
+    narrow = prunable(PrunableUnits({"conv": (16, 1)}, {}, {}))
+    twice = judged([*PREFIX, {"use": "prune", "ratio": 0.5}, {"use": "prune", "ratio": 0.1}, *SUFFIX], narrow)
+    assert "EK313" not in {each.code for each in (*twice.findings, *twice.undecided)}

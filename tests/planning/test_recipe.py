@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,16 @@ from edgekit.planning.recipe import (
     with_float_operators,
 )
 from edgekit.project.project import Project, load_project
+from edgekit.pruning.share import PrunableUnits
 from edgekit.steps.mixed_precision import MixedPrecision
 from edgekit.steps.prune import Prune
-from edgekit.traits import Architecture, Role
+from edgekit.survey.survey import Survey
+from edgekit.traits import Role
 from tests.conftest import FileProject
+
+CNN = Survey("cnn", 1000, (16, 32), batch_norms=True, batch_s=0.1, batches=6)
+PRUNED = ["distil-prune-int8", "distil-prune-int8-conv-matmul", "distil-prune-float"]
+DYNAMIC = ["distil-int8-dynamic", "distil-int8-dynamic-blocks", "distil-float"]
 
 
 def test_a_projects_own_steps_are_its_recipe(tiny: Project) -> None:
@@ -183,24 +190,26 @@ def test_what_may_stand_in_for_the_recommended_recipe(file_project: FileProject)
 
 
 @pytest.mark.parametrize(
-    ("architecture", "names"),
+    ("student", "names"),
     [
-        ("cnn", ["distil-prune-int8", "distil-prune-int8-conv-matmul", "distil-prune-float"]),
-        ("other", ["distil-prune-int8", "distil-prune-int8-conv-matmul", "distil-prune-float"]),
-        (None, ["distil-prune-int8", "distil-prune-int8-conv-matmul", "distil-prune-float"]),
-        ("transformer", ["distil-int8-dynamic", "distil-int8-dynamic-blocks", "distil-float"]),
+        (CNN, PRUNED),
+        (replace(CNN, architecture="other"), PRUNED),
+        (None, PRUNED),
+        (replace(CNN, architecture="transformer"), DYNAMIC),
+        (replace(CNN, prunable=PrunableUnits({}, {}, {})), ["distil-int8", "distil-int8-conv-matmul", "distil-float"]),
     ],
+    ids=["cnn", "other", "unknown", "transformer", "not prunable"],
 )
-def test_a_trained_model_has_a_recommended_recipe_and_fallbacks_by_its_architecture(
-    tiny: Project, architecture: Architecture | None, names: list[str]
+def test_a_trained_model_has_a_recommended_recipe_and_fallbacks_by_its_student(
+    tiny: Project, student: Survey | None, names: list[str]
 ) -> None:
     bare = tiny.copy_with(steps=())
-    found = recipes_of(bare, architecture)
+    found = recipes_of(bare, student)
     assert [each.name for each in found] == names
     exports = [[one.step.name() for one in each.steps].index("export") + 1 for each in found]
     trained = {tuple(each.steps[:count]) for each, count in zip(found, exports, strict=True)}
     assert len(trained) == 1, "they differ after the export alone, so that nothing is trained again"
-    assert [each.name for each in recipes_of(bare.copy_with(recipe="distil-int8"), architecture)] == ["distil-int8"]
+    assert [each.name for each in recipes_of(bare.copy_with(recipe="distil-int8"), student)] == ["distil-int8"]
 
 
 def test_float_operators_are_set_in_the_step_that_chooses_them(make_project: Callable[..., Path]) -> None:

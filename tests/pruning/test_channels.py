@@ -2,14 +2,14 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
 from edgekit.contract.technique import Units
 from edgekit.progress import Silent
-from edgekit.pruning.channels import PruningResult, Share, kept_channels, prune_units
+from edgekit.pruning.channels import PruningResult
+from edgekit.pruning.share import Share
+from edgekit.pruning.units import prune_units
 from edgekit.training.batches import TensorBatch
 from edgekit.training.modules import module_macs, parameter_count
 
@@ -26,32 +26,6 @@ def cut(
 def block(inputs: int, outputs: int, groups: int = 1, stride: int = 1) -> nn.Sequential:
     layers = nn.Conv2d(inputs, outputs, 3, stride, 1, groups=groups, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
     return nn.Sequential(*layers)
-
-
-@given(st.integers(1, 512), st.floats(0.01, 0.99), st.sampled_from([1, 4, 8, 16]))
-def test_what_stays_is_the_nearest_multiple(channels: int, ratio: float, multiple: int) -> None:
-    kept = kept_channels(channels, ratio, multiple)
-    assert 0 < kept <= channels
-    assert kept % multiple == 0 or kept == channels
-    if channels >= multiple * 2 and channels % multiple == 0 and kept > multiple:
-        assert abs(kept - channels * (1 - ratio)) <= multiple / 2
-
-
-@given(st.integers(1, 512), st.floats(0.01, 0.99), st.sampled_from([1, 4, 8]), st.sampled_from([1, 2, 4]), st.data())
-def test_a_gradual_cut_ends_where_one_cut_does(
-    channels: int, ratio: float, multiple: int, groups: int, data: st.DataObject
-) -> None:
-    channels *= groups
-    share, counts = Share(ratio, multiple), [channels]
-    for share.done in (0.3, 0.8, 1.0):
-        counts.append(share.count_to_keep("layer", counts[-1], groups))
-    assert counts == sorted(counts, reverse=True)
-    assert counts[-1] == Share(ratio, multiple).count_to_keep("layer", channels, groups)
-    assert groups == channels or all(each % groups == 0 for each in counts)
-    heads = data.draw(st.integers(1, 16))
-    for share.done in (0.3, 0.8, 1.0):
-        heads = share.kept_heads("layer", heads)
-    assert heads == kept_channels(share._first["layer heads"], ratio, 1)
 
 
 class Grouped(nn.Module):
@@ -182,50 +156,6 @@ def test_products_are_counted_by_hand() -> None:
     assert module_macs(Grouped(), TensorBatch((IMAGE,), None)) == (
         16 * 16 * (64 * 3 * 9 + 64 * 16 * 9 + 64 * 64) + 8 * 8 * (128 * 8 * 9 + 128 * 128 * 9) + 128 * 10
     )
-
-
-class Hybrid(nn.Module):
-    """Convolutions, then PyTorch's own encoder layers over their pixels."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stem = nn.Sequential(block(3, 32, stride=2), block(32, 64, stride=2))
-        self.into = nn.Conv2d(64, 32, 1)
-        layer = nn.TransformerEncoderLayer(32, 4, 64, dropout=0.0, batch_first=True)
-        self.layers = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
-        self.head = nn.Linear(32, 10)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.layers(self.into(self.stem(x)).flatten(2).transpose(1, 2)).mean(1))
-
-
-def shapes(done: PruningResult) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(each.shape) for name, each in done.module.named_parameters() if each.ndim > 1}
-
-
-def test_a_network_with_both_loses_channels_heads_and_feed_forward_width() -> None:
-    torch.manual_seed(0)
-    done = cut(Hybrid())
-    attention = {f"layers.layers.{number}.self_attn": (4, 2) for number in (0, 1)}
-    assert (done.heads, done.faults, done.outputs) == (attention, {}, ("head",))
-    found = shapes(done)
-    assert found["stem.0.0.weight"] == (16, 3, 3, 3) and found["stem.1.0.weight"] == (32, 16, 3, 3)
-    assert found["into.weight"] == (32, 32, 1, 1), "the width that attention shares"
-    for number in (0, 1):
-        layer = f"layers.layers.{number}"
-        assert found[f"{layer}.self_attn.in_proj_weight"] == (48, 32)
-        assert found[f"{layer}.self_attn.out_proj.weight"] == (32, 16)
-        assert found[f"{layer}.linear1.weight"] == (32, 32) and found[f"{layer}.linear2.weight"] == (32, 32)
-    assert set(done.shared) == {"into", "layers.layers.0.linear2", "layers.layers.1.linear2"} - set(done.outputs)
-
-
-def test_one_kind_of_unit_may_be_taken_alone() -> None:
-    torch.manual_seed(0)
-    module = Hybrid()
-    heads, channels = cut(module, units="heads"), cut(module, units="channels")
-    assert heads.heads and shapes(heads)["stem.0.0.weight"] == (32, 3, 3, 3)
-    assert not channels.heads and shapes(channels)["stem.0.0.weight"] == (16, 3, 3, 3)
-    assert shapes(channels)["layers.layers.0.self_attn.in_proj_weight"] == (96, 32)
 
 
 def test_what_comes_before_a_norm_over_channels_is_still_held_against_the_whole() -> None:

@@ -40,10 +40,10 @@ def runner(name: str) -> QemuRunner:
     "name",
     [
         "rpi4",
-        "rpi5",
         "x86-avx2",
+        pytest.param("rpi5", marks=pytest.mark.slow),
         # These have the same core.
-        "rpi3",
+        pytest.param("rpi3", marks=pytest.mark.slow),
         pytest.param("rpi-zero2w", marks=pytest.mark.slow),
         pytest.param("arm64-generic", marks=pytest.mark.slow),
     ],
@@ -55,7 +55,7 @@ def test_a_float_model_gives_the_same_under_emulation(name: str, conv_model: Pat
     assert not result.latencies_ms, "wall time under emulation is never a latency"
 
 
-@pytest.mark.parametrize("name", ["rpi4", "rpi5"])
+@pytest.mark.parametrize("name", ["rpi4", pytest.param("rpi5", marks=pytest.mark.slow)])
 def test_an_integer_model_gives_the_very_same_under_emulation(name: str, built: Build) -> None:
     model = built.targets[0].bundle / "model.onnx"
     x = (np.random.default_rng(0).standard_normal((5, 1, 1, 8, 8)).astype(np.float32),)
@@ -153,6 +153,7 @@ def test_models_are_counted_one_by_one(conv_model: Path, built: Build) -> None:
     assert integers.instructions[InstructionKind.FLOAT_PRODUCT] < floats.instructions[InstructionKind.FLOAT_PRODUCT]
 
 
+@pytest.mark.slow
 def test_why_nothing_is_counted_is_reported(conv_model: Path) -> None:
     result = runner("arm64-generic").run(Job([conv_model], X, counted=True))
     assert not result.counts and "arm64-generic is not a 64-bit ARM core with caches" in result.uncounted

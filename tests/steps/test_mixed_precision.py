@@ -148,6 +148,7 @@ def test_on_a_disturbed_machine_cpu_times_are_compared(
     assert "by CPU time, because the machine was disturbed (the runs waited for a CPU" in line
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_a_network_is_predicted_where_a_calibration_vouches_for_it(
     run_step: Callable[..., Outcome],

@@ -1,8 +1,10 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 from edgekit.data.splits import Splits
 from edgekit.project.project import Project, load_project
+from edgekit.pruning.share import PrunableUnits
 from edgekit.survey.kept import known_surveys, survey_model
 from edgekit.traits import Role
 
@@ -27,3 +29,12 @@ def test_a_survey_is_kept_until_the_sources_change(tiny: Project) -> None:
     assert survey_model(tiny, Splits(tiny), Role.STUDENT) == found, "its seconds were not taken again"
     (tiny.root / "model.py").write_text((tiny.root / "model.py").read_text() + "\n# changed\n")
     assert known_surveys(load_project(tiny.root))[Role.STUDENT] is None
+
+
+def test_what_can_be_pruned_is_searched_for_on_request_and_kept(tiny: Project) -> None:
+    bare = survey_model(tiny, Splits(tiny), Role.STUDENT)
+    assert bare.prunable is None
+    found = survey_model(tiny, Splits(tiny), Role.STUDENT, prunable=True)
+    assert found == replace(bare, prunable=PrunableUnits({"first.0": (16, 1), "second.0": (16, 1)}, {}, {}))
+    assert known_surveys(load_project(tiny.root))[Role.STUDENT] == found
+    assert survey_model(tiny, Splits(tiny), Role.STUDENT) == found
