@@ -32,7 +32,8 @@ from edgekit.runners.emulator import prepare, wheels_folder
 from edgekit.runners.qemu import QemuRunner
 from edgekit.runners.runner import Job
 from edgekit.runners.wheels import wheels_name
-from edgekit.target import Target, find_target
+from edgekit.target import Target
+from edgekit.target_files import find_target
 
 RESULTS = Path(__file__).parent / "results" / "counting.json"
 TARGET = "rpi4"

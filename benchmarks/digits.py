@@ -21,7 +21,7 @@ import numpy as np
 from edgekit.host import this_host
 from edgekit.runners.native import NativeRunner
 from edgekit.runners.runner import Job
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "digits"
 RESULTS = Path(__file__).parent / "results" / "digits.json"

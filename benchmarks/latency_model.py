@@ -37,7 +37,8 @@ from edgekit.latency.fitting import (
 )
 from edgekit.latency.model import SHIPPED, BoardFit, LatencyModel, at_clock, board_fit
 from edgekit.latency.terms import DIVISION, MEMORY, Figures, slot_ns
-from edgekit.target import Target, find_target
+from edgekit.target import Target
+from edgekit.target_files import find_target
 
 DATA = Path(__file__).parent / "data" / "pi"
 RESULTS = Path(__file__).parent / "results"

@@ -38,7 +38,7 @@ from edgekit.report.plots import stages_plot
 from edgekit.report.studies import format_interval
 from edgekit.studies.studying import arm_of
 from edgekit.studies.trials import Trial, difference, join_trials, run_trials
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 from edgekit.wording import count_of
 
 ROOT = Path(__file__).parent.parent

@@ -16,7 +16,7 @@ from edgekit.progress import Silent
 from edgekit.project.project import load_project
 from edgekit.runners.native import NativeRunner
 from edgekit.runners.runner import Job
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 
 TARGET = "x86-vnni"
 SECONDS = 8.0

@@ -5,7 +5,8 @@ from typing import Any
 
 from edgekit.host import this_host
 from edgekit.metrics.named import NAMED
-from edgekit.target import Target, find_target, target_files
+from edgekit.target import Target
+from edgekit.target_files import find_target, target_files
 
 ANY = "any"
 """Instead of a metric, for random weights: the likeness of their outputs says nothing about a tool."""

@@ -38,7 +38,8 @@ from edgekit.runners.native import NativeRunner
 from edgekit.runners.qemu import QemuRunner
 from edgekit.runners.runner import Job, Runner
 from edgekit.runtimes.ort import feed_outputs
-from edgekit.target import Runtime, Target, find_target
+from edgekit.target import Runtime, Target
+from edgekit.target_files import find_target
 from edgekit.tflite.reading import read_tflite
 from edgekit.tflite.writing import write_model
 from edgekit.traits import Data, Fidelity

@@ -26,7 +26,7 @@ from edgekit.model.unsigned import to_unsigned
 from edgekit.runners.native import NativeRunner
 from edgekit.runners.runner import Job
 from edgekit.runtimes.ort import saturates
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 
 RESULTS = Path(__file__).parent / "results" / "wild.json"
 TARGETS = ("x86-vnni", "rpi4")

@@ -45,7 +45,8 @@ from edgekit.studies.evidence import measurements_of
 from edgekit.studies.results import Study
 from edgekit.studies.studying import run_study
 from edgekit.survey.kept import survey_for_recipe
-from edgekit.target import Target, calibration_file, find_target
+from edgekit.target import Target
+from edgekit.target_files import calibration_file, find_target
 from edgekit.version import pip_install
 
 if TYPE_CHECKING:

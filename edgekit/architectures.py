@@ -1,6 +1,6 @@
-"""Architectures and cores, one row each: the names that Debian and qemu use, and how many instructions a core issues.
+"""Architectures and cores, one row each: the names that Debian and qemu use, and what a core reports and issues.
 
-Adding a core takes a row of `ISSUE_WIDTH` and a file in targets/.
+Adding a core takes a row of `CORES` and, if it is shipped, a file in targets/.
 """
 
 from collections.abc import Mapping
@@ -54,15 +54,40 @@ if TYPE_CHECKING:
 else:
     Arch = Literal[tuple(ARCHITECTURES)]
 
-ISSUE_WIDTH: Mapping[str, int] = {"cortex-a53": 2, "cortex-a72": 3, "cortex-a76": 4}
-"""Instructions that a core issues in one cycle at most, by qemu's name of the core (its Software Optimization Guide;
-for the Cortex-A53 its Technical Reference Manual)."""
+
+@dataclass(frozen=True, kw_only=True)
+class Core:
+    """An ARM core: what Linux reports of it in /proc/cpuinfo, and how many instructions it issues."""
+
+    part: str
+    variant: str
+    revision: int
+    features: tuple[str, ...]
+    """Without the optional cryptography, for which no runtime has kernels."""
+    issue_width: int
+    """Instructions that it issues in one cycle at most."""
+
+
+_ARMV8_0 = ("fp", "asimd", "evtstrm", "crc32", "cpuid")
+_ARMV8_2 = (*_ARMV8_0, "atomics", "fphp", "asimdhp", "asimdrdm", "lrcpc", "dcpop", "asimddp")
+
+CORES: Mapping[str, Core] = {
+    "cortex-a35": Core(part="0xd04", variant="0x0", revision=2, features=_ARMV8_0, issue_width=2),
+    "cortex-a53": Core(part="0xd03", variant="0x0", revision=4, features=_ARMV8_0, issue_width=2),
+    "cortex-a57": Core(part="0xd07", variant="0x1", revision=1, features=_ARMV8_0, issue_width=3),
+    "cortex-a72": Core(part="0xd08", variant="0x0", revision=3, features=_ARMV8_0, issue_width=3),
+    "cortex-a76": Core(part="0xd0b", variant="0x4", revision=1, features=_ARMV8_2, issue_width=4),
+    "neoverse-n1": Core(part="0xd0c", variant="0x3", revision=1, features=_ARMV8_2, issue_width=4),
+}
+"""By qemu's name, all that the emulator of Debian 12 has. The part is in the core's Technical Reference Manual
+(MIDR_EL1), the issue width there or in its Software Optimization Guide. Variants and revisions are those of boards that
+are sold."""
 _WIDEST_ISSUE = 8
 
 
 def issue_width(core: str) -> int:
     """Instructions that a core issues in one cycle at most; the widest core's where it is not in the table."""
-    return ISSUE_WIDTH.get(core, _WIDEST_ISSUE)
+    return CORES[core].issue_width if core in CORES else _WIDEST_ISSUE
 
 
 def normalized_arch(machine: str) -> str:

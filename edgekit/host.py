@@ -9,7 +9,7 @@ from pathlib import Path
 from edgekit.architectures import normalized_arch
 
 # Flags of /proc/cpuinfo under the names that targets use.
-_ISA_OF_FLAG = {
+ISA_OF_FLAG = {
     "avx2": "avx2",
     "avx512f": "avx512",
     "avx512_vnni": "vnni",
@@ -59,7 +59,7 @@ def host_of(arch: str, cpuinfo: str) -> Host:
         return found.group(1).strip() if found else ""
 
     flags = (field("flags") or field("Features")).split()
-    isa = frozenset(_ISA_OF_FLAG[flag] for flag in flags if flag in _ISA_OF_FLAG)
+    isa = frozenset(ISA_OF_FLAG[flag] for flag in flags if flag in ISA_OF_FLAG)
     return Host(arch, isa, field("CPU part"), field("model name") or platform.processor() or arch)
 
 

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, Self
@@ -55,12 +56,13 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return values
 
 
-def validate(kind: type[Any], values: Any, where: str, error: type[InputError]) -> Any:
-    """`values` as a `kind` (Record or dataclass). Raises `error` with the first wrong key and `where` it is."""
+def validate(kind: type[Any], values: Any, where: str, error: type[InputError], *, if_missing: str = "") -> Any:
+    """`values` as a `kind` (Record or dataclass). Raises `error` with the first wrong key, or all missing ones, and
+    `where` they are. The hint for missing keys ends in `if_missing`."""
     try:
         return msgspec.convert(values, kind)
     except msgspec.ValidationError as fault:
-        raise error(*_describe_fault(kind, values, first_line(fault), where)) from fault
+        raise error(*_describe_fault(kind, values, first_line(fault), where, if_missing)) from fault
 
 
 def schema_of(kind: type[Any]) -> dict[str, Any]:
@@ -69,7 +71,7 @@ def schema_of(kind: type[Any]) -> dict[str, Any]:
     return {**_resolve(schema, schema), "$defs": schema["$defs"]}
 
 
-def _describe_fault(kind: type[Any], values: Any, fault: str, where: str) -> tuple[str, str]:
+def _describe_fault(kind: type[Any], values: Any, fault: str, where: str, if_missing: str) -> tuple[str, str]:
     """What is wrong and what to do, from a message such as "Expected `int`, got `str` - at `$.data[0].size`". A key
     that the user chose appears there as "[...]"."""
     text, _, place = fault.partition(" - at `$")
@@ -85,12 +87,29 @@ def _describe_fault(kind: type[Any], values: Any, fault: str, where: str) -> tup
     if named and named[1] == "contains unknown":
         return f"{where}: unknown key '{key}'", did_you_mean(named[2], list(node.get("properties", {})))
     if named:
-        return f"{where}: '{key}' is missing", f"add {key} = ..."
+        *others, last = [f"'{each}'" for each in _missing_keys(schema, values, schema)] or [f"'{key}'"]
+        names, verb = (f"{', '.join(others)} and {last}", "are") if others else (last, "is")
+        hint = "add these keys" if others else f"add {key} = ..."
+        return f"{where}: {names} {verb} missing", ", ".join(filter(None, (hint, if_missing)))
     message = f"{where}: '{key}' is {value!r}" if key else where
     if text.startswith("Invalid enum value"):
         return f"{message}: no such value", did_you_mean(str(value), [str(each) for each in node.get("enum", ())])
     spoken = text.replace("`", "").replace("object", "table").replace(" | null", "")
     return f"{message}: {spoken[0].lower()}{spoken[1:]}", "correct the value"
+
+
+def _missing_keys(node: dict[str, Any], values: Any, schema: dict[str, Any], path: str = "") -> Iterator[str]:
+    """The keys that a schema requires and values lack, with those of inner tables."""
+    if not isinstance(values, dict):
+        return
+    for key in node.get("required", ()):
+        if key not in values:
+            yield f"{path}{key}"
+    for key, value in values.items():
+        inner = _within(node, key, schema)
+        yield from _missing_keys(inner, value, schema, f"{path}{key}.")
+        for index, item in enumerate(value if isinstance(value, list) else ()):
+            yield from _missing_keys(_within(inner, index, schema), item, schema, f"{path}{key}.{index}.")
 
 
 def _within(node: dict[str, Any], part: str | int, schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,16 +1,12 @@
-"""targets/*.toml -> Target: what the build, the planner and the emulator know of a device."""
+"""Target: what the build, the planner and the emulator know of a device."""
 
-from collections.abc import Iterable, Sequence
-from functools import cache
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from edgekit.architectures import ARCHITECTURES, Arch
-from edgekit.errors import TargetError, did_you_mean
+from edgekit.architectures import Arch
 from edgekit.host import DECISIVE_ISA, Host
-from edgekit.records import Record, read_toml, validate
+from edgekit.records import Record
 from edgekit.runtime_specs import RUNTIMES, RuntimeName, RuntimeSpec
 from edgekit.traits import Format
 
@@ -144,83 +140,3 @@ class Target(Record, frozen=True, kw_only=True):
         if host.arch != self.arch or host.isa & DECISIVE_ISA != self.isa & DECISIVE_ISA:
             return False
         return self.cpuinfo is None or host.cpu_part == self.cpuinfo.part
-
-
-@cache
-def shipped_folder() -> Path:
-    """The folder of the targets that come with edgekit: inside the wheel, or at the top of a checkout."""
-    installed = Path(__file__).with_name("_targets")
-    return installed if installed.is_dir() else Path(__file__).parent.parent / "targets"
-
-
-def load_target(path: Path) -> Target:
-    """The target that a TOML file describes; its id is the file's stem. Raises TargetError."""
-    tables = read_toml(path, TargetError)
-    if "calibration" in tables:
-        raise TargetError(
-            f"{path}: unknown key 'calibration'",
-            "remove the key: the latency calibration is the file ID.latency.json beside this one",
-        )
-    record: Target = validate(Target, {**tables, "id": path.stem}, str(path), TargetError)
-    if ARCHITECTURES[record.arch].needs_cpuinfo and record.cpuinfo is None:
-        raise TargetError(
-            f"{path}: 'cpuinfo' is missing", "an ARM target needs it, because the emulator reports it to the runtime"
-        )
-    _check_runtimes(path, record.runtimes)
-    _check_caches(path, record.caches)
-    return _with_calibration(record, path.parent)
-
-
-def calibration_file(target: Target, folder: Path) -> Path:
-    """The file of a target's latency calibration in a folder of targets."""
-    return folder / f"{target.id}.latency.json"
-
-
-def _with_calibration(target: Target, folder: Path) -> Target:
-    path = calibration_file(target, folder)
-    return target.copy_with(calibration=str(path)) if path.is_file() else target
-
-
-def _check_runtimes(path: Path, runtimes: Sequence[Runtime]) -> None:
-    names = [each.name for each in runtimes]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise TargetError(
-            f"{path}: the runtime {twice} is given twice", "give each runtime once, the device's default as [runtime]"
-        )
-    wrong = next((each for each in runtimes if each.floats not in each.spec.float_types), None)
-    if wrong:
-        known = " or ".join(wrong.spec.float_types)
-        raise TargetError(f"{path}: {wrong.name} computes floats only in {known}", "remove the key 'floats'")
-
-
-def _check_caches(path: Path, caches: Sequence[CacheLevel]) -> None:
-    for level, each in enumerate(caches, 1):
-        if not each.sets or each.sets & (each.sets - 1) or each.size != each.sets * each.ways * each.line:
-            raise TargetError(
-                f"{path}: cache {level} of {each.size} bytes cannot have {each.ways} ways of lines of {each.line}",
-                "size / (ways x line) is its number of sets, a power of two",
-            )
-        if each.line != caches[0].line:
-            raise TargetError(f"{path}: its caches have lines of different sizes", "give all caches the same line size")
-
-
-def target_files(folders: Iterable[Path] = ()) -> dict[str, Path]:
-    """The file of every known target by id. Targets in `folders` (a project's own) take precedence over shipped
-    ones."""
-    places = (shipped_folder(), *folders)
-    return {path.stem: path for place in places for path in sorted(place.glob("*.toml"))}
-
-
-def find_target(name: str, folders: Iterable[Path] = ()) -> Target:
-    """The target with this id or in this file, with the latency calibration in one of `folders` or beside it. Raises
-    TargetError, with the most similar id as a hint."""
-    if name.endswith(".toml"):
-        return load_target(Path(name))
-    known = target_files(folders)
-    if name not in known:
-        raise TargetError(f"there is no target '{name}'", did_you_mean(name, list(known)))
-    found = load_target(known[name])
-    for folder in folders:
-        found = _with_calibration(found, folder)
-    return found

@@ -26,7 +26,7 @@ from edgekit.progress import Silent
 from edgekit.project.project import Datasets, Models, Project, load_project
 from edgekit.runners import environment
 from edgekit.runners.emulator import find_emulator
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 from tests.pretend import write_python
 from tests.sshd import Sshd, started
 

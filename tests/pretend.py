@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 
 from edgekit.runners.emulator import Emulator
-from edgekit.target import shipped_folder
+from edgekit.target_files import shipped_folder
 
 NAME = "no board: an emulator behind a loopback sshd"
 

@@ -1,7 +1,7 @@
 import pytest
 
-from edgekit.architectures import ARCHITECTURES, ISSUE_WIDTH, issue_width, normalized_arch
-from edgekit.target import find_target, target_files
+from edgekit.architectures import ARCHITECTURES, CORES, issue_width, normalized_arch
+from edgekit.target_files import find_target, target_files
 
 
 @pytest.mark.parametrize(
@@ -16,5 +16,5 @@ def test_machines_have_the_names_that_targets_use(machine: str, name: str) -> No
 def test_each_counted_target_s_core_has_its_issue_width(name: str) -> None:
     target = find_target(name)
     if ARCHITECTURES[target.arch].is_counted:
-        assert target.cpu in ISSUE_WIDTH
+        assert target.cpu in CORES
     assert issue_width(target.cpu) >= 2

@@ -19,7 +19,7 @@ from edgekit.model.inspection import inspect_model
 from edgekit.model.operator_kinds import MOVES
 from edgekit.progress import Silent
 from edgekit.project.project import load_project
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 from edgekit.training.batches import TensorBatch
 from edgekit.training.modules import module_macs, untrained_module
 from edgekit.traits import Role

@@ -26,7 +26,7 @@ from edgekit.project.from_file import file_project
 from edgekit.project.project import load_project
 from edgekit.steps.simplify import Simplify
 from edgekit.survey.kept import survey_model
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 from edgekit.traits import Role
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -12,7 +12,7 @@ from edgekit.builds.build import build
 from edgekit.gates.gates import Status
 from edgekit.progress import Silent
 from edgekit.project.from_file import file_project
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 
 RANDOM = np.random.default_rng(0)
 KERNEL = RANDOM.normal(size=(8, 3, 3, 3)).astype(np.float32)

@@ -15,7 +15,7 @@ from edgekit.model.inspection import Inspection, inspect_model
 from edgekit.progress import Silent
 from edgekit.project.project import load_project
 from edgekit.runtimes.ort import session
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 from edgekit.traits import Data, Role
 from tests.networks import model, scores
 

@@ -26,7 +26,7 @@ from edgekit.runtimes.ort import host_outputs
 from edgekit.steps import simplify
 from edgekit.steps.fuse import Fuse
 from edgekit.steps.simplify import Simplify
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 from edgekit.traits import Role
 from tests.conftest import TINY, examples
 from tests.steps.conftest import artifact

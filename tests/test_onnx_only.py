@@ -15,7 +15,7 @@ from edgekit.planning.plan import plan_of
 from edgekit.planning.recipe import recipe_from
 from edgekit.progress import Silent
 from edgekit.project.project import load_project
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 from edgekit.traits import Data
 
 ROOT = Path(__file__).parent.parent

@@ -20,7 +20,7 @@ from edgekit.project.project import Project, load_project
 from edgekit.runtimes.opening import open_session
 from edgekit.runtimes.ort import host_outputs, session_outputs
 from edgekit.steps.train import Train
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 from edgekit.training.modules import saved_module, untrained_module
 from edgekit.traits import Format, Role, Trait
 from tests.conftest import TINY

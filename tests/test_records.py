@@ -31,6 +31,7 @@ class Options:
     ("values", "message", "hint"),
     [
         ({}, "'name' is missing", "add name = ..."),
+        ({"inner": {}, "all": [{}]}, "'name' is missing", "add name = ..."),
         ({"name": "a", "inner": {"siez": 1}}, "unknown key 'inner.siez'", "did you mean 'size'?"),
         ({"name": "a", "nmae": "b"}, "unknown key 'nmae'", "did you mean 'name'?"),
         ({"name": "A"}, "'name' is 'A': expected str matching regex '^[a-z]+$'", "correct the value"),
@@ -91,3 +92,17 @@ def test_lines_of_headers_and_keys_are_found(tmp_path: Path) -> None:
     path.write_text("a = '''\n[[x]]\nb = 1'''\nb = 2\n[[x]]\n [[ x ]] # two\n[t]\nc = 1\n")
     assert header_lines(path, "x") == [5, 6]
     assert (key_line(path, "a"), key_line(path, "b"), key_line(path, "c")) == (1, 4, 1)
+
+
+class Nested(Record, frozen=True, kw_only=True):
+    outer: Outer
+    several: tuple[Outer, ...]
+    size: int
+
+
+def test_every_missing_key_is_named() -> None:
+    values = {"outer": {"rate": 1.0}, "several": [{"name": "a"}, {}]}
+    with pytest.raises(ProjectError) as raised:
+        validate(Nested, values, "x.toml", ProjectError, if_missing="or begin anew")
+    assert raised.value.message == "x.toml: 'size', 'outer.name' and 'several.1.name' are missing"
+    assert raised.value.hint == "add these keys, or begin anew"

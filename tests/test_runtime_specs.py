@@ -9,7 +9,7 @@ from edgekit.architectures import ARCHITECTURES
 from edgekit.contract.registry import load_all
 from edgekit.contract.step import Step
 from edgekit.runtime_specs import RUNTIMES, runtimes_of
-from edgekit.target import find_target, load_target, target_files
+from edgekit.target_files import find_target, load_target, target_files
 from edgekit.traits import Format
 
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]

@@ -18,7 +18,8 @@ from edgekit.progress import Silent
 from edgekit.project.project import load_project
 from edgekit.runners.emulator import prepare
 from edgekit.runtimes.tflite import TfliteSession
-from edgekit.target import Runtime, Target, find_target
+from edgekit.target import Runtime, Target
+from edgekit.target_files import find_target
 from edgekit.tflite.reading import read_tflite
 from edgekit.traits import Fidelity
 from tests.conftest import TINY

@@ -16,7 +16,8 @@ from edgekit.planning.recipe import pruned_roles, recipes_of, with_float_operato
 from edgekit.progress import Progress
 from edgekit.project.project import Project
 from edgekit.survey.kept import known_surveys, survey_for_recipe, survey_model
-from edgekit.target import Target, find_target
+from edgekit.target import Target
+from edgekit.target_files import find_target
 
 _DEFAULTS = BuildOptions()
 

@@ -24,7 +24,8 @@ from edgekit.project.project import PROJECT_FILE, Project
 from edgekit.records import Record
 from edgekit.survey.kept import known_surveys, survey_model
 from edgekit.survey.survey import Survey
-from edgekit.target import Target, find_target
+from edgekit.target import Target
+from edgekit.target_files import find_target
 from edgekit.traits import Role
 
 

@@ -74,7 +74,7 @@ def command(
     from edgekit.cli.shapes import parse_shapes
     from edgekit.files import write_bytes
     from edgekit.report.benches import bench_csv, bench_json, bench_junit, bench_report
-    from edgekit.target import find_target
+    from edgekit.target_files import find_target
 
     if len(models) > 1 and not compare:
         raise click.UsageError(f"{len(models)} models: add --compare to time them in turns, or name one")

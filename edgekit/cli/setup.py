@@ -24,7 +24,7 @@ def command(targets: tuple[str, ...], runner: str, runtimes: tuple[str, ...], ba
     from edgekit.runners.emulator import emulators_bytes, emulators_folder
     from edgekit.runners.preparation import QEMU, prepare_targets
     from edgekit.runtimes.choice import target_runtimes
-    from edgekit.target import find_target
+    from edgekit.target_files import find_target
 
     if base and runner == QEMU:
         raise click.UsageError("--base is for --runner container")

@@ -1,18 +1,24 @@
 """edgekit targets"""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from edgekit.cli.options import json_option, project_option
+
+if TYPE_CHECKING:
+    from edgekit.errors import TargetError
 
 
 @click.group("targets", short_help="List the targets, or show one.", invoke_without_command=True)
 @project_option()
 @click.pass_context
 def command(ctx: click.Context, folder: Path) -> int | None:
-    """List the devices that edgekit knows. A project adds its own as targets/NAME.toml."""
+    """List the devices that edgekit knows. A project adds its own as targets/NAME.toml; base = "ID" takes what a
+    similar device has."""
     ctx.obj = (folder / "targets",)
     return ctx.invoke(list_targets) if ctx.invoked_subcommand is None else None
 
@@ -24,13 +30,14 @@ def list_targets(folders: tuple[Path, ...], as_json: bool = False) -> int:
     """List the targets, and how each can be measured on this machine."""
     from edgekit.cli.console import print_tables
     from edgekit.report.targets import targets_json, targets_report
-    from edgekit.target import load_target, target_files
+    from edgekit.target_files import load_targets
 
-    found = [load_target(path) for path in target_files(folders).values()]
+    found, errors = load_targets(folders)
     if as_json:
-        click.echo(targets_json(found))
+        click.echo(targets_json(found, errors))
     else:
         print_tables(targets_report(found))
+    _warn_of(errors)
     return 0
 
 
@@ -47,10 +54,11 @@ def check(folders: tuple[Path, ...], board: str, written: str | None, as_json: b
     from edgekit.report.boards import board_json, board_report
     from edgekit.runners.address import address_of
     from edgekit.runners.board import board_at
-    from edgekit.runners.derived import derive_target, matching_targets, target_toml
-    from edgekit.target import load_target, target_files
+    from edgekit.runners.derived import derive_target, matching_targets
+    from edgekit.target_files import load_targets, target_toml
 
-    known = [load_target(path) for path in target_files(folders).values()]
+    known, errors = load_targets(folders)
+    _warn_of(errors)
     place = folders[0] / f"{written}.toml"
     if written and (not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", written) or place.exists()):
         what = f"{place} is there already" if place.exists() else f"'{written}' is no id"
@@ -70,17 +78,29 @@ def check(folders: tuple[Path, ...], board: str, written: str | None, as_json: b
 
 @command.command("show")
 @click.argument("name", metavar="ID")
+@click.option("--toml", "as_toml", is_flag=True, help="Print a target file with every value.")
 @json_option
 @click.pass_obj
-def show(folders: tuple[Path, ...], name: str, as_json: bool) -> int:
+def show(folders: tuple[Path, ...], name: str, as_json: bool, as_toml: bool) -> int:
     """Show everything that is recorded of one target."""
     from edgekit.cli.console import print_tables
     from edgekit.report.targets import target_json, target_report
-    from edgekit.target import find_target
+    from edgekit.target_files import find_target, target_toml
 
+    if as_json and as_toml:
+        raise click.UsageError("--json and --toml are two forms: choose one")
     target = find_target(name, folders)
     if as_json:
         click.echo(target_json(target))
+    elif as_toml:
+        source = f'Every value of {target.id}. For a similar device, base = "{target.id}" and what differs is enough.'
+        click.echo(target_toml(target, source), nl=False)
     else:
         print_tables(target_report(target))
     return 0
+
+
+def _warn_of(errors: "Sequence[TargetError]") -> None:
+    """Report target files that are wrong, which does not stop a command on the others."""
+    for each in errors:
+        click.echo(f"warning: {each.message}; {each.hint}", err=True)

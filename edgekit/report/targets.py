@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.console import RenderableType
 from rich.markup import escape
 
+from edgekit.errors import TargetError
 from edgekit.host import this_host
 from edgekit.latency.board_fit import read_calibration
 from edgekit.latency.model import BoardFit
@@ -27,10 +28,11 @@ def targets_report(targets: Sequence[Target]) -> RenderableType:
     return rows
 
 
-def targets_json(targets: Sequence[Target]) -> str:
-    """The same as one JSON object."""
+def targets_json(targets: Sequence[Target], errors: Sequence[TargetError] = ()) -> str:
+    """The same as one JSON object, with the errors of target files that are wrong."""
     items = [{"figures": _figures(each), **each.to_json()} for each in targets]
-    return json.dumps({"schema": SCHEMA, "targets": items}, indent=2)
+    wrong = [{"message": each.message, "hint": each.hint} for each in errors]
+    return json.dumps({"schema": SCHEMA, "targets": items, "errors": wrong}, indent=2)
 
 
 def target_report(target: Target) -> RenderableType:

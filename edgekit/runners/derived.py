@@ -3,8 +3,6 @@
 import re
 from collections.abc import Sequence
 
-import tomlkit
-
 from edgekit.architectures import ARCHITECTURES
 from edgekit.errors import BoardError
 from edgekit.host import DECISIVE_ISA
@@ -31,7 +29,7 @@ def derive_target(board: Board, name: str, known: Sequence[Target]) -> Target:
         sets = ", ".join(sorted(host.isa)) or "no known instruction sets"
         raise BoardError(
             f"no known target has the kernels of {board.address}: {host.arch} with {sets}",
-            "write a target file by hand, starting from the nearest one: edgekit targets show ID",
+            'write a target file by hand, starting from the nearest one: base = "ID"',
         )
     of_core = [each for each in alike if each.is_this(host)]
     model = (of_core or alike)[0]
@@ -70,20 +68,3 @@ def _cpuinfo(text: str) -> CpuInfo:
         revision=int(field("CPU revision") or 0),
         features=tuple(field("Features").split()),
     )
-
-
-def target_toml(target: Target, source: str) -> str:
-    """A target as its TOML file, with a comment on its origin."""
-    document = tomlkit.document()
-    document.add(tomlkit.comment(source))
-    values = {name: value for name, value in target.to_json().items() if name != "id" and value is not None}
-    tables = {name: value for name, value in values.items() if isinstance(value, dict)}
-    for name, value in values.items():
-        if name not in tables:
-            document.add(name, value)
-    for name, value in tables.items():
-        kept = {key: part for key, part in value.items() if part is not None}
-        if kept:
-            document.add(tomlkit.nl())
-            document.add(name, tomlkit.item(kept))
-    return tomlkit.dumps(document)

@@ -11,7 +11,8 @@ from edgekit.runners.emulator import CONTAINER_HINT, find_emulator
 from edgekit.runners.engine import find_engine
 from edgekit.runtime_specs import RUNTIMES
 from edgekit.runtimes.opening import installed_runtime
-from edgekit.target import Target, load_target, target_files
+from edgekit.target import Target
+from edgekit.target_files import load_targets
 from edgekit.version import pip_install
 
 
@@ -55,7 +56,7 @@ def checkups() -> list[Checkup]:
         found.append(Checkup(name, installed, gives, "" if installed else f"{pip_install(extra)}{torch_first}"))
     found += [_runtime_checkup(name) for name in RUNTIMES]
     found += [_cuda(), _engine(), _ssh()]
-    found += [_target_checkup(load_target(path)) for path in target_files().values()]
+    found += [_target_checkup(each) for each in load_targets()[0]]
     return found
 
 

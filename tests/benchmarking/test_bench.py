@@ -10,7 +10,8 @@ from edgekit.builds.result import Build
 from edgekit.call_options import BenchOptions
 from edgekit.errors import ModelError, RunError
 from edgekit.model.sizes import Sizes
-from edgekit.target import Budgets, find_target
+from edgekit.target import Budgets
+from edgekit.target_files import find_target
 from edgekit.tflite.writing import write_model
 from edgekit.traits import Fidelity
 from tests.instruction_counts.compiler import needs_compiler

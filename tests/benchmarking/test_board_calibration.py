@@ -11,7 +11,7 @@ from edgekit.latency.board_fit import read_calibration
 from edgekit.progress import Silent
 from edgekit.runners.choice import runner_for
 from edgekit.runners.runner import Job, Result
-from edgekit.target import calibration_file, find_target, load_target
+from edgekit.target_files import calibration_file, find_target, load_target
 from tests.instruction_counts.compiler import needs_compiler
 from tests.pretend import NAME, write_target
 from tests.sshd import Sshd

@@ -6,7 +6,8 @@ from edgekit.benchmarking import candidates
 from edgekit.benchmarking.candidates import MissingCandidate, find_candidates, names_of
 from edgekit.errors import ModelError, ToolError
 from edgekit.runtimes.opening import installed_runtime
-from edgekit.target import Runtime, RuntimeName, find_target
+from edgekit.target import Runtime, RuntimeName
+from edgekit.target_files import find_target
 
 RPI4 = find_target("rpi4").copy_with(other_runtimes=(Runtime(name="openvino", version="2026.1.0"),))
 

@@ -1,6 +1,6 @@
 from edgekit.benchmarking.predicted_latency import predicted_measurement
 from edgekit.figures.measurement import Measurement
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 from edgekit.traits import Fidelity
 from tests.latency.test_predict import counts
 

@@ -20,7 +20,7 @@ from edgekit.gates.gates import Status
 from edgekit.host import this_host
 from edgekit.progress import Silent
 from edgekit.project.project import Project, load_project
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 from edgekit.traits import Fidelity, Format, Role, Trait
 from tests.instruction_counts.compiler import needs_compiler
 from tests.latency.test_board_fit import known

@@ -24,7 +24,8 @@ from edgekit.progress import Silent
 from edgekit.project.project import Project, load_project
 from edgekit.report.builds import build_json, build_report
 from edgekit.runners.emulator import prepare
-from edgekit.target import Budgets, Target, find_target
+from edgekit.target import Budgets, Target
+from edgekit.target_files import find_target
 from tests.report.rendered import rendered
 from tests.tflite.models import needs_runtime
 

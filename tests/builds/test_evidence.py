@@ -19,7 +19,8 @@ from edgekit.project.project import Project
 from edgekit.report.builds import build_json, build_report
 from edgekit.runners.native import NativeRunner
 from edgekit.runners.runner import Job, Result, Round
-from edgekit.target import Budgets, Target, find_target
+from edgekit.target import Budgets, Target
+from edgekit.target_files import find_target
 from edgekit.traits import Fidelity
 from tests.report.rendered import rendered
 

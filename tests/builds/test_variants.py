@@ -9,7 +9,7 @@ from edgekit.errors import TargetError, ToolError
 from edgekit.progress import Silent
 from edgekit.project.project import load_project
 from edgekit.runtimes import opening
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 from tests.tflite.models import needs_runtime
 
 RPI4 = find_target("rpi4")

@@ -12,7 +12,8 @@ from edgekit.gates.speed import SpeedComparison
 from edgekit.gates.verdict import Verdict
 from edgekit.host import this_host
 from edgekit.project.project import Project
-from edgekit.target import Budgets, find_target
+from edgekit.target import Budgets
+from edgekit.target_files import find_target
 from edgekit.traits import Fidelity
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.host import this_host
-from edgekit.target import load_target, shipped_folder
+from edgekit.target_files import find_target, load_target, shipped_folder
 from tests.sshd import Sshd
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -19,6 +19,27 @@ def test_targets_are_listed_with_a_projects_own(run_edgekit: Run, tmp_path: Path
     data = json.loads(run_edgekit("targets", "-C", tmp_path, "list", "--json").stdout)
     assert "board" in {each["id"] for each in data["targets"]}
     assert "cortex-a72" in run_edgekit("targets", "-C", tmp_path, "show", "board").stdout
+
+
+def test_a_target_is_shown_as_a_file_that_describes_it(run_edgekit: Run, tmp_path: Path) -> None:
+    (tmp_path / "targets").mkdir()
+    (tmp_path / "targets" / "mine.toml").write_text('base = "rpi4"\ncores = 2\n')
+    done = run_edgekit("targets", "-C", tmp_path, "show", "mine", "--toml")
+    (tmp_path / "mine.toml").write_text(done.stdout)
+    assert load_target(tmp_path / "mine.toml") == find_target("rpi4").copy_with(id="mine", cores=2)
+    assert run_edgekit("targets", "show", "rpi4", "--toml", "--json").returncode == 2
+
+
+def test_a_wrong_file_is_reported_beside_the_others(run_edgekit: Run, tmp_path: Path) -> None:
+    (tmp_path / "targets").mkdir()
+    (tmp_path / "targets" / "wrong.toml").write_text("cores = 1\n")
+    done = run_edgekit("targets", "-C", tmp_path)
+    assert done.returncode == 0 and "rpi4" in done.stdout
+    assert "warning: " in done.stderr and "wrong.toml: 'name', 'arch'" in done.stderr
+    data = json.loads(run_edgekit("targets", "-C", tmp_path, "list", "--json").stdout)
+    assert len(data["errors"]) == 1 and "wrong.toml" in data["errors"][0]["message"]
+    assert run_edgekit("targets", "-C", tmp_path, "show", "rpi4").returncode == 0
+    assert run_edgekit("targets", "-C", tmp_path, "show", "wrong").returncode == 2
 
 
 def test_a_board_says_what_it_is_and_becomes_a_target(run_edgekit: Run, sshd: Sshd, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from edgekit.contract.registry import load_all
 from edgekit.contract.step import Step, TargetView
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 from edgekit.traits import Trait
 
 load_all()

@@ -3,7 +3,7 @@ import pytest
 from edgekit.contract.registry import load_all
 from edgekit.contract.step import Step
 from edgekit.contract.technique import PROPERTIES, Family, properties
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 
 load_all()
 

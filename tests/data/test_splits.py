@@ -4,7 +4,7 @@ from edgekit.builds.build import build
 from edgekit.data.splits import Splits
 from edgekit.progress import Silent
 from edgekit.project.project import Project, load_project
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 from edgekit.traits import Data
 from tests.conftest import MakeProject
 

@@ -12,7 +12,7 @@ import pytest
 from edgekit.device.worker import as_array, interval, is_precise, middle, rounds, stack_feeds, warm_up
 from edgekit.runners.runner import WORKER, opener_of
 from edgekit.runtimes.ort import host_outputs
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 
 
 def test_it_runs_from_anywhere_and_leaves_what_it_saw(conv_model: Path, tmp_path: Path) -> None:

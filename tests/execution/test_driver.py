@@ -10,7 +10,7 @@ from edgekit.planning.recipe import recipe_from
 from edgekit.progress import Silent
 from edgekit.project.project import Project
 from edgekit.steps.export import Export
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 
 RPI4 = find_target("rpi4")
 STEPS = [{"use": "train", "epochs": 1}, {"use": "export"}]

@@ -15,7 +15,7 @@ from edgekit.planning.recipe import recipe_from
 from edgekit.progress import Silent
 from edgekit.project.project import Project, load_project
 from edgekit.project.sources import _PACKAGE, versioned_files
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 from edgekit.traits import MODULE_ENTRY, Data, Format, Role
 from tests.conftest import FileProject, MakeProject
 

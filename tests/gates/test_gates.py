@@ -15,7 +15,8 @@ from edgekit.model.reading import load_model, save_model
 from edgekit.runners.native import native_outputs
 from edgekit.runners.runner import Result
 from edgekit.runtimes.ort import feed_outputs
-from edgekit.target import Budgets, find_target
+from edgekit.target import Budgets
+from edgekit.target_files import find_target
 from edgekit.tflite.writing import write_model
 from edgekit.traits import Fidelity
 from tests.tflite.models import floats, integers, needs_runtime

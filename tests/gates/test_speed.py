@@ -15,7 +15,7 @@ from edgekit.progress import Silent
 from edgekit.project.from_file import file_project
 from edgekit.runners.native import NativeRunner
 from edgekit.runners.runner import Job, Result, Round
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 
 STEADY = [10.0] * 20
 UNSTEADY = [9.0, 11.0] * 10

@@ -8,7 +8,7 @@ import pytest
 from edgekit.errors import EmulatorError
 from edgekit.instruction_counts.counts import CacheCounts
 from edgekit.instruction_counts.plugin import SOURCE, can_be_counted, compile_plugin, plugin_options, plugin_path
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 from tests.instruction_counts.compiler import needs_compiler
 
 RPI4 = find_target("rpi4")

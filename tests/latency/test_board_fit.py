@@ -20,7 +20,8 @@ from edgekit.latency.fitting import estimate
 from edgekit.latency.model import at_clock, shipped_model
 from edgekit.latency.predict import predict_latency
 from edgekit.latency.terms import MEMORY, Figures, figures_of, terms_of
-from edgekit.target import Runtime, Target, calibration_file, find_target
+from edgekit.target import Runtime, Target
+from edgekit.target_files import calibration_file, find_target
 
 RPI4 = find_target("rpi4")
 

@@ -6,7 +6,7 @@ import pytest
 from edgekit.latency.fitting import margin
 from edgekit.latency.model import at_clock, shipped_model
 from edgekit.latency.terms import FORMULAS, MEMORY
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "benchmarks"))
 import latency_model

@@ -9,7 +9,8 @@ from edgekit.latency.fitting import estimate, estimates
 from edgekit.latency.model import shipped_model
 from edgekit.latency.predict import predict_latency
 from edgekit.latency.terms import figures_of
-from edgekit.target import Runtime, find_target
+from edgekit.target import Runtime
+from edgekit.target_files import find_target
 
 RPI4 = find_target("rpi4")
 NCNN = Runtime(name="onnxruntime", version="1.32.0")

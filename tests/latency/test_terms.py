@@ -1,8 +1,8 @@
-from edgekit.architectures import ISSUE_WIDTH
+from edgekit.architectures import CORES
 from edgekit.instruction_counts.counts import CacheCounts, Counts
 from edgekit.instruction_counts.instructions import InstructionKind
 from edgekit.latency.terms import FORMULAS, MEMORY, SCALAR, figures_of, products_in, slot_ns, terms_of
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 
 COUNTS = Counts(
     {kind: number for number, kind in enumerate(InstructionKind, 1)},
@@ -53,5 +53,5 @@ def test_an_instruction_costs_a_share_of_a_cycle() -> None:
     rpi4 = find_target("rpi4")
     assert rpi4.clock_hz and slot_ns(rpi4.cpu, rpi4.clock_hz, 1) == 1e9 / 1.8e9 / 3
     assert slot_ns(rpi4.cpu, rpi4.clock_hz, 4) == slot_ns(rpi4.cpu, rpi4.clock_hz, 1) / 4
-    narrowest = min(1 / each for each in ISSUE_WIDTH.values())
+    narrowest = min(1 / each.issue_width for each in CORES.values())
     assert slot_ns("cortex-a78", 10**9, 1) < narrowest, "of a core that is not known"

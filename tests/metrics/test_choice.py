@@ -8,7 +8,8 @@ from edgekit.data.splits import Splits
 from edgekit.errors import DataError, ProjectError
 from edgekit.metrics.choice import budgets_for, with_metric
 from edgekit.project.project import Project
-from edgekit.target import Budgets, Target, find_target
+from edgekit.target import Budgets, Target
+from edgekit.target_files import find_target
 from tests.conftest import FileProject
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from edgekit.planning.lint import PlanningContext
 from edgekit.pruning.share import PrunableUnits
 from edgekit.survey.survey import Survey
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 from edgekit.traits import Role
 
 _PARAMETERS = 1000

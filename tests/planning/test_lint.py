@@ -15,7 +15,7 @@ from edgekit.planning.words import recipe_in_words
 from edgekit.project.project import Project, load_project
 from edgekit.pruning.share import PrunableUnits
 from edgekit.survey.survey import Survey
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 from edgekit.traits import Role
 from tests.conftest import MakeProject, examples
 from tests.planning.examples import surroundings_given

@@ -8,7 +8,7 @@ from edgekit.planning.interactions import shipped_interactions
 from edgekit.planning.lint import PlanningContext
 from edgekit.planning.recipe import Recipe, find_recipe, recipe_from, shipped_recipes
 from edgekit.planning.remedies import propose
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 from edgekit.traits import Role
 from tests.planning.test_lint import CNN, KNOWN, PREFIX, SUFFIX, TRANSFORMER
 from tests.strategies import recipes

@@ -5,7 +5,8 @@ import pytest
 from edgekit.errors import PlanError
 from edgekit.planning.recipe import Recipe, find_recipe
 from edgekit.planning.runtime_fit import fit_to_runtime
-from edgekit.target import Runtime, find_target
+from edgekit.target import Runtime
+from edgekit.target_files import find_target
 
 
 def names(recipe: Recipe) -> list[str]:

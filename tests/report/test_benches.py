@@ -12,7 +12,7 @@ from edgekit.gates.gates import Gate, Status
 from edgekit.instruction_counts.counts import CacheCounts, Counts
 from edgekit.instruction_counts.instructions import InstructionKind
 from edgekit.report.benches import bench_csv, bench_json, bench_junit, bench_report
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 from edgekit.traits import Fidelity
 from tests.report.rendered import rendered
 

@@ -13,7 +13,7 @@ from edgekit.report.integers import (
 from edgekit.steps.fuse import Fuse
 from edgekit.steps.quantize import Quantize
 from edgekit.steps.train import Train
-from edgekit.target import find_target, target_files
+from edgekit.target_files import find_target, target_files
 
 SCHEME: dict[str, Any] = {"activation": "uint8", "weight": "int8", "per_channel": True, "why": "VNNI"}
 COUNTS: dict[str, Any] = {"integer_operators": 1, "float_operators": {}, "islands": {}}

@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 from edgekit.report.targets import target_json, target_report, targets_json, targets_report
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 from tests.latency.test_board_fit import RPI4, slower, with_file
 from tests.report.rendered import rendered
 

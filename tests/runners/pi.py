@@ -5,7 +5,7 @@ from typing import Any
 from edgekit.runners.address import Address
 from edgekit.runners.board import Board
 from edgekit.runners.emulator import cpuinfo_text
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 
 RPI4 = find_target("rpi4")
 assert RPI4.cpuinfo

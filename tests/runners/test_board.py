@@ -5,7 +5,8 @@ from edgekit.progress import Silent
 from edgekit.runners import board as module
 from edgekit.runners.address import Address
 from edgekit.runners.board import Board, board_at, check_is, provide_runtime
-from edgekit.target import Runtime, find_target
+from edgekit.target import Runtime
+from edgekit.target_files import find_target
 from tests.runners.pi import RPI4, TOLD
 
 

@@ -8,7 +8,7 @@ from edgekit.runners import choice
 from edgekit.runners.choice import runner_for
 from edgekit.runners.native import NativeRunner
 from edgekit.runners.qemu import QemuRunner
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 
 
 def test_a_machine_that_is_the_target_measures_natively(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,8 @@ from edgekit.runners.image import build_image
 from edgekit.runners.qemu import QemuRunner
 from edgekit.runners.runner import Job
 from edgekit.runtimes.ort import feed_outputs
-from edgekit.target import Runtime, find_target
+from edgekit.target import Runtime
+from edgekit.target_files import find_target
 from edgekit.traits import Fidelity
 from tests import engine as engines
 from tests.interrupts import heeding_interrupts

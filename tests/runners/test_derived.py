@@ -4,9 +4,10 @@ import pytest
 
 from edgekit.errors import BoardError
 from edgekit.runners.board import Board
-from edgekit.runners.derived import derive_target, matching_targets, target_toml
+from edgekit.runners.derived import derive_target, matching_targets
 from edgekit.runners.emulator import cpuinfo_text
-from edgekit.target import CpuInfo, find_target, load_target, target_files
+from edgekit.target import CpuInfo
+from edgekit.target_files import find_target, load_target, target_files, target_toml
 from tests.runners.pi import PI, RPI4, TOLD
 
 KNOWN = [load_target(path) for path in target_files().values()]

@@ -9,7 +9,8 @@ from edgekit.instruction_counts.plugin import plugin_path
 from edgekit.progress import Silent
 from edgekit.runners import emulator
 from edgekit.runners.emulator import cpuinfo_text, find_emulator, prepare, write_cpu_view
-from edgekit.target import Runtime, find_target
+from edgekit.target import Runtime
+from edgekit.target_files import find_target
 
 RPI4 = find_target("rpi4")
 

@@ -6,7 +6,7 @@ from edgekit.errors import ContainerError, EmulatorError
 from edgekit.progress import Silent
 from edgekit.runners.engine import Engine
 from edgekit.runners.image import build_image, check_emulated, dockerfile, image_name
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 
 RPI4 = find_target("rpi4")
 

@@ -9,7 +9,8 @@ from edgekit.runners.native import NativeRunner, native_outputs
 from edgekit.runners.runner import Job
 from edgekit.runtimes.opening import installed_runtime
 from edgekit.runtimes.ort import feed_outputs, session, session_outputs
-from edgekit.target import Runtime, find_target
+from edgekit.target import Runtime
+from edgekit.target_files import find_target
 from edgekit.tflite.writing import write_model
 from edgekit.traits import Fidelity
 from tests.tflite.models import expected, floats, needs_runtime, node, samples

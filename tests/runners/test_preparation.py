@@ -3,7 +3,7 @@ import pytest
 from edgekit.errors import ContainerError, RunnerError
 from edgekit.progress import Silent
 from edgekit.runners.preparation import prepare_targets
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 
 
 def test_each_emulator_is_described() -> None:

@@ -18,7 +18,8 @@ from edgekit.runners.qemu import QemuRunner
 from edgekit.runners.runner import Job
 from edgekit.runtimes.forms import form_for
 from edgekit.runtimes.ort import feed_outputs
-from edgekit.target import Runtime, find_target
+from edgekit.target import Runtime
+from edgekit.target_files import find_target
 from edgekit.traits import Fidelity
 from tests.instruction_counts.compiler import needs_compiler
 from tests.runners.large import large_job

@@ -20,7 +20,7 @@ from edgekit.runners.runner import Job
 from edgekit.runners.ssh import SshRunner
 from edgekit.runtimes.forms import form_for
 from edgekit.runtimes.opening import installed_runtime
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 from edgekit.tflite.writing import write_model
 from edgekit.traits import Fidelity
 from tests.interrupts import heeding_interrupts

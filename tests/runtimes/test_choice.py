@@ -2,7 +2,8 @@ import pytest
 
 from edgekit.errors import TargetError
 from edgekit.runtimes.choice import runtime_name, runtime_words, target_runtimes
-from edgekit.target import Runtime, find_target
+from edgekit.target import Runtime
+from edgekit.target_files import find_target
 
 VNNI = find_target("x86-vnni")
 

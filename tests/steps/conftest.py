@@ -14,7 +14,8 @@ from edgekit.progress import Silent
 from edgekit.project.project import Project, load_project
 from edgekit.steps.export import Export
 from edgekit.steps.simplify import Simplify
-from edgekit.target import Target, find_target
+from edgekit.target import Target
+from edgekit.target_files import find_target
 from edgekit.traits import MODULE_ENTRY, Facts, Format, Role
 from tests.conftest import TINY
 

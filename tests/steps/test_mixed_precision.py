@@ -20,7 +20,7 @@ from edgekit.runners.native import NativeRunner
 from edgekit.runners.runner import Job, Result, Round
 from edgekit.steps import mixed_precision
 from edgekit.steps.mixed_precision import MixedPrecision, PrecisionChoice, choose_precision
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 from edgekit.traits import Trait
 from tests.instruction_counts.compiler import needs_compiler
 from tests.latency.test_board_fit import known, slower, with_file

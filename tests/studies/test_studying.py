@@ -9,7 +9,7 @@ from edgekit.studies import studying
 from edgekit.studies.arms import ablation_arms, pair_arms
 from edgekit.studies.results import subject_of
 from edgekit.studies.studying import run_study
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 
 RECIPE = recipe_in_words("train epochs=3; prune epochs=1 ratio=0.5; export; simplify; quantize; fuse")
 HOST = [each for each in map(find_target, ("x86-vnni", "x86-avx2")) if each.is_this(this_host())]

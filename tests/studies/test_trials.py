@@ -7,7 +7,7 @@ from edgekit.planning.recipe import recipe_from
 from edgekit.progress import Silent
 from edgekit.project.project import Project
 from edgekit.studies.trials import difference, join_trials, run_trials
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 
 RPI4 = find_target("rpi4")
 TRAIN = {"use": "train", "epochs": 2}

@@ -83,7 +83,7 @@ def test_the_seed_reaches_every_generator() -> None:
 def test_weights_in_the_recipe_go_without_training(make_project: Callable[..., Path]) -> None:
     from edgekit.builds.build import build
     from edgekit.progress import Silent
-    from edgekit.target import find_target
+    from edgekit.target_files import find_target
 
     folder = make_project({'student = "model:student"': 'student = "model:student"\nteacher_weights = "t.pt"'})
     text = (folder / "edgekit.toml").read_text()

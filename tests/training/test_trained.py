@@ -10,7 +10,7 @@ from edgekit.data.splits import Splits
 from edgekit.errors import DataError
 from edgekit.progress import Silent
 from edgekit.project.project import Project
-from edgekit.target import find_target
+from edgekit.target_files import find_target
 from edgekit.training.evaluation import module_metric
 from edgekit.training.loop import Schedule
 from edgekit.training.modules import constraint_of, saved_module, untrained_module
