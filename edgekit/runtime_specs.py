@@ -115,3 +115,7 @@ def runtimes_of(model_format: Format) -> list[str]:
     """The runtimes that run models of a format, the one to prefer first."""
     names = (name for name, spec in RUNTIMES.items() if spec.format is model_format)
     return sorted(names, key=lambda name: RUNTIMES[name].rank)
+
+
+NO_KERNEL = "the runtime has no kernel for this operator and type: export the model with float32 weights"
+"""What to do about a model that a runtime refuses with NOT_IMPLEMENTED."""

@@ -10,10 +10,12 @@ from edgekit.call_options import BuildOptions
 from edgekit.data.splits import Splits
 from edgekit.errors import PlanError, TargetError, did_you_mean
 from edgekit.metrics.choice import with_metric
+from edgekit.metrics.names import check_metric
 from edgekit.planning.interactions import Interactions, Severity
 from edgekit.planning.lint import FAULT_CODES, Finding, LintResult, interactions_of, lint, planning_context
 from edgekit.planning.recipe import pruned_roles, recipes_of, with_float_operators
 from edgekit.progress import Progress
+from edgekit.project.entrypoints import check_functions
 from edgekit.project.project import Project
 from edgekit.survey.kept import known_surveys, survey_for_recipe, survey_model
 from edgekit.target import Target
@@ -53,6 +55,8 @@ def build(
 
     if options.float_operators is not None:
         project = _with_float_operators_from(project, targets, Path(options.float_operators))
+    check_metric(project)
+    check_functions(project.root, project.functions)
     splits = Splits(project)
     recipes = recipes_of(project, survey_for_recipe(project, splits))
     runtime, runner = options.runtime, options.runner

@@ -177,9 +177,10 @@ class Builder:
             for index in (plan.deployed, plan.float_student, plan.reference)
         ]
         names = ("deployed", "float student", "reference")
-        return _RecipeRun(
-            runs, EvaluatedModels(*(self._candidate(*each, target) for each in zip(names, artifacts, strict=True)))
+        deployed, float_student, reference = (
+            self._candidate(*each, target) for each in zip(names, artifacts, strict=True)
         )
+        return _RecipeRun(runs, EvaluatedModels(deployed, float_student, reference, _stages(plan, runs)))
 
     def _pack(self, choice: _DeployedChoice, runtimes: tuple[RuntimeTrial, ...]) -> TargetBuild:
         from edgekit.bundle.pack import write_bundle
@@ -288,6 +289,13 @@ class Builder:
 
 def _failed(gates: Sequence[Gate]) -> list[Gate]:
     return [gate for gate in gates if gate.status is Status.FAILED]
+
+
+def _stages(plan: Plan, runs: Sequence[StepRun]) -> tuple[tuple[str, float], ...]:
+    """The evaluated steps on the way to the deployed model, with the metric after each."""
+    line = [index for index in plan.line(plan.deployed) if plan.steps[index].role is Role.STUDENT]
+    stages = [(f"step {index + 1} {plan.steps[index].label}", runs[index].metric) for index in line]
+    return tuple((name, metric) for name, metric in stages if metric is not None)
 
 
 def _share_steps(plan: Plan, other: Plan, count: int) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 
 from edgekit.errors import ProjectError
+from edgekit.metrics.names import check_metric
 from edgekit.notebooks import ShownInNotebooks
 from edgekit.planning.advice import Advice, advise
 from edgekit.planning.interactions import Severity
@@ -73,6 +74,8 @@ def check_recipe(
             f"there is no {PROJECT_FILE} in this folder, so no model to inspect",
             "change to the project's folder, or give it with -C DIR",
         )
+    if project is not None:
+        check_metric(project)
     surveys = dict(known_surveys(project)) if project is not None else {}
     if inspect and project is not None:
         surveys |= _surveys_of(project, {Role.STUDENT}, {Role.STUDENT}, progress)

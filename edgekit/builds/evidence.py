@@ -62,6 +62,16 @@ class EvaluatedModels:
     deployed: EvaluatedModel
     float_student: EvaluatedModel
     reference: EvaluatedModel
+    stages: tuple[tuple[str, float], ...] = ()
+    """The steps on the way to the deployed model, with the metric after each on this machine."""
+
+    def largest_loss(self) -> tuple[str, float] | None:
+        """The step after which the metric fell most, and by how much; None if it fell nowhere. The first step is
+        compared with the reference."""
+        before = [self.reference.metric, *(metric for _, metric in self.stages)]
+        losses = [(name, last - metric) for (name, metric), last in zip(self.stages, before, strict=False)]
+        worst = max(losses, key=lambda each: each[1], default=None)
+        return worst if worst is not None and worst[1] > 0 else None
 
 
 @dataclass(frozen=True)

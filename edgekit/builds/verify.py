@@ -51,7 +51,7 @@ def metric_gates(
         text = f"{value} against {other}: {_drop_words(drop, unit)}"
         # The reference itself always exceeds chance in a metric that compares with it.
         luck = reference.luck(unit) or (judged.luck(unit) if judged.similarity else "")
-        gates.append(_drop_gate(text, drop, budgets.max_drop, luck))
+        gates.append(_drop_gate(text, drop, budgets.max_drop, luck, _largest_loss_words(models, unit)))
     if budgets.min_metric is not None:
         text = f"{value}, at least {budgets.min_metric:g}"
         gates.append(_figure_gate("metric", metric >= budgets.min_metric, text, judged.luck(unit)))
@@ -63,11 +63,20 @@ def _drop_words(drop: float, unit: str) -> str:
     return f"{format_metric(abs(drop), unit)} {'gained' if drop < 0 else 'lost'}"
 
 
-def _drop_gate(text: str, drop: float, allowed: float | None, luck: str) -> Gate:
+def _largest_loss_words(models: EvaluatedModels, unit: str) -> str:
+    """The step that lost most, if several did or might have."""
+    worst = models.largest_loss()
+    if worst is None or len(models.stages) < 2:
+        return ""
+    return f"; {worst[0]} lost most, {format_metric(worst[1], unit)}"
+
+
+def _drop_gate(text: str, drop: float, allowed: float | None, luck: str, culprit: str) -> Gate:
     if allowed is None:
         why = "no drop is allowed or forbidden: the metric has no default; set max_drop in [budgets]"
         return Gate("drop", Status.NOT_RUN, f"{text}; {why}")
-    return _figure_gate("drop", drop <= allowed + 1e-9, f"{text}, allowed {allowed:g}", luck)
+    holds = drop <= allowed + 1e-9
+    return _figure_gate("drop", holds, f"{text}, allowed {allowed:g}{'' if holds else culprit}", luck)
 
 
 def _figure_gate(name: str, holds: bool, text: str, luck: str) -> Gate:

@@ -1,10 +1,12 @@
 """Progress of a command: bars on a terminal, plain lines elsewhere, nothing with --quiet."""
 
+import atexit
 import sys
+import threading
 import time
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from edgekit.progress import Progress as Watcher
 from edgekit.progress import Silent
@@ -19,22 +21,37 @@ def watcher(*, quiet: bool) -> Watcher:
     return _Bars() if sys.stderr.isatty() else _Lines()
 
 
+def _step(target: str, number: int, total: int, name: str) -> str:
+    return f"{target} {number:2}/{total} {name}"
+
+
 def _finished(target: str, number: int, total: int, name: str, cached: bool, seconds: float) -> str:
-    return f"{target} {number:2}/{total} {name}: {'from the cache' if cached else f'{seconds:.1f} s'}"
+    return f"{_step(target, number, total, name)}: {'from the cache' if cached else f'{seconds:.1f} s'}"
 
 
 class _Lines(Silent):
-    """One line for each step, and one every few seconds during a step."""
+    """One line for each step, and one every few seconds during a step that reports its progress."""
 
     def __init__(self) -> None:
         self.last = time.monotonic()
+        self.running = threading.Timer(0, self._print)
+        """Prints that a step runs if it says nothing for some seconds."""
+
+    def step_started(self, target: str, number: int, total: int, name: str) -> None:
+        self.running.cancel()
+        text = f"{_step(target, number, total, name)}: running"
+        self.running = threading.Timer(_LINE_EVERY_S, self._print, [text])
+        self.running.daemon = True
+        self.running.start()
 
     def advanced(self, what: str, done: int, total: int, detail: str = "") -> None:
+        self.running.cancel()
         if done >= total or time.monotonic() - self.last > _LINE_EVERY_S:
             self.last = time.monotonic()
             self._print(f"  {what} {done}/{total} {detail}")
 
     def step_finished(self, target: str, number: int, total: int, name: str, *, cached: bool, seconds: float) -> None:
+        self.running.cancel()
         self._print(_finished(target, number, total, name, cached, seconds))
 
     def note(self, text: str) -> None:
@@ -45,30 +62,29 @@ class _Lines(Silent):
 
 
 class _Bars(Silent):
-    """A bar for the current work below the finished steps."""
+    """A bar for the current work below the finished steps; one without a length until a step reports its progress."""
 
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False, emoji=False)
         columns = (
             TextColumn("  {task.description}"),
             BarColumn(20),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("{task.fields[count]}"),
+            TextColumn("{task.fields[detail]}"),
         )
-        self.bars = Progress(
-            *columns, TextColumn("{task.fields[detail]}"), TimeRemainingColumn(), console=self.console, transient=True
-        )
+        times = TimeElapsedColumn(), TimeRemainingColumn(elapsed_when_finished=True)
+        self.bars = Progress(*columns, *times, console=self.console, transient=True)
         self.what = ""
+        atexit.register(self._clear)  # otherwise an error leaves the terminal without a cursor
 
     def advanced(self, what: str, done: int, total: int, detail: str = "") -> None:
-        if what != self.what:
-            self._clear()
-            self.what = what
-            self.bars.add_task(what, total=total, detail="")
-            self.bars.start()
-        self.bars.update(self.bars.task_ids[0], completed=done, total=total, detail=detail)
+        self._show(what)
+        self.bars.update(
+            self.bars.task_ids[0], completed=done, total=total, count=f"{done:.0f}/{total:.0f}", detail=detail
+        )
 
     def step_started(self, target: str, number: int, total: int, name: str) -> None:
-        self._clear()
+        self._show(_step(target, number, total, name))
 
     def step_finished(self, target: str, number: int, total: int, name: str, *, cached: bool, seconds: float) -> None:
         self._clear()
@@ -77,6 +93,14 @@ class _Bars(Silent):
     def note(self, text: str) -> None:
         self._clear()
         self.console.print(text, soft_wrap=True)
+
+    def _show(self, what: str) -> None:
+        """Show a bar for this work unless it is there."""
+        if what != self.what:
+            self._clear()
+            self.what = what
+            self.bars.add_task(what, total=None, count="", detail="")
+            self.bars.start()
 
     def _clear(self) -> None:
         if self.what:

@@ -7,8 +7,9 @@ import numpy as np
 
 from edgekit.arrays import Array, Outputs
 from edgekit.data.trees import leaves, map_tree
-from edgekit.errors import DataError, EntryPointError, ProjectError, did_you_mean
+from edgekit.errors import DataError, EntryPointError
 from edgekit.metrics.named import NAMED, Named, Score, right_labels
+from edgekit.metrics.names import check_name
 from edgekit.project.entrypoints import entry_function, user_code_errors
 from edgekit.project.project import Project, is_function
 
@@ -44,11 +45,7 @@ def metric_value(project: Project, outputs: Sequence[Array], targets: Any) -> fl
 
 def named_metric(project: Project) -> Named:
     """The named metric. Raises ProjectError for an unknown name."""
-    if project.metric not in NAMED:
-        hint = did_you_mean(project.metric, list(NAMED))
-        raise ProjectError(
-            f"there is no metric '{project.metric}'", f'{hint} (or your own: metric = "module:function")'
-        )
+    check_name(project.metric)
     return NAMED[project.metric]
 
 

@@ -116,11 +116,10 @@ def _of_nodes(place: GraphProto | FunctionProto, uses: Uses) -> Iterator[Weight]
 
 
 def _is_weight(name: str, dims: Sequence[int], uses: Uses) -> bool:
-    """Whether any node reads it as a weight; an unused tensor counts as one."""
+    """Whether any node reads it as a weight."""
     single = prod(dims) == 1
-    return bool(dims) and (
-        name not in uses
-        or any(_takes_weight(*use) and not (single and use[0].op_type in _SCALING) for use in uses[name])
+    return bool(dims) and any(
+        _takes_weight(*use) and not (single and use[0].op_type in _SCALING) for use in uses.get(name, ())
     )
 
 

@@ -52,6 +52,13 @@ class Plan(Record, frozen=True):
     """The uncompressed model as fp32 ONNX, from the last trained module before the first lossy step; None for the file
     that the project starts from."""
 
+    def line(self, index: int) -> list[int]:
+        """The steps that lead to a step's model, itself the last."""
+        found = [index]
+        while (parent := self.steps[found[-1]].parent) is not None:
+            found.append(parent)
+        return found[::-1]
+
     def order(self) -> list[PlannedStep]:
         """The steps in running order: a teacher is exported as the reference as soon as it is trained, so that a
         failing export is found before the student is trained."""

@@ -3,7 +3,7 @@ names."""
 
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module, invalidate_caches
 from pathlib import Path
@@ -47,6 +47,13 @@ def entry_function(root: Path, entry: str) -> Callable[..., Any]:
             f"'{entry}' is a {type(function).__name__}, not a function", "name a function that returns the object"
         )
     return lambda *arguments: _call(function, entry, arguments)
+
+
+def check_functions(root: Path, entries: Iterable[str]) -> None:
+    """Import the functions that `entries` name, so that a wrong name is found before any work. Raises EntryPointError
+    as `entry_function` does."""
+    for entry in entries:
+        entry_function(root, entry)
 
 
 def _call(function: Callable[..., Any], entry: str, arguments: tuple[Any, ...]) -> Any:

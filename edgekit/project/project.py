@@ -97,6 +97,16 @@ class Project(Record, frozen=True, kw_only=True):
         """The entry point of the teacher or the student."""
         return self.model.teacher if role is Role.TEACHER else self.model.student
 
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """All functions that the project names: models, data, metric and loss."""
+        named = (
+            *(self.model.teacher, self.model.student),
+            *(self.data.train, self.data.calibration, self.data.evaluation),
+            *(self.metric, self.loss),
+        )
+        return tuple(dict.fromkeys(each for each in named if each is not None and is_function(each)))
+
     def weights_file(self, role: Role) -> Path | None:
         """The file of trained weights that the project declares for a role."""
         name = self.model.teacher_weights if role is Role.TEACHER else self.model.student_weights

@@ -23,6 +23,7 @@ from edgekit.device.worker import STAGES
 from edgekit.errors import ModelError, RunError, all_lines
 from edgekit.formats import format_of
 from edgekit.instruction_counts.counts import Counts
+from edgekit.runtime_specs import NO_KERNEL
 from edgekit.target import Runtime
 from edgekit.tflite.reading import read_tflite, to_file_inputs, to_onnx_outputs
 from edgekit.traits import Fidelity, Format
@@ -381,7 +382,8 @@ def _fault(code: int, words: str, where: str, runtime: str) -> tuple[str, str]:
             f"{runtime} was stopped by {signal.Signals(number).name} on {where}{f': {last}' if words.strip() else ''}",
             "run again with --debug; report it if it happens again",
         )
-    return f"the model failed on {where}: {last}", "inspect the model: edgekit inspect"
+    remedy = NO_KERNEL if "NOT_IMPLEMENTED" in value else "inspect the model: edgekit inspect"
+    return f"the model failed on {where}: {last}", remedy
 
 
 def _last_words(text: str) -> str:

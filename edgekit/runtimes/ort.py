@@ -12,6 +12,7 @@ import numpy as np
 from edgekit.arrays import Array, Arrays, Outputs
 from edgekit.device.worker import as_array, stack_feeds
 from edgekit.errors import ModelError, all_lines, first_line
+from edgekit.runtime_specs import NO_KERNEL
 
 # ONNX Runtime ships with telemetry. A tool for other people's models disables it.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -32,13 +33,9 @@ def session(path: Path, *, threads: int = 0, optimize: bool = True, exact: bool 
             source = exact_copy(path, Path(folder)) if exact else path
             return onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's exceptions have no common base class
-        remedy = "inspect the file: edgekit inspect"
-        if "NOT_IMPLEMENTED" in first_line(error):
-            remedy = (
-                "the runtime has no kernel for this operator or type: export the model from a module with "
-                "float32 weights"
-            )
-        raise ModelError(f"ONNX Runtime cannot load {path.name}: {all_lines(error)}", remedy) from error
+        remedy = NO_KERNEL if "NOT_IMPLEMENTED" in first_line(error) else "inspect the model: edgekit inspect"
+        # The file may be a step's own, whose name tells a user nothing.
+        raise ModelError(f"ONNX Runtime cannot load the model: {all_lines(error)}", remedy) from error
 
 
 def exact_copy(path: Path, folder: Path) -> Path:

@@ -105,3 +105,8 @@ def test_wrong_names_are_reported(tmp_path: Path) -> None:
         about(None, "absent.toml")
     with pytest.raises(ProjectError, match=r"no edgekit\.toml"):
         about(tmp_path)
+
+
+def test_an_unknown_metric_is_reported(tiny: Project) -> None:
+    with pytest.raises(ProjectError, match="no metric 'acuracy'"):
+        check_recipe(tiny.copy_with(metric="acuracy"), Silent())

@@ -1,11 +1,12 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edgekit.builds.evidence import EvaluatedModel, EvaluatedModels, Evidence
 from edgekit.builds.result import Build
-from edgekit.builds.verify import verify
+from edgekit.builds.verify import metric_gates, verify
 from edgekit.figures.measurement import Measurement, static_measurements
 from edgekit.gates.gates import Gate, Status
 from edgekit.gates.speed import SpeedComparison
@@ -142,3 +143,14 @@ def test_latency_is_native_or_predicted(built: Build) -> None:
     native = [one for one in vnni.verdict.measurements if one.name == "latency_p50"]
     assert len(native) == (2 if vnni.target.is_this(this_host()) else 0), "the deployed model and the float student"
     assert all(one.fidelity is Fidelity.NATIVE for one in native)
+
+
+def test_a_failed_drop_names_the_step_that_lost_most(tiny: Project, built: Build) -> None:
+    models = candidates(built.targets[0].bundle / "model.onnx", 80.0, None)
+    stages = (("step 2 distill", 90.0), ("step 3 prune", 82.5), ("step 5 export", 82.5), ("step 7 quantize", 80.0))
+    for allowed, end in ((1, "; step 3 prune lost most, 7.50"), (20, "")):
+        project = tiny.copy_with(budgets=Budgets(max_drop=allowed))
+        (drop,) = metric_gates(project, find_target("rpi4"), replace(models, stages=stages))
+        assert drop.detail.endswith(f"11.00 lost, allowed {allowed}{end}")
+    assert replace(models, stages=()).largest_loss() is None
+    assert replace(models, stages=(("step 1 distill", 99.0), ("step 2 export", 99.0))).largest_loss() is None

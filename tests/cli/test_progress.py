@@ -29,9 +29,22 @@ def test_quiet_is_silent() -> None:
 def test_on_a_terminal_there_is_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     result = watcher(quiet=False)
+    result.step_started("rpi4", 1, 1, "train")
+    assert [each.total for each in result.bars.tasks] == [None], "a step that has not reported anything"
     for epoch in range(1, 4):
         result.advanced("training", epoch, 3, "loss 1")
     result.step_finished("rpi4", 1, 1, "train", cached=False, seconds=2.0)
     result.advanced("calibrating", 1, 3)
     result.note("done")
     assert "train: 2.0 s" in capsys.readouterr().err
+
+
+def test_off_a_terminal_a_step_that_reports_nothing_is_said_to_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("edgekit.cli.progress._LINE_EVERY_S", 0.0)
+    result = watcher(quiet=False)
+    result.step_started("rpi4", 3, 9, "export")
+    result.running.join()
+    result.step_finished("rpi4", 3, 9, "export", cached=False, seconds=7.0)
+    assert capsys.readouterr().err.splitlines() == ["rpi4  3/9 export: running", "rpi4  3/9 export: 7.0 s"]

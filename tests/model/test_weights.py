@@ -104,3 +104,8 @@ def test_inner_graphs_and_functions_have_weights_too() -> None:
     ]
     model.functions.append(helper.make_function("mine", "Plus", ["a"], ["b"], body, [helper.make_opsetid("", 17)]))
     assert sorted(names(model)) == ["inner", "outer", "own"]
+
+
+def test_what_nothing_reads_is_no_weight() -> None:
+    model = made([helper.make_node("MatMul", ["x", "w"], ["y"])], [constant("w", 4, 4), constant("unused", 1000, 10)])
+    assert weights(model) == [Weight("w", "float", 16)]

@@ -39,6 +39,7 @@ def test_the_recommended_order_is_planned_with_the_reference_beside_it(tiny: Pro
         "export reference", "simplify reference",
     ]  # fmt: skip
     assert plan.steps[plan.deployed].step.name() == "fuse"
+    assert plan.line(plan.deployed) == [each.index for each in plan.steps if each.role is Role.STUDENT]
     assert plan.steps[plan.float_student].step.name() == "simplify"
     assert plan.steps[1].joined == {Role.TEACHER: 0}
     assert plan.steps[7].parent == 0, "the reference is the teacher"

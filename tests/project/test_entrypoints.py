@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.errors import EntryPointError
-from edgekit.project.entrypoints import entry_function
+from edgekit.project.entrypoints import check_functions, entry_function
 
 MODEL = """
 import math
@@ -62,3 +62,10 @@ def test_a_module_that_cannot_be_imported_is_reported(tmp_path: Path, text: str,
     (tmp_path / "broken.py").write_text(text)
     with pytest.raises(EntryPointError, match=told):
         entry_function(tmp_path, "broken:f")
+
+
+def test_functions_are_checked_without_a_call(root: Path) -> None:
+    (root / "more.py").write_text("def fails():\n    raise ValueError\n")
+    check_functions(root, ["more:fails"])
+    with pytest.raises(EntryPointError, match="has no function 'absent'"):
+        check_functions(root, ["more:fails", "more:absent"])

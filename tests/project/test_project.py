@@ -13,6 +13,8 @@ def test_a_project_is_read(tiny: Project) -> None:
     assert tiny.model_entry(Role.TEACHER) == "model:teacher"
     assert tiny.data_entry(Data.CALIBRATION) == "data:calibration"
     assert tiny.budgets.max_drop == 100.0
+    assert tiny.functions == ("model:teacher", "model:student", "data:train", "data:calibration", "data:evaluation")
+    assert tiny.copy_with(metric="score:r2", loss="score:loss").functions[-2:] == ("score:r2", "score:loss")
 
 
 def test_calibration_falls_back_on_the_training_split(make_project: Callable[..., Path]) -> None:

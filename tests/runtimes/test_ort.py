@@ -1,11 +1,14 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
 from edgekit.errors import ModelError
 from edgekit.host import this_host
 from edgekit.model.reading import load_model
+from edgekit.runtime_specs import NO_KERNEL
 from edgekit.runtimes.ort import (
     exact_copy,
     host_outputs,
@@ -72,3 +75,15 @@ def test_only_what_saturates_is_copied(saturating: Path, conv_model: Path, tmp_p
     folder.mkdir()
     assert exact_copy(conv_model, folder) == conv_model
     assert (exact_copy(saturating, folder).parent == folder) is saturates()
+
+
+def test_a_type_without_kernels_is_reported_without_the_name_of_an_inner_file(tmp_path: Path) -> None:
+    ports = [helper.make_tensor_value_info(name, TensorProto.BFLOAT16, ["n", 4]) for name in "xy"]
+    weight = helper.make_tensor("w", TensorProto.BFLOAT16, (4, 4), bytes(32), raw=True)
+    graph = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"])], "g", ports[:1], ports[1:], [weight])
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), tmp_path / "inner.onnx"
+    )
+    with pytest.raises(ModelError, match=r"cannot load the model: .*MatMul") as raised:
+        session(tmp_path / "inner.onnx")
+    assert raised.value.hint == NO_KERNEL and "inner" not in raised.value.message

@@ -93,7 +93,7 @@ def test_a_target_for_which_nothing_is_predicted_is_placed_by_rule(
     monkeypatch.setattr("edgekit.figures.ratios.LEAST_MACS", 1)
     other = "arm64-generic" if this_host().arch == "x86_64" else "x86-avx2"
     done = run_step(MixedPrecision(), tiny, in_conversions, other)
-    assert done.notes["placed"].startswith("by rule: all operators quantized: this machine is not the target")
+    assert done.notes["placed"].startswith("by rule: no operator is put back to float: this machine is not the target")
     assert (done.notes["floats"], done.notes["ratio"]) == ([], None)
     assert done.path.read_bytes() == in_conversions.read_bytes()
     assert {Trait.INTEGER, Trait.PORTABLE} <= observed_facts(load_model(done.path))
@@ -111,7 +111,7 @@ def test_a_small_network_is_placed_by_rule(
     run_step: Callable[..., Outcome], tiny: Project, in_conversions: Path
 ) -> None:
     done = run_step(MixedPrecision(), tiny, in_conversions, here())
-    assert done.notes["placed"].startswith("by rule: all operators quantized: 22,528 multiply-accumulates")
+    assert done.notes["placed"].startswith("by rule: no operator is put back to float: 22,528 multiply-accumulates")
 
 
 def test_a_network_is_timed_where_it_runs(
