@@ -1,6 +1,7 @@
 """The command line: command modules are imported when they are called; an error prints two lines and sets the exit
 code."""
 
+import os
 import sys
 import warnings
 from importlib import import_module
@@ -29,6 +30,9 @@ _COMMANDS = (
     "doctor",
     "cache",
 )
+_SPIN_COUNT = "1000"
+"""By default, PyTorch's threads spin for milliseconds while they wait for one another. Beside four busy processes, a
+step of training then takes up to fifty times as long (edgekit/training/threads.py)."""
 _INTERRUPTED = 130
 _UNEXPECTED = 3
 
@@ -72,6 +76,7 @@ def main() -> None:
     arguments = [each for each in sys.argv[1:] if each != "--debug"]
     debug = len(arguments) < len(sys.argv) - 1
     _print_renames_in_one_line()
+    os.environ.setdefault("GOMP_SPINCOUNT", _SPIN_COUNT)  # read when torch is loaded
     try:
         sys.exit(edgekit.main(arguments, prog_name="edgekit", standalone_mode=False) or 0)
     except click.ClickException as error:

@@ -32,9 +32,10 @@ STAGES = ("imported", "loaded", "ran")
 """The stages at which the runtime, then the models, then their working memory are allocated."""
 FEWEST = 6
 """The fewest values for which the median has a 95 % interval: with fewer, even the full range covers less."""
-SETTLING = 5
-"""Consecutive runs of each runtime. The first run after another runtime finds caches filled and threads still
-spinning."""
+TURN = 5, 1_000_000
+"""With several runtimes, the fewest consecutive runs of a model and the least nanoseconds that they take. The first
+runs after another runtime find caches filled and threads still spinning, so only the last runs of a turn are kept: all
+but one of the fewest."""
 COUNTED = 2
 """Runs between marks; the last one is counted."""
 ENOUGH = 8
@@ -195,8 +196,8 @@ def rounds(
             taken, sessions = time_call(load)
             until += min(taken / 1e3, share)
         started = time.perf_counter(), time.thread_time()
-        in_a_row = SETTLING if len({each["name"] for each in job["runtimes"]}) > 1 else 1
-        taken_ms, cpu_ms = run_in_turns(sessions, inputs, share, job["least_runs"], job["most_runs"], in_a_row)
+        turn = TURN if len({each["name"] for each in job["runtimes"]}) > 1 else (1, 0)
+        taken_ms, cpu_ms = run_in_turns(sessions, inputs, share, job["least_runs"], job["most_runs"], turn)
         wall, own = time.perf_counter() - started[0], time.thread_time() - started[1]
         cut = max(warm_up(times) for times in taken_ms)
         found.append({"latencies_ms": taken_ms, "cpu_ms": cpu_ms, "warm_up": cut, "busy": min(own / wall, 1.0)})
@@ -204,10 +205,16 @@ def rounds(
 
 
 def run_in_turns(
-    sessions: list[Any], inputs: list[list[Any]], seconds: float, least: int, most: "int | None", in_a_row: int = 1
+    sessions: list[Any],
+    inputs: list[list[Any]],
+    seconds: float,
+    least: int,
+    most: "int | None",
+    turn: tuple[int, int] = (1, 0),
 ) -> tuple[list[list[float]], list[list[float]]]:
-    """The milliseconds of every run of each model, by the clock and in CPU time of all threads. Models take turns of
-    `in_a_row` runs, in random order, so that clock drift affects all alike and none always follows the same one."""
+    """The milliseconds of the kept runs of each model, by the clock and in CPU time of all threads. Models take turns,
+    in random order, so that clock drift affects all alike and none always follows the same one. A `turn` takes at least
+    so many runs and nanoseconds; of several runs, all but one of the fewest are kept, the last ones."""
     taken: list[list[float]] = [[] for _ in sessions]
     used: list[list[float]] = [[] for _ in sessions]
     feeds = [feed(running, arrays, 0) for running, arrays in zip(sessions, inputs)]
@@ -217,12 +224,23 @@ def run_in_turns(
         if len(waiting) > 1:
             order.shuffle(waiting)
         for running, given, times, cpu_times in waiting:
-            for _ in range(in_a_row):
-                cpu_started, started = time.process_time_ns(), time.perf_counter_ns()
-                running.run(None, given)
-                times.append((time.perf_counter_ns() - started) / 1e6)
-                cpu_times.append((time.process_time_ns() - cpu_started) / 1e6)
+            kept = max(turn[0] - 1, 1)
+            in_turn = one_turn(running, given, *turn)
+            times += [wall / 1e6 for wall, _ in in_turn[-kept:]]
+            cpu_times += [cpu / 1e6 for _, cpu in in_turn[-kept:]]
     return taken, used
+
+
+def one_turn(running: Any, given: dict[str, Any], fewest: int, nanoseconds: int) -> list[tuple[int, int]]:
+    """The nanoseconds of consecutive runs of a model, by the clock and in CPU time of all threads."""
+    runs: list[tuple[int, int]] = []
+    begun = time.perf_counter_ns()
+    while len(runs) < fewest or time.perf_counter_ns() - begun < nanoseconds:
+        cpu_started, started = time.process_time_ns(), time.perf_counter_ns()
+        running.run(None, given)
+        wall = time.perf_counter_ns() - started
+        runs.append((wall, time.process_time_ns() - cpu_started))
+    return runs
 
 
 def warm_up(times: Sequence[float]) -> int:

@@ -65,6 +65,8 @@ class Project(Record, frozen=True, kw_only=True):
     """The name of a metric, or a `module:function` that returns a number for (outputs, targets) as numpy arrays, higher
     is better. By default accuracy, or the similarity to the float model for a model file without labels."""
     loss: EntryPoint | None = None
+    training_threads: Annotated[int, Meta(ge=1)] | None = None
+    """PyTorch's threads in training. By default one for small networks, else PyTorch's own number."""
     model: Models
     data: Datasets
     preprocessing: dict[str, Any] = {}

@@ -9,11 +9,13 @@ from torch import nn
 from edgekit.contract.step import Context, Outcome
 from edgekit.data.split import Split
 from edgekit.progress import Progress
+from edgekit.training.batches import tensor_batches
 from edgekit.training.batchnorms import SAMPLES, Statistics, has_batch_norms, lag, re_estimate_if_better, reestimate
 from edgekit.training.loop import Schedule, fit
 from edgekit.training.losses import task_loss
 from edgekit.training.modules import parameter_count, save_module
 from edgekit.training.tally import Loss, tally_at_rest
+from edgekit.training.threads import training_threads
 from edgekit.training.weight_constraints import Constraint, WeightConstraints
 from edgekit.traits import Data
 
@@ -41,9 +43,22 @@ def train_module(
     training. The notes contain the loss and accuracy of the last epoch, and `at_rest` those of training samples in
     evaluation mode.
     """
-    project = context.project
     split = context.splits[Data.TRAIN]
-    loss = loss or task_loss(project)
+    batch = next(tensor_batches(split))
+    with training_threads(module.eval(), batch, context.project.training_threads):
+        return _train_module(module, held, training, context, what, loss or task_loss(context.project), constraint)
+
+
+def _train_module(
+    module: nn.Module,
+    held: WeightConstraints,
+    training: Training,
+    context: Context,
+    what: str,
+    loss: Loss,
+    constraint: Constraint | None,
+) -> Outcome:
+    split = context.splits[Data.TRAIN]
     constraint = constraint or Constraint(module, held)
     values: dict[str, Any] = {"epochs": 0}
     if training.schedule.epochs:
@@ -61,7 +76,7 @@ def train_module(
                 module, split, loss, values["loss"], at_rest, context.progress
             )
     path = context.folder / "model.safetensors"
-    save_module(module, project, context.role, path, held)
+    save_module(module, context.project, context.role, path, held)
     values["at_rest"] = {name: value for name, value in at_rest.items() if math.isfinite(value)}
     return Outcome(path, {**values, "parameters": parameter_count(module)})
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgekit.device import worker
 from edgekit.device.worker import as_array, interval, is_precise, middle, rounds, stack_feeds, warm_up
 from edgekit.runners.runner import WORKER, opener_of
 from edgekit.runtimes.ort import host_outputs
@@ -152,3 +153,54 @@ def test_every_models_median_must_be_known() -> None:
     assert not is_precise(apart, 0.01)
     warming = [{"latencies_ms": [[50.0 * number, 1.0, 1.0]], "warm_up": 1} for number in range(8)]
     assert is_precise(warming, 0.01), "what is left out does not count"
+
+
+class Clock:
+    """Time that only models spend."""
+
+    def __init__(self) -> None:
+        self.now = 0
+
+    def perf_counter_ns(self) -> int:
+        return self.now
+
+    def process_time_ns(self) -> int:
+        return self.now
+
+    def perf_counter(self) -> float:
+        return self.now / 1e9
+
+
+class Disturbed(Slow):
+    """A model that takes three times as long for a while after another one ran, at least in its first run."""
+
+    latest: "Disturbed | None" = None
+    since = 0
+
+    def __init__(self, clock: Clock, steady_ns: int) -> None:
+        super().__init__()
+        self.clock, self.steady_ns = clock, steady_ns
+
+    def run(self, names: object, given: object) -> None:
+        super().run(names, given)
+        if is_first := Disturbed.latest is not self:
+            Disturbed.latest, Disturbed.since = self, self.clock.now
+        is_disturbed = is_first or self.clock.now < Disturbed.since + 500_000
+        self.clock.now += self.steady_ns * (3 if is_disturbed else 1)
+
+
+@pytest.mark.parametrize("steady_ns", [10_000, 300_000, 5_000_000])
+def test_the_first_runs_after_another_runtime_are_dropped(steady_ns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(worker, "time", clock)
+    models = [Disturbed(clock, steady_ns), Disturbed(clock, 2 * steady_ns)]
+    taken, used = worker.run_in_turns(models, [[], []], 0.0, 40, None, worker.TURN)
+    assert taken == used == [[steady_ns / 1e6] * 40, [2 * steady_ns / 1e6] * 40]
+
+
+def test_models_of_one_runtime_take_turns_of_one_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(worker, "time", clock)
+    models = [Disturbed(clock, 1000), Disturbed(clock, 1000)]
+    taken, _ = worker.run_in_turns(models, [[], []], 0.0, 7, None)
+    assert [len(each) for each in taken] == [7, 7] and all(each.runs == 7 for each in models)
