@@ -15,6 +15,8 @@ from edgekit.traits import Feature, Format
 class RuntimeSpec:
     format: Format
     """Of the models that it runs."""
+    also_runs: frozenset[Format] = frozenset()
+    """Other formats that it runs, in a bench only."""
     requirement: str
     """The versions that edgekit is tested with, as pyproject.toml pins them."""
     extra: str
@@ -45,6 +47,10 @@ class RuntimeSpec:
     rank: int
     """Its place where a build chooses the fastest runtime and nothing can be timed; the lowest is taken."""
     rank_reason: str
+
+    def runs(self, model_format: Format) -> bool:
+        """Whether it runs models of a format."""
+        return model_format is self.format or model_format in self.also_runs
 
 
 RUNTIMES: Mapping[str, RuntimeSpec] = {
@@ -95,6 +101,7 @@ RUNTIMES: Mapping[str, RuntimeSpec] = {
         architectures=("aarch64", "x86_64"),
         module="openvino",
         opener="openvino_opener",
+        also_runs=frozenset({Format.TFLITE}),
         features=frozenset({"onnx-integers"}),
         float_types=("f32", "bf16"),
         own_arithmetic=True,

@@ -248,7 +248,7 @@ def write_job(job: Job, folder: Path, runtimes: Sequence[Runtime]) -> None:
     ModelError if a runtime does not take the model's format, or does not support what is requested."""
     formats = [format_of(model) for model in job.models]
     for given, runtime in zip(formats, runtimes, strict=True):
-        if given is not runtime.format:
+        if not runtime.spec.runs(given):
             raise ModelError(
                 f"{runtime.name} does not run {given.label} models",
                 f"give a file that ends in .{runtime.format}, or another target",

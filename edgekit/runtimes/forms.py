@@ -10,6 +10,7 @@ from edgekit.model.passes.qoperator_to_qdq import QOperatorToQdqPass
 from edgekit.model.passes.rewriting import rewrite
 from edgekit.model.reading import load_model, save_model
 from edgekit.target import Runtime
+from edgekit.tflite.tensor_names import with_tensor_names
 from edgekit.tflite.writing import write_model
 from edgekit.traits import Format
 
@@ -17,17 +18,13 @@ from edgekit.traits import Format
 def form_for(path: Path, runtime: Runtime, folder: Path, arch: str) -> Path:
     """The file itself, or a converted one in `folder`: a .tflite file for TFLite's runtimes, an ONNX file without ONNX
     Runtime's integer operators for others. ONNX Runtime also gets the latter if a file was fused for ARM and `arch` is
-    x86_64, whose kernels need unsigned activations; it then fuses again.
+    x86_64, whose kernels need unsigned activations; it then fuses again. OpenVINO gets .tflite files with a name for
+    each tensor.
 
     Raises ModelError for a runtime that does not take the model, StepError for an operator without a TFLite form.
     """
     if format_of(path) is Format.TFLITE:
-        if runtime.format is not Format.TFLITE:
-            raise ModelError(
-                f"{runtime.name} does not run {Format.TFLITE.label} models",
-                "give the ONNX file that it was converted from",
-            )
-        return path
+        return _tflite_form(path, runtime, folder)
     model = load_model(path)
     is_fused = any(node.op_type in INTEGER_OPERATORS for node in nodes(model.graph))
     has_kernels = "onnxruntime-kernels" in runtime.spec.features
@@ -42,4 +39,18 @@ def form_for(path: Path, runtime: Runtime, folder: Path, arch: str) -> Path:
         made.write_bytes(write_model(model).data)
     else:
         save_model(model, made)
+    return made
+
+
+def _tflite_form(path: Path, runtime: Runtime, folder: Path) -> Path:
+    if not runtime.spec.runs(Format.TFLITE):
+        raise ModelError(
+            f"{runtime.name} does not run {Format.TFLITE.label} models", "give the ONNX file that it was converted from"
+        )
+    data = path.read_bytes()
+    named = data if runtime.format is Format.TFLITE else with_tensor_names(data)
+    if named == data:
+        return path
+    made = folder / path.name
+    made.write_bytes(named)
     return made

@@ -50,8 +50,19 @@ def test_tflite_is_written_and_gives_the_same(deployed: Path, tmp_path: Path) ->
     (left,), (right,) = (session_outputs(open_session(each), [x]) for each in (deployed, made))
     assert np.abs(left - right).max() <= 0.02 * np.abs(left).max()
     assert form_for(made, of("tflite-runtime"), tmp_path, "x86_64") == made
-    with pytest.raises(ModelError, match="openvino does not run TFLite models"):
-        form_for(made, of("openvino"), tmp_path, "x86_64")
+    with pytest.raises(ModelError, match="onnxruntime does not run TFLite models"):
+        form_for(made, of("onnxruntime"), tmp_path, "x86_64")
+
+
+@needs_runtime
+def test_openvino_takes_tflite_files_in_which_all_tensors_have_names(deployed: Path, tmp_path: Path) -> None:
+    (tmp_path / "named").mkdir()
+    made = form_for(deployed, of("ai-edge-litert"), tmp_path, "x86_64")
+    named = form_for(made, of("openvino"), tmp_path / "named", "x86_64")
+    assert named.parent == tmp_path / "named" and form_for(named, of("openvino"), tmp_path, "x86_64") == named
+    x = np.random.default_rng(0).standard_normal((1, 1, 8, 8)).astype(np.float32)
+    (left,), (right,) = (session_outputs(open_session(each), [x]) for each in (made, named))
+    assert np.array_equal(left, right)
 
 
 @needs_runtime
