@@ -1,8 +1,9 @@
 """Check a recipe before anything is trained: what `edgekit plan` shows."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from edgekit.data.splits import Splits
 from edgekit.errors import ProjectError
 from edgekit.metrics.names import check_metric
 from edgekit.notebooks import ShownInNotebooks
@@ -23,7 +24,7 @@ from edgekit.planning.runtime_fit import fit_to_runtime
 from edgekit.progress import Progress
 from edgekit.project.project import PROJECT_FILE, Project
 from edgekit.records import Record
-from edgekit.survey.kept import known_surveys, survey_model
+from edgekit.survey.kept import known_surveys, survey_for_recipe, survey_model
 from edgekit.survey.survey import Survey
 from edgekit.target import Target
 from edgekit.target_files import find_target
@@ -77,12 +78,13 @@ def check_recipe(
     if project is not None:
         check_metric(project)
     surveys = dict(known_surveys(project)) if project is not None else {}
-    if inspect and project is not None:
-        surveys |= _surveys_of(project, {Role.STUDENT}, {Role.STUDENT}, progress)
-    recipe = _recipe(project, recipe_name, surveys.get(Role.STUDENT))
-    if inspect and project is not None:
-        roles = {each.role for each in recipe.steps} - {Role.STUDENT}
-        surveys |= _surveys_of(project, roles, pruned_roles(recipe), progress)
+    if project is None or not inspect:
+        recipe = _recipe(project, recipe_name, surveys.get(Role.STUDENT))
+    else:
+        splits = Splits(project)
+        progress.note("inspecting the student")
+        recipe = _recipe(project, recipe_name, survey_for_recipe(project, splits))
+        surveys |= _surveys_of(project, splits, recipe, progress)
     targets = _targets(project, target_names)
     interactions = interactions_of(project)
     contexts = [planning_context(project, each, surveys).copy_with(measured=measured) for each in targets or (None,)]
@@ -116,14 +118,13 @@ def _recipe(project: Project | None, name: str | None, survey: Survey | None) ->
     return named if project is None else recipe_for(project, named)
 
 
-def _surveys_of(project: Project, roles: Set[Role], pruned: Set[Role], progress: Progress) -> dict[Role, Survey | None]:
-    """The surveys of these roles' models, as far as the project has them, taken now if they are not kept; what pruning
-    can remove is included for those that are `pruned`."""
-    from edgekit.data.splits import Splits
-
-    splits, found = Splits(project), dict[Role, Survey | None]()
-    for role in sorted(roles & project.roles):
-        progress.note(f"inspecting the {role}")
+def _surveys_of(project: Project, splits: Splits, recipe: Recipe, progress: Progress) -> dict[Role, Survey | None]:
+    """The surveys of the models of a recipe, as far as the project has them, taken now if they are not kept; with what
+    pruning can remove if the recipe prunes the model."""
+    found, pruned = dict[Role, Survey | None](), pruned_roles(recipe)
+    for role in sorted({each.role for each in recipe.steps} & project.roles):
+        if role is not Role.STUDENT:
+            progress.note(f"inspecting the {role}")
         found[role] = survey_model(project, splits, role, prunable=role in pruned)
     return found
 

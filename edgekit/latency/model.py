@@ -39,6 +39,9 @@ class BoardFit(Record, frozen=True, kw_only=True):
     """The longest latency in the fit."""
     products: tuple[str, ...]
     """The kinds of products that its networks contain."""
+    underestimate: float = 0.0
+    """The largest logarithm of published to predicted latency of another runtime's networks on such boards; 0 if none
+    is known, or none took longer than predicted."""
 
 
 class LatencyModel(Record, frozen=True, kw_only=True):

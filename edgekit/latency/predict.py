@@ -27,8 +27,9 @@ def predict_latency(counts: Counts, target: Target, threads: int, model: Latency
     """Predict a run's latency on a target from the counts of one thread under the target's emulator.
 
     For networks and runtimes like those in the fit, the margin has 90 % coverage. For others the range is uncalibrated:
-    it uses the largest error observed between kinds of kernels and the difference of the formulas, and its upper end
-    assumes that scalar instructions do not overlap.
+    it uses the largest error observed between kinds of kernels and the difference of the formulas. Its upper end
+    assumes that scalar instructions do not overlap, and uses the largest underestimate observed on such boards if that
+    is more.
 
     Raises PredictionError if no board with the target's core and caches was calibrated with this thread count.
     """
@@ -50,9 +51,15 @@ def predict_latency(counts: Counts, target: Target, threads: int, model: Latency
     cycle_ns = 1e9 / (target.clock_hz or fit.clock_hz) / threads
     alone = estimate(_scalar_alone(weights, cycle_ns), figures)
     by_formula = estimates(weights, figures)
-    spread = math.exp(max(model.transfer, largest_error(fit)) + math.log(max(by_formula) / min(by_formula)) / 2)
+    apart = math.log(max(by_formula) / min(by_formula)) / 2
+    below = max(model.transfer, largest_error(fit))
+    above = max(below, fit.underestimate)
+    if above > below:
+        doubts.append(
+            f"networks of another runtime took up to {math.exp(above):.2g} times the predicted latency on a {fit.board}"
+        )
     how = f"no coverage guarantee: {'; '.join(doubts)}; {basis}"
-    return Prediction(result, result / spread, alone * spread, 0.0, how)
+    return Prediction(result, result / math.exp(below + apart), alone * math.exp(above + apart), 0.0, how)
 
 
 def price(counts: Counts, target: Target, threads: int) -> float | None:

@@ -49,6 +49,9 @@ def survey_for_recipe(project: Project, splits: "Splits") -> Survey | None:
     for a model file, whose architecture the recipe's choice reads itself."""
     if project.recipe or project.steps or project.model_file is not None:
         return None
+    student = survey_model(project, splits, Role.STUDENT)
+    if student.architecture == "transformer":
+        return student  # its recommended recipe does not prune
     return survey_model(project, splits, Role.STUDENT, prunable=True)
 
 

@@ -17,7 +17,8 @@ PIS = ("rpi3", "rpi4", "rpi5", "rpi-zero2w")
 def test_what_is_shipped_is_what_the_script_makes_of_the_shipped_data() -> None:
     published = latency_model.read(latency_model.DATA / "published.csv")
     features = latency_model.figures_by_network(latency_model.read(latency_model.DATA / "features.csv"))
-    made, _, _ = latency_model.fitted_model(latency_model.all_points(published, features), published, features)
+    made, _, xnnpack = latency_model.fitted_model(latency_model.all_points(published, features), published, features)
+    assert {(row.target, row.threads) for row in xnnpack} == {("rpi4", 4), ("rpi5", 4)}
     shipped = shipped_model()
     assert made.transfer == pytest.approx(shipped.transfer, rel=1e-6)
     for one, other in zip(made.fits, shipped.fits, strict=True):

@@ -43,6 +43,22 @@ def test_a_runtime_that_nothing_was_calibrated_on_has_a_range_without_a_claim() 
     assert 100 < result.milliseconds < 200, "MobileNet v1 takes 139 ms by ncnn"
 
 
+@pytest.mark.parametrize(("name", "threads", "reach"), [("rpi5", 1, 1 / 0.61), ("rpi5", 4, 1 / 0.44), ("rpi4", 4, 1.0)])
+def test_the_range_reaches_up_to_what_networks_of_another_runtime_took(name: str, threads: int, reach: float) -> None:
+    target, model = find_target(name), shipped_model()
+    fit = model.fit_for(target, threads)
+    assert fit and math.exp(fit.underestimate) >= reach
+    result = predict_latency(counts(), target, threads)
+    symmetric = model.copy_with(fits=tuple(each.copy_with(underestimate=0.0) for each in model.fits))
+    before = predict_latency(counts(), target, threads, symmetric)
+    assert (result.milliseconds, result.low) == (before.milliseconds, before.low)
+    if reach > 1:
+        assert result.high / before.high == pytest.approx(math.exp(fit.underestimate - model.transfer))
+        assert "networks of another runtime took up to" in result.how
+    else:
+        assert result == before
+
+
 def test_one_that_was_has_an_interval() -> None:
     model = shipped_model()
     own = model.copy_with(fits=tuple(each.copy_with(runtime=str(RPI4.runtime)) for each in model.fits))
