@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from edgekit.data.splits import Splits
 from edgekit.errors import ProjectError
 from edgekit.metrics.names import check_metric
 from edgekit.notebooks import ShownInNotebooks
@@ -29,6 +29,9 @@ from edgekit.survey.survey import Survey
 from edgekit.target import Target
 from edgekit.target_files import find_target
 from edgekit.traits import Role
+
+if TYPE_CHECKING:
+    from edgekit.data.splits import Splits
 
 
 class RecipeCheck(Record, ShownInNotebooks, frozen=True):
@@ -81,6 +84,8 @@ def check_recipe(
     if project is None or not inspect:
         recipe = _recipe(project, recipe_name, surveys.get(Role.STUDENT))
     else:
+        from edgekit.data.splits import Splits
+
         splits = Splits(project)
         progress.note("inspecting the student")
         recipe = _recipe(project, recipe_name, survey_for_recipe(project, splits))
@@ -118,7 +123,7 @@ def _recipe(project: Project | None, name: str | None, survey: Survey | None) ->
     return named if project is None else recipe_for(project, named)
 
 
-def _surveys_of(project: Project, splits: Splits, recipe: Recipe, progress: Progress) -> dict[Role, Survey | None]:
+def _surveys_of(project: Project, splits: "Splits", recipe: Recipe, progress: Progress) -> dict[Role, Survey | None]:
     """The surveys of the models of a recipe, as far as the project has them, taken now if they are not kept; with what
     pruning can remove if the recipe prunes the model."""
     found, pruned = dict[Role, Survey | None](), pruned_roles(recipe)
