@@ -2,6 +2,7 @@
 
 import platform
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from edgekit.architectures import normalized_arch
 
 # Flags of /proc/cpuinfo under the names that targets use.
-ISA_OF_FLAG = {
+_ISA_OF_FLAG = {
     "avx2": "avx2",
     "avx512f": "avx512",
     "avx512_vnni": "vnni",
@@ -59,8 +60,12 @@ def host_of(arch: str, cpuinfo: str) -> Host:
         return found.group(1).strip() if found else ""
 
     flags = (field("flags") or field("Features")).split()
-    isa = frozenset(ISA_OF_FLAG[flag] for flag in flags if flag in ISA_OF_FLAG)
-    return Host(arch, isa, field("CPU part"), field("model name") or platform.processor() or arch)
+    return Host(arch, instruction_sets(flags), field("CPU part"), field("model name") or platform.processor() or arch)
+
+
+def instruction_sets(flags: Iterable[str]) -> frozenset[str]:
+    """The instruction sets that flags of /proc/cpuinfo name, as targets name them."""
+    return frozenset(_ISA_OF_FLAG[flag] for flag in flags if flag in _ISA_OF_FLAG)
 
 
 def installed_version(package: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from edgekit.architectures import ARCHITECTURES, CORES
 from edgekit.errors import TargetError, did_you_mean
-from edgekit.host import ISA_OF_FLAG
+from edgekit.host import instruction_sets
 from edgekit.records import read_toml, validate
 from edgekit.target import CacheLevel, CpuInfo, Runtime, Target
 
@@ -52,12 +52,7 @@ def _core_tables(tables: Mapping[str, Any]) -> dict[str, Any]:
     cpuinfo = CpuInfo(
         implementer="0x41", variant=core.variant, part=core.part, revision=core.revision, features=core.features
     )
-    return {"isa": sorted(_sets_of(core.features)), "cpuinfo": cpuinfo.to_json()}
-
-
-def _sets_of(features: Iterable[str]) -> set[str]:
-    """The instruction sets that flags of /proc/cpuinfo name."""
-    return {ISA_OF_FLAG[each] for each in features if each in ISA_OF_FLAG}
+    return {"isa": sorted(instruction_sets(core.features)), "cpuinfo": cpuinfo.to_json()}
 
 
 def _tables_of(path: Path, folders: Sequence[Path], above: Sequence[Path]) -> dict[str, Any]:
@@ -140,7 +135,7 @@ def _check_features(path: Path, target: Target) -> None:
     """Runtimes choose kernels by /proc/cpuinfo, and edgekit the integer scheme by `isa`: both must describe one CPU."""
     if target.cpuinfo is None:
         return
-    reported = _sets_of(target.cpuinfo.features)
+    reported = instruction_sets(target.cpuinfo.features)
     if reported != target.isa:
         sets = " and ".join(", ".join(sorted(each)) or "none" for each in (target.isa, reported))
         raise TargetError(

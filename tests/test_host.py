@@ -1,4 +1,4 @@
-from edgekit.host import host_of, this_host
+from edgekit.host import host_of, instruction_sets, this_host
 
 X86 = "processor : 0\nmodel name\t: Some CPU\nflags\t\t: fpu avx2 avx512f avx512_vnni\n"
 ARM = "processor : 0\nFeatures\t: fp asimd asimddp\nCPU part\t: 0xd0b\n"
@@ -20,3 +20,8 @@ def test_nothing_is_claimed_of_a_machine_that_tells_nothing() -> None:
 
 def test_this_machine_has_an_architecture() -> None:
     assert this_host().arch
+
+
+def test_flags_name_instruction_sets() -> None:
+    assert instruction_sets(["fp", "asimd", "asimddp"]) == {"neon", "dotprod"}
+    assert instruction_sets(["avx2", "avx_vnni"]) == {"avx2", "vnni"} and instruction_sets([]) == frozenset()

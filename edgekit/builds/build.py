@@ -5,6 +5,7 @@ from pathlib import Path
 
 from edgekit.builds.builder import Builder, RecipeTrial
 from edgekit.builds.result import Build, DataUse
+from edgekit.builds.surveys import surveys_for
 from edgekit.builds.variants import RuntimeVariant, variants_for
 from edgekit.call_options import BuildOptions
 from edgekit.data.splits import Splits
@@ -13,11 +14,10 @@ from edgekit.metrics.choice import with_metric
 from edgekit.metrics.names import check_metric
 from edgekit.planning.interactions import Interactions, Severity
 from edgekit.planning.lint import FAULT_CODES, Finding, LintResult, interactions_of, lint, planning_context
-from edgekit.planning.recipe import pruned_roles, recipes_of, with_float_operators
+from edgekit.planning.recipe import recipes_of, with_float_operators
 from edgekit.progress import Progress
-from edgekit.project.entrypoints import check_functions
 from edgekit.project.project import Project
-from edgekit.survey.kept import known_surveys, survey_for_recipe, survey_model
+from edgekit.survey.kept import survey_for_recipe
 from edgekit.target import Target
 from edgekit.target_files import find_target
 
@@ -56,7 +56,6 @@ def build(
     if options.float_operators is not None:
         project = _with_float_operators_from(project, targets, Path(options.float_operators))
     check_metric(project)
-    check_functions(project.root, project.functions)
     splits = Splits(project)
     recipes = recipes_of(project, survey_for_recipe(project, splits))
     runtime, runner = options.runtime, options.runner
@@ -67,12 +66,7 @@ def build(
         check_place(project, target)
     project = with_metric(project, splits)
     builder = Builder(project, splits, progress, again=options.again)
-    roles = sorted({each.role for recipe in recipes for each in recipe.steps})
-    pruned = {role for recipe in recipes for role in pruned_roles(recipe)}
-    surveys = {
-        **known_surveys(project),
-        **{role: survey_model(project, splits, role, prunable=role in pruned) for role in roles},
-    }
+    surveys = surveys_for(project, splits, recipes, progress)
 
     def tries(variant: RuntimeVariant) -> list[RecipeTrial]:
         context = planning_context(project, variant.target, surveys)

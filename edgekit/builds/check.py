@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from edgekit.builds.surveys import surveys_for
 from edgekit.errors import ProjectError
 from edgekit.metrics.names import check_metric
 from edgekit.notebooks import ShownInNotebooks
@@ -19,19 +19,16 @@ from edgekit.planning.lint import (
     merge_findings,
     planning_context,
 )
-from edgekit.planning.recipe import RECOMMENDED, Recipe, find_recipe, pruned_roles, recipe_for, recipe_of
+from edgekit.planning.recipe import RECOMMENDED, Recipe, find_recipe, recipe_for, recipe_of
 from edgekit.planning.runtime_fit import fit_to_runtime
 from edgekit.progress import Progress
 from edgekit.project.project import PROJECT_FILE, Project
 from edgekit.records import Record
-from edgekit.survey.kept import known_surveys, survey_for_recipe, survey_model
+from edgekit.survey.kept import known_surveys, survey_for_recipe
 from edgekit.survey.survey import Survey
 from edgekit.target import Target
 from edgekit.target_files import find_target
 from edgekit.traits import Role
-
-if TYPE_CHECKING:
-    from edgekit.data.splits import Splits
 
 
 class RecipeCheck(Record, ShownInNotebooks, frozen=True):
@@ -80,8 +77,9 @@ def check_recipe(
         )
     if project is not None:
         check_metric(project)
-    surveys = dict(known_surveys(project)) if project is not None else {}
+    surveys: Mapping[Role, Survey | None] = {}
     if project is None or not inspect:
+        surveys = known_surveys(project) if project is not None else {}
         recipe = _recipe(project, recipe_name, surveys.get(Role.STUDENT))
     else:
         from edgekit.data.splits import Splits
@@ -89,7 +87,7 @@ def check_recipe(
         splits = Splits(project)
         progress.note("inspecting the student")
         recipe = _recipe(project, recipe_name, survey_for_recipe(project, splits))
-        surveys |= _surveys_of(project, splits, recipe, progress)
+        surveys = surveys_for(project, splits, [recipe], progress)
     targets = _targets(project, target_names)
     interactions = interactions_of(project)
     contexts = [planning_context(project, each, surveys).copy_with(measured=measured) for each in targets or (None,)]
@@ -121,17 +119,6 @@ def _recipe(project: Project | None, name: str | None, survey: Survey | None) ->
         return recipe_of(project, survey)
     named = find_recipe(name or RECOMMENDED, Path())
     return named if project is None else recipe_for(project, named)
-
-
-def _surveys_of(project: Project, splits: "Splits", recipe: Recipe, progress: Progress) -> dict[Role, Survey | None]:
-    """The surveys of the models of a recipe, as far as the project has them, taken now if they are not kept; with what
-    pruning can remove if the recipe prunes the model."""
-    found, pruned = dict[Role, Survey | None](), pruned_roles(recipe)
-    for role in sorted({each.role for each in recipe.steps} & project.roles):
-        if role is not Role.STUDENT:
-            progress.note(f"inspecting the {role}")
-        found[role] = survey_model(project, splits, role, prunable=role in pruned)
-    return found
 
 
 def _targets(project: Project | None, names: Sequence[str]) -> list[Target]:

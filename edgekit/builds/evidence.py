@@ -4,6 +4,7 @@ not depend on budgets, so that a changed budget measures nothing again."""
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,10 +69,9 @@ class EvaluatedModels:
     def largest_loss(self) -> tuple[str, float] | None:
         """The step after which the metric fell most, and by how much; None if it fell nowhere. The first step is
         compared with the reference."""
-        before = [self.reference.metric, *(metric for _, metric in self.stages)]
-        losses = [(name, last - metric) for (name, metric), last in zip(self.stages, before, strict=False)]
-        worst = max(losses, key=lambda each: each[1], default=None)
-        return worst if worst is not None and worst[1] > 0 else None
+        metrics = pairwise([("", self.reference.metric), *self.stages])
+        losses = [(name, before - after) for (_, before), (name, after) in metrics if after < before]
+        return max(losses, key=lambda each: each[1], default=None)
 
 
 @dataclass(frozen=True)

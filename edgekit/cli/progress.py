@@ -72,7 +72,7 @@ class _Bars(Silent):
             TextColumn("{task.fields[count]}"),
             TextColumn("{task.fields[detail]}"),
         )
-        times = TimeElapsedColumn(), TimeRemainingColumn(elapsed_when_finished=True)
+        times = TimeElapsedColumn(), TimeRemainingColumn()
         self.bars = Progress(*columns, *times, console=self.console, transient=True)
         self.what = ""
         atexit.register(self._clear)  # otherwise an error leaves the terminal without a cursor

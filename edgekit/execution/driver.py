@@ -17,6 +17,7 @@ from edgekit.execution.keys import DataDigests, metric_key, step_key
 from edgekit.files import sha256_of_json
 from edgekit.planning.plan import PlannedStep
 from edgekit.progress import Progress
+from edgekit.project.entrypoints import check_functions
 from edgekit.project.project import Project
 from edgekit.project.sources import code_version
 from edgekit.target import Target
@@ -110,6 +111,8 @@ class Driver:
         joined: Mapping[Role, Artifact],
     ) -> dict[str, Any]:
         """Run a step in its workspace, check its contract, and return its record."""
+        # Before the first work, not before a build that finds all results in the cache: it imports the user's modules.
+        check_functions(self.project.root, self.project.functions)
         role = planned.role if planned.role is not Role.REFERENCE else model.role
         view = TargetView(target, planned.step.contract.target)
         context = Context(self.project, self.splits, view, role, output, checkpoints, self.progress)

@@ -54,10 +54,7 @@ class Plan(Record, frozen=True):
 
     def line(self, index: int) -> list[int]:
         """The steps that lead to a step's model, itself the last."""
-        found = [index]
-        while (parent := self.steps[found[-1]].parent) is not None:
-            found.append(parent)
-        return found[::-1]
+        return [*reversed(_parents(self.steps, index)), index]
 
     def order(self) -> list[PlannedStep]:
         """The steps in running order: a teacher is exported as the reference as soon as it is trained, so that a
@@ -71,6 +68,16 @@ class Plan(Record, frozen=True):
             return list(self.steps)
         at = start + 1
         return line[:at] + branch + line[at:]
+
+
+def _parents(steps: Sequence[PlannedStep], index: int) -> list[int]:
+    """The steps that a step's own model comes from, the nearest first."""
+    found = []
+    parent = steps[index].parent
+    while parent is not None:
+        found.append(parent)
+        parent = steps[parent].parent
+    return found
 
 
 class FaultKind(StrEnum):
@@ -106,12 +113,7 @@ class RecipeWalk(Record, frozen=True):
 
     def line(self, index: int) -> list[int]:
         """The steps that a step's own model comes from, the nearest first."""
-        found = []
-        parent = self.steps[index].parent
-        while parent is not None:
-            found.append(parent)
-            parent = self.steps[parent].parent
-        return found
+        return _parents(self.steps, index)
 
     @property
     def obstacles(self) -> tuple[Fault, ...]:

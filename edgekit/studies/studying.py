@@ -9,7 +9,6 @@ from edgekit.host import this_host
 from edgekit.metrics.metric import unit_of
 from edgekit.metrics.names import check_metric
 from edgekit.progress import Progress
-from edgekit.project.entrypoints import check_functions
 from edgekit.project.project import Project
 from edgekit.studies.arms import Arms, StepOmission, Swap
 from edgekit.studies.results import (
@@ -43,10 +42,8 @@ def run_study(
     progress: Progress,
     budget_s: float | None = None,
 ) -> Study:
-    """Run the arms and compare them. Raises as `run_trials` does, and before any work for a metric or a function that
-    the project does not have."""
+    """Run the arms and compare them. Raises as `run_trials` does, and before any work for an unknown metric."""
     check_metric(project)
-    check_functions(project.root, project.functions)
     subject = subject_of(project)
     found = run_trials(project, arms.recipes, seeds, target, progress, budget_s)
     trials = {trial.recipe.name: trial for trial in found}

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from edgekit.training.batches import TensorBatch
+from edgekit.data.split import Split
+from edgekit.training.batches import tensor_batches
 from edgekit.training.modules import device_of_training, module_macs
 
 SMALL_STEP = 50_000_000
@@ -19,10 +20,10 @@ and alone no longer than without it (medians of seven: 16.4 and 17.4)."""
 
 
 @contextmanager
-def training_threads(module: nn.Module, batch: TensorBatch, given: int | None = None) -> Iterator[None]:
-    """Train in this block with `given` threads; by default with one if a step of the module on such batches is small,
-    else with PyTorch's own number. `module` is in evaluation mode."""
-    count = given or _default_count(module, batch)
+def training_threads(module: nn.Module, split: Split, given: int | None = None) -> Iterator[None]:
+    """Train in this block with `given` threads; by default with one if a step of the module on the split's batches is
+    small, else with PyTorch's own number. `module` is in evaluation mode."""
+    count = given or _default_count(module, split)
     before = torch.get_num_threads()
     if count is None or count == before:
         yield
@@ -34,7 +35,8 @@ def training_threads(module: nn.Module, batch: TensorBatch, given: int | None = 
         torch.set_num_threads(before)
 
 
-def _default_count(module: nn.Module, batch: TensorBatch) -> int | None:
+def _default_count(module: nn.Module, split: Split) -> int | None:
     if device_of_training().type != "cpu" or torch.get_num_threads() == 1:
         return None
+    batch = next(tensor_batches(split))
     return 1 if module_macs(module, batch) * len(batch) <= SMALL_STEP else None

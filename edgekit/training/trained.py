@@ -9,7 +9,6 @@ from torch import nn
 from edgekit.contract.step import Context, Outcome
 from edgekit.data.split import Split
 from edgekit.progress import Progress
-from edgekit.training.batches import tensor_batches
 from edgekit.training.batchnorms import SAMPLES, Statistics, has_batch_norms, lag, re_estimate_if_better, reestimate
 from edgekit.training.loop import Schedule, fit
 from edgekit.training.losses import task_loss
@@ -44,37 +43,24 @@ def train_module(
     evaluation mode.
     """
     split = context.splits[Data.TRAIN]
-    batch = next(tensor_batches(split))
-    with training_threads(module.eval(), batch, context.project.training_threads):
-        return _train_module(module, held, training, context, what, loss or task_loss(context.project), constraint)
-
-
-def _train_module(
-    module: nn.Module,
-    held: WeightConstraints,
-    training: Training,
-    context: Context,
-    what: str,
-    loss: Loss,
-    constraint: Constraint | None,
-) -> Outcome:
-    split = context.splits[Data.TRAIN]
+    loss = loss or task_loss(context.project)
     constraint = constraint or Constraint(module, held)
     values: dict[str, Any] = {"epochs": 0}
-    if training.schedule.epochs:
-        checkpoint = context.checkpoints / "epoch.pt"
-        values = fit(module, split, loss, training.schedule, checkpoint, context.progress, what, constraint)
-    else:
-        constraint.settle(module)
-        if training.batch_norm == "re-estimated":
-            reestimate(module, split)
-    at_rest = tally_at_rest(module, split, loss, SAMPLES)
-    if has_batch_norms(module):
-        values["batch_norm"] = training.batch_norm
-        if training.schedule.epochs and training.batch_norm == "re-estimated":
-            values["batch_norm"], at_rest = _check_batch_norms(
-                module, split, loss, values["loss"], at_rest, context.progress
-            )
+    with training_threads(module.eval(), split, context.project.training_threads):
+        if training.schedule.epochs:
+            checkpoint = context.checkpoints / "epoch.pt"
+            values = fit(module, split, loss, training.schedule, checkpoint, context.progress, what, constraint)
+        else:
+            constraint.settle(module)
+            if training.batch_norm == "re-estimated":
+                reestimate(module, split)
+        at_rest = tally_at_rest(module, split, loss, SAMPLES)
+        if has_batch_norms(module):
+            values["batch_norm"] = training.batch_norm
+            if training.schedule.epochs and training.batch_norm == "re-estimated":
+                values["batch_norm"], at_rest = _check_batch_norms(
+                    module, split, loss, values["loss"], at_rest, context.progress
+                )
     path = context.folder / "model.safetensors"
     save_module(module, context.project, context.role, path, held)
     values["at_rest"] = {name: value for name, value in at_rest.items() if math.isfinite(value)}

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from edgekit.contract.step import DISTURBED, Outcome
+from edgekit.errors import EntryPointError
 from edgekit.execution.driver import Driver, StepRun
 from edgekit.planning.plan import plan_of
 from edgekit.planning.recipe import recipe_from
@@ -96,3 +97,13 @@ def test_what_data_says_of_itself_is_told_and_kept(tiny: Project) -> None:
         driver, runs = ran(tiny)
         assert {driver.about(run.artifact, RPI4) for run in runs} == {"drawn"}
     assert runs[0].cached
+
+
+def test_a_function_named_wrongly_is_found_before_the_first_work_and_only_then(tiny: Project) -> None:
+    wrong = tiny.copy_with(loss="model:absent")
+    with pytest.raises(EntryPointError, match="has no function 'absent'"):
+        ran(wrong)
+    assert not list(wrong.cache_folder.rglob("*.safetensors")), "nothing was trained"
+    ran(tiny)
+    _, runs = ran(tiny.copy_with(metric="accuracy", model=tiny.model.copy_with(teacher="gone:teacher")))
+    assert runs[0].cached, "the teacher is not needed"
