@@ -183,7 +183,7 @@ def test_weights_beside_the_file_are_taken_in(conv_model: Path, images: Path, tm
 def test_a_file_is_surveyed(conv_model: Path, images: Path) -> None:
     project = file_project(conv_model, str(images))
     found = survey_model(project, Splits(project), Role.STUDENT)
-    assert (found.architecture, found.batch_norms, found.batch_s) == ("cnn", True, None)
+    assert (found.architecture, found.batch_norms) == ("cnn", True)
 
 
 def test_a_project_of_a_file_is_checked(conv_model: Path, tmp_path: Path) -> None:

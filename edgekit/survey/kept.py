@@ -62,7 +62,7 @@ def _survey_of_file(path: Path) -> Survey:
 
     found = inspect_model(path)
     norms = found.operators.get("BatchNormalization", 0) > 0
-    return Survey(architecture_of(load_model(path)), found.parameters, (), norms, None, None)
+    return Survey(architecture_of(load_model(path)), found.parameters, (), norms)
 
 
 def _known(project: Project, role: Role) -> Survey | None:

@@ -1,6 +1,5 @@
 """The survey of a module: load it and run it over one training batch."""
 
-import time
 from typing import Any
 
 import torch
@@ -14,7 +13,6 @@ from edgekit.pruning.units import prunable_units
 from edgekit.survey.survey import Survey
 from edgekit.training.batches import tensor_batches, tensor_example
 from edgekit.training.batchnorms import has_batch_norms
-from edgekit.training.losses import task_loss
 from edgekit.training.modules import outputs_of, parameter_count, untrained_module
 from edgekit.traits import Data, Role
 
@@ -44,18 +42,10 @@ class _Calls(TorchFunctionMode):
 def survey_of(project: Project, splits: Splits, role: Role) -> Survey:
     """The survey of a role's module, as its entry point defines it."""
     module = untrained_module(project, role)
-    split = splits[Data.TRAIN]
-    batch = next(tensor_batches(split))
+    batch = next(tensor_batches(splits[Data.TRAIN]))
     calls = _Calls()
     with calls, torch.no_grad():
         outputs_of(module, batch)
-    loss = task_loss(project)
-    module.train()
-    seconds = []
-    for _ in range(3):
-        started = time.perf_counter()
-        loss(outputs_of(module, batch), batch).backward()  # type: ignore[no-untyped-call]
-        seconds.append(time.perf_counter() - started)
     layers = [each for each in module.modules() if isinstance(each, (*_CONVOLUTIONS, nn.Linear))]
     channels = [int(getattr(each, "out_channels", 0) or getattr(each, "out_features", 0)) for each in layers]
     convolves = any(isinstance(each, _CONVOLUTIONS) for each in layers)
@@ -64,8 +54,6 @@ def survey_of(project: Project, splits: Splits, role: Role) -> Survey:
         parameters=parameter_count(module),
         channels=tuple(channels[:-1]),
         batch_norms=has_batch_norms(module),
-        batch_s=min(seconds),
-        batches=split.batches_an_epoch(),
     )
 
 

@@ -8,7 +8,7 @@ from edgekit.project.project import Project
 from edgekit.pruning.share import PrunableUnits
 from edgekit.traits import Architecture, Data, Role
 
-_VERSION = 2
+_VERSION = 3
 _PRUNABLE_VERSION = 1
 
 
@@ -21,11 +21,6 @@ class Survey:
     channels: tuple[int, ...]
     """The output channels or features of each convolution and linear layer except the last."""
     batch_norms: bool
-    batch_s: float | None
-    """Seconds of a forward and backward pass over one training batch on this machine, measured once; None if nothing is
-    trained."""
-    batches: int | None
-    """Batches in an epoch; None if the data does not report it."""
     prunable: PrunableUnits | None = None
     """What pruning can remove; None if that was not searched for, as in model files."""
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from edgekit.data.split import Split
-from edgekit.errors import DataError
+from edgekit.errors import DataError, ModelError
 from edgekit.files import write_bytes
 from edgekit.progress import Progress
 from edgekit.training.batches import TensorBatch, tensor_batches
@@ -45,8 +45,13 @@ def fit(
 
     After each epoch the state is written to `checkpoint`; if that file exists, training resumes from it. Returns the
     epochs, the last loss, the device and, for labels, the training accuracy. `constraint` applies to the weights during
-    training. Raises DataError if the loss is not finite.
+    training. Raises DataError if the loss is not finite, ModelError if no parameter can be trained.
     """
+    if not any(each.requires_grad for each in module.parameters()):
+        raise ModelError(
+            f"{what}: the module has no parameters that require gradients, so nothing can be trained",
+            "return a module whose parameters require gradients, or load its weights instead of training it",
+        )
     device = device_of_training()
     module.to(device).train()
     optimizer = torch.optim.AdamW(module.parameters(), schedule.learning_rate, weight_decay=schedule.weight_decay)

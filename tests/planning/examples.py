@@ -20,8 +20,6 @@ def surroundings_given(given: Mapping[str, Any]) -> PlanningContext:
         parameters=_PARAMETERS,
         channels=tuple(given.get("channels", (16, 32))),
         batch_norms=given.get("batch_norms", True),
-        batch_s=0.1,
-        batches=10,
         prunable=PrunableUnits({"first": (16, 1)} if given.get("prunable", True) else {}, {}, {}),
     )
     teacher = replace(model, parameters=round(_PARAMETERS / given.get("student_share", 0.5)))

@@ -22,7 +22,7 @@ from tests.planning.examples import surroundings_given
 from tests.strategies import recipes
 
 WIDE = PrunableUnits({"conv": (64, 1)}, {"attention": 8}, {})
-CNN = Survey("cnn", 1000, (16, 32), batch_norms=True, batch_s=0.1, batches=6, prunable=WIDE)
+CNN = Survey("cnn", 1000, (16, 32), batch_norms=True, prunable=WIDE)
 TEACHER = replace(CNN, parameters=2000)
 TRANSFORMER = replace(CNN, architecture="transformer", batch_norms=False)
 KNOWN = PlanningContext(find_target("rpi4"), {Role.TEACHER: TEACHER, Role.STUDENT: CNN})

@@ -22,7 +22,7 @@ from edgekit.survey.survey import Survey
 from edgekit.traits import Role
 from tests.conftest import FileProject
 
-CNN = Survey("cnn", 1000, (16, 32), batch_norms=True, batch_s=0.1, batches=6)
+CNN = Survey("cnn", 1000, (16, 32), batch_norms=True)
 PRUNED = ["distil-prune-int8", "distil-prune-int8-conv-matmul", "distil-prune-float"]
 DYNAMIC = ["distil-int8-dynamic", "distil-int8-dynamic-blocks", "distil-float"]
 

@@ -14,9 +14,8 @@ from tests.conftest import MakeProject
 
 def test_a_convolutional_network_is_looked_at(tiny: Project) -> None:
     found = survey_of(tiny, Splits(tiny), Role.STUDENT)
-    assert (found.architecture, found.channels, found.batch_norms, found.batches) == ("cnn", (16, 16), True, 6)
+    assert (found.architecture, found.channels, found.batch_norms) == ("cnn", (16, 16), True)
     assert found.parameters == 16 * 9 + 16 * 16 * 9 + 64 + 68
-    assert found.batch_s > 0
 
 
 ATTENTION = {
@@ -65,3 +64,12 @@ def test_a_softmax_whose_result_is_only_returned_is_no_attention() -> None:
     with _Calls() as calls:
         squeezed(torch.zeros(2, 3))
     assert not calls.attention
+
+
+def test_a_module_without_trainable_parameters_is_looked_at(make_project: MakeProject) -> None:
+    folder = make_project()
+    code = (folder / "model.py").read_text() + "\n\ndef frozen():\n    return student().requires_grad_(False)\n"
+    (folder / "model.py").write_text(code)
+    project = load_project(folder)
+    project = project.copy_with(model=project.model.copy_with(student="model:frozen"))
+    assert survey_of(project, Splits(project), Role.STUDENT).architecture == "cnn"

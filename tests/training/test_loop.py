@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from edgekit.data.split import Split
-from edgekit.errors import DataError
+from edgekit.errors import DataError, ModelError
 from edgekit.progress import Silent
 from edgekit.project.project import Project, load_project
 from edgekit.training.evaluation import module_metric
@@ -99,3 +99,15 @@ def test_training_on_cuda_leaves_the_module_on_the_cpu(tiny: Project, tmp_path: 
     result = fit(module, Split(tiny, Data.TRAIN), task_loss(tiny), SCHEDULE, tmp_path / "c.pt", Silent(), "training")
     assert result["device"] == "cuda"
     assert {parameter.device.type for parameter in module.parameters()} == {"cpu"}
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_module_that_cannot_be_trained_is_reported(tiny: Project, tmp_path: Path, frozen: bool) -> None:
+    class Fixed(nn.Module):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return image.flatten(1)[:, :4]
+
+    module = untrained_module(tiny, Role.STUDENT).requires_grad_(False) if frozen else Fixed()
+    with pytest.raises(ModelError, match="training: the module has no parameters that require gradients") as raised:
+        fit(module, Split(tiny, Data.TRAIN), task_loss(tiny), SCHEDULE, tmp_path / "c.pt", Silent(), "training")
+    assert "load its weights" in raised.value.hint
