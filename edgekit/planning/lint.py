@@ -76,7 +76,7 @@ class PlanningContext(Record, frozen=True):
         values: dict[str, Any] = {
             "architecture": survey.architecture if survey else None,
             "batch_norms": survey.batch_norms if survey else None,
-            "student_share": student.parameters / teacher.parameters if student and teacher else None,
+            "student_share": _share(student, teacher),
             "odd_channels": any(each % multiple for each in survey.channels) if survey and multiple else None,
             "training_data": self.training_data,
             "arch": target.arch if target else None,
@@ -89,6 +89,11 @@ class PlanningContext(Record, frozen=True):
         if Role.TEACHER not in self.roles:
             unknown.discard("student_share")
         return values, frozenset(unknown)
+
+
+def _share(student: Survey | None, teacher: Survey | None) -> float | None:
+    """The student's parameters relative to the teacher's; None if that is unknown, or the teacher has none."""
+    return student.parameters / teacher.parameters if student and teacher and teacher.parameters else None
 
 
 def planning_context(

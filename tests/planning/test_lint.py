@@ -247,3 +247,9 @@ def test_pruning_that_was_not_tried_is_undecided_and_a_second_one_is_not_judged(
     narrow = prunable(PrunableUnits({"conv": (16, 1)}, {}, {}))
     twice = judged([*PREFIX, {"use": "prune", "ratio": 0.5}, {"use": "prune", "ratio": 0.1}, *SUFFIX], narrow)
     assert "EK313" not in {each.code for each in (*twice.findings, *twice.undecided)}
+
+
+def test_a_teacher_without_parameters_has_no_share() -> None:
+    surveys = {Role.TEACHER: replace(TEACHER, parameters=0), Role.STUDENT: CNN}
+    values, unknown = KNOWN.copy_with(surveys=surveys).known(Role.STUDENT)
+    assert values["student_share"] is None and "student_share" in unknown
