@@ -30,6 +30,7 @@ from ordering_structure import structure
 from ordering_weights import mechanism
 
 from edgekit.errors import StudyError
+from edgekit.figures.conclusions import MARGIN, conclusion_on
 from edgekit.host import this_host
 from edgekit.planning.recipe import recipe_from
 from edgekit.progress import Silent
@@ -129,7 +130,7 @@ def measured(example: str, project: Project, planned: Arms, trials: dict[str, Tr
         "target": TARGET,
         "seeds": len(some.seeds),
         "budget": vars(BUDGETS[example]),
-        "interval": "95 %, paired over seeds and test samples",
+        "interval": "95 % for each question by itself, paired over seeds and samples, at least as wide as Student's",
         "fidelity": "native",
         "arms": {name: arm_of(trial, UNIT).to_json() for name, trial in trials.items()},
         "mechanism": {name: mechanisms(project, trials[name]) for name in planned.cascades},
@@ -181,17 +182,16 @@ def print_mechanisms(values: dict[str, Any], planned: Arms) -> None:
 
 def compared(planned: Arms, trials: dict[str, Trial]) -> list[dict[str, Any]]:
     """Each question with its answer: points by which the first arm exceeds the second."""
-    print("\n| question | first arm | second arm | points, 95 % | apart |\n|---|---|---|---|---|")
+    print("\n| question | first arm | second arm | points, 95 % each | conclusion |\n|---|---|---|---|---|")
     found = []
     for question in planned.questions:
         first, second = trials[question.first], trials[question.second]
-        apart = difference(first, second)
-        verdict = "better" if apart.is_above_zero else "worse" if apart.is_below_zero else "no"
-        verdict = "one seed" if apart.low is None else verdict
+        apart = difference(first, second).interval()
+        conclusion = conclusion_on(apart, MARGIN)
         arms = f"{question.first} {first.mean().mean:.2f} | {question.second} {second.mean().mean:.2f}"
-        print(f"| {question.text} | {arms} | {apart} | {verdict} |")
+        print(f"| {question.text} | {arms} | {apart} | {conclusion} |")
         asked = {"question": question.text, "codes": question.codes, "first": question.first, "second": question.second}
-        found.append({**asked, **apart.to_json(), "apart": verdict})
+        found.append({**asked, **apart.to_json(), "conclusion": conclusion})
     return found
 
 

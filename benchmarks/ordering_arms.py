@@ -115,7 +115,7 @@ def arms(budget: Budget) -> Arms:
 
 
 PIPELINES = [
-    Question("the failed pipeline against the recommended one", "failed", "recommended", ("EK202",)),
+    Question("the failed pipeline against the recommended one", "failed", "recommended"),
     Question("the same at the same size", "failed, a quarter as wide", "recommended"),
     Question("the same, 75 % pruned", "failed, 75 % pruned", "recommended, 75 % pruned"),
     Question("the same, INT2", "failed, INT2, 75 %", "recommended, 75 % pruned"),
@@ -141,8 +141,8 @@ SINGLE = [
     Question("INT8: post-training or trained", "without pruning", "student INT8 trained", ("EK309",)),
     Question("QAT: 4 bits or 8", "student INT4 trained", "student INT8 trained", ("EK412",)),
     Question("QAT fused or not", "student INT8 trained", "student INT8 trained, not fused", ("EK106",)),
-    Question("QAT and sparsity", "student INT8 trained, then sparse", "student sparse, then INT8 trained", ("EK103",)),
-    Question("rounded to INT8 twice", "student rounded to INT8 twice", "without pruning", ("EK109",)),
+    Question("QAT and sparsity", "student INT8 trained, then sparse", "student sparse, then INT8 trained", ("EK115",)),
+    Question("rounded to INT8 twice", "student rounded to INT8 twice", "without pruning", ("EK116",)),
     Question("rounded to INT4, then INT8", "student rounded to INT4, then INT8", "without pruning", ("EK109",)),
     Question("half of the weights zero", "student sparse", "control: undamaged teacher", ("EK401",)),
 ]
@@ -230,14 +230,15 @@ def one_shot(budget: Budget) -> dict[str, Steps]:
 
 GRIDS = [("Q4 tensor", 4, "tensor"), ("Q4 channel", 4, "channel"), ("Q8 channel", 8, "channel")]
 
-CODES = {("Q4 tensor", "P50"): ("EK101",), ("Q4 channel", "P50"): ("EK102",), ("Q8 channel", "P50"): ("EK103",)}
+CODES = {"Q4 tensor": ("EK101",), "Q4 channel": ("EK102",), "Q8 channel": ("EK103",)}
+TUNED_CODES = {"Q4 tensor": ("EK114",), "Q4 channel": ("EK102",)}
 
 ORDERS = [
     Question(
         f"{label} and {share}: rounding first",
         f"{label} then {share}",
         f"{share} then {label}",
-        CODES.get((label, share), ()),
+        CODES[label],
     )
     for share in ("P50", "P70")
     for label, _, _ in GRIDS
@@ -247,7 +248,7 @@ ORDERS += [
         f"{label} and P50, tuned: rounding first",
         f"{label} then P50, tuned",
         f"P50 then {label}, tuned",
-        CODES[label, "P50"],
+        TUNED_CODES[label],
     )
     for label, _, _ in GRIDS[:2]
 ]
@@ -256,11 +257,11 @@ ORDERS += [
         f"batch norms kept after {name}",
         f"{name} alone",
         f"{name} alone, norms re-estimated",
-        ("EK304",) if name == "P50" else (),
+        ("EK304",) if name.startswith("P") else ("EK317",),
     )
     for name in ("P50", "P70", "Q4 tensor", "Q4 channel")
 ]
 ORDERS += [
     Question("INT8 after pruning", "P50 then Q8 channel", "P50 alone", ("EK104",)),
-    Question("8 bits or 4", "Q8 channel alone", "Q4 channel alone", ("EK305",)),
+    Question("4 bits or 8", "Q4 channel alone", "Q8 channel alone", ("EK305",)),
 ]

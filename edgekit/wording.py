@@ -22,3 +22,8 @@ def format_metric(value: float, unit: str, *, signed: bool = False) -> str:
     if unit == "cosine":
         return f"{value:{sign}.5f}"
     return f"{value:{sign}.4g}" if abs(value) < 10_000 else f"{value:{sign},.0f}"
+
+
+def format_level(level: float) -> str:
+    """A confidence level as a percentage with up to three digits."""
+    return f"{100 * level:.3g} %"

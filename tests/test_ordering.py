@@ -1,6 +1,7 @@
 """benchmarks/ordering.py: its arms can be run, its questions are about them, and the table says what it measured."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from ordering_arms import BUDGETS, Arms, arms
 from ordering_rows import RESULTS, evidence
 
 from edgekit.contract.step import Step
-from edgekit.planning.interactions import PairVerdict, shipped_interactions
+from edgekit.figures.conclusions import MARGIN, Conclusion, conclusion_on
+from edgekit.figures.intervals import Interval
+from edgekit.planning.interactions import Interaction, PairVerdict, Severity, shipped_interactions
 from edgekit.planning.plan import walk_recipe
 from edgekit.planning.recipe import Recipe, recipe_from
 from edgekit.traits import MODULE_ENTRY, Role
@@ -85,8 +88,63 @@ def test_the_table_has_what_was_measured() -> None:
         assert (held[key].says, list(held[key].points or ())) == (line["says"], line["points"])
 
 
-def test_a_poor_verdict_that_no_measurement_bears_out_says_so() -> None:
-    for row in shipped_interactions():
-        highs = [each.points[2] for each in row.evidence if each.points]
-        if row.verdict is PairVerdict.POOR and highs and min(highs) >= 0:
-            assert "no difference" in row.why, row.code
+ROWS = pytest.mark.parametrize("row", shipped_interactions(), ids=lambda row: row.code)
+
+
+def asked(row: Interaction) -> list[tuple[str, str, Conclusion]]:
+    """What was measured of a row's case against its alternative: example, question and conclusion. Ablations are left
+    out, since what a compression costs is no matter of order."""
+    found = []
+    for example in BUDGETS:
+        for each in json.loads((RESULTS / f"ordering_{example}.json").read_text())["comparisons"]:
+            points = Interval(each["mean"], each["low"], each["high"])
+            assert each["conclusion"] == conclusion_on(points, MARGIN)
+            if row.code in each["codes"] and not each["question"].startswith("ablation"):
+                found.append((example, each["question"], conclusion_on(points, MARGIN)))
+    return found
+
+
+@ROWS
+def test_the_severity_of_each_row_follows_from_the_results(row: Interaction) -> None:
+    large = {
+        example
+        for example in BUDGETS
+        for each in json.loads((RESULTS / f"ordering_{example}.json").read_text())["comparisons"]
+        if row.code in each["codes"] and not each["question"].startswith("ablation") and each["high"] <= -MARGIN
+    }
+    if large:
+        assert row.verdict is PairVerdict.POOR, "a large loss was measured"
+    if row.severity is Severity.ERROR and not row.breaks:
+        elsewhere = {each.source for each in row.evidence if each.is_large_loss and not each.question}
+        assert len(large) + len(elsewhere) >= 2
+    elif row.verdict is PairVerdict.POOR and not row.breaks:
+        assert len(large) < 2
+
+
+@ROWS
+def test_a_poor_verdict_that_a_measurement_does_not_bear_out_says_so(row: Interaction) -> None:
+    spared = [each for each in asked(row) if each[2] is not Conclusion.WORSE]
+    if row.verdict is PairVerdict.POOR and spared:
+        assert "undecided" in row.limits or "equivalent" in row.limits, spared
+
+
+@ROWS
+def test_a_good_verdict_is_contradicted_by_no_measurement(row: Interaction) -> None:
+    if row.verdict is PairVerdict.GOOD:
+        assert Conclusion.WORSE not in {each[2] for each in asked(row)}
+
+
+@ROWS
+def test_points_in_the_words_of_a_row_are_measured_ones(row: Interaction) -> None:
+    results = [json.loads((RESULTS / f"ordering_{example}.json").read_text()) for example in BUDGETS]
+    measured = {
+        f"{abs(each[end]):.2f}"
+        for result in results
+        for each in result["comparisons"]
+        for end in ("mean", "low", "high")
+    }
+    ranks = {
+        f"{each['rank_correlation']:.2f}" for result in results for each in result["mechanism"]["Q4 tensor then P50"]
+    }
+    published = {"72.94", "6.09"}
+    assert set(re.findall(r"\d+\.\d\d\b", f"{row.why} {row.limits}")) <= measured | ranks | published

@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from edgekit.contract.technique import Family
 from edgekit.planning.interactions import Interactions, PairVerdict, Severity, step_fits
@@ -96,11 +97,11 @@ def advise(
 
 def _primary(judgement: LintResult, context: PlanningContext, interactions: Interactions) -> PrimaryFinding | None:
     """The step to correct first. Each step in a finding is removed, replaced or, if nothing else applies, moved, and
-    the recipe is checked again. Steps are ranked by the errors removed, then by the findings removed that do not
-    concern this step alone, minus new ones. Of equal steps the earlier is chosen, since damage propagates forward."""
+    the recipe is checked again. Steps are ranked as `_Effect` says. Of equal steps the earlier is chosen, since damage
+    propagates forward."""
     recipe, grave = judgement.recipe, _grave(judgement)
     before = Counter(_identity(each, range(len(recipe.steps))) for each in grave)
-    best: tuple[tuple[int, int], PrimaryFinding] | None = None
+    best: tuple[_Effect, PrimaryFinding] | None = None
     for step in sorted({index for each in grave for index in (each.step, each.other) if index is not None}):
         own = [each for each in grave if step in (each.step, each.other)]
         is_settled = False
@@ -112,10 +113,11 @@ def _primary(judgement: LintResult, context: PlanningContext, interactions: Inte
             gone, new = before - after, after - before
             is_settled = is_settled or not new
             others = [each for each in gone.elements() if each.steps != (step,)]
-            count = (_errors(gone) - _errors(new), len(others) - new.total())
-            if gone and min(count) >= 0 and (best is None or count > best[0]):
+            is_better = _errors(gone) >= _errors(new) and len(others) >= new.total()
+            effect = _effect(step, gone, new)
+            if gone and is_better and (best is None or effect > best[0]):
                 codes = tuple(sorted(each.code for each in others))
-                best = count, PrimaryFinding(step, min(own, key=_gravity), variant.change, codes)
+                best = effect, PrimaryFinding(step, min(own, key=_gravity), variant.change, codes)
     return best[1] if best else None
 
 
@@ -125,6 +127,31 @@ class _Identity(Record, frozen=True):
     code: str
     severity: Severity
     steps: tuple[int, ...]
+    at_fault: int | None
+    """The step at fault: of a pair, the one that harms the other."""
+
+
+class _Effect(NamedTuple):
+    """What the correction of a step removes, minus what it adds, in the order in which it counts. What a step does to
+    others counts before what concerns it alone: the primary finding is where the damage starts."""
+
+    removes_errors: bool
+    errors_for_others: int
+    """Errors in which the step is at fault and another one suffers."""
+    for_others: int
+    """The same, with warnings."""
+    removed: int
+    """All findings that do not concern this step alone."""
+    errors: int
+
+
+def _effect(step: int, gone: Counter[_Identity], new: Counter[_Identity]) -> _Effect:
+    caused = Counter({each: n for each, n in gone.items() if each.at_fault == step and each.steps != (step,)})
+    others = sum(n for each, n in gone.items() if each.steps != (step,))
+    errors = _errors(gone) - _errors(new)
+    return _Effect(
+        errors > 0, _errors(caused) - _errors(new), caused.total() - new.total(), others - new.total(), errors
+    )
 
 
 class _Variant(Record, frozen=True):
@@ -168,7 +195,8 @@ def _gravity(finding: Finding) -> int:
 
 def _identity(finding: Finding, origin: Sequence[int]) -> _Identity:
     steps = sorted(origin[index] for index in (finding.step, finding.other) if index is not None)
-    return _Identity(finding.code, finding.severity, tuple(steps))
+    at_fault = None if finding.step is None else origin[finding.step]
+    return _Identity(finding.code, finding.severity, tuple(steps), at_fault)
 
 
 def _errors(found: Counter[_Identity]) -> int:

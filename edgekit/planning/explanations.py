@@ -32,6 +32,8 @@ class Explanation:
     rule: str
     """When it applies; empty if the title says so."""
     why: str
+    limits: str
+    """What this project's measurements add to the reason, or where they contradict it."""
     fix: str
     evidence: tuple[Evidence, ...]
     example: Example | None
@@ -45,6 +47,7 @@ class Explanation:
             "severity": self.severity,
             "rule": self.rule,
             "reason": self.why,
+            "limits": self.limits,
             "fix": self.fix,
             "evidence": [each.to_json() for each in self.evidence],
             "example": self.example.to_json() if self.example else None,
@@ -111,15 +114,15 @@ def _of_rule(code: str) -> Explanation:
     rule = RULES[code]
     evidence = Evidence(kind="documentation", source=rule.source, says="the finding's message has the details")
     return Explanation(
-        code, rule.title, PairVerdict.POOR, rule.severity, "", rule.why, rule.fix, (evidence,), rule.example
+        code, rule.title, PairVerdict.POOR, rule.severity, "", rule.why, "", rule.fix, (evidence,), rule.example
     )
 
 
 def _of_row(row: Interaction) -> Explanation:
-    severity = row.severity or (Severity.INFO if row.verdict is PairVerdict.MODERATE else None)
     return Explanation(
-        row.code, row.title, row.verdict, severity, _rule(row), row.why, row.fix, row.evidence, row.example
-    )
+        row.code, row.title, row.verdict, row.severity, _rule(row), row.why, row.limits, row.fix, row.evidence,
+        row.example,
+    )  # fmt: skip
 
 
 def _rule(row: Interaction) -> str:

@@ -8,17 +8,21 @@ from itertools import combinations, product
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from edgekit.architectures import ARCHITECTURES
 from edgekit.contract.registry import load_all
 from edgekit.contract.step import Step
 from edgekit.contract.technique import PROPERTIES, Family, Technique, properties
 from edgekit.errors import InteractionsError, did_you_mean
+from edgekit.figures.conclusions import MARGIN, is_large_loss
+from edgekit.figures.intervals import Interval
 from edgekit.records import Record, read_toml, validate
 from edgekit.runtime_specs import RUNTIMES
 from edgekit.traits import Architecture, Role
 
+_NETWORKS = 2
+"""The networks on which a large loss must have been measured to make a poor verdict an error."""
 _STEP_NAMES = PROPERTIES - {"unknown"} | {"role", "trained", "removes_units"}
 CONTEXT_PROPERTIES = (
     "architecture", "student_share", "batch_norms", "odd_channels", "training_data", "arch", "isa", "runtime",
@@ -77,6 +81,11 @@ class Evidence(Record, frozen=True, kw_only=True):
     """The question in benchmarks/ordering.py that `points` answers."""
     points: tuple[float, float, float] | None = None
     """The advantage of the first of two arms: the mean, and the ends of the 95 % interval."""
+
+    @property
+    def is_large_loss(self) -> bool:
+        """Whether the whole interval of the points is below the margin."""
+        return self.points is not None and is_large_loss(Interval(*self.points), MARGIN)
 
     @property
     def statement(self) -> str:
@@ -141,9 +150,13 @@ class Interaction(Record, frozen=True, kw_only=True):
     """No later step of the same model may fit this."""
     when: Condition = {}
     verdict: PairVerdict
-    severity: Severity | None = None
-    """Error or warning for a poor verdict. A moderate verdict is info."""
+    breaks: bool = False
+    """Whether, by construction, the step cannot have its effect in this case, or the file is wrong on the target."""
+    own_severity: Severity | None = field(default=None, name="severity")
+    """Error or warning for a poor verdict, in a project's own table. For a shipped row, the evidence decides."""
     why: str
+    limits: str = ""
+    """What this project's measurements add to the reason, or where they contradict it."""
     fix: str = ""
     remedy: Remedy | None = None
     example: Example | None = None
@@ -159,12 +172,28 @@ class Interaction(Record, frozen=True, kw_only=True):
                     raise ValueError(f"no technique family '{family}'; {did_you_mean(family, list(Family))}")
         _check_names(self.when, CONTEXT_PROPERTIES)
         if self.verdict is PairVerdict.POOR:
-            if self.severity not in (Severity.ERROR, Severity.WARNING):
-                raise ValueError("a poor verdict needs the severity 'error' or 'warning'")
+            if self.own_severity is Severity.INFO:
+                raise ValueError("a poor verdict has the severity 'error' or 'warning', or none: the evidence decides")
             if not self.fix:
                 raise ValueError("a poor verdict needs 'fix': what to do")
-        elif self.severity is not None:
-            raise ValueError("only a poor verdict has a severity: a moderate one is info, a good one is none")
+        elif self.own_severity is not None or self.breaks:
+            raise ValueError("only a poor verdict has 'severity' or 'breaks': a moderate one is info, a good one none")
+
+    @property
+    def severity(self) -> Severity | None:
+        """Info for a moderate verdict, none for a good one. A poor verdict is an error where the step cannot have its
+        effect, and where a large loss was measured on at least two networks; else it is a warning."""
+        if self.verdict is not PairVerdict.POOR:
+            return Severity.INFO if self.verdict is PairVerdict.MODERATE else None
+        if self.own_severity is not None:
+            return self.own_severity
+        return Severity.ERROR if self.breaks or len(self.large_losses) >= _NETWORKS else Severity.WARNING
+
+    @property
+    def large_losses(self) -> frozenset[str]:
+        """The sources that measured a loss beyond the margin, with certainty. The first arm of a question is the row's
+        case, and the second one its alternative."""
+        return frozenset(each.source for each in self.evidence if each.is_large_loss)
 
     @property
     def families(self) -> tuple[frozenset[str], ...]:

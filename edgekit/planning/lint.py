@@ -45,11 +45,14 @@ class MeasuredOrders(Protocol):
     def summary(self) -> str:
         """What was measured, over how many seeds, as a sentence."""
 
-    def revise(self, judgement: "LintResult") -> "LintResult":
-        """A lint result in which measured orders replace those of the table."""
+    def revise(self, judgement: "LintResult", target: Target | None) -> "LintResult":
+        """A lint result in which the verdicts of measured orders replace those of the table."""
 
-    def verdict(self, first: RecipeStep, then: RecipeStep) -> PairVerdict | None:
-        """The verdict on two steps in this order; None if they were not measured."""
+    def verdict(
+        self, first: RecipeStep, then: RecipeStep, recipe: Sequence[RecipeStep], target: Target | None
+    ) -> PairVerdict | None:
+        """The verdict on two steps of a recipe in this order; None if they were not measured, or under other
+        conditions, or if the measurement is undecided."""
 
 
 class PlanningContext(Record, frozen=True):
@@ -128,6 +131,8 @@ class Finding(Record, frozen=True):
     why: str
     fix: str
     evidence: tuple[Evidence, ...]
+    limits: str = ""
+    """What the project's own measurements add to the reason, or where they contradict it."""
     remedy: Remedy | None = None
     target: str | None = None
     """The target that it applies to; None for all targets of the check."""
@@ -149,6 +154,7 @@ class Finding(Record, frozen=True):
             "target": self.target,
             "message": self.message,
             "reason": self.why,
+            "limits": self.limits,
             "fix": self.fix,
             "evidence": [each.to_json() for each in self.evidence],
         }
@@ -191,7 +197,7 @@ def lint(recipe: Recipe, context: PlanningContext, interactions: Interactions) -
     found = sorted([*faults, *(each for each in lint.found if each.verdict is not PairVerdict.GOOD)], key=sort_key)
     sound = tuple(each for each in lint.found if each.verdict is PairVerdict.GOOD)
     judgement = LintResult(recipe, walk, tuple(found), sound, tuple(lint.undecided.values()))
-    return context.measured.revise(judgement) if context.measured else judgement
+    return context.measured.revise(judgement, context.target) if context.measured else judgement
 
 
 def lint_alone(recipe: Recipe) -> LintResult:
@@ -255,14 +261,10 @@ class _Lint:
         last = next((each.index for each in reversed(self.walk.steps) if each.role is Role.STUDENT), None)
         if last is None or row.count is None:
             return
-        line = sorted({last, *self.walk.line(last), *self._joined_before(last)})
-        counted = [index for index in line if self._fits(row.step, index)]
+        counted = [index for index in (*self.walk.ancestors(last), last) if self._fits(row.step, index)]
         if len(counted) >= row.count:
             names = ", ".join(_label(self.walk, index) for index in counted)
             self._add(row, counted[-1], None, True, f"{len(counted)} of them: {names}")
-
-    def _joined_before(self, last: int) -> list[int]:
-        return [each for index in (last, *self.walk.line(last)) for each in self.walk.joined_line(index)]
 
     def _holds(self, row: Interaction, index: int, *sides: bool | None) -> bool | None:
         """Whether the steps fit, `when` holds, and no other step of the same model fits a `without` condition of the
@@ -318,6 +320,7 @@ class _Lint:
             Finding(
                 code=row.code,
                 severity=row.severity or Severity.INFO,
+                limits=row.limits,
                 verdict=row.verdict,
                 title=row.title,
                 step=index if first is None else first,
@@ -343,6 +346,12 @@ def _label(walk: RecipeWalk, index: int) -> str:
 def is_compression(technique: Technique) -> bool:
     """Whether a step counts towards the two or three techniques of a recipe."""
     return technique.lossy and technique.family is not Family.GRAPH
+
+
+def is_technique(each: RecipeStep) -> bool:
+    """Whether a step compresses, or trains for a compression."""
+    technique = each.step.technique(None)
+    return is_compression(technique) or bool(technique.prepares)
 
 
 def merge_findings(judgements: Sequence[LintResult]) -> tuple[Finding, ...]:

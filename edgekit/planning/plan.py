@@ -124,6 +124,17 @@ class RecipeWalk(Record, frozen=True):
         """The steps that its joined models come from, without the step itself."""
         return [each for joined in self.steps[index].joined.values() for each in (joined, *self.line(joined))]
 
+    def ancestors(self, index: int) -> list[int]:
+        """All steps that a step's result depends on, of its own and of joined models, in order."""
+        found: set[int] = set()
+        waiting = [index]
+        while waiting:
+            each = self.steps[waiting.pop()]
+            before = {*each.joined.values(), *(() if each.parent is None else (each.parent,))} - found
+            found |= before
+            waiting += before
+        return sorted(found)
+
 
 def plan_of(recipe: Recipe, roles: Collection[Role], entry: Facts = MODULE_ENTRY) -> Plan:
     """The plan of a recipe for a project with models in these roles, each starting with the facts in `entry`. Raises

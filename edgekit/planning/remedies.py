@@ -179,7 +179,9 @@ class _Sorting:
         if context.measured is None:
             return None
         one, other = self.steps[earlier], self.steps[later]
-        verdict, turned = context.measured.verdict(one, other), context.measured.verdict(other, one)
+        verdict, turned = (
+            context.measured.verdict(*pair, self.steps, context.target) for pair in ((one, other), (other, one))
+        )
         if verdict is None and turned is None:
             return None
         return verdict is PairVerdict.GOOD or turned is PairVerdict.POOR

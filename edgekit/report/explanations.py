@@ -37,7 +37,7 @@ def _whole(each: Explanation) -> Iterator[RenderableType]:
     rows = Table.grid(padding=(0, 2, 0, 0))
     rows.add_column(min_width=10)
     rows.add_column(overflow="fold")
-    lines = [("  when", each.rule), ("  because", each.why), ("  fix", each.fix)]
+    lines = [("  when", each.rule), ("  because", each.why), ("  but", each.limits), ("  fix", each.fix)]
     lines += [(f"  {one.kind}", f"{one.source}: {one.statement}") for one in each.evidence]
     if each.example is not None:
         example, silent_given = each.example, each.example.silent_given

@@ -111,6 +111,7 @@ def _findings(check: RecipeCheck) -> Iterator[RenderableType]:
         yield _indent(escape(check.measured.summary()))
     if not check.findings:
         yield _indent("none")
+    primary = check.advice.primary.finding if check.advice.primary else None
     for each in check.findings:
         names = " and ".join(
             _label(index, check.recipe.steps) for index in (each.step, each.other) if index is not None
@@ -118,6 +119,8 @@ def _findings(check: RecipeCheck) -> Iterator[RenderableType]:
         target = f" ({each.target})" if each.target and len(check.targets) > 1 else ""
         yield f"[{COLOURS[each.severity]}]{each.severity} {each.code}[/]  {escape(names or 'the recipe')}{target}"
         yield _indent(each.message.removeprefix(f"{names}: "))
+        if each.limits and each is not primary:
+            yield _indent(f"but: {each.limits}")
         if each.fix and each.severity is not Severity.INFO:
             yield _indent(f"fix: {each.fix}")
     if check.judgement.sound:
@@ -134,6 +137,8 @@ def _primary(check: RecipeCheck) -> Iterator[RenderableType]:
         return
     yield _heading(f"Primary flaw: {_label(primary.step, steps)} ({primary.finding.code})")
     yield _indent(primary.finding.why)
+    if primary.finding.limits:
+        yield _indent(f"But: {primary.finding.limits}")
     if primary.vanishing:
         gone = ", ".join(f"{code} x {n}" if n > 1 else code for code, n in Counter(primary.vanishing).items())
         yield _indent(f"{primary.change[0].upper()}{primary.change[1:]}, these findings disappear: {gone}")
@@ -222,6 +227,7 @@ def _primary_json(primary: PrimaryFinding, steps: Sequence[RecipeStep]) -> dict[
         "label": steps[primary.step].label,
         "code": primary.finding.code,
         "reason": primary.finding.why,
+        "limits": primary.finding.limits,
         "change": primary.change,
         "vanishing": list(primary.vanishing),
     }

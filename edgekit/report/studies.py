@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from rich.console import RenderableType
 from rich.markup import escape
 
-from edgekit.figures.intervals import Interval
-from edgekit.planning.interactions import PairVerdict
+from edgekit.figures.conclusions import Conclusion, is_large_loss
+from edgekit.figures.intervals import LEVEL, Interval
 from edgekit.report.tables import table, with_unit
-from edgekit.studies.results import OrderComparison, Study
-from edgekit.wording import count_of, format_metric
+from edgekit.studies.results import OrderComparison, StepAblation, Study
+from edgekit.wording import count_of, format_level, format_metric
 
 _SHOWN = 2
 """The number of impossible arms that are named."""
@@ -35,32 +35,39 @@ def _arms(study: Study) -> RenderableType:
 def _orders(study: Study) -> Iterator[RenderableType]:
     if not study.orders:
         return
-    rows = table("", "this order\n  against that", f"{study.unit}, 95 %", numeric=frozenset({1}))
+    rows = table("", "this order\n  compared with that", f"{study.unit}, interval", numeric=frozenset({1}))
     for each in study.orders[::2]:
         points = format_interval(each.points, study.unit, signed=True)
-        rows.add_row(escape(f"{each.arm}\n  {each.other}"), f"{points}\n{_answer(each)}")
+        rows.add_row(escape(f"{each.arm}\n  {each.other}"), f"{points}{_level(each)}\n{_conclusion(each)}")
     yield rows
 
 
-def _answer(each: OrderComparison) -> str:
+def _level(each: OrderComparison | StepAblation) -> str:
+    """The interval's level, where Holm's procedure raised it."""
+    return f", {format_level(each.level)}" if each.level > LEVEL and each.points.low is not None else ""
+
+
+def _conclusion(each: OrderComparison | StepAblation) -> str:
     if each.points.low is None:
-        return "one seed, no interval"
-    if each.points.is_below_zero:
-        return "worse" if each.verdict is PairVerdict.POOR else "worse, by little"
-    return "better" if each.points.is_above_zero else "no difference detected"
+        return "one seed: no interval, no verdict"
+    if each.conclusion is Conclusion.WORSE and not is_large_loss(each.points, each.margin):
+        return f"worse, perhaps by less than {each.margin:g}"
+    if each.conclusion is Conclusion.EQUIVALENT:
+        return f"equivalent: within {each.margin:g}"
+    return str(each.conclusion)
 
 
 def _ablations(study: Study) -> Iterator[RenderableType]:
     if not study.ablations:
         return
     title = f"effect of each technique in {escape(study.whole)}; bytes and time as ratios, with it to without it"
-    headings = ("technique", f"{study.unit}, 95 %", "bytes\nstatic", "time\nnative")
+    headings = ("technique", f"{study.unit}, interval", "bytes\nstatic", "time\nnative")
     rows = table(title, *headings, numeric=frozenset({1, 2, 3}))
     rows.columns[0].no_wrap = True
     for each in study.ablations:
         rows.add_row(
             escape(each.step.label),
-            format_interval(each.points, study.unit, signed=True),
+            f"{format_interval(each.points, study.unit, signed=True)}{_level(each)}\n{_conclusion(each)}",
             f"{each.bytes_with / each.bytes_without:.2f}",
             str(each.latency) if each.latency else "",
         )
@@ -73,8 +80,10 @@ def _closing(study: Study) -> Iterator[RenderableType]:
     if len(study.impossible) > _SHOWN:
         yield f"not run: {len(study.impossible) - _SHOWN} more that are impossible"
     for ablated in study.ablations:
-        if not ablated.is_worth_it:
+        if ablated.pays_off is False:
             yield escape(f"{ablated.step.label} does not pay off here: omit it")
+        elif ablated.pays_off is None:
+            yield escape(f"whether {ablated.step.label} pays off is undecided")
     if any(each.latency is None for each in study.ablations):
         yield escape(
             f"not timed: this machine is not {study.target}, an arm leaves no file, or a network is so small that the "
@@ -82,7 +91,8 @@ def _closing(study: Study) -> Iterator[RenderableType]:
         )
     for how in dict.fromkeys(each.latency_how for each in study.ablations if each.latency_how):
         yield escape(f"time: {how}")
-    yield escape(f"intervals: {study.interval}")
+    for kind in study.intervals:
+        yield escape(f"intervals: {kind}")
     if study.data:
         yield escape(f"data: the metric is computed on {study.data}")
     if study.left_out:

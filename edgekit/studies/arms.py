@@ -7,7 +7,7 @@ from typing import Any
 
 from edgekit.contract.technique import Family
 from edgekit.errors import StudyError
-from edgekit.planning.lint import is_compression
+from edgekit.planning.lint import is_technique
 from edgekit.planning.plan import walk_recipe
 from edgekit.planning.recipe import Recipe, RecipeStep, recipe_from
 from edgekit.planning.words import step_in_words
@@ -152,7 +152,7 @@ def _complete(first: RecipeStep, then: RecipeStep) -> list[RecipeStep]:
 def order_arms(project: Project, recipe: Recipe) -> Arms:
     """The recipe's techniques in every order that the contracts allow, its own first; other steps keep their places.
     Raises StudyError for more than four techniques, and if there is only one order."""
-    places = [index for index, each in enumerate(recipe.steps) if _is_technique(each)]
+    places = [index for index, each in enumerate(recipe.steps) if is_technique(each)]
     if len(places) > _MOST:
         raise StudyError(
             f"'{recipe.name}' has {len(places)} techniques: too many orders to try", "remove some, or use --pair"
@@ -189,7 +189,7 @@ def ablation_arms(project: Project, recipe: Recipe) -> Arms:
     long; other epochs are omitted with their step. Raises StudyError if nothing can be omitted."""
     arms, omissions, impossible = [recipe], [], []
     for index, each in enumerate(recipe.steps):
-        if not _is_technique(each):
+        if not is_technique(each):
             continue
         name = f"without {each.label}"
         steps = (*recipe.steps[:index], *_instead(each), *recipe.steps[index + 1 :])
@@ -212,17 +212,12 @@ def _instead(each: RecipeStep) -> list[RecipeStep]:
     return [RecipeStep(Train(step.epochs, step.learning_rate, step.weight_decay, step.batch_norm), each.role)]
 
 
-def _is_technique(each: RecipeStep) -> bool:
-    technique = each.step.technique(None)
-    return is_compression(technique) or bool(technique.prepares)
-
-
 def _without_idle(recipe: Recipe, project: Project) -> Recipe:
     """The recipe without steps that no longer have anything to do, such as float fallback without integers; techniques
     and training are kept."""
     for fault in walk_recipe(recipe, project.roles, project.entry_facts).obstacles:
         at = fault.step
-        if at is None or _trains(recipe.steps[at]) or _is_technique(recipe.steps[at]):
+        if at is None or _trains(recipe.steps[at]) or is_technique(recipe.steps[at]):
             continue
         return _without_idle(replace(recipe, steps=(*recipe.steps[:at], *recipe.steps[at + 1 :])), project)
     return recipe

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from edgekit.figures.conclusions import Conclusion, conclusion_on, is_large_loss
 from edgekit.figures.intervals import Interval
 from edgekit.figures.ratios import Ratio
 from edgekit.planning.interactions import PairVerdict
@@ -12,10 +13,9 @@ from edgekit.project.project import Project
 from edgekit.records import Record, schema_of
 from edgekit.traits import Data, Role
 
-SCHEMA = 1
-LOSS = 1.0
-"""The loss in points that makes a verdict poor, which is an error; for a metric other than accuracy, in percent of its
-mean."""
+SCHEMA = 2
+_LESS = 0.99
+"""The largest ratio of bytes, of multiply-accumulates or of times that counts as less."""
 
 
 class StepRecord(Record, frozen=True):
@@ -49,6 +49,8 @@ class Arm(Record, frozen=True):
     stages: tuple[Stage, ...]
     bytes: int
     """The size of the last step's file, the median over seeds."""
+    macs: int | None = None
+    """The multiply-accumulates of the first seed's file; None if it is not a file or they are unknown."""
 
 
 class OrderComparison(Record, frozen=True):
@@ -62,7 +64,19 @@ class OrderComparison(Record, frozen=True):
     other: str
     points: Interval
     """The advantage of this order, in the metric's unit."""
-    verdict: PairVerdict
+    level: float
+    """The level of the interval: 95 % for a single comparison, more where Holm's procedure covers several."""
+    margin: float
+    """The smallest difference that matters, in the metric's unit."""
+
+    @property
+    def conclusion(self) -> Conclusion:
+        return conclusion_on(self.points, self.margin)
+
+    @property
+    def verdict(self) -> PairVerdict | None:
+        """The verdict on the order; None where the measurement is undecided."""
+        return verdict_of(self.points, self.margin)
 
 
 class StepAblation(Record, frozen=True):
@@ -73,8 +87,13 @@ class StepAblation(Record, frozen=True):
     """The arm without it."""
     points: Interval
     """What the step adds to the metric."""
+    level: float
+    """As for an order."""
+    margin: float
     bytes_with: int
     bytes_without: int
+    macs_with: int | None
+    macs_without: int | None
     latency: Ratio | None
     """The ratio of the time with it to that without, native, measured in turns; None if this machine is not the
     target."""
@@ -82,10 +101,29 @@ class StepAblation(Record, frozen=True):
     """What the ratio compares, if that is not the latency: CPU times on a disturbed machine."""
 
     @property
-    def is_worth_it(self) -> bool:
-        """Whether the step improves the metric, the file size or the time."""
-        is_faster = self.latency is not None and self.latency.high < 1
-        return self.points.is_above_zero or self.bytes_with < self.bytes_without or is_faster
+    def conclusion(self) -> Conclusion:
+        """The conclusion on the metric."""
+        return conclusion_on(self.points, self.margin)
+
+    @property
+    def pays_off(self) -> bool | None:
+        """Whether the step improves the metric, the size or the time. None if that is undecided: the metric's interval
+        allows a gain that matters, or neither the time nor the multiply-accumulates are known."""
+        if self.conclusion is Conclusion.BETTER or self.bytes_with <= _LESS * self.bytes_without:
+            return True
+        is_faster = self._is_faster()
+        if is_faster or self.conclusion is Conclusion.UNDECIDED:
+            return is_faster or None
+        return is_faster
+
+    def _is_faster(self) -> bool | None:
+        """Whether the file runs faster with the step: by the measured time, else by the multiply-accumulates; None if
+        that is unknown."""
+        if self.latency is not None:
+            return True if self.latency.high < 1 else False if self.latency.low >= _LESS else None
+        if self.macs_with is None or self.macs_without is None:
+            return None
+        return self.macs_with <= _LESS * self.macs_without
 
 
 class Study(Record, frozen=True):
@@ -104,8 +142,8 @@ class Study(Record, frozen=True):
     left_out: tuple[int, ...]
     """The seeds that did not fit into the time budget."""
     unit: str
-    interval: str
-    """The kind of intervals."""
+    intervals: tuple[str, ...]
+    """How each kind of interval was computed, as sentences."""
     arms: tuple[Arm, ...]
     orders: tuple[OrderComparison, ...]
     whole: str
@@ -134,12 +172,15 @@ def subject_of(project: Project) -> dict[str, str]:
     return {**values, **({"data_files": files} if files else {}), "metric": project.metric}
 
 
-def verdict_of(points: Interval, unit: str, scale: float) -> PairVerdict:
-    """Poor if the whole interval is below zero and the loss is large; good if it is above zero; else moderate.
-
-    `scale` is the metric's mean, for units in which a point has no meaning.
-    """
-    loss = LOSS if unit.startswith("%") else LOSS / 100 * abs(scale)
-    if points.is_below_zero and points.mean <= -loss:
+def verdict_of(points: Interval, margin: float) -> PairVerdict | None:
+    """The verdict on an order from its advantage over the other one: good if the whole interval is above zero, poor if
+    it is below the margin, moderate if the orders are equivalent or the loss may be smaller than the margin; None if
+    the measurement is undecided."""
+    if is_large_loss(points, margin):
         return PairVerdict.POOR
-    return PairVerdict.GOOD if points.is_above_zero else PairVerdict.MODERATE
+    return {
+        Conclusion.BETTER: PairVerdict.GOOD,
+        Conclusion.WORSE: PairVerdict.MODERATE,
+        Conclusion.EQUIVALENT: PairVerdict.MODERATE,
+        Conclusion.UNDECIDED: None,
+    }[conclusion_on(points, margin)]

@@ -1,9 +1,10 @@
 """A study: run arms with several seeds and compare them on the user's own model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from edgekit.figures.intervals import LEVEL, Interval, mean_of
+from edgekit.figures.conclusions import MARGIN, family_levels
+from edgekit.figures.intervals import LEVEL, Estimate, Interval, mean_of
 from edgekit.figures.ratios import LEAST_MACS
 from edgekit.host import this_host
 from edgekit.metrics.metric import unit_of
@@ -20,11 +21,11 @@ from edgekit.studies.results import (
     Study,
     step_record,
     subject_of,
-    verdict_of,
 )
 from edgekit.studies.trials import Trial, difference, run_trials
 from edgekit.target import Target
 from edgekit.traits import Data, Fidelity, Format
+from edgekit.wording import format_level
 
 if TYPE_CHECKING:
     from edgekit.arrays import Arrays
@@ -48,6 +49,8 @@ def run_study(
     found = run_trials(project, arms.recipes, seeds, target, progress, budget_s)
     trials = {trial.recipe.name: trial for trial in found}
     unit = unit_of(project)
+    swaps = _Family([difference(trials[each.arm], trials[each.other]) for each in arms.swaps])
+    omissions = _Family([difference(trials[arms.whole], trials[each.arm]) for each in arms.omissions])
     return Study(
         schema=SCHEMA,
         project=project.name,
@@ -59,11 +62,19 @@ def run_study(
         seeds=found[0].seeds,
         left_out=tuple(seeds[len(found[0].seeds) :]),
         unit=unit,
-        interval=f"{LEVEL:.0%}, paired over seeds and evaluation samples",
+        intervals=tuple(_interval_kinds(found, swaps, omissions)),
         arms=tuple(arm_of(trial, unit) for trial in found),
-        orders=tuple(each for swap in arms.swaps for each in _order_comparisons(swap, trials, unit)),
+        orders=tuple(
+            each
+            for swap, compared in zip(arms.swaps, swaps.compared, strict=True)
+            for each in _order_comparisons(swap, *compared, _margin(trials[swap.arm], unit))
+        ),
         whole=arms.whole,
-        ablations=tuple(_ablation(project, arms, each, trials, target) for each in arms.omissions),
+        ablations=tuple(
+            _ablation(each, whole, without, compared, _margin(whole, unit), _timed(project, whole, without, target))
+            for each, compared in zip(arms.omissions, omissions.compared, strict=True)
+            for whole, without in [(trials[arms.whole], trials[each.arm])]
+        ),
         impossible=arms.impossible,
     )
 
@@ -74,7 +85,7 @@ def arm_of(trial: Trial, unit: str) -> Arm:
     for index, each in enumerate(trial.recipe.steps):
         values = tuple(trial.values_at(index))
         stages.append(Stage(step_record(each), values, _mean(values, unit) if values else None))
-    return Arm(trial.recipe.name, tuple(stages), trial.bytes)
+    return Arm(trial.recipe.name, tuple(stages), trial.bytes, trial.macs())
 
 
 def _mean(values: Sequence[float], unit: str) -> Interval:
@@ -82,30 +93,77 @@ def _mean(values: Sequence[float], unit: str) -> Interval:
     return found.within(0, 100) if unit.startswith("%") else found
 
 
-def _order_comparisons(swap: Swap, trials: Mapping[str, Trial], unit: str) -> list[OrderComparison]:
+class _Family:
+    """Differences that are compared with zero together."""
+
+    def __init__(self, estimates: Sequence[Estimate]) -> None:
+        self.levels = family_levels(estimates)
+        self.compared = [(each.interval(level), level) for each, level in zip(estimates, self.levels, strict=True)]
+
+    @property
+    def is_corrected(self) -> bool:
+        """Whether several are compared, which widens their intervals."""
+        return any(level > LEVEL for level in self.levels)
+
+
+def _interval_kinds(trials: Sequence[Trial], swaps: _Family, omissions: _Family) -> Iterator[str]:
+    """How each kind of interval in the results was computed."""
+    if len(trials[0].seeds) < 2:
+        yield "none with one seed, and therefore no verdicts"
+        return
+    yield f"arms {format_level(LEVEL)}, Student's t over the seeds"
+    if not (swaps.levels or omissions.levels):
+        return
+    plain = "Student's t over the seeds, paired"
+    if all(each.has_scores for each in trials):
+        plain = (
+            "paired over seeds and evaluation samples (Owen 2007, Satterthwaite), at least as wide as Student's t over "
+            "the seeds"
+        )
+    yield f"differences {format_level(LEVEL)}, {plain}"
+    for family, what in ((swaps, "orders"), (omissions, "techniques")):
+        if family.is_corrected:
+            yield (
+                f"{len(family.levels)} {what} compared at once, each at the level beside it (Holm's procedure): with "
+                f"{format_level(LEVEL)} probability none excludes zero by chance"
+            )
+
+
+def _margin(trial: Trial, unit: str) -> float:
+    """The smallest difference that matters: a point, or a percentage of the mean where a point has no meaning."""
+    return MARGIN if unit.startswith("%") else MARGIN / 100 * abs(trial.mean().mean)
+
+
+def _order_comparisons(swap: Swap, points: Interval, level: float, margin: float) -> list[OrderComparison]:
     """Both orders, each compared with the other."""
-    one, other = trials[swap.arm], trials[swap.other]
-    points, scale = difference(one, other), one.mean().mean
     turned = Interval(-points.mean, _minus(points.high), _minus(points.low))
     first, then = step_record(swap.first), step_record(swap.then)
     return [
-        OrderComparison(first, then, swap.arm, swap.other, points, verdict_of(points, unit, scale)),
-        OrderComparison(then, first, swap.other, swap.arm, turned, verdict_of(turned, unit, scale)),
+        OrderComparison(first, then, swap.arm, swap.other, points, level, margin),
+        OrderComparison(then, first, swap.other, swap.arm, turned, level, margin),
     ]
 
 
 def _ablation(
-    project: Project, arms: Arms, omission: StepOmission, trials: Mapping[str, Trial], target: Target
+    omission: StepOmission,
+    whole: Trial,
+    without: Trial,
+    compared: tuple[Interval, float],
+    margin: float,
+    timed: "TurnRatios | None",
 ) -> StepAblation:
     """The whole recipe compared with the arm that omits a step."""
-    whole, without = trials[arms.whole], trials[omission.arm]
-    timed = _timed(project, whole, without, target)
+    points, level = compared
     return StepAblation(
         step=step_record(omission.step),
         arm=omission.arm,
-        points=difference(whole, without),
+        points=points,
+        level=level,
+        margin=margin,
         bytes_with=whole.bytes,
         bytes_without=without.bytes,
+        macs_with=whole.macs(),
+        macs_without=without.macs(),
         latency=timed.ratios[0] if timed else None,
         latency_how=timed.how if timed else "",
     )

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 from edgekit.errors import PlanError, StudyError
 from edgekit.execution.driver import Driver, StepRun
-from edgekit.figures.intervals import Interval, mean_of, paired_difference
+from edgekit.figures.intervals import Estimate, Interval, estimate_difference, mean_of
+from edgekit.formats import inspect_file
 from edgekit.planning.plan import RecipeWalk, walk_recipe
 from edgekit.planning.recipe import Recipe
 from edgekit.progress import Progress
 from edgekit.project.project import Project
 from edgekit.studies.pace import Budget, OutOfTime, Pace
 from edgekit.target import Target
+from edgekit.traits import Format
 
 if TYPE_CHECKING:
     from edgekit.arrays import Array
@@ -46,6 +48,16 @@ class Trial:
         """The size of the last step's output, the median over seeds."""
         sizes = sorted(run[-1].artifact.path.stat().st_size for run in self.runs)
         return sizes[len(sizes) // 2]
+
+    def macs(self) -> int | None:
+        """The multiply-accumulates of the last step's file with the first seed; None if it is not a file."""
+        artifact = self.runs[0][-1].artifact
+        return None if artifact.format is Format.TORCH else inspect_file(artifact.path).macs
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether there is a score for each evaluation sample."""
+        return all(each is not None for each in self.scores)
 
     def mean(self) -> Interval:
         """The last step's metric."""
@@ -129,7 +141,7 @@ def _run(driver: Driver, plan: RecipeWalk, target: Target) -> _Run:
 
 def _work(plan: RecipeWalk) -> list[tuple[tuple[str, ...], int]]:
     """For each step, everything that its result depends on, and its size in epochs."""
-    lines = ([*sorted({*plan.line(at), *plan.joined_line(at)}), at] for at in range(len(plan.steps)))
+    lines = ([*plan.ancestors(at), at] for at in range(len(plan.steps)))
     return [
         (
             tuple(f"{plan.steps[index].role} {plan.steps[index].step}" for index in line),
@@ -139,11 +151,12 @@ def _work(plan: RecipeWalk) -> list[tuple[tuple[str, ...], int]]:
     ]
 
 
-def difference(first: Trial, second: Trial) -> Interval:
-    """The first trial's metric minus the second's, in its unit, paired over seeds and, if possible, samples."""
-    if any(each is None for each in (*first.scores, *second.scores)):
-        return paired_difference(first.values, second.values)
-    return paired_difference(first.values, second.values, first.scores, second.scores)
+def difference(first: Trial, second: Trial) -> Estimate:
+    """The first trial's metric minus the second's, in its unit, paired over seeds and, if both have scores for each
+    sample, over samples."""
+    if not (first.has_scores and second.has_scores):
+        return estimate_difference(first.values, second.values)
+    return estimate_difference(first.values, second.values, first.scores, second.scores)
 
 
 def _possible(recipe: Recipe, project: Project) -> RecipeWalk:

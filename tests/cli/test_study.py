@@ -39,7 +39,8 @@ def test_a_pair_is_studied_and_the_plan_is_judged_by_it(run_edgekit: Run, make_p
     again = run_edgekit("study", "--pair", PAIR, "--seeds", "2", "--json", cwd=folder)
     assert json.loads(again.stdout) == data and again.stderr == ""
     (folder / "r.toml").write_text(
-        '[[steps]]\nuse = "train"\n[[steps]]\nuse = "quantize-weights"\nbits = 2\ngranularity = "tensor"\n'
+        '[[steps]]\nuse = "train"\nrole = "teacher"\nepochs = 3\n[[steps]]\nuse = "distill"\nepochs = 3\n'
+        '[[steps]]\nuse = "quantize-weights"\nbits = 2\ngranularity = "tensor"\n'
         '[[steps]]\nuse = "sparsify"\nsparsity = 0.7\nepochs = 0\n[[steps]]\nuse = "export"\n'
     )
     by_table, by_study = (
@@ -47,12 +48,15 @@ def test_a_pair_is_studied_and_the_plan_is_judged_by_it(run_edgekit: Run, make_p
         for more in ((), ("--evidence", "study.json"))
     )
     (row,) = [each for each in by_table["findings"] if each["code"] == "EK101"]
-    measured = [each for each in (*by_study["findings"], *by_study["good"]) if each["code"] == "EK101"]
-    assert len(measured) == 1 and measured[0]["evidence"][0]["source"] == "study.json"
-    assert row["evidence"] == measured[0]["evidence"][1:] and by_study["evidence"] == "study.json"
+    (measured,) = [each for each in by_study["findings"] if each["code"] == "EK101"]
+    assert by_study["evidence"] == "study.json" and measured["severity"] == row["severity"] == "error"
+    assert measured["limits"].startswith(row["limits"]), "two seeds of few epochs decide nothing"
+    assert "Your study: this order compared with the other: " in measured["limits"]
+    assert measured["limits"].endswith("undecided, therefore the table's verdict stands.")
     shown = " ".join(run_edgekit("plan", "--recipe", "r.toml", "--evidence", "study.json", cwd=folder).stdout.split())
     assert (
-        "study.json measured 2 orders of two steps on this model, over 2 seeds: these results replace the table's rows"
+        "study.json measured 2 orders of two steps on this model, over 2 seeds: where these results decide, they "
+        "replace the table's rows"
     ) in shown
     (folder / "model.py").write_text((folder / "model.py").read_text() + "\n# another\n")
     refused = run_edgekit("plan", "--evidence", "study.json", cwd=folder)

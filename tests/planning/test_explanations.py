@@ -82,7 +82,7 @@ def test_what_cannot_be_explained_is_reported(words: tuple[str, ...], told: str)
 @pytest.mark.parametrize(
     ("code", "rule"),
     [
-        ("EK101", "first quantization (bits at most 4, granularity tensor); later pruning"),
+        ("EK101", "first quantization (bits at most 4, granularity tensor); later pruning (not fine tuned)"),
         ("EK201", "at least 4 steps: any technique (lossy)"),
         ("EK302", "a step: pruning (structure heads); where architecture cnn or other"),
         ("EK310", "a step: graph (not trained, role student); none after it: graph"),

@@ -50,6 +50,7 @@ def test_every_shipped_row_is_sound_and_says_what_to_do() -> None:
     assert {each.code for each in rows}.isdisjoint(RULES)
     for each in rows:
         assert each.evidence and each.why.endswith("."), each.code
+        assert each.own_severity is None, "the evidence decides"
         if each.verdict is PairVerdict.POOR:
             assert each.severity in (Severity.ERROR, Severity.WARNING) and each.fix
 
@@ -89,8 +90,10 @@ def test_the_five_starting_pairs_are_there(first: str, then: str, verdict: PairV
             row("EK501", f"step = {PRUNE}", more='remedy = { replace = { side = "step", use = "heads" } }'),
             "names the step 'heads', which does not exist",
         ),
-        (row("EK501", f"step = {PRUNE}", "poor"), "a poor verdict needs the severity"),
-        (row("EK501", f"step = {PRUNE}", severity='severity = "error"'), "only a poor verdict has a severity"),
+        (row("EK501", f"step = {PRUNE}", "poor", 'severity = "info"'), "a poor verdict has the severity"),
+        (row("EK501", f"step = {PRUNE}", severity='severity = "error"'), "only a poor verdict has 'severity'"),
+        (row("EK501", f"step = {PRUNE}", severity="breaks = true"), "only a poor verdict has 'severity' or 'breaks'"),
+        (row("EK501", f"step = {PRUNE}", "good", "own_severity = 1"), "unknown key 'own_severity'"),
         (row("EK501", f"step = {PRUNE}") * 2, "EK501 stands twice"),
         (row("EK501", f"step = {PRUNE}") + row("EK502", f"step = {PRUNE}", "good"), "give the same case the verdicts"),
         (
@@ -165,3 +168,30 @@ def test_measured_evidence_tells_its_points() -> None:
     result = Evidence(kind="measured", source="b.py", says="a: 90.00 %; b: 95.00 %", points=(-5.0, -6.5, -3.5))
     assert result.statement == "a: 90.00 %; b: 95.00 %; -5.00 points (-6.50 to -3.50)"
     assert result.copy_with(points=None).statement == result.says
+
+
+def measured(source: str, *points: float) -> str:
+    return f'{{ kind = "measured", source = "{source}", says = "a", points = [{", ".join(map(str, points))}] }}'
+
+
+@pytest.mark.parametrize(
+    ("more", "evidence", "severity"),
+    [
+        ("", [], "warning"),
+        ("breaks = true", [], "error"),
+        ('severity = "error"', [], "error"),
+        ("", [measured("one", -8.0, -12.0, -4.0)], "warning"),
+        ("", [measured("one", -8.0, -12.0, -4.0), measured("one", -9.0, -12.0, -4.0)], "warning"),
+        ("", [measured("one", -8.0, -12.0, -4.0), measured("other", -17.0, -25.0, -7.0)], "error"),
+        ("", [measured("one", -8.0, -12.0, -4.0), measured("other", -17.0, -37.0, 5.0)], "warning"),
+        ("", [measured("one", -0.6, -0.8, -0.4), measured("other", -0.5, -0.7, -0.3)], "warning"),
+        ('severity = "warning"', [measured("one", -8.0, -9.0, -7.0), measured("two", -8.0, -9.0, -7.0)], "warning"),
+    ],
+)
+def test_the_severity_of_a_poor_verdict_follows_from_the_evidence(
+    tmp_path: Path, more: str, evidence: list[str], severity: str
+) -> None:
+    text = row("EK501", f"step = {PRUNE}", "poor", more)
+    claim = '{ kind = "claim", source = "here", says = "so" }'
+    path = written(tmp_path, text.replace(claim, ", ".join([claim, *evidence])))
+    assert load_interactions(path)[0].severity == severity

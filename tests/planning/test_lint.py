@@ -45,7 +45,7 @@ def about(name: str, context: PlanningContext = KNOWN) -> dict[str, Severity]:
 
 def test_the_failed_pipeline_is_an_error_with_its_culprits_named() -> None:
     judged = lint(find_recipe("failed-int4-first", Path()), KNOWN, shipped_interactions())
-    assert {each.code for each in judged.errors} == {"EK101"}
+    assert {each.code for each in judged.errors} == {"EK101", "EK107", "EK304"}, "each was measured to cost much"
     first = judged.errors[0]
     assert "step 2 quantize-weights teacher and step 3 sparsify teacher" in first.message
     assert first.step == 1 and first.other == 2 and first.fix and first.evidence
@@ -107,7 +107,7 @@ def test_the_model_and_the_target_decide() -> None:
     pruned = [*PREFIX, {"use": "prune"}, *SUFFIX]
     models = {Role.TEACHER: TRANSFORMER, Role.STUDENT: TRANSFORMER}
     channels = [*PREFIX, {"use": "prune", "units": "channels"}, *SUFFIX]
-    assert codes(channels, KNOWN.copy_with(surveys=models)).items() >= {"EK301": "error", "EK307": "warning"}.items()
+    assert codes(channels, KNOWN.copy_with(surveys=models)).items() >= {"EK301": "info", "EK307": "warning"}.items()
     assert "EK301" not in codes(pruned, KNOWN.copy_with(surveys=models))
     large = {Role.TEACHER: replace(CNN, parameters=9000), Role.STUDENT: CNN}
     assert "EK112" in codes(pruned, KNOWN.copy_with(surveys=large))

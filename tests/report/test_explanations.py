@@ -17,9 +17,19 @@ def test_every_code_stands_in_the_list_and_fits_eighty_columns() -> None:
 
 def test_reason_numbers_references_and_both_examples_are_shown() -> None:
     shown = " ".join(rendered(*explanations_report(explain(("EK101",), ROWS))).split())
-    for part in ("EK101 error", "because Rounding", "fix prune first", "arXiv 2405.20935", "65.89 %"):
+    for part in (
+        "EK101 error",
+        "because Pruning removes",
+        "but INT4 first is not the whole cause",
+        "fix prune first",
+        "arXiv 2405.20935",
+        "65.89 %",
+    ):
         assert part in shown
-    assert "found in train; quantize-weights granularity=tensor; prune; export not in train; prune;" in shown
+    assert (
+        "found in train; quantize-weights granularity=tensor; sparsify epochs=0; export not in train; sparsify;"
+        in shown
+    )
     other = " ".join(rendered(*explanations_report(explain(("EK407",), ROWS))).split())
     assert "reduce_range no)" in other and "reduce_range yes)" in other
 

@@ -7,7 +7,6 @@ import pytest
 from edgekit.errors import EvidenceError
 from edgekit.figures.intervals import Interval
 from edgekit.figures.ratios import Ratio
-from edgekit.planning.interactions import PairVerdict
 from edgekit.project.project import Project
 from edgekit.records import validate
 from edgekit.report.studies import study_report
@@ -30,7 +29,8 @@ from tests.report.rendered import rendered
 TRAIN, PRUNE, ROUND, EXPORT = (
     StepRecord(use, Role.STUDENT, {}) for use in ("train", "prune", "quantize-weights", "export")
 )
-WORSE, BETTER, ALIKE = Interval(-5.0, -7.0, -3.0), Interval(5.0, 3.0, 7.0), Interval(0.5, -1.0, 2.0)
+WORSE, BETTER, OPEN = Interval(-5.0, -7.0, -3.0), Interval(5.0, 3.0, 7.0), Interval(0.5, -1.0, 2.0)
+ALIKE, SLIGHT = Interval(0.1, -0.5, 0.7), Interval(-0.9, -1.6, -0.2)
 
 
 def made_study(subject: dict[str, str] | None = None, **changed: object) -> Study:
@@ -38,6 +38,9 @@ def made_study(subject: dict[str, str] | None = None, **changed: object) -> Stud
         metrics = [Interval(90.0 - at, 88.0 - at, 92.0 - at) for at in range(len(steps))]
         stages = (Stage(step, (metric.mean,) * 3, metric) for step, metric in zip(steps, metrics, strict=True))
         return Arm(name, tuple(stages), 12_345)
+
+    def order(first: StepRecord, then: StepRecord, arm: str, other: str, points: Interval) -> OrderComparison:
+        return OrderComparison(first, then, arm, other, points, 0.975, 1.0)
 
     study = Study(
         schema=SCHEMA,
@@ -50,18 +53,23 @@ def made_study(subject: dict[str, str] | None = None, **changed: object) -> Stud
         seeds=(0, 1, 2),
         left_out=(),
         unit="%",
-        interval="95%, paired over seeds and evaluation samples",
+        intervals=("arms 95%, Student's t over the seeds", "differences 95%, paired over seeds"),
         arms=(arm("one", TRAIN, PRUNE, ROUND, EXPORT), arm("other", TRAIN, ROUND, PRUNE)),
         orders=(
-            OrderComparison(PRUNE, ROUND, "one", "other", BETTER, PairVerdict.GOOD),
-            OrderComparison(ROUND, PRUNE, "other", "one", WORSE, PairVerdict.POOR),
-            OrderComparison(PRUNE, ROUND, "three", "four", ALIKE, PairVerdict.MODERATE),
-            OrderComparison(ROUND, PRUNE, "four", "three", ALIKE, PairVerdict.MODERATE),
+            order(PRUNE, ROUND, "one", "other", BETTER),
+            order(ROUND, PRUNE, "other", "one", WORSE),
+            order(PRUNE, ROUND, "three", "four", OPEN),
+            order(ROUND, PRUNE, "four", "three", OPEN),
+            order(PRUNE, ROUND, "five", "six", ALIKE),
+            order(ROUND, PRUNE, "six", "five", ALIKE),
+            order(PRUNE, ROUND, "seven", "eight", SLIGHT),
+            order(ROUND, PRUNE, "eight", "seven", SLIGHT),
         ),
         whole="one",
         ablations=(
-            StepAblation(PRUNE, "without prune", ALIKE, 100, 200, Ratio(0.5, 0.4, 0.6)),
-            StepAblation(ROUND, "without quantize-weights", ALIKE, 100, 100, None),
+            StepAblation(PRUNE, "without prune", OPEN, 0.95, 1.0, 100, 200, 5, 9, Ratio(0.5, 0.4, 0.6)),
+            StepAblation(ROUND, "without quantize-weights", ALIKE, 0.95, 1.0, 100, 100, 9, 9, None),
+            StepAblation(TRAIN, "without train", OPEN, 0.95, 1.0, 100, 100, 9, 9, None),
         ),
         impossible=("without export: there is no file",),
     )
@@ -80,12 +88,16 @@ def test_the_report_gives_means_with_intervals_and_says_what_cannot_be_told_apar
         "study of tiny for rpi4, 3 seeds, a CPU (native)",
         "2 prune 89.00 (87.00 to 91.00)",
         "12,345 B",
-        "one +5.00 (+3.00 to +7.00) other better",
-        "no difference detected",
-        "prune +0.50 (-1.00 to +2.00) 0.50 0.500 (0.400 to 0.600)",
+        "one +5.00 (+3.00 to +7.00), 97.5 % other better",
+        "three +0.50 (-1.00 to +2.00), 97.5 % four undecided",
+        "five +0.10 (-0.50 to +0.70), 97.5 % six equivalent: within 1",
+        "seven -0.90 (-1.60 to -0.20), 97.5 % eight worse, perhaps by less than 1",
+        "prune +0.50 (-1.00 to +2.00) 0.50 0.500 (0.400 to 0.600) undecided",
         "quantize-weights does not pay off here: omit it",
+        "whether train pays off is undecided",
         "not run: without export: there is no file",
-        "95%, paired over seeds and evaluation samples",
+        "intervals: arms 95%, Student's t over the seeds",
+        "intervals: differences 95%, paired over seeds",
         "data: the metric is computed on made-up noise",
     ):
         assert part in flat, shown
@@ -106,9 +118,9 @@ def test_many_impossible_orders_are_counted() -> None:
 
 def test_one_seed_and_a_spent_budget_are_said() -> None:
     alone = Interval(3.0, None, None)
-    orders = tuple(each.copy_with(points=alone, verdict=PairVerdict.MODERATE) for each in made_study().orders)
+    orders = tuple(each.copy_with(points=alone) for each in made_study().orders)
     flat = " ".join(text(made_study(seeds=(0,), left_out=(1, 2), orders=orders, ablations=())).split())
-    assert "1 seed, a CPU" in flat and "one +3.00 other one seed, no interval" in flat
+    assert "1 seed, a CPU" in flat and "one +3.00 other one seed: no interval, no verdict" in flat
     assert "the budget had room for 1 of 3 seeds" in flat
 
 

@@ -1,7 +1,7 @@
 import pytest
 
+from edgekit.figures.conclusions import Conclusion
 from edgekit.host import this_host
-from edgekit.planning.interactions import PairVerdict
 from edgekit.planning.words import recipe_in_words
 from edgekit.progress import Silent
 from edgekit.project.project import Project
@@ -25,7 +25,11 @@ def test_both_orders_of_a_pair_are_measured_stage_by_stage(tiny: Project) -> Non
         for stage in arm.stages:
             assert len(stage.values) == 2 and stage.metric is not None and stage.metric.low is not None
             assert stage.metric.mean == pytest.approx(sum(stage.values) / 2)
-    assert found.arms[0].stages[0] == found.arms[1].stages[0]
+    assert found.arms[0].stages[0] == found.arms[1].stages[0] and found.arms[0].macs is None, "no file"
+    assert {each.margin for each in found.orders} == {1.0}
+    assert min(each.level for each in found.orders) >= 0.95 and max(each.level for each in found.orders) > 0.97
+    arms_kind, difference_kind, family_kind = found.intervals
+    assert "Student" in arms_kind and "samples" in difference_kind and "2 orders" in family_kind
     finals = {each.name: each.stages[-1].metric for each in found.arms}
     for one, turned in zip(found.orders[::2], found.orders[1::2], strict=True):
         first, second = finals[one.arm], finals[one.other]
@@ -40,8 +44,9 @@ def test_one_seed_decides_nothing(tiny: Project) -> None:
         tiny, RECIPE, "quantize-weights bits=2 granularity=tensor epochs=1, sparsify sparsity=0.9 epochs=1"
     )
     found = run_study(tiny, arms, [0], find_target("rpi4"), Silent())
-    assert {each.verdict for each in found.orders} == {PairVerdict.MODERATE}
-    assert all(each.points.low is None for each in found.orders)
+    assert {each.verdict for each in found.orders} == {None}
+    assert all(each.points.low is None and each.conclusion is Conclusion.UNDECIDED for each in found.orders)
+    assert found.intervals == ("none with one seed, and therefore no verdicts",)
 
 
 @pytest.mark.slow
@@ -50,7 +55,8 @@ def test_what_each_technique_adds(tiny: Project) -> None:
     assert [each.step.label for each in found.ablations] == ["prune", "quantize"]
     prune, quantize = found.ablations
     assert prune.bytes_with < prune.bytes_without and quantize.bytes_with < quantize.bytes_without
-    assert prune.is_worth_it and quantize.is_worth_it and prune.latency is None, "this machine is not a rpi4"
+    assert prune.pays_off and quantize.pays_off and prune.latency is None, "this machine is not a rpi4"
+    assert prune.macs_with is not None and prune.macs_without is not None and prune.macs_with < prune.macs_without
     whole = next(each for each in found.arms if each.name == found.whole)
     assert whole.bytes == prune.bytes_with == quantize.bytes_with
 

@@ -22,7 +22,7 @@ def test_recipes_are_compared_over_seeds_and_share_what_they_have_in_common(tiny
     assert [run[0].cached for run in trained.runs] == [False, False]
     assert [run[0].cached for run in rounded.runs] == [True, True], "the same first step"
     assert rounded.values_at(0) == trained.values and len(rounded.values) == 2
-    apart = difference(trained, rounded)
+    apart = difference(trained, rounded).interval()
     assert apart.mean == pytest.approx(trained.mean().mean - rounded.mean().mean)
     assert apart.low is not None and apart.high is not None and apart.low <= apart.mean <= apart.high
     assert difference(trained, trained).mean == 0
