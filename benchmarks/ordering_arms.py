@@ -115,7 +115,7 @@ def arms(budget: Budget) -> Arms:
 
 
 PIPELINES = [
-    Question("the failed pipeline against the recommended one", "failed", "recommended"),
+    Question("the failed pipeline against the recommended one", "failed", "recommended", ("EK203",)),
     Question("the same at the same size", "failed, a quarter as wide", "recommended"),
     Question("the same, 75 % pruned", "failed, 75 % pruned", "recommended, 75 % pruned"),
     Question("the same, INT2", "failed, INT2, 75 %", "recommended, 75 % pruned"),

@@ -241,7 +241,7 @@ def plan(
     progress: Progress | None = None,
 ) -> RecipeCheck:
     """Do what `edgekit plan` does: check the recipe of the project in `folder`, or the one that `recipe` names, before
-    training, and propose a better order.
+    training, and propose a better recipe.
 
     By default `folder` is the working directory if it holds an edgekit.toml; without a project nothing is known of the
     model. `inspect` loads and examines the models. `evidence` is a file that `study` wrote. Raises EdgekitError.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from edgekit.progress import Progress
 
 
-@click.command("plan", short_help="Check a recipe before training, and propose a better order.")
+@click.command("plan", short_help="Check a recipe before training, and propose a better recipe.")
 @targets_option
 @click.option("--recipe", metavar="NAME|FILE", help="A recipe's name or TOML file, instead of the project's own.")
 @project_option("Default: this folder. Without an edgekit.toml, the model is unknown.", default=None)

@@ -36,6 +36,8 @@ class Technique:
     weights: Literal["int8", "uint8"] | None = None
     symmetric_activations: bool | None = None
     reduced_range: bool | None = None
+    clipping: Literal["percentile", "entropy"] | None = None
+    """How calibration clips activation ranges."""
     static: bool | None = None
     """Whether activation ranges are fixed by calibration."""
     simulated: bool | None = None
@@ -46,12 +48,14 @@ class Technique:
     """The share of weights or units that is removed, 0 to 1."""
     structure: Structure | None = None
     gradual: bool | None = None
+    epochs: int | None = None
+    """Epochs of training in the step itself; None if it never trains."""
     fine_tuned: bool | None = None
-    """Whether the step itself fine-tunes under its constraint."""
+    """Whether the step itself fine-tunes under its constraint. In a recipe, later training counts as well."""
     batch_norm: Literal["re-estimated", "kept"] | None = None
     """What happens to batch-norm statistics where no training follows."""
     aggressive: bool | None = None
-    """At most 4 bits, or at least half of the weights, in one step without training."""
+    """At most 4 bits, or at least half of the weights, in one step without training, in the step or after it."""
     fused: bool | None = None
     """Whether the runtime's own operators replace standard ones."""
     unknown: frozenset[str] = frozenset()

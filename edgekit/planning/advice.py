@@ -204,20 +204,31 @@ def _errors(found: Counter[_Identity]) -> int:
 
 
 def _cascade(judgement: LintResult, primary: int, context: PlanningContext) -> Iterator[InheritedFinding]:
-    """The later techniques whose model, or whose teacher, depends on the primary finding's step."""
-    walk = judgement.walked
-    damaging = [primary]
+    """The later techniques that read a damaged model: their own, or for distillation the teacher. Damage starts at the
+    primary finding's step, and ends where the model is trained, and at a pair that the table calls good."""
+    walk, placed = judgement.walked, context.placed(judgement.walked)
+    good = {(each.step, each.other) for each in judgement.sound}
+    damages = [each for each in _grave(judgement) if each.damages]
+    damaged = [primary] if any(each.step == primary for each in damages) else []
     for each in walk.steps:
-        technique = each.step.technique(context.target)
-        before = {*walk.line(each.index), *walk.joined_line(each.index)}
-        if primary not in before or not (is_compression(technique) or technique.prepares):
+        technique = placed.techniques[each.index]
+        if not (is_compression(technique) or technique.prepares):
             continue
-        through = tuple(index for index in damaging if index in before)
-        codes = [
-            finding.code for finding in _grave(judgement) if finding.other == each.index and finding.step in through
-        ]
-        yield InheritedFinding(each.index, _NEEDED[technique.family], through, tuple(dict.fromkeys(codes)))
-        damaging.append(each.index)
+        is_taught = technique.family is Family.DISTILLATION
+        read = set(walk.joined_line(each.index) if is_taught else walk.line(each.index))
+        of_pair = [found for found in damages if found.other == each.index and found.step in read]
+        direct = {found.step for found in of_pair}
+        through = tuple(
+            index
+            for index in damaged
+            if index in read
+            and (index, each.index) not in good
+            and (index in direct or not placed.trainers(index, each.index))
+        )
+        if through:
+            codes = [found.code for found in of_pair if found.step in through]
+            yield InheritedFinding(each.index, _NEEDED[technique.family], through, tuple(dict.fromkeys(codes)))
+            damaged.append(each.index)
 
 
 def _omissions(judgement: LintResult, context: PlanningContext, interactions: Interactions) -> Iterator[Omission]:

@@ -23,10 +23,10 @@ from edgekit.traits import Architecture, Role
 
 _NETWORKS = 2
 """The networks on which a large loss must have been measured to make a poor verdict an error."""
-_STEP_NAMES = PROPERTIES - {"unknown"} | {"role", "trained", "removes_units"}
+_STEP_NAMES = PROPERTIES - {"unknown"} | {"role", "trained", "removes_units", "training_epochs"}
 CONTEXT_PROPERTIES = (
     "architecture", "student_share", "batch_norms", "odd_channels", "training_data", "arch", "isa", "runtime",
-    "is_this_machine", "prunable",
+    "is_this_machine", "prunable", "student_is_teacher",
 )  # fmt: skip
 
 _POSSIBLE = {"architecture": get_args(Architecture), "arch": tuple(ARCHITECTURES), "runtime": tuple(RUNTIMES)}
@@ -100,8 +100,11 @@ class Replacement(Record, frozen=True, kw_only=True):
     side: Side
     use: str
     options: dict[str, Any] = {}
-    renamed: dict[str, str] = {}
-    """Options that get another name; options of the same name are carried over."""
+    channel_share: dict[str, str] = {}
+    """An option that is a share of weights, and the new step's option for the share of channels that leaves as many
+    weights. Options of the same name are carried over."""
+    note: str = ""
+    """What else the replacement changes, told with it."""
 
 
 class OptionChange(Record, frozen=True, kw_only=True):
@@ -114,7 +117,7 @@ class Remedy(Record, frozen=True, kw_only=True):
 
     swap: bool = False
     remove: Side | tuple[Condition, ...] | None = None
-    """A step by its side, or the first step that one of these conditions fits, tried in order."""
+    """A step by its side, or the steps of the first technique that one of these conditions fits, tried in order."""
     to_student: Side | None = None
     """Apply the step to the student after distillation instead of the teacher."""
     replace: Replacement | None = None
@@ -143,13 +146,16 @@ class Interaction(Record, frozen=True, kw_only=True):
     then: Condition | None = None
     step: Condition | None = None
     count: Annotated[int, Meta(ge=2)] | None = None
-    """The least number of steps that fit `step`."""
+    """The least number of different techniques that fit `step`. A technique that is applied in several rounds counts
+    once."""
     without_before: Condition | None = None
     """No earlier step of the same model may fit this."""
     without_after: Condition | None = None
     """No later step of the same model may fit this."""
     when: Condition = {}
     verdict: PairVerdict
+    damages: bool = False
+    """Whether the step at fault leaves a model that later techniques cannot build on."""
     breaks: bool = False
     """Whether, by construction, the step cannot have its effect in this case, or the file is wrong on the target."""
     own_severity: Severity | None = field(default=None, name="severity")
@@ -359,7 +365,8 @@ def step_properties(
     model that it reads, `removes_units` to what structured pruning finds in it."""
     observed = {"trained": trained, "removes_units": removes_units}
     unknown = technique.unknown | {name for name, value in observed.items() if value is None}
-    return {**properties(technique), "role": role.value, **observed}, unknown
+    known = {**properties(technique), "role": role.value, "training_epochs": technique.epochs, **observed}
+    return known, unknown
 
 
 def step_fits(condition: Condition, technique: Technique, role: Role) -> bool | None:

@@ -19,15 +19,15 @@ from edgekit.planning.interactions import (
     fits,
     interactions_with,
     shipped_interactions,
-    step_properties,
 )
-from edgekit.planning.plan import Fault, FaultKind, PlannedStep, RecipeWalk, entry_for, walk_recipe
+from edgekit.planning.placed_steps import PlacedSteps
+from edgekit.planning.plan import Fault, FaultKind, RecipeWalk, entry_for, walk_recipe
 from edgekit.planning.recipe import Recipe, RecipeStep, find_recipe, shipped_recipes
 from edgekit.project.project import Project
 from edgekit.records import Record
 from edgekit.survey.survey import Survey
 from edgekit.target import Target
-from edgekit.traits import Facts, Format, Role, Trait
+from edgekit.traits import Facts, Format, Role
 
 FAULT_CODES = {FaultKind.MISSING: "EK001", FaultKind.NO_ROLE: "EK002", FaultKind.NO_FILE: "EK003"}
 _CONTRACT = Evidence(
@@ -64,12 +64,19 @@ class PlanningContext(Record, frozen=True):
     training_data: bool | None = True
     entry: Facts | None = None
     """The facts that each model starts with."""
+    student_is_teacher: bool | None = None
+    """Whether the student starts as a copy of the teacher, to be pruned; None if that is unknown."""
     measured: "MeasuredOrders | None" = None
     """A study of the project's own models, which takes precedence over the table."""
 
     def entry_of(self, recipe: Recipe) -> Facts:
         """The facts that the models of a recipe start with, as far as they are known."""
         return entry_for(recipe.steps) if self.entry is None else self.entry
+
+    def placed(self, walk: RecipeWalk) -> PlacedSteps:
+        """The steps of a recipe with what is known of the models that they prune."""
+        prunable = {role: survey.prunable if survey else None for role, survey in self.surveys.items()}
+        return PlacedSteps(walk, self.target, prunable)
 
     def known(self, role: Role) -> tuple[dict[str, Any], frozenset[str]]:
         """The properties that conditions may refer to, for a role's model, and the names of unknown ones."""
@@ -86,12 +93,25 @@ class PlanningContext(Record, frozen=True):
             "isa": target.isa if target else None,
             "runtime": target.runtime.name if target else None,
             "is_this_machine": target.is_this(this_host()) if target else None,
+            "student_is_teacher": self._student_is_teacher(),
             "prunable": None if survey is None or survey.prunable is None else bool(survey.prunable),
         }
         unknown = {name for name, value in values.items() if value is None}
         if Role.TEACHER not in self.roles:
             unknown.discard("student_share")
         return values, frozenset(unknown)
+
+    def _student_is_teacher(self) -> bool | None:
+        student, teacher = self.surveys.get(Role.STUDENT), self.surveys.get(Role.TEACHER)
+        if Role.TEACHER not in self.roles:
+            return False
+        if self.student_is_teacher is not None or student is None or teacher is None:
+            return self.student_is_teacher
+        return _same_shapes(student, teacher)
+
+
+def _same_shapes(one: Survey, other: Survey) -> bool:
+    return (one.architecture, one.parameters, one.channels) == (other.architecture, other.parameters, other.channels)
 
 
 def _share(student: Survey | None, teacher: Survey | None) -> float | None:
@@ -105,8 +125,9 @@ def planning_context(
     """What is known of a project's models and a target."""
     if project is None:
         return PlanningContext(target)
-    entry = project.entry_facts
-    return PlanningContext(target, surveys or {}, project.roles, Format.TORCH in entry, entry)
+    entry, models = project.entry_facts, project.model
+    is_copy = True if models.teacher is not None and models.teacher == models.student else None
+    return PlanningContext(target, surveys or {}, project.roles, Format.TORCH in entry, entry, is_copy)
 
 
 def interactions_of(project: Project | None) -> Interactions:
@@ -133,6 +154,8 @@ class Finding(Record, frozen=True):
     evidence: tuple[Evidence, ...]
     limits: str = ""
     """What the project's own measurements add to the reason, or where they contradict it."""
+    damages: bool = False
+    """Whether the step at fault leaves a model that later techniques cannot build on."""
     remedy: Remedy | None = None
     target: str | None = None
     """The target that it applies to; None for all targets of the check."""
@@ -238,7 +261,7 @@ class _Lint:
     def __init__(self, walk: RecipeWalk, context: PlanningContext) -> None:
         self.walk = walk
         self.context = context
-        self.sides = [self._side(each) for each in walk.steps]
+        self.placed = context.placed(walk)
         self.before = [sorted({*walk.line(each.index), *walk.joined_line(each.index)}) for each in walk.steps]
         """The earlier steps that each step's result depends on."""
         self.around = {role: context.known(role) for role in Role}
@@ -250,7 +273,7 @@ class _Lint:
             for index in range(len(self.walk.steps)):
                 then = self._fits(row.then, index)
                 for first in self.before[index] if then is not False else ():
-                    self._add(row, index, first, self._holds(row, index, self._fits(row.first, first), then))
+                    self._add(row, index, first, self._holds(row, index, self._fits(row.first, first, index), then))
         elif row.count is not None:
             self._judge_count(row)
         else:
@@ -262,9 +285,10 @@ class _Lint:
         if last is None or row.count is None:
             return
         counted = [index for index in (*self.walk.ancestors(last), last) if self._fits(row.step, index)]
-        if len(counted) >= row.count:
+        techniques = {self.walk.steps[index].step.name() for index in counted}
+        if len(techniques) >= row.count:
             names = ", ".join(_label(self.walk, index) for index in counted)
-            self._add(row, counted[-1], None, True, f"{len(counted)} of them: {names}")
+            self._add(row, counted[-1], None, True, f"{len(techniques)} of them: {names}")
 
     def _holds(self, row: Interaction, index: int, *sides: bool | None) -> bool | None:
         """Whether the steps fit, `when` holds, and no other step of the same model fits a `without` condition of the
@@ -283,30 +307,8 @@ class _Lint:
         fitting = [] if condition is None else [self._fits(condition, each) for each in steps]
         return False if True in fitting else None if None in fitting else True
 
-    def _side(self, planned: PlannedStep) -> tuple[dict[str, Any], frozenset[str]]:
-        """The properties of a step, and the names of unknown ones."""
-        before = self.walk.entry if planned.parent is None else self.walk.steps[planned.parent].facts
-        technique = planned.step.technique(self.context.target)
-        return step_properties(
-            technique,
-            planned.role,
-            trained=Trait.CONVERGED in before,
-            removes_units=Trait.UNCUT not in before or self._removes_units(technique, planned.role),
-        )
-
-    def _removes_units(self, technique: Technique, role: Role) -> bool | None:
-        """Whether structured pruning removes any units of a role's module in the shapes of its entry point; None if
-        that is unknown or the technique is another one."""
-        survey, target = self.context.surveys.get(role), self.context.target
-        if survey is None or survey.prunable is None or target is None:
-            return None
-        units, ratio = technique.removed_units, technique.sparsity
-        if units is None or ratio is None:
-            return None
-        return survey.prunable.are_removed(ratio, target.channel_multiple, units)
-
-    def _fits(self, condition: Condition | None, index: int) -> bool | None:
-        return fits(condition or {}, *self.sides[index])
+    def _fits(self, condition: Condition | None, index: int, reader: int | None = None) -> bool | None:
+        return fits(condition or {}, *self.placed.properties(index, reader))
 
     def _add(self, row: Interaction, index: int, first: int | None, holds: bool | None, detail: str = "") -> None:
         if holds is None and row.code not in self.undecided:
@@ -321,6 +323,7 @@ class _Lint:
                 code=row.code,
                 severity=row.severity or Severity.INFO,
                 limits=row.limits,
+                damages=row.damages,
                 verdict=row.verdict,
                 title=row.title,
                 step=index if first is None else first,

@@ -1,5 +1,6 @@
 """Derive a recipe without findings from one with findings: apply their remedies, then sort the steps topologically."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Any
@@ -12,6 +13,7 @@ from edgekit.planning.interactions import (
     Interactions,
     PairVerdict,
     Replacement,
+    Severity,
     Side,
     fits,
     required_order,
@@ -40,15 +42,20 @@ class Proposal(Record, frozen=True):
 
 
 def propose(recipe: Recipe, context: PlanningContext, interactions: Interactions) -> Proposal:
-    """The recipe with every finding's remedy applied, if it has one, and its steps sorted by contracts and by the
-    orders that rows require."""
+    """The recipe with every finding's remedy applied, if it has one. Steps are moved only where a finding or a contract
+    asks for it, and new ones are placed by the orders that rows require. A recipe without errors and warnings is
+    returned as it is, and so is one for which nothing better was found."""
     context = context.copy_with(entry=context.entry_of(recipe))
+    given = lint(recipe, context, interactions)
+    if given.is_clean:
+        return Proposal(given, ())
     changes: list[str] = []
     steps = list(_for_roles(recipe.steps, context.roles, changes))
+    judged = lint(replace(recipe, steps=tuple(steps)), context, interactions)
     is_sorted = False
     seen = set()
     for _ in range(_ROUNDS):
-        sorting = _Sorting(steps, context, interactions)
+        sorting = _Sorting(steps, context, interactions, judged.findings, recipe.steps)
         ordered = sorting.order_steps(changes)
         is_sorted = is_sorted or ordered != steps
         steps = ordered
@@ -60,9 +67,18 @@ def propose(recipe: Recipe, context: PlanningContext, interactions: Interactions
             if finding.verdict is PairVerdict.POOR and (changed := apply_remedy(steps, finding, context, changes)):
                 steps = changed
                 break
-    if is_sorted and tuple(steps) != recipe.steps:
+    found = lint(replace(recipe, steps=tuple(steps)), context, interactions)
+    if _gravity(found) >= _gravity(given):
+        return Proposal(given, ())
+    if is_sorted:
         changes.append("order: " + ", ".join(each.label for each in steps))
-    return Proposal(lint(replace(recipe, steps=tuple(steps)), context, interactions), tuple(changes))
+    return Proposal(found, tuple(changes))
+
+
+def _gravity(judgement: LintResult) -> tuple[int, int]:
+    """The numbers of errors and of warnings."""
+    poor = [each for each in judgement.findings if each.severity is not Severity.INFO]
+    return len(judgement.errors), len(poor) - len(judgement.errors)
 
 
 def _for_roles(steps: Sequence[RecipeStep], roles: frozenset[Role], changes: list[str]) -> Iterator[RecipeStep]:
@@ -93,11 +109,10 @@ def apply_remedy(
         _tell(changes, f"{finding.code}: added {remedy.add}")
         return found
     if remedy.remove is not None:
-        index = _chosen(steps, remedy.remove, sides, context)
-        if index is None:
-            return []
-        _tell(changes, f"{finding.code}: removed {steps[index].label}")
-        return found[:index] + found[index + 1 :]
+        removed = _chosen(steps, remedy.remove, sides, context)
+        for each in removed:
+            _tell(changes, f"{finding.code}: removed {steps[each].label}")
+        return [each for index, each in enumerate(steps) if index not in removed] if removed else []
     side = remedy.to_student or (remedy.replace or remedy.set).side  # type: ignore[union-attr]
     index = sides[side]
     if index is None:
@@ -108,7 +123,11 @@ def apply_remedy(
         _tell(changes, f"{finding.code}: moved {old.step.name()} to the student, after distillation")
     elif remedy.replace:
         found[index] = RecipeStep(_convert(old.step, remedy.replace), old.role)
-        _tell(changes, f"{finding.code}: {old.label} became {remedy.replace.use}")
+        options = found[index].step.options()
+        amounts = ", ".join(f"{name} = {options[name]:g}" for name in remedy.replace.channel_share.values())
+        became = f"{remedy.replace.use}{f' with {amounts}' if amounts else ''}"
+        note = f": {remedy.replace.note}" if remedy.replace.note else ""
+        _tell(changes, f"{finding.code}: {old.label} became {became}{note}")
     elif remedy.set:
         found[index] = RecipeStep(_with(old.step, remedy.set.options), old.role)
         text = ", ".join(f"{name} = {value}" for name, value in remedy.set.options.items())
@@ -121,25 +140,39 @@ def _chosen(
     remove: Side | tuple[Condition, ...],
     sides: dict[str, int | None],
     context: PlanningContext,
-) -> int | None:
+) -> list[int]:
+    """The steps to remove: the one of a side, or all of a technique, since it counts once however often it is
+    applied."""
     if isinstance(remove, str):
-        return sides[remove]
+        side = sides[remove]
+        return [] if side is None else [side]
     for condition in remove:
-        for index, each in enumerate(steps):
+        for each in steps:
             if step_fits(condition, each.step.technique(context.target), each.role):
-                return index
-    return None
+                return [
+                    index
+                    for index, other in enumerate(steps)
+                    if (other.step.name(), other.role) == (each.step.name(), each.role)
+                ]
+    return []
 
 
 def _convert(step: Step, to: Replacement) -> Step:
-    """The step `to.use` with the options that both steps have, renamed where their names differ."""
+    """The step `to.use` with the options that both steps have, and shares of weights as shares of channels."""
     known = {each.name for each in fields(Step.registry[to.use])}
-    options = {to.renamed.get(name, name): value for name, value in step.options().items()}
+    options = step.options()
+    options |= {new: channel_share(options[old]) for old, new in to.channel_share.items()}
     carried = {name: value for name, value in options.items() if name in known} | to.options
     try:
         return step_from(to.use, carried, to.use)
     except RecipeError:  # an option with the same name and another range
         return step_from(to.use, to.options, to.use)
+
+
+def channel_share(weight_share: float) -> float:
+    """The share of every layer's channels whose removal leaves as many weights as the removal of a share of the
+    weights: a layer loses both its input and its output channels, so that (1 - channels)^2 of its weights remain."""
+    return round(1 - math.sqrt(1 - weight_share), 2)
 
 
 def _with(step: Step, options: dict[str, Any]) -> Step:
@@ -151,12 +184,26 @@ def _with(step: Step, options: dict[str, Any]) -> Step:
 class _Sorting:
     """A topological sort by contracts and verdicts: the order nearest to the given one that both allow."""
 
-    def __init__(self, steps: Sequence[RecipeStep], context: PlanningContext, interactions: Interactions) -> None:
+    def __init__(
+        self,
+        steps: Sequence[RecipeStep],
+        context: PlanningContext,
+        interactions: Interactions,
+        findings: Sequence[Finding],
+        given: Sequence[RecipeStep],
+    ) -> None:
+        """`findings` are those of the steps, whose poor orders are reversed. Steps that are not in the `given` recipe
+        take the places that rows require."""
         self.steps = list(steps)
         self.roles = context.roles
         self.entry = context.entry or MODULE_ENTRY
         self.tries = 0
-        orders = [order for row in interactions if (order := required_order(row)) is not None]
+        orders = [(order, row.when) for row in interactions if (order := required_order(row)) is not None]
+        reversed_pairs = {
+            (each.other, each.step)
+            for each in findings
+            if each.verdict is PairVerdict.POOR and each.remedy is not None and each.remedy.swap
+        }
         sides = [step_properties(each.step.technique(context.target), each.role) for each in steps]
 
         def fitting(condition: Condition, index: int) -> bool:
@@ -169,9 +216,14 @@ class _Sorting:
                 if earlier == later or not related:
                     continue
                 asked = self._measured_order(earlier, later, context)
-                if asked is None:
-                    asked = any(fitting(one, earlier) and fitting(other, later) for one, other in orders)
-                if asked:
+                if asked is None and any(steps[index] not in given for index in (earlier, later)):
+                    asked = any(
+                        fitting(one, earlier)
+                        and fitting(other, later)
+                        and fits(when, *context.known(steps[later].role)) is True
+                        for (one, other), when in orders
+                    )
+                if asked or (earlier, later) in reversed_pairs:
                     self.before[later].add(earlier)
 
     def _measured_order(self, earlier: int, later: int, context: PlanningContext) -> bool | None:

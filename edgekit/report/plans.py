@@ -24,7 +24,7 @@ SCHEMA = 1
 
 
 def plan_report(check: RecipeCheck) -> list[RenderableType]:
-    """The steps, the findings, the primary finding with its consequences, the better order, and what could be
+    """The steps, the findings, the primary finding with its consequences, the better recipe, and what could be
     omitted."""
     return [_steps(check), *_findings(check), *_primary(check), *_better(check), *_left_out(check), *_unknown(check)]
 
@@ -60,7 +60,7 @@ def proposal_toml(check: RecipeCheck) -> str:
     if not proposal.changes:
         return recipe_toml(proposal.recipe, [f"No change is needed in '{name}'."])
     comments = [
-        f"The better order for '{name}': save it beside edgekit.toml as better.toml, and write there",
+        f"The better recipe for '{name}': save it beside edgekit.toml as better.toml, and write there",
         'recipe = "better.toml" instead of [[steps]] or of another recipe. What was changed:',
         *proposal.changes,
         *(f"Still: {each.severity} {each.code}: {each.message}" for each in check.advice.remaining),
@@ -154,7 +154,7 @@ def _better(check: RecipeCheck) -> Iterator[RenderableType]:
     proposal = check.advice.proposal
     if not proposal.changes:
         return
-    yield _heading("Better order")
+    yield _heading("Better recipe")
     yield _indent(", ".join(f"{number} {each.label}" for number, each in enumerate(proposal.recipe.steps, start=1)))
     for change in proposal.changes:
         if not change.startswith("order: "):

@@ -17,7 +17,7 @@ _SHOWN = 2
 
 def study_report(study: Study) -> list[RenderableType]:
     """The arms step by step, both orders of each pair, and what each technique adds."""
-    return [_arms(study), *_orders(study), *_ablations(study), *_closing(study)]
+    return [_arms(study), *_alone(study), *_orders(study), *_ablations(study), *_closing(study)]
 
 
 def _arms(study: Study) -> RenderableType:
@@ -32,14 +32,31 @@ def _arms(study: Study) -> RenderableType:
     return rows
 
 
+def _alone(study: Study) -> Iterator[RenderableType]:
+    if not study.alone:
+        return
+    rows = table("", "one technique\n  compared with none", f"{study.unit}, 95 %", numeric=frozenset({1}))
+    for each in study.alone:
+        rows.add_row(escape(each.arm), format_interval(each.points, study.unit, signed=True))
+    yield rows
+
+
 def _orders(study: Study) -> Iterator[RenderableType]:
     if not study.orders:
         return
     rows = table("", "this order\n  compared with that", f"{study.unit}, interval", numeric=frozenset({1}))
     for each in study.orders[::2]:
         points = format_interval(each.points, study.unit, signed=True)
-        rows.add_row(escape(f"{each.arm}\n  {each.other}"), f"{points}{_level(each)}\n{_conclusion(each)}")
+        lines = [f"{points}{_level(each)}", _conclusion(each), *_expected(each)]
+        rows.add_row(escape(f"{each.arm}\n  {each.other}"), "\n".join(lines))
     yield rows
+
+
+def _expected(each: OrderComparison) -> list[str]:
+    """What the techniques alone let expect, if anything."""
+    if each.gap is None or each.gap.low is None:
+        return []
+    return [f"expected: {each.expected or 'undecided'}"]
 
 
 def _level(each: OrderComparison | StepAblation) -> str:

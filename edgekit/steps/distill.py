@@ -26,7 +26,7 @@ class Distill(TrainedStep):
     without_joined = "train"
 
     def technique(self, target: Target | None) -> Technique:
-        return Technique(family=Family.DISTILLATION, lossy=True, fine_tuned=True, aggressive=False)
+        return Technique(family=Family.DISTILLATION, lossy=True, epochs=self.epochs, fine_tuned=True, aggressive=False)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.training.losses import distillation_loss, task_loss

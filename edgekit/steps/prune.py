@@ -50,6 +50,7 @@ class Prune(FineTunedStep):
             sparsity=self.ratio,
             structure="units" if self.units == "all" else self.units,
             gradual=self._cuts > 1,
+            epochs=self.epochs,
             fine_tuned=self.epochs > 0,
             batch_norm=self.batch_norm,
             aggressive=self.ratio >= 0.5 and not self.epochs,

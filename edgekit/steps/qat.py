@@ -54,6 +54,7 @@ class Qat(Step):
             granularity=("channel" if target.quantization.per_channel else "tensor") if target else None,
             simulated=True,
             prepares=True,
+            epochs=self.epochs,
             fine_tuned=True,
             aggressive=False,
             unknown=frozenset() if target else frozenset({"granularity"}),

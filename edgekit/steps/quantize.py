@@ -70,6 +70,7 @@ class Quantize(Step):
             weights=scheme.get("weight"),
             symmetric_activations=scheme.get("symmetric_activation"),
             reduced_range=scheme.get("reduce_range"),
+            clipping=None if self.calibration == "minmax" else self.calibration,
             static=True,
             simulated=False,
             prepares=False,

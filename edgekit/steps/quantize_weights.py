@@ -36,6 +36,7 @@ class QuantizeWeights(FineTunedStep):
             granularity=self.granularity,
             simulated=True,
             prepares=False,
+            epochs=self.epochs,
             fine_tuned=self.epochs > 0,
             batch_norm=self.batch_norm,
             aggressive=self.bits <= 4 and not self.epochs,

@@ -33,6 +33,7 @@ class Sparsify(FineTunedStep):
             sparsity=self.sparsity,
             structure="unstructured",
             gradual=self.gradual and self.epochs > 0,
+            epochs=self.epochs,
             fine_tuned=self.epochs > 0,
             batch_norm=self.batch_norm,
             aggressive=self.sparsity >= 0.5 and not self.epochs,

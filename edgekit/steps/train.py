@@ -18,7 +18,7 @@ class Train(TrainedStep):
     loaded_by = "load"
 
     def technique(self, target: Target | None) -> Technique:
-        return Technique(family=Family.TRAINING)
+        return Technique(family=Family.TRAINING, epochs=self.epochs)
 
     def run(self, model: Artifact, joined: Mapping[Role, Artifact], context: Context) -> Outcome:
         from edgekit.training.modules import constraint_of, saved_module

@@ -34,6 +34,17 @@ class Swap:
     then: RecipeStep
     arm: str
     other: str
+    alone: tuple[str, str] | None = None
+    """The arms with the first step alone and with the later one alone; None if one of them cannot be run."""
+
+
+@dataclass(frozen=True)
+class Alone:
+    """An arm with a single technique, and the one without any."""
+
+    step: RecipeStep
+    arm: str
+    base: str
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,9 @@ class StepOmission:
 @dataclass(frozen=True)
 class Arms:
     recipes: tuple[Recipe, ...]
+    preliminary: tuple[Recipe, ...] = ()
+    """Arms that are run first: without any technique, and with each alone."""
+    alone: tuple[Alone, ...] = ()
     swaps: tuple[Swap, ...] = ()
     whole: str = ""
     omissions: tuple[StepOmission, ...] = ()
@@ -130,22 +144,28 @@ def _both_orders(recipe: Recipe, one: RecipeStep, other: RecipeStep, text: str) 
         name = f"{first.label} then {then.label}{more}"
         arms.append(Recipe(name, (*before, *_complete(first, then))))
     names = [arm.name for arm in arms]
-    return Arms(tuple(arms), (Swap(one, other, names[0], names[1]),))
+    if not any(each.role is one.role for each in before):
+        return Arms(tuple(arms), swaps=(Swap(one, other, names[0], names[1]),))
+    base = Recipe("before the pair", before)
+    single = [Recipe(f"{each.label} alone{more}", (*before, *_complete(each))) for each in (one, other)]
+    alone = tuple(Alone(each, arm.name, base.name) for each, arm in zip((one, other), single, strict=True))
+    swap = Swap(one, other, names[0], names[1], (single[0].name, single[1].name))
+    return Arms(tuple(arms), (base, *single), alone, (swap,))
 
 
 def _trains(each: RecipeStep) -> bool:
     return each.step.technique(None).family in (Family.TRAINING, Family.DISTILLATION)
 
 
-def _complete(first: RecipeStep, then: RecipeStep) -> list[RecipeStep]:
-    """The pair, with the export that a file step needs and the quantization that stores integers."""
+def _complete(*techniques: RecipeStep) -> list[RecipeStep]:
+    """Techniques of one model, with the export that a file step needs and the quantization that stores integers."""
     steps: list[RecipeStep] = []
-    for each in (first, then):
+    for each in techniques:
         if Format.ONNX in each.step.contract.requires and not any(isinstance(one.step, Export) for one in steps):
             steps += [RecipeStep(Export(), each.role), RecipeStep(Simplify(), each.role)]
         steps.append(each)
-    if any(each.step.technique(None).prepares for each in (first, then)):
-        steps += [RecipeStep(step, then.role) for step in (Export(), Simplify(), Quantize())]
+    if any(each.step.technique(None).prepares for each in techniques):
+        steps += [RecipeStep(step, techniques[-1].role) for step in (Export(), Simplify(), Quantize())]
     return steps
 
 
@@ -175,13 +195,38 @@ def order_arms(project: Project, recipe: Recipe) -> Arms:
             + (f": {impossible[0].partition(': ')[2]}" if impossible else ""),
             "study what each adds: --ablate",
         )
+    preliminary, alone = _single_techniques(project, recipe)
+    arm_of_step = {id(each.step.step): each.arm for each in alone}
     swaps = []
     for one, other in permutations(allowed, 2):
         apart = [place for place in range(len(places)) if one[place] != other[place]]
         if len(apart) == 2 and apart[1] == apart[0] + 1 and one < other:
             first, then = (recipe.steps[one[place]] for place in apart)
-            swaps.append(Swap(first, then, allowed[one].name, allowed[other].name))
-    return Arms(tuple(allowed.values()), tuple(swaps), impossible=tuple(impossible))
+            pair = arm_of_step.get(id(first.step)), arm_of_step.get(id(then.step))
+            known = (pair[0], pair[1]) if pair[0] is not None and pair[1] is not None else None
+            swaps.append(Swap(first, then, allowed[one].name, allowed[other].name, known))
+    return Arms(tuple(allowed.values()), preliminary, alone, tuple(swaps), impossible=tuple(impossible))
+
+
+def _single_techniques(project: Project, recipe: Recipe) -> tuple[tuple[Recipe, ...], tuple[Alone, ...]]:
+    """The recipe without any technique, and with each alone, as far as they can be run. Instead of distillation, the
+    student is trained for as long."""
+    places = [index for index, each in enumerate(recipe.steps) if is_technique(each)]
+
+    def with_only(kept: int | None, name: str) -> Recipe:
+        steps = [
+            step
+            for index, each in enumerate(recipe.steps)
+            for step in (_instead(each) if index in places and index != kept else [each])
+        ]
+        return _without_idle(replace(recipe, name=name, steps=tuple(steps)), project)
+
+    base = with_only(None, "no technique")
+    if _fault(base, project):
+        return (), ()
+    found = [(recipe.steps[index], with_only(index, f"{recipe.steps[index].label} alone")) for index in places]
+    found = [(each, arm) for each, arm in found if not _fault(arm, project)]
+    return (base, *(arm for _, arm in found)), tuple(Alone(each, arm.name, base.name) for each, arm in found)
 
 
 def ablation_arms(project: Project, recipe: Recipe) -> Arms:
@@ -201,7 +246,7 @@ def ablation_arms(project: Project, recipe: Recipe) -> Arms:
             omissions.append(StepOmission(each, name))
     if not omissions:
         raise StudyError(f"'{recipe.name}' has no technique that can be left out", "give another recipe: --recipe")
-    return Arms(tuple(arms), (), recipe.name, tuple(omissions), tuple(impossible))
+    return Arms(tuple(arms), whole=recipe.name, omissions=tuple(omissions), impossible=tuple(impossible))
 
 
 def _instead(each: RecipeStep) -> list[RecipeStep]:
@@ -233,6 +278,8 @@ def _join(found: Sequence[Arms]) -> Arms:
     """The arms of several questions, each once."""
     return Arms(
         tuple({each.name: each for arms in found for each in arms.recipes}.values()),
+        tuple({each.name: each for arms in found for each in arms.preliminary}.values()),
+        tuple(each for arms in found for each in arms.alone),
         tuple(each for arms in found for each in arms.swaps),
         next((arms.whole for arms in found if arms.whole), ""),
         tuple(each for arms in found for each in arms.omissions),

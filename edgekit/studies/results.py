@@ -53,6 +53,15 @@ class Arm(Record, frozen=True):
     """The multiply-accumulates of the first seed's file; None if it is not a file or they are unknown."""
 
 
+class AloneLoss(Record, frozen=True):
+    """A technique without the others."""
+
+    step: StepRecord
+    arm: str
+    points: Interval
+    """What it adds to the metric: below zero, what it loses. 95 %, Student's t over the seeds, paired."""
+
+
 class OrderComparison(Record, frozen=True):
     """Two steps in one order compared with the other, at the same compression. A measured pair has two entries, one per
     order."""
@@ -68,6 +77,16 @@ class OrderComparison(Record, frozen=True):
     """The level of the interval: 95 % for a single comparison, more where Holm's procedure covers several."""
     margin: float
     """The smallest difference that matters, in the metric's unit."""
+    gap: Interval | None = None
+    """By how much the later step loses more than the first one, each alone, 95 %; None if that is not known. The
+    larger it is, the more this order is expected to gain: the gentler step comes first."""
+
+    @property
+    def expected(self) -> Conclusion | None:
+        """What the gap predicts for this order; None if it is not known or includes zero."""
+        if self.gap is None:
+            return None
+        return Conclusion.BETTER if self.gap.is_above_zero else Conclusion.WORSE if self.gap.is_below_zero else None
 
     @property
     def conclusion(self) -> Conclusion:
@@ -145,6 +164,8 @@ class Study(Record, frozen=True):
     intervals: tuple[str, ...]
     """How each kind of interval was computed, as sentences."""
     arms: tuple[Arm, ...]
+    alone: tuple[AloneLoss, ...]
+    """What each technique loses without the others, measured before the orders."""
     orders: tuple[OrderComparison, ...]
     whole: str
     """The complete arm, of which steps were omitted."""

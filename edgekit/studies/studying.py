@@ -1,6 +1,6 @@
 """A study: run arms with several seeds and compare them on the user's own model."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from edgekit.figures.conclusions import MARGIN, family_levels
@@ -14,6 +14,7 @@ from edgekit.project.project import Project
 from edgekit.studies.arms import Arms, StepOmission, Swap
 from edgekit.studies.results import (
     SCHEMA,
+    AloneLoss,
     Arm,
     OrderComparison,
     Stage,
@@ -46,8 +47,13 @@ def run_study(
     """Run the arms and compare them. Raises as `run_trials` does, and before any work for an unknown metric."""
     check_metric(project)
     subject = subject_of(project)
-    found = run_trials(project, arms.recipes, seeds, target, progress, budget_s)
-    trials = {trial.recipe.name: trial for trial in found}
+    if arms.preliminary and budget_s is None:
+        single = run_trials(project, arms.preliminary, seeds, target, progress)
+        for line in _expectations(arms, {trial.recipe.name: trial for trial in single}):
+            progress.note(line)
+    ran = run_trials(project, (*arms.preliminary, *arms.recipes), seeds, target, progress, budget_s)
+    found = ran[len(arms.preliminary) :]
+    trials = {trial.recipe.name: trial for trial in ran}
     unit = unit_of(project)
     swaps = _Family([difference(trials[each.arm], trials[each.other]) for each in arms.swaps])
     omissions = _Family([difference(trials[arms.whole], trials[each.arm]) for each in arms.omissions])
@@ -64,10 +70,14 @@ def run_study(
         unit=unit,
         intervals=tuple(_interval_kinds(found, swaps, omissions)),
         arms=tuple(arm_of(trial, unit) for trial in found),
+        alone=tuple(
+            AloneLoss(step_record(each.step), each.arm, _loss(trials[each.arm], trials[each.base]))
+            for each in arms.alone
+        ),
         orders=tuple(
             each
             for swap, compared in zip(arms.swaps, swaps.compared, strict=True)
-            for each in _order_comparisons(swap, *compared, _margin(trials[swap.arm], unit))
+            for each in _order_comparisons(swap, *compared, _margin(trials[swap.arm], unit), _gap(swap, trials))
         ),
         whole=arms.whole,
         ablations=tuple(
@@ -134,13 +144,43 @@ def _margin(trial: Trial, unit: str) -> float:
     return MARGIN if unit.startswith("%") else MARGIN / 100 * abs(trial.mean().mean)
 
 
-def _order_comparisons(swap: Swap, points: Interval, level: float, margin: float) -> list[OrderComparison]:
+def _loss(trial: Trial, base: Trial) -> Interval:
+    """What a technique alone adds to the metric of the last trained step before it."""
+    return mean_of([one - other for one, other in zip(trial.values, base.values, strict=True)])
+
+
+def _gap(swap: Swap, trials: Mapping[str, Trial]) -> Interval | None:
+    """By how much the later step of a pair loses more than the first one, each alone."""
+    if swap.alone is None:
+        return None
+    first, then = (trials[name] for name in swap.alone)
+    return difference(first, then).interval()
+
+
+def _expectations(arms: Arms, trials: Mapping[str, Trial]) -> Iterator[str]:
+    """What each technique lost alone, and which orders that predicts."""
+    for each in arms.alone:
+        yield f"{each.arm}: {_loss(trials[each.arm], trials[each.base])}"
+    for swap in arms.swaps:
+        gap = _gap(swap, trials)
+        if gap is None:
+            continue
+        if gap.is_above_zero or gap.is_below_zero:
+            gentler = swap.arm if gap.is_above_zero else swap.other
+            yield f"expected to be better, because the gentler step comes first: {gentler} (gap {gap})"
+        else:
+            yield f"no expectation for {swap.arm}: which step is gentler is undecided (gap {gap})"
+
+
+def _order_comparisons(
+    swap: Swap, points: Interval, level: float, margin: float, gap: Interval | None
+) -> list[OrderComparison]:
     """Both orders, each compared with the other."""
-    turned = Interval(-points.mean, _minus(points.high), _minus(points.low))
+    turned, turned_gap = _reversed(points), None if gap is None else _reversed(gap)
     first, then = step_record(swap.first), step_record(swap.then)
     return [
-        OrderComparison(first, then, swap.arm, swap.other, points, level, margin),
-        OrderComparison(then, first, swap.other, swap.arm, turned, level, margin),
+        OrderComparison(first, then, swap.arm, swap.other, points, level, margin, gap),
+        OrderComparison(then, first, swap.other, swap.arm, turned, level, margin, turned_gap),
     ]
 
 
@@ -169,8 +209,11 @@ def _ablation(
     )
 
 
-def _minus(value: float | None) -> float | None:
-    return None if value is None else -value
+def _reversed(points: Interval) -> Interval:
+    """The interval of the difference with the opposite sign."""
+    if points.low is None or points.high is None:
+        return Interval(-points.mean, None, None)
+    return Interval(-points.mean, -points.high, -points.low)
 
 
 def _timed(project: Project, one: Trial, other: Trial, target: Target) -> "TurnRatios | None":

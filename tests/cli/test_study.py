@@ -30,7 +30,9 @@ def test_a_pair_is_studied_and_the_plan_is_judged_by_it(run_edgekit: Run, make_p
     done = run_edgekit("study", "--pair", PAIR, "--seeds", "2", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "quantize-weights then sparsify" in " ".join(done.stdout.split())
-    assert "written: study.json" in done.stdout and "trial 1 of 4" in done.stderr
+    assert "written: study.json" in done.stdout and "trial 9 of 9" in done.stderr, (
+        "two orders twice, each step alone twice, neither"
+    )
     assert max(map(len, done.stdout.splitlines())) <= 80
     data = json.loads((folder / "study.json").read_text())
     assert len(data["arms"]) == 4 and data["seeds"] == [0, 1]

@@ -20,7 +20,7 @@ def surroundings_given(given: Mapping[str, Any]) -> PlanningContext:
         parameters=_PARAMETERS,
         channels=tuple(given.get("channels", (16, 32))),
         batch_norms=given.get("batch_norms", True),
-        prunable=PrunableUnits({"first": (16, 1)} if given.get("prunable", True) else {}, {}, {}),
+        prunable=PrunableUnits({"first": (64, 1)} if given.get("prunable", True) else {}, {}, {}),
     )
     teacher = replace(model, parameters=round(_PARAMETERS / given.get("student_share", 0.5)))
     target = find_target(given.get("target", "rpi4"))
@@ -29,4 +29,5 @@ def surroundings_given(given: Mapping[str, Any]) -> PlanningContext:
     target = target.copy_with(
         isa=frozenset(given.get("isa", target.isa)), quantization=target.quantization.copy_with(**scheme)
     )
-    return PlanningContext(target, {Role.TEACHER: teacher, Role.STUDENT: model}, roles)
+    surveys = {Role.TEACHER: teacher, Role.STUDENT: model}
+    return PlanningContext(target, surveys, roles, student_is_teacher=given.get("student_is_teacher"))

@@ -31,7 +31,7 @@ def test_of_the_failed_pipeline_int4_first_is_the_primary_flaw(context: Planning
     assert found.primary is not None
     assert FAILED.steps[found.primary.step].label == "quantize-weights teacher"
     assert found.primary.finding.code == "EK101" and found.primary.change == "without it"
-    assert found.primary.vanishing == ("EK101", "EK108", "EK202")
+    assert found.primary.vanishing == ("EK101", "EK108", "EK202", "EK203")
 
 
 def test_its_damage_goes_through_pruning_and_distillation() -> None:
@@ -87,6 +87,52 @@ def test_what_cannot_run_damages_nothing() -> None:
     assert labels(found.proposal.recipe) == ["train", "prune", "export", "simplify", "quantize"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param("train; sparsify; export; simplify; quantize; fuse", id="pruned, then quantized: a good pair"),
+        pytest.param(
+            "train; sparsify sparsity=0.8 gradual=true; qat; export; simplify; quantize; fuse", id="PQAT of TFMOT"
+        ),
+        pytest.param(
+            "load teacher; load; prune ratio=0.5 epochs=0; distill; export; simplify; quantize",
+            id="the student's pruning",
+        ),
+        pytest.param("train teacher; distill; sparsify; export; simplify; quantize", id="a flaw of size alone"),
+        pytest.param("load; prune ratio=0.3 epochs=0; train; sparsify; export", id="training ends the damage"),
+        pytest.param("train; qat; sparsify; export; simplify; quantize", id="the pruning undoes the qat"),
+    ],
+)
+def test_what_is_not_damaged_is_in_no_cascade(words: str) -> None:
+    assert not advice(words).cascade
+
+
+def test_damage_reaches_distillation_through_the_teacher_alone() -> None:
+    words = "train teacher; {}; train; sparsify epochs=0; distill; prune; export"
+    (told, later) = advice(words.format("prune teacher ratio=0.5 epochs=0")).cascade
+    assert (told.step, told.through, set(told.codes)) == (4, (1,), {"EK107", "EK202"})
+    assert later.step == 5 and later.through == (4,), "the student that learnt from it is pruned"
+    assert not advice(words.format("prune teacher ratio=0.5 epochs=0; train teacher")).cascade
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "load teacher; load; prune ratio=0.5 epochs=0; distill; export; simplify; quantize",
+        "load teacher; load; prune ratio=0.3 epochs=0; distill; prune ratio=0.3 epochs=0; distill; export; simplify; "
+        "quantize",
+        "train teacher; train; prune; qat; distill; export; simplify; quantize; fuse",
+        "load; prune ratio=0.3 epochs=0; train; export",
+        "load; prune ratio=0.3 epochs=0; qat; export; simplify; quantize",
+    ],
+)
+def test_a_published_order_has_neither_flaw_nor_better_order(words: str) -> None:
+    """Minitron (arXiv 2408.11796) in one round and in two, arXiv 2604.04988, and fine-tuning by a step of its own."""
+    found = advice(words)
+    assert found.primary is None and not found.cascade
+    assert found.proposal.recipe == recipe_in_words(words) and not found.proposal.changes
+
+
 @given(recipes())
 def test_advice_on_any_recipe_holds_together(recipe: Recipe) -> None:
     judged = lint(recipe, KNOWN, shipped_interactions())
@@ -98,9 +144,10 @@ def test_advice_on_any_recipe_holds_together(recipe: Recipe) -> None:
         assert found.primary.finding in grave
         assert found.primary.step in (found.primary.finding.step, found.primary.finding.other)
         assert set(found.primary.vanishing) <= {each.code for each in grave}
+    good = {(each.step, each.other) for each in judged.sound}
     for each in found.cascade:
-        assert found.primary is not None and found.primary.step in each.through
-        assert all(index < each.step for index in each.through)
+        assert found.primary is not None and each.through
+        assert all(index < each.step and (index, each.step) not in good for index in each.through)
     for omission in found.omissions:
         steps = list(found.proposal.recipe.steps)
         del steps[omission.step]

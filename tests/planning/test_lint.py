@@ -45,7 +45,9 @@ def about(name: str, context: PlanningContext = KNOWN) -> dict[str, Severity]:
 
 def test_the_failed_pipeline_is_an_error_with_its_culprits_named() -> None:
     judged = lint(find_recipe("failed-int4-first", Path()), KNOWN, shipped_interactions())
-    assert {each.code for each in judged.errors} == {"EK101", "EK107", "EK304"}, "each was measured to cost much"
+    assert {each.code for each in judged.errors} == {"EK101", "EK107", "EK203", "EK304"}, (
+        "each was measured to cost much"
+    )
     first = judged.errors[0]
     assert "step 2 quantize-weights teacher and step 3 sparsify teacher" in first.message
     assert first.step == 1 and first.other == 2 and first.fix and first.evidence
@@ -60,7 +62,7 @@ def test_what_edgekit_recommends_lints_clean_for_every_target(name: str, target:
 
 def test_every_shipped_recipe_but_the_failed_one_is_clean_for_its_kind_of_model() -> None:
     for name in shipped_recipes():
-        survey = TRANSFORMER if name == "weight-only-int4" else CNN
+        survey = TRANSFORMER if name == "weight-only-int4" or "dynamic" in name else CNN
         context = KNOWN.copy_with(surveys={Role.TEACHER: replace(survey, parameters=2000), Role.STUDENT: survey})
         judged = lint(find_recipe(name, Path()), context, shipped_interactions())
         assert judged.is_clean == (name != "failed-int4-first"), (name, judged.findings)
@@ -253,3 +255,64 @@ def test_a_teacher_without_parameters_has_no_share() -> None:
     surveys = {Role.TEACHER: replace(TEACHER, parameters=0), Role.STUDENT: CNN}
     values, unknown = KNOWN.copy_with(surveys=surveys).known(Role.STUDENT)
     assert values["student_share"] is None and "student_share" in unknown
+
+
+def in_words(words: str, context: PlanningContext = KNOWN) -> set[str]:
+    return {each.code for each in lint(recipe_in_words(words), context, shipped_interactions()).findings}
+
+
+@pytest.mark.parametrize(
+    ("words", "absent"),
+    [
+        ("load teacher; load; prune ratio=0.5 epochs=0; distill; export", {"EK303", "EK202"}),
+        ("load; prune ratio=0.5 epochs=0; train; export", {"EK303"}),
+        ("load; prune ratio=0.5 epochs=0; qat; export; simplify; quantize", {"EK303"}),
+        ("load; sparsify epochs=0 batch_norm=kept; train; export", {"EK304", "EK314"}),
+        ("load; quantize-weights; prune epochs=5; export", {"EK202", "EK305"}),
+    ],
+)
+def test_training_that_follows_is_fine_tuning(words: str, absent: set[str]) -> None:
+    assert not in_words(words) & absent
+
+
+def test_a_teachers_fine_tuning_counts_only_before_it_teaches() -> None:
+    words = "train teacher; prune teacher ratio=0.5 epochs=0; {}distill; {}export"
+    assert in_words(words.format("", "")) >= {"EK107", "EK202"}
+    assert not in_words(words.format("train teacher; ", "")) & {"EK107", "EK202", "EK303"}
+    assert in_words(words.format("", "train teacher; ")) >= {"EK107", "EK202"}, "the student learnt before"
+
+
+def test_a_technique_in_several_rounds_counts_once() -> None:
+    rounds = "load teacher; load; prune ratio=0.3 epochs=0; distill; prune ratio=0.3 epochs=0; distill; export; {}"
+    assert "EK201" not in in_words(rounds.format("simplify; quantize"))
+    assert "EK201" in in_words(f"sparsify; {rounds.format('simplify; quantize')}")
+
+
+def test_a_pruned_copy_of_the_teacher_is_told_from_a_small_student(make_project: MakeProject) -> None:
+    words = "load teacher; load; prune epochs=0; distill; export"
+
+    def sound(context: PlanningContext) -> set[str]:
+        return {each.code for each in lint(recipe_in_words(words), context, shipped_interactions()).sound}
+
+    copy = KNOWN.copy_with(surveys={Role.TEACHER: CNN, Role.STUDENT: CNN})
+    assert "EK117" in sound(copy) and "EK113" not in in_words(words, copy)
+    assert "EK117" not in sound(KNOWN) and "EK113" in in_words(words)
+    project = load_project(make_project({'student = "model:student"': 'student = "model:teacher"'}))
+    same_function = planning_context(project, find_target("rpi4"))
+    assert same_function.student_is_teacher and "EK117" in sound(same_function)
+    unknown = lint(recipe_in_words(words), planning_context(None, None), shipped_interactions())
+    assert {"EK113": ("student_is_teacher",)}.items() <= {each.code: each.needs for each in unknown.undecided}.items()
+
+
+def test_pruning_nearly_all_channels_needs_many_epochs() -> None:
+    assert "EK318" in in_words("load; prune ratio=0.95 epochs=1; export")
+    assert "EK318" not in in_words("load; prune ratio=0.95 epochs=1; train epochs=60; export")
+    assert "EK318" not in in_words("load; prune ratio=0.5 epochs=1; export")
+
+
+def test_dynamic_ranges_are_for_matrix_products() -> None:
+    words = "train; export; simplify; quantize-dynamic"
+    assert "EK316" in in_words(words)
+    assert "EK316" not in in_words(
+        words, KNOWN.copy_with(surveys={Role.STUDENT: TRANSFORMER, Role.TEACHER: TRANSFORMER})
+    )

@@ -46,7 +46,7 @@ def test_the_failed_recipe_is_taken_apart() -> None:
 
 def test_a_sound_recipe_has_neither_flaw_nor_better_order() -> None:
     shown = text(about("distil-prune-int8", "rpi4"))
-    assert "Primary flaw" not in shown and "Better order" not in shown
+    assert "Primary flaw" not in shown and "Better recipe" not in shown
     assert "info EK105" in shown and "pruned, then quantized (EK104)" in " ".join(shown.split())
     assert "Can be omitted\n" in "\n".join(line.rstrip() for line in shown.splitlines())
 

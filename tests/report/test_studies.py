@@ -13,6 +13,7 @@ from edgekit.report.studies import study_report
 from edgekit.studies.evidence import load_study
 from edgekit.studies.results import (
     SCHEMA,
+    AloneLoss,
     Arm,
     OrderComparison,
     Stage,
@@ -39,8 +40,10 @@ def made_study(subject: dict[str, str] | None = None, **changed: object) -> Stud
         stages = (Stage(step, (metric.mean,) * 3, metric) for step, metric in zip(steps, metrics, strict=True))
         return Arm(name, tuple(stages), 12_345)
 
-    def order(first: StepRecord, then: StepRecord, arm: str, other: str, points: Interval) -> OrderComparison:
-        return OrderComparison(first, then, arm, other, points, 0.975, 1.0)
+    def order(
+        first: StepRecord, then: StepRecord, arm: str, other: str, points: Interval, gap: Interval | None = None
+    ) -> OrderComparison:
+        return OrderComparison(first, then, arm, other, points, 0.975, 1.0, gap)
 
     study = Study(
         schema=SCHEMA,
@@ -55,10 +58,11 @@ def made_study(subject: dict[str, str] | None = None, **changed: object) -> Stud
         unit="%",
         intervals=("arms 95%, Student's t over the seeds", "differences 95%, paired over seeds"),
         arms=(arm("one", TRAIN, PRUNE, ROUND, EXPORT), arm("other", TRAIN, ROUND, PRUNE)),
+        alone=(AloneLoss(PRUNE, "prune alone", SLIGHT), AloneLoss(ROUND, "quantize-weights alone", WORSE)),
         orders=(
-            order(PRUNE, ROUND, "one", "other", BETTER),
-            order(ROUND, PRUNE, "other", "one", WORSE),
-            order(PRUNE, ROUND, "three", "four", OPEN),
+            order(PRUNE, ROUND, "one", "other", BETTER, BETTER),
+            order(ROUND, PRUNE, "other", "one", WORSE, WORSE),
+            order(PRUNE, ROUND, "three", "four", OPEN, OPEN),
             order(ROUND, PRUNE, "four", "three", OPEN),
             order(PRUNE, ROUND, "five", "six", ALIKE),
             order(ROUND, PRUNE, "six", "five", ALIKE),
@@ -88,8 +92,9 @@ def test_the_report_gives_means_with_intervals_and_says_what_cannot_be_told_apar
         "study of tiny for rpi4, 3 seeds, a CPU (native)",
         "2 prune 89.00 (87.00 to 91.00)",
         "12,345 B",
-        "one +5.00 (+3.00 to +7.00), 97.5 % other better",
-        "three +0.50 (-1.00 to +2.00), 97.5 % four undecided",
+        "one +5.00 (+3.00 to +7.00), 97.5 % other better expected: better",
+        "prune alone -0.90 (-1.60 to -0.20)",
+        "three +0.50 (-1.00 to +2.00), 97.5 % four undecided expected: undecided",
         "five +0.10 (-0.50 to +0.70), 97.5 % six equivalent: within 1",
         "seven -0.90 (-1.60 to -0.20), 97.5 % eight worse, perhaps by less than 1",
         "prune +0.50 (-1.00 to +2.00) 0.50 0.500 (0.400 to 0.600) undecided",

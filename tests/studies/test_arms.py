@@ -129,3 +129,28 @@ def test_a_project_that_trains_nothing_is_reported(file_project: FileProject) ->
     project = file_project({"x": ("batch", 3)}, calibration="samples")
     with pytest.raises(StudyError, match="starts from an ONNX file"):
         arms_of(project, recipe_in_words("simplify; quantize; fuse"), [], orders=False, ablate=True)
+
+
+def test_each_technique_of_a_pair_is_also_run_alone(tiny: Project) -> None:
+    found = pair_arms(tiny, WHOLE, "quantize-weights,sparsify")
+    base, *single = found.preliminary
+    assert labels(base) == ["train teacher", "distill"]
+    assert [labels(each)[2:] for each in single] == [["quantize-weights"], ["sparsify"]] * 2
+    assert [each.arm for each in found.alone] == [each.name for each in single]
+    assert {each.base for each in found.alone} == {base.name}
+    assert [each.alone for each in found.swaps] == [
+        (single[0].name, single[1].name),
+        (single[2].name, single[3].name),
+    ]
+
+
+def test_each_technique_of_a_recipe_is_also_run_alone(tiny: Project) -> None:
+    recipe = recipe_in_words("train teacher; distill epochs=7; prune; sparsify; export; simplify; quantize")
+    found = order_arms(tiny, recipe)
+    assert [each.name for each in found.preliminary] == [
+        "no technique", "distill alone", "prune alone", "sparsify alone", "quantize alone",
+    ]  # fmt: skip
+    base, distilled, pruned, *_ = found.preliminary
+    assert labels(base) == ["train teacher", "train", "export", "simplify"] and epochs(base)[1] == 7
+    assert labels(distilled)[1] == "distill" and labels(pruned)[1:3] == ["train", "prune"]
+    assert all(each.alone and len(set(each.alone)) == 2 for each in found.swaps)

@@ -36,6 +36,12 @@ def test_both_orders_of_a_pair_are_measured_stage_by_stage(tiny: Project) -> Non
         assert first is not None and second is not None
         assert one.points.mean == pytest.approx(first.mean - second.mean) == -turned.points.mean
         assert (one.first, one.then, one.arm) == (turned.then, turned.first, turned.other)
+        assert one.gap is not None and turned.gap is not None and one.gap.mean == -turned.gap.mean
+        lost = {each.arm: each.points.mean for each in found.alone}
+        more = one.arm.removeprefix("quantize-weights then sparsify")
+        assert one.gap.mean == pytest.approx(
+            lost[f"quantize-weights alone{more}"] - lost[f"sparsify alone{more}"], abs=1e-6
+        )
         assert (one.points.low, one.points.high) == (-(turned.points.high or 0), -(turned.points.low or 0))
 
 
@@ -71,3 +77,24 @@ def test_files_are_timed_where_this_machine_is_the_target(tiny: Project, monkeyp
     monkeypatch.setattr(studying, "LEAST_MACS", 1)
     for each in run_study(tiny, arms, [0], HOST[0], Silent()).ablations:
         assert each.latency is not None and 0 < each.latency.low <= each.latency.median <= each.latency.high
+
+
+class Notes(Silent):
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.told.append(text)
+
+
+def test_what_each_technique_loses_alone_is_known_before_the_orders_run(tiny: Project) -> None:
+    arms = pair_arms(
+        tiny, RECIPE, "quantize-weights bits=2 granularity=tensor epochs=1, sparsify sparsity=0.5 epochs=1"
+    )
+    notes = Notes()
+    found = run_study(tiny, arms, [0], find_target("rpi4"), notes)
+    orders = [index for index, each in enumerate(notes.told) if " then sparsify, not fine-tuned, seed 0" in each]
+    expected = [index for index, each in enumerate(notes.told) if each.startswith(("expected", "no expectation"))]
+    assert expected and orders and max(expected) < min(orders)
+    assert len(found.alone) == 4 and all(each.points.low is None for each in found.alone)
+    assert {each.expected for each in found.orders} == {None}, "one seed lets expect nothing"
