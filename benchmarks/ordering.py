@@ -24,6 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from ordering_arms import BUDGETS, Arms, arms
 from ordering_structure import structure
@@ -37,6 +38,7 @@ from edgekit.progress import Silent
 from edgekit.project.project import Project, load_project
 from edgekit.report.plots import stages_plot
 from edgekit.report.studies import format_interval
+from edgekit.studies.results import Arm
 from edgekit.studies.studying import arm_of
 from edgekit.studies.trials import Trial, difference, join_trials, run_trials
 from edgekit.target_files import find_target
@@ -78,7 +80,7 @@ def main() -> None:
             trials = all_trials(project, planned, range(chosen.seeds), chosen.budget)
             result = measured(part, project, planned, trials)
             path.write_text(json.dumps(result, indent=1) + "\n")
-            path.with_suffix(".png").write_bytes(drawn(result, planned, trials))
+            path.with_suffix(".png").write_bytes(drawn(result, planned.pipelines))
 
 
 def project_in(folder: Path, example: str) -> Project:
@@ -195,13 +197,13 @@ def compared(planned: Arms, trials: dict[str, Trial]) -> list[dict[str, Any]]:
     return found
 
 
-def drawn(values: dict[str, Any], planned: Arms, trials: dict[str, Trial]) -> bytes:
-    """The plot of the pipelines, without the stages that only convert the network."""
+def drawn(values: dict[str, Any], pipelines: Sequence[str]) -> bytes:
+    """The plot of the pipelines in the results, without the stages that only convert the network."""
     title = f"{values['example']}: {count_of(values['seeds'], 'seed')}, {values['host']} (native)"
     title += f", {values['data']}" if values["data"] else ""
     lines = []
-    for name in planned.pipelines:
-        arm = arm_of(trials[name], UNIT)
+    for name in pipelines:
+        arm: Arm = msgspec.convert(values["arms"][name], Arm)
         stages = tuple(stage for stage in arm.stages if stage.step.use not in ("export", "simplify", "fuse"))
         lines.append(arm.copy_with(stages=stages))
     return stages_plot(lines, UNIT, title, "png")

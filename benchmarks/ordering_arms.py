@@ -129,27 +129,55 @@ PIPELINES = [
     Question("ablation: INT8", "recommended", "without INT8", ("EK104",)),
 ]
 SINGLE = [
-    Question("INT8 after distillation", "without pruning", "control: undamaged teacher", ("EK111",)),
-    Question("pruned before distillation or after", "pruned, then distilled", "recommended", ("EK113",)),
-    Question("a fourth technique", "four techniques", "recommended", ("EK201",)),
-    Question("fine-tuning after pruning", "pruned, not fine-tuned", "recommended", ("EK303",)),
-    Question("prune the student or design it small", "recommended", "half the width, distilled", ("EK112",)),
-    Question("teacher sparse first", "teacher sparse 75 %, then distilled", "control: undamaged teacher", ("EK107",)),
-    Question("teacher pruned first", "teacher pruned 50 %, then distilled", "control: undamaged teacher", ("EK107",)),
-    Question("teacher INT4 first", "teacher INT4 tensor, then distilled", "control: undamaged teacher", ("EK108",)),
-    Question("INT4: post-training or trained", "student INT4 post-training", "student INT4 trained", ("EK305",)),
-    Question("INT8: post-training or trained", "without pruning", "student INT8 trained", ("EK309",)),
-    Question("QAT: 4 bits or 8", "student INT4 trained", "student INT8 trained", ("EK412",)),
-    Question("QAT fused or not", "student INT8 trained", "student INT8 trained, not fused", ("EK106",)),
-    Question("QAT and sparsity", "student INT8 trained, then sparse", "student sparse, then INT8 trained", ("EK115",)),
-    Question("rounded to INT8 twice", "student rounded to INT8 twice", "without pruning", ("EK116",)),
-    Question("rounded to INT4, then INT8", "student rounded to INT4, then INT8", "without pruning", ("EK109",)),
-    Question("half of the weights zero", "student sparse", "control: undamaged teacher", ("EK401",)),
+    Question("INT8 after distillation, against float", "without pruning", "control: undamaged teacher", ("EK111",)),
+    Question("pruned before distillation, against after", "pruned, then distilled", "recommended", ("EK113",)),
+    Question("four techniques, against three", "four techniques", "recommended", ("EK201",)),
+    Question(
+        "channels pruned without fine-tuning, against with it", "pruned, not fine-tuned", "recommended", ("EK303",)
+    ),
+    Question("a pruned student, against one designed small", "recommended", "half the width, distilled", ("EK112",)),
+    Question(
+        "a teacher with 75 % zeros, against a whole one",
+        "teacher sparse 75 %, then distilled",
+        "control: undamaged teacher",
+        ("EK107",),
+    ),
+    Question(
+        "a teacher without half of its channels, against a whole one",
+        "teacher pruned 50 %, then distilled",
+        "control: undamaged teacher",
+        ("EK107",),
+    ),
+    Question(
+        "a teacher rounded to INT4, against a whole one",
+        "teacher INT4 tensor, then distilled",
+        "control: undamaged teacher",
+        ("EK108",),
+    ),
+    Question(
+        "INT4 after training, against trained for it", "student INT4 post-training", "student INT4 trained", ("EK305",)
+    ),
+    Question("INT8 after training, against trained for it", "without pruning", "student INT8 trained", ("EK309",)),
+    Question("QAT with 4 bits, against 8", "student INT4 trained", "student INT8 trained", ("EK412",)),
+    Question("QAT, fused, against not fused", "student INT8 trained", "student INT8 trained, not fused", ("EK106",)),
+    Question(
+        "QAT, then zeros, against zeros, then QAT",
+        "student INT8 trained, then sparse",
+        "student sparse, then INT8 trained",
+        ("EK115",),
+    ),
+    Question("rounded to INT8 twice, against once", "student rounded to INT8 twice", "without pruning", ("EK116",)),
+    Question(
+        "rounded to INT4, then INT8, against INT8", "student rounded to INT4, then INT8", "without pruning", ("EK109",)
+    ),
+    Question(
+        "half of the weights zero, against all of them", "student sparse", "control: undamaged teacher", ("EK401",)
+    ),
 ]
 SCHEDULES = [
     *(
         Question(
-            f"{share} zeros at once or gradually",
+            f"{share[:-1]} % zeros at once, against gradually",
             f"student {share} zeros at once",
             f"student {share} zeros gradually",
             ("EK306",) if share == "90%" else (),
@@ -158,7 +186,7 @@ SCHEDULES = [
     ),
     *(
         Question(
-            f"{share} of channels at once or gradually",
+            f"{share[:-1]} % of the channels at once, against gradually",
             f"student {share} of channels at once",
             f"student {share} of channels gradually",
         )
@@ -230,12 +258,19 @@ def one_shot(budget: Budget) -> dict[str, Steps]:
 
 GRIDS = [("Q4 tensor", 4, "tensor"), ("Q4 channel", 4, "channel"), ("Q8 channel", 8, "channel")]
 
+IN_WORDS = {
+    "P50": "50 % zeros",
+    "P70": "70 % zeros",
+    "Q4 tensor": "INT4 per tensor",
+    "Q4 channel": "INT4 per channel",
+    "Q8 channel": "INT8 per channel",
+}
 CODES = {"Q4 tensor": ("EK101",), "Q4 channel": ("EK102",), "Q8 channel": ("EK103",)}
 TUNED_CODES = {"Q4 tensor": ("EK114",), "Q4 channel": ("EK102",)}
 
 ORDERS = [
     Question(
-        f"{label} and {share}: rounding first",
+        f"{IN_WORDS[label]}, then {IN_WORDS[share]} in one shot, against the other order",
         f"{label} then {share}",
         f"{share} then {label}",
         CODES[label],
@@ -245,7 +280,7 @@ ORDERS = [
 ]
 ORDERS += [
     Question(
-        f"{label} and P50, tuned: rounding first",
+        f"{IN_WORDS[label]}, then {IN_WORDS['P50']}, each fine-tuned, against the other order",
         f"{label} then P50, tuned",
         f"P50 then {label}, tuned",
         TUNED_CODES[label],
@@ -254,7 +289,7 @@ ORDERS += [
 ]
 ORDERS += [
     Question(
-        f"batch norms kept after {name}",
+        f"batch norms kept after {IN_WORDS[name]}, against re-estimated",
         f"{name} alone",
         f"{name} alone, norms re-estimated",
         ("EK304",) if name.startswith("P") else ("EK317",),
@@ -262,6 +297,6 @@ ORDERS += [
     for name in ("P50", "P70", "Q4 tensor", "Q4 channel")
 ]
 ORDERS += [
-    Question("INT8 after pruning", "P50 then Q8 channel", "P50 alone", ("EK104",)),
-    Question("4 bits or 8", "Q4 channel alone", "Q8 channel alone", ("EK305",)),
+    Question("INT8 after pruning, against float", "P50 then Q8 channel", "P50 alone", ("EK104",)),
+    Question("4 bits after training, against 8", "Q4 channel alone", "Q8 channel alone", ("EK305",)),
 ]

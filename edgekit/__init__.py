@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edgekit.errors import EdgekitError
     from edgekit.execution.single_step import Conversion
     from edgekit.model.inspection import Inspection
-    from edgekit.planning.explanations import Explanation
+    from edgekit.planning.explanations import Answer, Explanation
     from edgekit.progress import Progress
     from edgekit.runners.preparation import Preparation
     from edgekit.studies.results import Study
@@ -30,7 +30,7 @@ _MODULES = {
     "edgekit.errors": "EdgekitError",
     "edgekit.execution.single_step": "Conversion",
     "edgekit.model.inspection": "Inspection",
-    "edgekit.planning.explanations": "Explanation",
+    "edgekit.planning.explanations": "Answer Explanation",
     "edgekit.progress": "Progress",
     "edgekit.runners.preparation": "Preparation",
     "edgekit.studies.results": "Study",
@@ -38,6 +38,7 @@ _MODULES = {
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 __all__ = [
+    "Answer",
     "Bench",
     "BenchOptions",
     "BoardCalibration",

@@ -47,7 +47,6 @@ from edgekit.studies.studying import run_study
 from edgekit.survey.kept import survey_for_recipe
 from edgekit.target import Target
 from edgekit.target_files import calibration_file, find_target
-from edgekit.version import pip_install
 
 if TYPE_CHECKING:
     from edgekit.arrays import Array
@@ -253,8 +252,9 @@ def plan(
 
 
 @leaves_process_unchanged
-def explain(*words: str, folder: str | Path | None = None) -> tuple[explanations.Explanation, ...]:
-    """Do what `edgekit explain` does: explain findings by code, a technique, or two techniques in either order.
+def explain(*words: str, folder: str | Path | None = None) -> explanations.Answer:
+    """Do what `edgekit explain` does: explain findings by code, a technique, two techniques in the order as given and
+    in the other one, or a word; "order" is a page on the order of techniques, "glossary" every word.
 
     Without words, every finding is returned. The interactions.toml of the project in `folder` is read as well. Raises
     EdgekitError.
@@ -300,16 +300,15 @@ def _text(given: str | Path | None) -> str | None:
 
 
 def _write_study(found: Study, path: Path, progress: Progress) -> None:
+    from edgekit.report.plots import no_plot, study_plot
     from edgekit.studies.results import study_json
 
     write_bytes(path, study_json(found).encode())
-    try:
-        from edgekit.report.plots import study_plot
-
-        for form in ("png", "svg"):
-            write_bytes(path.with_suffix(f".{form}"), study_plot(found, form))
-    except ImportError:
-        progress.note(f"no plot: matplotlib is not installed ({pip_install('plot')})")
+    if reason := no_plot():
+        progress.note(reason)
+        return
+    for form in ("png", "svg"):
+        write_bytes(path.with_suffix(f".{form}"), study_plot(found, form))
 
 
 @contextmanager

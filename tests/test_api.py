@@ -147,8 +147,8 @@ def test_a_recipe_is_checked_without_a_project(tmp_path: Path, monkeypatch: pyte
 
 
 def test_findings_are_explained() -> None:
-    (found,) = edgekit.explain("ek101")
-    assert found.code == "EK101" and len(edgekit.explain()) > 30
+    (found,) = edgekit.explain("ek101").findings
+    assert found.code == "EK101" and len(edgekit.explain().findings) > 30
     with pytest.raises(EdgekitError, match="no finding has the code 'EK999'"):
         edgekit.explain("EK999")
 

@@ -6,10 +6,15 @@ from edgekit.cli.options import json_option
 
 
 @click.group("recipes", short_help="List the recipes, or show one with its options.", invoke_without_command=True)
+@json_option
 @click.pass_context
-def command(ctx: click.Context) -> int | None:
+def command(ctx: click.Context, as_json: bool) -> int | None:
     """Named sequences of steps: set recipe = "NAME" in edgekit.toml, and override options in [options.STEP]."""
-    return ctx.invoke(list_recipes) if ctx.invoked_subcommand is None else None
+    if ctx.invoked_subcommand is None:
+        return int(ctx.invoke(list_recipes, as_json=as_json))
+    if as_json:
+        raise click.UsageError(f"write --json after {ctx.invoked_subcommand}", ctx)
+    return None
 
 
 @command.command("list")

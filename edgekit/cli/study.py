@@ -69,6 +69,7 @@ def command(
     from edgekit.call_options import StudyOptions
     from edgekit.cli.console import print_tables
     from edgekit.cli.progress import watcher
+    from edgekit.report.plots import no_plot
     from edgekit.report.studies import study_report
     from edgekit.studies.results import study_json, study_schema
 
@@ -84,6 +85,8 @@ def command(
         output=path,
         progress=watcher(quiet=quiet or as_json),
     )
+    if (quiet or as_json) and no_plot():
+        click.echo(no_plot(), err=True)
     if as_json:
         click.echo(study_json(found), nl=False)
     else:

@@ -1,13 +1,11 @@
 """Explanations of findings: when one applies, why, the evidence, and an example with and without it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgekit.contract.registry import load_all
-from edgekit.contract.step import Step
-from edgekit.contract.technique import Family
 from edgekit.errors import InteractionsError, did_you_mean
+from edgekit.planning.glossary import Term, find_term, glossary, plain_name, term_names
 from edgekit.planning.interactions import (
     RULES,
     Condition,
@@ -19,7 +17,9 @@ from edgekit.planning.interactions import (
     PairVerdict,
     Severity,
     ValueLimits,
+    overlap,
 )
+from edgekit.planning.order_page import Page, order_page
 
 
 @dataclass(frozen=True)
@@ -54,60 +54,83 @@ class Explanation:
         }
 
 
-def explain(words: Sequence[str], interactions: Interactions) -> tuple[Explanation, ...]:
-    """Explanations of codes, of a technique, or of two techniques in either order; of everything without words. Raises
-    InteractionsError for an unknown code or technique, and for more than two techniques."""
+@dataclass(frozen=True)
+class Answer:
+    """What `edgekit explain` knows of codes, techniques or words."""
+
+    findings: tuple[Explanation, ...] = ()
+    """By code, on a technique, or on two techniques in the order as given."""
+    reverse: tuple[Explanation, ...] = ()
+    """On two techniques in the other order."""
+    terms: tuple[Term, ...] = ()
+    """The meanings of the techniques and words."""
+    page: Page | None = None
+    """The page on the order of techniques."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "findings": [each.to_json() for each in self.findings],
+            "reverse": [each.to_json() for each in self.reverse],
+            "terms": [each.to_json() for each in self.terms],
+            "page": self.page.to_json() if self.page else None,
+        }
+
+
+def explain(words: Sequence[str], interactions: Interactions) -> Answer:
+    """The answer on codes, on a technique or a word, on two techniques in the order as given, on `order` or on the
+    whole `glossary`; without words, every finding. Names may consist of several words. Raises InteractionsError for
+    unknown codes and names, and for more than two techniques."""
     known = {**{code: _of_rule(code) for code in RULES}, **{row.code: _of_row(row) for row in interactions}}
     if not words:
-        return tuple(known[code] for code in sorted(known))
+        return Answer(tuple(known[code] for code in sorted(known)))
     codes = [word.upper() for word in words]
     if all(code.startswith("EK") for code in codes):
         for code in codes:
             if code not in known:
                 raise InteractionsError(f"no finding has the code '{code}'", did_you_mean(code, sorted(known)))
-        return tuple(known[code] for code in dict.fromkeys(codes))
-    if len(words) > 2:
+        return Answer(tuple(known[code] for code in dict.fromkeys(codes)))
+    phrase = plain_name(" ".join(words))
+    if phrase in _PAGES:
+        return Answer(terms=glossary()) if phrase == "glossary" else Answer(page=order_page())
+    terms = _terms_of(words)
+    if len(terms) == 1:
+        speaking = [row for row in interactions if any(_fits(terms[0], side) for side in row.sides)]
+        return Answer(tuple(known[row.code] for row in speaking), terms=terms)
+    one, other = terms
+    pairs = [(row, row.first, row.then) for row in interactions if row.first is not None and row.then is not None]
+    return Answer(
+        tuple(known[row.code] for row, first, then in pairs if _fits(one, first) and _fits(other, then)),
+        tuple(known[row.code] for row, first, then in pairs if _fits(other, first) and _fits(one, then)),
+        terms,
+    )
+
+
+_PAGES = ("order", "glossary")
+
+
+def _terms_of(words: Sequence[str]) -> tuple[Term, ...]:
+    """The term that all words together name, or the two terms that their first and their last part name."""
+    whole = find_term(" ".join(words))
+    if whole is not None:
+        return (whole,)
+    for at in range(1, len(words)):
+        one, other = find_term(" ".join(words[:at])), find_term(" ".join(words[at:]))
+        if one is not None and other is not None:
+            return (one, other)
+    unknown = next((word for word in words if find_term(word) is None), None)
+    if unknown is not None:
         raise InteractionsError(
-            f"expected codes, or one or two techniques, not {len(words)} words",
-            "edgekit explain quantization pruning",
+            f"no technique or word '{unknown}'", did_you_mean(plain_name(unknown), [*term_names(), *_PAGES])
         )
-    families = [family_of(word) for word in words]
-    return tuple(known[row.code] for row in interactions if _speaks_of(row, families))
+    raise InteractionsError(
+        f"expected codes, or one or two techniques, not {len(words)} words", "edgekit explain quantization pruning"
+    )
 
 
-def family_of(word: str) -> Family:
-    """The technique family that a word names: a family, a step, or a synonym. Raises InteractionsError."""
-    load_all()
-    steps = {name: kind().technique(None).family for name, kind in Step.registry.items()}
-    names = {**{each.value: each for each in Family}, **steps, **_ALSO_CALLED}
-    if word.lower() not in names:
-        raise InteractionsError(f"no technique '{word}'", did_you_mean(word.lower(), list(names)))
-    return names[word.lower()]
-
-
-_ALSO_CALLED: Mapping[str, Family] = {
-    "distil": Family.DISTILLATION,
-    "knowledge-distillation": Family.DISTILLATION,
-    "kd": Family.DISTILLATION,
-    "pruned": Family.PRUNING,
-    "sparsity": Family.PRUNING,
-    "ptq": Family.QUANTIZATION,
-    "int8": Family.QUANTIZATION,
-    "int4": Family.QUANTIZATION,
-    "quantisation": Family.QUANTIZATION,
-    "fusion": Family.GRAPH,
-    "graph-optimization": Family.GRAPH,
-    "optimization": Family.GRAPH,
-}
-
-
-def _speaks_of(row: Interaction, families: Sequence[Family]) -> bool:
-    if len(families) == 1:
-        return any(families[0] in each for each in row.families)
-    if row.first is None:
-        return False
-    orders = (families, families[::-1])
-    return any(all(one in each for one, each in zip(order, row.families, strict=True)) for order in orders)
+def _fits(term: Term, side: Condition) -> bool:
+    """Whether a row's side can be about a technique: it names the technique's family, and nothing in it excludes the
+    technique's other properties."""
+    return bool(term.condition) and "family" in side and overlap(side, term.condition)
 
 
 def _of_rule(code: str) -> Explanation:

@@ -15,15 +15,15 @@ from edgekit.contract.registry import load_all
 from edgekit.contract.step import Step
 from edgekit.contract.technique import PROPERTIES, Family, Technique, properties
 from edgekit.errors import InteractionsError, did_you_mean
-from edgekit.figures.conclusions import MARGIN, is_large_loss
-from edgekit.figures.intervals import Interval
+from edgekit.figures.conclusions import MARGIN, conclusion_on, is_large_loss
+from edgekit.figures.intervals import LEVEL, Interval
 from edgekit.records import Record, read_toml, validate
 from edgekit.runtime_specs import RUNTIMES
 from edgekit.traits import Architecture, Role
 
 _NETWORKS = 2
 """The networks on which a large loss must have been measured to make a poor verdict an error."""
-_STEP_NAMES = PROPERTIES - {"unknown"} | {"role", "trained", "removes_units", "training_epochs"}
+STEP_NAMES = PROPERTIES - {"unknown"} | {"role", "trained", "removes_units", "training_epochs"}
 CONTEXT_PROPERTIES = (
     "architecture", "student_share", "batch_norms", "odd_channels", "training_data", "arch", "isa", "runtime",
     "is_this_machine", "prunable", "student_is_teacher",
@@ -90,10 +90,22 @@ class Evidence(Record, frozen=True, kw_only=True):
     @property
     def statement(self) -> str:
         """What the source says, with the points."""
-        if self.points is None:
-            return self.says
+        return self.says if self.points is None else f"{self.says}; {self._points_in_words}"
+
+    @property
+    def answer(self) -> str:
+        """The answer of an example to the question, without its unit and level."""
+        assert self.points is not None
         mean, low, high = self.points
-        return f"{self.says}; {mean:+.2f} points ({low:+.2f} to {high:+.2f})"
+        example = self.source.split(", ")[1]
+        return f"{example} {mean:+.2f} ({low:+.2f} to {high:+.2f}), {conclusion_on(Interval(mean, low, high), MARGIN)}"
+
+    @property
+    def _points_in_words(self) -> str:
+        assert self.points is not None
+        mean, low, high = self.points
+        conclusion = conclusion_on(Interval(mean, low, high), MARGIN)
+        return f"{mean:+.2f} points, {LEVEL:.0%} interval {low:+.2f} to {high:+.2f}: {conclusion}"
 
 
 class Replacement(Record, frozen=True, kw_only=True):
@@ -172,10 +184,7 @@ class Interaction(Record, frozen=True, kw_only=True):
         if (self.first is None) != (self.then is None) or (self.first is None) == (self.step is None):
             raise ValueError("a row needs either 'first' and 'then', or 'step'")
         for condition in (self.first, self.then, self.step, self.without_before, self.without_after):
-            _check_names(condition or {}, _STEP_NAMES)
-            for family in _families(condition or {}):
-                if family not in set(Family):
-                    raise ValueError(f"no technique family '{family}'; {did_you_mean(family, list(Family))}")
+            check_step_condition(condition or {})
         _check_names(self.when, CONTEXT_PROPERTIES)
         if self.verdict is PairVerdict.POOR:
             if self.own_severity is Severity.INFO:
@@ -202,14 +211,27 @@ class Interaction(Record, frozen=True, kw_only=True):
         return frozenset(each.source for each in self.evidence if each.is_large_loss)
 
     @property
+    def sides(self) -> tuple[Condition, ...]:
+        """The conditions on the row's steps, in order."""
+        return tuple(each for each in (self.first, self.then, self.step) if each is not None)
+
+    @property
     def families(self) -> tuple[frozenset[str], ...]:
         """The technique families of the row, in order."""
-        return tuple(_families(each) for each in (self.first, self.then, self.step) if each is not None)
+        return tuple(map(_families, self.sides))
 
     @property
     def is_about_order(self) -> bool:
         """Whether the row recommends the other order."""
         return self.first is not None and self.remedy is not None and self.remedy.swap
+
+
+def check_step_condition(condition: Condition) -> None:
+    """Check that a condition on a step names known properties and families. Raises ValueError."""
+    _check_names(condition, STEP_NAMES)
+    for family in _families(condition):
+        if family not in set(Family):
+            raise ValueError(f"no technique family '{family}'; {did_you_mean(family, list(Family))}")
 
 
 def _check_names(condition: Condition, known: Sequence[str] | frozenset[str]) -> None:
@@ -421,7 +443,7 @@ def _is_same_pair(one: Interaction, other: Interaction) -> bool:
         return False
     if not all((*one.families, *other.families)):
         return False
-    return _overlap(one.first, other.first) and _overlap(one.then, other.then) and _overlap(one.when, other.when)
+    return overlap(one.first, other.first) and overlap(one.then, other.then) and overlap(one.when, other.when)
 
 
 def _is_same_step(one: Interaction, other: Interaction) -> bool:
@@ -455,15 +477,15 @@ def required_order(row: Interaction) -> tuple[Condition, Condition] | None:
 def _chains(chain: list[Any], orders: list[Any]) -> Iterator[list[Any]]:
     """Closed chains of orders in which each later step can be the next one's earlier step."""
     _, _, later = chain[-1]
-    if _overlap(later, chain[0][1]):
+    if overlap(later, chain[0][1]):
         yield chain
         return
     for each in orders:
-        if each not in chain and _overlap(later, each[1]):
+        if each not in chain and overlap(later, each[1]):
             yield from _chains([*chain, each], orders)
 
 
-def _overlap(one: Condition, other: Condition) -> bool:
+def overlap(one: Condition, other: Condition) -> bool:
     """Whether one step could fit both conditions."""
     return all(_compatible(one[name], other[name]) for name in one.keys() & other.keys())
 

@@ -23,10 +23,18 @@ class PlacedSteps:
         self.target = target
         self.prunable = prunable
         self.techniques = [each.step.technique(target) for each in walk.steps]
+        self._known: dict[tuple[int, int | None], Properties] = {}
 
     def properties(self, index: int, reader: int | None = None) -> Properties:
         """The properties of a step: by default, in the finished recipe; as a later step `reader` sees them, only the
         training before that step counts, if it reads the model of another role."""
+        if reader is not None and self.walk.steps[reader].role is self.walk.steps[index].role:
+            reader = None
+        if (index, reader) not in self._known:
+            self._known[index, reader] = self._properties(index, reader)
+        return self._known[index, reader]
+
+    def _properties(self, index: int, reader: int | None) -> Properties:
         technique, planned = self.techniques[index], self.walk.steps[index]
         before = self.walk.entry if planned.parent is None else self.walk.steps[planned.parent].facts
         known, unknown = step_properties(
@@ -35,8 +43,6 @@ class PlacedSteps:
             trained=Trait.CONVERGED in before,
             removes_units=Trait.UNCUT not in before or self._removes_units(technique, planned.role),
         )
-        if reader is not None and self.walk.steps[reader].role is planned.role:
-            reader = None
         trainers = self.trainers(index, reader)
         if trainers and technique.fine_tuned is not None:
             known |= {"fine_tuned": True, "aggressive": False}

@@ -21,6 +21,8 @@ from edgekit.target import Target
 from edgekit.traits import Facts, Format
 
 SCHEMA = 1
+COLUMNS = ("step", "needs", "gives", "keeps")
+"""Of the table of steps."""
 
 
 def plan_report(check: RecipeCheck) -> list[RenderableType]:
@@ -72,7 +74,7 @@ def _steps(check: RecipeCheck) -> RenderableType:
     whose = f" of {check.project.name}" if check.project else ""
     ids = ", ".join(each.id for each in check.targets)
     targets = f"for {ids}" if ids else "without a target"
-    rows = table(escape(f"recipe {check.recipe.name}{whose}, {targets}"), "step", "needs", "gives", "keeps")
+    rows = table(escape(f"recipe {check.recipe.name}{whose}, {targets}"), *COLUMNS)
     rows.columns[0].no_wrap = True
     target = check.targets[0] if check.targets else None
     for each in check.judgement.walked.steps:

@@ -1,16 +1,31 @@
-"""The plot of a study: the metric after every step, one line per arm, intervals shaded."""
+"""The plot of a study: the final metric of each arm with its interval, and a panel for each arm with the metric after
+every step."""
 
+import math
 from collections.abc import Sequence
+from importlib.util import find_spec
 from io import BytesIO
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from edgekit.figures.intervals import Interval
-from edgekit.studies.results import Arm, Study
+from edgekit.studies.results import Arm, Stage, Study
+from edgekit.traits import Role
+from edgekit.version import pip_install
 from edgekit.wording import count_of
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
-"""The palette of Okabe and Ito, which is distinguishable with colour blindness."""
-_STYLES = ("-", "--", "-.", ":")
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COLOURS = {Role.STUDENT: "#0072B2", Role.TEACHER: "#D55E00"}
+"""From the palette of Okabe and Ito, which is distinguishable with colour blindness."""
+_COLUMNS = 3
+
+
+def no_plot() -> str:
+    """Why no plot can be drawn; empty if matplotlib is installed."""
+    if find_spec("matplotlib") is not None:
+        return ""
+    return f"no plot: matplotlib is not installed ({pip_install('plot')})"
 
 
 def study_plot(study: Study, form: Literal["png", "svg"]) -> bytes:
@@ -20,37 +35,79 @@ def study_plot(study: Study, form: Literal["png", "svg"]) -> bytes:
 
 
 def stages_plot(arms: Sequence[Arm], unit: str, title: str, form: Literal["png", "svg"]) -> bytes:
-    """The metric after every step that has one, with the arms' last steps side by side at the right."""
+    """The final metric of each arm, and below it a panel for each arm with its own steps, the teacher's apart from the
+    student's."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    lines = [[(stage.step.label, stage.metric) for stage in arm.stages if stage.metric is not None] for arm in arms]
-    longest = max(map(len, lines))
+    columns = 2 if len(arms) in (2, 4) else min(_COLUMNS, len(arms))
+    rows = math.ceil(len(arms) / columns)
+    summary, panel = 0.9 + 0.28 * len(arms), 2.5
     # Without pyplot, so that the caller's backend and open figures stay as they are.
-    figure = Figure(figsize=(max(6.4, 1.1 * longest + 2), 4.2 + 0.22 * len(arms)), layout="constrained")
-    axes = figure.subplots()
-    for number, (arm, line) in enumerate(zip(arms, lines, strict=True)):
-        colour, style = COLOURS[number % len(COLOURS)], _STYLES[number // len(COLOURS) % len(_STYLES)]
-        at = list(range(1, len(line) + 1))
-        axes.plot(at, [each.mean for _, each in line], style, color=colour, marker="o", markersize=4, label=arm.name)
-        low, high = [_low(each) for _, each in line], [_high(each) for _, each in line]
-        axes.fill_between(at, low, high, color=colour, alpha=0.15, linewidth=0)
-    axes.set_xticks(range(1, longest + 1), [_tick(lines, index) for index in range(longest)], fontsize=8)
-    axes.set_ylabel(f"metric, {unit}")
-    axes.set_title(title, fontsize=9)
-    axes.grid(axis="y", alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside lower center", fontsize=8, ncols=1 if longest < 6 else 2, frameon=False)
+    figure = Figure(figsize=(3.4 * columns + 2.2, summary + panel * rows + 0.6), layout="constrained")
+    parts: Any = figure.subfigures(2, 1, height_ratios=[summary, panel * rows])
+    top, bottom = parts
+    figure.suptitle(title, fontsize=9)
+    _final(top.subplots(), arms, unit)
+    panels = bottom.subplots(rows, columns, squeeze=False, sharey=True).ravel()
+    for axes, arm in zip(panels, arms, strict=False):
+        _steps(axes, arm)
+    for axes in panels[len(arms) :]:
+        axes.set_axis_off()
+    bottom.supylabel(f"metric, {unit}", fontsize=8)
+    lines = {str(each.get_label()): each for axes in panels for each in axes.containers}
+    bottom.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     buffer = BytesIO()
     with mpl.rc_context({"svg.hashsalt": "edgekit"}):
         figure.savefig(buffer, format=form, dpi=150, metadata={"Date": None} if form == "svg" else {"Software": None})
     return buffer.getvalue()
 
 
-def _tick(lines: Sequence[Sequence[tuple[str, Interval]]], index: int) -> str:
-    """The step's name if it is the same in all arms of this length, else all names."""
-    names = dict.fromkeys(line[index][0] for line in lines if len(line) > index)
-    return "\n".join(names) if len(names) < 5 else f"step {index + 1}"
+def _final(axes: "Axes", arms: Sequence[Arm], unit: str) -> None:
+    """One row for each arm: the metric after its last step that has one."""
+    for row, arm in enumerate(arms):
+        measured = [stage.metric for stage in arm.stages if stage.metric is not None]
+        if not measured:
+            continue
+        last = measured[-1]
+        axes.errorbar(
+            last.mean, row, xerr=[[last.mean - _low(last)], [_high(last) - last.mean]], **_marks(COLOURS[Role.STUDENT])
+        )
+        axes.annotate(f"{last.mean:.4g}", (last.mean, row), (0, 5), textcoords="offset points", fontsize=7, ha="center")
+    axes.set_yticks(range(len(arms)), [arm.name for arm in arms], fontsize=8)
+    axes.set_ylim(len(arms) - 0.5, -0.7)
+    axes.set_xlabel(f"metric after the last step, {unit}, 95 % interval", fontsize=8)
+    _tidy(axes, "x")
+
+
+def _steps(axes: "Axes", arm: Arm) -> None:
+    """The metric after each step, one line for each role."""
+    measured = [stage for stage in arm.stages if stage.metric is not None]
+    for role, colour in COLOURS.items():
+        line = [(at, stage.metric) for at, stage in enumerate(measured) if stage.step.role is role and stage.metric]
+        if line:
+            at, metrics = zip(*line, strict=True)
+            means = [each.mean for each in metrics]
+            errors = [[each.mean - _low(each) for each in metrics], [_high(each) - each.mean for each in metrics]]
+            axes.errorbar(at, means, yerr=errors, **{**_marks(colour), "linestyle": "-"}, label=str(role))
+    axes.set_xticks(range(len(measured)), [_tick(stage) for stage in measured], fontsize=7, rotation=35, ha="right")
+    axes.set_xlim(-0.4, max(len(measured) - 0.6, 0.4))
+    axes.set_title(arm.name, fontsize=8, wrap=True)
+    _tidy(axes, "y")
+
+
+def _marks(colour: str) -> dict[str, Any]:
+    return {"color": colour, "marker": "o", "markersize": 4, "capsize": 2, "linewidth": 1, "linestyle": "none"}
+
+
+def _tidy(axes: "Axes", grid: Literal["x", "y"]) -> None:
+    axes.grid(axis=grid, alpha=0.3)
+    axes.tick_params(labelsize=7)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _tick(stage: Stage) -> str:
+    return stage.step.label
 
 
 def _low(each: Interval) -> float:

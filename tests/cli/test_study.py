@@ -40,6 +40,15 @@ def test_a_pair_is_studied_and_the_plan_is_judged_by_it(run_edgekit: Run, make_p
     # The same again comes from the cache, to the byte.
     again = run_edgekit("study", "--pair", PAIR, "--seeds", "2", "--json", cwd=folder)
     assert json.loads(again.stdout) == data and again.stderr == ""
+    # Without matplotlib there is no plot, which is said under -q as well.
+    script = (
+        "import edgekit.report.plots as plots; plots.find_spec = lambda _: None; "
+        "from edgekit.cli.main import main; main()"
+    )
+    command = [sys.executable, "-c", script, "study", "--pair", PAIR, "--seeds", "2", "-q", "-o", "bare.json"]
+    bare = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    assert "no plot: matplotlib is not installed" in bare.stderr and not (folder / "bare.png").exists()
+    assert json.loads((folder / "bare.json").read_text()) == data
     (folder / "r.toml").write_text(
         '[[steps]]\nuse = "train"\nrole = "teacher"\nepochs = 3\n[[steps]]\nuse = "distill"\nepochs = 3\n'
         '[[steps]]\nuse = "quantize-weights"\nbits = 2\ngranularity = "tensor"\n'

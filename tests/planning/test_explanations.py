@@ -2,13 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.contract.technique import Family
 from edgekit.errors import InteractionsError
-from edgekit.planning.explanations import explain, family_of
+from edgekit.planning.explanations import explain
 from edgekit.planning.interactions import (
     RULES,
     Interaction,
-    PairVerdict,
     Severity,
     load_interactions,
     shipped_interactions,
@@ -20,11 +18,15 @@ from tests.planning.examples import surroundings_given
 ROWS = shipped_interactions()
 
 
+def codes(*words: str) -> list[str]:
+    return [each.code for each in explain(words, ROWS).findings]
+
+
 def test_every_code_is_explained() -> None:
-    result = explain((), ROWS)
+    result = explain((), ROWS).findings
     assert [each.code for each in result] == sorted({*RULES, *(row.code for row in ROWS)})
     for each in result:
-        assert explain((each.code.lower(),), ROWS) == (each,)
+        assert explain((each.code.lower(),), ROWS).findings == (each,)
         assert each.title and each.why and each.evidence
         assert each.fix or each.severity not in (Severity.ERROR, Severity.WARNING)
         assert each.example is not None
@@ -39,44 +41,89 @@ def test_what_is_impossible_is_found_in_its_example_and_not_beside_it(code: str)
 
 
 @pytest.mark.parametrize(
-    ("first", "then", "verdicts"),
+    ("first", "then", "as_given", "reverse"),
     [
-        ("quantization", "pruning", {"EK101": PairVerdict.POOR, "EK104": PairVerdict.GOOD}),
-        ("distillation", "pruning", {"EK105": PairVerdict.MODERATE, "EK107": PairVerdict.POOR}),
-        ("qat", "graph-optimization", {"EK106": PairVerdict.GOOD}),
+        ("quantization", "pruning", "EK101", "EK104"),
+        ("pruning", "distillation", "EK107", "EK105"),
+        ("qat", "graph-optimization", "EK106", None),
+        ("int4", "pruning", "EK101", "EK104"),
+        ("qat", "pruning", "EK115", "EK104"),
+        ("pruned", "ptq", "EK104", "EK101"),
     ],
 )
-def test_the_starting_pairs_are_answered_in_either_order(
-    first: str, then: str, verdicts: dict[str, PairVerdict]
+def test_two_techniques_are_answered_in_the_order_as_given_and_in_the_other(
+    first: str, then: str, as_given: str, reverse: str | None
 ) -> None:
-    result = explain((first, then), ROWS)
-    assert verdicts.items() <= {each.code: each.verdict for each in result}.items()
-    assert explain((then, first), ROWS) == result
+    answer, turned = explain((first, then), ROWS), explain((then, first), ROWS)
+    assert as_given in {each.code for each in answer.findings}
+    assert as_given not in {each.code for each in answer.reverse}
+    assert reverse is None or reverse in {each.code for each in answer.reverse}
+    assert (turned.findings, turned.reverse) == (answer.reverse, answer.findings)
+
+
+def test_bits_and_conditions_are_told_apart() -> None:
+    assert "EK101" in codes("int4", "pruning") and "EK103" not in codes("int4", "pruning")
+    assert "EK103" in codes("int8", "pruning") and "EK101" not in codes("int8", "pruning")
+    assert "EK115" in codes("qat") and "EK115" not in codes("ptq")
+    assert "EK309" in codes("static quantization") and "EK309" not in codes("dynamic quantization")
+    assert "EK302" in codes("heads") and "EK302" not in codes("channels") and "EK301" in codes("channels")
+    assert "EK401" in codes("sparsity") and "EK401" not in codes("structured pruning")
+    assert codes("training", "graph") == []
 
 
 def test_a_technique_alone_brings_every_row_that_speaks_of_it() -> None:
-    found = {each.code for each in explain(("pruning",), ROWS)}
+    found = set(codes("pruning"))
     assert {"EK101", "EK105", "EK301", "EK401"} <= found and "EK111" not in found
-    assert explain(("training", "graph"), ROWS) == ()
 
 
-@pytest.mark.parametrize("word", ["quantization", "INT8", "ptq", "quantize", "quantisation", "qat", "weight-only"])
-def test_people_call_techniques_by_many_names(word: str) -> None:
-    assert family_of(word) is Family.QUANTIZATION
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("quantization-aware-training", "quantization-aware training"),
+        ("quantization aware training", "quantization-aware training"),
+        ("post-training quantization", "post-training quantization"),
+        ("PTQ", "post-training quantization"),
+        ("kd", "distillation"),
+        ("Knowledge Distillation", "distillation"),
+        ("filters", "channels"),
+        ("attention heads", "heads"),
+        ("4 bit", "int4"),
+        ("layer fusion", "fusion"),
+        ("fine tuning", "fine-tuned"),
+        ("converged", "trained"),
+        ("2:4 sparsity", "2:4 sparsity"),
+    ],
+)
+def test_people_call_techniques_by_many_names(words: str, name: str) -> None:
+    for given_words in (words.split(), [words]):
+        (term,) = explain(given_words, ROWS).terms
+        assert term.name == name
+
+
+def test_the_order_has_a_page_and_the_glossary_is_whole() -> None:
+    assert explain(("order",), ROWS).page is not None
+    assert len(explain(("glossary",), ROWS).terms) > 80
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("prunning",), "no technique 'prunning'"),
+        (("prunning",), "no technique or word 'prunning'"),
         (("EK999",), "no finding has the code 'EK999'"),
-        (("EK101", "pruning"), "no technique 'EK101'"),
+        (("EK101", "pruning"), "no technique or word 'EK101'"),
         (("pruning", "int8", "kd"), "3 words"),
     ],
 )
 def test_what_cannot_be_explained_is_reported(words: tuple[str, ...], told: str) -> None:
     with pytest.raises(InteractionsError, match=told):
         explain(words, ROWS)
+
+
+def test_an_interval_is_called_what_it_is() -> None:
+    (found,) = explain(("EK101",), ROWS).findings
+    statements = [each.statement for each in found.evidence if each.points]
+    assert any(each.endswith("points, 95% interval -37.93 to +4.87: undecided") for each in statements)
+    assert all("interval" in each for each in statements)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +137,7 @@ def test_what_cannot_be_explained_is_reported(words: tuple[str, ...], told: str)
     ],
 )
 def test_conditions_are_put_in_words(code: str, rule: str) -> None:
-    assert explain((code,), ROWS)[0].rule == rule
+    assert explain((code,), ROWS).findings[0].rule == rule
 
 
 def test_a_range_has_two_ends(tmp_path: Path) -> None:
@@ -100,6 +147,6 @@ def test_a_range_has_two_ends(tmp_path: Path) -> None:
         'evidence = [{ kind = "claim", source = "s", says = "x" }]\n'
     )
     rows: tuple[Interaction, ...] = load_interactions(tmp_path / "own.toml")
-    assert explain(("EK900",), rows)[0].rule == (
+    assert explain(("EK900",), rows).findings[0].rule == (
         "a step: any technique (bits at least 3, at most 4); none before it: pruning"
     )

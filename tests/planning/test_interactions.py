@@ -166,7 +166,7 @@ def test_conditions_are_three_valued(one: bool | None, other: bool | None) -> No
 
 def test_measured_evidence_tells_its_points() -> None:
     result = Evidence(kind="measured", source="b.py", says="a: 90.00 %; b: 95.00 %", points=(-5.0, -6.5, -3.5))
-    assert result.statement == "a: 90.00 %; b: 95.00 %; -5.00 points (-6.50 to -3.50)"
+    assert result.statement == "a: 90.00 %; b: 95.00 %; -5.00 points, 95% interval -6.50 to -3.50: worse"
     assert result.copy_with(points=None).statement == result.says
 
 
