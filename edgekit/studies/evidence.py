@@ -97,11 +97,15 @@ class Measurements:
         walk = judgement.walked
         for then in walk.steps:
             for first in sorted({*walk.line(then.index), *walk.joined_line(then.index)}):
-                found = self._order(walk.steps[first], then)
+                others = [walk.steps[index] for index in walk.ancestors(then.index) if index != first]
+                found = self._order(walk.steps[first], then, others, target)
                 if found is None:
                     continue
-                others = [walk.steps[index] for index in walk.ancestors(then.index) if index != first]
-                result = self._order_result(found, walk.steps[first], then, others, target)
+                comparison, differences = found
+                between = [each.label for each in others if each.index > first and is_technique(each)]
+                differences += [f"without {label} between the two" for label in between]
+                points = self.evidence(comparison.points, comparison.level, "this order compared with the other")
+                result = _OrderResult(comparison, walk.steps[first], then, differences, points)
                 findings, sound = result.applied_to(findings, sound)
         findings += self._ablation_findings(walk.steps, target)
         return judgement.copy_with(findings=tuple(sorted(findings, key=sort_key)), sound=tuple(sound))
@@ -111,27 +115,18 @@ class Measurements:
     ) -> PairVerdict | None:
         """The verdict on two steps of a recipe in this order; None if they were not measured, or under other
         conditions, or if the measurement is undecided."""
-        found = self._order(first, then)
-        if found is None:
-            return None
         others = [each for each in recipe if each not in (first, then) and Format.TORCH in each.step.contract.requires]
-        return None if self._differences(found, first, then, others, target) else found.verdict
+        found = self._order(first, then, others, target)
+        return None if found is None or found[1] else found[0].verdict
 
-    def _order(self, first: RecipeStep, then: RecipeStep) -> OrderComparison | None:
-        """The measurement of two steps in this order, if possible with the same training."""
+    def _order(
+        self, first: RecipeStep, then: RecipeStep, others: Sequence[RecipeStep], target: Target | None
+    ) -> tuple[OrderComparison, list[str]] | None:
+        """The measurement of two steps in this order whose conditions are nearest to a recipe's, and their differences;
+        None if there is none."""
         alike = [each for each in self.study.orders if _is_alike(each.first, first) and _is_alike(each.then, then)]
-        return min(alike, key=lambda each: len(_differences([each.first, each.then], [first, then])), default=None)
-
-    def _order_result(
-        self,
-        found: OrderComparison,
-        first: PlannedStep,
-        then: PlannedStep,
-        others: Sequence[PlannedStep],
-        target: Target | None,
-    ) -> "_OrderResult":
-        points = self.evidence(found.points, found.level, "this order compared with the other")
-        return _OrderResult(found, first, then, self._differences(found, first, then, others, target), points)
+        found = [(each, self._differences(each, first, then, others, target)) for each in alike]
+        return min(found, key=lambda each: len(each[1]), default=None)
 
     def _differences(
         self,
@@ -214,7 +209,9 @@ class _OrderResult:
         about = [each for each in (*findings, *sound) if {each.step, each.other} == pair and _is_about_order(each)]
         verdict = None if self.differences else self.found.verdict
         if verdict is None:
-            told = [each.copy_with(limits=self._limits(each.limits)) for each in about] or [self._finding(None, about)]
+            own = self._undecided("the table's verdict stands")
+            told = [each.copy_with(limits=f"{each.limits} {own}".lstrip()) for each in about]
+            told = told or [self._finding(None, about)]
         else:
             told = [self._finding(verdict, about)]
         kept = ([each for each in some if each not in about] for some in (findings, sound))
@@ -224,11 +221,10 @@ class _OrderResult:
             [*good, *(each for each in told if each.verdict is PairVerdict.GOOD)],
         )
 
-    def _limits(self, limits: str) -> str:
-        """A row's limits with the measurement that does not decide."""
+    def _undecided(self, consequence: str) -> str:
+        """The measurement that does not decide, and what follows."""
         why = f"measured {', '.join(self.differences)}" if self.differences else "undecided"
-        own = f"Your study: {self.points.says}; {why}, therefore the table's verdict stands."
-        return f"{limits} {own}".lstrip()
+        return f"Your study: {self.points.says}; {why}, therefore {consequence}."
 
     def _finding(self, verdict: PairVerdict | None, about: Sequence[Finding]) -> Finding:
         conclusion = self.found.conclusion
@@ -243,9 +239,6 @@ class _OrderResult:
         )
         shipped = min(about, key=sort_key, default=None)
         names = f"step {self.first.index + 1} {self.first.label} and step {self.then.index + 1} {self.then.label}"
-        limits = (
-            self._limits("").replace("the table's verdict stands", "there is no verdict") if verdict is None else ""
-        )
         return Finding(
             code=shipped.code if shipped else "EK190",
             severity=Severity.ERROR if verdict is PairVerdict.POOR else Severity.INFO,
@@ -255,7 +248,7 @@ class _OrderResult:
             other=self.then.index,
             message=f"{names}: {title}",
             why=shipped.why if shipped else RULES["EK190"].why,
-            limits=limits,
+            limits=self._undecided("there is no verdict") if verdict is None else "",
             fix=RULES["EK190"].fix if verdict is PairVerdict.POOR else "",
             evidence=(self.points, *(shipped.evidence if shipped else ())),
             remedy=Remedy(swap=True),

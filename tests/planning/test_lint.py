@@ -316,3 +316,9 @@ def test_dynamic_ranges_are_for_matrix_products() -> None:
     assert "EK316" not in in_words(
         words, KNOWN.copy_with(surveys={Role.STUDENT: TRANSFORMER, Role.TEACHER: TRANSFORMER})
     )
+
+
+def test_eight_bits_twice_are_no_error() -> None:
+    words = "train; quantize-weights bits={} epochs=10; export; simplify; quantize"
+    assert {"EK116"} == in_words(words.format(8)) & {"EK109", "EK116"}
+    assert {"EK109"} == in_words(words.format(4)) & {"EK109", "EK116"}

@@ -108,7 +108,7 @@ def by_study(project: Project, recipe: Recipe, path: Path, target: str | None = 
 
 
 def of_pair(judged: LintResult, code: str = "EK101") -> Finding:
-    (found,) = [each for each in (*judged.findings, *judged.sound) if each.code == code and each.step == 1]
+    (found,) = [each for each in (*judged.findings, *judged.sound) if each.code == code]
     return found
 
 
@@ -160,6 +160,7 @@ def test_what_is_poor_in_any_order_is_not_excused_by_the_order(tiny: Project) ->
     [
         (WORDS.replace("train epochs=5", "train epochs=200"), "with train epochs 5, not 200"),
         (WORDS.replace("sparsify epochs=0", "prune epochs=1; sparsify epochs=0"), "without prune"),
+        (WORDS.replace("quantize-weights", "prune epochs=1; quantize-weights"), "without prune"),
     ],
 )
 def test_other_conditions_are_reported_and_decide_nothing(tiny: Project, words: str, difference: str) -> None:
@@ -167,6 +168,27 @@ def test_other_conditions_are_reported_and_decide_nothing(tiny: Project, words: 
     table, own = of_pair(by_table(tiny, recipe)), of_pair(by_study(tiny, recipe, path))
     assert own.severity is table.severity is Severity.ERROR
     assert f"measured {difference}" in own.limits
+
+
+def test_of_several_measurements_the_one_with_the_recipes_steps_decides(tiny: Project) -> None:
+    """`--orders` compares the same two steps with the third one before them and after them."""
+    with_prune = recipe_in_words(WORDS.replace("quantize-weights", "prune epochs=1; quantize-weights"))
+    train, pruned, first, then, _ = (step_record(each).to_json() for each in with_prune.steps)
+
+    def order(arm: str, points: Points) -> dict[str, Any]:
+        values = {"first": first, "then": then, "arm": arm, "other": "", "level": 0.95, "margin": 1.0, "gap": None}
+        return {**values, "points": interval(points)}
+
+    def arm(name: str, *steps: dict[str, Any]) -> dict[str, Any]:
+        stages = [{"step": each, "values": [], "metric": None} for each in steps]
+        return {"name": name, "stages": stages, "bytes": 9, "macs": 9}
+
+    arms = [arm("short", train, first, then), arm("long", train, pruned, first, then)]
+    path = study(tiny, recipe_in_words(WORDS), arms=arms, orders=[order("short", ALIKE), order("long", WORSE)])
+    assert of_pair(by_study(tiny, with_prune, path)).severity is Severity.ERROR
+    assert of_pair(by_study(tiny, recipe_in_words(WORDS), path)).severity is Severity.INFO
+    between = recipe_in_words(WORDS.replace("sparsify", "prune epochs=1; sparsify"))
+    assert "without prune between the two" in of_pair(by_study(tiny, between, path)).limits
 
 
 def test_results_for_another_target_count_where_no_technique_depends_on_it(tiny: Project) -> None:

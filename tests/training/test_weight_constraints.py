@@ -99,3 +99,15 @@ def test_weights_are_those_of_layers_alone() -> None:
     module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(2, 2))
     assert list(weights_of(module)) == ["0.weight", "3.weight"]
     assert list(weights_of(nn.Linear(2, 2))) == ["weight"]
+
+
+def test_eight_bits_per_channel_twice_round_once() -> None:
+    """EK116: also after a batch norm's factors were folded into the channels, the levels are the same."""
+    torch.manual_seed(0)
+    grid = WeightGrid(8, "channel")
+    once = grid.round(torch.randn(32, 16, 3, 3) * torch.rand(32, 1, 1, 1))
+    folded = once * (0.5 + torch.rand(32, 1, 1, 1))
+    for weight in (once, folded):
+        assert torch.allclose(grid.round(weight), weight, rtol=1e-5, atol=1e-7)
+    coarse = WeightGrid(4, "channel").round(torch.randn(32, 16, 3, 3))
+    assert not torch.allclose(grid.round(coarse), coarse, rtol=1e-5, atol=1e-7), "EK109: 127 is no multiple of 7"
