@@ -33,12 +33,11 @@ def answer_report(answer: Answer, interactions: Interactions) -> list[Renderable
     if len(answer.terms) > 2:
         return [_glossary(answer.terms)]
     meanings = [part for term in answer.terms for part in _meaning(term)]
-    techniques = [each for each in answer.terms if each.condition]
+    if not all(each.is_technique for each in answer.terms):
+        return meanings
     if len(answer.terms) == 2:
         orders = (answer.terms, answer.findings), (answer.terms[::-1], answer.reverse)
         return [*meanings, *(part for terms, found in orders for part in _order(terms, found))]
-    if not techniques:
-        return meanings
     if len(answer.findings) <= _FULL:
         return [*meanings, *(part for each in answer.findings for part in _whole(each))]
     return [

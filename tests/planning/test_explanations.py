@@ -115,8 +115,9 @@ def test_the_order_has_a_page_and_the_glossary_is_whole() -> None:
     ],
 )
 def test_what_cannot_be_explained_is_reported(words: tuple[str, ...], told: str) -> None:
-    with pytest.raises(InteractionsError, match=told):
+    with pytest.raises(InteractionsError, match=told) as caught:
         explain(words, ROWS)
+    assert len(caught.value.hint) < 100
 
 
 def test_an_interval_is_called_what_it_is() -> None:

@@ -64,6 +64,7 @@ def test_a_pair_is_shown_as_given_then_turned() -> None:
     as_given, turned = shown.index("quantization, then pruning"), shown.index("pruning, then quantization")
     assert as_given < shown.index("EK101  error") < turned < shown.index("EK104  good")
     assert "the table says nothing of this order" in text("training", "graph")
+    assert "the table says" not in text("int4", "folded"), "only one of them is a technique"
 
 
 def test_a_technique_is_explained_then_its_findings_are_listed() -> None:
