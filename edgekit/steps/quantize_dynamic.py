@@ -27,7 +27,7 @@ _JUDGED = 32
 """The number of samples on which they are compared."""
 _WORTH_DB = 1.0
 """The gain that justifies the extra operators of smoothing: 12 % of the noise."""
-_WHY = "each run computes the ranges of the activations, so that no fixed scale must fit them"
+_WHY = "no fixed scale must fit the ranges of the activations: each run computes its own"
 
 
 @dataclass(frozen=True)
