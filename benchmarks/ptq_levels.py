@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgekit.figures.intervals import paired_difference
+from edgekit.figures.intervals import estimate_difference
 from edgekit.figures.ratios import SESSION_DIFFERENCE, Ratio, ratio_of
 
 _FLOAT, _BLOCKS = "float", "edgekit, blocks"
@@ -62,7 +62,7 @@ def levels(
 
 
 def _as_faithful(ours: Sequence[float], theirs: Sequence[float], best: str) -> Level:
-    apart = paired_difference(ours, theirs)
+    apart = estimate_difference(ours, theirs).interval()
     text = f"{np.mean(ours):.6g} against {np.mean(theirs):.6g}: {apart.mean:+.2g}, at most {apart.high:+.2g}"
     return Level(f"at least as like float as the most faithful peer ({best})", text, not apart.is_below_zero)
 

@@ -165,13 +165,16 @@ def _without_words(message: BaseException | str) -> str:
     return "no message" if isinstance(message, str) else type(message).__name__
 
 
-def did_you_mean(word: str, known: list[str]) -> str:
-    """The hint for an unknown word: the most similar known word, or the list of known words."""
+def did_you_mean(word: str, known: list[str], otherwise: str | None = None) -> str:
+    """The hint for an unknown word: the most similar known word; if none is similar, `otherwise`, or by default the
+    list of known words."""
     from difflib import get_close_matches
 
     near = get_close_matches(word, known, n=1, cutoff=0.6)
     if near:
         return f"did you mean '{near[0]}'?"
+    if otherwise is not None:
+        return otherwise
     return f"known: {', '.join(sorted(known))}" if known else ""
 
 

@@ -92,7 +92,7 @@ def check_recipe(
     interactions = interactions_of(project)
     contexts = [planning_context(project, each, surveys).copy_with(measured=measured) for each in targets or (None,)]
     judgements = [lint(fit_to_runtime(recipe, each.target), each, interactions) for each in contexts]
-    gravest = min(range(len(judgements)), key=lambda index: _gravity(judgements[index]))
+    gravest = max(range(len(judgements)), key=lambda index: judgements[index].gravity)
     undecided = {each.code: each for judgement in judgements for each in judgement.undecided}
     return RecipeCheck(
         judgements[gravest].recipe,
@@ -125,9 +125,3 @@ def _targets(project: Project | None, names: Sequence[str]) -> list[Target]:
     folders = (project.targets_folder,) if project is not None else ()
     wanted = names or (project.targets if project is not None else ())
     return [find_target(name, folders) for name in dict.fromkeys(wanted)]
-
-
-def _gravity(judgement: LintResult) -> tuple[int, int]:
-    """A sort key: the most severe first."""
-    warnings = [each for each in judgement.findings if each.severity is Severity.WARNING]
-    return -len(judgement.errors), -len(warnings)

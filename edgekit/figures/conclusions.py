@@ -19,11 +19,6 @@ class Conclusion(StrEnum):
     UNDECIDED = "undecided"
     """The interval includes zero and reaches beyond the margin, or there is a single seed."""
 
-    @property
-    def reversed(self) -> "Conclusion":
-        """The conclusion on the difference with the opposite sign."""
-        return {Conclusion.BETTER: Conclusion.WORSE, Conclusion.WORSE: Conclusion.BETTER}.get(self, self)
-
 
 def conclusion_on(points: Interval, margin: float) -> Conclusion:
     """What an interval of a difference shows. `margin` is the smallest difference that matters, in the same unit.

@@ -46,13 +46,6 @@ def mean_of(values: Sequence[float]) -> Interval:
     return Estimate(mean, errors).interval()
 
 
-def paired_difference(
-    first: Sequence[float], second: Sequence[float], first_scores: Any = None, second_scores: Any = None
-) -> Interval:
-    """The mean of first - second with its 95 % interval, as `estimate_difference` computes it."""
-    return estimate_difference(first, second, first_scores, second_scores).interval()
-
-
 @dataclass(frozen=True)
 class Estimate:
     """A mean whose uncertainty is known, so that its interval at any level can be given."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from edgekit.errors import InteractionsError, did_you_mean
@@ -120,10 +119,10 @@ def _terms_of(words: Sequence[str]) -> tuple[Term, ...]:
             return (one, other)
     unknown = next((word for word in words if find_term(word) is None), None)
     if unknown is not None:
-        nearest = get_close_matches(plain_name(unknown), [*term_names(), *_PAGES], n=1)
-        meant = f"did you mean '{nearest[0]}'? " if nearest else ""
+        known = [*term_names(), *_PAGES]
         raise InteractionsError(
-            f"no technique or word '{unknown}'", f"{meant}edgekit explain glossary lists every word"
+            f"no technique or word '{unknown}'",
+            did_you_mean(plain_name(unknown), known, "edgekit explain glossary lists every word"),
         )
     raise InteractionsError(
         f"expected codes, or one or two techniques, not {len(words)} words", "edgekit explain quantization pruning"

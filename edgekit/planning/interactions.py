@@ -94,10 +94,11 @@ class Evidence(Record, frozen=True, kw_only=True):
 
     @property
     def answer(self) -> str:
-        """The answer of an example to the question, without its unit and level."""
+        """The answer of an example to the question, without its unit and level; the example follows the program in the
+        source."""
         assert self.points is not None
         mean, low, high = self.points
-        example = self.source.split(", ")[1]
+        example = self.source.partition(", ")[2].partition(", ")[0] or self.source
         return f"{example} {mean:+.2f} ({low:+.2f} to {high:+.2f}), {conclusion_on(Interval(mean, low, high), MARGIN)}"
 
     @property

@@ -1,6 +1,7 @@
 """Recipe x project x target x interactions -> findings: what is impossible, what is unwise, and what is unknown."""
 
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -203,6 +204,12 @@ class LintResult(Record, frozen=True):
     @property
     def errors(self) -> tuple[Finding, ...]:
         return tuple(each for each in self.findings if each.severity is Severity.ERROR)
+
+    @property
+    def gravity(self) -> tuple[int, int]:
+        """The numbers of errors and of warnings, by which results are compared."""
+        found = Counter(each.severity for each in self.findings)
+        return found[Severity.ERROR], found[Severity.WARNING]
 
     @property
     def is_clean(self) -> bool:

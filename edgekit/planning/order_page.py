@@ -24,11 +24,11 @@ class Section(Record, frozen=True):
         """The codes and statements of the measurements of the section's rows, one for each question; of rows without
         one, of the publications that they cite."""
         for row in (row for code in self.rows for row in interactions if row.code == code):
-            questions = dict.fromkeys(each.question for each in row.evidence if each.question)
-            for question in questions:
-                answers = [each.answer for each in row.evidence if each.question == question]
+            measured = [each for each in row.evidence if each.question and each.points]
+            for question in dict.fromkeys(each.question for each in measured):
+                answers = [each.answer for each in measured if each.question == question]
                 yield row.code, f"{question}: {'; '.join(answers)}"
-            if not questions:
+            if not measured:
                 cited = [each for each in row.evidence if each.kind in ("paper", "published", "measured")]
                 yield from ((row.code, f"{each.source}: {each.says}") for each in cited)
 

@@ -13,7 +13,6 @@ from edgekit.planning.interactions import (
     Interactions,
     PairVerdict,
     Replacement,
-    Severity,
     Side,
     fits,
     required_order,
@@ -68,17 +67,11 @@ def propose(recipe: Recipe, context: PlanningContext, interactions: Interactions
                 steps = changed
                 break
     found = lint(replace(recipe, steps=tuple(steps)), context, interactions)
-    if _gravity(found) >= _gravity(given):
+    if found.gravity >= given.gravity:
         return Proposal(given, ())
     if is_sorted:
         changes.append("order: " + ", ".join(each.label for each in steps))
     return Proposal(found, tuple(changes))
-
-
-def _gravity(judgement: LintResult) -> tuple[int, int]:
-    """The numbers of errors and of warnings."""
-    poor = [each for each in judgement.findings if each.severity is not Severity.INFO]
-    return len(judgement.errors), len(poor) - len(judgement.errors)
 
 
 def _for_roles(steps: Sequence[RecipeStep], roles: frozenset[Role], changes: list[str]) -> Iterator[RecipeStep]:

@@ -114,6 +114,7 @@ def _findings(check: RecipeCheck) -> Iterator[RenderableType]:
     if not check.findings:
         yield _indent("none")
     primary = check.advice.primary.finding if check.advice.primary else None
+    shown_below = None if primary is None else (primary.code, primary.step, primary.other)
     for each in check.findings:
         names = " and ".join(
             _label(index, check.recipe.steps) for index in (each.step, each.other) if index is not None
@@ -121,7 +122,7 @@ def _findings(check: RecipeCheck) -> Iterator[RenderableType]:
         target = f" ({each.target})" if each.target and len(check.targets) > 1 else ""
         yield f"[{COLOURS[each.severity]}]{each.severity} {each.code}[/]  {escape(names or 'the recipe')}{target}"
         yield _indent(each.message.removeprefix(f"{names}: "))
-        if each.limits and each is not primary:
+        if each.limits and (each.code, each.step, each.other) != shown_below:
             yield _indent(f"but: {each.limits}")
         if each.fix and each.severity is not Severity.INFO:
             yield _indent(f"fix: {each.fix}")

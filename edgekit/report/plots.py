@@ -8,7 +8,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Literal
 
 from edgekit.figures.intervals import Interval
-from edgekit.studies.results import Arm, Stage, Study
+from edgekit.studies.results import Arm, Study
 from edgekit.traits import Role
 from edgekit.version import pip_install
 from edgekit.wording import count_of
@@ -90,7 +90,7 @@ def _steps(axes: "Axes", arm: Arm) -> None:
             means = [each.mean for each in metrics]
             errors = [[each.mean - _low(each) for each in metrics], [_high(each) - each.mean for each in metrics]]
             axes.errorbar(at, means, yerr=errors, **{**_marks(colour), "linestyle": "-"}, label=str(role))
-    axes.set_xticks(range(len(measured)), [_tick(stage) for stage in measured], fontsize=7, rotation=35, ha="right")
+    axes.set_xticks(range(len(measured)), [stage.step.label for stage in measured], fontsize=7, rotation=35, ha="right")
     axes.set_xlim(-0.4, max(len(measured) - 0.6, 0.4))
     axes.set_title(arm.name, fontsize=8, wrap=True)
     _tidy(axes, "y")
@@ -104,10 +104,6 @@ def _tidy(axes: "Axes", grid: Literal["x", "y"]) -> None:
     axes.grid(axis=grid, alpha=0.3)
     axes.tick_params(labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)
-
-
-def _tick(stage: Stage) -> str:
-    return stage.step.label
 
 
 def _low(each: Interval) -> float:

@@ -1,5 +1,6 @@
 """The arms of a study: a pair in both orders, a recipe's possible orders, a recipe without one technique at a time."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations, takewhile
@@ -139,18 +140,29 @@ def _both_orders(recipe: Recipe, one: RecipeStep, other: RecipeStep, text: str) 
     named = {(each.step.name(), each.role) for each in (one, other)}
     before = tuple(takewhile(lambda each: _trains(each) and (each.step.name(), each.role) not in named, recipe.steps))
     more = f", {text}" if text else ""
-    arms = []
-    for first, then in ((one, other), (other, one)):
-        name = f"{first.label} then {then.label}{more}"
-        arms.append(Recipe(name, (*before, *_complete(first, then))))
-    names = [arm.name for arm in arms]
+    label, other_label = _names((one, other))
+    arms = (
+        Recipe(f"{label} then {other_label}{more}", (*before, *_complete(one, other))),
+        Recipe(f"{other_label} then {label}{more}", (*before, *_complete(other, one))),
+    )
     if not any(each.role is one.role for each in before):
-        return Arms(tuple(arms), swaps=(Swap(one, other, names[0], names[1]),))
+        return Arms(arms, swaps=(Swap(one, other, arms[0].name, arms[1].name),))
     base = Recipe("before the pair", before)
-    single = [Recipe(f"{each.label} alone{more}", (*before, *_complete(each))) for each in (one, other)]
-    alone = tuple(Alone(each, arm.name, base.name) for each, arm in zip((one, other), single, strict=True))
-    swap = Swap(one, other, names[0], names[1], (single[0].name, single[1].name))
-    return Arms(tuple(arms), (base, *single), alone, (swap,))
+    single = (
+        Recipe(f"{label} alone{more}", (*before, *_complete(one))),
+        Recipe(f"{other_label} alone{more}", (*before, *_complete(other))),
+    )
+    alone = (Alone(one, single[0].name, base.name), Alone(other, single[1].name, base.name))
+    swap = Swap(one, other, arms[0].name, arms[1].name, (single[0].name, single[1].name))
+    return Arms(arms, (base, *single), alone, (swap,))
+
+
+def _names(steps: Sequence[RecipeStep]) -> list[str]:
+    """The steps' labels, with the position from 1 where several have the same one."""
+    counts = Counter(each.label for each in steps)
+    return [
+        each.label if counts[each.label] == 1 else f"{each.label} ({number})" for number, each in enumerate(steps, 1)
+    ]
 
 
 def _trains(each: RecipeStep) -> bool:
@@ -177,17 +189,18 @@ def order_arms(project: Project, recipe: Recipe) -> Arms:
         raise StudyError(
             f"'{recipe.name}' has {len(places)} techniques: too many orders to try", "remove some, or use --pair"
         )
+    names = _names(recipe.steps)
     allowed: dict[tuple[int, ...], Recipe] = {}
     impossible = []
     for order in permutations(places):
         steps = list(recipe.steps)
         for place, index in zip(places, order, strict=True):
             steps[place] = recipe.steps[index]
-        text = " > ".join(recipe.steps[index].label for index in order)
+        text = " > ".join(names[index] for index in order)
         made = replace(recipe, name=recipe.name if list(order) == places else text, steps=tuple(steps))
         if fault := _fault(made, project):
             impossible.append(f"{text}: {fault}")
-        else:
+        elif made.steps not in {each.steps for each in allowed.values()}:
             allowed[order] = made
     if len(allowed) < 2:
         raise StudyError(
@@ -195,50 +208,44 @@ def order_arms(project: Project, recipe: Recipe) -> Arms:
             + (f": {impossible[0].partition(': ')[2]}" if impossible else ""),
             "study what each adds: --ablate",
         )
-    preliminary, alone = _single_techniques(project, recipe)
-    arm_of_step = {id(each.step.step): each.arm for each in alone}
+    base, single = _single_techniques(project, recipe, places)
     swaps = []
     for one, other in permutations(allowed, 2):
         apart = [place for place in range(len(places)) if one[place] != other[place]]
         if len(apart) == 2 and apart[1] == apart[0] + 1 and one < other:
-            first, then = (recipe.steps[one[place]] for place in apart)
-            pair = arm_of_step.get(id(first.step)), arm_of_step.get(id(then.step))
-            known = (pair[0], pair[1]) if pair[0] is not None and pair[1] is not None else None
-            swaps.append(Swap(first, then, allowed[one].name, allowed[other].name, known))
-    return Arms(tuple(allowed.values()), preliminary, alone, tuple(swaps), impossible=tuple(impossible))
+            first, then = (one[place] for place in apart)
+            alone = (single[first].name, single[then].name) if {first, then} <= single.keys() else None
+            swaps.append(Swap(recipe.steps[first], recipe.steps[then], allowed[one].name, allowed[other].name, alone))
+    return Arms(
+        tuple(allowed.values()),
+        (base, *single.values()) if single else (),
+        tuple(Alone(recipe.steps[index], arm.name, base.name) for index, arm in single.items()),
+        tuple(swaps),
+        impossible=tuple(impossible),
+    )
 
 
-def _single_techniques(project: Project, recipe: Recipe) -> tuple[tuple[Recipe, ...], tuple[Alone, ...]]:
-    """The recipe without any technique, and with each alone, as far as they can be run. Instead of distillation, the
-    student is trained for as long."""
-    places = [index for index, each in enumerate(recipe.steps) if is_technique(each)]
-
-    def with_only(kept: int | None, name: str) -> Recipe:
-        steps = [
-            step
-            for index, each in enumerate(recipe.steps)
-            for step in (_instead(each) if index in places and index != kept else [each])
-        ]
-        return _without_idle(replace(recipe, name=name, steps=tuple(steps)), project)
-
-    base = with_only(None, "no technique")
-    if _fault(base, project):
-        return (), ()
-    found = [(recipe.steps[index], with_only(index, f"{recipe.steps[index].label} alone")) for index in places]
-    found = [(each, arm) for each, arm in found if not _fault(arm, project)]
-    return (base, *(arm for _, arm in found)), tuple(Alone(each, arm.name, base.name) for each, arm in found)
+def _single_techniques(project: Project, recipe: Recipe, places: Sequence[int]) -> tuple[Recipe, dict[int, Recipe]]:
+    """The recipe without the techniques at these places, and with one of them alone, by its place, as far as that can
+    be run; none if the recipe without any cannot be."""
+    names = _names(recipe.steps)
+    base = _without(recipe, places, "no technique", project)
+    single = {
+        kept: _without(recipe, [each for each in places if each != kept], f"{names[kept]} alone", project)
+        for kept in places
+    }
+    return base, {index: arm for index, arm in single.items() if not _fault(base, project) and not _fault(arm, project)}
 
 
 def ablation_arms(project: Project, recipe: Recipe) -> Arms:
     """The recipe, and the recipe without each of its techniques. Instead of distillation, the student is trained for as
     long; other epochs are omitted with their step. Raises StudyError if nothing can be omitted."""
     arms, omissions, impossible = [recipe], [], []
-    for index, each in enumerate(recipe.steps):
+    for index, (label, each) in enumerate(zip(_names(recipe.steps), recipe.steps, strict=True)):
         if not is_technique(each):
             continue
-        name = f"without {each.label}"
-        steps = (*recipe.steps[:index], *_instead(each), *recipe.steps[index + 1 :])
-        arm = _without_idle(replace(recipe, name=name, steps=steps), project)
+        name = f"without {label}"
+        arm = _without(recipe, [index], name, project)
         if fault := _fault(arm, project):
             impossible.append(f"{name}: {fault}")
         else:
@@ -247,6 +254,14 @@ def ablation_arms(project: Project, recipe: Recipe) -> Arms:
     if not omissions:
         raise StudyError(f"'{recipe.name}' has no technique that can be left out", "give another recipe: --recipe")
     return Arms(tuple(arms), whole=recipe.name, omissions=tuple(omissions), impossible=tuple(impossible))
+
+
+def _without(recipe: Recipe, places: Sequence[int], name: str, project: Project) -> Recipe:
+    """The recipe without the techniques at these places, and without what then has nothing to do."""
+    steps = [
+        step for index, each in enumerate(recipe.steps) for step in (_instead(each) if index in places else [each])
+    ]
+    return _without_idle(replace(recipe, name=name, steps=tuple(steps)), project)
 
 
 def _instead(each: RecipeStep) -> list[RecipeStep]:

@@ -55,6 +55,7 @@ def run_study(
     found = ran[len(arms.preliminary) :]
     trials = {trial.recipe.name: trial for trial in ran}
     unit = unit_of(project)
+    arm_records = {trial.recipe.name: arm_of(trial, unit) for trial in found}
     swaps = _Family([difference(trials[each.arm], trials[each.other]) for each in arms.swaps])
     omissions = _Family([difference(trials[arms.whole], trials[each.arm]) for each in arms.omissions])
     return Study(
@@ -69,7 +70,7 @@ def run_study(
         left_out=tuple(seeds[len(found[0].seeds) :]),
         unit=unit,
         intervals=tuple(_interval_kinds(found, swaps, omissions)),
-        arms=tuple(arm_of(trial, unit) for trial in found),
+        arms=tuple(arm_records.values()),
         alone=tuple(
             AloneLoss(step_record(each.step), each.arm, _loss(trials[each.arm], trials[each.base]))
             for each in arms.alone
@@ -81,9 +82,15 @@ def run_study(
         ),
         whole=arms.whole,
         ablations=tuple(
-            _ablation(each, whole, without, compared, _margin(whole, unit), _timed(project, whole, without, target))
+            _ablation(
+                each,
+                arm_records[arms.whole],
+                arm_records[each.arm],
+                compared,
+                _margin(trials[arms.whole], unit),
+                _timed(project, trials[arms.whole], trials[each.arm], target),
+            )
             for each, compared in zip(arms.omissions, omissions.compared, strict=True)
-            for whole, without in [(trials[arms.whole], trials[each.arm])]
         ),
         impossible=arms.impossible,
     )
@@ -186,8 +193,8 @@ def _order_comparisons(
 
 def _ablation(
     omission: StepOmission,
-    whole: Trial,
-    without: Trial,
+    whole: Arm,
+    without: Arm,
     compared: tuple[Interval, float],
     margin: float,
     timed: "TurnRatios | None",
@@ -202,8 +209,8 @@ def _ablation(
         margin=margin,
         bytes_with=whole.bytes,
         bytes_without=without.bytes,
-        macs_with=whole.macs(),
-        macs_without=without.macs(),
+        macs_with=whole.macs,
+        macs_without=without.macs,
         latency=timed.ratios[0] if timed else None,
         latency_how=timed.how if timed else "",
     )

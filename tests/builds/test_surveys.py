@@ -6,14 +6,7 @@ from edgekit.planning.recipe import find_recipe, recipe_of
 from edgekit.progress import Silent
 from edgekit.project.project import Project
 from edgekit.traits import Role
-
-
-class Notes(Silent):
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.texts.append(text)
+from tests.notes import Notes
 
 
 def test_what_can_be_pruned_is_searched_for_in_models_that_a_recipe_prunes(tiny: Project) -> None:

@@ -12,6 +12,7 @@ from edgekit.progress import Silent
 from edgekit.project.project import Project
 from edgekit.steps.export import Export
 from edgekit.target_files import find_target
+from tests.notes import Notes
 
 RPI4 = find_target("rpi4")
 STEPS = [{"use": "train", "epochs": 1}, {"use": "export"}]
@@ -66,26 +67,18 @@ def test_the_scores_of_samples_make_up_the_metric(tiny: Project) -> None:
         assert run.metric == pytest.approx(float(scores.mean()), abs=1e-4)
 
 
-class Heard(Silent):
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-
 @pytest.mark.parametrize("choice", ["kept", "re-estimated"])
 def test_a_model_that_fails_in_evaluation_mode_alone_is_warned_of(tiny: Project, choice: str) -> None:
     code = tiny.root / "model.py"
     code.write_text(code.read_text().replace("BatchNorm2d(width)", "BatchNorm2d(width, momentum=0.001)"))
     steps = [{"use": "train", "epochs": 10, "batch_norm": choice}, {"use": "export"}]
-    heard = Heard()
+    heard = Notes()
     planned = plan_of(recipe_from("short", steps, "short"), tiny.roles).steps[0]
     for _ in range(2):
-        heard.notes.clear()
+        heard.texts.clear()
         run = Driver(tiny, heard).step_run(RPI4, planned, [], 2)
         assert bool(run.warning) is (choice == "kept"), run
-    items = [each for each in heard.notes if "in evaluation mode" in each]
+    items = [each for each in heard.texts if "in evaluation mode" in each]
     assert items == ([f"train: {run.warning}"] if choice == "kept" else [])
 
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from edgekit.figures.intervals import Interval, mean_of, paired_difference
+from edgekit.figures.intervals import Interval, estimate_difference, mean_of
 
 values = st.lists(st.floats(-100, 100), min_size=2, max_size=8)
 
@@ -30,7 +30,7 @@ def test_one_seed_alone_has_no_interval() -> None:
 @given(values, st.floats(-50, 50))
 def test_a_difference_is_paired_and_turns_round(numbers: list[float], shift: float) -> None:
     others = [each + shift for each in numbers]
-    forth, back = paired_difference(others, numbers), paired_difference(numbers, others)
+    forth, back = estimate_difference(others, numbers).interval(), estimate_difference(numbers, others).interval()
     assert forth.mean == pytest.approx(shift, abs=1e-6)
     assert back.mean == pytest.approx(-forth.mean, abs=1e-9)
     assert forth.high is not None and forth.high - forth.mean < 1e-4, "what all seeds share is no uncertainty"
@@ -41,8 +41,8 @@ def test_samples_add_to_the_uncertainty_of_seeds() -> None:
     first = random.random((5, 40)) < 0.9
     second = random.random((5, 40)) < 0.8
     means = [100 * each.mean(1) for each in (first, second)]
-    wide = paired_difference(*means, 100.0 * first, 100.0 * second)
-    plain = paired_difference(*means)
+    wide = estimate_difference(*means, 100.0 * first, 100.0 * second).interval()
+    plain = estimate_difference(*means).interval()
     assert wide.mean == pytest.approx(plain.mean)
     assert wide.low is not None and wide.low < wide.mean < (wide.high or 0)
     by_sample = (100.0 * first - 100.0 * second).mean(0).std(ddof=1) / np.sqrt(40)
@@ -55,7 +55,7 @@ def test_intervals_cover_what_they_should() -> None:
     for _ in range(300):
         seeds, samples = random.normal(0, 1, (4, 1)), random.normal(0, 3, (1, 60))
         scores = 2 + seeds + samples + random.normal(0, 2, (4, 60))
-        found = paired_difference(list(scores.mean(1)), [0] * 4, scores, np.zeros_like(scores))
+        found = estimate_difference(list(scores.mean(1)), [0] * 4, scores, np.zeros_like(scores)).interval()
         inside += (found.low or 0) <= 2 <= (found.high or 0)
     assert inside >= 0.93 * 300
 

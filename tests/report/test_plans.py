@@ -90,3 +90,8 @@ def test_what_is_written_of_a_recipe_is_that_recipe(tmp_path: Path) -> None:
     whole = find_recipe("train-prune-int8", tmp_path)
     assert find_recipe("fixed.toml", tmp_path).steps == whole.steps
     assert tomllib.loads((tmp_path / "fixed.toml").read_text())["about"] == whole.about
+
+
+def test_what_limits_the_primary_finding_is_said_once_for_any_number_of_targets() -> None:
+    for targets in (("rpi4",), ("rpi4", "rpi5")):
+        assert " ".join(text(about(FAILED, *targets)).split()).count("INT4 first is not the whole cause") == 1

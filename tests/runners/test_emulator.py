@@ -11,16 +11,9 @@ from edgekit.runners import emulator
 from edgekit.runners.emulator import cpuinfo_text, find_emulator, prepare, write_cpu_view
 from edgekit.target import Runtime
 from edgekit.target_files import find_target
+from tests.notes import Notes
 
 RPI4 = find_target("rpi4")
-
-
-class Notes(Silent):
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.told.append(text)
 
 
 def test_cpuinfo_is_what_the_runtime_parses() -> None:
@@ -46,7 +39,7 @@ def test_the_guest_sees_the_targets_cpu_and_caches(tmp_path: Path) -> None:
 def test_preparing_twice_downloads_nothing_again() -> None:
     first, notes = prepare(RPI4, Silent()), Notes()
     assert prepare(RPI4, notes) == first == find_emulator(RPI4)
-    assert not notes.told
+    assert not notes.texts
 
 
 def test_a_target_that_nothing_emulates_is_reported() -> None:
@@ -107,11 +100,11 @@ def test_without_a_compiler_all_but_the_counts_is_prepared(tmp_path: Path, monke
     monkeypatch.setenv("CC", "no-such-compiler")
     notes = Notes()
     assert prepare(RPI4, notes).plugin is None
-    assert any("no instructions are counted and no latency is predicted: there is no C" in each for each in notes.told)
+    assert any("no instructions are counted and no latency is predicted: there is no C" in each for each in notes.texts)
     monkeypatch.setattr(emulator, "compile_plugin", lambda folder: copied(Path("/bin/true"), folder))
     notes = Notes()
     assert prepare(RPI4, notes).plugin is None
-    assert any("does not take the plugin" in each for each in notes.told)
+    assert any("does not take the plugin" in each for each in notes.texts)
 
 
 def test_a_qemu_of_the_system_gives_way_to_one_that_takes_plugins(

@@ -154,3 +154,19 @@ def test_each_technique_of_a_recipe_is_also_run_alone(tiny: Project) -> None:
     assert labels(base) == ["train teacher", "train", "export", "simplify"] and epochs(base)[1] == 7
     assert labels(distilled)[1] == "distill" and labels(pruned)[1:3] == ["train", "prune"]
     assert all(each.alone and len(set(each.alone)) == 2 for each in found.swaps)
+
+
+def test_steps_of_the_same_name_are_told_apart(tiny: Project) -> None:
+    """Arms are known by their names: two orders of the same name were compared with themselves, and were equivalent."""
+    pair = pair_arms(tiny, WHOLE, "sparsify sparsity=0.3,sparsify sparsity=0.6")
+    assert [each.name.partition(",")[0] for each in pair.recipes[:2]] == [
+        "sparsify (1) then sparsify (2)", "sparsify (2) then sparsify (1)",
+    ]  # fmt: skip
+    assert all(each.arm != each.other and each.alone and len(set(each.alone)) == 2 for each in pair.swaps)
+    twice = recipe_in_words("train; prune ratio=0.3; sparsify; prune ratio=0.5; export")
+    for found in (order_arms(tiny, twice), ablation_arms(tiny, twice)):
+        names = [each.name for each in (*found.preliminary, *found.recipes)]
+        assert len(names) == len(set(names))
+    assert "without prune (4)" in [each.name for each in ablation_arms(tiny, twice).recipes]
+    alike = order_arms(tiny, recipe_in_words("train; prune; sparsify; prune; export"))
+    assert len(alike.recipes) == 3, "the order of two equal steps makes no difference"

@@ -10,6 +10,7 @@ from edgekit.studies.arms import ablation_arms, pair_arms
 from edgekit.studies.results import subject_of
 from edgekit.studies.studying import run_study
 from edgekit.target_files import find_target
+from tests.notes import Notes
 
 RECIPE = recipe_in_words("train epochs=3; prune epochs=1 ratio=0.5; export; simplify; quantize; fuse")
 HOST = [each for each in map(find_target, ("x86-vnni", "x86-avx2")) if each.is_this(this_host())]
@@ -79,22 +80,14 @@ def test_files_are_timed_where_this_machine_is_the_target(tiny: Project, monkeyp
         assert each.latency is not None and 0 < each.latency.low <= each.latency.median <= each.latency.high
 
 
-class Notes(Silent):
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.told.append(text)
-
-
 def test_what_each_technique_loses_alone_is_known_before_the_orders_run(tiny: Project) -> None:
     arms = pair_arms(
         tiny, RECIPE, "quantize-weights bits=2 granularity=tensor epochs=1, sparsify sparsity=0.5 epochs=1"
     )
     notes = Notes()
     found = run_study(tiny, arms, [0], find_target("rpi4"), notes)
-    orders = [index for index, each in enumerate(notes.told) if " then sparsify, not fine-tuned, seed 0" in each]
-    expected = [index for index, each in enumerate(notes.told) if each.startswith(("expected", "no expectation"))]
+    orders = [index for index, each in enumerate(notes.texts) if " then sparsify, not fine-tuned, seed 0" in each]
+    expected = [index for index, each in enumerate(notes.texts) if each.startswith(("expected", "no expectation"))]
     assert expected and orders and max(expected) < min(orders)
     assert len(found.alone) == 4 and all(each.points.low is None for each in found.alone)
     assert {each.expected for each in found.orders} == {None}, "one seed lets expect nothing"
