@@ -180,7 +180,8 @@ def rounds(
     sessions: list[Any], load: Callable[[], list[Any]], inputs: list[list[Any]], job: dict[str, Any]
 ) -> list[dict[str, Any]]:
     """Time the models in rounds. Each round has the milliseconds of every run of each model by the clock and in CPU
-    time, the number of warm-up runs at its start, and the share of wall time in which this thread had a CPU.
+    time, the number of warm-up runs at its start, and the share of wall time in which this thread had a CPU. There are
+    no CPU times if that clock stood still during a run, as it does in some virtual machines.
 
     Each round after the first loads the models again: their place in memory changes the time of all runs of a session
     by up to 1 %. Timing ends after `seconds` for each model, or earlier when all medians agree within `precision`.
@@ -200,6 +201,8 @@ def rounds(
         taken_ms, cpu_ms = run_in_turns(sessions, inputs, share, job["least_runs"], job["most_runs"], turn)
         wall, own = time.perf_counter() - started[0], time.thread_time() - started[1]
         cut = max(warm_up(times) for times in taken_ms)
+        if any(each <= 0 for times in cpu_ms for each in times):
+            cpu_ms = []
         found.append({"latencies_ms": taken_ms, "cpu_ms": cpu_ms, "warm_up": cut, "busy": min(own / wall, 1.0)})
     return found
 

@@ -156,8 +156,9 @@ class Result:
 
     @property
     def cpu_ms(self) -> list[list[float]]:
-        """The CPU time of the same runs; empty if it was not taken."""
-        return self._steady([each.cpu_ms for each in self.rounds])
+        """The CPU time of the same runs; empty if it was not taken in every round."""
+        rounds = [each.cpu_ms for each in self.rounds]
+        return self._steady(rounds) if all(rounds) else []
 
     def _steady(self, rounds: Sequence[Sequence[Sequence[float]]]) -> list[list[float]]:
         return [

@@ -16,19 +16,28 @@ class TurnRatios:
     """Of latencies, or of CPU times if the machine was disturbed and CPU times are known."""
     disturbed: tuple[str, ...]
     """What disturbed the machine during timing; empty on a quiet one."""
+    by_cpu: bool = False
+    """Whether CPU times were compared."""
 
     @property
     def how(self) -> str:
         """What the ratios compare, for a report; empty for latencies on a quiet machine."""
-        return f"by CPU time, because {disturbed_words(self.disturbed)}" if self.disturbed else ""
+        if not self.disturbed:
+            return ""
+        return (
+            f"by CPU time, because {disturbed_words(self.disturbed)}"
+            if self.by_cpu
+            else disturbed_words(self.disturbed)
+        )
 
 
 def turn_ratios(result: Result, threads: int) -> TurnRatios:
     """The ratios of a result whose models were timed in turns. CPU time does not count the time in which a run waits
     for a CPU; caches shared with other processes still affect it. Raises ValueError if nothing was timed."""
     disturbed = tuple(disturbances(result, threads))
-    times = (result.cpu_ms if disturbed else []) or result.latencies_ms
+    by_cpu = bool(disturbed and result.cpu_ms)
+    times = result.cpu_ms if by_cpu else result.latencies_ms
     if not times:
         raise ValueError("nothing was timed")
     first, *others = times
-    return TurnRatios(tuple(ratio_of(each, first) for each in others), disturbed)
+    return TurnRatios(tuple(ratio_of(each, first) for each in others), disturbed, by_cpu)

@@ -145,6 +145,17 @@ def test_rounds_end_when_the_medians_are_known() -> None:
     assert len(rounds([Slow()], load, [[]], {**job, "precision": None, "seconds": 5.0})) == 10
 
 
+def test_a_cpu_clock_that_stands_still_gives_no_cpu_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = {"runtimes": [], "seconds": 0.01, "rounds": 1, "least_runs": 3, "most_runs": 3, "precision": None}
+    ticks = iter(range(1_000_000))
+    monkeypatch.setattr("time.process_time_ns", lambda: next(ticks) * 1_000_000)
+    assert rounds([Slow()], lambda: [Slow()], [[]], job)[0]["cpu_ms"] == [[1.0] * 3]
+    stands = iter([0, 5, 5, 5, 5, 9])
+    monkeypatch.setattr("time.process_time_ns", lambda: next(stands))
+    found = rounds([Slow()], lambda: [Slow()], [[]], job)[0]
+    assert found["cpu_ms"] == [] and len(found["latencies_ms"][0]) == 3
+
+
 def test_every_models_median_must_be_known() -> None:
     steady = {"latencies_ms": [[1.0] * 4, [1.0] * 4], "warm_up": 0}
     found = [steady] * 8

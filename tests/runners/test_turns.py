@@ -23,7 +23,15 @@ def test_on_a_disturbed_machine_cpu_times_are_compared() -> None:
 
 
 def test_without_cpu_times_latencies_are_compared() -> None:
-    assert [each.median for each in turn_ratios(timed(0.5, []), 1).ratios] == [2.0, 0.5]
+    found = turn_ratios(timed(0.5, []), 1)
+    assert [each.median for each in found.ratios] == [2.0, 0.5]
+    assert found.how.startswith("the machine was disturbed: the runs waited for a CPU")
+
+
+def test_cpu_times_of_some_rounds_are_none() -> None:
+    rounds = [Round(WALL, 0, 0.5, CPU), Round(WALL, 0, 0.5, [])]
+    result = Result([], None, {}, Fidelity.NATIVE, "", rounds=rounds)
+    assert result.cpu_ms == [] and not turn_ratios(result, 1).by_cpu
 
 
 def test_without_times_there_is_no_ratio() -> None:
