@@ -1,6 +1,5 @@
 """edgekit as a library: the functions that `import edgekit` exposes."""
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +39,7 @@ from edgekit.project.project import Project, load_project, project_at
 from edgekit.runners.choice import runner_for
 from edgekit.runners.preparation import QEMU, Preparation, prepare_targets
 from edgekit.runtimes.choice import target_runtimes
+from edgekit.scratch import temporary_folder
 from edgekit.studies.arms import arms_of
 from edgekit.studies.evidence import measurements_of
 from edgekit.studies.results import Study
@@ -186,9 +186,9 @@ def calibrate(
     path = Path(chosen.calibration) if chosen.calibration else calibration_file(chosen, beside)
     watch = progress or Silent()
     on = runner_for(chosen, runner, watch)
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as made:
+    with temporary_folder() as made:
         named: dict[Path, str] = {Path(each): Path(each).stem for each in models}
-        known = named or _quantize_networks(chosen, Path(made), watch)
+        known = named or _quantize_networks(chosen, made, watch)
         return calibrate_board(on, chosen, known, listed(given.threads), given.seconds, path, watch)
 
 
@@ -319,14 +319,14 @@ def _project_of(
     samples: int | None = None,
 ) -> Iterator[Project]:
     """The project of a model file while one step runs; arrays are written to a temporary file of samples."""
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+    with temporary_folder() as folder:
         place: str | None
         if calibration is None or isinstance(calibration, str | Path):
             place = None if calibration is None else str(calibration)
         else:
             import numpy as np
 
-            place = str(Path(folder) / "calibration.npz")
+            place = str(folder / "calibration.npz")
             arrays = calibration if isinstance(calibration, Mapping) else {"samples": calibration}
             np.savez(place, **{name: np.asarray(each) for name, each in arrays.items()})
         # All samples calibrate: no metric is computed, so none need to be held out.

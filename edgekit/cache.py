@@ -1,16 +1,23 @@
-"""A content-addressed cache of step outputs: entries are complete or absent, and concurrent builds are safe."""
+"""A content-addressed cache of step outputs: entries are complete or absent, and concurrent builds are safe.
+
+Each entry is a folder that never changes. Its record is under a digest of its own, as are its files, so that a figure
+that changed on the disk is not taken. Whoever uses an entry's files shares a lock on its record, which `prune` must
+have alone.
+"""
 
 import json
+import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from edgekit.errors import storage_errors
-from edgekit.files import folder_bytes, sha256_of_file, write_json
+from edgekit.files import folder_bytes, sha256_of_file, sha256_of_json, write_bytes
+from edgekit.locks import Hold, seize, share
 
 _RECORD = "entry.json"
 
@@ -21,6 +28,8 @@ class Entry:
 
     folder: Path
     record: dict[str, Any]
+    hold: Hold | None = field(default=None, compare=False, repr=False)
+    """Keeps the files while it is referenced; None for an entry without files."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,13 @@ class Usage:
     entries: int
     bytes: int
     unfinished_bytes: int
+
+
+@dataclass(frozen=True)
+class Pruned:
+    bytes: int
+    in_use: int
+    """Entries and unfinished work that were left because a build uses them, or because they are another user's."""
 
 
 class Cache:
@@ -38,14 +54,10 @@ class Cache:
         self.folder = folder
 
     def get(self, key: str) -> Entry | None:
-        """The entry of a key, its files checked against their digests; None if it is missing or damaged."""
-        folder = self._entry(key)
-        try:
-            record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
-            sound = all(sha256_of_file(folder / name) == digest for name, digest in record["files"].items())
-        except (OSError, ValueError, KeyError):
-            return None
-        return Entry(folder, record) if sound else None
+        """The entry of a key, the newest if it was made again, its record and files checked against their digests; None
+        if it is missing or damaged."""
+        found = (_sound_entry(folder, key) for folder in reversed(self._folders(key)))
+        return next((entry for entry in found if entry is not None), None)
 
     def entry(
         self,
@@ -99,18 +111,24 @@ class Cache:
         return output, checkpoints
 
     def put(self, key: str, record: dict[str, Any]) -> Entry:
-        """Make the key's output folder its entry, with `record` and the digests of its files."""
+        """Make the key's output folder its entry, with `record` and the digests of its files. Only the holder of the
+        key's lock may call it. Earlier entries of the key are removed unless another build uses them."""
         output = self.folder / "partial" / key / "output"
-        files = {path.name: sha256_of_file(path) for path in sorted(output.iterdir()) if path.is_file()}
-        whole = {**record, "files": files, "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
-        write_json(output / _RECORD, whole)
-        folder = self._entry(key)
+        created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        content = _encode({**record, "key": key, "files": _digests(output), "created": created})
+        write_bytes(output / _RECORD, content)
+        earlier = self._folders(key)
+        number = 1 + max(map(_number, earlier), default=0)
+        # A name is never used again: another build may be removing the folder that had it.
+        folder = self.folder / "entries" / key[:2] / f"{key}-{number}-{secrets.token_hex(4)}"
+        hold = share(output / _RECORD)
         with storage_errors(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(folder, ignore_errors=True)
             output.rename(folder)
         shutil.rmtree(output.parent, ignore_errors=True)
-        return Entry(folder, whole)
+        for each in earlier:
+            _remove_entry(each)
+        return _entry(folder, _decode(content), hold)
 
     def usage(self) -> Usage:
         """How much the cache holds."""
@@ -118,25 +136,94 @@ class Cache:
         count = sum(1 for _ in entries.glob(f"*/*/{_RECORD}"))
         return Usage(count, folder_bytes(entries), folder_bytes(self.folder / "partial"))
 
-    def prune(self, older_than_days: float = 0.0) -> int:
-        """Remove entries older than so many days, and unfinished work, except for locked keys. Returns the bytes
-        freed."""
-        from filelock import FileLock, Timeout
-
+    def prune(self, older_than_days: float = 0.0) -> Pruned:
+        """Remove entries and unfinished work that are at least so many days old and that no build uses."""
         before = folder_bytes(self.folder)
         limit = time.time() - older_than_days * 86_400
-        for folder in [*self.folder.glob("entries/*/*"), *self.folder.glob("partial/*")]:
-            if folder.stat().st_mtime > limit:
-                continue
-            lock = FileLock(self.folder / "locks" / f"{folder.name}.lock")
+        in_use = 0
+        for pattern, remove in (("entries/*/*", _remove_entry), ("partial/*", self._remove_unfinished)):
+            for folder in self.folder.glob(pattern):
+                # Without an age everything goes: the clock may have been ahead when a folder was made.
+                if not older_than_days or _modified(folder) <= limit:
+                    in_use += not remove(folder)
+        return Pruned(before - folder_bytes(self.folder), in_use)
+
+    def _remove_unfinished(self, folder: Path) -> bool:
+        from filelock import FileLock, Timeout
+
+        locks = self.folder / "locks"
+        with storage_errors(locks):
+            locks.mkdir(exist_ok=True)
             try:
-                with lock.acquire(timeout=0):
+                with FileLock(locks / f"{folder.name}.lock").acquire(timeout=0):
                     shutil.rmtree(folder, ignore_errors=True)
             except Timeout:
-                continue
-            except FileNotFoundError:
-                shutil.rmtree(folder, ignore_errors=True)
-        return before - folder_bytes(self.folder)
+                return False
+        return True
 
-    def _entry(self, key: str) -> Path:
-        return self.folder / "entries" / key[:2] / key
+    def _folders(self, key: str) -> list[Path]:
+        """The folders of a key's entries, oldest first."""
+        found = [each for each in (self.folder / "entries" / key[:2]).glob(f"{key}-*") if _number(each)]
+        return sorted(found, key=_number)
+
+
+def _number(folder: Path) -> int:
+    """How often a key's entry had been made when it was put into this folder; 0 if the name does not say."""
+    parts = folder.name.split("-")
+    return int(parts[1]) if len(parts) == 3 and parts[1].isdecimal() else 0
+
+
+def _sound_entry(folder: Path, key: str) -> Entry | None:
+    hold = share(folder / _RECORD)
+    if hold is None:
+        return None
+    try:
+        record = _decode((folder / _RECORD).read_bytes())
+        if record["key"] != key or record["files"] != _digests(folder):
+            return None
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return _entry(folder, record, hold)
+
+
+def _entry(folder: Path, record: dict[str, Any], hold: Hold | None) -> Entry:
+    return Entry(folder, record, hold if record["files"] else None)
+
+
+def _encode(record: dict[str, Any]) -> bytes:
+    """A record's file, the same bytes for the same values, with the digest of the values."""
+    values = json.loads(json.dumps(record))
+    return (json.dumps({**values, "digest": sha256_of_json(values)}, indent=2) + "\n").encode()
+
+
+def _decode(content: bytes) -> dict[str, Any]:
+    """The inverse of `_encode`, without the digest. Raises ValueError, KeyError or TypeError if a byte was changed."""
+    record: dict[str, Any] = json.loads(content)
+    del record["digest"]
+    if content != _encode(record):
+        raise ValueError("the record does not match its digest")
+    return record
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """The digests of an entry's files, without its record."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / _RECORD)
+    return {str(path.relative_to(folder)): sha256_of_file(path) for path in paths}
+
+
+def _remove_entry(folder: Path) -> bool:
+    """Remove an entry, or what is left of one; returns False if a build uses it, or if it is another user's."""
+    record = folder / _RECORD
+    hold = seize(record)
+    if hold is None and record.exists():
+        return False
+    shutil.rmtree(folder, ignore_errors=True)
+    return True
+
+
+def _modified(folder: Path) -> float:
+    """The time of the last change in seconds; 0 if the folder was removed meanwhile."""
+    try:
+        return folder.stat().st_mtime
+    except OSError:
+        return 0.0

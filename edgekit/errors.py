@@ -191,4 +191,9 @@ def storage_errors(path: Path) -> Iterator[None]:
             ) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise StorageError(f"{path} cannot be written: {error.strerror}", "check its owner and mode") from error
+        if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG):
+            there = error.filename if isinstance(error.filename, str) else path
+            raise StorageError(
+                f"{path} cannot be written: {error.strerror}: {there}", "move what is there away, or use another path"
+            ) from error
         raise

@@ -1,5 +1,6 @@
 """Digests, and atomic writes."""
 
+import glob
 import hashlib
 import json
 import os
@@ -8,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.errors import storage_errors
+from edgekit.locks import Hold, own, seize
+
+_UNFINISHED = ".edgekit"
+"""The end of a temporary file's name."""
 
 
 def sha256_of_file(path: Path) -> str:
@@ -22,23 +27,55 @@ def sha256_of_json(value: Any) -> str:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write to a temporary file in the same folder, then rename it, so that readers never see a partial file.
+    """Write to a temporary file in the same folder, then rename it, so that readers never see a partial file. Removes
+    temporary files that a kill left of earlier writes to the same path.
 
     Raises StorageError if the disk is full.
     """
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        for left in path.parent.glob(f".{glob.escape(path.name)}.*{_UNFINISHED}"):
+            hold = seize(left)
+            if hold is not None:
+                left.unlink(missing_ok=True)
+                hold.release()
+        temporary, hold = _new_file(path)
         try:
-            with os.fdopen(handle, "wb") as file:
+            with temporary.open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
+            temporary.chmod(0o644)
+            temporary.replace(path)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
+        finally:
+            hold.release()
+
+
+def _new_file(path: Path) -> tuple[Path, Hold]:
+    """A new temporary file beside `path`, and its lock."""
+    while True:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_UNFINISHED)
+        os.close(descriptor)
+        hold = own(Path(name))
+        if hold is not None:  # otherwise another writer took it for a leftover
+            return Path(name), hold
+
+
+def write_sealed(path: Path, content: bytes) -> None:
+    """`write_bytes` with the content's digest in a first line, for `read_sealed`."""
+    write_bytes(path, hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+
+
+def read_sealed(path: Path) -> bytes | None:
+    """What `write_sealed` wrote; None if the file is absent or a byte of it was changed."""
+    try:
+        digest, _, content = path.read_bytes().partition(b"\n")
+    except OSError:
+        return None
+    return content if hashlib.sha256(content).hexdigest().encode() == digest else None
 
 
 def write_json(path: Path, value: Any) -> None:

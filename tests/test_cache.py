@@ -1,12 +1,17 @@
+import json
+import math
 import multiprocessing
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from edgekit.cache import Cache
+from edgekit.cache import Cache, _encode
+from edgekit.errors import StorageError
 
 KEY = "ab" + "0" * 62
 
@@ -37,21 +42,134 @@ def test_an_entry_that_is_not_usable_is_made_again(tmp_path: Path) -> None:
     assert (entry.record["number"], existed) == (2, True)
 
 
-@pytest.mark.parametrize("damage", ["truncate", "remove", "record"])
+def _figure_changed(record: Path) -> None:
+    record.write_text(record.read_text().replace('"value": 50.0', '"value": 99.5'))
+
+
+def _digest_of_another_record(record: Path) -> None:
+    values = json.loads(record.read_text())
+    record.write_text(json.dumps({**values, "digest": "0" * 64}, indent=2) + "\n")
+
+
+def _of_another_key(record: Path) -> None:
+    text = record.read_text().replace(KEY, "cd" + "0" * 62)
+    values = json.loads(text)
+    del values["digest"]
+    record.write_bytes(_encode(values))
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "file truncated": lambda record: record.with_name("model").write_text(""),
+    "file removed": lambda record: record.with_name("model").unlink(),
+    "file added": lambda record: record.with_name("scores.npy").touch(),
+    "inner file changed": lambda record: (record.parent / "inner" / "part").write_text("z"),
+    "record truncated": lambda record: record.write_text("{"),
+    "record of another shape": lambda record: record.write_text("[]"),
+    "record of no text": lambda record: record.write_bytes(b"\xff\x00"),
+    "record nested too deep": lambda record: record.write_text("[" * 100_000),
+    "record of an older edgekit": lambda record: record.write_text('{"kind": "metric", "value": 50.0, "files": {}}'),
+    "record with white space": lambda record: record.write_text(record.read_text() + " "),
+    "figure changed": _figure_changed,
+    "digest changed": _digest_of_another_record,
+    "entry of another key": _of_another_key,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_entry_is_no_entry(tmp_path: Path, damage: str) -> None:
+    cache = Cache(tmp_path)
+
+    def make(output: Path, _: Path) -> dict[str, Any]:
+        (output / "model").write_text("x")
+        (output / "inner").mkdir()
+        (output / "inner" / "part").write_text("y")
+        return {"kind": "metric", "value": 50.0, "pair": (1, math.nan)}
+
+    made, existed = cache.entry(KEY, make)
+    assert not existed
+    found = cache.get(KEY)
+    assert found is not None and str(found.record) == str(made.record), "what is stored is what was returned"
+    DAMAGES[damage](made.folder / "entry.json")
+    assert cache.get(KEY) is None
+    again, existed = cache.entry(KEY, make)
+    assert not existed and again.record["value"] == 50.0 and cache.get(KEY) is not None
+
+
+def test_no_flipped_bit_of_an_entry_is_taken(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     stored(cache)
     entry = cache.get(KEY)
     assert entry is not None
-    if damage == "truncate":
-        (entry.folder / "model").write_text("")
-    elif damage == "remove":
-        (entry.folder / "model").unlink()
-    else:
-        (entry.folder / "entry.json").write_text("{")
-    assert cache.get(KEY) is None
-    stored(cache, content="again")
+    for path in sorted(entry.folder.iterdir()):
+        whole = path.read_bytes()
+        for at in range(len(whole)):
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :])
+            assert cache.get(KEY) is None, (path.name, at)
+        path.write_bytes(whole)
     assert cache.get(KEY) is not None
+
+
+def test_an_entry_that_is_made_again_leaves_the_files_of_its_readers(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    stored(cache, content="first")
+    read = cache.get(KEY)
+    assert read is not None
+    stored(cache, content="second")
+    newest = cache.get(KEY)
+    assert newest is not None
+    assert [(each.folder / "model").read_text() for each in (read, newest)] == ["first", "second"]
+    folder = read.folder
+    del read
+    stored(cache, content="third")
+    assert not folder.exists() and newest.folder.exists()
+
+
+def test_pruning_leaves_what_is_read(tmp_path: Path) -> None:
+    stored(Cache(tmp_path))
+    entry = Cache(tmp_path).get(KEY)
+    assert entry is not None and Cache(tmp_path).prune().in_use == 1
+    assert (entry.folder / "model").read_text() == "x"
+    del entry
+    pruned = Cache(tmp_path).prune()
+    assert pruned.bytes > 0 and pruned.in_use == 0 and Cache(tmp_path).get(KEY) is None
+
+
+def test_an_entry_without_files_is_not_held(tmp_path: Path) -> None:
+    entry, _ = Cache(tmp_path).entry(KEY, lambda *_: {"kind": "metric", "value": 1.0})
+    assert Cache(tmp_path).prune().in_use == 0 and entry.record["value"] == 1.0
+
+
+def test_what_an_older_edgekit_or_a_killed_prune_left_is_pruned(tmp_path: Path) -> None:
+    older, half = tmp_path / "entries" / "ab" / KEY, tmp_path / "entries" / "ab" / f"{KEY}-1-00000000"
+    for folder in (older, half):
+        folder.mkdir(parents=True)
+        (folder / "model").touch()
+    (older / "entry.json").write_text('{"kind": "step", "files": {}}')
+    cache = Cache(tmp_path)
+    assert cache.get(KEY) is None
+    cache.prune()
+    assert not older.exists() and not half.exists()
+
+
+def test_entries_of_a_clock_that_was_ahead_are_pruned(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    stored(cache)
+    for folder in tmp_path.glob("entries/*/*"):
+        os.utime(folder, (time.time() + 86_400 * 365,) * 2)
+    stored(cache, content="made after the clock went back")
+    found = cache.get(KEY)
+    assert found is not None and (found.folder / "model").read_text() == "made after the clock went back"
+    del found
+    cache.prune()
+    assert cache.usage().entries == 0
+
+
+def test_a_place_that_is_a_file_is_a_storage_error(tmp_path: Path) -> None:
+    (tmp_path / "cache").touch()
+    with pytest.raises(StorageError, match="cannot be written: Not a directory"):
+        stored(Cache(tmp_path / "cache"))
+    with pytest.raises(StorageError, match="cannot be written"):
+        Cache(tmp_path / "cache").entry(KEY, lambda *_: {})
 
 
 def test_unfinished_work_leaves_its_checkpoints_and_nothing_else(tmp_path: Path) -> None:
@@ -65,21 +183,28 @@ def test_unfinished_work_leaves_its_checkpoints_and_nothing_else(tmp_path: Path)
     assert cache.get(KEY) is None
 
 
-def test_prune_frees_old_entries_and_leaves_young_and_held_ones(tmp_path: Path) -> None:
+def test_prune_frees_old_entries_and_leaves_young_ones(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
-    old, held = KEY, "cd" + "0" * 62
+    old = KEY
     stored(cache, old)
-    stored(cache, held)
     for folder in tmp_path.glob("entries/*/*"):
         os.utime(folder, (time.time() - 86_400 * 3,) * 2)
     stored(cache, "ef" + "0" * 62)
-    with Cache(tmp_path).lock(held, lambda: None):
-        assert cache.prune(older_than_days=2) > 0
+    assert cache.prune(older_than_days=2).bytes > 0
     assert cache.get(old) is None
-    assert cache.get(held) is not None
-    assert cache.usage().entries == 2
+    assert cache.get("ef" + "0" * 62) is not None
+    assert cache.usage().entries == 1
     cache.prune()
     assert cache.usage().entries == 0
+
+
+def test_prune_leaves_unfinished_work_that_is_held(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    with cache.lock(KEY, lambda: None):
+        output, _ = cache.workspace(KEY)
+        (output / "half").write_text("half")
+        assert Cache(tmp_path).prune().in_use == 1 and output.is_dir()
+    assert Cache(tmp_path).prune().bytes == 4 and not output.exists()
 
 
 def _count_up(folder: Path) -> None:

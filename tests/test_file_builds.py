@@ -145,6 +145,17 @@ def test_float_operators_of_another_build_are_rejected(
         assert "Traceback" not in done.stderr
 
 
+def test_float_operators_that_do_not_fit_are_the_users_error_and_no_float_model(
+    conv_model: Path, images: Path, run_edgekit: Run, tmp_path: Path
+) -> None:
+    flags = ["build", conv_model, "-t", "rpi4", "--calibration", images, "--metric", "cosine", "--resize", "6", "-q"]
+    given = {"target": {"id": "rpi4"}, "lineage": [{"step": "mixed-precision", "notes": {"floats": ["absent"]}}]}
+    (tmp_path / "given.json").write_text(json.dumps(given))
+    done = run_edgekit(*flags, "--float-operators", tmp_path / "given.json")
+    assert done.returncode == 2 and "no operator 'absent' is between conversions" in done.stderr, done.stderr
+    assert not (tmp_path / "dist").exists()
+
+
 def test_the_bundle_of_another_model_is_not_replaced(conv_model: Path, images: Path, tmp_path: Path) -> None:
     beside = conv_model.with_name("other.onnx")
     beside.write_bytes(conv_model.read_bytes())
@@ -155,7 +166,7 @@ def test_the_bundle_of_another_model_is_not_replaced(conv_model: Path, images: P
     assert "-C DIR" in found.value.hint and (bundle / "manifest.json").read_text() == text
     assert built(conv_model, images, folder=tmp_path).targets[0].bundle == bundle, "its own is"
     (bundle / "manifest.json").write_text("torn")
-    with pytest.raises(StorageError, match="an unreadable manifest"):
+    with pytest.raises(StorageError, match="something else than a bundle of edgekit's"):
         built(conv_model, images, folder=tmp_path)
 
 

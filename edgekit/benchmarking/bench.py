@@ -1,6 +1,5 @@
 """Measure model files on this machine, or where a target's instruction set runs."""
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from edgekit.runners.connection import close_on_error
 from edgekit.runners.environment import disturbances, machine_line
 from edgekit.runners.native import native_outputs
 from edgekit.runners.runner import Result, Runner
+from edgekit.scratch import temporary_folder
 from edgekit.target import Target
 from edgekit.traits import Fidelity
 from edgekit.wording import count_of
@@ -104,9 +104,9 @@ def bench_files(
     a board cannot be used.
     """
     chosen = runner_for(target, runner, progress) if isinstance(runner, str) else runner
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+    with temporary_folder() as folder:
         here = chosen.fidelity is Fidelity.NATIVE
-        contenders, absent = find_candidates(models, listed(options.runtimes), target, Path(folder), here=here)
+        contenders, absent = find_candidates(models, listed(options.runtimes), target, folder, here=here)
         if not contenders:
             raise ModelError(f"{absent[0].model} runs under none of the given runtimes: {absent[0].why}", _EACH_ALONE)
         runs: list[Run] = []

@@ -1,6 +1,5 @@
 """Calibrate latency prediction: time networks on a board, count them under its emulator, and fit prices."""
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -29,6 +28,7 @@ from edgekit.runners.environment import disturbances
 from edgekit.runners.qemu import QemuRunner
 from edgekit.runners.runner import Job, Runner
 from edgekit.runners.ssh import SshRunner
+from edgekit.scratch import temporary_folder
 from edgekit.target import Target
 
 
@@ -77,8 +77,8 @@ def calibrate_board(
     disturbed: list[str] = []
     new: list[MeasuredNetwork] = []
     before: list[Prediction | None] = []
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-        contenders, absent = find_candidates(list(families), [target.runtime.name], target, Path(folder), here=False)
+    with temporary_folder() as folder:
+        contenders, absent = find_candidates(list(families), [target.runtime.name], target, folder, here=False)
         try:
             for number, each in enumerate(contenders):
                 progress.advanced("calibrating", number, len(contenders), each.model.name)

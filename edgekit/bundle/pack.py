@@ -1,8 +1,8 @@
-"""dist/<target>/: written to a temporary folder, then renamed into place."""
+"""dist/<target>/: written to a temporary folder, then put into place as a whole."""
 
 import json
+import os
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,28 +15,45 @@ from onnx import ModelProto, numpy_helper
 from edgekit.arrays import Array
 from edgekit.bundle.c_arrays import PortSource, c_sources
 from edgekit.bundle.manifest import MANIFEST, Origin, manifest, safe_file_name
-from edgekit.errors import StorageError, storage_errors
+from edgekit.bundle.swap import replace_folder
+from edgekit.errors import StorageError, first_line, storage_errors
 from edgekit.files import write_json
 from edgekit.formats import format_of
 from edgekit.model.ports import Port, inputs_of, outputs_of
 from edgekit.model.reading import load_model
 from edgekit.project.project import Project
+from edgekit.scratch import temporary_folder
 from edgekit.target import Target
 from edgekit.tflite.reading import TfliteFile, read_tflite, to_file_inputs, to_file_outputs
 from edgekit.traits import Format
 
 
 def check_place(project: Project, target: Target) -> None:
-    """Raises StorageError if the folder holds the bundle of another model, which would be replaced."""
+    """Raises StorageError if the target's folder holds anything that edgekit did not write, or the bundle of another
+    model: a new bundle replaces the folder as a whole."""
     folder = project.dist_folder / target.id
-    if project.model_file is None or not (folder / MANIFEST).is_file():
+    if not os.path.lexists(folder) or (folder.is_dir() and not any(folder.iterdir())):
         return
+    holds = _what_it_holds(folder, project.name if project.model_file is not None else None)
+    if holds:
+        raise StorageError(f"{folder} holds {holds}", "move it away, or build in another folder: -C DIR")
+
+
+def _what_it_holds(folder: Path, name: str | None) -> str:
+    """What a new bundle would destroy beside a bundle of edgekit's, of the project `name` if it is given; empty if that
+    is all there is."""
     try:
-        there = json.loads((folder / MANIFEST).read_bytes())["project"]
-    except (OSError, ValueError, LookupError, TypeError):
-        there = "an unreadable manifest"
-    if there != project.name:
-        raise StorageError(f"{folder} holds the bundle of {there}", "move it away, or build in another folder: -C DIR")
+        told = json.loads((folder / MANIFEST).read_bytes())
+        there, listed = told["project"], {MANIFEST, *told["files"]}
+        bundled = "edgekit" in told
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        bundled = False
+    if not bundled:
+        return "something else than a bundle of edgekit's"
+    if name not in (None, there):
+        return f"the bundle of {first_line(str(there))}"
+    others = sorted(path.name for path in folder.iterdir() if path.name not in listed)
+    return f"{others[0]}, which edgekit did not write" if others else ""
 
 
 def write_bundle(project: Project, target: Target, model: Path, golden: Path, origin: Origin) -> Path:
@@ -47,9 +64,9 @@ def write_bundle(project: Project, target: Target, model: Path, golden: Path, or
         project.cache_folder.parent.mkdir(parents=True, exist_ok=True)
         with (
             FileLock(project.cache_folder.parent / "dist.lock"),
-            tempfile.TemporaryDirectory(dir=dist, prefix=".") as temporary,
+            temporary_folder(dist) as temporary,
         ):
-            folder = Path(temporary) / target.id
+            folder = temporary / target.id
             folder.mkdir()
             file = folder / f"model.{format_of(model)}"
             shutil.copyfile(model, file)
@@ -63,9 +80,8 @@ def write_bundle(project: Project, target: Target, model: Path, golden: Path, or
             result = manifest(project, target, origin, file, faces.inputs, faces.outputs, pair)
             write_json(folder / MANIFEST, result)
             final = dist / target.id
-            if final.exists():
-                final.rename(Path(temporary) / "old")
-            folder.rename(final)
+            check_place(project, target)
+            replace_folder(folder, final)
     return final
 
 

@@ -11,7 +11,8 @@ from edgekit.cli.options import project_option
 @project_option()
 @click.pass_context
 def command(ctx: click.Context, folder: Path) -> int | None:
-    """Manage this project's .edgekit/cache, and show the size of the emulators."""
+    """Manage the .edgekit/cache of a project, or of model files that were built in the folder, and show the size of the
+    emulators."""
     ctx.obj = folder
     return ctx.invoke(size) if ctx.invoked_subcommand is None else None
 
@@ -21,10 +22,9 @@ def command(ctx: click.Context, folder: Path) -> int | None:
 def size(folder: Path) -> int:
     """Show how much is stored."""
     from edgekit.cache import Cache
-    from edgekit.project.project import load_project
     from edgekit.runners.emulator import emulators_bytes, emulators_folder
 
-    store = Cache(load_project(folder).cache_folder)
+    store = Cache(_cache_folder(folder))
     used = store.usage()
     click.echo(f"steps: {used.entries} entries, {used.bytes / 1e6:.1f} MB in {store.folder}")
     click.echo(f"unfinished: {used.unfinished_bytes / 1e6:.1f} MB")
@@ -36,10 +36,18 @@ def size(folder: Path) -> int:
 @click.option("--days", type=click.FloatRange(0), default=0.0, show_default=True, help="Keep entries that are younger.")
 @click.pass_obj
 def prune(folder: Path, days: float) -> int:
-    """Remove entries and unfinished work, except for those of a running build."""
+    """Remove entries and unfinished work, except for what a running build uses."""
     from edgekit.cache import Cache
-    from edgekit.project.project import load_project
+    from edgekit.wording import count_of
 
-    freed = Cache(load_project(folder).cache_folder).prune(days)
-    click.echo(f"freed {freed / 1e6:.1f} MB")
+    pruned = Cache(_cache_folder(folder)).prune(days)
+    left = f"; left {count_of(pruned.in_use, 'folder')} in use or of another user" if pruned.in_use else ""
+    click.echo(f"freed {pruned.bytes / 1e6:.1f} MB{left}")
     return 0
+
+
+def _cache_folder(folder: Path) -> Path:
+    """The cache of a project, or of the builds of a model file in this folder, which have no edgekit.toml."""
+    from edgekit.project.project import CACHE, load_project
+
+    return folder / CACHE if (folder / CACHE).is_dir() else load_project(folder).cache_folder

@@ -2,6 +2,7 @@
 code."""
 
 import os
+import signal
 import sys
 import warnings
 from importlib import import_module
@@ -11,6 +12,7 @@ import click
 
 from edgekit.deprecation import RenamedWarning
 from edgekit.errors import EdgekitError, type_and_line
+from edgekit.scratch import clear_system_leftovers
 from edgekit.version import __version__
 
 _COMMANDS = (
@@ -33,7 +35,8 @@ _COMMANDS = (
 _SPIN_COUNT = "1000"
 """By default, PyTorch's threads spin for milliseconds while they wait for one another. Beside four busy processes, a
 step of training then takes up to fifty times as long (edgekit/training/threads.py)."""
-_INTERRUPTED = 130
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
+"""Signals that end the command as an interrupt does: from a container engine, a CI system or a closed terminal."""
 _UNEXPECTED = 3
 
 
@@ -70,6 +73,23 @@ def _print_renames_in_one_line() -> None:
     warnings.showwarning = show_rename
 
 
+def _end_like_interrupt() -> list[signal.Signals]:
+    """Make the signals of _ENDING raise KeyboardInterrupt, so that temporary folders are removed and children ended;
+    later ones do not disturb that. Returns a list to which the signal is added."""
+    received: list[signal.Signals] = []
+
+    def interrupt(number: int, _: object) -> None:
+        for each in handled:
+            signal.signal(each, signal.SIG_IGN)
+        received.append(signal.Signals(number))
+        raise KeyboardInterrupt
+
+    handled = [each for each in _ENDING if signal.getsignal(each) is signal.SIG_DFL]  # nohup ignores SIGHUP
+    for each in handled:
+        signal.signal(each, interrupt)
+    return received
+
+
 def main() -> None:
     """Run the command line and exit with 0 (success), 1 (a gate, budget or plan failed), 2 (usage or input) or 3 (a
     tool failed)."""
@@ -77,6 +97,8 @@ def main() -> None:
     debug = len(arguments) < len(sys.argv) - 1
     _print_renames_in_one_line()
     os.environ.setdefault("GOMP_SPINCOUNT", _SPIN_COUNT)  # read when torch is loaded
+    clear_system_leftovers()
+    received = _end_like_interrupt()
     try:
         sys.exit(edgekit.main(arguments, prog_name="edgekit", standalone_mode=False) or 0)
     except click.ClickException as error:
@@ -84,7 +106,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted: finished steps and epochs are kept; run again to continue", err=True)
-        sys.exit(_INTERRUPTED)
+        sys.exit(128 + next(iter(received), signal.SIGINT))
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)

@@ -12,6 +12,7 @@ and waits for one, so that its memory can be looked at from outside. Needs numpy
 be pushed to any board; it imports nothing of edgekit.
 """
 
+import contextlib
 import functools
 import importlib
 import json
@@ -20,6 +21,7 @@ import os
 import random
 import runpy
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -38,9 +40,18 @@ runs after another runtime find caches filled and threads still spinning, so onl
 but one of the fewest."""
 COUNTED = 2
 """Runs between marks; the last one is counted."""
+PR_SET_PDEATHSIG = 1
 ENOUGH = 8
 """The fewest rounds. Stopping as soon as the estimate looks precise stops too early at times; eight rounds allow for
 that."""
+
+
+def end_with_parent() -> None:
+    """Let the kernel end this process when the process that started it ends, however that ends. Linux only."""
+    with contextlib.suppress(ImportError, OSError, AttributeError):  # another system, or Python without ctypes
+        import ctypes
+
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def main(folder: Path) -> None:
@@ -98,7 +109,8 @@ def first_run(np: Any, running: Any, arrays: list[Any], path: Path) -> float:
 def resident_at(stage: str) -> "int | None":
     """Report a stage and wait for an answer, then return the resident memory in bytes."""
     print(stage, flush=True)
-    sys.stdin.readline()
+    if not sys.stdin.readline():  # nobody waits for the result any more
+        sys.exit(1)
     return memory("VmRSS")
 
 
@@ -369,4 +381,5 @@ def memory(name: str) -> "int | None":
 
 
 if __name__ == "__main__":
+    end_with_parent()
     main(Path(sys.argv[1]))

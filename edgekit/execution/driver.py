@@ -90,6 +90,7 @@ class Driver:
             role=planned.role,
             parents=(model.digest, *(each.digest for each in joined.values())),
             notes=entry.record["notes"],
+            hold=entry.hold,
         )
         metric = self.metric(artifact, target) if Trait.CONVERGED in planned.facts else None
         warning = gap_warning(artifact.notes, self.scores(artifact, target) if "accuracy" in artifact.notes else None)
@@ -158,7 +159,8 @@ class Driver:
         key = sha256_of_json({"imported": file_digest(path), "code": code_version("edgekit.model.importing")})
         entry, _ = self.cache.entry(key, work)
         digest = entry.record["files"]["model.onnx"]
-        return Artifact(entry.folder / "model.onnx", Format.ONNX, self.project.entry_facts, digest, Role.STUDENT)
+        facts = self.project.entry_facts
+        return Artifact(entry.folder / "model.onnx", Format.ONNX, facts, digest, Role.STUDENT, hold=entry.hold)
 
     def metric(self, artifact: Artifact, target: Target) -> float:
         """The project's metric of a module or file on this machine, with the target's integer saturation."""

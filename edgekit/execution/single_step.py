@@ -1,6 +1,5 @@
 """Run one step alone on a model file, for use in scripts."""
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from edgekit.model.reading import save_model
 from edgekit.planning.plan import MEANING, providers
 from edgekit.progress import Progress
 from edgekit.project.project import Project
+from edgekit.scratch import temporary_folder
 from edgekit.target import Target
 from edgekit.traits import Format, Role, Trait
 
@@ -46,8 +46,7 @@ def run_single_step(
     assert source is not None, "a single step works on a file"
     if output.resolve() == source.resolve():
         raise PlanError(f"{output} is the model itself", "give another output file: the source is not overwritten")
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as temporary:
-        folder = Path(temporary)
+    with temporary_folder() as folder:
         given = folder / "given.onnx"
         model = import_model(source)
         save_model(model, given)

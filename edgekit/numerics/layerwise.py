@@ -5,7 +5,6 @@ An error is then attributed to the layer that causes it, not to the layers after
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from edgekit.model.split_graph import GIVEN, split_at
 from edgekit.model.unsigned import SHIFT, to_unsigned
 from edgekit.numerics.compare import signal_to_noise
 from edgekit.runtimes.ort import inner_tensors, session, session_outputs
+from edgekit.scratch import temporary_folder
 
 
 def layer_sqnr(source: Path, rewritten: Path, inputs: Sequence[Array]) -> dict[str, float]:
@@ -39,8 +39,8 @@ def layer_lsb_errors(source: Path, fused: Path, inputs: Sequence[Array]) -> dict
 
     Both run with unsigned weights, so that saturating kernels of this machine do not count against the fused file.
     """
-    with TemporaryDirectory() as folder:
-        exact = Path(folder) / "exact.onnx"
+    with temporary_folder() as folder:
+        exact = folder / "exact.onnx"
         save_model(to_unsigned(load_model(fused)), exact)
         tensors = inner_tensors(exact, inputs)
     return lsb_errors(source, inputs, {name: array for name, array in tensors.items() if array.dtype.kind in "iu"})
@@ -78,8 +78,8 @@ def _outputs_of(model: ModelProto, inputs: Sequence[Array], given: Mapping[str, 
     order."""
     ports = [each.name for each in inputs_of(model.graph)]
     common = [name for node in model.graph.node for name in node.output if name in given]
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "cut.onnx"
+    with temporary_folder() as folder:
+        path = folder / "cut.onnx"
         save_model(split_at(with_shapes(model), set(common)), path)
         running = session(path, optimize=False)
         whole = dict(zip(ports, inputs, strict=True))

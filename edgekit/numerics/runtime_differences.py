@@ -3,7 +3,6 @@ does when it loads the file."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from onnx import ModelProto
 
@@ -12,6 +11,7 @@ from edgekit.model.facts import activation_types
 from edgekit.model.reading import load_model
 from edgekit.numerics.layerwise import layer_lsb_errors
 from edgekit.runtimes.ort import optimize_offline
+from edgekit.scratch import temporary_folder
 
 ROUNDING_LSB = 1
 """Integer kernels round once where the graph as written rounds in float, so that ties may differ."""
@@ -21,8 +21,8 @@ def runtime_differences(path: Path, inputs: Sequence[Array]) -> dict[str, str]:
     """The nodes of a QDQ file whose 8-bit outputs differ by more than one LSB after fusion, given the same 8-bit
     inputs, and by how much. `inputs` has one array per model input, batch axis first."""
     model = load_model(path)
-    with TemporaryDirectory() as folder:
-        fused = Path(folder) / "fused.onnx"
+    with temporary_folder() as folder:
+        fused = folder / "fused.onnx"
         optimize_offline(path, fused, keep_int8_activations="int8" in activation_types(model))
         errors = layer_lsb_errors(path, fused, inputs)
         kinds = {name: node.op_type for node in load_model(fused).graph.node for name in node.output}

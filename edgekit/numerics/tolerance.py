@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from edgekit.numerics.compare import relative_difference
 from edgekit.numerics.perturb import perturb_ulp
 from edgekit.runtimes.ort import feed_outputs, session_feed_outputs
 from edgekit.runtimes.tflite import TfliteSession, tflite_runtime
+from edgekit.scratch import temporary_folder
 
 LEAST = 1e-4
 """Reordered additions change the outputs of an ordinary network by less."""
@@ -90,8 +90,8 @@ def _moved(array: Array, random: np.random.Generator) -> Array:
 def _perturbed_outputs(path: Path, feeds: Arrays) -> Iterator[Arrays]:
     """The outputs of a file under repeated ULP perturbation of its float constants."""
     model = load_model(path)
-    with TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         for seed in range(_PERTURBATIONS):
-            copy = Path(folder) / path.name
+            copy = folder / path.name
             save_model(perturb_ulp(model, np.random.default_rng(seed)), copy)
             yield feed_outputs(copy, feeds)

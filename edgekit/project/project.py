@@ -14,6 +14,8 @@ from edgekit.target import Budgets
 from edgekit.traits import MODULE_ENTRY, Data, Facts, Role
 
 PROJECT_FILE = "edgekit.toml"
+CACHE = Path(".edgekit", "cache")
+"""Below the folder of a project, or of the model files that are built without one."""
 UNSAID = "default"
 """The metric of a project that sets none."""
 
@@ -164,7 +166,7 @@ class Project(Record, frozen=True, kw_only=True):
 
     @property
     def cache_folder(self) -> Path:
-        return self.root / ".edgekit" / "cache"
+        return self.root / CACHE
 
     @property
     def dist_folder(self) -> Path:

@@ -2,7 +2,6 @@
 
 from collections.abc import Set
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from edgekit.model.ports import inputs_of
 from edgekit.model.reading import load_model, save_model
 from edgekit.model.split_graph import expose_tensors
 from edgekit.runtimes.ort import session, session_outputs
+from edgekit.scratch import temporary_folder
 
 
 def channel_ranges(path: Path, names: Set[str], batches: CalibrationBatches) -> dict[str, Array]:
@@ -20,8 +20,8 @@ def channel_ranges(path: Path, names: Set[str], batches: CalibrationBatches) -> 
     model = load_model(path)
     ports = inputs_of(model.graph)
     found: dict[str, Array] = {}
-    with TemporaryDirectory() as folder:
-        whole = Path(folder) / "whole.onnx"
+    with temporary_folder() as folder:
+        whole = folder / "whole.onnx"
         save_model(expose_tensors(model, names), whole)
         running = session(whole)
         for feed in batches.feeds(ports):

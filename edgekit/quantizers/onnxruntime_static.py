@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from edgekit.model.ports import Port, inputs_of
 from edgekit.model.reading import load_model
 from edgekit.process_state import quiet_root_logger, stdout_as_stderr
 from edgekit.runtimes import ort
+from edgekit.scratch import temporary_folder
 
 PASSING = (
     "Clip",
@@ -105,8 +105,8 @@ def _calibrate(
     optimized and takes 1.5 times as long."""
     from onnxruntime.quantization.calibrate import create_calibrator, save_tensors_data
 
-    with TemporaryDirectory() as folder:
-        watched = Path(folder) / "watched.onnx"
+    with temporary_folder() as folder:
+        watched = folder / "watched.onnx"
         calibrator = create_calibrator(source, types, str(watched), calibrate_method=method)
         calibrator.infer_session = ort.session(watched)
         names = [port.name for port in ports]

@@ -1,7 +1,6 @@
 """container: the target's CPU is emulated inside a Docker or Podman container."""
 
 import shutil
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from edgekit.runners.engine import ContainerLimits, Engine, enforces_memory, fin
 from edgekit.runners.image import check_emulated, image_name
 from edgekit.runners.qemu import ALIKE, GUEST_BASE, guest_bytes, space_options, why_not_counted, with_counts
 from edgekit.runners.runner import WORKER, Job, Result, read_results, run_error, stage_words, write_job
+from edgekit.scratch import temporary_folder
 from edgekit.target import Target
 from edgekit.traits import Fidelity
 
@@ -114,28 +114,28 @@ class ContainerRunner:
             "limit_s": job.limit_s,
         }
         with (
-            tempfile.TemporaryDirectory(prefix="edgekit-") as sent,
-            tempfile.TemporaryDirectory(prefix="edgekit-") as received,
-            tempfile.TemporaryDirectory(prefix="edgekit-") as started_in,
+            temporary_folder() as sent,
+            temporary_folder() as received,
+            temporary_folder() as started_in,
         ):
-            write_job(replace(job, counted=counted), Path(sent), runtimes)
+            write_job(replace(job, counted=counted), sent, runtimes)
             shutil.copy(WORKER, sent)
             if self.target.cpuinfo:
-                write_cpu_view(Path(sent) / "root", self.target)
+                write_cpu_view(sent / "root", self.target)
             request = Request(
                 asked,
-                sent=Path(sent),
-                received=Path(received),
+                sent=sent,
+                received=received,
                 limit_s=job.limit_s,
                 doing=lambda: stage_words(str(items[-1]["said"])),
                 heard=items.append,
             )
-            ended = answer(Container(self.engine, self.image, self.limits, Path(started_in)), request)
+            ended = answer(Container(self.engine, self.image, self.limits, started_in), request)
             if ended["ended"] or ended["expired"]:
                 code = None if ended["expired"] else ended["ended"]
                 said = str(items[-1]["said"])
                 raise run_error(code, ended["words"], said, job, self.target.cpu, runtimes)
-            done = read_results(job, Path(received))
+            done = read_results(job, received)
             stages = {str(each["said"]): int(str(each["memory"])) for each in items[1:] if each["said"] != "done"}
             result = Result(
                 outputs=done.outputs,
@@ -147,4 +147,4 @@ class ContainerRunner:
                 uncounted=why_not_counted(self.target, has_plugin=True) if job.counted else "",
                 emulator_bytes=ended["emulator"] if self._knows_memory else None,
             )
-            return with_counts(result, Path(received) / _COUNTS) if counted else result
+            return with_counts(result, received / _COUNTS) if counted else result

@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from edgekit.host import this_host
 from edgekit.instruction_counts.plugin import can_be_counted, compile_plugin, plugin_options, plugin_path
 from edgekit.progress import Progress
 from edgekit.runners.wheels import fetch_wheels, run_tool, wheels_name
+from edgekit.scratch import temporary_folder
 from edgekit.target import CpuInfo, Target
 
 _QEMU_PACKAGE = "qemu-user"
@@ -159,8 +159,8 @@ def _prepare_plugin(target: Target, progress: Progress) -> None:
 def _try_plugin(plugin: Path, target: Target) -> None:
     """Raises EmulatorError if the emulator cannot use it."""
     emulator = find_emulator(target)
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-        out = Path(folder) / "counts"
+    with temporary_folder() as folder:
+        out = folder / "counts"
         options = plugin_options(plugin, out, target, by_operator=False)
         program = [*emulator.python(), "-c", "import os; [os.getppid() for _ in range(3)]"]
         command = [*emulator.command(options), *program]

@@ -5,12 +5,12 @@ import os
 import shlex
 import shutil
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from edgekit.errors import ContainerError, last_line
+from edgekit.scratch import temporary_folder
 
 _ANSWER_S = 60.0
 _PROBE_BYTES = 64 * 2**20
@@ -37,7 +37,7 @@ class Engine:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """The result of an engine command, run in a temporary folder, because Podman's monitor writes a file named oom
         to its working directory when memory runs out."""
-        with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+        with temporary_folder() as folder:
             return subprocess.run([*self.program, *arguments], capture_output=True, text=True, check=False, cwd=folder)
 
 

@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 from edgekit.architectures import ARCHITECTURES
@@ -13,6 +12,7 @@ from edgekit.progress import Progress
 from edgekit.runners.emulator import can_emulate
 from edgekit.runners.engine import Engine
 from edgekit.runners.wheels import install_wheels
+from edgekit.scratch import temporary_folder
 from edgekit.target import Target
 
 BASE = "debian:bookworm-slim"
@@ -52,12 +52,12 @@ def build_image(engine: Engine, target: Target, base: str, progress: Progress) -
     name = image_name(target)
     if engine.has(name):
         return name
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as context:
-        site = Path(context) / "site"
+    with temporary_folder() as context:
+        site = context / "site"
         runtime = target.runtime
         progress.note(f"downloading {runtime.name} {runtime.version} for {target.arch} (PyPI)")
         install_wheels(runtime, target.arch, _GUEST_PYTHON, site, ContainerError, "check the network, and run it again")
-        shutil.copy(dockerfile(), Path(context) / "Dockerfile")
+        shutil.copy(dockerfile(), context / "Dockerfile")
         shutil.copy(SOURCE, context)
         progress.note(f"building {name} by {engine}: downloads {base}, then qemu and Python for {target.arch} (Debian)")
         arguments = ["--build-arg", f"BASE={base}", "--build-arg", f"ARCH={ARCHITECTURES[target.arch].debian}"]

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 from edgekit.arrays import Arrays
@@ -10,6 +9,7 @@ from edgekit.formats import format_of
 from edgekit.host import this_host
 from edgekit.runners.runner import WORKER, Job, Result, run_worker
 from edgekit.runtimes.opening import host_runtime
+from edgekit.scratch import temporary_folder
 from edgekit.target import Target
 from edgekit.traits import Fidelity
 
@@ -19,10 +19,10 @@ def native_outputs(path: Path, inputs: Arrays, target: Target, threads: int = 1)
     the target's integer saturation."""
     from edgekit.runtimes.ort import exact_copy
 
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+    with temporary_folder() as folder:
         runtime = host_runtime(format_of(path), target.runtime.name)
         saturates = target.saturates or not runtime.spec.runs_exact
-        source = path if saturates else exact_copy(path, Path(folder))
+        source = path if saturates else exact_copy(path, folder)
         return tuple(NativeRunner(runtime.name).run(Job([source], inputs, threads)).outputs[0])
 
 
@@ -39,8 +39,8 @@ class NativeRunner:
         return f"native, {this_host().cpu_name}"
 
     def run(self, job: Job) -> Result:
-        with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+        with temporary_folder() as folder:
             command, cpu = [sys.executable, str(WORKER)], this_host().cpu_name
             runtimes = job.runtimes or [host_runtime(format_of(model), self.runtime) for model in job.models]
-            done = run_worker(command, os.environ, job, Path(folder), cpu, runtimes)
+            done = run_worker(command, os.environ, job, folder, cpu, runtimes)
         return done.result(self.fidelity)

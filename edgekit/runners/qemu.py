@@ -2,7 +2,6 @@
 meaning."""
 
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import zip_longest
@@ -15,6 +14,7 @@ from edgekit.instruction_counts.operator_counts import counts_of_operators, coun
 from edgekit.instruction_counts.plugin import MARK, can_be_counted, plugin_options
 from edgekit.runners.emulator import Emulator, find_emulator
 from edgekit.runners.runner import WORKER, Job, Profile, Result, run_worker
+from edgekit.scratch import temporary_folder
 from edgekit.target import Target
 from edgekit.traits import Fidelity
 
@@ -93,14 +93,14 @@ class QemuRunner:
         space = space_options(self.guest_bytes) if self.emulator.root else []
         plugin = self.emulator.plugin if job.counted else None
         environment = {"PATH": os.environ.get("PATH", ""), "ORT_DISABLE_TELEMETRY": "1", **self.emulator.environment()}
-        with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-            outcome = Path(folder) / "counts"
+        with temporary_folder() as folder:
+            outcome = folder / "counts"
             more = plugin_options(plugin, outcome, self.target, by_operator=job.profiled_runs > 0) if plugin else []
             done = run_worker(
                 [*self.emulator.command([*space, *more]), *self.emulator.python(), str(WORKER)],
                 {**environment, **(ALIKE if plugin else {})},
                 job if plugin else replace(job, counted=False),
-                Path(folder),
+                folder,
                 self.target.cpu,
                 [runtime] * len(job.models),
                 self._guest_memory,

@@ -1,7 +1,6 @@
 """ssh: a board, or any other machine with an sshd."""
 
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from edgekit.runners.board import Board, board_at, check_is, provide_runtime
 from edgekit.runners.connection import Request, answer
 from edgekit.runners.runner import WORKER, Job, Result, read_results, run_error, stage_words, write_job
 from edgekit.runtimes.opening import host_runtime
+from edgekit.scratch import temporary_folder
 from edgekit.target import Runtime, Target
 from edgekit.traits import Fidelity
 
@@ -66,15 +66,15 @@ class SshRunner:
         command = ["{python}", *(["-S"] if kept else [])]
         asked = {"do": "run", "command": command, "environment": own, "limit_s": job.limit_s}
         with (
-            tempfile.TemporaryDirectory(prefix="edgekit-") as sent,
-            tempfile.TemporaryDirectory(prefix="edgekit-") as received,
+            temporary_folder() as sent,
+            temporary_folder() as received,
         ):
-            write_job(job, Path(sent), runtimes)
+            write_job(job, sent, runtimes)
             shutil.copy(WORKER, sent)
             request = Request(
                 asked,
-                sent=Path(sent),
-                received=Path(received),
+                sent=sent,
+                received=received,
                 limit_s=job.limit_s,
                 doing=lambda: stage_words(said[-1]),
                 heard=lambda line: said.append(line["said"]),
@@ -86,4 +86,4 @@ class SshRunner:
                     raise BoardError(f"the disk of {self.board.address} is full", "free some space there and run again")
                 code = None if result["expired"] else result["ended"]
                 raise run_error(code, words, said[-1], job, self.board.cpu, runtimes)
-            return read_results(job, Path(received)).result(self.fidelity)
+            return read_results(job, received).result(self.fidelity)

@@ -4,7 +4,6 @@ import os
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from edgekit.arrays import Array, Arrays, Outputs
 from edgekit.device.worker import as_array, stack_feeds
 from edgekit.errors import ModelError, all_lines, first_line
 from edgekit.runtime_specs import NO_KERNEL
+from edgekit.scratch import temporary_folder
 
 # ONNX Runtime ships with telemetry. A tool for other people's models disables it.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -29,8 +29,8 @@ def session(path: Path, *, threads: int = 0, optimize: bool = True, exact: bool 
     if not optimize:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
-        with TemporaryDirectory() as folder:
-            source = exact_copy(path, Path(folder)) if exact else path
+        with temporary_folder() as folder:
+            source = exact_copy(path, folder) if exact else path
             return onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's exceptions have no common base class
         remedy = NO_KERNEL if "NOT_IMPLEMENTED" in first_line(error) else "inspect the model: edgekit inspect"
@@ -103,8 +103,8 @@ def outputs_and_tensors(path: Path, inputs: Sequence[Array]) -> tuple[Arrays, di
     from edgekit.model.reading import load_model, save_model
     from edgekit.model.split_graph import expose_tensors
 
-    with TemporaryDirectory() as folder:
-        whole = Path(folder) / "exposed.onnx"
+    with temporary_folder() as folder:
+        whole = folder / "exposed.onnx"
         model = load_model(path)
         save_model(expose_tensors(model), whole)
         running = session(whole, optimize=False)

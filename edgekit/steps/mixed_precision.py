@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from edgekit.contract.artifact import Artifact
 from edgekit.contract.step import DISTURBED, Context, Contract, Outcome, Step
 from edgekit.contract.technique import Family, Technique
-from edgekit.errors import PredictionError, StepError, did_you_mean
+from edgekit.errors import PlanError, PredictionError, did_you_mean
 from edgekit.progress import Progress
 from edgekit.target import Target
 from edgekit.traits import Data, Format, Role, Trait, facts
@@ -92,7 +92,7 @@ class MixedPrecision(Step):
         found = self._choice(source, names, model.path, context)
         mixed, floats = dequantize(source, found.floats)
         for name in sorted(found.floats - floats):
-            raise StepError(
+            raise PlanError(
                 f"mixed-precision: '{name}' has no weights and its input stays quantized, so the runtime quantizes it "
                 "as well",
                 "keep the operator before it in float as well, or neither",
@@ -252,6 +252,6 @@ def _emulator(target: Target | None) -> "QemuRunner | None":
 def _check(floats: Sequence[str], names: Sequence[str]) -> None:
     for name in floats:
         if name not in names:
-            raise StepError(
+            raise PlanError(
                 f"mixed-precision: no operator '{name}' is between conversions", did_you_mean(name, list(names))
             )

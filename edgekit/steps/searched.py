@@ -77,12 +77,11 @@ def search_compressor(
     """Write to `path` the best model that Intel Neural Compressor derives from the file `prepared`, whether it keeps
     the metric or not, and return how it was found. `finish` rewrites each trial's file before it is evaluated. Raises
     StepError if there is no trial, and the trials' errors."""
-    import tempfile
-
     from edgekit.data.calibration_batches import calibration_batches
     from edgekit.model.ports import inputs_of
     from edgekit.model.reading import load_model, save_model
     from edgekit.quantizers.neural_compressor import Goal, search
+    from edgekit.scratch import temporary_folder
 
     ports = inputs_of(load_model(prepared).graph)
     trial, values = path.with_name("trial.onnx"), list[float]()
@@ -106,7 +105,7 @@ def search_compressor(
         context.progress.note(f"trial {len(values)}: {judged.name} {value:.5g} of {judged.floating:.5g}")
         return value
 
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+    with temporary_folder() as folder:
         goal = Goal(judge, judged.floating, judged.allowed, trials)
         search(
             prepared,
@@ -115,7 +114,7 @@ def search_compressor(
             scheme,
             kept,
             goal,
-            Path(folder),
+            folder,
         )
     trial.unlink(missing_ok=True)
     if not values:

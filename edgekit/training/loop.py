@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from edgekit.data.split import Split
 from edgekit.errors import DataError, ModelError
-from edgekit.files import write_bytes
+from edgekit.files import read_sealed, write_sealed
 from edgekit.progress import Progress
 from edgekit.training.batches import TensorBatch, tensor_batches
 from edgekit.training.batchnorms import has_batch_norms
@@ -134,15 +134,16 @@ def _save(
     }
     buffer = BytesIO()
     torch.save(state, buffer)
-    write_bytes(path, buffer.getvalue())
+    write_sealed(path, buffer.getvalue())
 
 
 def _resume(
     module: nn.Module, optimizer: torch.optim.Optimizer, constraint: Constraint, path: Path, device: torch.device
 ) -> tuple[int, dict[str, float]]:
-    if not path.is_file():
+    content = read_sealed(path)
+    if content is None:
         return 0, {}
-    state = torch.load(path, map_location=device, weights_only=True)
+    state = torch.load(BytesIO(content), map_location=device, weights_only=True)
     module.load_state_dict(state["module"])
     optimizer.load_state_dict(state["optimizer"])
     constraint.resume(state["constraint"])

@@ -126,7 +126,10 @@ def test_operators_are_told_where_they_are_asked_for(run_edgekit: Run, conv_mode
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are looked up in /proc")
-def test_an_interrupted_bench_leaves_no_process(conv_model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_a_bench_that_is_ended_leaves_no_process_and_no_folder(
+    conv_model: Path, tmp_path: Path, run_edgekit: Run, number: signal.Signals
+) -> None:
     command = [sys.executable, "-m", "edgekit", "bench", str(conv_model), "--seconds", "600"]
     with subprocess.Popen(
         command,
@@ -136,9 +139,12 @@ def test_an_interrupted_bench_leaves_no_process(conv_model: Path, tmp_path: Path
         preexec_fn=heeding_interrupts,
     ) as bench:
         workers = until(lambda: running(tmp_path))
-        bench.send_signal(signal.SIGINT)
-        assert bench.wait(timeout=60) != 0
+        bench.send_signal(number)
+        assert bench.wait(timeout=60) == (-number if number == signal.SIGKILL else 128 + number)
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+    if number == signal.SIGKILL:
+        assert list(tmp_path.glob("edgekit-*"))
+        run_edgekit("recipes", TMPDIR=str(tmp_path))
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("edgekit-")]
 
 

@@ -18,3 +18,15 @@ def test_the_size_is_told_and_pruned(run_edgekit: Run, make_project: Callable[..
     assert "freed 0.0 MB" in run_edgekit("cache", "prune", "--days", "1", cwd=folder).stdout
     assert "freed 3.0 MB" in run_edgekit("cache", "prune", cwd=folder).stdout
     assert "steps: 0 entries" in run_edgekit("cache", cwd=folder).stdout
+
+
+def test_the_cache_of_a_model_file_needs_no_project(run_edgekit: Run, tmp_path: Path) -> None:
+    cache = Cache(tmp_path / ".edgekit" / "cache")
+    output, _ = cache.workspace("ab")
+    (output / "model").touch()
+    entry = cache.put("ab", {"kind": "step"})
+    assert "steps: 1 entries" in run_edgekit("cache", "-C", tmp_path).stdout
+    assert "left 1 folder in use or of another user" in run_edgekit("cache", "-C", tmp_path, "prune").stdout
+    del entry
+    assert run_edgekit("cache", "-C", tmp_path, "prune").stdout.startswith("freed 0.0 MB\n")
+    assert cache.usage().entries == 0

@@ -7,7 +7,7 @@ from onnx import ModelProto
 
 from edgekit.contract.registry import step_from
 from edgekit.contract.step import DISTURBED, Outcome, TargetView
-from edgekit.errors import RunError, StepError
+from edgekit.errors import PlanError, RunError
 from edgekit.figures.ratios import Ratio, ratio_of
 from edgekit.host import this_host
 from edgekit.model.facts import observed_facts
@@ -201,10 +201,10 @@ def _on_integers(model: ModelProto) -> list[str]:
 def test_an_operator_that_is_not_there_is_reported(
     run_step: Callable[..., Outcome], tiny: Project, in_conversions: Path
 ) -> None:
-    with pytest.raises(StepError, match="no operator 'stemm' is between conversions") as entry:
+    with pytest.raises(PlanError, match="no operator 'stemm' is between conversions") as entry:
         run_step(MixedPrecision(floats=("stemm",)), tiny, in_conversions)
     assert "'stem'" in entry.value.hint
-    with pytest.raises(StepError, match="'mean' has no weights"):
+    with pytest.raises(PlanError, match="'mean' has no weights"):
         run_step(MixedPrecision(floats=("stem", "mean")), tiny, in_conversions)
 
 

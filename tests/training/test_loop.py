@@ -52,6 +52,19 @@ def test_an_interrupted_run_ends_in_the_same_weights(tiny: Project, tmp_path: Pa
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
+def test_a_damaged_checkpoint_is_not_resumed(tiny: Project, tmp_path: Path) -> None:
+    whole = trained(tiny, tmp_path / "whole.pt", Silent())
+    with pytest.raises(Stop):
+        trained(tiny, tmp_path / "torn.pt", StopAfter(2))
+    content = bytearray((tmp_path / "torn.pt").read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "torn.pt").write_bytes(content)
+    rest = StopAfter(99)
+    resumed = trained(tiny, tmp_path / "torn.pt", rest)
+    assert rest.seen == [1, 2, 3, 4]
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
 def test_training_learns_and_tells(tiny: Project, tmp_path: Path) -> None:
     module = untrained_module(tiny, Role.STUDENT)
     before = module_metric(module, tiny, Split(tiny, Data.EVALUATION))
