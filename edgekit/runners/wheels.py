@@ -1,17 +1,16 @@
 """A runtime's wheels for another machine, unpacked by pip into a folder that is used as PYTHONPATH."""
 
-import shutil
 import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from filelock import FileLock
 
 from edgekit.architectures import ARCHITECTURES
+from edgekit.children import module_command
 from edgekit.errors import ToolError, last_line, storage_errors
 from edgekit.progress import Progress
+from edgekit.scratch import temporary_folder
 from edgekit.target import Runtime
 
 _TIMEOUT_S = 900
@@ -33,12 +32,9 @@ def fetch_wheels(
     with FileLock(folder / "wheels.lock"):
         if not kept.is_dir():
             progress.note(f"downloading {runtime.name} {runtime.version} for {arch} (PyPI) to {kept}")
-            staging = Path(tempfile.mkdtemp(prefix=f"{kept.name}-", dir=folder))
-            try:
+            with temporary_folder(folder) as staging:
                 install_wheels(runtime, arch, python, staging, error, hint)
                 staging.rename(kept)
-            finally:
-                shutil.rmtree(staging, ignore_errors=True)
     return kept
 
 
@@ -46,23 +42,16 @@ def install_wheels(runtime: Runtime, arch: str, python: str, site: Path, error: 
     """Install a runtime, and numpy if there is a wheel of it, into `site` for a Python such as 311. Raises `error` with
     `hint` if pip fails."""
     platforms = [f"manylinux_2_{glibc}_{arch}" for glibc in (34, 28, 27, 17)] + [f"manylinux2014_{arch}"]
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "--disable-pip-version-check",
-        "install",
-        "--quiet",
-    ]  # its upgrade notice would be the last line of the output
-    command = [*pip, "--target", str(site), "--only-binary=:all:"]
-    command += [part for each in platforms for part in ("--platform", each)]
-    command += ["--python-version", python, "--implementation", "cp"]
+    # pip's upgrade notice would be the last line of the output.
+    options = ["--disable-pip-version-check", "install", "--quiet", "--target", str(site), "--only-binary=:all:"]
+    options += [part for each in platforms for part in ("--platform", each)]
+    options += ["--python-version", python, "--implementation", "cp"]
     wanted = [f"{runtime.name}=={runtime.version}"]
     if ARCHITECTURES[arch].has_numpy_wheel:
         wanted.append(runtime.spec.numpy)
     else:
-        command.append("--no-deps")
-    run_tool([*command, *wanted], "pip", error, hint)
+        options.append("--no-deps")
+    run_tool(module_command("pip", [*options, *wanted]), "pip", error, hint)
 
 
 def run_tool(command: Sequence[str], name: str, error: type[ToolError], hint: str) -> None:

@@ -1,12 +1,12 @@
 """simplify: the smallest equivalent graph from onnxsim or onnxslim, with inferred shapes and folded batch norms."""
 
 import shutil
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgekit.children import script_command
 from edgekit.contract.artifact import Artifact
 from edgekit.contract.step import Context, Contract, Outcome, Step
 from edgekit.contract.technique import Family, Technique
@@ -168,7 +168,7 @@ def _run_simplifier(script: str, source: Path, path: Path) -> str:
     """Run a simplifier's script in a separate process; returns the error, if any."""
     import subprocess
 
-    command = [sys.executable, "-c", script, str(source.resolve()), str(path)]
+    command = script_command(script, str(source.resolve()), str(path))
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired:

@@ -13,6 +13,7 @@ import pytest
 
 from edgekit.builds.build import build, chosen_targets
 from edgekit.builds.result import Build
+from edgekit.cache import Cache
 from edgekit.call_options import BuildOptions
 from edgekit.errors import BoardError, DataError, EntryPointError, ModelError, PlanError, StepError, TargetError
 from edgekit.files import sha256_of_file
@@ -24,6 +25,7 @@ from edgekit.target_files import find_target
 from edgekit.traits import Fidelity, Format, Role, Trait
 from tests.instruction_counts.compiler import needs_compiler
 from tests.latency.test_board_fit import known
+from tests.modes import heed_modes, read_only
 from tests.sshd import Sshd
 
 RPI4 = find_target("rpi4")
@@ -49,6 +51,60 @@ def shortened(folder: Path, steps: str = SHORT) -> Path:
     text = (folder / "edgekit.toml").read_text()
     (folder / "edgekit.toml").write_text(text[: text.index("[[steps]]")] + steps)
     return folder
+
+
+class Pruning(Silent):
+    """Prunes the cache of a build whenever it reports progress."""
+
+    def __init__(self, folder: Path) -> None:
+        self.cache = Cache(folder)
+        self.freed = 0
+
+    def step_started(self, target: str, number: int, total: int, name: str) -> None:
+        self.freed += self.cache.prune().bytes
+
+    def step_finished(self, target: str, number: int, total: int, name: str, *, cached: bool, seconds: float) -> None:
+        self.freed += self.cache.prune().bytes
+
+    def note(self, text: str) -> None:
+        self.freed += self.cache.prune().bytes
+
+
+def test_pruning_beside_a_build_takes_nothing_that_it_uses(make_project: MakeProject) -> None:
+    folder = shortened(make_project())
+    first = build(load_project(folder), [QUICK], Silent()).targets[0].bundle
+    files = {path.name: path.read_bytes() for path in first.iterdir() if path.name != "manifest.json"}
+    beside = Pruning(load_project(folder).cache_folder)
+    again = build(load_project(folder), [QUICK], beside)
+    assert beside.freed > 0 and not any(cached(again)[:3])
+    assert {name: (first / name).read_bytes() for name in files} == files
+
+
+@pytest.mark.usefixtures("quiet_machine")
+def test_a_cache_that_cannot_be_written_is_still_read(make_project: MakeProject) -> None:
+    folder = shortened(make_project())
+    build(load_project(folder), [QUICK], Silent())
+    cache = load_project(folder).cache_folder
+    with read_only(cache):
+        done = unprivileged(folder, "build", "-t", QUICK.id)
+        assert done.returncode == 0 and "every step came from the cache" in done.stdout, done.stderr
+        (folder / "model.py").write_text((folder / "model.py").read_text() + "# changed")
+        done = unprivileged(folder, "build", "-t", QUICK.id)
+    assert done.returncode == 3 and "cannot be written: Permission denied" in done.stderr, done.stderr
+    assert "hint: check its owner and mode" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_project_that_cannot_be_written_is_a_storage_error(make_project: MakeProject) -> None:
+    folder = shortened(make_project())
+    with read_only(folder):
+        done = unprivileged(folder, "build", "-t", QUICK.id)
+    assert done.returncode == 3 and "cannot be written: Permission denied" in done.stderr, done.stderr
+
+
+def unprivileged(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command line where modes of files hold for root as well."""
+    command = [sys.executable, "-m", "edgekit", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, preexec_fn=heed_modes)
 
 
 def cached(done: Build) -> list[bool]:
