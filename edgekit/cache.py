@@ -20,6 +20,7 @@ from edgekit.files import folder_bytes, sha256_of_file, sha256_of_json, write_by
 from edgekit.locks import Hold, seize, share
 
 _RECORD = "entry.json"
+_SEAL = "sha256_of_the_rest"
 
 
 @dataclass(frozen=True)
@@ -193,13 +194,13 @@ def _entry(folder: Path, record: dict[str, Any], hold: Hold | None) -> Entry:
 def _encode(record: dict[str, Any]) -> bytes:
     """A record's file, the same bytes for the same values, with the digest of the values."""
     values = json.loads(json.dumps(record))
-    return (json.dumps({**values, "digest": sha256_of_json(values)}, indent=2) + "\n").encode()
+    return (json.dumps({**values, _SEAL: sha256_of_json(values)}, indent=2) + "\n").encode()
 
 
 def _decode(content: bytes) -> dict[str, Any]:
     """The inverse of `_encode`, without the digest. Raises ValueError, KeyError or TypeError if a byte was changed."""
     record: dict[str, Any] = json.loads(content)
-    del record["digest"]
+    del record[_SEAL]
     if content != _encode(record):
         raise ValueError("the record does not match its digest")
     return record

@@ -1,5 +1,6 @@
 """Read TOML files into records, with error messages that say what to change."""
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -10,16 +11,38 @@ from typing import Any, Self
 import msgspec
 
 from edgekit.errors import InputError, did_you_mean, first_line
+from edgekit.paths import read_regular
+
+_MOST_OF_TOML = 4_000_000
+_MOST_OF_JSON = 256_000_000
+_DEEP_KEY = re.compile(r"""(?:\.[ \t]*[\w"'-]+[ \t]*){100}""")
 
 
 def read_toml(path: Path, error: type[InputError]) -> dict[str, Any]:
     """The tables of a TOML file. Raises `error` where it cannot be read."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = _text(path, _MOST_OF_TOML)
+        if _DEEP_KEY.search(text):  # the parser's time grows with the square of the depth
+            raise RecursionError
+        return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise error(f"{path} is not valid TOML: {first_line(fault)}", "correct that line") from fault
+    except RecursionError as fault:
+        raise error(f"{path} is not valid TOML: it is nested too deep", "correct the file") from fault
     except OSError as fault:
         raise error(f"{path} cannot be read: {fault.strerror}", "check the path") from fault
+
+
+def read_json(path: Path, error: type[InputError], hint: str) -> Any:
+    """The value in a JSON file. Raises `error` with `hint` where it cannot be read."""
+    try:
+        return json.loads(_text(path, _MOST_OF_JSON))
+    except ValueError as fault:
+        raise error(f"{path} is not JSON: {first_line(fault)}", hint) from fault
+    except RecursionError as fault:
+        raise error(f"{path} is not JSON: it is nested too deep", hint) from fault
+    except OSError as fault:
+        raise error(f"{path} cannot be read: {fault.strerror}", hint) from fault
 
 
 def header_lines(path: Path, name: str) -> list[int]:
@@ -37,9 +60,14 @@ def key_line(path: Path, name: str) -> int:
 
 def _lines(path: Path) -> list[str]:
     """A file's lines, with the content of multi-line strings blanked, in which a header is not one."""
-    text = path.read_text(encoding="utf-8")
+    text = _text(path, _MOST_OF_TOML)
     within = re.compile(r"\"{3}.*?\"{3}|" + r"'{3}.*?'{3}", re.DOTALL)
     return within.sub(lambda found: "\n" * found[0].count("\n"), text).splitlines()
+
+
+def _text(path: Path, most_bytes: int) -> str:
+    """A file's text, without the byte order mark that some editors write, and with the newlines of Unix."""
+    return read_regular(path, most_bytes).decode("utf-8-sig").replace("\r\n", "\n")
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

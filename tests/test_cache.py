@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edgekit.cache import Cache, _encode
+from edgekit.cache import _SEAL, Cache, _encode
 from edgekit.errors import StorageError
 
 KEY = "ab" + "0" * 62
@@ -48,13 +48,13 @@ def _figure_changed(record: Path) -> None:
 
 def _digest_of_another_record(record: Path) -> None:
     values = json.loads(record.read_text())
-    record.write_text(json.dumps({**values, "digest": "0" * 64}, indent=2) + "\n")
+    record.write_text(json.dumps({**values, _SEAL: "0" * 64}, indent=2) + "\n")
 
 
 def _of_another_key(record: Path) -> None:
     text = record.read_text().replace(KEY, "cd" + "0" * 62)
     values = json.loads(text)
-    del values["digest"]
+    del values[_SEAL]
     record.write_bytes(_encode(values))
 
 

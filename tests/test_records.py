@@ -1,3 +1,4 @@
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -6,7 +7,7 @@ import pytest
 from msgspec import Meta
 
 from edgekit.errors import ProjectError
-from edgekit.records import Record, header_lines, key_line, read_toml, schema_of, validate
+from edgekit.records import Record, header_lines, key_line, read_json, read_toml, schema_of, validate
 
 
 class Inner(Record, frozen=True):
@@ -106,3 +107,37 @@ def test_every_missing_key_is_named() -> None:
         validate(Nested, values, "x.toml", ProjectError, if_missing="or begin anew")
     assert raised.value.message == "x.toml: 'size', 'outer.name' and 'several.1.name' are missing"
     assert raised.value.hint == "add these keys, or begin anew"
+
+
+def test_a_byte_order_mark_and_newlines_of_windows_are_accepted(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_bytes(b'\xef\xbb\xbf[[steps]]\r\nuse = "train"\r\ntext = """\r\n[[steps]]\r\n"""\r\n')
+    assert read_toml(path, ProjectError)["steps"][0]["use"] == "train"
+    assert header_lines(path, "steps") == [1] and key_line(path, "absent") == 1
+    path.write_bytes(b'\xef\xbb\xbf{"a": 1}')
+    assert read_json(path, ProjectError, "hint") == {"a": 1}
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, '{"a":' * 100_000, "\x00", "", "1e5000000x"])
+def test_what_is_no_json_is_reported(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(ProjectError, match=r"a\.json is not JSON: ") as found:
+        read_json(tmp_path / "a.json", ProjectError, "do this")
+    assert found.value.hint == "do this"
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 100_000, "a = " + "{a=" * 50_000, "a" + ".a" * 100_000 + " = 1"])
+def test_toml_that_is_nested_deep_is_no_crash(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.toml").write_text(text)
+    try:
+        read_toml(tmp_path / "a.toml", ProjectError)
+    except ProjectError as error:
+        assert "is not valid TOML" in error.message
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.toml")
+    with pytest.raises(ProjectError, match=r"a\.toml cannot be read: it is a pipe or a device"):
+        read_toml(tmp_path / "a.toml", ProjectError)
+    with pytest.raises(ProjectError, match=r"a\.toml cannot be read: it is a pipe or a device"):
+        read_json(tmp_path / "a.toml", ProjectError, "")

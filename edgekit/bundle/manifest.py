@@ -1,6 +1,5 @@
 """manifest.json: what the model is, where it came from, what was measured and how."""
 
-import json
 import platform
 import re
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from edgekit.gates.verdict import Verdict
 from edgekit.host import installed_version
 from edgekit.model.ports import Port
 from edgekit.project.project import Project
+from edgekit.records import read_json
 from edgekit.runtime_specs import RUNTIMES
 from edgekit.target import Target
 from edgekit.traits import Fidelity
@@ -127,15 +127,13 @@ def float_operators_of(path: Path) -> tuple[str, tuple[str, ...]]:
     without such a record."""
     kind = fallback_step()
     names = (kind.name(), *kind.former_names)
+    hint = f"give the manifest.json of a build whose recipe has the step {kind.name()}"
+    data = read_json(path, PlanError, hint)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
         target, notes = data["target"]["id"], [each["notes"] for each in data["lineage"] if each["step"] in names]
         floats = [str(name) for name in notes[-1][kind.fallback_option]]
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise PlanError(
-            f"{path} records no float operators: {first_line(error)}",
-            f"give the manifest.json of a build whose recipe has the step {kind.name()}",
-        ) from error
+    except (LookupError, TypeError) as error:
+        raise PlanError(f"{path} records no float operators: {first_line(error)}", hint) from error
     return str(target), tuple(floats)
 
 

@@ -1,6 +1,5 @@
 """dist/<target>/: written to a temporary folder, then put into place as a whole."""
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -16,12 +15,13 @@ from edgekit.arrays import Array
 from edgekit.bundle.c_arrays import PortSource, c_sources
 from edgekit.bundle.manifest import MANIFEST, Origin, manifest, safe_file_name
 from edgekit.bundle.swap import replace_folder
-from edgekit.errors import StorageError, first_line, storage_errors
+from edgekit.errors import ModelError, StorageError, first_line, storage_errors
 from edgekit.files import write_json
 from edgekit.formats import format_of
 from edgekit.model.ports import Port, inputs_of, outputs_of
 from edgekit.model.reading import load_model
 from edgekit.project.project import Project
+from edgekit.records import read_json
 from edgekit.scratch import temporary_folder
 from edgekit.target import Target
 from edgekit.tflite.reading import TfliteFile, read_tflite, to_file_inputs, to_file_outputs
@@ -43,10 +43,10 @@ def _what_it_holds(folder: Path, name: str | None) -> str:
     """What a new bundle would destroy beside a bundle of edgekit's, of the project `name` if it is given; empty if that
     is all there is."""
     try:
-        told = json.loads((folder / MANIFEST).read_bytes())
+        told = read_json(folder / MANIFEST, ModelError, "")
         there, listed = told["project"], {MANIFEST, *told["files"]}
         bundled = "edgekit" in told
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+    except (ModelError, LookupError, TypeError):
         bundled = False
     if not bundled:
         return "something else than a bundle of edgekit's"

@@ -1,6 +1,5 @@
 """Arrays in .npy and .npz files as samples."""
 
-import zipfile
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +12,8 @@ from edgekit.data.samples import UNLABELLED, Sample
 from edgekit.data.trees import Tree
 from edgekit.errors import DataError, first_line
 
+_MOST_BYTES = 1_000_000_000
+"""What is read into memory of one file."""
 RowsAndLabels = tuple[Arrays, Array | None]
 """The arrays of a file for the inputs, samples first, and its labels."""
 
@@ -68,15 +69,35 @@ def read_rows(path: Path, inputs: Inputs) -> RowsAndLabels:
 
 def _load(path: Path) -> dict[str, Array]:
     try:
-        held = np.load(path, allow_pickle=False)
+        mapped = path.suffix.lower() == ".npy" and path.stat().st_size > _MOST_BYTES  # then it is not read as a whole
+        held = np.load(path, allow_pickle=False, mmap_mode="r" if mapped else None)
         if isinstance(held, np.ndarray):
+            _check_size(path, held)
             return {"array": held}
         with held:
+            unpacked = sum(each.file_size for each in held.zip.infolist())
+            if unpacked > _MOST_BYTES:
+                raise DataError(
+                    f"{path} holds {unpacked / 1e9:.1f} GB unpacked, more than {_MOST_BYTES / 1e9:.1f} GB",
+                    "split it, or store its array as .npy, which is not read as a whole",
+                )
             return {name: held[name] for name in held.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except DataError:
+        raise
+    except Exception as error:  # numpy and zipfile raise many types: encrypted, of unknown compression, damaged
         raise DataError(
             f"{path} cannot be read: {first_line(error)}", "write it again with numpy.save or numpy.savez"
         ) from error
+
+
+def _check_size(path: Path, array: Array) -> None:
+    """Raises ValueError if a .npy file holds more or less than its header declares: numpy reads fewer samples then."""
+    with path.open("rb") as file:
+        start = file.read(12)
+    width = 2 if start[6] == 1 else 4  # of the header's length, by the format's version
+    there = path.stat().st_size - 8 - width - int.from_bytes(start[8 : 8 + width], "little")
+    if there != array.nbytes:
+        raise ValueError(f"it holds {there:,} bytes, and its header declares {array.nbytes:,}")
 
 
 def _split_rows(path: Path, labels: Array | None, count: int) -> list[Tree]:

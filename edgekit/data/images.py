@@ -1,5 +1,6 @@
 """Image files as samples, read by Pillow."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,12 @@ from edgekit.project.preprocessing import ImagePreprocessing, Size
 _DEEP = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
 """Modes of 16-bit grey. Pillow's conversion would clip values above 255."""
 _DEEPEST = 65_535
+
+
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+"""What Pillow decodes in this process. It goes by a file's content, and would give PostScript to Ghostscript."""
+_MOST_PIXELS = 90_000_000
+"""A photograph of a camera for aerial surveys; about 1 GB while it is decoded."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +126,14 @@ def _open_upright(path: Path, color: str) -> tuple[Image.Image, bool]:
     """The image in upright orientation with one or three channels, and whether it is 16-bit grey, in which case its
     values are floats from 0 to 255."""
     try:
-        with Image.open(path) as file:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # an error with a hint follows
+            file = Image.open(path, formats=_FORMATS)
+        with file:
+            if file.width * file.height > _MOST_PIXELS:
+                raise DataError(
+                    f"{path} has {file.width}x{file.height} pixels, more than {_MOST_PIXELS:,}", "scale it down"
+                )
             image: Image.Image = ImageOps.exif_transpose(file)
             if image.mode in _DEEP:
                 return _from_deep(path, image), True
@@ -127,8 +141,11 @@ def _open_upright(path: Path, color: str) -> tuple[Image.Image, bool]:
                 raise DataError(f"{path} holds floats, not pixels", "give it as a .npy file")
             return image.convert("L" if color == "GREY" else "RGB"), False
     except UnidentifiedImageError as error:
-        raise DataError(f"{path} is not a readable image", "remove it, or replace it") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        known = ", ".join(_FORMATS)
+        raise DataError(f"{path} is not a readable image of {known}", "remove it, or replace it") from error
+    except DataError:
+        raise
+    except Exception as error:  # a damaged file may cause any exception of a decoder
         raise DataError(f"{path} cannot be read: {first_line(error)}", "remove it, or replace it") from error
 
 

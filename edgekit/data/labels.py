@@ -1,6 +1,7 @@
 """Labels of files, from their folders or from a table."""
 
 import csv
+import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,11 @@ import numpy as np
 from edgekit.data.samples import UNLABELLED
 from edgekit.data.trees import Tree
 from edgekit.errors import DataError, did_you_mean, first_line
+from edgekit.paths import read_regular
 
+_MOST_BYTES = 256_000_000
+_MOST_DIGITS = 18
+"""Of an integer of 64 bits."""
 _NAMED = 1000
 """The number of known files among which a misspelled name is searched."""
 
@@ -83,11 +88,12 @@ def _below(root: Path, path: Path) -> str:
 def _rows(table: Path) -> list[tuple[int, str, str]]:
     """The line number, file and label of each row."""
     try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            rows = [(line, row) for line, row in enumerate(csv.reader(file), start=1) if row]
+        lines = io.StringIO(read_regular(table, _MOST_BYTES).decode("utf-8-sig"), newline="")
+        rows = [(line, row) for line, row in enumerate(csv.reader(lines), start=1) if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(
-            f"{table} cannot be read: {first_line(error)}", "give a CSV file of paths and labels"
+            f"{table} cannot be read: {first_line(getattr(error, 'strerror', None) or error)}",
+            "give a CSV file of paths and labels",
         ) from error
     for line, row in rows:
         if len(row) != 2:
@@ -102,6 +108,9 @@ def _to_numbers(labels: Sequence[str], known: Sequence[str] = ()) -> Labels:
     """Labels as numbers; names by their position in `known`, or in their own sorted order."""
     names = tuple(known or sorted(set(labels)))
     if all(name.isdecimal() for name in names):
+        longest = max(names, key=len, default="")
+        if len(longest) > _MOST_DIGITS:
+            raise DataError(f"the label {first_line(longest)} is too large", f"give at most {_MOST_DIGITS} digits")
         return Labels(tuple(np.int64(label) for label in labels))
     places = {name: np.int64(place) for place, name in enumerate(names)}
     return Labels(tuple(places[label] for label in labels), names)

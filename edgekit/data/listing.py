@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from edgekit.errors import DataError
+from edgekit.paths import FolderFiles, files_below
 
 
 class FileKind(StrEnum):
@@ -35,13 +36,19 @@ class Listing:
 
 
 def listing_of(path: Path) -> Listing:
-    """The sample files at `path`: a file, or a folder with everything below it. Hidden and other files are ignored.
-    Raises DataError if there are none, or several kinds."""
+    """The sample files at `path`: a file, or a folder with everything below it, through links as well. Hidden and other
+    files are ignored. Raises DataError if there are none, or several kinds, and for what would be left out otherwise: a
+    folder that cannot be read or is there twice, and a pipe or a link to nothing in the place of a sample."""
     if not path.exists():
         raise DataError(f"there is no {path}", "give a folder or file of samples, or module:function")
-    found = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
+    if not path.is_file() and not path.is_dir():
+        raise DataError(f"{path} is a pipe or a device", "give a folder or file of samples, or module:function")
+    below = FolderFiles((path,)) if path.is_file() else files_below(path)
     root = path.parent if path.is_file() else path
-    paths = sorted(each for each in found if _kind(each) and not _hidden(root, each))
+    for each, why in (*below.unreadable, *below.others):
+        if not _hidden(root, each) and (_kind(each) or each.is_dir()):
+            raise DataError(f"{each} {why}", "remove it, or put its samples there")
+    paths = [each for each in below.files if _kind(each) and not _hidden(root, each)]
     kinds = Counter(_KINDS[_suffix(each)] for each in paths)
     if not kinds:
         what = "is not a file of samples" if path.is_file() else "holds no samples"

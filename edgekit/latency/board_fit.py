@@ -23,6 +23,7 @@ from edgekit.latency.model import (
     shipped_model,
 )
 from edgekit.latency.terms import slot_ns
+from edgekit.paths import read_regular
 from edgekit.records import Record
 from edgekit.target import Target
 
@@ -53,6 +54,9 @@ class MeasuredNetwork(Record, frozen=True, kw_only=True):
         return f"{self.network} {self.digest[:8]}"
 
 
+_MOST_BYTES = 64_000_000
+
+
 class LatencyCalibration(Record, frozen=True, kw_only=True):
     measured: tuple[MeasuredNetwork, ...]
     fits: tuple[BoardFit, ...]
@@ -65,8 +69,8 @@ def read_calibration(target: Target) -> LatencyCalibration | None:
         return None
     path = Path(target.calibration)
     try:
-        return msgspec.json.decode(path.read_bytes(), type=LatencyCalibration)
-    except (msgspec.DecodeError, OSError) as error:
+        return msgspec.json.decode(read_regular(path, _MOST_BYTES), type=LatencyCalibration)
+    except (msgspec.DecodeError, RecursionError, OSError) as error:
         text = f"{path} is not a latency calibration: {first_line(error)}"
         raise PredictionError(text, "remove it and run edgekit calibrate again") from error
 

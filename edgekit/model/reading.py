@@ -5,7 +5,7 @@ from pathlib import Path
 
 import onnx
 import onnx.shape_inference
-from onnx import ModelProto, external_data_helper
+from onnx import ModelProto, TensorProto, external_data_helper
 
 from edgekit.errors import ModelError, first_line
 from edgekit.files import write_bytes
@@ -51,6 +51,13 @@ def ports_of(path: Path) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
 
 def _read(path: Path) -> ModelProto:
     """The model without external weights."""
+    if not path.is_file():
+        raise ModelError(f"{path} is a pipe or a device, not a model", "give an .onnx file")
+    size = path.stat().st_size
+    if size > _MOST_BYTES:
+        raise ModelError(
+            f"{path} has {size / 1e9:.1f} GB, but one ONNX file holds at most 2 GB", "give the .onnx file itself"
+        )
     try:
         model = onnx.load(str(path), load_external_data=False)
     except Exception as error:  # protobuf's DecodeError, memory
@@ -65,21 +72,39 @@ def _read(path: Path) -> ModelProto:
 
 
 def _weight_files(model: ModelProto, path: Path) -> tuple[Path, ...]:
-    stored = [tensor for graph in graphs(model.graph) for tensor in graph.initializer]
     names = {
-        entry.value
-        for tensor in stored
-        if external_data_helper.uses_external_data(tensor)
-        for entry in tensor.external_data
-        if entry.key == "location"
+        entry.value for tensor in _external_tensors(model) for entry in tensor.external_data if entry.key == "location"
     }
     found = tuple(path.parent / name for name in sorted(names))
     for each in found:
+        if not each.is_relative_to(path.parent) or ".." in each.relative_to(path.parent).parts:
+            raise ModelError(
+                f"{path} stores weights in {first_line(str(each))}, which is outside its folder", "export it again"
+            )
         if not each.is_file():
             raise ModelError(
                 f"{path} stores weights in {each.name}, which does not exist", "put that file beside the model"
             )
     return found
+
+
+def _external_tensors(model: ModelProto) -> list[TensorProto]:
+    """The tensors of a model that are stored in files of their own: initializers, and attributes of nodes, also in
+    subgraphs and functions."""
+    every = list(graphs(model.graph))
+    for function in model.functions:
+        inner = [attribute for node in function.node for attribute in node.attribute]
+        every += [graph for each in inner for part in (each.g, *each.graphs) for graph in graphs(part)]
+    attributes = [
+        attribute for group in (*every, *model.functions) for node in group.node for attribute in node.attribute
+    ]
+    sparse = [each for graph in every for each in graph.sparse_initializer]
+    for attribute in attributes:
+        sparse += [attribute.sparse_tensor, *attribute.sparse_tensors]
+    tensors = [tensor for graph in every for tensor in graph.initializer]
+    tensors += [tensor for attribute in attributes for tensor in (attribute.t, *attribute.tensors)]
+    tensors += [tensor for each in sparse for tensor in (each.values, each.indices)]
+    return [tensor for tensor in tensors if external_data_helper.uses_external_data(tensor)]
 
 
 def _take_weights_in(model: ModelProto, path: Path) -> None:
@@ -93,7 +118,10 @@ def _take_weights_in(model: ModelProto, path: Path) -> None:
     if not found:
         return
     try:
-        external_data_helper.load_external_data_for_model(model, str(path.parent))
+        for tensor in _external_tensors(model):
+            external_data_helper.load_external_data_for_tensor(tensor, str(path.parent))
+            tensor.data_location = TensorProto.DEFAULT
+            del tensor.external_data[:]
     except Exception as error:  # onnx's C++ core raises exceptions without a common base class
         raise ModelError(f"the weights beside {path} cannot be read: {first_line(error)}", "export it again") from error
 

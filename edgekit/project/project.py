@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from edgekit.errors import DataError, ProjectError
-from edgekit.files import sha256_of_file, sha256_of_json
+from edgekit.errors import ProjectError
+from edgekit.files import sha256_of_json
+from edgekit.project.data_files import data_files_digest
 from edgekit.project.sources import sources_digest
 from edgekit.records import Record, read_toml, validate
 from edgekit.target import Budgets
@@ -134,25 +135,9 @@ class Project(Record, frozen=True, kw_only=True):
         return sha256_of_json([entry, sources_digest(self.root, entry.split(":")[0])])
 
     def declared_data_digest(self) -> str | None:
-        """The digest of the files in `data_files`; None if the project declares none. A name with a final slash is a
-        folder with everything below it, at any path; a missing folder is part of the digest as missing.
-
-        Raises DataError if another name or pattern matches nothing.
-        """
-        if self.data.data_files is None:
-            return None
-        digests: dict[str, str] = {}
-        for pattern in self.data.data_files:
-            if pattern.endswith("/"):
-                digests[pattern] = _folder_digest(self.root / pattern)
-                continue
-            found = [path for path in sorted(self.root.glob(pattern)) if path.is_file()]
-            if not found:
-                raise DataError(
-                    f"data_files: '{pattern}' matches no file in {self.root}", "correct the path or pattern"
-                )
-            digests.update({str(path.relative_to(self.root)): sha256_of_file(path) for path in found})
-        return sha256_of_json(digests)
+        """The digest of the files in `data_files`; None if the project declares none. Raises DataError as
+        `data_files_digest` does."""
+        return None if self.data.data_files is None else data_files_digest(self.root, self.data.data_files)
 
     @property
     def targets_folder(self) -> Path:
@@ -171,14 +156,6 @@ class Project(Record, frozen=True, kw_only=True):
     @property
     def dist_folder(self) -> Path:
         return self.root / "dist"
-
-
-def _folder_digest(folder: Path) -> str:
-    """The digest of all files below a folder by relative path; empty if it does not exist."""
-    if not folder.is_dir():
-        return ""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return sha256_of_json({str(path.relative_to(folder)): sha256_of_file(path) for path in files})
 
 
 def project_at(folder: Path | None) -> Project | None:

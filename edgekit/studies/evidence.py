@@ -1,13 +1,12 @@
 """A study's results as evidence, for checking a recipe against what was measured on the project's own model."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.contract.registry import load_all
 from edgekit.contract.step import Step
-from edgekit.errors import EvidenceError, TargetError, first_line
+from edgekit.errors import EvidenceError, TargetError
 from edgekit.figures.conclusions import Conclusion
 from edgekit.figures.intervals import Interval
 from edgekit.planning.interactions import RULES, Evidence, PairVerdict, Remedy, Severity
@@ -15,7 +14,7 @@ from edgekit.planning.lint import Finding, LintResult, is_technique, sort_key
 from edgekit.planning.plan import PlannedStep
 from edgekit.planning.recipe import RecipeStep
 from edgekit.project.project import PROJECT_FILE, Project
-from edgekit.records import validate
+from edgekit.records import read_json, validate
 from edgekit.studies.results import SCHEMA, OrderComparison, StepAblation, StepRecord, Study, subject_of
 from edgekit.target import Target
 from edgekit.target_files import find_target
@@ -45,12 +44,7 @@ def load_study(path: Path, project: Project) -> Study:
     """The results in a file that `edgekit study` wrote. Raises EvidenceError if it cannot be read, is damaged, or is
     about another model or other data."""
     again = "give the file that edgekit study wrote"
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as fault:
-        raise EvidenceError(f"{path} cannot be read: {fault.strerror}", again) from fault
-    except ValueError as fault:
-        raise EvidenceError(f"{path} is not JSON: {first_line(fault)}", again) from fault
+    data = read_json(path, EvidenceError, again)
     if isinstance(data, dict) and data.get("schema", SCHEMA) != SCHEMA:
         raise EvidenceError(f"{path} has schema {data['schema']}, not {SCHEMA}", "run edgekit study again")
     try:

@@ -15,6 +15,7 @@ from edgekit.arrays import Array
 from edgekit.errors import EdgekitError, ModelError, first_line
 from edgekit.model.ports import ANONYMOUS, Port
 from edgekit.model.weights import kind_bits
+from edgekit.paths import read_regular
 from edgekit.tflite.packing import IDENTIFIER, ORDERS
 from edgekit.tflite.schema import schema
 
@@ -127,7 +128,10 @@ def read_tflite(path: Path) -> TfliteFile:
         raise ModelError(f"there is no file {path}", "check the path")
     if path.is_dir():
         raise ModelError(f"{path} is a folder, not a model", "give the .tflite file itself")
-    data = path.read_bytes()
+    try:
+        data = read_regular(path, _MOST_BYTES)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}", "give a .tflite file") from error
     if data[4:8] != IDENTIFIER:
         raise ModelError(
             f"{path} is not a readable TFLite model: it is truncated, damaged or in another format", "convert it again"

@@ -147,3 +147,30 @@ def test_samples_of_files(tmp_path: Path) -> None:
     assert samples.origin(0) == str(tmp_path / "a.png")
     with pytest.raises(DataError, match=r"a.png holds 6x8x3 for the input 'image', which takes 3x6x8"):
         Images([tmp_path / "a.png"], [UNLABELLED], RAW, image_inputs("n", 3, 6, 8)).sample(0)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n%%EOF\n",
+        b"\xd7\xcd\xc6\x9a" + b"\0" * 64,
+        b'/* XPM */\nstatic char *a[] = {\n"1 1 1 1",\n"a c red",\n"a"};\n',
+    ],
+)
+def test_other_formats_are_not_read_and_no_program_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    def started(*_: object, **__: object) -> None:
+        raise AssertionError("a program was started")
+
+    monkeypatch.setattr("subprocess.Popen.__init__", started)
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(DataError, match="is not a readable image of PNG, JPEG, BMP"):
+        image_array(tmp_path / "a.png", ImagePreprocessing())
+
+
+def test_an_image_of_too_many_pixels_is_not_unpacked(tmp_path: Path) -> None:
+    Image.new("1", (20_000, 5_000)).save(tmp_path / "a.png")
+    assert (tmp_path / "a.png").stat().st_size < 100_000
+    with pytest.raises(DataError, match=r"20000x5000 pixels, more than 90,000,000"):
+        image_array(tmp_path / "a.png", ImagePreprocessing())

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,16 @@ def test_a_table_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_bytes(b"\xff\xfe\x00,1\n")
     with pytest.raises(DataError, match="cannot be read"):
         labels_of_table(tmp_path / "labels.csv", ROOT, PATHS)
+
+
+def test_numbers_that_no_label_can_be_are_refused() -> None:
+    with pytest.raises(DataError, match=r"the label 10{30} is too large"):
+        labels_of_folders(Path("r"), [Path(f"r/{name}/a.png") for name in ("0", "1" + "0" * 30)])
+
+
+def test_a_table_that_never_ends_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "line.csv").write_text("a" * 200_000 + ",1")
+    for name, told in (("pipe.csv", "it is a pipe or a device"), ("line.csv", "field larger than field limit")):
+        with pytest.raises(DataError, match=told):
+            labels_of_table(tmp_path / name, tmp_path, [tmp_path / "a.png"])
