@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.architectures import ARCHITECTURES, CORES
+from edgekit.encoding import one_line
 from edgekit.errors import TargetError, did_you_mean
 from edgekit.host import instruction_sets
 from edgekit.records import read_toml, validate
@@ -206,7 +207,7 @@ def target_toml(target: Target, source: str) -> str:
     import tomlkit
 
     document = tomlkit.document()
-    document.add(tomlkit.comment(source))
+    document.add(tomlkit.comment(one_line(source)))
     values = {name: value for name, value in target.to_json().items() if name != "id" and value is not None}
     tables = {name: value for name, value in values.items() if isinstance(value, dict)}
     for name, value in values.items():

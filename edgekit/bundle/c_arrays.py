@@ -1,11 +1,11 @@
 """model.c and model.h: the model as an aligned constant array for any C11 compiler."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
+from edgekit.encoding import c_comment, c_identifier, c_string
 from edgekit.files import sha256_of_file
 from edgekit.formats import format_of
 from edgekit.model.ports import Port
@@ -38,7 +38,7 @@ def c_sources(
     ]
     values = {
         "version": __version__,
-        "target": target,
+        "target": c_comment(target),
         "prefix": prefix,
         "GUARD": f"{prefix.upper()}_MODEL_H",
         "format": format_of(model).label,
@@ -54,12 +54,6 @@ def c_sources(
     return source, header
 
 
-def c_identifier(name: str) -> str:
-    """A valid C identifier: other characters become underscores, and a leading digit is prefixed with one."""
-    safe = re.sub(r"\W", "_", name, flags=re.ASCII).lower() or "edge"
-    return f"_{safe}"[1 if not safe[0].isdigit() else 0 :]
-
-
 def _declaration(symbol: str, each: PortSource) -> str:
     rank = max(len(each.port.shape), 1)
     text = f"/* {_comment(each.port)}; -1 is a dynamic axis. */\n"
@@ -73,7 +67,7 @@ def _declaration(symbol: str, each: PortSource) -> str:
 def _definition(symbol: str, each: PortSource) -> str:
     sizes = ", ".join(str(size if isinstance(size, int) else -1) for size in each.port.shape) or "1"
     rank = max(len(each.port.shape), 1)
-    text = f"const char {symbol}_name[] = {_c_string(each.port.name)};\n"
+    text = f"const char {symbol}_name[] = {c_string(each.port.name)};\n"
     text += f"const size_t {symbol}_rank = {len(each.port.shape)}u;\n"
     text += f"const int64_t {symbol}_shape[{rank}] = {{{sizes}}};\n"
     if each.scale is not None:
@@ -83,16 +77,7 @@ def _definition(symbol: str, each: PortSource) -> str:
 
 
 def _comment(port: Port) -> str:
-    """A description of a port without characters that could end the comment or splice its lines."""
-    text = f"{port.name}: {port.dtype}, {' x '.join(str(size) for size in port.shape) or 'scalar'}"
-    return re.sub(r"[^\w :.,-]", "_", text, flags=re.ASCII)
-
-
-def _c_string(text: str) -> str:
-    """A C string literal of UTF-8 bytes. Special characters become three-digit octal escapes, so that neither a
-    following digit nor a trigraph changes them."""
-    plain = {*range(0x20, 0x7F)} - {ord('"'), ord("\\"), ord("?")}
-    return '"' + "".join(chr(byte) if byte in plain else f"\\{byte:03o}" for byte in text.encode()) + '"'
+    return c_comment(f"{port.name}: {port.dtype}, {' x '.join(str(size) for size in port.shape) or 'scalar'}")
 
 
 def _c_float(value: float) -> str:

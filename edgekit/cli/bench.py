@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from edgekit.cli.console import echo
 from edgekit.cli.options import (
     json_option,
     memory_option,
@@ -102,13 +103,13 @@ def command(
     if junit and found:
         write_bytes(junit, bench_junit(found).encode())
     if as_json and found:
-        click.echo(bench_json(found))
+        echo(bench_json(found))
     elif as_csv and found:
-        click.echo(bench_csv(found), nl=False)
+        echo(bench_csv(found), nl=False)
     else:
         print_tables(*(part for each in found for part in bench_report(each)))
     for each in failed[1:]:
-        click.echo(f"{each.message}; {each.hint}", err=True)
+        echo(f"{each.message}; {each.hint}", err=True)
     if failed:
         raise failed[0]
     return 0 if all(each.passed for each in found) else 1

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgekit.cli.console import echo
 from edgekit.cli.options import (
     calibration_option,
     json_option,
@@ -118,7 +119,7 @@ def command(
     asked = BuildOptions(allowed=allowed, float_operators=float_operators, runner=runner, runtime=runtime, again=again)
     built = build(project, chosen, watcher(quiet=quiet or as_json), asked)
     if as_json:
-        click.echo(build_json(built))
+        echo(build_json(built))
     else:
         print_tables(*build_report(built))
     return 0 if built.passes(strict=strict) else 1

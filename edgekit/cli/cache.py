@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from edgekit.cli.console import echo
 from edgekit.cli.options import project_option
 
 
@@ -26,9 +27,9 @@ def size(folder: Path) -> int:
 
     store = Cache(_cache_folder(folder))
     used = store.usage()
-    click.echo(f"steps: {used.entries} entries, {used.bytes / 1e6:.1f} MB in {store.folder}")
-    click.echo(f"unfinished: {used.unfinished_bytes / 1e6:.1f} MB")
-    click.echo(f"emulators: {emulators_bytes() / 1e6:.1f} MB in {emulators_folder()}")
+    echo(f"steps: {used.entries} entries, {used.bytes / 1e6:.1f} MB in {store.folder}")
+    echo(f"unfinished: {used.unfinished_bytes / 1e6:.1f} MB")
+    echo(f"emulators: {emulators_bytes() / 1e6:.1f} MB in {emulators_folder()}")
     return 0
 
 
@@ -42,7 +43,7 @@ def prune(folder: Path, days: float) -> int:
 
     pruned = Cache(_cache_folder(folder)).prune(days)
     left = f"; left {count_of(pruned.in_use, 'folder')} in use or of another user" if pruned.in_use else ""
-    click.echo(f"freed {pruned.bytes / 1e6:.1f} MB{left}")
+    echo(f"freed {pruned.bytes / 1e6:.1f} MB{left}")
     return 0
 
 

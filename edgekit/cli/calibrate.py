@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from edgekit.cli.console import echo
 from edgekit.cli.options import json_option, numbers_option, project_option, seconds_option
 
 
@@ -49,7 +50,7 @@ def command(
         progress=watcher(quiet=False),
     )
     if as_json:
-        click.echo(calibration_json(done))
+        echo(calibration_json(done))
     else:
         print_tables(*calibration_report(done))
     return 0

@@ -2,6 +2,7 @@
 
 import click
 
+from edgekit.cli.console import echo
 from edgekit.cli.options import json_option
 
 
@@ -15,7 +16,7 @@ def command(as_json: bool) -> int:
 
     found = checkups()
     if as_json:
-        click.echo(checkups_json(found))
+        echo(checkups_json(found))
     else:
         print_tables(checkups_report(found))
     return 0

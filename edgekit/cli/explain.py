@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from edgekit.cli.console import echo
 from edgekit.cli.options import json_option, project_option
 
 
@@ -27,7 +28,7 @@ def command(words: tuple[str, ...], folder: Path | None, as_json: bool) -> int:
     interactions = interactions_of(project_at(folder))
     answer = explain(words, interactions)
     if as_json:
-        click.echo(answer_json(answer))
+        echo(answer_json(answer))
     elif not words:
         print_tables(codes_report(answer.findings))
     else:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from edgekit.cli.console import echo
+
 
 @click.command("init", short_help="Make a new project, ready to build.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
@@ -13,6 +15,6 @@ def command(folder: Path) -> int:
     from edgekit.project.template import new_project
 
     for path in new_project(folder):
-        click.echo(f"wrote {path}")
-    click.echo(f"next: cd {folder} && edgekit build --target rpi4")
+        echo(f"wrote {path}")
+    echo(f"next: cd {folder} && edgekit build --target rpi4")
     return 0

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from edgekit.cli.console import echo
 from edgekit.cli.options import json_option, shape_option
 
 
@@ -21,7 +22,7 @@ def command(model: Path, shapes: tuple[str, ...], as_json: bool) -> int:
 
     found = inspect_file(model, parse_shapes(shapes))
     if as_json:
-        click.echo(inspection_json(model, found))
+        echo(inspection_json(model, found))
     else:
         print_tables(*inspection_report(model, found))
     return 0

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from edgekit.cli.console import echo, echo_line
 from edgekit.deprecation import RenamedWarning
 from edgekit.errors import EdgekitError, type_and_line
 from edgekit.scratch import clear_system_leftovers
@@ -66,7 +67,7 @@ def _print_renames_in_one_line() -> None:
 
     def show_rename(message: Warning | str, category: type[Warning], *place: Any, **options: Any) -> None:
         if issubclass(category, RenamedWarning):
-            click.echo(f"warning: {message}", err=True)
+            echo(f"warning: {message}", err=True)
         else:
             show(message, category, *place, **options)
 
@@ -105,7 +106,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted: finished steps and epochs are kept; run again to continue", err=True)
+        echo("interrupted: finished steps and epochs are kept; run again to continue", err=True)
         sys.exit(128 + next(iter(received), signal.SIGINT))
     except BrokenPipeError:
         sys.stderr.close()
@@ -113,13 +114,13 @@ def main() -> None:
     except EdgekitError as error:
         if debug:
             raise
-        click.echo(f"error: {error.message}", err=True)
+        echo_line(f"error: {error.message}", err=True)
         if error.hint:
-            click.echo(f"hint: {error.hint}", err=True)
+            echo_line(f"hint: {error.hint}", err=True)
         sys.exit(error.exit_code)
     except Exception as error:
         if debug:
             raise
-        click.echo(f"error: unexpected {type_and_line(error)}", err=True)
-        click.echo("hint: run again with --debug and report the traceback", err=True)
+        echo(f"error: unexpected {type_and_line(error)}", err=True)
+        echo("hint: run again with --debug and report the traceback", err=True)
         sys.exit(_UNEXPECTED)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgekit.cli.console import echo
 from edgekit.cli.options import project_option, targets_option
 
 if TYPE_CHECKING:
@@ -48,14 +49,14 @@ def command(
     measured = measurements_of(project, evidence) if evidence is not None else None
     result = check_recipe(project, progress, recipe, targets, inspect=inspect, measured=measured)
     if form == "fix":
-        click.echo(proposal_toml(result), nl=False)
+        echo(proposal_toml(result), nl=False)
         return 1 if result.advice.has_errors else 0
     if form == "json":
-        click.echo(plan_json(result))
+        echo(plan_json(result))
     elif form == "sarif":
         from edgekit.report.sarif import sarif_log
 
-        click.echo(sarif_log(result))
+        echo(sarif_log(result))
     else:
         print_tables(*plan_report(result))
     return 1 if result.has_errors else 0

@@ -5,11 +5,12 @@ import sys
 import threading
 import time
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from edgekit.encoding import one_line
 from edgekit.progress import Progress as Watcher
 from edgekit.progress import Silent
+from edgekit.report.terminal import ReportConsole
 
 _LINE_EVERY_S = 5.0
 
@@ -58,19 +59,19 @@ class _Lines(Silent):
         self._print(text)
 
     def _print(self, text: str) -> None:
-        print(text.rstrip(), file=sys.stderr, flush=True)
+        print(one_line(text), file=sys.stderr, flush=True)
 
 
 class _Bars(Silent):
     """A bar for the current work below the finished steps; one without a length until a step reports its progress."""
 
     def __init__(self) -> None:
-        self.console = Console(stderr=True, highlight=False, emoji=False)
+        self.console = ReportConsole(stderr=True, markup=False)
         columns = (
-            TextColumn("  {task.description}"),
+            TextColumn("  {task.description}", markup=False),
             BarColumn(20),
             TextColumn("{task.fields[count]}"),
-            TextColumn("{task.fields[detail]}"),
+            TextColumn("{task.fields[detail]}", markup=False),
         )
         times = TimeElapsedColumn(), TimeRemainingColumn()
         self.bars = Progress(*columns, *times, console=self.console, transient=True)

@@ -7,6 +7,7 @@ from typing import Any, get_args
 import click
 
 from edgekit.call_options import QuantizeOptions, Ranges
+from edgekit.cli.console import echo
 from edgekit.cli.options import (
     RenamedChoice,
     calibration_option,
@@ -83,7 +84,7 @@ def command(
         progress=watcher(quiet=quiet or as_json),
     )
     if as_json:
-        click.echo(conversion_json(found))
+        echo(conversion_json(found))
     else:
         print_tables(*conversion_report(found))
     return 0

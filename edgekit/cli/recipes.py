@@ -2,6 +2,7 @@
 
 import click
 
+from edgekit.cli.console import echo
 from edgekit.cli.options import json_option
 
 
@@ -27,7 +28,7 @@ def list_recipes(as_json: bool = False) -> int:
 
     judged = lint_shipped_recipes()
     if as_json:
-        click.echo(recipes_json(judged))
+        echo(recipes_json(judged))
     else:
         print_tables(recipes_report(judged))
     return 0
@@ -47,7 +48,7 @@ def show(name: str, as_json: bool) -> int:
 
     judged = lint_alone(find_recipe(name, Path()))
     if as_json:
-        click.echo(recipe_json(judged))
+        echo(recipe_json(judged))
     else:
         print_tables(*recipe_report(judged))
     return 0

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from edgekit.cli.console import echo
 from edgekit.cli.options import project_option, runtimes_option
 
 
@@ -31,7 +32,7 @@ def command(targets: tuple[str, ...], runner: str, runtimes: tuple[str, ...], ba
     named = [find_target(name, (folder / "targets",)) for name in targets]
     chosen = [each.on(runtime) for each in named for runtime in target_runtimes(runtimes, each)]
     for ready in prepare_targets(chosen, runner, watcher(quiet=False), base or ""):
-        click.echo(f"{ready.target}: {ready.what} is ready")
+        echo(f"{ready.target}: {ready.what} is ready")
     if runner == QEMU:
-        click.echo(f"{emulators_bytes() / 1e6:.0f} MB in {emulators_folder()}")
+        echo(f"{emulators_bytes() / 1e6:.0f} MB in {emulators_folder()}")
     return 0

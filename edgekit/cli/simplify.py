@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from edgekit.cli.console import echo
 from edgekit.cli.options import calibration_option, json_option, output_option, preprocessing_options
 
 
@@ -31,7 +32,7 @@ def command(
     values = {name: value for name, value in preprocessing.items() if value is not None}
     found = simplify(model, calibration, output=output, preprocessing=values, progress=watcher(quiet=quiet or as_json))
     if as_json:
-        click.echo(conversion_json(found))
+        echo(conversion_json(found))
     else:
         print_tables(*conversion_report(found))
     return 0

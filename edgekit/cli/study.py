@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from edgekit.cli.console import echo
 from edgekit.cli.options import json_option, project_option
 
 
@@ -74,7 +75,7 @@ def command(
     from edgekit.studies.results import study_json, study_schema
 
     if schema:
-        click.echo(json.dumps(study_schema(), indent=2))
+        echo(json.dumps(study_schema(), indent=2))
         return 0
     path = output or folder / "study.json"
     found = study(
@@ -86,9 +87,9 @@ def command(
         progress=watcher(quiet=quiet or as_json),
     )
     if (quiet or as_json) and no_plot():
-        click.echo(no_plot(), err=True)
+        echo(no_plot(), err=True)
     if as_json:
-        click.echo(study_json(found), nl=False)
+        echo(study_json(found), nl=False)
     else:
         print_tables(*study_report(found), f"written: {path}")
     return 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgekit.cli.console import echo
 from edgekit.cli.options import json_option, project_option
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def list_targets(folders: tuple[Path, ...], as_json: bool = False) -> int:
 
     found, errors = load_targets(folders)
     if as_json:
-        click.echo(targets_json(found, errors))
+        echo(targets_json(found, errors))
     else:
         print_tables(targets_report(found))
     _warn_of(errors)
@@ -69,10 +70,10 @@ def check(folders: tuple[Path, ...], board: str, written: str | None, as_json: b
         source = f"What {found.address} said of itself; scheme and runtime are edgekit's for such kernels."
         write_bytes(place, target_toml(derive_target(found, written, known), source).encode())
     if as_json:
-        click.echo(board_json(found, matching))
+        echo(board_json(found, matching))
     else:
         print_tables(*board_report(found, matching))
-        click.echo(f"written: {place}" if written else f"as a target file: edgekit targets check {board} --write ID")
+        echo(f"written: {place}" if written else f"as a target file: edgekit targets check {board} --write ID")
     return 0
 
 
@@ -91,10 +92,10 @@ def show(folders: tuple[Path, ...], name: str, as_json: bool, as_toml: bool) -> 
         raise click.UsageError("--json and --toml are two forms: choose one")
     target = find_target(name, folders)
     if as_json:
-        click.echo(target_json(target))
+        echo(target_json(target))
     elif as_toml:
         source = f'Every value of {target.id}. For a similar device, base = "{target.id}" and what differs is enough.'
-        click.echo(target_toml(target, source), nl=False)
+        echo(target_toml(target, source), nl=False)
     else:
         print_tables(target_report(target))
     return 0
@@ -103,4 +104,4 @@ def show(folders: tuple[Path, ...], name: str, as_json: bool, as_toml: bool) -> 
 def _warn_of(errors: "Sequence[TargetError]") -> None:
     """Report target files that are wrong, which does not stop a command on the others."""
     for each in errors:
-        click.echo(f"warning: {each.message}; {each.hint}", err=True)
+        echo(f"warning: {each.message}; {each.hint}", err=True)

@@ -8,6 +8,7 @@ from typing import Any
 from edgekit.contract.registry import current_step_name, fallback_step, load_all, step_from
 from edgekit.contract.step import Step
 from edgekit.deprecation import current_name
+from edgekit.encoding import one_line
 from edgekit.errors import RecipeError, did_you_mean
 from edgekit.project.project import PROJECT_FILE, Project
 from edgekit.records import read_toml
@@ -242,7 +243,7 @@ def recipe_toml(recipe: Recipe, comments: Sequence[str] = ()) -> str:
 
     document = tomlkit.document()
     for comment in comments:
-        document.add(tomlkit.comment(comment))
+        document.add(tomlkit.comment(one_line(comment)))
     if comments:
         document.add(tomlkit.nl())
     if recipe.about:

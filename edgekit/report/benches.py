@@ -14,6 +14,7 @@ from rich.table import Table
 
 from edgekit.benchmarking.bench import Bench, CandidateBench
 from edgekit.benchmarking.operator_profile import OperatorPrecision
+from edgekit.encoding import csv_cell, printable
 from edgekit.figures.measurement import PREDICTED, Measurement
 from edgekit.gates.gates import Status
 from edgekit.report.tables import MARKS, table, with_unit
@@ -209,7 +210,7 @@ def bench_csv(found: Sequence[Bench]) -> str:
     rows = [{"place": each.place, **one.to_json()} for each in found for one in each.measurements]
     writer = csv.DictWriter(lines, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: csv_cell(value) for name, value in row.items()} for row in rows)
     return lines.getvalue()
 
 
@@ -230,4 +231,4 @@ def bench_junit(found: Sequence[Bench]) -> str:
         suite.set("failures", str(failures))
         suite.set("skipped", str(sum(gate.status is not Status.PASSED for gate in each.gates) - failures))
     ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+    return printable(ElementTree.tostring(root, encoding="unicode", xml_declaration=True)) + "\n"

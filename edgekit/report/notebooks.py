@@ -6,7 +6,7 @@ from html import escape
 from io import StringIO
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -14,9 +14,11 @@ from rich.text import Text
 from edgekit.benchmarking.bench import Bench
 from edgekit.builds.check import RecipeCheck
 from edgekit.builds.result import Build
+from edgekit.encoding import printable
 from edgekit.report.benches import bench_report
 from edgekit.report.builds import build_report
 from edgekit.report.plans import plan_report
+from edgekit.report.terminal import ReportConsole
 
 _REPORTS: Mapping[type, Callable[[Any], list[RenderableType]]] = {
     Build: build_report,
@@ -68,12 +70,12 @@ def _inline(content: RenderableType) -> str:
         return f"<pre>{escape(shown.get())}</pre>"
     found = []
     for segment in content.render(_console(), end=""):
-        text = escape(segment.text).replace("\n", "<br>")
+        text = escape(printable(segment.text)).replace("\n", "<br>")
         style = segment.style.get_html_style() if segment.style else ""
         found.append(f'<span style="{style}">{text}</span>' if style else text)
     return "".join(found)
 
 
 @cache
-def _console() -> Console:
-    return Console(file=StringIO(), width=100, highlight=False, emoji=False)
+def _console() -> ReportConsole:
+    return ReportConsole(file=StringIO(), width=100)

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgekit.builds.result import Build
-from edgekit.bundle.c_arrays import ALIGNMENT, PortSource, c_identifier, c_sources
+from edgekit.bundle.c_arrays import ALIGNMENT, PortSource, c_sources
+from edgekit.encoding import c_identifier
 from edgekit.files import sha256_of_file
 from edgekit.model.ports import Port
 from tests.conftest import examples
