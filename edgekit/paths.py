@@ -48,6 +48,14 @@ def files_below(folder: Path) -> FolderFiles:
     return FolderFiles(tuple(sorted(files)), tuple(others), tuple(unreadable))
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is a file or folder; also False for a path that none can have, such as one that is too long."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def read_regular(path: Path, most_bytes: int) -> bytes:
     """The bytes of a file. Raises OSError for a pipe or a device, from which reading may never end, and for a file of
     more than `most_bytes`."""

@@ -90,7 +90,7 @@ def validate(kind: type[Any], values: Any, where: str, error: type[InputError], 
     try:
         return msgspec.convert(values, kind)
     except msgspec.ValidationError as fault:
-        raise error(*_describe_fault(kind, values, first_line(fault), where, if_missing)) from fault
+        raise error(*_describe_fault(kind, values, str(fault), where, if_missing)) from fault
 
 
 def schema_of(kind: type[Any]) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def schema_of(kind: type[Any]) -> dict[str, Any]:
 def _describe_fault(kind: type[Any], values: Any, fault: str, where: str, if_missing: str) -> tuple[str, str]:
     """What is wrong and what to do, from a message such as "Expected `int`, got `str` - at `$.data[0].size`". A key
     that the user chose appears there as "[...]"."""
-    text, _, place = fault.partition(" - at `$")
+    text, _, place = fault.rpartition(" - at `$") if " - at `$" in fault else (fault, "", "")
     path = [int(index) if index else key or "*" for key, index in re.findall(r"\.(\w+)|\[(?:(\d+)|\.{3})\]", place)]
     schema, value = schema_of(kind), values
     node = schema
@@ -113,16 +113,17 @@ def _describe_fault(kind: type[Any], values: Any, fault: str, where: str, if_mis
     named = re.fullmatch(r"Object (contains unknown|missing required) field `(.*)`", text)
     key = ".".join(str(part) for part in (*path, *([named[2]] if named else [])))
     if named and named[1] == "contains unknown":
-        return f"{where}: unknown key '{key}'", did_you_mean(named[2], list(node.get("properties", {})))
+        return f"{where}: unknown key '{key}'", did_you_mean(named[2], list(node.get("properties", {}))) or "remove it"
     if named:
         *others, last = [f"'{each}'" for each in _missing_keys(schema, values, schema)] or [f"'{key}'"]
         names, verb = (f"{', '.join(others)} and {last}", "are") if others else (last, "is")
         hint = "add these keys" if others else f"add {key} = ..."
         return f"{where}: {names} {verb} missing", ", ".join(filter(None, (hint, if_missing)))
-    message = f"{where}: '{key}' is {value!r}" if key else where
+    message = f"{where}: '{key}' is {first_line(repr(value))}" if key else where
     if text.startswith("Invalid enum value"):
-        return f"{message}: no such value", did_you_mean(str(value), [str(each) for each in node.get("enum", ())])
-    spoken = text.replace("`", "").replace("object", "table").replace(" | null", "")
+        known = [str(each) for each in node.get("enum", ())]
+        return f"{message}: no such value", did_you_mean(str(value), known) or "correct the value"
+    spoken = first_line(text).replace("`", "").replace("object", "table").replace(" | null", "")
     return f"{message}: {spoken[0].lower()}{spoken[1:]}", "correct the value"
 
 
@@ -143,7 +144,9 @@ def _missing_keys(node: dict[str, Any], values: Any, schema: dict[str, Any], pat
 def _within(node: dict[str, Any], part: str | int, schema: dict[str, Any]) -> dict[str, Any]:
     """The schema of a key, of any key ("*"), or of an array's items, inside the schema of their parent."""
     keys = node.get("properties", {}) | {"*": node.get("additionalProperties", {})}
-    inner = node.get("items", {}) if isinstance(part, int) else keys.get(part, {})
+    inner = node.get("items") if isinstance(part, int) else keys.get(part)
+    if not isinstance(inner, dict):  # a key of any kind, or an item of a list whose items differ
+        return {}
     choices = [_resolve(each, schema) for each in inner.get("anyOf", [inner])]
     return max(choices, key=lambda each: len(each.keys() & {"properties", "enum", "items"}))
 

@@ -9,6 +9,7 @@ from edgekit.architectures import ARCHITECTURES, CORES
 from edgekit.encoding import one_line
 from edgekit.errors import TargetError, did_you_mean
 from edgekit.host import instruction_sets
+from edgekit.paths import is_there
 from edgekit.records import read_toml, validate
 from edgekit.target import CacheLevel, CpuInfo, Runtime, Target
 
@@ -92,7 +93,7 @@ def _base_file(path: Path, base: Any, folders: Sequence[Path], above: Sequence[P
 def _files_of(name: str, folders: Sequence[Path]) -> Iterator[Path]:
     """The files of an id, the one that takes precedence first."""
     for folder in (*reversed(folders), shipped_folder()):
-        if (folder / f"{name}.toml").is_file():
+        if is_there(folder / f"{name}.toml"):
             yield folder / f"{name}.toml"
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.paths import files_below, read_regular
+from edgekit.paths import files_below, is_there, read_regular
 
 
 def test_links_below_a_folder_are_followed_once(tmp_path: Path) -> None:
@@ -35,6 +35,12 @@ def test_a_thousand_folders_in_one_another(tmp_path: Path) -> None:
         place.mkdir()
     (place / "file").touch()
     assert files_below(tmp_path).files == (place / "file",)
+
+
+def test_a_path_that_no_file_can_have_is_not_there(tmp_path: Path) -> None:
+    assert is_there(tmp_path)
+    for name in ("absent", "a" * 5000, "a\0b"):
+        assert not is_there(tmp_path / name)
 
 
 def test_only_regular_files_of_a_size_are_read(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import click
 
 from edgekit.cli.console import echo, echo_line
 from edgekit.deprecation import RenamedWarning
-from edgekit.errors import EdgekitError, type_and_line
+from edgekit.errors import EdgekitError, first_line, type_and_line
 from edgekit.scratch import clear_system_leftovers
 from edgekit.version import __version__
 
@@ -121,6 +121,10 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
-        echo(f"error: unexpected {type_and_line(error)}", err=True)
-        echo("hint: run again with --debug and report the traceback", err=True)
+        if isinstance(error, OSError) and error.filename:
+            echo_line(f"error: {error.strerror}: {first_line(str(error.filename))}", err=True)
+            echo_line("hint: check the path, its owner and its mode", err=True)
+        else:
+            echo_line(f"error: unexpected {type_and_line(error)}", err=True)
+            echo_line("hint: run again with --debug and report the traceback", err=True)
         sys.exit(_UNEXPECTED)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from edgekit.errors import DataError
-from edgekit.paths import FolderFiles, files_below
+from edgekit.paths import FolderFiles, files_below, is_there
 
 
 class FileKind(StrEnum):
@@ -39,7 +39,7 @@ def listing_of(path: Path) -> Listing:
     """The sample files at `path`: a file, or a folder with everything below it, through links as well. Hidden and other
     files are ignored. Raises DataError if there are none, or several kinds, and for what would be left out otherwise: a
     folder that cannot be read or is there twice, and a pipe or a link to nothing in the place of a sample."""
-    if not path.exists():
+    if not is_there(path):
         raise DataError(f"there is no {path}", "give a folder or file of samples, or module:function")
     if not path.is_file() and not path.is_dir():
         raise DataError(f"{path} is a pipe or a device", "give a folder or file of samples, or module:function")

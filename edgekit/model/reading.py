@@ -11,6 +11,7 @@ from edgekit.errors import ModelError, first_line
 from edgekit.files import write_bytes
 from edgekit.model.operators import graphs, nodes
 from edgekit.model.ports import Port, inputs_of, outputs_of
+from edgekit.paths import is_there
 
 _TFLITE = b"TFL3"
 """The identifier in bytes 4 to 7."""
@@ -21,7 +22,7 @@ _DIVISORS = {"group", "strides", "dilations", "kernel_shape"}
 
 def load_model(path: Path) -> ModelProto:
     """The checked model in a file. Raises ModelError for anything that is not a valid ONNX model."""
-    if not path.exists():
+    if not is_there(path):
         raise ModelError(f"there is no file {path}", "check the path")
     if path.is_dir():
         raise ModelError(f"{path} is a folder, not a model", "give the .onnx file itself")

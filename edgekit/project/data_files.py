@@ -44,7 +44,7 @@ def _matching(root: Path, pattern: str) -> list[Path]:
         folders = root.glob("/".join(parts[:at])) if at else [root]
         found = {path: path.relative_to(folder).parts for folder in folders for path in _below(folder)}
         return sorted(path for path, below in found.items() if _fits(below, parts[at:]))
-    except (ValueError, NotImplementedError, IndexError) as error:
+    except (OSError, ValueError, NotImplementedError, IndexError) as error:
         raise DataError(
             f"data_files: '{pattern}' is no pattern: {first_line(error)}", "give it relative to the project's folder"
         ) from error

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from edgekit.errors import ProjectError
+from edgekit.errors import ProjectError, first_line
 from edgekit.files import sha256_of_json
 from edgekit.project.data_files import data_files_digest
 from edgekit.project.sources import sources_digest
@@ -169,6 +169,15 @@ def project_at(folder: Path | None) -> Project | None:
 def load_project(folder: Path) -> Project:
     """The project in a folder. Raises ProjectError if there is none, or if a key is wrong."""
     path = folder / PROJECT_FILE
+    try:
+        return _load_project(folder, path)
+    except OSError as error:  # a path in it that no file can have
+        raise ProjectError(
+            f"{path}: {error.strerror}: {first_line(str(error.filename))}", "correct the path"
+        ) from error
+
+
+def _load_project(folder: Path, path: Path) -> Project:
     if not path.is_file():
         raise ProjectError(
             f"there is no {PROJECT_FILE} in {folder.resolve()}",

@@ -15,7 +15,7 @@ from edgekit.arrays import Array
 from edgekit.errors import EdgekitError, ModelError, first_line
 from edgekit.model.ports import ANONYMOUS, Port
 from edgekit.model.weights import kind_bits
-from edgekit.paths import read_regular
+from edgekit.paths import is_there, read_regular
 from edgekit.tflite.packing import IDENTIFIER, ORDERS
 from edgekit.tflite.schema import schema
 
@@ -124,7 +124,7 @@ class TfliteFile:
 
 def read_tflite(path: Path) -> TfliteFile:
     """The graph of a .tflite file. Raises ModelError for an invalid file, and for control flow."""
-    if not path.exists():
+    if not is_there(path):
         raise ModelError(f"there is no file {path}", "check the path")
     if path.is_dir():
         raise ModelError(f"{path} is a folder, not a model", "give the .tflite file itself")

@@ -34,7 +34,7 @@ def test_the_former_option_placement_is_accepted_with_one_line_of_warning(
         "warning: edgekit build, option: 'placement' is now called 'float-operators'; the next release rejects the "
         "former name"
     ]
-    assert done.returncode == 2 and "records no float operators" in done.stderr, "the option was read"
+    assert done.returncode == 2 and "cannot be read: it is a folder" in done.stderr, "the option was read"
     assert "--placement" not in run_edgekit("build", "--help").stdout
 
 

@@ -64,3 +64,13 @@ def test_in_the_inputs_own_shape_and_type(tmp_path: Path, shape: tuple[int, ...]
     scale = 32_768 if dtype == "int16" else 1
     assert np.allclose(sound.ravel(), RAMP * scale, atol=1e-4 * scale)
     assert samples.origin(0).endswith("a.wav")
+
+
+def test_a_length_that_only_the_header_has_is_not_allocated(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.flac", np.zeros(100), 8000)
+    content = bytearray((tmp_path / "a.flac").read_bytes())
+    content[21] |= 0x0F
+    content[22:26] = b"\xff" * 4  # the number of samples in FLAC's first block
+    (tmp_path / "a.flac").write_bytes(content)
+    with pytest.raises(DataError, match=r"it declares 68,\d{3},\d{3},\d{3} samples in 1 channels"):
+        sound_array(tmp_path / "a.flac", SoundPreprocessing())
