@@ -90,7 +90,7 @@ def validate(kind: type[Any], values: Any, where: str, error: type[InputError], 
     try:
         return msgspec.convert(values, kind)
     except msgspec.ValidationError as fault:
-        raise error(*_describe_fault(kind, values, str(fault), where, if_missing)) from fault
+        raise error(*_describe_fault(kind, values, fault, where, if_missing)) from fault
 
 
 def schema_of(kind: type[Any]) -> dict[str, Any]:
@@ -99,9 +99,12 @@ def schema_of(kind: type[Any]) -> dict[str, Any]:
     return {**_resolve(schema, schema), "$defs": schema["$defs"]}
 
 
-def _describe_fault(kind: type[Any], values: Any, fault: str, where: str, if_missing: str) -> tuple[str, str]:
+def _describe_fault(
+    kind: type[Any], values: Any, error: msgspec.ValidationError, where: str, if_missing: str
+) -> tuple[str, str]:
     """What is wrong and what to do, from a message such as "Expected `int`, got `str` - at `$.data[0].size`". A key
     that the user chose appears there as "[...]"."""
+    fault = str(error)  # whole: the key is named behind a value that may have any length
     text, _, place = fault.rpartition(" - at `$") if " - at `$" in fault else (fault, "", "")
     path = [int(index) if index else key or "*" for key, index in re.findall(r"\.(\w+)|\[(?:(\d+)|\.{3})\]", place)]
     schema, value = schema_of(kind), values
