@@ -75,13 +75,13 @@ def _print_renames_in_one_line() -> None:
 
 
 def _end_like_interrupt() -> list[signal.Signals]:
-    """Make the signals of _ENDING raise KeyboardInterrupt, so that temporary folders are removed and children ended;
-    later ones do not disturb that. Returns a list to which the signal is added."""
+    """Make the signals of _ENDING raise KeyboardInterrupt, so that temporary folders are removed and children ended. A
+    second signal ends the process at once. Returns a list to which the first one is added."""
     received: list[signal.Signals] = []
 
     def interrupt(number: int, _: object) -> None:
         for each in handled:
-            signal.signal(each, signal.SIG_IGN)
+            signal.signal(each, signal.SIG_DFL)
         received.append(signal.Signals(number))
         raise KeyboardInterrupt
 

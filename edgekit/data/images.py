@@ -1,5 +1,6 @@
 """Image files as samples, read by Pillow."""
 
+import logging
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ _DEEP = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
 _DEEPEST = 65_535
 
 
+logging.getLogger(Image.__name__.partition(".")[0]).addHandler(logging.NullHandler())
+"""Otherwise Pillow's remarks on a damaged file are printed where the caller has set up no logging."""
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 """What Pillow decodes in this process. It goes by a file's content, and would give PostScript to Ghostscript."""
 _MOST_PIXELS = 90_000_000
@@ -126,10 +129,8 @@ def _open_upright(path: Path, color: str) -> tuple[Image.Image, bool]:
     """The image in upright orientation with one or three channels, and whether it is 16-bit grey, in which case its
     values are floats from 0 to 255."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # an error with a hint follows
-            file = Image.open(path, formats=_FORMATS)
-        with file:
+        # What Pillow warns of is read all the same, or ends in an error with a hint.
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=_FORMATS) as file:
             if file.width * file.height > _MOST_PIXELS:
                 raise DataError(
                     f"{path} has {file.width}x{file.height} pixels, more than {_MOST_PIXELS:,}", "scale it down"
