@@ -116,8 +116,9 @@ class Cache:
         key's lock may call it. Earlier entries of the key are removed unless another build uses them."""
         output = self.folder / "partial" / key / "output"
         created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        content = _encode({**record, "key": key, "files": _digests(output), "created": created})
-        write_bytes(output / _RECORD, content)
+        whole = {**record, "key": key, "files": _digests(output), "created": created}
+        whole = json.loads(json.dumps(whole))  # as `get` reads it: tuples become lists
+        write_bytes(output / _RECORD, _encode(whole))
         earlier = self._folders(key)
         number = 1 + max(map(_number, earlier), default=0)
         # A name is never used again: another build may be removing the folder that had it.
@@ -129,7 +130,7 @@ class Cache:
         shutil.rmtree(output.parent, ignore_errors=True)
         for each in earlier:
             _remove_entry(each)
-        return _entry(folder, _decode(content), hold)
+        return _entry(folder, whole, hold)
 
     def usage(self) -> Usage:
         """How much the cache holds."""
@@ -193,8 +194,7 @@ def _entry(folder: Path, record: dict[str, Any], hold: Hold | None) -> Entry:
 
 def _encode(record: dict[str, Any]) -> bytes:
     """A record's file, the same bytes for the same values, with the digest of the values."""
-    values = json.loads(json.dumps(record))
-    return (json.dumps({**values, _SEAL: sha256_of_json(values)}, indent=2) + "\n").encode()
+    return (json.dumps({**record, _SEAL: sha256_of_json(record)}, indent=2) + "\n").encode()
 
 
 def _decode(content: bytes) -> dict[str, Any]:

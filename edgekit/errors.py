@@ -178,9 +178,17 @@ def did_you_mean(word: str, known: list[str], otherwise: str | None = None) -> s
     return f"known: {', '.join(sorted(known))}" if known else ""
 
 
+_WRITE_HINTS = {
+    **dict.fromkeys((errno.EACCES, errno.EROFS, errno.EPERM), "check its owner and mode"),
+    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST, errno.EISDIR), "move away what is in its place, or use another path"),
+    **dict.fromkeys((errno.ELOOP, errno.ENAMETOOLONG), "use another path"),
+}
+
+
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Convert a full disk or a refused write below `path` into a StorageError."""
+    """Convert a full disk, or a refused write at or beside `path`, into a StorageError. An error about a file
+    elsewhere, such as one that a user's function reads, is not converted."""
     try:
         yield
     except OSError as error:
@@ -189,11 +197,10 @@ def storage_errors(path: Path) -> Iterator[None]:
                 f"the disk is full: {path} could not be written",
                 "free some space (edgekit cache prune) and run again: finished steps are kept",
             ) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-            raise StorageError(f"{path} cannot be written: {error.strerror}", "check its owner and mode") from error
-        if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG):
-            there = error.filename if isinstance(error.filename, str) else path
-            raise StorageError(
-                f"{path} cannot be written: {error.strerror}: {there}", "move what is there away, or use another path"
-            ) from error
-        raise
+        place = path.absolute()
+        there = Path(error.filename).absolute() if isinstance(error.filename, str) else place
+        hint = _WRITE_HINTS.get(error.errno or 0)
+        if hint is None or not (there.is_relative_to(place.parent) or place.is_relative_to(there)):
+            raise
+        where = "" if there == place else f": {there}"
+        raise StorageError(f"{path} cannot be written: {error.strerror}{where}", hint) from error

@@ -33,12 +33,11 @@ def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
 
 def clear_leftovers(folder: Path) -> None:
     """Remove the temporary folders in `folder` whose processes no longer exist: nobody holds their locks."""
-    for pattern in (_PREFIX, f".{_PREFIX}"):
-        for root in folder.glob(f"{pattern}*"):
-            hold = seize(root / _LOCK)
-            if hold is not None:
-                shutil.rmtree(root, ignore_errors=True)
-                hold.release()
+    for root in folder.glob(f"*{_PREFIX}*"):
+        hold = seize(root / _LOCK)
+        if hold is not None:
+            shutil.rmtree(root, ignore_errors=True)
+            hold.release()
 
 
 @cache

@@ -17,6 +17,7 @@ from edgekit.errors import (
     storage_errors,
     type_and_line,
 )
+from edgekit.files import write_bytes
 
 
 def test_the_docstring_draws_every_error_of_the_tree() -> None:
@@ -30,7 +31,7 @@ def test_a_near_word_is_proposed_and_else_the_known_ones() -> None:
     assert did_you_mean("zzz", ["b", "a"]) == "known: a, b"
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG])
 def test_a_disk_that_takes_nothing_is_a_storage_error(number: int) -> None:
     with pytest.raises(StorageError) as raised, storage_errors(Path("place")):
         raise OSError(number, os.strerror(number))
@@ -78,6 +79,21 @@ def test_an_exception_is_told_with_its_type(error: Exception, told: str) -> None
 def test_another_fault_of_the_system_is_left_alone() -> None:
     with pytest.raises(OSError, match="no such"), storage_errors(Path("place")):
         raise OSError(errno.ENOENT, "no such")
+
+
+@pytest.mark.parametrize(("place", "converted"), [("cache", True), ("cache/a/b", True), ("a", False), ("../x", False)])
+def test_only_errors_at_the_place_are_converted(tmp_path: Path, place: str, converted: bool) -> None:
+    """The error of a file elsewhere, which a user's function reads, says nothing of the place."""
+    where = str((tmp_path / place).resolve())
+    with pytest.raises(StorageError if converted else PermissionError), storage_errors(tmp_path / "cache" / "key"):
+        raise PermissionError(errno.EACCES, "denied", where)
+
+
+def test_a_relative_place_is_recognized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="cannot be written: File exists: .*/file$"):
+        write_bytes(Path("file/m.onnx"), b"")
 
 
 def test_a_full_disk_is_told_where_it_really_is_full(tmp_path: Path) -> None:

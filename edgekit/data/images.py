@@ -21,14 +21,13 @@ from edgekit.project.preprocessing import ImagePreprocessing, Size
 _DEEP = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N"})
 """Modes of 16-bit grey. Pillow's conversion would clip values above 255."""
 _DEEPEST = 65_535
-
-
-logging.getLogger(Image.__name__.partition(".")[0]).addHandler(logging.NullHandler())
-"""Otherwise Pillow's remarks on a damaged file are printed where the caller has set up no logging."""
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 """What Pillow decodes in this process. It goes by a file's content, and would give PostScript to Ghostscript."""
 _MOST_PIXELS = 90_000_000
 """A photograph of a camera for aerial surveys; about 1 GB while it is decoded."""
+
+# Otherwise Pillow's remarks on a damaged file are printed where the caller has set up no logging.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True)

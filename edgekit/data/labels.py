@@ -14,6 +14,7 @@ from edgekit.data.trees import Tree
 from edgekit.errors import DataError, did_you_mean, first_line
 from edgekit.paths import read_regular
 
+_FORM = "give a CSV file of paths and labels"
 _MOST_BYTES = 256_000_000
 _MOST_DIGITS = 18
 """Of an integer of 64 bits."""
@@ -90,11 +91,10 @@ def _rows(table: Path) -> list[tuple[int, str, str]]:
     try:
         lines = io.StringIO(read_regular(table, _MOST_BYTES).decode("utf-8-sig"), newline="")
         rows = [(line, row) for line, row in enumerate(csv.reader(lines), start=1) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(
-            f"{table} cannot be read: {first_line(getattr(error, 'strerror', None) or error)}",
-            "give a CSV file of paths and labels",
-        ) from error
+    except OSError as error:
+        raise DataError(f"{table} cannot be read: {error.strerror}", _FORM) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{table} cannot be read: {first_line(error)}", _FORM) from error
     for line, row in rows:
         if len(row) != 2:
             raise DataError(

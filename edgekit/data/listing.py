@@ -41,17 +41,18 @@ def listing_of(path: Path) -> Listing:
     folder that cannot be read or is there twice, and a pipe or a link to nothing in the place of a sample."""
     if not is_there(path):
         raise DataError(f"there is no {path}", "give a folder or file of samples, or module:function")
-    if not path.is_file() and not path.is_dir():
+    alone = path.is_file()
+    if not alone and not path.is_dir():
         raise DataError(f"{path} is a pipe or a device", "give a folder or file of samples, or module:function")
-    below = FolderFiles((path,)) if path.is_file() else files_below(path)
-    root = path.parent if path.is_file() else path
+    below = FolderFiles((path,)) if alone else files_below(path)
+    root = path.parent if alone else path
     for each, why in (*below.unreadable, *below.others):
         if not _hidden(root, each) and (_kind(each) or each.is_dir()):
             raise DataError(f"{each} {why}", "remove it, or put its samples there")
     paths = [each for each in below.files if _kind(each) and not _hidden(root, each)]
     kinds = Counter(_KINDS[_suffix(each)] for each in paths)
     if not kinds:
-        what = "is not a file of samples" if path.is_file() else "holds no samples"
+        what = "is not a file of samples" if alone else "holds no samples"
         raise DataError(f"{path} {what}", f"known are: {', '.join(sorted(_KINDS))}")
     if len(kinds) > 1:
         text = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))

@@ -49,10 +49,10 @@ def sound_array(path: Path, how: SoundPreprocessing) -> Array:
     """One preprocessed sound: float32 from -1 to 1 of shape (samples,). Raises DataError for a file that is not a
     sound, is damaged or empty, or has another rate."""
     try:
-        declared = soundfile.info(path)
-        if declared.frames * declared.channels > _MOST_VALUES:
-            raise ValueError(f"it declares {declared.frames:,} samples in {declared.channels:,} channels")
-        channels, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        with soundfile.SoundFile(path) as file:
+            if file.frames * file.channels > _MOST_VALUES:
+                raise ValueError(f"it declares {file.frames:,} samples in {file.channels:,} channels")
+            channels, rate = file.read(dtype="float32", always_2d=True), file.samplerate
     except (soundfile.SoundFileError, OSError, ValueError) as error:
         raise _unreadable(path, error) from error
     if how.rate is not None and rate != how.rate:

@@ -32,6 +32,8 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 STAGES = ("imported", "loaded", "ran")
 """The stages at which the runtime, then the models, then their working memory are allocated."""
+PR_SET_PDEATHSIG = 1
+"""The option of Linux's prctl for the signal at the end of the parent."""
 FEWEST = 6
 """The fewest values for which the median has a 95 % interval: with fewer, even the full range covers less."""
 TURN = 5, 1_000_000
@@ -40,7 +42,6 @@ runs after another runtime find caches filled and threads still spinning, so onl
 but one of the fewest."""
 COUNTED = 2
 """Runs between marks; the last one is counted."""
-PR_SET_PDEATHSIG = 1
 ENOUGH = 8
 """The fewest rounds. Stopping as soon as the estimate looks precise stops too early at times; eight rounds allow for
 that."""

@@ -24,11 +24,8 @@ class TurnRatios:
         """What the ratios compare, for a report; empty for latencies on a quiet machine."""
         if not self.disturbed:
             return ""
-        return (
-            f"by CPU time, because {disturbed_words(self.disturbed)}"
-            if self.by_cpu
-            else disturbed_words(self.disturbed)
-        )
+        words = disturbed_words(self.disturbed)
+        return f"by CPU time, because {words}" if self.by_cpu else words
 
 
 def turn_ratios(result: Result, threads: int) -> TurnRatios:
