@@ -92,7 +92,7 @@ def test_only_errors_at_the_place_are_converted(tmp_path: Path, place: str, conv
 def test_a_relative_place_is_recognized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match="cannot be written: File exists: .*/file$"):
+    with pytest.raises(StorageError, match=r"cannot be written: File exists: .*/file$"):
         write_bytes(Path("file/m.onnx"), b"")
 
 
