@@ -19,7 +19,7 @@
         |-- StepError              a step failed, or broke its contract
         |-- EmulatorError          no emulator, or it cannot be set up
         |-- ContainerError         no engine, or one that cannot start a container
-        |-- BoardError             a board that cannot be reached, is another one, or has no space
+        |-- BoardError             a board that cannot be reached, is another one, has no space, or answers nonsense
         |-- RunError               a run on a target crashed, hung or ran out of memory
         `-- StorageError           disk full, or a path that cannot be written
 

@@ -17,13 +17,14 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from safetensors.torch import save_file
 
+from edgekit.benchmarking.agreement import agreement
 from edgekit.bundle.manifest import float_operators_of
 from edgekit.data.array_files import read_rows
 from edgekit.data.images import image_array
 from edgekit.data.labels import labels_of_table
 from edgekit.data.model_inputs import Inputs
 from edgekit.data.sounds import sound_array
-from edgekit.errors import EdgekitError
+from edgekit.errors import BoardError, EdgekitError
 from edgekit.formats import inspect_file
 from edgekit.latency.board_fit import known_prices, read_calibration
 from edgekit.model.importing import import_model
@@ -32,12 +33,24 @@ from edgekit.planning.interactions import interactions_with
 from edgekit.planning.recipe import find_recipe, recipe_from, recipes_of
 from edgekit.project.preprocessing import ImagePreprocessing, SoundPreprocessing
 from edgekit.project.project import load_project
+from edgekit.report.boards import board_json, board_report
+from edgekit.runners.address import Address
+from edgekit.runners.answers import Ended, Look, understood
+from edgekit.runners.board import Board
+from edgekit.runners.connection import Request, answer_in
+from edgekit.runners.derived import derive_target
+from edgekit.runners.environment import disturbances, machine_line
+from edgekit.runners.runner import Job, read_results
+from edgekit.scratch import temporary_folder
 from edgekit.studies.evidence import measurements_of
 from edgekit.target_files import find_target, load_target
 from edgekit.tflite.reading import read_tflite
 from edgekit.tflite.writing import write_model
 from edgekit.training.weights import load_weights
+from edgekit.traits import Fidelity
 from tests.latency.test_board_fit import known
+from tests.runners.lying import line_of, run_answer, worker_files
+from tests.runners.pi import TOLD
 from tests.studies.test_evidence import study
 
 TINY = Path(__file__).parent / "tiny"
@@ -168,6 +181,9 @@ def readers(folder: Path) -> dict[str, Reader]:
         found[form] = Reader(f"own/a.{form}", lambda path: image_array(path, ImagePreprocessing()), _image(form))
     found["WAV"] = Reader("own/a.wav", lambda path: sound_array(path, SoundPreprocessing()), _wav())
     found["FLAC"] = Reader("own/a.flac", lambda path: sound_array(path, SoundPreprocessing()), _flac())
+    found["board"] = Reader("own/look", _read_board, line_of(TOLD))
+    answered = run_answer(worker_files((1, 1, 4, 1, 1)))
+    found["run"] = Reader("own/run", lambda path: _read_run(path, folder / "project" / "m.onnx"), answered)
     return found
 
 
@@ -176,6 +192,27 @@ def _read_tflite(path: Path) -> None:
     for number in (*file.inputs, *file.outputs):
         file.own_port(number)
     inspect_file(path)
+
+
+def _read_board(path: Path) -> None:
+    """What `targets check` and `targets new` make of an answer."""
+    with understood("the board", BoardError):
+        answered = answer_in(io.BytesIO(path.read_bytes()), Request({}), Look)
+    if isinstance(answered, Look):
+        board = Board(Address("pi"), answered)
+        board_report(board, []), board_json(board, []), board.kept_name(find_target("rpi4").runtime)
+        derive_target(board, "mine", [find_target("rpi4")])
+
+
+def _read_run(path: Path, model: Path) -> None:
+    """What a bench makes of an answer."""
+    with temporary_folder() as received, understood("the board", BoardError):
+        answered = answer_in(io.BytesIO(path.read_bytes()), Request({}, received=received), Ended)
+        if isinstance(answered, Ended):
+            found = read_results(Job([model], (np.zeros((1, 1, 3, 8, 8), np.float32),)), received)
+            result = found.result(Fidelity.DEVICE)
+            disturbances(result, 1), machine_line(result), result.latencies_ms, result.cpu_ms
+            agreement("m", model, result.outputs[0], "other", [np.zeros((1, 1, 4, 1, 1))], Fidelity.DEVICE, "")
 
 
 def _read_project(path: Path) -> None:

@@ -12,7 +12,8 @@ from tests.readers import Reader, damaged, judge, readers
 
 NAMES = (
     *("project", "target", "recipe", "interactions", "manifest", "latency", "study", "labels", "onnx", "tflite"),
-    *("safetensors", "state dict", "npy", "npz", "PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "WAV", "FLAC"),
+    *("safetensors", "state dict", "npy", "npz", "PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM"),
+    *("WAV", "FLAC", "board", "run"),
 )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from edgekit.figures.measurement import Measurement
 from edgekit.formats import format_of
+from edgekit.gates.gates import shapes_of
 from edgekit.traits import Fidelity, Format
 from edgekit.wording import count_of
 
@@ -31,6 +32,10 @@ def agreement(
 
     how = f"from {other}, {samples}"
     steps = _steps(model)
+    if shapes_of(outputs) != shapes_of(expected):
+        return [
+            Measurement(name, "share_apart", float("inf"), "share", fidelity, f"{how}: the outputs have other shapes")
+        ]
     if len(steps) == len(expected):
         apart = max(
             float(np.abs(left.astype(np.float64) - right).max(initial=0.0)) / step

@@ -72,7 +72,7 @@ def calibrate_board(
             f"{runner.identity()} measured no latencies", "give the board's address: --runner ssh://USER@HOST"
         )
     emulator = QemuRunner(target, find_emulator(target))
-    board = (runner.board.report["model"] if isinstance(runner, SshRunner) else "") or target.name
+    board = (runner.board.report.model if isinstance(runner, SshRunner) else "") or target.name
     found = read_calibration(target) or LatencyCalibration(measured=(), fits=())
     disturbed: list[str] = []
     new: list[MeasuredNetwork] = []

@@ -56,7 +56,7 @@ def operator_times(profile: Profile, fidelity: Fidelity, price: Price | None = N
     """The operators that the runtime ran, by type, the largest share first. Times are medians of all runs but the
     first; instructions are those of the last run, to which `price` assigns milliseconds."""
     runs = profile.runs
-    islands = _in_islands(onnx.load_from_string(profile.graph))
+    islands = _in_islands(profile.graph)
     counts: dict[tuple[str, OperatorPrecision], int] = defaultdict(int)
     times: dict[tuple[str, OperatorPrecision], float] = defaultdict(float)
     counts_of: dict[tuple[str, OperatorPrecision], list[Counts]] = defaultdict(list)

@@ -2,9 +2,9 @@
 
 The board needs nothing but Python: `python3 -c` starts this file, which is passed on the command line and imports
 nothing of edgekit. It reads from standard input a line of JSON (a request, named by `do`), then a tar file of the
-length that the request states, then a heartbeat every few seconds. It answers on standard output with lines of JSON; a
-run ends with a tar file. A run writes to a temporary folder, which is removed however the run ends. Runtimes are stored
-beside it in ~/.cache/edgekit.
+length that the request states, then a heartbeat every few seconds. It answers on standard output with lines of JSON;
+the last one of a run states the names and sizes of the files that follow it. A run writes to a temporary folder, which
+is removed however the run ends. Runtimes are stored beside it in ~/.cache/edgekit.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from typing import Any
 
 SILENCE_S = 60.0
 """After so long without a heartbeat, the connection counts as lost."""
-_LEFT = {"job.json", "stderr", "root"}
+_RESULT = re.compile(r"(outputs|profile|graph)_\d+\.[a-z]+|result\.json|counts")
+"""The names of the files that the worker and the plugin write for the other side."""
 _WORDS = 4000
 
 
@@ -189,12 +190,13 @@ def run(asked: dict[str, Any], line: Line) -> None:
                 code = process.wait()
         words = (folder / "stderr").read_text(errors="replace")[-_WORDS:]
         ended = {"ended": code, "words": words, "expired": watch.expired, "lost": watch.lost}
-        send({**ended, "peak": watch.peak, "emulator": watch.emulator})
-        with os.fdopen(os.dup(1), "wb") as out, tarfile.open(fileobj=out, mode="w|") as packed:
-            for each in sorted(folder.iterdir()):
-                is_result = each.name not in _LEFT and each.suffix != ".py"
-                if is_result and not each.name.startswith(("model_", "inputs_")) and code == 0:
-                    packed.add(each, each.name)
+        files = [each for each in sorted(folder.iterdir()) if code == 0 and _RESULT.fullmatch(each.name)]
+        sizes = {each.name: each.stat().st_size for each in files}
+        send({**ended, "peak": watch.peak, "emulator": watch.emulator, "files": sizes})
+        with os.fdopen(os.dup(1), "wb") as out:
+            for path in files:
+                with path.open("rb") as file:
+                    shutil.copyfileobj(file, out)
 
 
 def link_root(root: Path, folder: Path) -> None:

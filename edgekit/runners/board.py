@@ -1,13 +1,13 @@
 """Board: a machine that is reached through a connection, and the runtime that it needs."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from edgekit.architectures import ARCHITECTURES, normalized_arch
 from edgekit.errors import BoardError
 from edgekit.host import Host, boot_id, host_of
 from edgekit.progress import Progress
 from edgekit.runners.address import Address
+from edgekit.runners.answers import Kept, Look
 from edgekit.runners.connection import Request, answer
 from edgekit.runners.emulator import wheels_folder
 from edgekit.runners.runner import WORKER
@@ -21,24 +21,23 @@ _UPLOAD_S = 900.0
 @dataclass(frozen=True)
 class Board:
     address: Address
-    report: dict[str, Any]
-    """The answer to the agent's `look`."""
+    report: Look
 
     @property
     def host(self) -> Host:
-        return host_of(self.arch, self.report["cpuinfo"])
+        return host_of(self.arch, self.report.cpuinfo)
 
     @property
     def arch(self) -> str:
         """The architecture of its Python: 32 bits on many 64-bit kernels."""
-        arch = normalized_arch(self.report["arch"])
+        arch = normalized_arch(self.report.arch)
         known = ARCHITECTURES.get(arch)
-        return known.narrow if known and self.report["bits"] == 32 else arch
+        return known.narrow if known and self.report.bits == 32 else arch
 
     @property
     def name(self) -> str:
         """Its model if it is reported, else its CPU."""
-        return self.report["model"] or self.host.cpu_name
+        return self.report.model or self.host.cpu_name
 
     @property
     def cpu(self) -> str:
@@ -47,17 +46,17 @@ class Board:
     @property
     def is_here(self) -> bool:
         """Whether it is this machine."""
-        return bool(self.report["boot"]) and self.report["boot"] == boot_id()
+        return bool(self.report.boot) and self.report.boot == boot_id()
 
     @property
     def python(self) -> str:
         """In the form of wheel tags: 311."""
-        return "".join(self.report["python"].split(".")[:2])
+        return "".join(self.report.python.split(".")[:2])
 
     def has(self, runtime: Runtime) -> bool:
         """Whether its own Python has this runtime and numpy."""
-        versions = self.report["versions"]
-        return versions[runtime.name] == runtime.version and bool(versions["numpy"])
+        versions = self.report.versions
+        return versions.get(runtime.name) == runtime.version and bool(versions.get("numpy"))
 
     def kept_name(self, runtime: Runtime) -> str:
         """The name of the folder in which edgekit stores a runtime on the board."""
@@ -67,11 +66,11 @@ class Board:
 def board_at(address: Address) -> Board:
     """The machine at an address. Raises BoardError if it cannot be reached or is not supported."""
     asked = {"do": "look", "worker": WORKER.read_text(), "packages": [*RUNTIMES, "numpy"]}
-    board = Board(address, answer(address, Request(asked, doing=lambda: "while its hardware was read")))
-    if board.report["system"] != "Linux":
-        raise BoardError(f"{address} runs {board.report['system']}", "edgekit measures on Linux; use another board")
+    board = Board(address, answer(address, Request(asked, doing=lambda: "while its hardware was read"), Look))
+    if board.report.system != "Linux":
+        raise BoardError(f"{address} runs {board.report.system}", "edgekit measures on Linux; use another board")
     if board.arch not in ARCHITECTURES or not ARCHITECTURES[board.arch].is_board:
-        more = f" on a 64-bit kernel: {board.report['arch']}" if board.report["bits"] == 32 else ""
+        more = f" on a 64-bit kernel: {board.report.arch}" if board.report.bits == 32 else ""
         raise BoardError(
             f"the Python of {address} is for {board.arch}{more}, and no runtime of edgekit's is",
             "install a 64-bit system on it",
@@ -93,8 +92,8 @@ def provide_runtime(board: Board, runtime: Runtime, progress: Progress) -> str:
     """Install a runtime on a board, beside its own Python, and return the name of its folder there. Raises BoardError
     if there is no wheel or no space."""
     name = board.kept_name(runtime)
-    if name not in board.report["kept"]:
-        hint = f"install a Python there for which a wheel exists; it has {board.report['python']}"
+    if name not in board.report.kept:
+        hint = f"install a Python there for which a wheel exists; it has {board.report.python}"
         wheels = fetch_wheels(wheels_folder(), runtime, board.arch, board.python, BoardError, hint, progress)
         progress.note(f"installing {runtime.name} {runtime.version} on {board.address}")
         asked = {"do": "keep", "name": name}
@@ -102,5 +101,6 @@ def provide_runtime(board: Board, runtime: Runtime, progress: Progress) -> str:
         answer(
             board.address,
             Request(asked, sent=wheels, compressed=not board.is_here, limit_s=_UPLOAD_S, doing=lambda: doing),
+            Kept,
         )
     return name

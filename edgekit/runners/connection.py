@@ -1,4 +1,4 @@
-"""A connection to a place that has Python but not edgekit, with a agent at the other end."""
+"""A connection to a place that has Python but not edgekit, with an agent at the other end."""
 
 import base64
 import json
@@ -12,15 +12,21 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, TypeVar
 
 from edgekit.device import agent
-from edgekit.errors import BoardError, ToolError
+from edgekit.errors import BoardError, ToolError, storage_errors
+from edgekit.runners.answers import Ended, Fault, Said, lines_of, receive_files, record_in, understood
 
 AGENT = Path(agent.__file__)
 _BEAT_S = 5.0
 _ANSWER_S = 60.0
 """The time allowed for a connection in addition to its request."""
+_MOST_WORDS = 64 * 2**10
+"""What is kept of a standard error stream."""
+_TAIL_S = 5.0
+"""The wait for the end of that stream after the process has ended: what it started may hold it open."""
+Kind = TypeVar("Kind")
 
 
 _OPEN: set[subprocess.Popen[bytes]] = set()
@@ -66,25 +72,28 @@ class Request:
     """The time limit on the board."""
     doing: Callable[[], str] = lambda: "while its state was read"
     """Describes the current work, for an error if the connection is lost."""
-    heard: Callable[[dict[str, Any]], None] = lambda _: None
-    """Called with each line of the worker (`said`) and its `memory` at that time, if it was requested."""
+    heard: Callable[[Said], None] = lambda _: None
+    """Called with each line of the worker."""
 
 
-def answer(reach: Reach, request: Request) -> dict[str, Any]:
-    """The answer to a request. Raises a ToolError if the place cannot be reached, refuses, is lost, or has no space."""
+def answer(reach: Reach, request: Request, kind: type[Kind]) -> Kind:
+    """The answer to a request, a `kind`. Raises a ToolError if the place cannot be reached, refuses, is lost, has no
+    space, or answers something else."""
     packed_source = base64.b64encode(zlib.compress(AGENT.read_bytes(), 9)).decode()
     source = f'import base64,zlib;exec(zlib.decompress(base64.b64decode("{packed_source}")))'
-    with tempfile.TemporaryFile() as packed, tempfile.TemporaryFile() as stderr:
+    with tempfile.TemporaryFile() as packed:
         size = _pack(request.sent, packed) if request.sent else 0
         process = subprocess.Popen(
             reach.command(source, compressed=request.compressed),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=stderr,
+            stderr=subprocess.PIPE,
             cwd=reach.started_in,
             start_new_session=True,
         )
         _OPEN.add(process)
+        words = _Tail(process.stderr)
+        words.start()
         late = threading.Timer(request.limit_s + _ANSWER_S, process.kill)
         late.start()
         try:
@@ -96,7 +105,8 @@ def answer(reach: Reach, request: Request) -> dict[str, Any]:
             beat = _Beat(process.stdin)
             beat.start()
             try:
-                result = _answer_in(process.stdout, request)
+                with understood(reach, BoardError):
+                    result = answer_in(process.stdout, request, kind)
             finally:
                 beat.stop()
         finally:
@@ -110,14 +120,12 @@ def answer(reach: Reach, request: Request) -> dict[str, Any]:
             code = process.wait()
             _OPEN.discard(process)
         if result is None or silent:
-            stderr.seek(0)
-            words = stderr.read().decode(errors="replace")
             if silent:
                 raise BoardError(
                     f"{reach} sent no output within the time limit {request.doing()}", "check its load and run again"
                 )
-            raise reach.no_answer(code, words, request.doing())
-    if "fault" in result:
+            raise reach.no_answer(code, words.text(), request.doing())
+    if isinstance(result, Fault):
         raise _refusal(reach, result)
     return result
 
@@ -141,23 +149,39 @@ def _pack(folder: Path, file: IO[bytes]) -> int:
     return size
 
 
-def _answer_in(stdout: IO[bytes], request: Request) -> dict[str, Any] | None:
+def answer_in(stdout: IO[bytes], request: Request, kind: type[Kind]) -> Kind | Fault | None:
     """The last line of an answer, with the files after it written; None if the answer is incomplete."""
-    for line in stdout:
+    for line in lines_of(stdout):
         if not line.startswith(b"{"):  # a login shell's greeting
             continue
-        values: dict[str, Any] = json.loads(line)
-        if "said" in values:
-            request.heard(values)
+        found = record_in(line, kind)
+        if isinstance(found, Said):
+            request.heard(found)
             continue
-        if request.received and values.get("ended") == 0:
-            try:
-                with tarfile.open(fileobj=stdout, mode="r|") as packed:
-                    packed.extractall(request.received, filter="data")
-            except (tarfile.TarError, EOFError):
-                return None
-        return values
+        if isinstance(found, Ended) and request.received:
+            with storage_errors(request.received):
+                return found if receive_files(stdout, found.files, request.received) else None
+        return found
     return None
+
+
+class _Tail(threading.Thread):
+    """Reads a stream to its end and keeps the last bytes."""
+
+    def __init__(self, stream: IO[bytes] | None) -> None:
+        super().__init__(daemon=True)
+        assert stream is not None
+        self.stream = stream
+        self._kept = b""
+
+    def run(self) -> None:
+        with suppress(OSError, ValueError), self.stream:
+            while part := self.stream.read(4096):
+                self._kept = (self._kept + part)[-_MOST_WORDS:]
+
+    def text(self) -> str:
+        self.join(_TAIL_S)
+        return self._kept.decode(errors="replace")
 
 
 class _Beat(threading.Thread):
@@ -179,12 +203,10 @@ class _Beat(threading.Thread):
         self.join(1)
 
 
-def _refusal(reach: Reach, values: dict[str, Any]) -> BoardError:
-    if values["fault"] == "full":
+def _refusal(reach: Reach, fault: Fault) -> BoardError:
+    if fault.fault == "full":
         return BoardError(
-            f"the disk of {reach} is full: {values['words']}",
-            f"free some space there; edgekit's folder is {values['folder']}",
+            f"the disk of {reach} is full: {fault.words}",
+            f"free some space there; edgekit's folder is {fault.folder}",
         )
-    return BoardError(
-        f"{reach} cannot write: {values['words']}", f"make {values['folder']} a folder that you may write to"
-    )
+    return BoardError(f"{reach} cannot write: {fault.words}", f"make {fault.folder} a folder that you may write to")

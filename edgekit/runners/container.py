@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgekit.architectures import ARCHITECTURES
+from edgekit.device.worker import STAGES
 from edgekit.errors import ContainerError, EmulatorError, RunError, ToolError, last_line
 from edgekit.instruction_counts.plugin import can_be_counted, plugin_options
+from edgekit.runners.answers import Ended, Said, understood
 from edgekit.runners.connection import Request, answer
 from edgekit.runners.emulator import write_cpu_view
 from edgekit.runners.engine import ContainerLimits, Engine, enforces_memory, find_engine, run_options
@@ -93,7 +95,7 @@ class ContainerRunner:
         if runtime != self.target.runtime:
             return ContainerRunner(self.target.on(runtime)).run(job)
         runtimes = [runtime] * len(job.models)
-        items: list[dict[str, object]] = [{"said": ""}]
+        items = [Said(said="", memory=0)]
         size = guest_bytes(self.target)
         counted = job.counted and can_be_counted(self.target)
         qemu = [f"qemu-{self.architecture.qemu}", "-cpu", self.target.cpu, "-L", "{folder}/root"]
@@ -127,24 +129,24 @@ class ContainerRunner:
                 sent=sent,
                 received=received,
                 limit_s=job.limit_s,
-                doing=lambda: stage_words(str(items[-1]["said"])),
+                doing=lambda: stage_words(items[-1].said),
                 heard=items.append,
             )
-            ended = answer(Container(self.engine, self.image, self.limits, started_in), request)
-            if ended["ended"] or ended["expired"]:
-                code = None if ended["expired"] else ended["ended"]
-                said = str(items[-1]["said"])
-                raise run_error(code, ended["words"], said, job, self.target.cpu, runtimes)
-            done = read_results(job, received)
-            stages = {str(each["said"]): int(str(each["memory"])) for each in items[1:] if each["said"] != "done"}
+            ended = answer(Container(self.engine, self.image, self.limits, started_in), request, Ended)
+            if ended.ended or ended.expired:
+                code = None if ended.expired else ended.ended
+                raise run_error(code, ended.words, items[-1].said, job, self.target.cpu, runtimes)
+            with understood(self.engine, ContainerError):
+                done = read_results(job, received)
+            stages = {each.said: each.memory for each in items[1:] if each.said in STAGES}
             result = Result(
                 outputs=done.outputs,
-                memory_bytes=ended["peak"] if self._knows_memory else None,
+                memory_bytes=ended.peak if self._knows_memory else None,
                 resident=stages if self._knows_memory else {},
                 fidelity=self.fidelity,
-                runtime=done.report["runtime"],
+                runtime=done.report.runtime,
                 profiles=done.profiles,
                 uncounted=why_not_counted(self.target, has_plugin=True) if job.counted else "",
-                emulator_bytes=ended["emulator"] if self._knows_memory else None,
+                emulator_bytes=ended.emulator if self._knows_memory else None,
             )
             return with_counts(result, received / _COUNTS) if counted else result

@@ -20,6 +20,10 @@ def derive_target(board: Board, name: str, known: Sequence[Target]) -> Target:
     the same kernel-selecting instruction sets; the emulated CPU and its caches are those of a target with the same
     core, if there is one. Raises BoardError if no known target has such kernels."""
     host, value = board.host, board.report
+    if value.memory is None or value.free_memory is None:
+        raise BoardError(
+            f"{board.address} does not report its memory", 'write a target file by hand: base = "ID", ram_bytes = ...'
+        )
     alike = [
         each
         for each in known
@@ -38,11 +42,11 @@ def derive_target(board: Board, name: str, known: Sequence[Target]) -> Target:
         name=board.name,
         cpu=of_core[0].cpu if of_core else "",
         isa=host.isa,
-        clock_hz=value["clock_khz"] * 1000 if value["clock_khz"] else None,
-        cores=value["cores"],
-        ram_bytes=_sold_bytes(value["memory"]),
-        system_bytes=_sold_bytes(value["memory"]) - value["free_memory"],
-        cpuinfo=_cpuinfo(value["cpuinfo"]) if ARCHITECTURES[host.arch].needs_cpuinfo else None,
+        clock_hz=value.clock_khz * 1000 if value.clock_khz else None,
+        cores=value.cores,
+        ram_bytes=_sold_bytes(value.memory),
+        system_bytes=max(_sold_bytes(value.memory) - value.free_memory, 0),
+        cpuinfo=_cpuinfo(value.cpuinfo) if ARCHITECTURES[host.arch].needs_cpuinfo else None,
         caches=of_core[0].caches if of_core else (),
     )
 
@@ -57,14 +61,15 @@ def _sold_bytes(memory: int) -> int:
 def _cpuinfo(text: str) -> CpuInfo:
     """Of an ARM board's first core."""
 
-    def field(name: str) -> str:
-        found = re.search(rf"^{name}\s*:\s*(.*)$", text, re.MULTILINE)
-        return found.group(1).strip() if found else ""
+    def field(name: str, form: str) -> str:
+        found = re.search(rf"^{name}\s*:\s*({form})\s*$", text, re.MULTILINE)
+        return found.group(1) if found else ""
 
+    code = "0x[0-9a-fA-F]{1,4}"
     return CpuInfo(
-        implementer=field("CPU implementer"),
-        variant=field("CPU variant"),
-        part=field("CPU part"),
-        revision=int(field("CPU revision") or 0),
-        features=tuple(field("Features").split()),
+        implementer=field("CPU implementer", code),
+        variant=field("CPU variant", code),
+        part=field("CPU part", code),
+        revision=int(field("CPU revision", "[0-9]{1,4}") or 0),
+        features=tuple(field("Features", "[a-z0-9_ ]{1,2000}").split()),
     )

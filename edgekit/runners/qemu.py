@@ -110,7 +110,7 @@ class QemuRunner:
                 memory_bytes=done.sampled.pop("peak") if space else None,
                 resident=done.sampled if space else {},
                 fidelity=self.fidelity,
-                runtime=done.report["runtime"],
+                runtime=done.report.runtime,
                 profiles=done.profiles,
                 uncounted=why_not_counted(self.target, has_plugin=plugin is not None) if job.counted else "",
             )

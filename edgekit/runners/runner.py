@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from onnx import ModelProto
 
 from edgekit.arrays import Arrays
 from edgekit.device import openers, worker
@@ -23,6 +24,16 @@ from edgekit.device.worker import STAGES
 from edgekit.errors import ModelError, RunError, all_lines
 from edgekit.formats import format_of
 from edgekit.instruction_counts.counts import Counts
+from edgekit.model.reading import ports_of
+from edgekit.runners.answers import (
+    WorkerReport,
+    check_types,
+    read_events,
+    read_graph,
+    read_outputs,
+    read_report,
+    understood,
+)
 from edgekit.runtime_specs import NO_KERNEL
 from edgekit.target import Runtime
 from edgekit.tflite.reading import read_tflite, to_file_inputs, to_onnx_outputs
@@ -100,8 +111,8 @@ class Profile:
 
     events: Sequence[Mapping[str, Any]]
     """In Chrome's trace format. Events of category Node are operators, with times in microseconds."""
-    graph: bytes
-    """The runtime's optimized graph as ONNX."""
+    graph: ModelProto
+    """The runtime's optimized graph."""
     counts: Sequence[Counts] = ()
     """The counts of each operator of the last run, in order; empty if they were not counted."""
 
@@ -182,7 +193,7 @@ class Runner(Protocol):
 class WorkerResult:
     """The results of a worker's process."""
 
-    report: dict[str, Any]
+    report: WorkerReport
     outputs: list[Arrays]
     sampled: dict[str, int]
     """Memory at each stage, and the `peak`, measured from outside."""
@@ -193,14 +204,14 @@ class WorkerResult:
         value = self.report
         return Result(
             outputs=self.outputs,
-            memory_bytes=value["peak_memory"],
-            resident={stage: size for stage, size in value["resident"].items() if size is not None},
+            memory_bytes=value.peak_memory,
+            resident={stage: size for stage, size in value.resident.items() if size is not None},
             fidelity=fidelity,
-            runtime=value["runtime"],
-            load_ms=value["load_ms"],
-            first_ms=value["first_ms"],
-            rounds=[Round(**each) for each in value.get("rounds", ())],
-            machine_state=value.get("machine_state", {}),
+            runtime=value.runtime,
+            load_ms=value.load_ms,
+            first_ms=value.first_ms,
+            rounds=[Round(each.latencies_ms, each.warm_up, each.busy, each.cpu_ms) for each in value.rounds],
+            machine_state={when: each.to_json() for when, each in value.machine_state.items()},
             profiles=self.profiles,
         )
 
@@ -241,7 +252,8 @@ def run_worker(
     if said != "done":
         words = (folder / "stderr").read_text(errors="replace")
         raise run_error(None if watch.expired else code, words, said, job, cpu, runtimes)
-    return replace(read_results(job, folder), sampled={**sampled, "peak": watch.peak})
+    with understood("the worker", RunError):
+        return replace(read_results(job, folder), sampled={**sampled, "peak": watch.peak})
 
 
 def write_job(job: Job, folder: Path, runtimes: Sequence[Runtime]) -> None:
@@ -287,18 +299,26 @@ def write_job(job: Job, folder: Path, runtimes: Sequence[Runtime]) -> None:
 
 
 def read_results(job: Job, folder: Path) -> WorkerResult:
-    """Read the results of a worker that finished."""
+    """Read the results of a worker that finished. Raises NonsenseError if they are not those of the job."""
+    report = read_report(folder / "result.json", len(job.models))
     outputs, profiles = [], []
     for number, model in enumerate(job.models):
-        with np.load(folder / f"outputs_{number}.npz") as stored:
-            given = [stored[f"arr_{i}"] for i in range(len(stored.files))]
-        if format_of(model) is Format.TFLITE:
-            given = to_onnx_outputs(read_tflite(model), given, feeds=True)
-        outputs.append(tuple(given))
+        outputs.append(_read_outputs(model, folder / f"outputs_{number}.npz"))
         if job.profiled_runs:
-            events = json.loads((folder / f"profile_{number}.json").read_text())
-            profiles.append(Profile(events, (folder / f"graph_{number}.onnx").read_bytes()))
-    return WorkerResult(json.loads((folder / "result.json").read_text()), outputs, {}, profiles)
+            events = read_events(folder / f"profile_{number}.json")
+            profiles.append(Profile(events, read_graph(folder / f"graph_{number}.onnx")))
+    return WorkerResult(report, outputs, {}, profiles)
+
+
+def _read_outputs(model: Path, path: Path) -> Arrays:
+    """A model's outputs, of the types that it declares."""
+    given = read_outputs(path)
+    if format_of(model) is Format.TFLITE:
+        file = read_tflite(model)
+        check_types(path, given, [file.own_port(number) for number in file.outputs])
+        return tuple(to_onnx_outputs(file, given, feeds=True))
+    check_types(path, given, ports_of(model)[1])
+    return tuple(given)
 
 
 def run_error(code: int | None, words: str, said: str, job: Job, cpu: str, runtimes: Sequence[Runtime]) -> RunError:

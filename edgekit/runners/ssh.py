@@ -8,6 +8,7 @@ from edgekit.errors import BoardError
 from edgekit.formats import format_of
 from edgekit.progress import Progress
 from edgekit.runners.address import Address
+from edgekit.runners.answers import Ended, understood
 from edgekit.runners.board import Board, board_at, check_is, provide_runtime
 from edgekit.runners.connection import Request, answer
 from edgekit.runners.runner import WORKER, Job, Result, read_results, run_error, stage_words, write_job
@@ -77,13 +78,14 @@ class SshRunner:
                 received=received,
                 limit_s=job.limit_s,
                 doing=lambda: stage_words(said[-1]),
-                heard=lambda line: said.append(line["said"]),
+                heard=lambda line: said.append(line.said),
             )
-            result = answer(self.board.address, request)
-            if result["ended"] or result["expired"]:
-                words = result["words"]
+            result = answer(self.board.address, request, Ended)
+            if result.ended or result.expired:
+                words = result.words
                 if "No space left" in words:
                     raise BoardError(f"the disk of {self.board.address} is full", "free some space there and run again")
-                code = None if result["expired"] else result["ended"]
+                code = None if result.expired else result.ended
                 raise run_error(code, words, said[-1], job, self.board.cpu, runtimes)
-            return read_results(job, received).result(self.fidelity)
+            with understood(self.board.address, BoardError):
+                return read_results(job, received).result(self.fidelity)

@@ -40,3 +40,10 @@ def test_floats_are_apart_by_a_share_of_the_largest(conv_model: Path) -> None:
 
 def test_one_number_has_no_largest(conv_model: Path) -> None:
     assert set(told(conv_model, np.ones((3, 1)), np.ones((3, 1)))) == {"share_apart"}
+
+
+def test_outputs_of_other_shapes_do_not_agree(conv_model: Path) -> None:
+    (found,) = agreement("m", conv_model, [np.ones((1, 3))], "other", [np.ones((1, 2))], Fidelity.NATIVE, "samples")
+    assert found.value == float("inf") and "other shapes" in found.detail
+    (found,) = agreement("m", conv_model, [np.ones((1, 3))] * 2, "other", [np.ones((1, 3))], Fidelity.NATIVE, "samples")
+    assert found.value == float("inf")

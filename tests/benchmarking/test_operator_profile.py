@@ -41,7 +41,7 @@ def test_under_emulation_operators_have_counts_alone(built: Build) -> None:
 def test_counted_operators_have_the_share_of_what_is_put_on_them(conv_model: Path) -> None:
     events = [event(0, "model_run"), event(1, "Relu"), event(2, "Sin"), event(3, "Relu")]
     counts = [Counts({InstructionKind.OTHER: count}, {}, 0, 0, ()) for count in (100, 500, 200)]
-    profile = Profile(events, conv_model.read_bytes(), counts)
+    profile = Profile(events, onnx.load(conv_model), counts)
     result = operator_times(profile, Fidelity.EMULATED)
     assert [(one.operator, one.instructions, one.share) for one in result] == [
         ("Sin", 500, 0.625),
@@ -81,6 +81,6 @@ def event(at: int, name: str, took: int = 0) -> dict[str, object]:
 def test_the_first_run_and_those_of_another_course_do_not_count(conv_model: Path) -> None:
     runs = [("Relu", 90), ("Relu", 2), ("Sin", 50), ("Relu", 4)]
     events = [each for at, (name, took) in enumerate(runs) for each in (event(at, name, took), event(at, "model_run"))]
-    (found,) = operator_times(Profile(events, conv_model.read_bytes()), Fidelity.NATIVE)
+    (found,) = operator_times(Profile(events, onnx.load(conv_model)), Fidelity.NATIVE)
     assert (found.operator, found.count, found.share) == ("Relu", 1, 1.0)
     assert found.milliseconds == pytest.approx(0.003)

@@ -7,11 +7,11 @@ from edgekit.runners.address import Address
 from edgekit.runners.board import Board, board_at, check_is, provide_runtime
 from edgekit.target import Runtime
 from edgekit.target_files import find_target
-from tests.runners.pi import RPI4, TOLD
+from tests.runners.pi import RPI4, look
 
 
 def at(monkeypatch: pytest.MonkeyPatch, **told: object) -> Board:
-    monkeypatch.setattr(module, "answer", lambda *_: {**TOLD, **told})
+    monkeypatch.setattr(module, "answer", lambda *_: look(**told))
     return board_at(Address("pi"))
 
 

@@ -8,7 +8,7 @@ from edgekit.runners.derived import derive_target, matching_targets
 from edgekit.runners.emulator import cpuinfo_text
 from edgekit.target import CpuInfo
 from edgekit.target_files import find_target, load_target, target_files, target_toml
-from tests.runners.pi import PI, RPI4, TOLD
+from tests.runners.pi import PI, RPI4, look
 
 KNOWN = [load_target(path) for path in target_files().values()]
 A78 = CpuInfo(implementer="0x41", variant="0x1", part="0xd41", revision=0, features=("fp", "asimd", "asimddp"))
@@ -26,13 +26,13 @@ def test_a_pi_becomes_its_own_target(tmp_path: Path) -> None:
 
 
 def test_another_core_takes_the_scheme_of_its_kernels_and_has_no_emulator() -> None:
-    made = derive_target(Board(PI.address, {**TOLD, "cpuinfo": cpuinfo_text(A78, 8)}), "a78", KNOWN)
+    made = derive_target(Board(PI.address, look(cpuinfo=cpuinfo_text(A78, 8))), "a78", KNOWN)
     assert made.cpu == "" and made.quantization == find_target("rpi5").quantization
     assert made.isa == {"neon", "dotprod"} and made.cpuinfo == A78
 
 
 def test_the_smallest_boards_are_sold_by_the_quarter_gigabyte() -> None:
-    made = derive_target(Board(PI.address, {**TOLD, "memory": 447_000_000}), "zero", KNOWN)
+    made = derive_target(Board(PI.address, look(memory=447_000_000)), "zero", KNOWN)
     assert made.ram_bytes == 512 * 2**20
 
 

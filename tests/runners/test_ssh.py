@@ -96,7 +96,7 @@ def test_the_runtime_stays_for_the_next_run(sshd: Sshd, conv_model: Path) -> Non
     first = runner(sshd)
     first.run(Job([conv_model], X))
     kept, again = list(first.kept.values()), runner(sshd)
-    assert kept and all(kept) and set(kept) <= set(again.board.report["kept"])
+    assert kept and all(kept) and set(kept) <= set(again.board.report.kept)
 
 
 def test_a_board_that_is_not_the_target_is_refused(sshd: Sshd) -> None:
