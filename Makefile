@@ -8,8 +8,9 @@ TORCH_INDEX ?=
 TORCH := torch==2.13.0
 TORCHVISION := torchvision==0.28.0
 EMULATED := rpi3 rpi4 rpi5 rpi-zero2w arm64-generic x86-avx2 rpi-armv7l
+SETUP = $(BIN)/edgekit setup $(EMULATED) && $(BIN)/edgekit setup rpi4 --runtimes all
 
-.PHONY: demo test test-all test-numpy2 test-onnx-only test-wild onnx-only check quick fuzz benchmark benchmark-ordering benchmark-wild benchmark-ptq clean
+.PHONY: demo test test-all test-numpy2 test-onnx-only test-wild onnx-only check quick fuzz benchmark benchmark-ordering benchmark-wild benchmark-ptq lock clean
 
 demo: .venv/training .venv/emulators
 	cd examples/digits && ../../$(BIN)/edgekit build --target rpi4
@@ -119,9 +120,15 @@ benchmark-ptq: .venv/dev .venv-openvino/peer .venv-executorch/peer .venv-litert/
 	.venv-litert/bin/python -m pip install --quiet litert-torch==0.10.0
 	touch $@
 
-# rpi4 with all its runtimes. If the host cannot set them up, the build continues and says which gates could not run.
+# rpi4 with all its runtimes. A machine whose mirror no longer has the packages of the lock takes those that it has, and
+# records their digests. If the host cannot set them up, the build continues and says which gates could not run.
 .venv/emulators: .venv/training
-	$(BIN)/edgekit setup $(EMULATED) && $(BIN)/edgekit setup rpi4 --runtimes all && touch $@ || $(BIN)/edgekit doctor
+	$(SETUP) && touch $@ || EDGEKIT_UNPINNED=1 $(SHELL) -c "$(SETUP)" && touch $@ || $(BIN)/edgekit doctor
+
+# lock.json: the digests of all that `edgekit setup` fetches. On Debian 12, before a release; see the diff before it is
+# committed. Digests of base images: make lock IMAGES="debian:bookworm-slim=sha256:..."
+lock: .venv/training
+	$(BIN)/python -m edgekit.fetching.relock $(IMAGES)
 
 clean:
 	rm -rf .venv .venv-*/ .hypothesis .edgekit examples/*/.edgekit examples/*/dist

@@ -28,10 +28,9 @@ from edgekit.instruction_counts.plugin import MARK, plugin_options
 from edgekit.latency.terms import figures_of
 from edgekit.model.sample import random_inputs
 from edgekit.progress import Silent
-from edgekit.runners.emulator import prepare, wheels_folder
+from edgekit.runners.emulator import prepare
 from edgekit.runners.qemu import QemuRunner
 from edgekit.runners.runner import Job
-from edgekit.runners.wheels import wheels_name
 from edgekit.target import Target
 from edgekit.target_files import find_target
 
@@ -136,7 +135,7 @@ def ncnn_counts(folder: Path, target: Target, version: str) -> Counts:
     (folder / "mobilenet.param").write_text(mobilenet_param())
     (folder / "count.py").write_text(PROGRAM)
     emulator = prepare(target, Silent())
-    numpy = wheels_folder() / wheels_name(target.runtime, target.arch, "311")
+    numpy = emulator.site[0]
     environment = emulator.environment() | {"PYTHONPATH": f"{site}:{numpy}", "PYTHONHASHSEED": "0"}
     assert emulator.plugin
     options = plugin_options(emulator.plugin, folder / "counts", target, by_operator=False)

@@ -11,7 +11,14 @@ if TYPE_CHECKING:
     from edgekit.benchmarking.board_calibration import BoardCalibration
     from edgekit.builds.check import RecipeCheck
     from edgekit.builds.result import Build
-    from edgekit.call_options import BenchOptions, BuildOptions, CalibrateOptions, QuantizeOptions, StudyOptions
+    from edgekit.call_options import (
+        BenchOptions,
+        BuildOptions,
+        CalibrateOptions,
+        QuantizeOptions,
+        SetupOptions,
+        StudyOptions,
+    )
     from edgekit.errors import EdgekitError
     from edgekit.execution.single_step import Conversion
     from edgekit.model.inspection import Inspection
@@ -26,7 +33,7 @@ _MODULES = {
     "edgekit.benchmarking.board_calibration": "BoardCalibration",
     "edgekit.builds.check": "RecipeCheck",
     "edgekit.builds.result": "Build",
-    "edgekit.call_options": "BenchOptions BuildOptions CalibrateOptions QuantizeOptions StudyOptions",
+    "edgekit.call_options": "BenchOptions BuildOptions CalibrateOptions QuantizeOptions SetupOptions StudyOptions",
     "edgekit.errors": "EdgekitError",
     "edgekit.execution.single_step": "Conversion",
     "edgekit.model.inspection": "Inspection",
@@ -53,6 +60,7 @@ __all__ = [
     "Progress",
     "QuantizeOptions",
     "RecipeCheck",
+    "SetupOptions",
     "Study",
     "StudyOptions",
     "__version__",

@@ -17,6 +17,7 @@ from edgekit.call_options import (
     CalibrateOptions,
     QuantizeOptions,
     Ranges,
+    SetupOptions,
     StudyOptions,
     listed,
     options_of,
@@ -27,6 +28,7 @@ from edgekit.data.splits import Splits
 from edgekit.deprecation import FORMER_BUILD_OPTIONS, FORMER_RANGES, accepts_former_keywords, current_name
 from edgekit.errors import ModelError, RecipeError, StudyError, TargetError, did_you_mean
 from edgekit.execution.single_step import Conversion, run_single_step
+from edgekit.fetching.source import Source, usual_source
 from edgekit.files import write_bytes
 from edgekit.formats import inspect_file
 from edgekit.planning import explanations
@@ -273,17 +275,18 @@ def inspect(model: str | Path, *, shapes: Mapping[str, Sequence[int]] | None = N
 
 
 @leaves_process_unchanged
+@accepts_former_keywords(SetupOptions)
 def setup(
     targets: str | Sequence[str],
     *,
     runner: str = QEMU,
     runtimes: str | Sequence[str] = (),
-    base: str = "",
+    options: SetupOptions | None = None,
     folder: str | Path | None = None,
     progress: Progress | None = None,
 ) -> tuple[Preparation, ...]:
     """Do what `edgekit setup` does: download the emulator of each target to the user's cache directory, or build its
-    container image with the `runner` container, from the image `base`.
+    container image with the `runner` container.
 
     `runtimes` are some that the targets list, or `all`; by default each target's own. Targets are also searched in
     targets/ of `folder`, by default the working directory. Raises EdgekitError.
@@ -292,7 +295,9 @@ def setup(
     if not named:
         raise TargetError("no target is given", "give its id, or several")
     chosen = [each.on(runtime) for each in named for runtime in target_runtimes(listed(runtimes), each)]
-    return tuple(prepare_targets(chosen, runner, progress or Silent(), base))
+    given = options_of(options, SetupOptions)
+    source = Source(Path(given.source) if given.source else None, given.unpinned or usual_source().unpinned)
+    return tuple(prepare_targets(chosen, runner, progress or Silent(), given.base, source))
 
 
 def _text(given: str | Path | None) -> str | None:

@@ -113,6 +113,18 @@ class StudyOptions:
             _check_positive("budget_min", self.budget_min)
 
 
+@dataclass(frozen=True, kw_only=True)
+class SetupOptions:
+    """Options of `edgekit.setup`."""
+
+    base: str = ""
+    """The base image of a container, a Debian 12; by default its slim variant."""
+    source: str | Path | None = None
+    """A folder of files that `edgekit setup --download` left, instead of the indices."""
+    unpinned: bool = False
+    """Whether files that edgekit's lock does not pin are fetched, and their digests recorded."""
+
+
 def options_of(given: Options | None, kind: type[Options]) -> Options:
     """The given options, or the defaults. Raises OptionError for options of another function."""
     if given is None:

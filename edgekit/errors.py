@@ -18,6 +18,7 @@
     `-- ToolError                exit 3: a tool or device failed
         |-- StepError              a step failed, or broke its contract
         |-- EmulatorError          no emulator, or it cannot be set up
+        |-- FetchError             a download failed, is not pinned, or is not what the lock pins
         |-- ContainerError         no engine, or one that cannot start a container
         |-- BoardError             a board that cannot be reached, is another one, has no space, or answers nonsense
         |-- RunError               a run on a target crashed, hung or ran out of memory
@@ -108,6 +109,10 @@ class StepError(ToolError):
 
 
 class EmulatorError(ToolError):
+    pass
+
+
+class FetchError(ToolError):
     pass
 
 

@@ -166,4 +166,4 @@ def test_an_emulator_is_prepared() -> None:
     with pytest.raises(EdgekitError, match="there is no runner 'qemo' to prepare"):
         edgekit.setup("rpi4", runner="qemo")
     with pytest.raises(EdgekitError, match="a base image is for the runner container"):
-        edgekit.setup("rpi4", base="debian:12")
+        edgekit.setup("rpi4", options=edgekit.SetupOptions(base="debian:12"))

@@ -9,13 +9,16 @@ from edgekit.call_options import (
     BuildOptions,
     CalibrateOptions,
     QuantizeOptions,
+    SetupOptions,
     StudyOptions,
     options_of,
 )
 from edgekit.errors import OptionError
 
 
-@pytest.mark.parametrize("kind", [BenchOptions, BuildOptions, CalibrateOptions, QuantizeOptions, StudyOptions])
+@pytest.mark.parametrize(
+    "kind", [BenchOptions, BuildOptions, CalibrateOptions, QuantizeOptions, SetupOptions, StudyOptions]
+)
 def test_options_have_defaults_and_cannot_be_changed(kind: type) -> None:
     made = kind()
     assert made == kind()

@@ -27,7 +27,7 @@ def can_be_counted(target: Target) -> bool:
 
 def plugin_path(folder: Path) -> Path:
     """The plugin's path in `folder`, whether it exists or not."""
-    return folder / f"counters-{sha256_of_file(SOURCE)[:12]}.so"
+    return folder / f"counters-{sha256_of_file(SOURCE)[:12]}" / "counters.so"
 
 
 def compile_plugin(folder: Path) -> Path:
@@ -37,11 +37,12 @@ def compile_plugin(folder: Path) -> Path:
         named = shlex.split(os.environ.get("CC", "")) or [name for name in _COMPILERS if shutil.which(name)][:1]
         if not named or not shutil.which(named[0]):
             raise EmulatorError("there is no C compiler for the instruction-counting plugin", _NO_COMPILER)
-        staging = path.with_suffix(".partial")
+        staging = path.parent.with_suffix(".partial")
         options = ["-O2", "-shared", "-fPIC", "-fvisibility=hidden", "-o", str(staging), str(SOURCE)]
         done = subprocess.run([*named, *options], capture_output=True, text=True, check=False)
         if done.returncode:
             raise EmulatorError(f"{named[0]} cannot compile the plugin: {last_line(done.stderr)}", _NO_COMPILER)
+        path.parent.mkdir(exist_ok=True)
         staging.replace(path)
     return path
 

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from edgekit.architectures import ARCHITECTURES, normalized_arch
 from edgekit.errors import BoardError
+from edgekit.fetching.lock import Wheels, folder_name, lock_of
+from edgekit.fetching.source import usual_source
+from edgekit.fetching.wheels import fetch_wheels
 from edgekit.host import Host, boot_id, host_of
 from edgekit.progress import Progress
 from edgekit.runners.address import Address
@@ -11,7 +14,6 @@ from edgekit.runners.answers import Kept, Look
 from edgekit.runners.connection import Request, answer
 from edgekit.runners.emulator import wheels_folder
 from edgekit.runners.runner import WORKER
-from edgekit.runners.wheels import fetch_wheels, wheels_name
 from edgekit.runtime_specs import RUNTIMES
 from edgekit.target import Runtime, Target
 
@@ -60,7 +62,12 @@ class Board:
 
     def kept_name(self, runtime: Runtime) -> str:
         """The name of the folder in which edgekit stores a runtime on the board."""
-        return wheels_name(runtime, self.arch, self.python)
+        wheels = self.wheels(runtime)
+        return folder_name(wheels.name, lock_of(wheels_folder()).wheels.get(wheels.name, {}))
+
+    def wheels(self, runtime: Runtime) -> Wheels:
+        """The wheels of a runtime for it."""
+        return Wheels(runtime, self.arch, self.python)
 
 
 def board_at(address: Address) -> Board:
@@ -89,12 +96,14 @@ def check_is(board: Board, target: Target) -> None:
 
 
 def provide_runtime(board: Board, runtime: Runtime, progress: Progress) -> str:
-    """Install a runtime on a board, beside its own Python, and return the name of its folder there. Raises BoardError
-    if there is no wheel or no space."""
+    """Install a runtime on a board, beside its own Python, and return the name of its folder there. Raises FetchError
+    if there is no wheel, BoardError if there is no space."""
     name = board.kept_name(runtime)
     if name not in board.report.kept:
-        hint = f"install a Python there for which a wheel exists; it has {board.report.python}"
-        wheels = fetch_wheels(wheels_folder(), runtime, board.arch, board.python, BoardError, hint, progress)
+        python = f"install another Python there: it has {board.report.python}"
+        hint = f"{python}; or set EDGEKIT_UNPINNED=1 to take what the index has"
+        wheels = fetch_wheels(wheels_folder(), board.wheels(runtime), usual_source(), hint, progress)
+        name = board.kept_name(runtime)  # what is not pinned has a digest only now
         progress.note(f"installing {runtime.name} {runtime.version} on {board.address}")
         asked = {"do": "keep", "name": name}
         doing = f"while {runtime.name} was installed there"

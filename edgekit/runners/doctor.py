@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from edgekit.errors import ContainerError, EmulatorError, ToolError
+from edgekit.fetching.packages import can_fetch_packages
+from edgekit.fetching.source import Source
 from edgekit.host import installed_version, this_host
 from edgekit.runners.emulator import CONTAINER_HINT, find_emulator
 from edgekit.runners.engine import find_engine
@@ -106,5 +108,5 @@ def _target_checkup(target: Target) -> Checkup:
 def _emulator_remedy(target: Target, error: EmulatorError) -> str:
     if not target.cpu:
         return error.hint
-    can_set_up = sys.platform.startswith("linux") and shutil.which("apt-get") and shutil.which("dpkg-deb")
+    can_set_up = sys.platform.startswith("linux") and can_fetch_packages(Source())
     return f"edgekit setup {target.id}" if can_set_up else CONTAINER_HINT

@@ -5,7 +5,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,24 +14,29 @@ import platformdirs
 from filelock import FileLock
 
 from edgekit.architectures import ARCHITECTURES
-from edgekit.errors import EmulatorError, last_line, storage_errors
-from edgekit.files import folder_bytes, sha256_of_json, write_bytes, write_json
+from edgekit.errors import EmulatorError, ToolError, last_line, storage_errors
+from edgekit.fetching.kept import forget, is_sound, seal_folder
+from edgekit.fetching.lock import Wheels, folder_name
+from edgekit.fetching.packages import (
+    Packages,
+    can_fetch_packages,
+    download_packages,
+    emulator_packages,
+    guest_packages,
+    pinned_packages,
+    unpack_packages,
+)
+from edgekit.fetching.source import Source, usual_source
+from edgekit.fetching.wheels import download_wheel_files, fetch_wheels, kept_wheels
+from edgekit.files import folder_bytes, sha256_of_json, write_bytes
 from edgekit.host import this_host
 from edgekit.instruction_counts.plugin import can_be_counted, compile_plugin, plugin_options, plugin_path
 from edgekit.progress import Progress
-from edgekit.runners.wheels import fetch_wheels, run_tool, wheels_name
 from edgekit.scratch import temporary_folder
 from edgekit.target import CpuInfo, Target
 
-_QEMU_PACKAGE = "qemu-user"
-"""The dynamic build, because the static one does not support plugins."""
-_QEMU_FOLDER = "qemu-user"
-_ROOT_PACKAGES = ("python3-minimal", "libpython3-stdlib", "libstdc++6")
-_NUMPY_PACKAGE = "python3-numpy"
-"""For 32-bit ARM, which has no numpy wheel."""
 _PACKAGES = Path("usr/lib/python3/dist-packages")
 """The folder of Debian's Python packages."""
-_MARK = "ready.json"
 
 CONTAINER_HINT = "use a container instead: --runner container, with Docker or Podman (README, 'In a container')"
 
@@ -88,71 +94,103 @@ def find_emulator(target: Target, hint: str = "") -> Emulator:
         raise EmulatorError(
             f"no emulator runs the instruction sets of {target.id}", f"measure on the target itself: {target.name}"
         )
-    qemu, shares_host = _qemu_command(target.arch), _shares_host(target)
-    base = emulators_folder() / target.arch
-    is_there = qemu is not None and (shares_host or (base / _MARK).is_file())
-    site = wheels_folder() / wheels_name(target.runtime, target.arch, _python_of(target)) if is_there else None
-    if qemu is None or site is None or not site.is_dir():
+    qemu, base = _qemu_command(target.arch), _guest_folder(target.arch)
+    shares_host = _shares_host(target)
+    is_there = qemu is not None and (shares_host or is_sound(base / "root"))
+    site = kept_wheels(wheels_folder(), _wheels_of(target)) if is_there else None
+    if qemu is None or site is None:
         what = f"{target.runtime.name} for the emulator of" if is_there and hint else "the emulator for"
         raise EmulatorError(f"{what} {target.id} is not set up", hint or f"edgekit setup {target.id}")
-    kept = plugin_path(emulators_folder())
-    plugin = kept if can_be_counted(target) and kept.is_file() else None
+    plugin = plugin_path(emulators_folder())
+    kept = plugin if can_be_counted(target) and is_sound(plugin.parent) else None
     if shares_host:
-        return Emulator(qemu, _qemu_version(qemu), target.cpu, None, (site,), _host_python(), plugin)
+        return Emulator(qemu, _qemu_version(qemu), target.cpu, None, (site,), _host_python(), kept)
     root = _root_with_cpu(base, target) if target.cpuinfo else base / "root"
     packages = (site, *([] if ARCHITECTURES[target.arch].has_numpy_wheel else [root / _PACKAGES]))
-    return Emulator(qemu, _qemu_version(qemu), target.cpu, root, packages, _guest_python(root), plugin)
+    return Emulator(qemu, _qemu_version(qemu), target.cpu, root, packages, _guest_python(root), kept)
 
 
-def prepare(target: Target, progress: Progress) -> Emulator:
-    """Set up what is missing of a target's emulator, without root, in `emulators_folder()`.
+def prepare(target: Target, progress: Progress, source: Source | None = None) -> Emulator:
+    """Set up what is missing or damaged of a target's emulator, without root, in `emulators_folder()`. Files come from
+    `source`, by default the indices.
 
-    Raises EmulatorError if the host cannot: no apt and no qemu, no network, no wheel for the pinned runtime.
+    Raises EmulatorError if the host cannot: no apt and no qemu; FetchError if a file cannot be had as it is pinned.
     """
+    check_emulation(target)
+    source, folder = source or usual_source(), emulators_folder()
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / "setup.lock"):
+            if _qemu_command(target.arch) is None:
+                _fetch_qemu(source, progress)
+            if not _shares_host(target) and not is_sound(_guest_folder(target.arch) / "root"):
+                _fetch_root(target.arch, source, progress)
+            fetch_wheels(wheels_folder(), _wheels_of(target), source, _unpinned(target), progress)
+            if can_be_counted(target):
+                _prepare_plugin(target, source, progress)
+    return find_emulator(target)
+
+
+def download_emulator(target: Target, folder: Path, progress: Progress, source: Source) -> None:
+    """Download to `folder` all files from which `prepare` sets up a target's emulator, on this machine or another one
+    of this architecture. Raises FetchError if one cannot be had as it is pinned."""
+    check_emulation(target)
+    if not can_fetch_packages(source):
+        raise EmulatorError("the emulator's packages are downloaded with apt, which is not here", CONTAINER_HINT)
+    wanted = [emulator_packages(this_host().arch)]
+    wanted += [] if _shares_host(target) else [guest_packages(target.arch)]
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        emulators_folder().mkdir(parents=True, exist_ok=True)
+        for each in wanted:
+            progress.note(f"downloading {each.name} (Debian) to {folder}")
+            with temporary_folder(folder) as staging:
+                download_packages(emulators_folder(), each, staging, source)
+                _move_files(staging, folder)
+        wheels = _wheels_of(target)
+        progress.note(f"downloading {wheels} to {folder}")
+        with temporary_folder(folder) as staging:
+            download_wheel_files(wheels_folder(), wheels, staging, source, _unpinned(target))
+            _move_files(staging, folder)
+
+
+def _move_files(folder: Path, to: Path) -> None:
+    for path in folder.iterdir():
+        path.replace(to / path.name)
+
+
+def _unpinned(target: Target) -> str:
+    return f"edgekit setup {target.id} --unpinned takes what the index has now, and records its digests"
+
+
+def check_emulation(target: Target) -> None:
+    """Raises EmulatorError if nothing emulates a target's CPU on this system."""
     if not can_emulate(target):
         raise EmulatorError(
             f"no emulator runs the instruction sets of {target.id}", f"measure on the target itself: {target.name}"
         )
     if not sys.platform.startswith("linux"):
         raise EmulatorError(f"user-mode emulation needs Linux, and this is {sys.platform}", CONTAINER_HINT)
-    folder = emulators_folder()
-    with storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "setup.lock"):
-        if _qemu_command(target.arch) is None:
-            progress.note(f"downloading {_QEMU_PACKAGE} (Debian) to {folder / _QEMU_FOLDER}")
-            _fetch_qemu(folder)
-        base = folder / target.arch
-        if not _shares_host(target) and not (base / _MARK).is_file():
-            _fetch_root(target.arch, base, progress)
-        shutil.rmtree(folder / "apt", ignore_errors=True)
-        fetch_wheels(
-            wheels_folder(),
-            target.runtime,
-            target.arch,
-            _python_of(target),
-            EmulatorError,
-            CONTAINER_HINT,
-            progress,
-        )
-        if can_be_counted(target):
-            _prepare_plugin(target, progress)
-    return find_emulator(target)
 
 
-def _prepare_plugin(target: Target, progress: Progress) -> None:
+def _prepare_plugin(target: Target, source: Source, progress: Progress) -> None:
     """Compile the counting plugin and try it with the target's emulator. Without it, everything works except for
     counts."""
-    if plugin_path(emulators_folder()).is_file():
+    plugin = plugin_path(emulators_folder())
+    if is_sound(plugin.parent):
         return
+    forget(plugin.parent)
+    shutil.rmtree(plugin.parent, ignore_errors=True)
     try:
-        if not (emulators_folder() / _QEMU_FOLDER).is_dir():  # the system's may be the static build
-            _fetch_qemu(emulators_folder())
-        plugin = compile_plugin(emulators_folder())
+        if not is_sound(_qemu_folder()):  # the system's may be the static build
+            _fetch_qemu(source, progress)
+        compile_plugin(emulators_folder())
+        seal_folder(plugin.parent)
         progress.note("compiled the instruction-counting plugin")
         _try_plugin(plugin, target)
-    except EmulatorError as error:
-        plugin_path(emulators_folder()).unlink(missing_ok=True)
+    except ToolError as error:
+        forget(plugin.parent)
+        shutil.rmtree(plugin.parent, ignore_errors=True)
         progress.note(f"no instructions are counted and no latency is predicted: {error.message}; {error.hint}")
 
 
@@ -181,11 +219,34 @@ def _shares_host(target: Target) -> bool:
     return target.arch == this_host().arch
 
 
-def _python_of(target: Target) -> str:
-    """The Python version of a target's runtime, in the form of wheel tags: 311."""
-    if _shares_host(target):
-        return f"{sys.version_info.major}{sys.version_info.minor}"
-    return _guest_python(emulators_folder() / target.arch / "root").name.removeprefix("python").replace(".", "")
+def _wheels_of(target: Target) -> Wheels:
+    """The wheels of a target's runtime, for the Python that runs them: this one, or the guest's."""
+    host = f"{sys.version_info.major}{sys.version_info.minor}"
+    python = host if _shares_host(target) else _guest_version(target)
+    return Wheels(target.runtime, target.arch, python)
+
+
+def _guest_version(target: Target) -> str:
+    """The version of the guest's Python, in the form of wheel tags: 311."""
+    files = pinned_packages(emulators_folder(), guest_packages(target.arch))
+    found = [re.match(r"python3\.(\d+)-minimal_", name) for name in files]
+    versions = [each.group(1) for each in found if each]
+    if not versions:
+        raise EmulatorError(f"the emulator for {target.id} is not set up", f"edgekit setup {target.id} --unpinned")
+    return f"3{versions[0]}"
+
+
+def _qemu_folder() -> Path:
+    return _kept_folder(emulator_packages(this_host().arch))
+
+
+def _guest_folder(arch: str) -> Path:
+    """The folder of a guest's root file system and its views."""
+    return _kept_folder(guest_packages(arch))
+
+
+def _kept_folder(packages: Packages) -> Path:
+    return emulators_folder() / folder_name(packages.name, pinned_packages(emulators_folder(), packages))
 
 
 def _host_python() -> Path:
@@ -204,8 +265,8 @@ def _guest_python(root: Path) -> Path:
 def _qemu_command(arch: str) -> tuple[str, ...] | None:
     """The command that starts qemu for an architecture: the one set up here with its libraries, else the system's."""
     name = f"qemu-{ARCHITECTURES[arch].qemu}"
-    ours = emulators_folder() / _QEMU_FOLDER
-    if (ours / "usr" / "bin" / name).is_file():
+    ours = _qemu_folder()
+    if is_sound(ours) and (ours / "usr" / "bin" / name).is_file():
         loader = next(each for each in sorted(ours.glob("**/ld-linux*.so.*")) if each.is_file())
         libraries = [str(loader.parent), str(ours / "usr" / "lib" / loader.parent.name)]
         return str(loader), "--library-path", ":".join(libraries), str(ours / "usr" / "bin" / name)
@@ -219,80 +280,47 @@ def _qemu_version(qemu: Sequence[str]) -> str:
     return f"qemu {found.group(1)}" if found else "qemu"
 
 
-def _fetch_qemu(folder: Path) -> None:
-    staging = folder / f"{_QEMU_FOLDER}.partial"
-    shutil.rmtree(staging, ignore_errors=True)
-    for package in _download((_QEMU_PACKAGE,), ARCHITECTURES[this_host().arch].debian, folder / "apt"):
-        _unpack(package, staging)
-    ours = {f"qemu-{each.qemu}" for each in ARCHITECTURES.values()}
-    for program in (staging / "usr" / "bin").iterdir():
-        if program.name not in ours:
-            program.unlink()
-    shutil.rmtree(staging / "usr" / "share", ignore_errors=True)
-    # An older edgekit may have left fewer programs, or a build without plugins.
-    for older in (_QEMU_FOLDER, "qemu"):
-        shutil.rmtree(folder / older, ignore_errors=True)
-    staging.rename(folder / _QEMU_FOLDER)
+def _fetch_qemu(source: Source, progress: Progress) -> None:
+    with _downloaded(emulator_packages(this_host().arch), "qemu", source, progress) as unpacked:
+        ours = {f"qemu-{each.qemu}" for each in ARCHITECTURES.values()}
+        for program in (unpacked / "usr" / "bin").iterdir():
+            if program.name not in ours:
+                program.unlink()
+        shutil.rmtree(unpacked / "usr" / "share", ignore_errors=True)
+        kept = _qemu_folder()
+        forget(kept)
+        shutil.rmtree(kept, ignore_errors=True)
+        unpacked.rename(kept)
+    seal_folder(kept)
+    for older in ("qemu-user", "qemu"):  # an older edgekit's, which was not pinned
+        shutil.rmtree(emulators_folder() / older, ignore_errors=True)
 
 
-def _fetch_root(arch: str, base: Path, progress: Progress) -> None:
+def _fetch_root(arch: str, source: Source, progress: Progress) -> None:
     """Download what targets of an architecture share: a root file system with Python."""
-    staging = base.with_name(f"{base.name}.partial")
-    shutil.rmtree(staging, ignore_errors=True)
-    progress.note(f"downloading Python for {arch} (Debian) to {base}")
-    root = staging / "root"
-    numpy = () if ARCHITECTURES[arch].has_numpy_wheel else (_NUMPY_PACKAGE,)
-    for package in _download((*_ROOT_PACKAGES, *numpy), ARCHITECTURES[arch].debian, emulators_folder() / "apt"):
-        _unpack(package, root)
-    for library in root.glob("usr/lib/*/*/lib*.so.3"):  # libraries of BLAS, which the packages' installation would link
-        (library.parent.parent / library.name).symlink_to(f"{library.parent.name}/{library.name}")
-    write_json(staging / _MARK, {"arch": arch})
-    shutil.rmtree(base, ignore_errors=True)
-    staging.rename(base)
+    with _downloaded(guest_packages(arch), f"Python for {arch}", source, progress) as root:
+        for library in root.glob("usr/lib/*/*/lib*.so.3"):  # of BLAS, which the packages' installation would link
+            (library.parent.parent / library.name).symlink_to(f"{library.parent.name}/{library.name}")
+        base = _guest_folder(arch)
+        shutil.rmtree(base, ignore_errors=True)  # with the views of the former root
+        base.mkdir()
+        root.rename(base / "root")
+    seal_folder(base / "root")
+    shutil.rmtree(emulators_folder() / arch, ignore_errors=True)  # an older edgekit's, which was not pinned
 
 
-def _download(packages: Sequence[str], arch: str, state: Path) -> list[Path]:
-    """The .deb files of packages and their dependencies, downloaded with a separate apt state; the system's is not
-    changed."""
-    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
+@contextmanager
+def _downloaded(packages: Packages, what: str, source: Source, progress: Progress) -> Iterator[Path]:
+    """A temporary folder with packages, unpacked."""
+    if not can_fetch_packages(source):
         raise EmulatorError("the emulator is set up with apt, which this distribution does not have", CONTAINER_HINT)
-    own = state / arch
-    archives = own / "cache" / "archives"
-    for folder in (own / "state" / "lists" / "partial", archives / "partial"):
-        folder.mkdir(parents=True, exist_ok=True)
-    write_bytes(own / "status", b"")
-    options = {
-        "APT::Architecture": arch,
-        "APT::Architectures": arch,
-        "APT::Sandbox::User": "",
-        "Dir::State": str(own / "state"),
-        "Dir::State::status": str(own / "status"),
-        "Dir::Cache": str(own / "cache"),
-        "Debug::NoLocking": "1",
-        "APT::Keep-Downloaded-Packages": "1",
-        "DPkg::Post-Invoke": "",
-        "APT::Update::Post-Invoke": "",
-    }
-    apt = ["apt-get", "-qq", *(part for key, value in options.items() for part in ("-o", f"{key}={value}"))]
-    for stale in archives.glob("*.deb"):
-        stale.unlink()
-    install = ["install", "--yes", "--no-install-recommends", "--download-only", *packages]
-    stale_index: EmulatorError | None = None
-    try:
-        run_tool([*apt, "update"], "apt-get update", EmulatorError, CONTAINER_HINT)
-    except EmulatorError as error:  # one of several indices may be incomplete; the others may suffice
-        stale_index = error
-    try:
-        run_tool([*apt, *install], "apt-get", EmulatorError, CONTAINER_HINT)
-    except EmulatorError as error:
-        raise stale_index or error from error
-    return sorted(archives.glob("*.deb"))
-
-
-def _unpack(package: Path, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    again = "remove the emulators' folder and run edgekit setup again"
-    run_tool(["dpkg-deb", "-x", str(package), str(folder)], "dpkg-deb", EmulatorError, again)
+    progress.note(f"downloading {what} (Debian) from {source} to {emulators_folder()}")
+    with temporary_folder(emulators_folder()) as staging:
+        archives = staging / "archives"
+        archives.mkdir()
+        files = download_packages(emulators_folder(), packages, archives, source)
+        unpack_packages(files, archives, staging / "unpacked")
+        yield staging / "unpacked"
 
 
 def _root_with_cpu(base: Path, target: Target) -> Path:
@@ -302,14 +330,22 @@ def _root_with_cpu(base: Path, target: Target) -> Path:
     """
     files = _cpu_files(target)
     view = base / f"cpu-{sha256_of_json(files)[:12]}"
-    if (view / _MARK).is_file():
+    links = {
+        view / entry.name: entry.resolve() if entry.is_symlink() else entry
+        for entry in sorted((base / "root").iterdir())
+        if entry.name not in ("proc", "sys")
+    }
+    is_whole = all(link.is_symlink() and link.readlink() == place for link, place in links.items())
+    if is_whole and all(
+        (view / name).is_file() and (view / name).read_text() == f"{text}\n" for name, text in files.items()
+    ):
         return view
     write_cpu_view(view, target)
-    for entry in sorted((base / "root").iterdir()):
-        link = view / entry.name
-        if entry.name not in ("proc", "sys") and not link.is_symlink():
-            link.symlink_to(entry.resolve() if entry.is_symlink() else entry)
-    write_json(view / _MARK, {"cpu": target.cpu})
+    for link, place in links.items():
+        with suppress(FileExistsError):  # another process is at it
+            if link.is_symlink() and link.readlink() != place:
+                link.unlink()
+            link.symlink_to(place)
     return view
 
 

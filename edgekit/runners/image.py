@@ -6,12 +6,14 @@ from pathlib import Path
 
 from edgekit.architectures import ARCHITECTURES
 from edgekit.errors import ContainerError, EmulatorError, last_line
+from edgekit.fetching.lock import Wheels, lock_of
+from edgekit.fetching.source import usual_source
+from edgekit.fetching.wheels import install_wheels
 from edgekit.files import sha256_of_file, sha256_of_json
 from edgekit.instruction_counts.plugin import SOURCE
 from edgekit.progress import Progress
-from edgekit.runners.emulator import can_emulate
+from edgekit.runners.emulator import can_emulate, wheels_folder
 from edgekit.runners.engine import Engine
-from edgekit.runners.wheels import install_wheels
 from edgekit.scratch import temporary_folder
 from edgekit.target import Target
 
@@ -29,7 +31,8 @@ def dockerfile() -> Path:
 
 def image_name(target: Target) -> str:
     """A name from everything that affects the content, except for the base image."""
-    digest = sha256_of_json([sha256_of_file(path) for path in (dockerfile(), SOURCE)])[:12]
+    wheels = lock_of(wheels_folder()).wheels.get(Wheels(target.runtime, target.arch, _GUEST_PYTHON).name, {})
+    digest = sha256_of_json([*(sha256_of_file(path) for path in (dockerfile(), SOURCE)), dict(wheels)])[:12]
     return f"edgekit-{target.arch.replace('_', '-')}:{target.runtime.name}-{target.runtime.version}-{digest}"
 
 
@@ -54,9 +57,10 @@ def build_image(engine: Engine, target: Target, base: str, progress: Progress) -
         return name
     with temporary_folder() as context:
         site = context / "site"
-        runtime = target.runtime
-        progress.note(f"downloading {runtime.name} {runtime.version} for {target.arch} (PyPI)")
-        install_wheels(runtime, target.arch, _GUEST_PYTHON, site, ContainerError, "check the network, and run it again")
+        wheels = Wheels(target.runtime, target.arch, _GUEST_PYTHON)
+        progress.note(f"downloading {wheels} from the index")
+        hint = "set EDGEKIT_UNPINNED=1 to take what the index has now"
+        install_wheels(wheels_folder(), wheels, site, usual_source(), hint)
         shutil.copy(dockerfile(), context / "Dockerfile")
         shutil.copy(SOURCE, context)
         progress.note(f"building {name} by {engine}: downloads {base}, then qemu and Python for {target.arch} (Debian)")

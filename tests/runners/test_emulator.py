@@ -4,13 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.errors import EmulatorError
+from edgekit.errors import EmulatorError, FetchError
+from edgekit.fetching import kept as sealed
+from edgekit.fetching import lock
+from edgekit.fetching.lock import Lock
+from edgekit.fetching.packages import emulator_packages, guest_packages
+from edgekit.fetching.source import Source
+from edgekit.host import this_host
 from edgekit.instruction_counts.plugin import plugin_path
 from edgekit.progress import Silent
 from edgekit.runners import emulator
 from edgekit.runners.emulator import cpuinfo_text, find_emulator, prepare, write_cpu_view
 from edgekit.target import Runtime
 from edgekit.target_files import find_target
+from tests.indices import sha256, use_index, use_mirror, write_package, write_wheel
 from tests.notes import Notes
 
 RPI4 = find_target("rpi4")
@@ -69,7 +76,7 @@ def test_a_download_that_fails_leaves_nothing_that_looks_ready(tmp_path: Path, m
         (bin_folder / name).chmod(0o755)
     monkeypatch.setenv("EDGEKIT_EMULATORS", str(tmp_path / "emulators"))
     monkeypatch.setenv("PATH", f"{bin_folder}:/bin:/usr/bin")
-    with pytest.raises(EmulatorError, match="apt-get update failed: E: Could not resolve the mirror"):
+    with pytest.raises(FetchError, match="apt-get update failed: E: Could not resolve the mirror"):
         prepare(RPI4, Silent())
     with pytest.raises(EmulatorError, match="not set up") as raised:
         find_emulator(RPI4)
@@ -93,9 +100,7 @@ def test_a_runtime_that_is_not_set_up_is_told_with_what_sets_it_up() -> None:
 
 def test_without_a_compiler_all_but_the_counts_is_prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepare(RPI4, Silent())
-    for each in emulator.emulators_folder().iterdir():
-        if each.is_dir():
-            (tmp_path / each.name).symlink_to(each)
+    link_kept(emulator.emulators_folder(), tmp_path, "counters-")
     monkeypatch.setenv("EDGEKIT_EMULATORS", str(tmp_path))
     monkeypatch.setenv("CC", "no-such-compiler")
     notes = Notes()
@@ -115,20 +120,86 @@ def test_a_qemu_of_the_system_gives_way_to_one_that_takes_plugins(
     folder, programs = tmp_path / "emulators", tmp_path / "bin"
     folder.mkdir()
     programs.mkdir()
-    for each in kept.iterdir():
-        if each.is_dir() and each.name != "qemu-user":
-            (folder / each.name).symlink_to(each)
+    link_kept(kept, folder, "counters-", "qemu-user-")
     (programs / "qemu-aarch64-static").write_text("#!/bin/sh\necho qemu-aarch64 version 7.2.0\n")
     (programs / "qemu-aarch64-static").chmod(0o755)
     monkeypatch.setenv("EDGEKIT_EMULATORS", str(folder))
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     assert find_emulator(RPI4).qemu == (str(programs / "qemu-aarch64-static"),)
-    monkeypatch.setattr(emulator, "_fetch_qemu", lambda to: (to / "qemu-user").symlink_to(kept / "qemu-user"))
+    monkeypatch.setattr(emulator, "_fetch_qemu", lambda *_: link_kept(kept, folder, but="qemu-user-"))
     prepared = prepare(RPI4, Silent())
     assert prepared.qemu[0].startswith(str(folder)) and (prepared.plugin is not None) == bool(shutil.which("cc"))
 
 
+def link_kept(kept: Path, folder: Path, *without: str, but: str = "") -> None:
+    """Links to what is kept, without entries that begin so, or only to those that do."""
+    for each in kept.iterdir():
+        if not each.name.startswith(without or ("\n",)) and each.name.startswith(but) and each.suffix != ".lock":
+            (folder / each.name).symlink_to(each)
+
+
 def copied(file: Path, folder: Path) -> Path:
     path = plugin_path(folder)
+    path.parent.mkdir()
     path.write_bytes(file.read_bytes())
     return path
+
+
+def test_what_was_changed_in_the_cache_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare(RPI4, Silent())
+    kept = emulator.emulators_folder()
+    for each in kept.iterdir():
+        if each.name.startswith("qemu-user-"):
+            if each.is_dir():
+                shutil.copytree(each, tmp_path / each.name, symlinks=True)
+            else:
+                shutil.copy(each, tmp_path)
+    link_kept(kept, tmp_path, "qemu-user-")
+    monkeypatch.setenv("EDGEKIT_EMULATORS", str(tmp_path))
+    monkeypatch.setattr(emulator.shutil, "which", lambda _: None)  # no qemu of the system
+    assert find_emulator(RPI4).qemu[0].startswith(str(tmp_path))
+    program = next(tmp_path.glob("qemu-user-*/usr/bin/qemu-aarch64"))
+    with program.open("ab") as file:
+        file.write(b"x")
+    sealed.forget_checks()
+    with pytest.raises(EmulatorError, match="the emulator for rpi4 is not set up"):
+        find_emulator(RPI4)
+
+
+def test_a_view_that_was_changed_is_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare(RPI4, Silent())
+    link_kept(emulator.emulators_folder(), tmp_path, "python-arm64")
+    (base,) = emulator.emulators_folder().glob("python-arm64*")
+    (tmp_path / base.name).mkdir()
+    for name in ("root", "root.sealed"):
+        (tmp_path / base.name / name).symlink_to(base / name)
+    monkeypatch.setenv("EDGEKIT_EMULATORS", str(tmp_path))
+    root = find_emulator(RPI4).root
+    assert root
+    (root / "proc" / "cpuinfo").write_text("another")
+    (root / "usr").unlink()
+    (root / "usr").symlink_to("/usr")
+    assert find_emulator(RPI4).root == root
+    assert "0xd08" in (root / "proc" / "cpuinfo").read_text() and (root / "usr").readlink() != Path("/usr")
+
+
+def test_what_is_downloaded_sets_up_another_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here with packages of one file each."""
+    mirror, index, taken = tmp_path / "mirror", tmp_path / "index", tmp_path / "taken"
+    mirror.mkdir()
+    debs = [write_package(mirror, name, "1") for name in ("qemu-user", "python3.11-minimal")]
+    wheel = write_wheel(index, "onnxruntime", RPI4.runtime.version)
+    pins = [{each.name: sha256(each)} for each in (*debs, wheel)]
+    packages = {emulator_packages(this_host().arch).name: pins[0], guest_packages("aarch64").name: pins[1]}
+    wheels = {f"onnxruntime-{RPI4.runtime.version}-cp311-aarch64": pins[2]}
+    monkeypatch.setattr(lock, "shipped_lock", lambda: Lock(wheels, packages))
+    monkeypatch.setenv("EDGEKIT_EMULATORS", str(tmp_path / "emulators"))
+    use_mirror(mirror, monkeypatch)
+    use_index(index, monkeypatch)
+    emulator.download_emulator(RPI4, taken, Silent(), Source())
+    assert {each.name for each in taken.iterdir()} == {each.name for each in (*debs, wheel)}
+    again = tmp_path / "again"
+    emulator.download_emulator(RPI4, again, Silent(), Source(taken))
+    assert {each.name for each in again.iterdir()} == {each.name for each in taken.iterdir()}
+    with pytest.raises(EmulatorError, match="no emulator runs the instruction sets of x86-vnni"):
+        emulator.download_emulator(find_target("x86-vnni"), again, Silent(), Source())

@@ -10,6 +10,7 @@ import pytest
 
 from edgekit.builds.result import Build
 from edgekit.errors import RunError
+from edgekit.fetching.source import Source
 from edgekit.instruction_counts.instructions import InstructionKind
 from edgekit.numerics.compare import relative_difference
 from edgekit.progress import Silent
@@ -105,7 +106,7 @@ def test_a_model_larger_than_the_targets_memory_is_caught(tmp_path: Path) -> Non
 def test_the_crash_that_only_the_board_has_is_caught(conv_model: Path) -> None:
     """The wheel of onnxruntime 1.21.0 that died on every Raspberry Pi 4 (onnxruntime issues 23957, 24112, 24512)."""
     board = find_target("rpi4").copy_with(runtime=Runtime(name="onnxruntime", version="1.21.0"))
-    emulator = prepare(board, Silent())
+    emulator = prepare(board, Silent(), Source(unpinned=True))  # no target names it: it is not in the lock
     with pytest.raises(RunError) as raised:
         QemuRunner(board, emulator).run(Job([conv_model], X))
     assert raised.value.message.startswith("onnxruntime 1.21.0 was stopped by SIGILL on cortex-a72 while ")
