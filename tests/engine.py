@@ -12,6 +12,12 @@ from edgekit.runners.engine import Engine, find_engine
 
 BASE = "localhost/edgekit-test-base"
 _MIRROR = "http://deb.debian.org/debian"
+_SOURCES = f"""
+deb {_MIRROR} bookworm main
+deb {_MIRROR} bookworm-updates main
+deb {_MIRROR}-security bookworm-security main
+"""
+"""As in the official image: the lock pins packages of all three."""
 _CONFIG = """
 [containers]
 default_ulimits = ["nofile=20000:20000", "nproc=4096:4096"]
@@ -51,6 +57,7 @@ def _import_base(engine: Engine) -> None:
     try:
         made = ["debootstrap", "--variant=minbase", "bookworm", str(root), _MIRROR]
         subprocess.run(made, check=True, stdout=subprocess.DEVNULL)
+        (root / "etc" / "apt" / "sources.list").write_text(_SOURCES)
         packed = subprocess.Popen(["tar", "-C", str(root), "-c", "."], stdout=subprocess.PIPE)
         subprocess.run([*engine.program, "import", "-", BASE], stdin=packed.stdout, check=True, capture_output=True)
     finally:

@@ -46,6 +46,13 @@ def guest_packages(arch: str) -> Packages:
     return Packages("python", ARCHITECTURES[arch].debian, (*_PYTHON, *numpy))
 
 
+def image_packages(arch: str) -> tuple[Packages, Packages]:
+    """What a container image has on a machine of this architecture: qemu and a Python, and what compiles the plugin."""
+    debian = ARCHITECTURES[arch].debian
+    emulator = Packages("image", debian, ("python3-minimal", "libpython3-stdlib", "qemu-user"))
+    return emulator, Packages("compiler", debian, ("gcc", "libc6-dev"))
+
+
 def can_fetch_packages(source: Source) -> bool:
     """Whether this machine has what fetches packages from a source and unpacks them."""
     return bool(shutil.which("dpkg-deb") and (source.folder or shutil.which("apt-get")))

@@ -13,7 +13,7 @@ import msgspec
 
 from edgekit.architectures import ARCHITECTURES
 from edgekit.fetching.lock import PYTHONS, SHIPPED, Lock, Wheels, digests_in, shipped_lock
-from edgekit.fetching.packages import Packages, emulator_packages, guest_packages, resolve_packages
+from edgekit.fetching.packages import Packages, emulator_packages, guest_packages, image_packages, resolve_packages
 from edgekit.fetching.pip import resolve_wheels
 from edgekit.files import write_bytes
 from edgekit.scratch import temporary_folder
@@ -59,7 +59,8 @@ def write_lock(lock: Lock, path: Path = SHIPPED) -> None:
 def main(arguments: list[str]) -> None:
     images = dict(each.split("=", 1) for each in arguments)
     packages = [guest_packages(arch) for arch in ARCHITECTURES]
-    packages += [emulator_packages(arch) for arch, each in ARCHITECTURES.items() if each.bits == 64]
+    for arch in (name for name, each in ARCHITECTURES.items() if each.bits == 64):
+        packages += [emulator_packages(arch), *image_packages(arch)]
     write_lock(relock(packages, images))
 
 

@@ -8,7 +8,7 @@ from edgekit.fetching.source import Source
 from edgekit.progress import Progress
 from edgekit.runners.emulator import prepare
 from edgekit.runners.engine import find_engine
-from edgekit.runners.image import BASE, build_image
+from edgekit.runners.image import base_image, build_image
 from edgekit.target import Target
 
 QEMU, CONTAINER = "qemu", "container"
@@ -45,7 +45,7 @@ def prepare_targets(
     if runner == CONTAINER:
         engine = find_engine()
         for each in targets:
-            yield Preparation(each.id, runner, build_image(engine, each, base or BASE, progress))
+            yield Preparation(each.id, runner, build_image(engine, each, base or base_image(), progress, source))
         return
     for each in targets:
         emulator = prepare(each, progress, source)

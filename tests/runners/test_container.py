@@ -13,6 +13,7 @@ import pytest
 
 from edgekit.builds.result import Build
 from edgekit.errors import ContainerError, EmulatorError, RunError
+from edgekit.fetching.source import Source
 from edgekit.latency.predict import predict_latency
 from edgekit.numerics.compare import relative_difference
 from edgekit.progress import Silent
@@ -148,7 +149,7 @@ def test_a_model_larger_than_the_targets_memory_is_caught(engine: Engine, tmp_pa
 def test_a_runtime_that_dies_on_the_board_dies_in_the_container(engine: Engine, conv_model: Path) -> None:
     """onnxruntime 1.21.0 used an instruction that no Pi 4 has; the emulator's default CPU has it."""
     old = RPI4.copy_with(runtime=Runtime(name="onnxruntime", version="1.21.0"))
-    build_image(engine, old, engines.BASE, Silent())
+    build_image(engine, old, engines.BASE, Silent(), Source(unpinned=True))
     with pytest.raises(
         RunError, match=r"onnxruntime 1\.21\.0 was stopped by SIGILL on cortex-a72 while the runtime was imported"
     ):
