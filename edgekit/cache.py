@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgekit.errors import storage_errors
+from edgekit.errors import StorageError, storage_errors
 from edgekit.files import folder_bytes, sha256_of_file, sha256_of_json, write_bytes
 from edgekit.locks import Hold, seize, share
 
@@ -52,6 +52,12 @@ class Cache:
     by one rename."""
 
     def __init__(self, folder: Path) -> None:
+        """Raises StorageError if a file is in the folder's place, or in that of a folder above it."""
+        for place in (folder, *folder.parents):
+            if place.exists():
+                if not place.is_dir():
+                    raise StorageError(f"{place} is no folder: the cache cannot be there", "move it away")
+                break
         self.folder = folder
 
     def get(self, key: str) -> Entry | None:

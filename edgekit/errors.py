@@ -207,5 +207,7 @@ def storage_errors(path: Path) -> Iterator[None]:
         hint = _WRITE_HINTS.get(error.errno or 0)
         if hint is None or not (there.is_relative_to(place.parent) or place.is_relative_to(there)):
             raise
+        if error.errno == errno.ENOTDIR:  # the system names the path below it
+            there = next((each for each in (there, *there.parents) if each.is_file()), there)
         where = "" if there == place else f": {there}"
         raise StorageError(f"{path} cannot be written: {error.strerror}{where}", hint) from error

@@ -166,10 +166,16 @@ def test_entries_of_a_clock_that_was_ahead_are_pruned(tmp_path: Path) -> None:
 
 def test_a_place_that_is_a_file_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "cache").touch()
-    with pytest.raises(StorageError, match="cannot be written: Not a directory"):
-        stored(Cache(tmp_path / "cache"))
-    with pytest.raises(StorageError, match="cannot be written"):
-        Cache(tmp_path / "cache").entry(KEY, lambda *_: {})
+    with pytest.raises(StorageError, match="cache is no folder: the cache cannot be there"):
+        Cache(tmp_path / "cache")
+    with pytest.raises(StorageError, match="cache is no folder"):
+        Cache(tmp_path / "cache" / "inner")
+    cache = Cache(tmp_path / "later")
+    (tmp_path / "later").touch()
+    with pytest.raises(StorageError, match=r"partial.* cannot be written: Not a directory: .*later$"):
+        stored(cache)
+    with pytest.raises(StorageError, match=r"cannot be written: Not a directory: .*later$"):
+        cache.entry(KEY, lambda *_: {})
 
 
 def test_unfinished_work_leaves_its_checkpoints_and_nothing_else(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -30,3 +31,15 @@ def test_the_cache_of_a_model_file_needs_no_project(run_edgekit: Run, tmp_path: 
     del entry
     assert run_edgekit("cache", "-C", tmp_path, "prune").stdout.startswith("freed 0.0 MB\n")
     assert cache.usage().entries == 0
+
+
+def test_a_file_in_the_place_of_the_cache(run_edgekit: Run, make_project: Callable[..., Path]) -> None:
+    folder = make_project()
+    for name in (".edgekit", ".edgekit/cache"):
+        shutil.rmtree(folder / ".edgekit", ignore_errors=True)
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("")
+        for arguments in (("cache", "-C", folder), ("cache", "-C", folder, "prune"), ("build", "-C", folder)):
+            done = run_edgekit(*arguments)
+            assert done.returncode == 3 and f"{folder / name} is no folder: the cache cannot be there" in done.stderr
+        (folder / name).unlink()
