@@ -37,7 +37,8 @@ class Packages:
 
 def emulator_packages(arch: str) -> Packages:
     """qemu for a machine of this architecture: the dynamic build, because the static one does not support plugins."""
-    return Packages("qemu-user", ARCHITECTURES[arch].debian, ("qemu-user",))
+    known = ARCHITECTURES.get(arch)  # a machine may have an architecture that is nobody's target
+    return Packages("qemu-user", known.debian if known else arch, ("qemu-user",))
 
 
 def guest_packages(arch: str) -> Packages:
@@ -84,8 +85,11 @@ def download_packages(folder: Path, packages: Packages, downloaded: Path, source
                 ) from error
             files = {}
     if not files:
-        if not source.unpinned:
-            raise FetchError(f"{packages.name}: edgekit pins no such packages", "edgekit setup ID --unpinned")
+        if source.folder or not source.unpinned:
+            raise FetchError(
+                f"{packages.name}: edgekit pins no such packages",
+                "edgekit setup ID --unpinned takes those of the mirror",
+            )
         resolve_packages(packages, downloaded, source.hint)
         files = digests_in(downloaded, "deb")
         record_digests(folder, "packages", packages.name, files)

@@ -84,12 +84,14 @@ def test_without_a_mirror_the_network_is_named(mirror: Path, tmp_path: Path) -> 
 
 @pytest.mark.usefixtures("mirror")
 def test_packages_that_are_not_pinned(tmp_path: Path) -> None:
-    with pytest.raises(FetchError, match="other-arm64: edgekit pins no such packages"):
-        download_packages(tmp_path, Packages("other", "arm64", ("below",)), tmp_path, Source())
+    for source in (Source(), Source(tmp_path), Source(tmp_path, unpinned=True)):
+        with pytest.raises(FetchError, match="other-arm64: edgekit pins no such packages"):
+            download_packages(tmp_path, Packages("other", "arm64", ("below",)), tmp_path, source)
 
 
 def test_what_an_emulator_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "python3-numpy" in guest_packages("armv7l").names and "python3-numpy" not in guest_packages("aarch64").names
     assert emulator_packages("aarch64").name == "qemu-user-arm64"
+    assert emulator_packages("riscv64").name == "qemu-user-riscv64"
     monkeypatch.setenv("PATH", "")
     assert not can_fetch_packages(Source())
