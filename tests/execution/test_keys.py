@@ -101,7 +101,7 @@ _ROOMS = {
     "quantize": f"{_RAN} metrics quantizers",
     "quantize-dynamic": f"{_RAN} metrics quantizers",
     "mixed-precision": (
-        "contract data device figures instruction_counts latency model project runners runtimes steps tflite"
+        "contract data device fetching figures instruction_counts latency model project runners runtimes steps tflite"
     ),
     "tflite": f"{_RAN} instruction_counts runners",
     "tflite-dynamic": f"{_RAN} instruction_counts runners",
