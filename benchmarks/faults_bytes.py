@@ -32,9 +32,8 @@ def flipped_bits(random_: random.Random) -> list[Level]:
         flips += [(path, random_.randrange(path.stat().st_size)) for path in files]
         taken = []
         for path, at in flips:
-            key = (
-                path.relative_to(folder / "entries").parts[1].partition("-")[0]
-            )  # below the folder of its first digits
+            entry = path.relative_to(folder / "entries").parts[1]  # below the folder of its first digits
+            key = entry.partition("-")[0]
             assert cache.get(key) is not None, key
             content = path.read_bytes()
             damaged = bytearray(content)
