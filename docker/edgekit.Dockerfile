@@ -14,9 +14,9 @@ RUN python3 -m pip install --no-cache-dir ${TORCH_INDEX:+--index-url ${TORCH_IND
 
 # Any user may run it: torch and others write their caches to HOME.
 ENV EDGEKIT_EMULATORS=/opt/edgekit/emulators HOME=/tmp
-# The compiler builds the instruction-counting plugin; it is removed from the image.
 # 1 if the base's mirror has other packages than edgekit's lock pins.
 ARG UNPINNED=0
+# The compiler builds the instruction-counting plugin; it is removed from the image.
 RUN apt-get -qq update && apt-get -qq install --yes --no-install-recommends gcc libc6-dev \
     && EDGEKIT_UNPINNED=$UNPINNED edgekit setup rpi4 rpi5 rpi-zero2w x86-avx2 \
     && apt-get -qq purge --yes --auto-remove gcc libc6-dev && rm -rf /var/lib/apt/lists/* \

@@ -28,7 +28,7 @@ from edgekit.data.splits import Splits
 from edgekit.deprecation import FORMER_BUILD_OPTIONS, FORMER_RANGES, accepts_former_keywords, current_name
 from edgekit.errors import ModelError, RecipeError, StudyError, TargetError, did_you_mean
 from edgekit.execution.single_step import Conversion, run_single_step
-from edgekit.fetching.source import Source, usual_source
+from edgekit.fetching.source import usual_source
 from edgekit.files import write_bytes
 from edgekit.formats import inspect_file
 from edgekit.planning import explanations
@@ -296,7 +296,7 @@ def setup(
         raise TargetError("no target is given", "give its id, or several")
     chosen = [each.on(runtime) for each in named for runtime in target_runtimes(listed(runtimes), each)]
     given = options_of(options, SetupOptions)
-    source = Source(Path(given.source) if given.source else None, given.unpinned or usual_source().unpinned)
+    source = usual_source(Path(given.source) if given.source else None, unpinned=given.unpinned)
     return tuple(prepare_targets(chosen, runner, progress or Silent(), given.base, source))
 
 

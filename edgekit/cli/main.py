@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import threading
-import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -15,7 +14,6 @@ from typing import Any
 import click
 
 from edgekit.cli.console import OutputError, echo, echo_line, tell_output_errors
-from edgekit.cli.crash import write_crash_report
 from edgekit.deprecation import RenamedWarning
 from edgekit.errors import EdgekitError, first_line, type_and_line
 from edgekit.scratch import clear_system_leftovers
@@ -125,7 +123,9 @@ def main() -> None:
         code = 128 + next(iter(received), signal.SIGINT)
     except (Exception, OutputError) as error:
         if debug:
-            _to_stderr(traceback.print_exc)
+            from traceback import print_exc
+
+            _to_stderr(print_exc)
         code = _report_error(error, arguments)
     sys.exit(code)
 
@@ -147,6 +147,8 @@ def _report_error(error: Exception | OutputError, arguments: Sequence[str]) -> i
     if isinstance(error, OSError) and error.filename:
         _say(f"error: {error.strerror}: {first_line(str(error.filename))}", "check the path, its owner and its mode")
     else:
+        from edgekit.cli.crash import write_crash_report
+
         report = write_crash_report(error, arguments)
         where = f"report it with {report}, which has no data; " if report else "report it; "
         _say(f"error: unexpected {type_and_line(error)}", f"{where}--debug shows the traceback")

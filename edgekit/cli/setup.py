@@ -44,7 +44,7 @@ def command(
     With --runner container, build a Docker or Podman image instead, on any system that has one of them.
     """
     from edgekit.cli.progress import watcher
-    from edgekit.fetching.source import Source, usual_source
+    from edgekit.fetching.source import usual_source
     from edgekit.files import folder_bytes
     from edgekit.runners.emulator import download_emulator, emulators_bytes, emulators_folder
     from edgekit.runners.preparation import QEMU, prepare_targets
@@ -58,7 +58,7 @@ def command(
     named = [find_target(name, (folder / "targets",)) for name in targets]
     chosen = [each.on(runtime) for each in named for runtime in target_runtimes(runtimes, each)]
     progress = watcher(quiet=False)
-    given = Source(source, unpinned or usual_source().unpinned)
+    given = usual_source(source, unpinned=unpinned)
     if download:
         for each in chosen:
             download_emulator(each, download, progress, given)

@@ -35,11 +35,6 @@ def forget(folder: Path) -> None:
     _record(folder).unlink(missing_ok=True)
 
 
-def forget_checks() -> None:
-    """Read folders again that this process has checked."""
-    _SOUND.clear()
-
-
 def _record(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.sealed")
 

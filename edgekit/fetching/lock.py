@@ -30,7 +30,7 @@ class Lock(Record, frozen=True):
     wheels: dict[str, dict[FileName, Sha256]] = {}
     """By the name of a `Wheels`: a runtime's wheel and those that it needs."""
     packages: dict[str, dict[FileName, Sha256]] = {}
-    """By `packages_name`: Debian packages and those that they need."""
+    """By the name of a `Packages`: Debian packages and those that they need."""
     images: dict[str, Annotated[str, Meta(pattern=r"\Asha256:[0-9a-f]{64}\Z")]] = {}
     """The digest of each base image."""
 
@@ -52,11 +52,6 @@ class Wheels:
         return (
             f"{self.runtime.name} {self.runtime.version} for {self.arch} and Python {self.python[0]}.{self.python[1:]}"
         )
-
-
-def packages_name(what: str, arch: str) -> str:
-    """The name of a set of packages for an architecture, as Debian calls it."""
-    return f"{what}-{arch}"
 
 
 def folder_name(name: str, files: Files) -> str:
@@ -85,7 +80,12 @@ def record_digests(folder: Path, kind: str, name: str, files: Files) -> None:
     """Add a set of files to the user's own lock in `folder`."""
     values = (_read(folder / _OWN) if (folder / _OWN).is_file() else Lock()).to_json()
     values[kind][name] = dict(sorted(files.items()))
-    write_bytes(folder / _OWN, msgspec.json.format(msgspec.json.encode(values), indent=1) + b"\n")
+    write_lock(Lock(**values), folder / _OWN)
+
+
+def write_lock(lock: Lock, path: Path) -> None:
+    """Write a lock in a form that shows changes line by line."""
+    write_bytes(path, msgspec.json.format(msgspec.json.encode(lock.to_json()), indent=1) + b"\n")
 
 
 def _read(path: Path) -> Lock:

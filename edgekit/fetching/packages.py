@@ -10,14 +10,14 @@ from urllib.parse import unquote
 
 from edgekit.architectures import ARCHITECTURES
 from edgekit.errors import FetchError
-from edgekit.fetching.lock import Files, digests_in, lock_of, packages_name, record_digests
+from edgekit.fetching.lock import Files, digests_in, lock_of, record_digests
 from edgekit.fetching.source import Source
 from edgekit.fetching.tools import run_tool
 from edgekit.files import write_bytes
 from edgekit.scratch import temporary_folder
 
 _PYTHON = ("python3-minimal", "libpython3-stdlib", "libstdc++6")
-_GONE = "was not found"
+VERSION_GONE = "was not found"
 """What apt-get says of a version that the index no longer has."""
 
 
@@ -32,7 +32,7 @@ class Packages:
     @property
     def name(self) -> str:
         """Their name in the lock."""
-        return packages_name(self.what, self.arch)
+        return f"{self.what}-{self.arch}"
 
 
 def emulator_packages(arch: str) -> Packages:
@@ -76,7 +76,7 @@ def download_packages(folder: Path, packages: Packages, downloaded: Path, source
             with temporary_folder() as state:
                 _Apt(state, packages.arch, source.hint).download(files, downloaded)
         except FetchError as error:
-            if _GONE not in error.message:
+            if VERSION_GONE not in error.message:
                 raise
             if not source.unpinned:
                 raise FetchError(

@@ -7,15 +7,11 @@ is given by hand, from the image's page or `docker buildx imagetools inspect IMA
 """
 
 import sys
-from pathlib import Path
-
-import msgspec
 
 from edgekit.architectures import ARCHITECTURES
-from edgekit.fetching.lock import PYTHONS, SHIPPED, Lock, Wheels, digests_in, shipped_lock
+from edgekit.fetching.lock import PYTHONS, SHIPPED, Lock, Wheels, digests_in, shipped_lock, write_lock
 from edgekit.fetching.packages import Packages, emulator_packages, guest_packages, image_packages, resolve_packages
 from edgekit.fetching.pip import resolve_wheels
-from edgekit.files import write_bytes
 from edgekit.scratch import temporary_folder
 from edgekit.target_files import load_targets
 
@@ -51,17 +47,12 @@ def _digests_of(wheels: Wheels) -> dict[str, str]:
         return digests_in(folder, "whl")
 
 
-def write_lock(lock: Lock, path: Path = SHIPPED) -> None:
-    """Write a lock in a form that shows changes line by line."""
-    write_bytes(path, msgspec.json.format(msgspec.json.encode(lock.to_json()), indent=1) + b"\n")
-
-
 def main(arguments: list[str]) -> None:
     images = dict(each.split("=", 1) for each in arguments)
     packages = [guest_packages(arch) for arch in ARCHITECTURES]
     for arch in (name for name, each in ARCHITECTURES.items() if each.bits == 64):
         packages += [emulator_packages(arch), *image_packages(arch)]
-    write_lock(relock(packages, images))
+    write_lock(relock(packages, images), SHIPPED)
 
 
 if __name__ == "__main__":

@@ -39,13 +39,12 @@ class Source:
         assert self.folder
         self.check(self.folder, files)
         for name in files:
-            if self.folder.resolve() != folder.resolve():
-                shutil.copy(self.folder / name, folder)
+            shutil.copy(self.folder / name, folder)
 
     def __str__(self) -> str:
         return str(self.folder) if self.folder else "the index"
 
 
-def usual_source() -> Source:
-    """The indices; with $EDGEKIT_UNPINNED=1 also for what is not pinned."""
-    return Source(unpinned=os.environ.get("EDGEKIT_UNPINNED", "") not in ("", "0"))
+def usual_source(folder: Path | None = None, *, unpinned: bool = False) -> Source:
+    """The indices, or a folder; with $EDGEKIT_UNPINNED=1 also for what is not pinned."""
+    return Source(folder, unpinned or os.environ.get("EDGEKIT_UNPINNED", "") not in ("", "0"))

@@ -31,6 +31,7 @@ def board_report(board: Board, matching: Sequence[Target]) -> list[RenderableTyp
 
 def board_json(board: Board, matching: Sequence[Target]) -> str:
     """The same as one JSON object."""
+    state = board.report.machine_state.to_json()
     values = {
         "schema": SCHEMA,
         "address": str(board.address),
@@ -40,15 +41,11 @@ def board_json(board: Board, matching: Sequence[Target]) -> str:
         "cpu_part": board.host.cpu_part,
         "cpu": board.host.cpu_name,
         "here": board.is_here,
-        **{
-            name: getattr(board.report, name)
-            for name in ("os", "python", "cores", "clock_khz", "memory", "free_memory")
-        },
-        "free_disk": board.report.free_disk,
+        **{name: getattr(board.report, name) for name in _REPORTED},
         "runtime": board.report.versions.get("onnxruntime"),
         "targets": [each.id for each in matching],
-        "machine_state": board.report.machine_state.to_json(),
-        "disturbed": hindrances(board.report.machine_state.to_json()),
+        "machine_state": state,
+        "disturbed": hindrances(state),
     }
     return json.dumps(values, indent=2)
 

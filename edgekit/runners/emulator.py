@@ -87,13 +87,18 @@ def can_emulate(target: Target) -> bool:
     return bool(target.cpu)
 
 
-def find_emulator(target: Target, hint: str = "") -> Emulator:
-    """The emulator that `prepare` set up for a target and its runtime. Raises EmulatorError if there is none, with
-    `hint` if setting up the target alone is not enough."""
+def check_has_emulator(target: Target) -> None:
+    """Raises EmulatorError if no emulator for the target's CPU exists."""
     if not can_emulate(target):
         raise EmulatorError(
             f"no emulator runs the instruction sets of {target.id}", f"measure on the target itself: {target.name}"
         )
+
+
+def find_emulator(target: Target, hint: str = "") -> Emulator:
+    """The emulator that `prepare` set up for a target and its runtime. Raises EmulatorError if there is none, with
+    `hint` if setting up the target alone is not enough."""
+    check_has_emulator(target)
     qemu, base = _qemu_command(target.arch), _guest_folder(target.arch)
     shares_host = _shares_host(target)
     is_there = qemu is not None and (shares_host or is_sound(base / "root"))
@@ -135,8 +140,7 @@ def download_emulator(target: Target, folder: Path, progress: Progress, source: 
     """Download to `folder` all files from which `prepare` sets up a target's emulator, on this machine or another one
     of this architecture. Raises FetchError if one cannot be had as it is pinned."""
     check_emulation(target)
-    if not can_fetch_packages(source):
-        raise EmulatorError("the emulator's packages are downloaded with apt, which is not here", CONTAINER_HINT)
+    _check_can_fetch(source)
     wanted = [emulator_packages(this_host().arch)]
     wanted += [] if _shares_host(target) else [guest_packages(target.arch)]
     with storage_errors(folder):
@@ -144,19 +148,27 @@ def download_emulator(target: Target, folder: Path, progress: Progress, source: 
         emulators_folder().mkdir(parents=True, exist_ok=True)
         for each in wanted:
             progress.note(f"downloading {each.name} (Debian) to {folder}")
-            with temporary_folder(folder) as staging:
+            with _whole_files(folder) as staging:
                 download_packages(emulators_folder(), each, staging, source)
-                _move_files(staging, folder)
         wheels = _wheels_of(target)
         progress.note(f"downloading {wheels} to {folder}")
-        with temporary_folder(folder) as staging:
+        with _whole_files(folder) as staging:
             download_wheel_files(wheels_folder(), wheels, staging, source, _unpinned(target))
-            _move_files(staging, folder)
 
 
-def _move_files(folder: Path, to: Path) -> None:
-    for path in folder.iterdir():
-        path.replace(to / path.name)
+@contextmanager
+def _whole_files(folder: Path) -> Iterator[Path]:
+    """A temporary folder whose files are moved to `folder` when they are complete."""
+    with temporary_folder(folder) as staging:
+        yield staging
+        for path in staging.iterdir():
+            path.replace(folder / path.name)
+
+
+def _check_can_fetch(source: Source) -> None:
+    """Raises EmulatorError if this machine cannot fetch packages from a source."""
+    if not can_fetch_packages(source):
+        raise EmulatorError("the emulator is set up with apt, which this distribution does not have", CONTAINER_HINT)
 
 
 def _unpinned(target: Target) -> str:
@@ -165,10 +177,7 @@ def _unpinned(target: Target) -> str:
 
 def check_emulation(target: Target) -> None:
     """Raises EmulatorError if nothing emulates a target's CPU on this system."""
-    if not can_emulate(target):
-        raise EmulatorError(
-            f"no emulator runs the instruction sets of {target.id}", f"measure on the target itself: {target.name}"
-        )
+    check_has_emulator(target)
     if not sys.platform.startswith("linux"):
         raise EmulatorError(f"user-mode emulation needs Linux, and this is {sys.platform}", CONTAINER_HINT)
 
@@ -312,8 +321,7 @@ def _fetch_root(arch: str, source: Source, progress: Progress) -> None:
 @contextmanager
 def _downloaded(packages: Packages, what: str, source: Source, progress: Progress) -> Iterator[Path]:
     """A temporary folder with packages, unpacked."""
-    if not can_fetch_packages(source):
-        raise EmulatorError("the emulator is set up with apt, which this distribution does not have", CONTAINER_HINT)
+    _check_can_fetch(source)
     progress.note(f"downloading {what} (Debian) from {source} to {emulators_folder()}")
     with temporary_folder(emulators_folder()) as staging:
         archives = staging / "archives"

@@ -7,22 +7,20 @@ from pathlib import Path
 from edgekit.architectures import ARCHITECTURES, normalized_arch
 from edgekit.errors import ContainerError, EmulatorError, last_line
 from edgekit.fetching.lock import Wheels, lock_of
-from edgekit.fetching.packages import guest_packages, image_packages, pinned_packages
+from edgekit.fetching.packages import VERSION_GONE, guest_packages, image_packages, pinned_packages
 from edgekit.fetching.source import Source, usual_source
 from edgekit.fetching.wheels import install_wheels
 from edgekit.files import sha256_of_file, sha256_of_json
 from edgekit.host import this_host
 from edgekit.instruction_counts.plugin import SOURCE
 from edgekit.progress import Progress
-from edgekit.runners.emulator import can_emulate, emulators_folder, wheels_folder
+from edgekit.runners.emulator import check_has_emulator, emulators_folder, wheels_folder
 from edgekit.runners.engine import Engine
 from edgekit.scratch import temporary_folder
 from edgekit.target import Target
 
 BASE = "debian:bookworm-slim"
 _FETCH = "fetch.sh"
-_GONE = "was not found"
-"""What apt-get says of a version that the mirror does not have."""
 _GUEST_PYTHON = "311"
 """Debian 12's Python."""
 
@@ -64,10 +62,7 @@ def check_emulated(target: Target) -> None:
             f"there is no image for {target.arch}, the architecture of {target.id}",
             f"omit --runner: edgekit setup {target.id} sets up an emulator without a container",
         )
-    if not can_emulate(target):
-        raise EmulatorError(
-            f"no emulator runs the instruction sets of {target.id}", f"measure on the target itself: {target.name}"
-        )
+    check_has_emulator(target)
 
 
 def build_image(engine: Engine, target: Target, base: str, progress: Progress, source: Source | None = None) -> str:
@@ -88,7 +83,7 @@ def build_image(engine: Engine, target: Target, base: str, progress: Progress, s
         _write_lists(engine, target, context, pinned=True)
         progress.note(f"building {name} by {engine}: downloads {base}, then qemu and Python for {target.arch} (Debian)")
         words = _failure(engine, target, base, name, context)
-        if _GONE in words and source.unpinned:
+        if VERSION_GONE in words and source.unpinned:
             progress.note("the base's mirror does not have the packages that edgekit pins: taking those that it has")
             _write_lists(engine, target, context, pinned=False)
             words = _failure(engine, target, base, name, context)

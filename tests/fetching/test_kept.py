@@ -8,14 +8,14 @@ from edgekit.fetching.kept import forget, is_sound, seal_folder
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A sealed folder that this process has not checked."""
     made = tmp_path / "kept"
     (made / "inner").mkdir(parents=True)
     (made / "inner" / "file").write_text("content")
     (made / "link").symlink_to("inner/file")
     seal_folder(made)
-    module.forget_checks()
+    monkeypatch.setattr(module, "_SOUND", set())
     return made
 
 

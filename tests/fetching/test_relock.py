@@ -4,9 +4,9 @@ import pytest
 
 from edgekit.errors import InputError
 from edgekit.fetching import relock as module
-from edgekit.fetching.lock import Lock, Wheels
+from edgekit.fetching.lock import Lock, Wheels, write_lock
 from edgekit.fetching.packages import Packages
-from edgekit.fetching.relock import relock, write_lock
+from edgekit.fetching.relock import relock
 from edgekit.records import read_json, validate
 from tests.indices import use_mirror, write_package, write_wheel
 
